@@ -1,0 +1,9 @@
+//! The pure core: what is a stream, who watches it, what happens next.
+//!
+//! **Invariant:** nothing in here waits, reads a clock, does IO, draws a random number, locks or logs. The same
+//! events at the same times give the same actions. What is worth logging is worth returning.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod key;
+pub mod profile;
+pub mod time;

@@ -1,0 +1,21 @@
+//! Warmgate: a reverse-proxy HLS gateway that makes live-TV channel changes instant.
+//!
+//! It stands in front of an unmodified Jellyfin, passes everything through, and answers `live.m3u8`
+//! from streams it owns. `ARCHITECTURE.md`, beside this file, is the map; the modules, lowest layer first:
+
+pub mod domain;
+
+pub mod body;
+pub mod config;
+pub mod shutdown;
+pub mod telemetry;
+
+pub mod server;
+pub mod upstream;
+
+pub mod supervisor;
+
+pub mod proxy;
+
+pub mod app;
+pub mod demo;
