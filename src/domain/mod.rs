@@ -4,6 +4,13 @@
 //! events at the same times give the same actions. What is worth logging is worth returning.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod backoff;
+pub mod consumer;
 pub mod key;
+pub mod playlist;
+pub mod pool;
+pub mod producer;
 pub mod profile;
+pub mod reason;
 pub mod time;
+pub mod window;

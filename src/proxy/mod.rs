@@ -1,1 +1,107 @@
-//! stub
+//! The data plane: what a request becomes. Everything passes through; `live.m3u8` and our own segments are answered here.
+//!
+//! ```text
+//! request ─► route ─┬─ live ─────► auth ─► supervisor ─► playlist
+//!                   │                └──── miss ───────► forward
+//!                   ├─ segment ──► supervisor ─► bytes
+//!                   ├─ signal ───► supervisor, then forward
+//!                   └─ other ────► forward
+//! ```
+
+pub mod auth;
+pub mod cors;
+pub mod credential;
+pub mod error;
+pub mod forward;
+pub mod headers;
+pub mod hls;
+pub mod query;
+mod range;
+pub mod route;
+mod signals;
+pub mod tunnel;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::ORIGIN;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::Service;
+
+use crate::body::{self, Body};
+use crate::domain::consumer::Account;
+use crate::proxy::auth::Auth;
+use crate::proxy::cors::Cors;
+use crate::proxy::forward::Forwarder;
+use crate::proxy::route::{Route, route};
+use crate::supervisor::Supervisor;
+
+/// The gateway as a service; one for all connections.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Its name in `Cache-Status`.
+    pub name: String,
+    /// How long a viewer waits for a cold start.
+    pub cold_timeout: Duration,
+    /// The plain way through.
+    pub forwarder: Forwarder,
+    /// Who may be served.
+    pub auth: Auth,
+    /// The streams.
+    pub supervisor: Supervisor,
+    /// What other origins may read.
+    pub cors: Cors,
+    /// Makes accounts of tokens, so that no token is kept where it is not needed.
+    pub fingerprint: RandomState,
+}
+
+impl Gateway {
+    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        match route(request.method(), request.uri()) {
+            Route::Live(live) => self.live(*live, request).await,
+            Route::Plain(reason) => self.plain(reason, request).await,
+            Route::Segment { consumer, sequence } => self.segment(consumer, sequence, &request),
+            Route::PlaybackInfo { .. } | Route::Open => self.opening(request).await,
+            Route::Playing(report) => self.report(report, request).await,
+            Route::ActiveEncodings { play_session, .. } => {
+                if let Some(play_session) = play_session {
+                    self.supervisor.goodbye(play_session);
+                }
+                self.forward(request).await
+            }
+            Route::Logout => self.log_out(request).await,
+            Route::Close { .. } | Route::Master | Route::Other => self.forward(request).await,
+        }
+    }
+
+    async fn forward(&self, request: Request<Body>) -> Response<Body> {
+        let origin = request.headers().get(ORIGIN).cloned();
+        let response = self.forwarder.forward(request).await;
+        self.cors.learn(origin.as_ref(), response.headers());
+        response
+    }
+
+    fn account(&self, token: &str) -> Account {
+        Account(self.fingerprint.hash_one(token))
+    }
+}
+
+/// A handle to the gateway that a connection can serve from.
+#[derive(Clone, Debug)]
+pub struct Handle(pub Arc<Gateway>);
+
+impl Service<Request<Incoming>> for Handle {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let gateway = Arc::clone(&self.0);
+        Box::pin(async move { Ok(gateway.answer(request.map(body::boxed)).await) })
+    }
+}

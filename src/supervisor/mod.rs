@@ -1,1 +1,221 @@
-//! stub
+//! Gives the pool a clock and hands. Requests state wishes here; only the driver performs what the pool decides.
+//!
+//! It knows nothing of HTTP: who asks, and in which words an answer is given, is the proxy's business.
+
+mod adopt;
+mod driver;
+pub mod stream;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::domain::consumer::{Account, Viewer};
+use crate::domain::key::{ConsumerId, PlaySessionId, StreamKey};
+use crate::domain::pool::{Admission, Event, Limits, Pool, Snapshot, StreamId, Tune, Warmth};
+use crate::domain::reason::RefuseReason;
+use crate::domain::time::Timestamp;
+use crate::supervisor::stream::{Playlist, Stream, WindowSize};
+use crate::upstream::jellyfin::{Jellyfin, Login, Recipe};
+
+/// How long somebody who was denied a tuner waits for one of ours.
+const TUNER_WAIT: Duration = Duration::from_secs(8);
+
+/// A viewer's wish.
+#[derive(Debug)]
+pub struct Wish {
+    /// What it asks for.
+    pub key: StreamKey,
+    /// Who asks.
+    pub viewer: Viewer,
+    /// As whom the gateway may act to serve it.
+    pub login: Login,
+    /// How to start the stream, should it not run.
+    pub recipe: Recipe,
+}
+
+/// A granted wish.
+#[derive(Debug)]
+pub struct Lease {
+    /// The stream to serve from.
+    pub stream: Arc<Stream>,
+    /// The token that goes into every URI.
+    pub consumer: ConsumerId,
+    /// How far the stream was.
+    pub warmth: Warmth,
+}
+
+/// See the module. A handle; clones share everything.
+#[derive(Clone, Debug)]
+pub struct Supervisor {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    epoch: Instant,
+    pool: Mutex<Pool>,
+    /// Rung when the pool may have something to do, or an earlier deadline.
+    bell: Notify,
+    streams: RwLock<HashMap<StreamId, Arc<Stream>>>,
+    jellyfin: Jellyfin,
+    own: Option<Login>,
+    size: WindowSize,
+    generations: TaskTracker,
+    ended: CancellationToken,
+}
+
+impl Supervisor {
+    /// Starts the driver. `own` is the gateway's own credential, if it has one.
+    #[must_use]
+    pub fn new(limits: Limits, size: WindowSize, jellyfin: Jellyfin, own: Option<Login>) -> Self {
+        let limits = Limits { own_credential: own.is_some(), ..limits };
+        let shared = Arc::new(Shared {
+            epoch: Instant::now(),
+            pool: Mutex::new(Pool::new(limits)),
+            bell: Notify::new(),
+            streams: RwLock::default(),
+            jellyfin,
+            own,
+            size,
+            generations: TaskTracker::new(),
+            ended: CancellationToken::new(),
+        });
+        tokio::spawn(driver::run(Arc::clone(&shared)));
+        Self { shared }
+    }
+
+    /// Grants a wish, or says why not. Never waits.
+    pub fn tune(&self, wish: Wish) -> Result<Lease, RefuseReason> {
+        let Wish { key, viewer, login, recipe } = wish;
+        let account = viewer.account;
+        let mut pool = self.shared.pool();
+        let tune = Tune { key, viewer, fresh: fresh_consumer() };
+        match pool.tune(tune, self.shared.now()) {
+            Admission::Refused(reason) => Err(reason),
+            Admission::Serve { stream, consumer, warmth } => {
+                // Still under the pool's lock, so that nobody sees a stream of the pool's that is not here.
+                let stream = self.shared.stream_or_insert(stream, recipe);
+                drop(pool);
+                stream.remember(account, login);
+                self.shared.bell.notify_one();
+                Ok(Lease { stream, consumer, warmth })
+            }
+        }
+    }
+
+    /// The list of a consumer, each segment at the URI that `uri` writes; `None` before the first segment.
+    #[must_use]
+    pub fn playlist(&self, lease: &Lease, uri: impl FnMut(&mut String, u64)) -> Option<Playlist> {
+        let newcomer = lease.stream.join_point()?;
+        let start = self.shared.pool().join(lease.consumer, newcomer, self.shared.now());
+        lease.stream.playlist(start, uri)
+    }
+
+    /// A request with a consumer's token: the stream it is for, if that still runs.
+    #[must_use]
+    pub fn heard(&self, consumer: ConsumerId) -> Option<Arc<Stream>> {
+        let stream = {
+            let mut pool = self.shared.pool();
+            pool.handle_event(Event::Heard(consumer), self.shared.now());
+            pool.stream_of(consumer)?
+        };
+        self.shared.stream(stream)
+    }
+
+    /// A client said that this playback is over.
+    pub fn goodbye(&self, play_session: PlaySessionId) {
+        self.shared.tell(Event::Goodbye(play_session));
+        self.shared.bell.notify_one();
+    }
+
+    /// A token is about to be revoked: returns once nothing is left that could be released with it alone.
+    pub async fn log_out(&self, account: Account, patience: Duration) {
+        self.stop_and_wait(Event::LoggedOut(account), patience).await;
+    }
+
+    /// Somebody was denied a tuner: returns true once one of ours has been given back.
+    pub async fn free_tuner(&self) -> bool {
+        self.stop_and_wait(Event::TunerDenied, TUNER_WAIT).await
+    }
+
+    /// Gives everything back; returns when that is done, or `grace` is over.
+    pub async fn shut_down(&self, grace: Duration) {
+        self.shared.tell(Event::Shutdown);
+        self.shared.bell.notify_one();
+        self.shared.generations.close();
+        let _ = timeout(grace, self.shared.generations.wait()).await;
+        self.shared.ended.cancel();
+    }
+
+    /// The pool as it is.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.shared.pool().snapshot()
+    }
+
+    /// Tells the pool something that may stop streams, and waits for the stopped ones to be released.
+    async fn stop_and_wait(&self, event: Event, patience: Duration) -> bool {
+        let (before, after) = {
+            let mut pool = self.shared.pool();
+            let before = pool.running();
+            pool.handle_event(event, self.shared.now());
+            (before, pool.running())
+        };
+        self.shared.bell.notify_one();
+        let stopped = before.into_iter().filter(|stream| !after.contains(stream));
+        let stopped: Vec<_> = stopped.filter_map(|stream| self.shared.stream(stream)).collect();
+        let all_retired = async {
+            for stream in &stopped {
+                stream.retired().await;
+            }
+        };
+        !stopped.is_empty() && timeout(patience, all_retired).await.is_ok()
+    }
+}
+
+impl Shared {
+    fn now(&self) -> Timestamp {
+        Timestamp::after_start(self.epoch.elapsed())
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, event: Event) {
+        self.pool().handle_event(event, self.now());
+    }
+
+    fn stream(&self, id: StreamId) -> Option<Arc<Stream>> {
+        self.streams.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    fn stream_or_insert(&self, id: StreamId, recipe: Recipe) -> Arc<Stream> {
+        if let Some(stream) = self.stream(id) {
+            return stream;
+        }
+        let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
+        let stream = streams.entry(id).or_insert_with(|| Arc::new(Stream::new(recipe, self.size)));
+        Arc::clone(stream)
+    }
+
+    fn remove(&self, id: StreamId) -> Option<Arc<Stream>> {
+        self.streams.write().unwrap_or_else(PoisonError::into_inner).remove(&id)
+    }
+}
+
+fn random() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the system gives random bytes");
+    bytes
+}
+
+fn fresh_consumer() -> ConsumerId {
+    ConsumerId::from_bytes(random())
+}

@@ -1,1 +1,5 @@
-//! stub
+//! The media server as the gateway's own requests see it.
+
+pub mod client;
+pub mod follow;
+pub mod jellyfin;

@@ -1,0 +1,196 @@
+//! Media playlists: reading the server's growing one, writing ours (RFC 8216bis section 4).
+//!
+//! It does not know what a window holds back or who reads.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// One listed segment of the server's playlist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// EXTINF.
+    pub duration: Duration,
+    /// As listed, relative to the playlist.
+    pub uri: String,
+}
+
+/// What was read of a playlist, whole or from somewhere in its middle to its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// The segments, in order.
+    pub entries: Vec<Entry>,
+    /// Whether EXT-X-ENDLIST was there.
+    pub ended: bool,
+}
+
+/// Reads a whole playlist; `None` if it is none.
+#[must_use]
+pub fn read(text: &str) -> Option<Reading> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let rest = text.strip_prefix("#EXTM3U")?;
+    (rest.is_empty() || rest.starts_with(['\r', '\n'])).then(|| read_lines(rest))
+}
+
+/// Reads the end of a playlist. The first line may be a fragment, so it is not believed; nor is a URI whose
+/// EXTINF was cut off.
+#[must_use]
+pub fn read_tail(text: &str) -> Reading {
+    read_lines(text.split_once('\n').map_or("", |(_, rest)| rest))
+}
+
+fn read_lines(text: &str) -> Reading {
+    let mut reading = Reading::default();
+    let mut duration = None;
+    for line in text.lines().map(str::trim) {
+        if let Some(extinf) = line.strip_prefix("#EXTINF:") {
+            duration = parse_duration(extinf);
+        } else if line == "#EXT-X-ENDLIST" {
+            reading.ended = true;
+        } else if !line.is_empty()
+            && !line.starts_with('#')
+            && let Some(duration) = duration.take()
+        {
+            reading.entries.push(Entry { duration, uri: line.to_owned() });
+        }
+    }
+    reading
+}
+
+fn parse_duration(extinf: &str) -> Option<Duration> {
+    let seconds = extinf.split(',').next()?.trim().parse::<f64>().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// The target duration of a stream, for good, from its first segment and the length its segments are cut at.
+///
+/// FFmpeg cuts at the first key frame after each multiple of `cut` (libavformat/hlsenc.c), so with regular key frames
+/// none is longer than the first, if that one is at least `cut`, nor than both together, if it began in mid-air.
+/// The server's own tag is no help: it grows (`fixtures/jellyfin/api-12.0-adopt.ndjson`). One second is kept in reserve
+/// for irregular key frames.
+#[must_use]
+pub fn target_duration(first: Duration, cut: Duration) -> Duration {
+    let longest = if first >= cut { first } else { first + cut };
+    let seconds = longest.as_secs() + u64::from(longest.subsec_nanos() > 0);
+    Duration::from_secs(seconds.max(cut.as_secs() + 1))
+}
+
+/// One segment to list in a playlist of ours.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed {
+    /// Media sequence number.
+    pub sequence: u64,
+    /// EXTINF.
+    pub duration: Duration,
+    /// Whether EXT-X-DISCONTINUITY precedes it.
+    pub discontinuity: bool,
+    /// How many EXT-X-DISCONTINUITY tags the stream had before this segment's own.
+    pub discontinuity_sequence: u64,
+}
+
+/// Writes a live playlist of `listed`, each at the URI that `uri` writes.
+///
+/// The first listed segment sets EXT-X-MEDIA-SEQUENCE and EXT-X-DISCONTINUITY-SEQUENCE (4.4.3.2, 4.4.3.3).
+/// A sliding list carries no EXT-X-PLAYLIST-TYPE (6.2.2).
+pub fn write(
+    target: Duration,
+    listed: impl Iterator<Item = Listed>,
+    mut uri: impl FnMut(&mut String, u64),
+) -> String {
+    let mut listed = listed.peekable();
+    let mut text = String::with_capacity(2048);
+    let (sequence, discontinuities) =
+        listed.peek().map_or((0, 0), |first| (first.sequence, first.discontinuity_sequence));
+    let _ = write!(
+        text,
+        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:{}\n#EXT-X-MEDIA-SEQUENCE:{sequence}\n",
+        target.as_secs()
+    );
+    if discontinuities > 0 {
+        let _ = writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{discontinuities}");
+    }
+    for segment in listed {
+        if segment.discontinuity {
+            text.push_str("#EXT-X-DISCONTINUITY\n");
+        }
+        let _ = writeln!(text, "#EXTINF:{:.6},", segment.duration.as_secs_f64());
+        uri(&mut text, segment.sequence);
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `fixtures/jellyfin/api-12.0-adopt.ndjson`, "playlist by id, 4 s later".
+    const RECORDED: &str = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:0\n\
+        #EXT-X-PLAYLIST-TYPE:EVENT\n#EXTINF:2.000000,\nhls/7a1f/7a1f0.ts\n#EXTINF:4.000000,\nhls/7a1f/7a1f1.ts\n";
+
+    fn entry(seconds: u64, uri: &str) -> Entry {
+        Entry { duration: Duration::from_secs(seconds), uri: uri.to_owned() }
+    }
+
+    #[test]
+    fn reads_what_the_server_was_seen_to_send() {
+        let reading = read(RECORDED).unwrap();
+        assert_eq!(reading.entries, [entry(2, "hls/7a1f/7a1f0.ts"), entry(4, "hls/7a1f/7a1f1.ts")]);
+        assert!(!reading.ended);
+    }
+
+    #[test]
+    fn a_tail_read_anywhere_invents_nothing() {
+        let whole = read(RECORDED).unwrap().entries;
+        for cut in 0..RECORDED.len() {
+            let tail = read_tail(&RECORDED[cut..]).entries;
+            assert!(whole.ends_with(&tail), "cut at {cut}: {tail:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_playlist_is_refused() {
+        for text in ["", "<html>", "Error processing request.", "#EXTM3U8\n", " #EXTM3U\n"] {
+            assert_eq!(read(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn odd_lines_do_no_harm() {
+        let text = "#EXTM3U\r\n#EXTINF:-1,\r\na.ts\r\n#EXTINF:nan,\nb.ts\n#EXTINF:3.5,title, with comma\n\nc.ts\n\
+                    #EXT-X-ENDLIST\n#EXTINF:9";
+        let reading = read(text).unwrap();
+        assert_eq!(reading.entries, [Entry { duration: Duration::from_millis(3500), uri: "c.ts".to_owned() }]);
+        assert!(reading.ended);
+    }
+
+    #[test]
+    fn the_target_duration_covers_what_is_yet_to_come() {
+        let target = |first: u64, cut: u64| {
+            target_duration(Duration::from_millis(first), Duration::from_secs(cut)).as_secs()
+        };
+        assert_eq!(target(3000, 3), 4); // encoded: key frames forced every 3 s
+        assert_eq!(target(4000, 3), 4); // copied, 2 s apart: 4, 2, 4, 2 …
+        assert_eq!(target(2000, 3), 5); // the same, begun in mid-air: 2, 4, 2, 4 …
+        assert_eq!(target(14_000, 3), 14); // copied, 14 s apart
+        assert_eq!(target(6006, 6), 7); // Apple
+    }
+
+    #[test]
+    fn writes_a_sliding_list() {
+        let listed = [(7, false, 1), (8, true, 1)].map(|(sequence, discontinuity, before)| Listed {
+            sequence,
+            duration: Duration::from_millis(2002),
+            discontinuity,
+            discontinuity_sequence: before,
+        });
+        let text = write(Duration::from_secs(4), listed.into_iter(), |text, sequence| {
+            let _ = write!(text, "s/{sequence}.ts");
+        });
+        assert_eq!(
+            text,
+            "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:7\n\
+             #EXT-X-DISCONTINUITY-SEQUENCE:1\n#EXTINF:2.002000,\ns/7.ts\n#EXT-X-DISCONTINUITY\n\
+             #EXTINF:2.002000,\ns/8.ts\n"
+        );
+    }
+}

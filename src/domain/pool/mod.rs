@@ -1,0 +1,283 @@
+//! The pool: which streams run, who watches them, what has to happen next.
+//!
+//! Tell it what happened (`tune`, `handle_event`) and when time has passed (`handle_timeout`); then drain `poll_action`
+//! and come back at `next_deadline`. It performs nothing itself. Invariants, checked after each call in debug builds:
+//! a stream with a present consumer is never stopped by a decision of the pool's (only the gateway's own end, a logout
+//! of its last credential, or a server that keeps refusing stops it); every consumer and every deadline belongs to a
+//! stream that exists; there is never more than one stream under way for what may be shared.
+
+mod consumers;
+mod snapshot;
+mod streams;
+mod tuning;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use crate::domain::consumer::{Account, Consumer, Viewer};
+use crate::domain::key::{ConsumerId, PlaySessionId, StreamKey};
+use crate::domain::producer::Producer;
+use crate::domain::reason::{Failure, RefuseReason, StopReason};
+use crate::domain::time::Timestamp;
+
+pub use crate::domain::pool::snapshot::{ConsumerView, Snapshot, StreamView, Tally};
+
+/// What the pool may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Streams at once.
+    pub slots: usize,
+    /// How long a stream without consumers is kept.
+    pub idle_timeout: Duration,
+    /// The least silence that means a consumer has left.
+    pub silence: Duration,
+    /// What is left to a consumer that has said goodbye.
+    pub farewell: Duration,
+    /// Refused starts in a row after which viewers get the server's own answer.
+    pub refusals: u32,
+    /// Bytes that idle streams together may have written on the server's disk.
+    pub disk_budget: u64,
+    /// Bytes that all windows together may hold.
+    pub memory: u64,
+    /// Whether streams can be released without any client's credential.
+    pub own_credential: bool,
+}
+
+/// A stream's name within this process; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(pub u64);
+
+/// A viewer asks for a stream.
+#[derive(Clone, Debug)]
+pub struct Tune {
+    /// What it asks for.
+    pub key: StreamKey,
+    /// Who asks.
+    pub viewer: Viewer,
+    /// The token it gets, should it be new: drawn by chance, never used before.
+    pub fresh: ConsumerId,
+}
+
+/// The answer to a `Tune`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Serve it from this stream.
+    Serve {
+        /// The stream.
+        stream: StreamId,
+        /// The consumer's token.
+        consumer: ConsumerId,
+        /// What it will cost the viewer.
+        warmth: Warmth,
+    },
+    /// Pass the request on as it came.
+    Refused(RefuseReason),
+}
+
+/// How far a stream was when a viewer asked for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warmth {
+    /// It had segments.
+    Warm,
+    /// Somebody else had already started it.
+    Warming,
+    /// This viewer started it.
+    Cold,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A request with a consumer's token.
+    Heard(ConsumerId),
+    /// The client of this play session stopped, or deleted its encodings.
+    Goodbye(PlaySessionId),
+    /// This account's token is being revoked.
+    LoggedOut(Account),
+    /// A segment of a generation is in the window.
+    SegmentReady {
+        /// Whose.
+        stream: StreamId,
+        /// Which.
+        generation: u32,
+        /// The stream's target duration.
+        target: Duration,
+        /// The segment's size.
+        written: u64,
+        /// What the window holds.
+        held: u64,
+    },
+    /// A generation came to an end by itself; what it had opened is being closed.
+    Failed {
+        /// Whose.
+        stream: StreamId,
+        /// Which.
+        generation: u32,
+        /// How.
+        failure: Failure,
+    },
+    /// What a stopped stream had opened is closed.
+    Retired(StreamId),
+    /// Somebody was denied a tuner.
+    TunerDenied,
+    /// The gateway is shutting down.
+    Shutdown,
+}
+
+/// Something to do. The supervisor is the only one to do it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Start this generation of a stream; its end is to be told by `Failed` or, once stopped, by `Retired`.
+    Start {
+        /// Whose.
+        stream: StreamId,
+        /// Which.
+        generation: u32,
+    },
+    /// End a stream and close what it opened, then tell `Retired`.
+    Stop {
+        /// Which.
+        stream: StreamId,
+        /// Why.
+        reason: StopReason,
+    },
+}
+
+#[derive(Debug)]
+struct Stream {
+    key: StreamKey,
+    producer: Producer,
+    /// Whose credentials it can be released with.
+    accounts: BTreeSet<Account>,
+    target: Option<Duration>,
+    /// When it last had a consumer.
+    watched_at: Timestamp,
+    written: u64,
+    held: u64,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Pool {
+    limits: Limits,
+    streams: BTreeMap<StreamId, Stream>,
+    consumers: BTreeMap<ConsumerId, Consumer>,
+    actions: VecDeque<Action>,
+    next_stream: u64,
+    draining: bool,
+    tally: Tally,
+}
+
+impl Pool {
+    /// An empty pool.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            streams: BTreeMap::new(),
+            consumers: BTreeMap::new(),
+            actions: VecDeque::new(),
+            next_stream: 1,
+            draining: false,
+            tally: Tally::default(),
+        }
+    }
+
+    /// A viewer asks for a stream: it joins one, or starts one if there is room.
+    pub fn tune(&mut self, tune: Tune, now: Timestamp) -> Admission {
+        let admission = self.admit(tune, now);
+        if let Admission::Refused(reason) = admission {
+            *self.tally.refused.entry(reason).or_default() += 1;
+        }
+        self.check_invariants();
+        admission
+    }
+
+    /// A consumer is about to be given its list: where it begins, which is `start` only if it has none yet.
+    pub fn join(&mut self, consumer: ConsumerId, start: u64, now: Timestamp) -> u64 {
+        self.heard(consumer, now);
+        self.consumers.get_mut(&consumer).map_or(start, |consumer| *consumer.start.get_or_insert(start))
+    }
+
+    /// Something happened.
+    pub fn handle_event(&mut self, event: Event, now: Timestamp) {
+        match event {
+            Event::Heard(consumer) => self.heard(consumer, now),
+            Event::Goodbye(play_session) => self.goodbye(&play_session, now),
+            Event::LoggedOut(account) => self.logged_out(account, now),
+            Event::SegmentReady { stream, generation, target, written, held } => {
+                self.segment_ready(stream, generation, (target, written, held));
+            }
+            Event::Failed { stream, generation, failure } => self.failed(stream, generation, failure, now),
+            Event::Retired(stream) => self.retired(stream),
+            Event::TunerDenied => {
+                let _ = self.free_slot(StopReason::TunerNeeded);
+            }
+            Event::Shutdown => {
+                self.draining = true;
+                for stream in self.running() {
+                    self.stop(stream, StopReason::Shutdown);
+                }
+            }
+        }
+        self.check_invariants();
+    }
+
+    /// Time has passed. Earlier than `next_deadline` this does nothing.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        let silent: Vec<_> = self
+            .consumers
+            .iter()
+            .filter(|(_, consumer)| consumer.deadline().is_some_and(|deadline| deadline <= now))
+            .map(|(&id, consumer)| (id, consumer.silence_means()))
+            .collect();
+        for (consumer, reason) in silent {
+            self.leave(consumer, reason, now);
+        }
+        for stream in self.running() {
+            self.retry_or_give_up(stream, now);
+            if self.idle_since(stream).is_some_and(|since| since + self.limits.idle_timeout <= now) {
+                self.stop(stream, StopReason::Idle);
+            }
+        }
+        self.check_invariants();
+    }
+
+    /// What to do next; drain it after each call.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When `handle_timeout` is due; may change after each call. After `handle_timeout(now)` it is later than `now`.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let consumers = self.consumers.values().filter_map(Consumer::deadline);
+        let retries = self.streams.values().filter_map(|stream| stream.producer.retry_at());
+        let idle = self.streams.keys().filter_map(|&stream| Some(self.idle_since(stream)? + self.limits.idle_timeout));
+        consumers.chain(retries).chain(idle).min()
+    }
+
+    /// The stream that a consumer watches or watched.
+    #[must_use]
+    pub fn stream_of(&self, consumer: ConsumerId) -> Option<StreamId> {
+        self.consumers.get(&consumer).map(|consumer| consumer.stream)
+    }
+
+    fn check_invariants(&self) {
+        if cfg!(debug_assertions) {
+            for consumer in self.consumers.values() {
+                assert!(self.streams.contains_key(&consumer.stream), "a consumer of no stream");
+            }
+            for action in &self.actions {
+                match action {
+                    Action::Start { stream, .. } | Action::Stop { stream, .. } => {
+                        assert!(self.streams.contains_key(stream), "an action on no stream");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! What the pool looks like from outside: the one source for whoever shows or counts it.
+
+use std::collections::BTreeMap;
+
+use crate::domain::consumer::Presence;
+use crate::domain::key::ConsumerId;
+use crate::domain::pool::{Pool, StreamId, Warmth};
+use crate::domain::producer::State;
+use crate::domain::reason::{Failure, LeaveReason, RefuseReason, StopReason};
+
+/// What has happened since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Generations started.
+    pub starts: u64,
+    /// Consumers believed gone who asked again.
+    pub revived: u64,
+    /// New consumers, by the warmth they met.
+    pub tuned: BTreeMap<&'static str, u64>,
+    /// Refused adoptions.
+    pub refused: BTreeMap<RefuseReason, u64>,
+    /// Streams given back.
+    pub stopped: BTreeMap<StopReason, u64>,
+    /// Generations that failed.
+    pub failures: BTreeMap<Failure, u64>,
+    /// Consumers that left.
+    pub left: BTreeMap<LeaveReason, u64>,
+}
+
+/// The pool at a moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Every stream, those being given back included.
+    pub streams: Vec<StreamView>,
+    /// What has happened so far.
+    pub tally: Tally,
+}
+
+/// A stream at a moment.
+#[derive(Clone, Debug)]
+pub struct StreamView {
+    /// Its name.
+    pub id: StreamId,
+    /// Its item, as Jellyfin names it.
+    pub item: String,
+    /// Its profile, in canonical form.
+    pub profile: String,
+    /// Where its producer stands.
+    pub state: State,
+    /// Which generation runs.
+    pub generation: u32,
+    /// Bytes its window holds.
+    pub held: u64,
+    /// Who watches, and who did.
+    pub consumers: Vec<ConsumerView>,
+}
+
+/// A consumer at a moment.
+#[derive(Clone, Copy, Debug)]
+pub struct ConsumerView {
+    /// Its token.
+    pub id: ConsumerId,
+    /// Whether it is there.
+    pub presence: Presence,
+}
+
+impl Snapshot {
+    /// Consumers held to be present, over all streams.
+    #[must_use]
+    pub fn present(&self) -> usize {
+        let consumers = self.streams.iter().flat_map(|stream| &stream.consumers);
+        consumers.filter(|consumer| matches!(consumer.presence, Presence::Present { .. })).count()
+    }
+}
+
+impl Warmth {
+    /// The one spelling of it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Warm => "warm",
+            Self::Warming => "warming",
+            Self::Cold => "cold",
+        }
+    }
+}
+
+impl Pool {
+    /// The pool as it is.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let consumers_of = |id: StreamId| {
+            let of_stream = self.consumers.iter().filter(move |(_, consumer)| consumer.stream == id);
+            of_stream.map(|(&id, consumer)| ConsumerView { id, presence: consumer.presence }).collect()
+        };
+        let streams = self.streams.iter().map(|(&id, stream)| StreamView {
+            id,
+            item: stream.key.channel.item.to_string(),
+            profile: stream.key.profile.to_string(),
+            state: stream.producer.state(),
+            generation: stream.producer.generation(),
+            held: stream.held,
+            consumers: consumers_of(id),
+        });
+        Snapshot { streams: streams.collect(), tally: self.tally.clone() }
+    }
+}

@@ -1,0 +1,113 @@
+//! What runs: how a stream's life goes on, and which one goes when there is too little of something.
+
+use std::time::Duration;
+
+use crate::domain::pool::{Action, Pool, StreamId};
+use crate::domain::reason::{Failure, StopReason};
+use crate::domain::time::Timestamp;
+
+/// The server writes a stream twice: the tuner's raw file and the segments cut from it (`jellyfin-observed.md` 2.8).
+const WRITTEN_TWICE: u64 = 2;
+
+impl Pool {
+    /// The streams that are not being given back.
+    #[must_use]
+    pub fn running(&self) -> Vec<StreamId> {
+        self.streams.iter().filter(|(_, stream)| !stream.producer.is_retiring()).map(|(&id, _)| id).collect()
+    }
+
+    /// Since when nobody watches a stream; `None` if somebody does, or if it is being given back.
+    pub(super) fn idle_since(&self, id: StreamId) -> Option<Timestamp> {
+        let stream = self.streams.get(&id)?;
+        (!stream.producer.is_retiring() && !self.is_watched(id)).then_some(stream.watched_at)
+    }
+
+    pub(super) fn segment_ready(&mut self, id: StreamId, generation: u32, (target, written, held): (Duration, u64, u64)) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        stream.producer.produced(generation);
+        stream.target.get_or_insert(target);
+        stream.written += written;
+        stream.held = held;
+        self.bound_disk();
+        self.bound_memory();
+    }
+
+    pub(super) fn failed(&mut self, id: StreamId, generation: u32, failure: Failure, now: Timestamp) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        stream.producer.failed(generation, failure, now);
+        // The server's files of that generation are gone with it.
+        stream.written = 0;
+        *self.tally.failures.entry(failure).or_default() += 1;
+        if !self.is_watched(id) {
+            self.stop(id, StopReason::Failed);
+        }
+    }
+
+    pub(super) fn retry_or_give_up(&mut self, id: StreamId, now: Timestamp) {
+        let watched = self.is_watched(id);
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        if stream.producer.retry_at().is_none_or(|at| at > now) {
+            return;
+        }
+        let never_worked = stream.target.is_none() && stream.producer.refusals() >= self.limits.refusals;
+        if !watched || never_worked {
+            self.stop(id, StopReason::Failed);
+        } else {
+            let generation = stream.producer.restart();
+            self.actions.push_back(Action::Start { stream: id, generation });
+            self.tally.starts += 1;
+        }
+    }
+
+    pub(super) fn retired(&mut self, id: StreamId) {
+        if self.streams.get(&id).is_some_and(|stream| stream.producer.is_retiring()) {
+            self.streams.remove(&id);
+            self.consumers.retain(|_, consumer| consumer.stream != id);
+        }
+    }
+
+    pub(super) fn stop(&mut self, id: StreamId, reason: StopReason) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        if stream.producer.stop(reason) {
+            self.consumers.retain(|_, consumer| consumer.stream != id);
+            self.actions.push_back(Action::Stop { stream: id, reason });
+            *self.tally.stopped.entry(reason).or_default() += 1;
+        }
+    }
+
+    /// Stops the idle stream that was watched least recently; says whether there was one.
+    pub(super) fn free_slot(&mut self, reason: StopReason) -> bool {
+        let victim =
+            self.running().into_iter().filter_map(|id| Some((self.idle_since(id)?, id))).min().map(|(_, id)| id);
+        if let Some(victim) = victim {
+            self.stop(victim, reason);
+        }
+        victim.is_some()
+    }
+
+    /// Idle streams may not fill the server's disk: the one that wrote most goes first.
+    pub(super) fn bound_disk(&mut self) {
+        loop {
+            let idle: Vec<_> = self
+                .running()
+                .into_iter()
+                .filter(|&id| self.idle_since(id).is_some())
+                .filter_map(|id| Some((self.streams.get(&id)?.written, id)))
+                .collect();
+            let written: u64 = idle.iter().map(|(written, _)| written * WRITTEN_TWICE).sum();
+            match idle.iter().max() {
+                Some(&(_, largest)) if written > self.limits.disk_budget => {
+                    self.stop(largest, StopReason::DiskBudget);
+                }
+                Some(_) | None => return,
+            }
+        }
+    }
+
+    pub(super) fn bound_memory(&mut self) {
+        let held = |pool: &Self| -> u64 {
+            pool.streams.values().filter(|stream| !stream.producer.is_retiring()).map(|stream| stream.held).sum()
+        };
+        while held(self) > self.limits.memory && self.free_slot(StopReason::Memory) {}
+    }
+}

@@ -1,0 +1,390 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::consumer::Presence;
+use crate::domain::key::{Channel, DeviceId, ItemId, MediaSourceId};
+use crate::domain::profile::{Policy, ProfileKey};
+use crate::domain::reason::LeaveReason;
+
+const LIMITS: Limits = Limits {
+    slots: 2,
+    idle_timeout: Duration::from_secs(600),
+    silence: Duration::from_secs(20),
+    farewell: Duration::from_secs(2),
+    refusals: 3,
+    disk_budget: 1000,
+    memory: 1000,
+    own_credential: false,
+};
+
+fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+fn key(channel: u8) -> StreamKey {
+    let item = ItemId::parse(&format!("{channel:032x}")).unwrap();
+    let pairs = [("VideoCodec", "h264"), ("AudioCodec", "aac")];
+    let policy = Policy { video_transcoding: true, audio_transcoding: true };
+    let profile = ProfileKey::from_query(pairs.into_iter(), false, policy).unwrap();
+    StreamKey { channel: Channel { item, source: MediaSourceId::new(format!("source-{channel}")) }, profile: profile.key }
+}
+
+fn viewer(number: u8) -> Viewer {
+    Viewer {
+        account: Account(u64::from(number)),
+        device: Some(DeviceId::new(format!("device-{number}"))),
+        play_session: Some(PlaySessionId::new(format!("play-{number}"))),
+    }
+}
+
+/// A pool that hands out tokens 1, 2, 3 …
+struct Bench {
+    pool: Pool,
+    tokens: u128,
+}
+
+impl Bench {
+    fn new(limits: Limits) -> Self {
+        Self { pool: Pool::new(limits), tokens: 0 }
+    }
+
+    fn tune(&mut self, channel: u8, number: u8, now: Timestamp) -> Admission {
+        self.tokens += 1;
+        let fresh = ConsumerId::from_bits(self.tokens);
+        self.pool.tune(Tune { key: key(channel), viewer: viewer(number), fresh }, now)
+    }
+
+    fn serve(&mut self, channel: u8, number: u8, now: Timestamp) -> (StreamId, ConsumerId, Warmth) {
+        match self.tune(channel, number, now) {
+            Admission::Serve { stream, consumer, warmth, .. } => (stream, consumer, warmth),
+            Admission::Refused(reason) => panic!("refused: {}", reason.as_str()),
+        }
+    }
+
+    fn segment(&mut self, stream: StreamId, written: u64, now: Timestamp) {
+        let generation = self.view(stream).generation;
+        let target = Duration::from_secs(4);
+        self.pool.handle_event(Event::SegmentReady { stream, generation, target, written, held: written }, now);
+    }
+
+    fn actions(&mut self) -> Vec<Action> {
+        std::iter::from_fn(|| self.pool.poll_action()).collect()
+    }
+
+    fn view(&self, stream: StreamId) -> StreamView {
+        self.pool.snapshot().streams.into_iter().find(|view| view.id == stream).unwrap()
+    }
+
+    fn presence(&self, consumer: ConsumerId) -> Option<Presence> {
+        let streams = self.pool.snapshot().streams;
+        let consumers = streams.iter().flat_map(|stream| &stream.consumers);
+        consumers.filter(|view| view.id == consumer).map(|view| view.presence).next()
+    }
+}
+
+#[test]
+fn fifty_viewers_of_a_cold_channel_start_it_once() {
+    let mut bench = Bench::new(LIMITS);
+    for number in 0..50 {
+        let (stream, _, warmth) = bench.serve(1, number, at(0));
+        assert_eq!(stream, StreamId(1));
+        assert_eq!(warmth, if number == 0 { Warmth::Cold } else { Warmth::Warming });
+    }
+    assert_eq!(bench.actions(), [Action::Start { stream: StreamId(1), generation: 1 }]);
+}
+
+#[test]
+fn a_poll_storm_changes_no_count() {
+    let mut bench = Bench::new(LIMITS);
+    let (stream, consumer, _) = bench.serve(1, 1, at(0));
+    for millis in 0..10_000 {
+        assert_eq!(bench.serve(1, 1, at(millis)).1, consumer);
+        bench.pool.handle_event(Event::Heard(consumer), at(millis));
+    }
+    assert_eq!(bench.view(stream).consumers.len(), 1);
+    bench.pool.handle_timeout(at(9_999 + 20_000));
+    assert_eq!(bench.pool.snapshot().present(), 0);
+}
+
+#[test]
+fn silence_means_something_only_after_four_target_durations() {
+    let mut bench = Bench::new(Limits { silence: Duration::from_secs(10), ..LIMITS });
+    let (stream, consumer, _) = bench.serve(1, 1, at(0));
+    bench.segment(stream, 1, at(1000));
+    bench.pool.handle_event(Event::Heard(consumer), at(2000));
+    assert_eq!(bench.pool.next_deadline(), Some(at(18_000)));
+    bench.pool.handle_timeout(at(17_999));
+    assert_eq!(bench.pool.snapshot().present(), 1);
+    bench.pool.handle_timeout(at(18_000));
+    assert_eq!(
+        bench.presence(consumer),
+        Some(Presence::Left { at: at(18_000), reason: LeaveReason::Silence })
+    );
+}
+
+#[test]
+fn one_believed_gone_is_revived_by_its_token() {
+    let mut bench = Bench::new(LIMITS);
+    let (stream, consumer, _) = bench.serve(1, 1, at(0));
+    bench.pool.handle_timeout(at(20_000));
+    assert_eq!(bench.pool.snapshot().present(), 0);
+    bench.pool.handle_event(Event::Heard(consumer), at(400_000));
+    assert_eq!(bench.pool.snapshot().present(), 1);
+    assert_eq!(bench.pool.snapshot().tally.revived, 1);
+    // … and protected again: only 600 s after it has left anew may the stream go.
+    bench.pool.handle_timeout(at(420_000));
+    bench.pool.handle_timeout(at(1_019_999));
+    assert_eq!(bench.pool.running(), [stream]);
+    bench.pool.handle_timeout(at(1_020_000));
+    assert_eq!(bench.pool.running(), []);
+}
+
+#[test]
+fn a_zap_ends_the_old_lease_at_once_and_only_its_own() {
+    let mut bench = Bench::new(LIMITS);
+    let (_, zapper, _) = bench.serve(1, 1, at(0));
+    let (_, other, _) = bench.serve(1, 2, at(0));
+    bench.serve(2, 1, at(5000));
+    assert_eq!(bench.presence(zapper), Some(Presence::Left { at: at(5000), reason: LeaveReason::Zapped }));
+    assert!(matches!(bench.presence(other), Some(Presence::Present { .. })));
+}
+
+#[test]
+fn a_goodbye_counts_after_two_seconds_unless_it_is_taken_back() {
+    let mut bench = Bench::new(LIMITS);
+    let (_, consumer, _) = bench.serve(1, 1, at(0));
+    let goodbye = Event::Goodbye(PlaySessionId::new("play-1".to_owned()));
+    bench.pool.handle_event(goodbye.clone(), at(1000));
+    bench.pool.handle_event(Event::Heard(consumer), at(2500));
+    bench.pool.handle_timeout(at(3000));
+    assert_eq!(bench.pool.snapshot().present(), 1);
+    bench.pool.handle_event(goodbye, at(4000));
+    bench.pool.handle_timeout(at(6000));
+    assert_eq!(bench.presence(consumer), Some(Presence::Left { at: at(6000), reason: LeaveReason::Goodbye }));
+}
+
+#[test]
+fn the_least_recently_watched_goes_and_nobody_is_cut() {
+    let mut bench = Bench::new(LIMITS);
+    bench.serve(1, 1, at(0));
+    bench.serve(2, 2, at(0));
+    assert_eq!(bench.tune(3, 3, at(1000)), Admission::Refused(RefuseReason::PoolFull));
+    bench.pool.handle_event(Event::Goodbye(PlaySessionId::new("play-2".to_owned())), at(2000));
+    bench.pool.handle_timeout(at(4000));
+    bench.pool.handle_event(Event::Goodbye(PlaySessionId::new("play-1".to_owned())), at(5000));
+    bench.pool.handle_timeout(at(7000));
+    bench.actions();
+    bench.serve(3, 3, at(8000));
+    assert_eq!(
+        bench.actions(),
+        [
+            Action::Stop { stream: StreamId(2), reason: StopReason::Evicted },
+            Action::Start { stream: StreamId(3), generation: 1 }
+        ]
+    );
+}
+
+#[test]
+fn a_request_during_teardown_starts_anew() {
+    let mut bench = Bench::new(LIMITS);
+    bench.serve(1, 1, at(0));
+    bench.pool.handle_timeout(at(20_000));
+    bench.pool.handle_timeout(at(620_000));
+    bench.actions();
+    let (stream, _, warmth) = bench.serve(1, 1, at(620_001));
+    assert_eq!((stream, warmth), (StreamId(2), Warmth::Cold));
+    bench.pool.handle_event(Event::Retired(StreamId(1)), at(621_000));
+    assert_eq!(bench.pool.snapshot().streams.len(), 1);
+    assert_eq!(bench.pool.snapshot().present(), 1);
+}
+
+#[test]
+fn a_generation_that_fails_is_followed_by_another_while_somebody_watches() {
+    let mut bench = Bench::new(LIMITS);
+    let (stream, consumer, _) = bench.serve(1, 1, at(0));
+    bench.segment(stream, 1, at(1000));
+    bench.actions();
+    bench.pool.handle_event(Event::Failed { stream, generation: 1, failure: Failure::Gone }, at(2000));
+    assert!(matches!(bench.tune(1, 1, at(2100)), Admission::Serve { warmth: Warmth::Warm, .. }));
+    bench.pool.handle_timeout(at(2500));
+    assert_eq!(bench.actions(), [Action::Start { stream, generation: 2 }]);
+    // Nobody watches any more when the next one fails: let it go.
+    bench.pool.handle_event(Event::Goodbye(PlaySessionId::new("play-1".to_owned())), at(3000));
+    bench.pool.handle_timeout(at(5000));
+    bench.pool.handle_event(Event::Failed { stream, generation: 2, failure: Failure::Gone }, at(6000));
+    assert_eq!(bench.actions(), [Action::Stop { stream, reason: StopReason::Failed }]);
+    assert_eq!(bench.presence(consumer), None);
+}
+
+#[test]
+fn a_server_that_refuses_is_let_speak_for_itself() {
+    let mut bench = Bench::new(LIMITS);
+    let (stream, ..) = bench.serve(1, 1, at(0));
+    bench.pool.handle_event(Event::Failed { stream, generation: 1, failure: Failure::Refused }, at(100));
+    assert_eq!(bench.tune(1, 1, at(200)), Admission::Refused(RefuseReason::UpstreamFailing));
+    let mut now = 100;
+    for generation in 2..=3 {
+        now += 5000;
+        bench.pool.handle_timeout(at(now));
+        bench.pool.handle_event(Event::Failed { stream, generation, failure: Failure::Refused }, at(now));
+    }
+    bench.pool.handle_timeout(at(now + 5000));
+    assert_eq!(bench.pool.running(), []);
+}
+
+#[test]
+fn a_viewer_of_a_stream_that_ran_keeps_it_until_the_server_has_refused_three_times() {
+    let mut bench = Bench::new(LIMITS);
+    let (stream, ..) = bench.serve(1, 1, at(0));
+    bench.segment(stream, 1, at(500));
+    let mut now = 1000;
+    for generation in 1..=3 {
+        assert!(matches!(bench.tune(1, 1, at(now)), Admission::Serve { .. }));
+        bench.pool.handle_event(Event::Failed { stream, generation, failure: Failure::Refused }, at(now));
+        now += 5000;
+        bench.pool.handle_timeout(at(now));
+    }
+    assert_eq!(bench.tune(1, 1, at(now)), Admission::Refused(RefuseReason::UpstreamFailing));
+    // It comes back all the same, with the numbers it had.
+    bench.segment(stream, 1, at(now + 10));
+    assert!(matches!(bench.tune(1, 1, at(now + 20)), Admission::Serve { warmth: Warmth::Warm, .. }));
+}
+
+#[test]
+fn idle_streams_may_not_fill_the_disk() {
+    let mut bench = Bench::new(LIMITS);
+    let (stream, ..) = bench.serve(1, 1, at(0));
+    bench.segment(stream, 600, at(1000));
+    assert_eq!(bench.pool.running(), [stream], "a watched stream is never cut");
+    bench.pool.handle_timeout(at(30_000));
+    assert_eq!(bench.pool.running(), [], "twice 600 bytes are more than 1000");
+    assert_eq!(bench.pool.snapshot().tally.stopped[&StopReason::DiskBudget], 1);
+}
+
+#[test]
+fn memory_is_taken_from_idle_streams_only() {
+    let mut bench = Bench::new(Limits { disk_budget: u64::MAX, ..LIMITS });
+    let (idle, ..) = bench.serve(1, 1, at(0));
+    bench.segment(idle, 300, at(0));
+    bench.pool.handle_timeout(at(30_000));
+    let (watched, ..) = bench.serve(2, 2, at(30_000));
+    bench.segment(watched, 701, at(31_000));
+    assert_eq!(bench.pool.running(), [watched]);
+    bench.segment(watched, 5000, at(32_000));
+    assert_eq!(bench.pool.running(), [watched]);
+}
+
+#[test]
+fn a_logout_takes_with_it_what_only_it_could_release() {
+    let mut bench = Bench::new(LIMITS);
+    let (alone, ..) = bench.serve(1, 1, at(0));
+    let (shared, ..) = bench.serve(2, 1, at(0));
+    bench.serve(2, 2, at(0));
+    bench.pool.handle_event(Event::LoggedOut(Account(1)), at(1000));
+    assert_eq!(bench.pool.running(), [shared]);
+    assert_eq!(bench.view(alone).consumers.len(), 0);
+    assert_eq!(bench.pool.snapshot().present(), 1);
+}
+
+#[test]
+fn shutting_down_gives_everything_back_and_takes_nothing_new() {
+    let mut bench = Bench::new(LIMITS);
+    bench.serve(1, 1, at(0));
+    bench.actions();
+    bench.pool.handle_event(Event::Shutdown, at(1));
+    assert_eq!(bench.actions(), [Action::Stop { stream: StreamId(1), reason: StopReason::Shutdown }]);
+    assert_eq!(bench.tune(2, 2, at(2)), Admission::Refused(RefuseReason::Draining));
+    bench.pool.handle_event(Event::Retired(StreamId(1)), at(3));
+    assert_eq!(bench.pool.next_deadline(), None);
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Tune(u8, u8),
+    Heard(u128),
+    Goodbye(u8),
+    LogOut(u8),
+    Segment(u64, u64),
+    Fail(u64),
+    Retired(u64),
+    TunerDenied,
+    Wait(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0_u8..5, 0_u8..6).prop_map(|(channel, viewer)| Step::Tune(channel, viewer)),
+        3 => (1_u128..60).prop_map(Step::Heard),
+        1 => (0_u8..6).prop_map(Step::Goodbye),
+        1 => (0_u8..6).prop_map(Step::LogOut),
+        3 => (1_u64..20, 0_u64..400).prop_map(|(stream, bytes)| Step::Segment(stream, bytes)),
+        1 => (1_u64..20).prop_map(Step::Fail),
+        2 => (1_u64..20).prop_map(Step::Retired),
+        1 => Just(Step::TunerDenied),
+        3 => (0_u64..40_000).prop_map(Step::Wait),
+    ]
+}
+
+proptest! {
+    /// No viewer is ever cut by a decision of the pool's, deadlines always move on, and nothing is left at the end.
+    #[test]
+    fn whatever_happens(steps in proptest::collection::vec(step(), 1..300)) {
+        let mut bench = Bench::new(LIMITS);
+        let mut now = 0;
+        for step in steps {
+            let watched: BTreeSet<_> = bench.pool.running().into_iter().filter(|&id| bench.pool.is_watched(id)).collect();
+            match step {
+                Step::Tune(channel, viewer) => { bench.tune(channel, viewer, at(now)); }
+                Step::Heard(token) => bench.pool.handle_event(Event::Heard(ConsumerId::from_bits(token)), at(now)),
+                Step::Goodbye(viewer) => {
+                    bench.pool.handle_event(Event::Goodbye(PlaySessionId::new(format!("play-{viewer}"))), at(now));
+                }
+                Step::LogOut(viewer) => bench.pool.handle_event(Event::LoggedOut(Account(u64::from(viewer))), at(now)),
+                Step::Segment(stream, written) => {
+                    let target = Duration::from_secs(4);
+                    let stream = StreamId(stream);
+                    bench.pool.handle_event(Event::SegmentReady { stream, generation: 1, target, written, held: written }, at(now));
+                }
+                Step::Fail(stream) => {
+                    let failure = Failure::Gone;
+                    bench.pool.handle_event(Event::Failed { stream: StreamId(stream), generation: 1, failure }, at(now));
+                }
+                Step::Retired(stream) => bench.pool.handle_event(Event::Retired(StreamId(stream)), at(now)),
+                Step::TunerDenied => bench.pool.handle_event(Event::TunerDenied, at(now)),
+                Step::Wait(millis) => {
+                    now += millis;
+                    bench.pool.handle_timeout(at(now));
+                    prop_assert!(bench.pool.next_deadline().is_none_or(|deadline| deadline > at(now)), "the driver would spin");
+                }
+            }
+            prop_assert!(bench.pool.running().len() <= LIMITS.slots);
+            for action in bench.actions() {
+                if let Action::Stop { stream, reason } = action {
+                    match reason {
+                        StopReason::Evicted | StopReason::TunerNeeded | StopReason::DiskBudget | StopReason::Memory => {
+                            let zapper_left = matches!(step, Step::Tune(..));
+                            prop_assert!(zapper_left || !watched.contains(&stream), "cut by {reason:?}");
+                        }
+                        StopReason::Idle | StopReason::Failed | StopReason::LoggedOut | StopReason::Shutdown => {}
+                    }
+                }
+            }
+        }
+        bench.pool.handle_timeout(at(now + 60_000));
+        bench.pool.handle_timeout(at(now + 700_000));
+        for action in bench.actions() {
+            if let Action::Stop { stream, .. } = action {
+                bench.pool.handle_event(Event::Retired(stream), at(now + 700_000));
+            }
+        }
+        for stream in 1..400 {
+            bench.pool.handle_event(Event::Retired(StreamId(stream)), at(now + 700_000));
+        }
+        prop_assert_eq!(bench.pool.snapshot().streams.len(), 0);
+        prop_assert_eq!(bench.pool.consumers.len(), 0);
+        prop_assert_eq!(bench.pool.next_deadline(), None);
+    }
+}

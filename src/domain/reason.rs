@@ -1,0 +1,107 @@
+//! Why something was refused, stopped or passed by: one enum each, one spelling for log, metric and JSON.
+
+/// Declares an enum whose every variant has one spelling, `as_str()`.
+macro_rules! reasons {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $spelling:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)+ }
+
+        impl $name {
+            /// Every variant, in order.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The one spelling of this reason.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $spelling,)+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Why the pool would not take a stream.
+    RefuseReason {
+        /// Every slot has a present consumer.
+        PoolFull = "pool-full",
+        /// The server refuses this stream; viewers get its own answer.
+        UpstreamFailing = "upstream-failing",
+        /// The gateway is shutting down.
+        Draining = "draining",
+    }
+}
+
+reasons! {
+    /// Why a stream is given back.
+    StopReason {
+        /// Nobody watched it for the idle timeout.
+        Idle = "idle",
+        /// Its slot is needed for another stream.
+        Evicted = "evicted",
+        /// The server had no tuner left for somebody else.
+        TunerNeeded = "tuner-needed",
+        /// Idle streams together wrote more than `upstream.disk_budget` on the server's disk.
+        DiskBudget = "disk-budget",
+        /// Windows together hold more than `window.memory`.
+        Memory = "memory",
+        /// It kept failing, and nobody watches it.
+        Failed = "failed",
+        /// The only credential it could be released with is being logged out.
+        LoggedOut = "logged-out",
+        /// The gateway is shutting down.
+        Shutdown = "shutdown",
+    }
+}
+
+reasons! {
+    /// How a generation of a stream came to its end without being asked to.
+    Failure {
+        /// The server cannot be reached.
+        Unreachable = "unreachable",
+        /// The server answered the start with an error.
+        Refused = "refused",
+        /// The server's playlist has an end.
+        Ended = "ended",
+        /// No new segment for too long.
+        Stalled = "stalled",
+        /// The server does not know the job any more.
+        Gone = "gone",
+        /// A segment is larger than `window.segment`.
+        Oversized = "oversized",
+        /// What the server sent is not a playlist this gateway can follow.
+        Unreadable = "unreadable",
+    }
+}
+
+reasons! {
+    /// Why a consumer is held to have left.
+    LeaveReason {
+        /// Nothing heard for longer than its deadline.
+        Silence = "silence",
+        /// Its device opened another channel.
+        Zapped = "zapped",
+        /// It said goodbye and did not ask again.
+        Goodbye = "goodbye",
+        /// Its token was logged out.
+        LoggedOut = "logged-out",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_spelling_is_used_twice_within_a_kind() {
+        let spellings = |all: Vec<&'static str>| {
+            let count = all.len();
+            let unique: std::collections::BTreeSet<_> = all.into_iter().collect();
+            assert_eq!(unique.len(), count);
+        };
+        spellings(RefuseReason::ALL.iter().map(|reason| reason.as_str()).collect());
+        spellings(StopReason::ALL.iter().map(|reason| reason.as_str()).collect());
+        spellings(Failure::ALL.iter().map(|reason| reason.as_str()).collect());
+        spellings(LeaveReason::ALL.iter().map(|reason| reason.as_str()).collect());
+    }
+}

@@ -1,0 +1,109 @@
+//! What passes through and means something on the way: openings, goodbyes, logouts.
+//!
+//! Everything goes upstream as it came and its answer comes back as it is; but an opening that is denied a tuner is
+//! tried again once a stream that nobody watches has been given back. Bodies are read only where nothing else tells.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tracing::info;
+
+use crate::body::{self, Body};
+use crate::domain::key::PlaySessionId;
+use crate::proxy::Gateway;
+use crate::proxy::credential::Credential;
+use crate::proxy::query::Query;
+use crate::proxy::route::{Moment, Report};
+
+/// The largest body that is looked into.
+const READABLE: usize = 1 << 20;
+/// How long a logout waits for what only its token can release.
+const LOGOUT: Duration = Duration::from_secs(5);
+/// How many warm streams are given back, at most, to one who wants a tuner.
+const SACRIFICES: usize = 4;
+
+impl Gateway {
+    /// `POST PlaybackInfo` or `LiveStreams/Open`. All tuners busy is a 500 like any other (`jellyfin-observed.md` 5),
+    /// and those that nobody watches are ours to free.
+    pub(super) async fn opening(&self, request: Request<Body>) -> Response<Body> {
+        let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        if !self.supervisor.has_idle() || length.is_none_or(|length: usize| length > READABLE) {
+            return self.forward(request).await;
+        }
+        let (parts, body) = request.into_parts();
+        let Ok(bytes) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
+            // The client broke off in the middle of its own request: nobody is left to answer.
+            return Response::new(body::empty());
+        };
+        let again = || Request::from_parts(parts.clone(), body::full(bytes.clone()));
+        let mut response = self.forward(again()).await;
+        for _ in 0..SACRIFICES {
+            if response.status() != StatusCode::INTERNAL_SERVER_ERROR || !self.supervisor.free_tuner().await {
+                break;
+            }
+            info!("a tuner was needed and has been freed");
+            response = self.forward(again()).await;
+        }
+        response
+    }
+
+    /// A player's report about its playback.
+    pub(super) async fn report(&self, report: Report, request: Request<Body>) -> Response<Body> {
+        match (report.moment, report.play_session) {
+            (Moment::Stopped, Some(play_session)) => {
+                self.supervisor.goodbye(play_session);
+                self.forward(request).await
+            }
+            (Moment::Stopped, None) => {
+                let supervisor = self.supervisor.clone();
+                let told = move |body: Option<Bytes>| {
+                    if let Some(play_session) = body.as_deref().and_then(play_session) {
+                        supervisor.goodbye(play_session);
+                    }
+                };
+                self.forward(request.map(|body| body::tee(body, READABLE, told))).await
+            }
+            (Moment::Started | Moment::Progress | Moment::Ping, _) => self.forward(request).await,
+        }
+    }
+
+    /// A token dies: what only it can release is released first, and what the server said of it is forgotten.
+    pub(super) async fn log_out(&self, request: Request<Body>) -> Response<Body> {
+        let credential = Credential::of(request.headers(), &Query::of(request.uri()));
+        if let Some(credential) = &credential {
+            self.supervisor.log_out(self.account(credential.token()), LOGOUT).await;
+        }
+        let response = self.forward(request).await;
+        if let Some(credential) = &credential {
+            self.auth.forget(credential.token());
+        }
+        response
+    }
+}
+
+/// The play session that a report names; property names may have either case.
+fn play_session(body: &[u8]) -> Option<PlaySessionId> {
+    let report: Value = serde_json::from_slice(body).ok()?;
+    let mut fields = report.as_object()?.iter();
+    let (_, value) = fields.find(|(name, _)| name.eq_ignore_ascii_case("PlaySessionId"))?;
+    value.as_str().filter(|text| !text.is_empty()).map(PlaySessionId::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_read_as_far_as_it_can_be() {
+        let named = |body: &str| play_session(body.as_bytes()).map(|session| session.as_str().to_owned());
+        assert_eq!(named(r#"{"PlaySessionId":"a","PositionTicks":-5,"Unknown":{}}"#).as_deref(), Some("a"));
+        assert_eq!(named(r#"{"playSessionId":"a"}"#).as_deref(), Some("a"));
+        for nothing in ["", "[]", "{}", r#"{"PlaySessionId":null}"#, r#"{"PlaySessionId":""}"#, "{\"PlaySessionId\":\"a\""] {
+            assert_eq!(named(nothing), None, "{nothing}");
+        }
+    }
+}

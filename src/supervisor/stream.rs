@@ -1,0 +1,178 @@
+//! A stream as its producer fills it and its viewers read it: the window, and who waits for it.
+//!
+//! It does not know how it is filled, nor whether it should be.
+
+use std::sync::{Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::consumer::Account;
+use crate::domain::playlist;
+use crate::domain::time::Timestamp;
+use crate::domain::window::Window;
+use crate::upstream::jellyfin::{Login, Media, Recipe};
+
+/// Credentials kept to release a stream with; the newest works longest.
+const LOGINS: usize = 8;
+
+/// Whether a stream can be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// Its first segment has yet to come.
+    Starting,
+    /// It has segments.
+    Ready,
+    /// It could not be started.
+    Failed,
+    /// It was given back.
+    Retired,
+}
+
+/// How windows are cut.
+#[derive(Clone, Copy, Debug)]
+pub struct WindowSize {
+    /// What a new viewer is handed at least.
+    pub join: Duration,
+    /// What is listed at most, or three target durations if that is more.
+    pub length: Duration,
+    /// Bytes of the largest segment.
+    pub segment: u64,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Stream {
+    /// How to start it again.
+    pub recipe: Recipe,
+    pub(super) stop: CancellationToken,
+    size: WindowSize,
+    window: RwLock<Option<Window<Media>>>,
+    readiness: watch::Sender<Readiness>,
+    logins: Mutex<Vec<(Account, Login)>>,
+    work: tokio::sync::Mutex<()>,
+}
+
+/// What a viewer is given.
+#[derive(Debug)]
+pub struct Playlist {
+    /// The playlist.
+    pub text: String,
+    /// The stream's target duration.
+    pub target: Duration,
+}
+
+impl Stream {
+    pub(super) fn new(recipe: Recipe, size: WindowSize) -> Self {
+        Self {
+            recipe,
+            stop: CancellationToken::new(),
+            size,
+            window: RwLock::new(None),
+            readiness: watch::Sender::new(Readiness::Starting),
+            logins: Mutex::new(Vec::new()),
+            work: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// Where the list of a viewer begins who joins at this moment; `None` before the first segment.
+    pub(super) fn join_point(&self) -> Option<u64> {
+        let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
+        window.as_ref().map(|window| window.join(self.size.join))
+    }
+
+    /// The list of a viewer who joined at `start`.
+    pub(super) fn playlist(&self, start: u64, uri: impl FnMut(&mut String, u64)) -> Option<Playlist> {
+        let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
+        let window = window.as_ref()?;
+        let target = window.target();
+        Some(Playlist { text: playlist::write(target, window.list(start), uri), target })
+    }
+
+    /// A segment, as long as it is held.
+    pub fn segment(&self, sequence: u64) -> Option<Media> {
+        let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
+        window.as_ref()?.get(sequence).map(|segment| segment.payload.clone())
+    }
+
+    /// For how long a segment may be asked for after it was first listed, at least.
+    #[must_use]
+    pub const fn availability(&self) -> Duration {
+        self.size.length
+    }
+
+    /// Waits until there is something to serve, or no hope of it.
+    pub async fn ready(&self) -> Readiness {
+        let mut readiness = self.readiness.subscribe();
+        match readiness.wait_for(|readiness| *readiness != Readiness::Starting).await {
+            Ok(readiness) => *readiness,
+            Err(_) => Readiness::Retired,
+        }
+    }
+
+    /// Waits until everything it had opened is closed.
+    pub async fn retired(&self) {
+        let mut readiness = self.readiness.subscribe();
+        let _ = readiness.wait_for(|readiness| *readiness == Readiness::Retired).await;
+    }
+
+    /// Appends a segment; returns the target duration and the bytes held.
+    pub(super) fn append(&self, duration: Duration, anew: bool, media: Media, now: Timestamp) -> (Duration, u64) {
+        let mut window = self.window.write().unwrap_or_else(PoisonError::into_inner);
+        let window = window.get_or_insert_with(|| {
+            Window::new(playlist::target_duration(duration, self.recipe.cut), self.size.length)
+        });
+        let size = media.body.len() as u64;
+        window.push(duration, anew, media, size, now);
+        let told = (window.target(), window.bytes());
+        self.readiness.send_replace(Readiness::Ready);
+        told
+    }
+
+    /// What following it needs to know, given its first segment's duration.
+    pub(super) fn target(&self, first: Duration) -> Duration {
+        let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
+        window.as_ref().map_or_else(|| playlist::target_duration(first, self.recipe.cut), Window::target)
+    }
+
+    /// Bytes of the largest segment it takes.
+    pub(super) fn largest_segment(&self) -> usize {
+        usize::try_from(self.size.segment).unwrap_or(usize::MAX)
+    }
+
+    /// Waits until no generation is at work, and keeps others from it.
+    pub(super) async fn work(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.work.lock().await
+    }
+
+    /// A generation failed: whoever waits for a first segment waits in vain.
+    pub(super) fn failed(&self) {
+        self.readiness.send_if_modified(|readiness| {
+            let waits = *readiness == Readiness::Starting;
+            if waits {
+                *readiness = Readiness::Failed;
+            }
+            waits
+        });
+    }
+
+    pub(super) fn set_retired(&self) {
+        self.readiness.send_replace(Readiness::Retired);
+    }
+
+    /// Remembers with what it can be released.
+    pub(super) fn remember(&self, account: Account, login: Login) {
+        let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
+        logins.retain(|(known, _)| *known != account);
+        logins.push((account, login));
+        let excess = logins.len().saturating_sub(LOGINS);
+        logins.drain(..excess);
+    }
+
+    /// With what it can be started and released, the newest first.
+    pub(super) fn logins(&self) -> Vec<Login> {
+        let logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
+        logins.iter().rev().map(|(_, login)| login.clone()).collect()
+    }
+}

@@ -1,0 +1,425 @@
+//! The few calls the gateway makes on its own account: who is this, open, start, read, end, close.
+//!
+//! Sources: `MediaInfoController`, `DynamicHlsController`, `HlsSegmentController`, `UserController` of Jellyfin
+//! 10.8-12.0, and what a real server was seen to answer (`fixtures/jellyfin`). It decides nothing: what to make of an
+//! answer is its caller's business.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HOST, LAST_MODIFIED, RANGE, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use serde_json::Value;
+
+use crate::body;
+use crate::domain::key::{ItemId, LiveStreamId, MediaSourceId};
+use crate::domain::playlist::{self, Reading};
+use crate::upstream::client::{self, Client};
+
+/// The device the gateway calls itself in its own requests.
+pub const DEVICE: &str = "warmgate";
+/// What the server reads as an Apple player: segments are 6 s instead of 3 s (`StreamState.cs`).
+const APPLE: &str = "AppleTV";
+/// JSON answers and playlists are small; anything larger is not one.
+const SMALL: usize = 4 << 20;
+/// Enough for some twenty segments: a poll costs the same however long the stream has run.
+const TAIL: &str = "bytes=-4096";
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No answer.
+    #[error("the server gave no answer")]
+    Unreachable(#[from] client::Error),
+    /// Not the answer that was hoped for.
+    #[error("the server answered {0}")]
+    Status(StatusCode),
+    /// An answer that broke off.
+    #[error("the answer broke off")]
+    Broken(#[source] crate::body::BoxError),
+    /// An answer larger than it may be.
+    #[error("the answer is larger than it may be")]
+    TooLarge,
+    /// Not what was asked for.
+    #[error("the answer is not what was asked for: {0}")]
+    Unreadable(&'static str),
+}
+
+impl Error {
+    /// The status, if the server did answer.
+    #[must_use]
+    pub const fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Status(status) => Some(*status),
+            Self::Unreachable(_) | Self::Broken(_) | Self::TooLarge | Self::Unreadable(_) => None,
+        }
+    }
+}
+
+/// As whom a call is made: header fields and query pairs, exactly as the server accepts them.
+#[derive(Clone, Default)]
+pub struct Login {
+    /// Fields to add.
+    pub headers: HeaderMap,
+    /// Pairs to append, encoded, without a leading `&`.
+    pub query: String,
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Login")
+    }
+}
+
+impl Login {
+    /// With an API key; this form is accepted by every version.
+    #[must_use]
+    pub fn api_key(key: &str) -> Self {
+        Self { headers: HeaderMap::new(), query: format!("ApiKey={key}") }
+    }
+}
+
+/// All that is needed to open and start a stream again, without its first viewer.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// What stands before `/videos/…`: a base path, an old prefix, or nothing.
+    pub prefix: String,
+    /// The channel's item.
+    pub item: ItemId,
+    /// The channel's media source.
+    pub source: MediaSourceId,
+    /// The live stream; the same for all openings of built-in tuners.
+    pub live_stream: LiveStreamId,
+    /// How it is to be encoded, encoded as a query; without play session and token.
+    pub query: String,
+    /// Whether the server is to take the caller for an Apple player.
+    pub apple: bool,
+    /// The length that segments are cut at.
+    pub cut: Duration,
+    /// The user whose channel list the item is looked up in.
+    pub user: Option<String>,
+}
+
+/// The gateway's own consumer of a live stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// What is held.
+    pub live_stream: LiveStreamId,
+    /// The path of its raw stream, which names this very opening; unknown where a tuner shares nothing.
+    pub raw: Option<String>,
+}
+
+/// A running HLS job of the server's.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The path of its folder, with a slash at the end.
+    folder: String,
+    /// The stem of its file names.
+    stem: String,
+}
+
+/// A segment's place: its number within the job, and its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Counted from 0.
+    pub index: u64,
+    /// EXTINF.
+    pub duration: Duration,
+    file: String,
+}
+
+/// A fetched segment.
+#[derive(Clone, Debug)]
+pub struct Media {
+    /// Its bytes.
+    pub body: Bytes,
+    /// As the server says.
+    pub content_type: HeaderValue,
+    /// As the server says.
+    pub modified: Option<HeaderValue>,
+}
+
+/// The user behind a token, in what concerns live TV.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Me {
+    /// The user's id; `None` for an API key.
+    pub id: Option<String>,
+    /// `EnableLiveTvAccess`.
+    pub live_tv: bool,
+    /// `EnableVideoPlaybackTranscoding`.
+    pub video_transcoding: bool,
+    /// `EnableAudioPlaybackTranscoding`.
+    pub audio_transcoding: bool,
+}
+
+/// The server.
+#[derive(Clone, Debug)]
+pub struct Jellyfin {
+    client: Client,
+    host: HeaderValue,
+}
+
+impl Jellyfin {
+    /// Calls through `client`, addressed to `host`.
+    #[must_use]
+    pub const fn new(client: Client, host: HeaderValue) -> Self {
+        Self { client, host }
+    }
+
+    /// Who a login is. An API key has no user and every right.
+    pub async fn me(&self, prefix: &str, login: &Login) -> Result<Me, Error> {
+        match self.json(Method::GET, &format!("{prefix}/Users/Me"), "", login, None).await {
+            Ok(me) => {
+                let policy = field(&me, "Policy");
+                let may = |right| policy.and_then(|policy| field(policy, right)?.as_bool()).unwrap_or(true);
+                Ok(Me {
+                    id: field(&me, "Id").and_then(Value::as_str).map(str::to_owned),
+                    live_tv: may("EnableLiveTvAccess"),
+                    video_transcoding: may("EnableVideoPlaybackTranscoding"),
+                    audio_transcoding: may("EnableAudioPlaybackTranscoding"),
+                })
+            }
+            // Neither a refusal nor a fault: a key that belongs to nobody. `/System/Endpoint` takes any valid token.
+            Err(Error::Status(StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND)) => {
+                self.call(Method::GET, &format!("{prefix}/System/Endpoint"), "", login, None).await?;
+                Ok(Me { id: None, live_tv: true, video_transcoding: true, audio_transcoding: true })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes a consumer of the recipe's live stream, opening it if nobody has.
+    pub async fn hold(&self, recipe: &Recipe, login: &Login) -> Result<Hold, Error> {
+        let user = recipe.user.as_deref().unwrap_or_default();
+        let of_user = if user.is_empty() { String::new() } else { format!("UserId={user}&") };
+        let path = format!("{}/Items/{}/PlaybackInfo", recipe.prefix, recipe.item);
+        let query = format!("{of_user}AutoOpenLiveStream=false");
+        let info = self.json(Method::POST, &path, &query, login, Some(&Value::Object(Default::default()))).await?;
+        let token = open_token(&info, &recipe.source).ok_or(Error::Unreadable("no OpenToken"))?;
+        let mut wish = serde_json::json!({ "OpenToken": token, "ItemId": recipe.item.to_string() });
+        if !user.is_empty() {
+            wish["UserId"] = Value::from(user);
+        }
+        let path = format!("{}/LiveStreams/Open", recipe.prefix);
+        let opened = self.json(Method::POST, &path, "", login, Some(&wish)).await?;
+        let source = field(&opened, "MediaSource").ok_or(Error::Unreadable("no MediaSource"))?;
+        let live_stream = field(source, "LiveStreamId").and_then(Value::as_str);
+        Ok(Hold {
+            live_stream: live_stream.ok_or(Error::Unreadable("no LiveStreamId"))?.into(),
+            raw: field(source, "Path").and_then(Value::as_str).and_then(raw_path),
+        })
+    }
+
+    /// Whether the very opening that `hold` took part in is still there. The raw stream of an unknown one is 404.
+    pub async fn is_open(&self, raw: &str) -> Result<bool, Error> {
+        let request = self.request(Method::GET, raw, "", &Login::default(), None);
+        match self.client.send(request).await?.status() {
+            StatusCode::NOT_FOUND => Ok(false),
+            _ => Ok(true),
+        }
+    }
+
+    /// Gives a consumer back.
+    pub async fn close(&self, prefix: &str, live_stream: &LiveStreamId, login: &Login) -> Result<(), Error> {
+        let path = format!("{prefix}/LiveStreams/Close");
+        self.call(Method::POST, &path, &format!("liveStreamId={live_stream}"), login, None).await.map(drop)
+    }
+
+    /// Starts a job under `play_session`; answers once its first segment exists.
+    pub async fn start(
+        &self,
+        recipe: &Recipe,
+        play_session: &str,
+        login: &Login,
+    ) -> Result<(Job, Reading), Error> {
+        let videos = format!("{}/videos/{}", recipe.prefix, recipe.item);
+        let query = format!("{}&PlaySessionId={play_session}", recipe.query);
+        let mut request = self.request(Method::GET, &format!("{videos}/live.m3u8"), &query, login, None);
+        if recipe.apple {
+            request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(APPLE));
+        }
+        let text = self.small(self.answer(request).await?).await?;
+        let reading = std::str::from_utf8(&text).ok().and_then(playlist::read);
+        let reading = reading.ok_or(Error::Unreadable("not a playlist"))?;
+        let first = reading.entries.first().ok_or(Error::Unreadable("an empty playlist"))?;
+        let job = Job::of(&videos, &first.uri).ok_or(Error::Unreadable("an unknown kind of segment"))?;
+        Ok((job, reading))
+    }
+
+    /// Ends the jobs of `play_session`.
+    pub async fn end_job(&self, prefix: &str, play_session: &str, login: &Login) -> Result<(), Error> {
+        let path = format!("{prefix}/Videos/ActiveEncodings");
+        let query = format!("deviceId={DEVICE}&playSessionId={play_session}");
+        self.call(Method::DELETE, &path, &query, login, None).await.map(drop)
+    }
+
+    /// The end of a job's playlist, read through the segment route, which keeps the job alive and needs no token.
+    pub async fn poll(&self, job: &Job) -> Result<Reading, Error> {
+        let path = format!("{}{}.m3u8", job.folder, job.stem);
+        let mut request = self.request(Method::GET, &path, "", &Login::default(), None);
+        request.headers_mut().insert(RANGE, HeaderValue::from_static(TAIL));
+        let answer = self.answer(request).await?;
+        let partial = answer.status() == StatusCode::PARTIAL_CONTENT;
+        let begins = answer.headers().get(http::header::CONTENT_RANGE).and_then(|range| range.to_str().ok());
+        let from_the_start = !partial || begins.is_some_and(|range| range.starts_with("bytes 0-"));
+        let text = self.small(answer).await?;
+        let text = String::from_utf8_lossy(&text);
+        if from_the_start {
+            playlist::read(&text).ok_or(Error::Unreadable("not a playlist"))
+        } else {
+            Ok(playlist::read_tail(&text))
+        }
+    }
+
+    /// A segment, of at most `largest` bytes.
+    pub async fn fetch(&self, job: &Job, piece: &Piece, largest: usize) -> Result<Media, Error> {
+        let path = format!("{}{}", job.folder, piece.file);
+        let answer = self.answer(self.request(Method::GET, &path, "", &Login::default(), None)).await?;
+        let header = |name| answer.headers().get(name).cloned();
+        let content_type = header(CONTENT_TYPE).unwrap_or(HeaderValue::from_static("video/mp2t"));
+        let modified = header(LAST_MODIFIED);
+        Ok(Media { body: collect(answer, largest).await?, content_type, modified })
+    }
+
+    async fn json(
+        &self,
+        method: Method,
+        path: &str,
+        query: &str,
+        login: &Login,
+        wish: Option<&Value>,
+    ) -> Result<Value, Error> {
+        let answer = self.call(method, path, query, login, wish).await?;
+        serde_json::from_slice(&answer).map_err(|_| Error::Unreadable("not JSON"))
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        query: &str,
+        login: &Login,
+        wish: Option<&Value>,
+    ) -> Result<Bytes, Error> {
+        let answer = self.answer(self.request(method, path, query, login, wish)).await?;
+        self.small(answer).await
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        query: &str,
+        login: &Login,
+        wish: Option<&Value>,
+    ) -> Request<body::Body> {
+        let separator = if query.is_empty() || login.query.is_empty() { "" } else { "&" };
+        let query = format!("{query}{separator}{}", login.query);
+        let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+        let mut request = Request::new(wish.map_or_else(body::empty, |wish| body::full(wish.to_string())));
+        *request.method_mut() = method;
+        // A path that is no URI came from the server; asking for its root instead is answered, and harmless.
+        *request.uri_mut() = target.parse().unwrap_or_default();
+        let headers = request.headers_mut();
+        headers.extend(login.headers.clone());
+        headers.insert(HOST, self.host.clone());
+        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("warmgate/", env!("CARGO_PKG_VERSION"))));
+        if wish.is_some() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        request
+    }
+
+    async fn answer(&self, request: Request<body::Body>) -> Result<Response<Incoming>, Error> {
+        let answer = self.client.send(request).await?;
+        if answer.status().is_success() { Ok(answer) } else { Err(Error::Status(answer.status())) }
+    }
+
+    async fn small(&self, answer: Response<Incoming>) -> Result<Bytes, Error> {
+        collect(answer, SMALL).await
+    }
+}
+
+async fn collect(answer: Response<Incoming>, largest: usize) -> Result<Bytes, Error> {
+    match Limited::new(answer.into_body(), largest).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Error::TooLarge),
+        Err(error) => Err(Error::Broken(error)),
+    }
+}
+
+impl Job {
+    /// From the URI of its first segment, `hls/{stem}/{stem}{index}.ts`, relative to `videos`.
+    fn of(videos: &str, uri: &str) -> Option<Self> {
+        let (folder, file) = uri.rsplit_once('/')?;
+        let stem = folder.strip_prefix("hls/")?;
+        let job = Self { folder: format!("{videos}/{folder}/"), stem: stem.to_owned() };
+        job.index_of(file).map(|_| job)
+    }
+
+    /// The pieces that a reading of its playlist lists; what is no segment of this job is left out.
+    #[must_use]
+    pub fn pieces(&self, reading: &Reading) -> Vec<Piece> {
+        let piece = |entry: &playlist::Entry| {
+            let file = entry.uri.rsplit('/').next()?;
+            Some(Piece { index: self.index_of(file)?, duration: entry.duration, file: file.to_owned() })
+        };
+        reading.entries.iter().filter_map(piece).collect()
+    }
+
+    fn index_of(&self, file: &str) -> Option<u64> {
+        file.strip_prefix(&self.stem)?.strip_suffix(".ts")?.parse().ok()
+    }
+}
+
+/// A property, whatever its case: the server writes PascalCase or, when asked to, camelCase.
+fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    value.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
+fn open_token<'a>(info: &'a Value, source: &MediaSourceId) -> Option<&'a str> {
+    let sources = field(info, "MediaSources")?.as_array()?;
+    let is_wanted = |candidate: &&Value| field(candidate, "Id").and_then(Value::as_str) == Some(source.as_str());
+    field(sources.iter().find(is_wanted)?, "OpenToken")?.as_str()
+}
+
+/// The path of `…/LiveTv/LiveStreamFiles/{unique id}/stream.ts`, whatever host the server thinks it has.
+fn raw_path(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let path = &rest[rest.find('/')?..];
+    path.to_ascii_lowercase().contains("/livetv/livestreamfiles/").then(|| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_knows_its_own_segments() {
+        let job = Job::of("/jf/videos/1", "hls/7a1f/7a1f0.ts").unwrap();
+        let reading =
+            playlist::read("#EXTM3U\n#EXTINF:2,\nhls/7a1f/7a1f11.ts\n#EXTINF:2,\nhls/7a1f/beef12.ts\n").unwrap();
+        let pieces = job.pieces(&reading);
+        assert_eq!(pieces.iter().map(|piece| piece.index).collect::<Vec<_>>(), [11]);
+        assert!(Job::of("/videos/1", "hls/7a1f/7a1f-1.mp4").is_none());
+        assert!(Job::of("/videos/1", "https://elsewhere/x.ts").is_none());
+    }
+
+    #[test]
+    fn the_token_of_the_right_source_is_taken_in_either_case() {
+        let info = serde_json::json!({"mediaSources": [{"id": "a", "openToken": "x"}, {"Id": "b", "OpenToken": "y"}]});
+        assert_eq!(open_token(&info, &"b".into()), Some("y"));
+        assert_eq!(open_token(&info, &"a".into()), Some("x"));
+        assert_eq!(open_token(&info, &"c".into()), None);
+    }
+
+    #[test]
+    fn only_a_raw_stream_has_a_raw_path() {
+        let raw = "http://127.0.0.1:8096/jf/LiveTv/LiveStreamFiles/5376/stream.ts";
+        assert_eq!(raw_path(raw).as_deref(), Some("/jf/LiveTv/LiveStreamFiles/5376/stream.ts"));
+        assert_eq!(raw_path("http://provider.example/ch/1.ts"), None);
+        assert_eq!(raw_path("udp://239.0.0.1"), None);
+    }
+}
