@@ -1,1 +1,5 @@
-//! stub
+//! The data plane: what a request becomes.
+
+pub mod credential;
+pub mod query;
+pub mod route;
