@@ -1,0 +1,232 @@
+//! A query as ordered pairs: read as ASP.NET reads it, written as it came.
+//!
+//! It knows no parameter's meaning, but that what a player adds for its own use (`CMCD`, `_HLS_*`) is not for upstream.
+
+use std::fmt;
+
+use http::Uri;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+/// The pairs of a query in their order, each byte for byte as it was sent and decoded beside it.
+///
+/// It may hold a token: its `Debug` shows no pair.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Query {
+    pairs: Vec<Pair>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Pair {
+    raw: String,
+    name: String,
+    value: String,
+}
+
+impl Query {
+    /// Reads what stands behind the `?`. Empty pairs are kept, and are no pairs to those who ask.
+    ///
+    /// A query that is one percent-encoded blob (`A%3Db%26c%3Dd`) is taken apart as Jellyfin does
+    /// (`UrlDecodeQueryFeature`), and is thereafter written in the ordinary spelling.
+    #[must_use]
+    pub fn parse(raw: &str) -> Self {
+        if raw.is_empty() {
+            return Self::default();
+        }
+        let pairs: Vec<Pair> = raw.split('&').map(Pair::parse).collect();
+        match pairs.iter().filter(|pair| !pair.raw.is_empty()).collect::<Vec<_>>()[..] {
+            [blob] if blob.value.is_empty() && blob.name.contains('=') => Self { pairs: unfold(&blob.name) },
+            _ => Self { pairs },
+        }
+    }
+
+    /// The query of `uri`.
+    #[must_use]
+    pub fn of(uri: &Uri) -> Self {
+        Self::parse(uri.query().unwrap_or_default())
+    }
+
+    /// The decoded pairs that have a name, in their order.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        let named = self.pairs.iter().filter(|pair| !pair.name.is_empty());
+        named.map(|pair| (pair.name.as_str(), pair.value.as_str()))
+    }
+
+    /// The decoded value of the first pair of this name, in any letter case; `None` if it is empty, as to Jellyfin.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let first = self.pairs.iter().find(|pair| pair.is(name))?;
+        (!first.value.is_empty()).then_some(first.value.as_str())
+    }
+
+    /// The query for upstream: the first pair of each name given gets the value given, later ones go, missing ones
+    /// are appended; a player's own parameters go; all else stays byte for byte and in its place.
+    #[must_use]
+    pub fn substitute(&self, values: &[(&str, &str)]) -> Self {
+        let mut left: Vec<(&str, &str)> = values.to_vec();
+        let mut pairs = Vec::with_capacity(self.pairs.len() + values.len());
+        for pair in self.pairs.iter().filter(|pair| !pair.is_the_players()) {
+            if !values.iter().any(|(name, _)| pair.is(name)) {
+                pairs.push(pair.clone());
+            } else if let Some(at) = left.iter().position(|(name, _)| pair.is(name)) {
+                pairs.push(pair.with_value(left.remove(at).1));
+            }
+        }
+        pairs.extend(left.into_iter().map(|(name, value)| Pair::new(name, value)));
+        Self { pairs }
+    }
+
+    /// The pairs whose name is one of `names`, as they were sent.
+    pub(crate) fn raw_of<'a>(&'a self, names: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
+        let chosen = self.pairs.iter().filter(|pair| names.iter().any(|name| pair.is(name)));
+        chosen.map(|pair| pair.raw.as_str())
+    }
+
+    /// Makes the pairs whose name is one of `names` be exactly those of `raw`; where they are already, nothing moves.
+    pub(crate) fn set_raw(&mut self, names: &[&str], raw: &[String]) {
+        if self.raw_of(names).eq(raw.iter().map(String::as_str)) {
+            return;
+        }
+        self.pairs.retain(|pair| !names.iter().any(|name| pair.is(name)));
+        self.pairs.extend(raw.iter().map(|raw| Pair::parse(raw)));
+    }
+}
+
+impl fmt::Display for Query {
+    /// Writes what belongs behind the `?`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, pair) in self.pairs.iter().enumerate() {
+            let separator = if at == 0 { "" } else { "&" };
+            write!(f, "{separator}{}", pair.raw)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Query({} pairs)", self.pairs.len())
+    }
+}
+
+impl Pair {
+    fn parse(raw: &str) -> Self {
+        let (name, value) = raw.split_once('=').unwrap_or((raw, ""));
+        Self { raw: raw.to_owned(), name: decode(name), value: decode(value) }
+    }
+
+    fn new(name: &str, value: &str) -> Self {
+        let raw = format!("{}={}", encode(name), encode(value));
+        Self { raw, name: name.to_owned(), value: value.to_owned() }
+    }
+
+    fn with_value(&self, value: &str) -> Self {
+        let name = self.raw.split_once('=').map_or(self.raw.as_str(), |(name, _)| name);
+        Self { raw: format!("{name}={}", encode(value)), name: self.name.clone(), value: value.to_owned() }
+    }
+
+    fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+
+    fn is_the_players(&self) -> bool {
+        let start = self.name.get(..5).unwrap_or_default();
+        self.is("CMCD") || start.eq_ignore_ascii_case("_HLS_")
+    }
+}
+
+/// The pairs of a blob that has been decoded, whose values are thereby literal.
+fn unfold(blob: &str) -> Vec<Pair> {
+    let split = |pair: &str| {
+        pair.split_once('=').map_or_else(|| Pair::new(pair, ""), |(name, value)| Pair::new(name, value))
+    };
+    blob.split('&').filter(|pair| !pair.is_empty()).map(split).collect()
+}
+
+/// Percent-decoding as in forms: `+` is a space.
+pub(crate) fn decode(text: &str) -> String {
+    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
+}
+
+fn encode(text: &str) -> String {
+    const KEPT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b',');
+    utf8_percent_encode(text, &KEPT).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pairs(raw: &str) -> Vec<(String, String)> {
+        Query::parse(raw).pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    fn owned(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+        expected.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    #[test]
+    fn reads_what_servers_and_clients_write() {
+        for (raw, expected) in [
+            ("", &[][..]),
+            // Jellyfin 10.11 begins its queries with an empty pair.
+            ("&DeviceId=dev-a&MinSegments=1", &[("DeviceId", "dev-a"), ("MinSegments", "1")]),
+            ("&=x&A=b&&", &[("A", "b")]),
+            ("A=b%2Cc&D=e%20f+g", &[("A", "b,c"), ("D", "e f g")]),
+            ("A=b=c&Flag", &[("A", "b=c"), ("Flag", "")]),
+            ("A%3Db%26c%3Dd", &[("A", "b"), ("c", "d")]),
+            ("&A%3Db%2526c%26Flag", &[("A", "b%26c"), ("Flag", "")]),
+            ("A%3Db=c", &[("A=b", "c")]),
+        ] {
+            assert_eq!(pairs(raw), owned(expected), "{raw}");
+        }
+    }
+
+    #[test]
+    fn finds_the_first_in_any_letter_case() {
+        let query = Query::parse("apikey=one&ApiKey=two&DeviceId=&deviceid=late&Play%53essionId=p");
+        assert_eq!(query.get("ApiKey"), Some("one"));
+        assert_eq!(query.get("DeviceId"), None);
+        assert_eq!(query.get("PlaySessionId"), Some("p"));
+        assert_eq!(query.get("Tag"), None);
+    }
+
+    #[test]
+    fn substitutes_and_keeps_every_other_byte() {
+        let sent = "&devicE%49d=tv&A=%2c,+&PlaySessionId=theirs&=x&PlaySessionId=again&CMCD=bl%3D1&_HLS_msn=7&ApiKey=k";
+        let values = [("PlaySessionId", "ours"), ("DeviceId", "w&g"), ("MinSegments", "1")];
+        let expected = "&devicE%49d=w%26g&A=%2c,+&PlaySessionId=ours&=x&ApiKey=k&MinSegments=1";
+        let query = Query::parse(sent).substitute(&values);
+        assert_eq!(query.to_string(), expected);
+        assert_eq!(query, Query::parse(expected));
+        assert_eq!(Query::default().substitute(&values[..1]).to_string(), "PlaySessionId=ours");
+    }
+
+    #[test]
+    fn a_blob_is_written_out() {
+        let query = Query::parse("A%3Db c%26PlaySessionId%3Dtheirs").substitute(&[("PlaySessionId", "ours")]);
+        assert_eq!(query.to_string(), "A=b%20c&PlaySessionId=ours");
+    }
+
+    #[test]
+    fn shows_no_secret() {
+        assert_eq!(format!("{:?}", Query::parse("ApiKey=secret")), "Query(1 pairs)");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_not_a_blob_is_written_as_it_came(names in prop::collection::vec("[a-zA-Z%0-9+-]{0,8}=[ -%'-~]{1,8}", 0..6)) {
+            let raw = names.join("&");
+            prop_assert_eq!(Query::parse(&raw).to_string(), raw.clone());
+            prop_assert_eq!(Query::parse(&raw).substitute(&[]).to_string(), raw);
+        }
+
+        #[test]
+        fn what_is_substituted_is_read_back(raw in "[a-cA-C=&%+]{0,20}", value in "\\PC{1,8}") {
+            let query = Query::parse(&raw).substitute(&[("a", &value)]);
+            prop_assert_eq!(query.get("A"), Some(value.as_str()));
+            prop_assert_eq!(query.pairs().filter(|(name, _)| name.eq_ignore_ascii_case("a")).count(), 1);
+        }
+    }
+}

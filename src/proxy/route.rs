@@ -1,0 +1,430 @@
+//! What a request is about, from its method and target alone: the only place that knows Jellyfin's URL grammar.
+//!
+//! Routing is as Jellyfin's: any letter case, behind any base path (`/jellyfin`) or old prefix (`/emby`, `/mediabrowser`),
+//! a slash at the end tolerated. It does not know whether the thing named exists, or whether its asker may have it.
+
+use http::{Method, Uri};
+use percent_encoding::percent_decode_str;
+
+use crate::domain::key::{ConsumerId, DeviceId, ItemId, LiveStreamId, MediaSourceId, PlaySessionId};
+use crate::proxy::query::Query;
+
+/// What a request is about. All but [`Live`] and [`Route::Segment`] go upstream as they came, and some teach something on the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// `GET …/videos/{item}/live.m3u8`: a live stream's media playlist, which may be served from a shared stream.
+    Live(Box<Live>),
+    /// The same, but not to be shared.
+    Plain(PlainReason),
+    /// `GET` or `HEAD` of a segment of ours; see [`segment_uri`].
+    Segment {
+        /// Whose URI it is.
+        consumer: ConsumerId,
+        /// The segment's media sequence number.
+        sequence: u64,
+    },
+    /// `POST …/Items/{item}/PlaybackInfo`: a viewer is about to play.
+    PlaybackInfo {
+        /// What.
+        item: ItemId,
+    },
+    /// `POST …/LiveStreams/Open`.
+    Open,
+    /// `POST …/LiveStreams/Close`.
+    Close {
+        /// Which one; without it Jellyfin refuses.
+        live_stream: Option<LiveStreamId>,
+    },
+    /// `GET` or `HEAD …/videos/{item}/master.m3u8`: the multivariant playlist.
+    Master,
+    /// What a player reports of itself.
+    Playing(Report),
+    /// `DELETE …/Videos/ActiveEncodings`: the client is done with an encoding.
+    ActiveEncodings {
+        /// Which one.
+        play_session: Option<PlaySessionId>,
+        /// Whose; counts for Jellyfin only where no play session is named.
+        device: Option<DeviceId>,
+    },
+    /// `POST …/Sessions/Logout`: the token dies.
+    Logout,
+    /// Everything else.
+    Other,
+}
+
+/// A live stream's media playlist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Live {
+    /// What stands before `/videos/…`, as it was sent: empty, `/jellyfin`, ….
+    pub prefix: String,
+    /// The channel.
+    pub item: ItemId,
+    /// The channel, as it was sent.
+    pub item_text: String,
+    /// Which of its sources.
+    pub source: MediaSourceId,
+    /// The live stream that PlaybackInfo opened.
+    pub live_stream: LiveStreamId,
+    /// The client's playback; its stop will name it.
+    pub play_session: Option<PlaySessionId>,
+    /// The client's device.
+    pub device: Option<DeviceId>,
+    /// All parameters, from which the profile is read once the user's policy is known.
+    pub query: Query,
+}
+
+/// Why a `live.m3u8` request is not for sharing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlainReason {
+    /// The item is no GUID.
+    Item,
+    /// No `LiveStreamId`: Jellyfin would open and close the tuner with the encoding (`jellyfin.md` 2.2).
+    LiveStream,
+    /// No `MediaSourceId`, and the live stream does not name it.
+    MediaSource,
+    /// `MediaSourceId` and `LiveStreamId` speak of two sources: to share it would put one channel in another's place.
+    SourceMismatch,
+}
+
+impl PlainReason {
+    /// Its name in logs, metrics and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Item => "item",
+            Self::LiveStream => "live_stream",
+            Self::MediaSource => "media_source",
+            Self::SourceMismatch => "source_mismatch",
+        }
+    }
+}
+
+/// A player's report. The query names its subject only in the oldest forms and in `Ping`; mostly the body does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// What it reports.
+    pub moment: Moment,
+    /// The playback, if the query names it.
+    pub play_session: Option<PlaySessionId>,
+    /// The live stream, if the query names it.
+    pub live_stream: Option<LiveStreamId>,
+}
+
+/// What a player reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// `POST …/Sessions/Playing`, or `POST …/PlayingItems/{item}`.
+    Started,
+    /// `POST …/Sessions/Playing/Progress`, or `POST …/PlayingItems/{item}/Progress`.
+    Progress,
+    /// `POST …/Sessions/Playing/Ping`.
+    Ping,
+    /// `POST …/Sessions/Playing/Stopped`, or `DELETE …/PlayingItems/{item}`.
+    Stopped,
+}
+
+/// Reads the route of a request.
+#[must_use]
+pub fn route(method: &Method, uri: &Uri) -> Route {
+    let path = uri.path();
+    let sent: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').collect();
+    let parts: Vec<String> =
+        sent.iter().map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned()).collect();
+    let folded: Vec<String> = parts.iter().map(|part| part.to_ascii_lowercase()).collect();
+    let words: Vec<&str> = folded.iter().map(String::as_str).collect();
+    let report = |moment| Route::Playing(report(moment, uri));
+    match (method.as_str(), &words[..]) {
+        ("GET", [.., "videos", _, "live.m3u8"]) => live(&sent, &parts, Query::of(uri)),
+        ("GET" | "HEAD", [.., "videos", _, "master.m3u8"]) => Route::Master,
+        // Relative to `live.m3u8/`, which Jellyfin tolerates, our URIs come with it.
+        ("GET" | "HEAD", [.., "videos", _, "hls", _, _] | [.., "videos", _, "live.m3u8", "hls", _, _]) => {
+            segment(&parts)
+        }
+        ("POST", [.., "items", item, "playbackinfo"]) => {
+            ItemId::parse(item).map_or(Route::Other, |item| Route::PlaybackInfo { item })
+        }
+        ("POST", [.., "livestreams", "open"]) => Route::Open,
+        ("POST", [.., "livestreams", "close"]) => Route::Close { live_stream: live_stream(&Query::of(uri)) },
+        ("POST", [.., "sessions", "playing"] | [.., "playingitems", _]) => report(Moment::Started),
+        ("POST", [.., "sessions", "playing", "progress"] | [.., "playingitems", _, "progress"]) => {
+            report(Moment::Progress)
+        }
+        ("POST", [.., "sessions", "playing", "ping"]) => report(Moment::Ping),
+        ("POST", [.., "sessions", "playing", "stopped"]) | ("DELETE", [.., "playingitems", _]) => {
+            report(Moment::Stopped)
+        }
+        ("DELETE", [.., "videos", "activeencodings"]) => active_encodings(&Query::of(uri)),
+        ("POST", [.., "sessions", "logout"]) => Route::Logout,
+        _ => Route::Other,
+    }
+}
+
+/// A segment's URI, relative to the playlist that lists it, so that it resolves under any prefix.
+#[must_use]
+pub fn segment_uri(consumer: &ConsumerId, sequence: u64) -> String {
+    format!("hls/wg{}/{sequence}.ts", consumer.as_str())
+}
+
+fn live(sent: &[&str], parts: &[String], query: Query) -> Route {
+    let [before @ .., _, item_text, _] = sent else { return Route::Other };
+    let Some(item) = ItemId::parse(&parts[before.len() + 1]) else { return Route::Plain(PlainReason::Item) };
+    let Some(live_stream) = live_stream(&query) else { return Route::Plain(PlainReason::LiveStream) };
+    match source(&query, &live_stream) {
+        Ok(source) => Route::Live(Box::new(Live {
+            prefix: before.join("/"),
+            item,
+            item_text: (*item_text).to_owned(),
+            source,
+            live_stream,
+            play_session: play_session(&query),
+            device: device(&query),
+            query,
+        })),
+        Err(reason) => Route::Plain(reason),
+    }
+}
+
+/// The source that both parameters speak of, where the live stream names one at all.
+fn source(query: &Query, live_stream: &LiveStreamId) -> Result<MediaSourceId, PlainReason> {
+    let named = live_stream.media_source();
+    let Some(asked) = query.get("MediaSourceId") else { return named.ok_or(PlainReason::MediaSource) };
+    let tail = format!("_{asked}").to_ascii_lowercase();
+    if named.is_some() && !live_stream.as_str().to_ascii_lowercase().ends_with(&tail) {
+        return Err(PlainReason::SourceMismatch);
+    }
+    Ok(MediaSourceId::new(asked))
+}
+
+fn segment(parts: &[String]) -> Route {
+    let [.., directory, file] = parts else { return Route::Other };
+    let consumer = directory.strip_prefix("wg").and_then(ConsumerId::parse);
+    match (consumer, file.strip_suffix(".ts").and_then(parse_sequence)) {
+        (Some(consumer), Some(sequence)) => Route::Segment { consumer, sequence },
+        _ => Route::Other,
+    }
+}
+
+/// A number in the one spelling that we give out: one segment, one URI.
+fn parse_sequence(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|number: &u64| number.to_string() == text)
+}
+
+fn report(moment: Moment, uri: &Uri) -> Report {
+    let query = Query::of(uri);
+    Report { moment, play_session: play_session(&query), live_stream: live_stream(&query) }
+}
+
+fn active_encodings(query: &Query) -> Route {
+    Route::ActiveEncodings { play_session: play_session(query), device: device(query) }
+}
+
+fn play_session(query: &Query) -> Option<PlaySessionId> {
+    query.get("PlaySessionId").map(PlaySessionId::new)
+}
+
+fn live_stream(query: &Query) -> Option<LiveStreamId> {
+    query.get("LiveStreamId").map(LiveStreamId::new)
+}
+
+fn device(query: &Query) -> Option<DeviceId> {
+    query.get("DeviceId").map(DeviceId::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ITEM: &str = "3470319929255d2e4e0e08ae69de1bd6";
+    const SOURCE: &str = "f91bdbcf108c4e49092c20cd88e22af1";
+    const LIVE_STREAM: &str =
+        "e2329f4997b378e64ccf8fa396deb76e_af999c25a00715699361240d4c6c7a53_f91bdbcf108c4e49092c20cd88e22af1";
+
+    fn of(method: &str, target: &str) -> Route {
+        route(&method.parse().unwrap(), &target.parse().unwrap())
+    }
+
+    fn live_of(target: &str) -> Live {
+        match of("GET", target) {
+            Route::Live(live) => *live,
+            other => panic!("{target}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_playlist_in_every_spelling_of_its_path() {
+        for (path, prefix, item_text) in [
+            (
+                "/videos/34703199-2925-5d2e-4e0e-08ae69de1bd6/live.m3u8",
+                "",
+                "34703199-2925-5d2e-4e0e-08ae69de1bd6",
+            ),
+            ("/Videos/3470319929255D2E4E0E08AE69DE1BD6/LIVE.m3u8", "", "3470319929255D2E4E0E08AE69DE1BD6"),
+            ("/jellyfin/videos/3470319929255d2e4e0e08ae69de1bd6/live.m3u8/", "/jellyfin", ITEM),
+            (
+                "/Media/%4aelly/emby/videos/3470319929255d2e4e0e08ae69de1bd6/live%2Em3u8",
+                "/Media/%4aelly/emby",
+                ITEM,
+            ),
+            (
+                "http://tv.example/mediabrowser/videos/3470319929255d2e4e0e08ae69de1bd6/live.m3u8",
+                "/mediabrowser",
+                ITEM,
+            ),
+        ] {
+            let live = live_of(&format!("{path}?LiveStreamId={LIVE_STREAM}"));
+            assert_eq!((live.prefix.as_str(), live.item_text.as_str()), (prefix, item_text), "{path}");
+            assert_eq!(live.item.as_str(), ITEM, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_playlists_parameters_in_every_spelling() {
+        let blob = format!(
+            "MediaSourceId%3D{SOURCE}%26LiveStreamId%3D{LIVE_STREAM}%26PlaySessionId%3Dp%26DeviceId%3Dd"
+        );
+        for query in [
+            format!("&DeviceId=d&MediaSourceId={SOURCE}&PlaySessionId=p&LiveStreamId={LIVE_STREAM}"),
+            format!("deviceid=d&livestreamid={LIVE_STREAM}&playSessionId=p&&=x"),
+            format!(
+                "deviceid=%64&mediasourceid={SOURCE}&livestreamid={LIVE_STREAM}&playSessionId=p&playSessionId=q"
+            ),
+            blob,
+        ] {
+            let live = live_of(&format!("/videos/{ITEM}/live.m3u8?{query}"));
+            assert_eq!(live.source.as_str(), SOURCE, "{query}");
+            assert_eq!(live.live_stream.as_str(), LIVE_STREAM, "{query}");
+            assert_eq!(live.play_session, Some(PlaySessionId::new("p")), "{query}");
+            assert_eq!(live.device, Some(DeviceId::new("d")), "{query}");
+        }
+        let live = live_of(&format!("/videos/{ITEM}/live.m3u8?MediaSourceId=a&LiveStreamId=plugin_b"));
+        assert_eq!((live.source.as_str(), live.play_session, live.device), ("a", None, None));
+        let live = live_of(&format!(
+            "/videos/{ITEM}/live.m3u8?MediaSourceId=native_{SOURCE}&LiveStreamId=x_native_{SOURCE}"
+        ));
+        assert_eq!(live.source.as_str(), format!("native_{SOURCE}"), "HDHomeRun's are longer");
+    }
+
+    #[test]
+    fn a_playlist_that_is_not_shared_says_why() {
+        for (target, reason, spelling) in [
+            ("/videos/x/live.m3u8?MediaSourceId=a&LiveStreamId=b".to_owned(), PlainReason::Item, "item"),
+            (format!("/videos/{ITEM}/live.m3u8"), PlainReason::LiveStream, "live_stream"),
+            (
+                format!("/videos/{ITEM}/live.m3u8?MediaSourceId={SOURCE}&LiveStreamId="),
+                PlainReason::LiveStream,
+                "live_stream",
+            ),
+            (format!("/videos/{ITEM}/live.m3u8?LiveStreamId=a_b"), PlainReason::MediaSource, "media_source"),
+            (
+                format!("/videos/{ITEM}/live.m3u8?MediaSourceId={ITEM}&LiveStreamId={LIVE_STREAM}"),
+                PlainReason::SourceMismatch,
+                "source_mismatch",
+            ),
+        ] {
+            assert_eq!(of("GET", &target), Route::Plain(reason), "{target}");
+            assert_eq!(reason.as_str(), spelling);
+        }
+    }
+
+    #[test]
+    fn our_segments_come_back_under_any_prefix() {
+        let consumer = ConsumerId::from_bits(0xfeed_0000_0000_0000_0000_0000_0000_0001);
+        for sequence in [0, 7, u64::MAX] {
+            for base in
+                ["/videos/x", "/jellyfin/Videos/34703199-2925-5d2e-4e0e-08ae69de1bd6", "/videos/x/live.m3u8"]
+            {
+                let target = format!("{base}/{}", segment_uri(&consumer, sequence));
+                let expected = Route::Segment { consumer: consumer.clone(), sequence };
+                assert_eq!(of("GET", &target), expected, "{target}");
+                assert_eq!(of("HEAD", &target), expected, "{target}");
+                assert_eq!(of("OPTIONS", &target), Route::Other, "{target}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_a_segment_of_ours_is_upstreams() {
+        for file in [
+            "ed30a574d46a7e8a6a7c060d77bc483b/ed30a574d46a7e8a6a7c060d77bc483b0.ts",
+            "ed30a574d46a7e8a6a7c060d77bc483b/0.ts",
+            "wged30a574d46a7e8a6a7c060d77bc483/0.ts",
+            "wgED30A574D46A7E8A6A7C060D77BC483B/0.ts",
+            "wged30a574d46a7e8a6a7c060d77bc483b/00.ts",
+            "wged30a574d46a7e8a6a7c060d77bc483b/+1.ts",
+            "wged30a574d46a7e8a6a7c060d77bc483b/1.mp4",
+            "wged30a574d46a7e8a6a7c060d77bc483b/18446744073709551616.ts",
+        ] {
+            assert_eq!(of("GET", &format!("/videos/x/hls/{file}")), Route::Other, "{file}");
+        }
+    }
+
+    #[test]
+    fn the_signals_of_a_playback() {
+        let report = |moment, play_session: Option<&str>, live_stream: Option<&str>| {
+            let play_session = play_session.map(PlaySessionId::new);
+            Route::Playing(Report { moment, play_session, live_stream: live_stream.map(LiveStreamId::new) })
+        };
+        let item = ItemId::parse(ITEM).unwrap();
+        for (method, target, expected) in [
+            ("POST", format!("/Items/{ITEM}/PlaybackInfo?UserId=u"), Route::PlaybackInfo { item }),
+            ("GET", format!("/Items/{ITEM}/PlaybackInfo"), Route::Other),
+            ("POST", "/Items/x/PlaybackInfo".to_owned(), Route::Other),
+            ("POST", "/emby/livestreams/open".to_owned(), Route::Open),
+            (
+                "POST",
+                "/LiveStreams/Close?livestreamid=l".to_owned(),
+                Route::Close { live_stream: Some(LiveStreamId::new("l")) },
+            ),
+            ("POST", "/LiveStreams/Close".to_owned(), Route::Close { live_stream: None }),
+            ("GET", format!("/videos/{ITEM}/master.m3u8?x=y"), Route::Master),
+            ("HEAD", format!("/videos/{ITEM}/master.m3u8"), Route::Master),
+            ("POST", "/Sessions/Playing".to_owned(), report(Moment::Started, None, None)),
+            ("POST", "/jellyfin/sessions/playing/Progress".to_owned(), report(Moment::Progress, None, None)),
+            (
+                "POST",
+                "/Sessions/Playing/Ping?playSessionId=p".to_owned(),
+                report(Moment::Ping, Some("p"), None),
+            ),
+            ("POST", "/Sessions/Playing/Stopped".to_owned(), report(Moment::Stopped, None, None)),
+            (
+                "POST",
+                format!("/Users/u/PlayingItems/{ITEM}?liveStreamId=l"),
+                report(Moment::Started, None, Some("l")),
+            ),
+            (
+                "POST",
+                format!("/PlayingItems/{ITEM}/Progress?playSessionId=p"),
+                report(Moment::Progress, Some("p"), None),
+            ),
+            (
+                "DELETE",
+                format!("/PlayingItems/{ITEM}?playSessionId=p"),
+                report(Moment::Stopped, Some("p"), None),
+            ),
+            (
+                "DELETE",
+                "/Videos/ActiveEncodings?deviceId=d&playSessionId=p".to_owned(),
+                Route::ActiveEncodings {
+                    play_session: Some(PlaySessionId::new("p")),
+                    device: Some(DeviceId::new("d")),
+                },
+            ),
+            ("POST", "/Sessions/Logout".to_owned(), Route::Logout),
+            ("HEAD", format!("/videos/{ITEM}/live.m3u8?LiveStreamId={LIVE_STREAM}"), Route::Other),
+            ("POST", format!("/videos/{ITEM}/live.m3u8?LiveStreamId={LIVE_STREAM}"), Route::Other),
+            ("GET", format!("/videos/{ITEM}/main.m3u8?LiveStreamId={LIVE_STREAM}"), Route::Other),
+            ("GET", "/".to_owned(), Route::Other),
+            ("OPTIONS", "*".to_owned(), Route::Other),
+        ] {
+            assert_eq!(of(method, &target), expected, "{method} {target}");
+        }
+    }
+
+    #[test]
+    fn shows_no_token() {
+        let live = live_of(&format!(
+            "/videos/{ITEM}/live.m3u8?LiveStreamId={LIVE_STREAM}&ApiKey=secret&PlaySessionId=secret"
+        ));
+        assert!(!format!("{live:?}").contains("secret"));
+    }
+}
