@@ -36,7 +36,7 @@ fn the_upstream_is_all_that_must_be_written() {
 
 #[test]
 fn every_kind_of_value_is_read() {
-    let text = "listen: '[::]:80'\nname: tv-1\ntrusted_proxies: [10.0.0.0/8, ::1]\n\
+    let text = "listen: '[::]:80'\nname: tv-1\ntrusted_proxies: [10.0.0.0/8, '::1']\n\
         upstream:\n  url: https://tv\n  api_key: k\n  failures: 5\n  live_tv_right: as-upstream\n\
         pool:\n  idle_timeout: 1m 30s\nwindow: {memory: 1GiB}\nlog:\n  level: warn,warmgate=debug\n  format: json\n";
     let config = read(text, &[]).unwrap();

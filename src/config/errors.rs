@@ -7,6 +7,13 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+const HOW_TO_BEGIN: &str = "there is no such file. Write one with at least these two lines:
+
+upstream:
+  url: http://127.0.0.1:8096
+
+where the address is your Jellyfin's, or set WARMGATE__UPSTREAM__URL to that address.";
+
 /// Everything that is wrong, in the order of the file, the environment's share last. Displays as one line each.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
@@ -44,10 +51,7 @@ impl Errors {
     /// The configuration itself could not be read.
     pub(super) fn unreadable(path: &Path, error: &io::Error) -> Self {
         let what = match error.kind() {
-            ErrorKind::NotFound => "there is no such file. Write one with at least these two lines:\n\n  \
-                upstream:\n    url: http://127.0.0.1:8096\n\n\
-                where the address is your Jellyfin's, or set WARMGATE__UPSTREAM__URL to that address."
-                .to_owned(),
+            ErrorKind::NotFound => HOW_TO_BEGIN.to_owned(),
             _ => format!("cannot be read: {error}"),
         };
         Self::one(Place::File(path.to_owned()), what)

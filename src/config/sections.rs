@@ -8,7 +8,7 @@ use crate::config::scalar;
 
 /// How many streams are kept, and for how long.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields, expecting = "expected a section with keys of its own")]
+#[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
 pub struct Pool {
     /// Streams at most. At least 1.
     #[serde(deserialize_with = "scalar::one")]
@@ -26,7 +26,7 @@ impl Default for Pool {
 
 /// When a viewer counts as gone.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields, expecting = "expected a section with keys of its own")]
+#[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
 pub struct Viewers {
     /// After this or four target durations without a request, whichever is longer.
     #[serde(deserialize_with = "scalar::one")]
@@ -44,7 +44,7 @@ impl Default for Viewers {
 
 /// What of a stream is kept and listed.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields, expecting = "expected a section with keys of its own")]
+#[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
 pub struct Window {
     /// What a new viewer is handed. No more than `length`.
     #[serde(deserialize_with = "scalar::one")]
@@ -73,7 +73,7 @@ impl Default for Window {
 
 /// How the gateway ends.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields, expecting = "expected a section with keys of its own")]
+#[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
 pub struct Shutdown {
     /// What is left to finish answers and to give streams back.
     #[serde(deserialize_with = "scalar::one")]
@@ -88,7 +88,7 @@ impl Default for Shutdown {
 
 /// What is logged, to standard error.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields, expecting = "expected a section with keys of its own")]
+#[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
 pub struct Log {
     /// A level, or a filter of `tracing` (`info,warmgate::upstream=debug`).
     #[serde(deserialize_with = "scalar::one")]

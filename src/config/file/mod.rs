@@ -10,7 +10,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 use serde_path_to_error::Segment;
-use serde_yaml::Value;
+use serde_yaml::{Location, Value};
 
 use crate::config::errors::{Errors, Place, Report};
 use crate::config::{ByteSize, LiveTvRight, Log, Pool, Secret, Shutdown, UpstreamUrl, Viewers, Window};
@@ -18,7 +18,7 @@ use crate::config::{environment, lines, scalar};
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields, expecting = "expected keys with values")]
+#[serde(default, deny_unknown_fields, expecting = "keys with values")]
 pub(super) struct File {
     #[serde(deserialize_with = "scalar::one")]
     pub(super) listen: SocketAddr,
@@ -52,7 +52,7 @@ impl Default for File {
 
 /// The section `upstream`.
 #[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields, expecting = "expected a section with keys of its own")]
+#[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
 pub(super) struct Upstream {
     #[serde(deserialize_with = "scalar::some")]
     pub(super) url: Option<UpstreamUrl>,
@@ -117,17 +117,28 @@ pub(super) fn read(
 
 fn parse(path: &Path, text: &str) -> Result<Value, Errors> {
     serde_yaml::from_str(text).map_err(|error| {
-        let what = error.to_string();
-        let repeated = if what.contains("duplicate entry") { lines::first_repeated(text) } else { None };
-        let line = repeated.or_else(|| error.location().map(|at| at.line()));
-        let what = match repeated {
-            Some(_) => "this key is written twice in its section".to_owned(),
-            None => what,
-        };
+        let (line, what) = explain(text, &error);
         let place =
             line.map_or_else(|| Place::File(path.to_owned()), |line| Place::Line(path.to_owned(), line));
         Errors::one(place, what)
     })
+}
+
+/// What keeps `text` from being YAML, and on which line. Never a value: it may be a secret.
+fn explain(text: &str, error: &serde_yaml::Error) -> (Option<usize>, String) {
+    let (message, at) = (error.to_string(), error.location());
+    let line = at.as_ref().map(Location::line);
+    if let Some(repeated) = lines::first_repeated(text).filter(|_| message.contains("duplicate entry")) {
+        return (Some(repeated), "this key is written twice in its section".to_owned());
+    }
+    if message.contains("128") && message.contains("invalid type: integer") {
+        return (
+            line,
+            "YAML takes this for a number, and it is too long for one: write it in quotes".to_owned(),
+        );
+    }
+    let place = at.map(|at| format!(" at line {} column {}", at.line(), at.column()));
+    (line, place.map_or_else(|| message.clone(), |place| message.replace(&place, "")))
 }
 
 /// Drops keys without a value, so that a section whose keys are all commented out is no error.
