@@ -1,4 +1,5 @@
 //! The command line, as a process.
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
 use std::fs;
 use std::io::{BufRead, BufReader};

@@ -1,4 +1,5 @@
 //! The configuration as its writer meets it: what is accepted, and what is said about mistakes.
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};

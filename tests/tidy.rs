@@ -1,4 +1,5 @@
 //! The house rules, read from the sources: layers, sizes, names. What clippy can hold is held there.
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
 use std::collections::BTreeMap;
 use std::fs;
