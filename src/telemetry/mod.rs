@@ -1,1 +1,66 @@
-//! stub
+//! What the gateway says about itself while it runs: `tracing`, to standard error.
+//!
+//! It does not know what is worth saying.
+
+use std::env;
+use std::io;
+
+use tracing::Subscriber;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+/// How a line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Why nothing can be logged.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// `RUST_LOG` or the configured level is no filter.
+    #[error("the log filter (RUST_LOG, else log.level) is not understood: {0}")]
+    Filter(#[from] ParseError),
+    /// The process logs already.
+    #[error(transparent)]
+    Installed(#[from] TryInitError),
+}
+
+/// Starts logging for the whole process. `RUST_LOG`, where it is set, wins over `level`.
+///
+/// # Errors
+/// If the filter is not understood, or logging was started before.
+pub fn init(level: &str, format: Format) -> Result<(), Error> {
+    let filter = filter(level, env::var("RUST_LOG").ok().as_deref())?;
+    match format {
+        Format::Text => text(filter, io::stderr).try_init()?,
+        Format::Json => json(filter, io::stderr).try_init()?,
+    }
+    Ok(())
+}
+
+fn filter(level: &str, rust_log: Option<&str>) -> Result<EnvFilter, ParseError> {
+    EnvFilter::try_new(rust_log.filter(|value| !value.is_empty()).unwrap_or(level))
+}
+
+fn text<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(writer).finish()
+}
+
+fn json<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(writer).finish()
+}
+
+#[cfg(test)]
+mod tests;

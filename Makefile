@@ -1,0 +1,56 @@
+# make demo    see a zap: test channels, the gateway and a player; installs what it lacks
+# make test    all tests, with real FFmpeg, nginx and Chromium; installs what it lacks
+# make check   formatting, lints, documentation
+#
+# Needed beforehand: Debian (or anything with apt) and Rust. Nothing is asked; every target works twice in a row.
+
+.PHONY: demo test check ffmpeg fonts nginx chromium linker
+
+# $(call need,what,test whether it is there,its Debian package)
+# apt-get is only reached for when the test fails, as root or through sudo.
+define need
+@if { $(2); } >/dev/null 2>&1; then :; else \
+  echo "==> $(1) is missing: installing it with apt-get (a minute or two)"; \
+  if ! command -v apt-get >/dev/null; then echo "There is no apt-get here. Please install $(1) and try again." >&2; exit 1; fi; \
+  if [ "$$(id -u)" = 0 ]; then as_root="env"; \
+  elif command -v sudo >/dev/null; then as_root="sudo env"; \
+  else echo "Neither root nor sudo. Please have an administrator run: apt-get install $(3)" >&2; exit 1; fi; \
+  $$as_root DEBIAN_FRONTEND=noninteractive apt-get update -qq && \
+  $$as_root DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(3) </dev/null >/dev/null \
+  || { echo "apt-get could not install $(3). Please install it by hand and try again." >&2; exit 1; }; \
+fi
+endef
+
+demo: ffmpeg fonts linker
+	@echo "==> Building Warmgate (some minutes the first time, seconds after that)"
+	cargo build --release --locked
+	@echo "==> Starting the demonstration; Ctrl-C ends it"
+	@exec target/release/warmgate demo
+
+test: ffmpeg fonts nginx chromium linker
+	@echo "==> Building and running all tests (some minutes the first time)"
+	cargo test --locked
+
+check: linker
+	@echo "==> Formatting"
+	cargo fmt --check
+	@echo "==> Lints (some minutes the first time)"
+	cargo clippy --all-targets --locked -- -D warnings
+	@echo "==> Documentation"
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+ffmpeg:
+	$(call need,FFmpeg,command -v ffmpeg,ffmpeg)
+
+# The test pictures carry the channel's number and a clock.
+fonts:
+	$(call need,the font DejaVu Sans,test -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf,fonts-dejavu-core)
+
+nginx:
+	$(call need,nginx,test -x /usr/sbin/nginx || command -v nginx,nginx-light)
+
+chromium:
+	$(call need,Chromium,command -v chromium,chromium)
+
+linker:
+	$(call need,a C compiler,command -v cc,gcc libc6-dev)

@@ -1,0 +1,101 @@
+//! From what was written to what the program uses: the rules that a single value cannot know.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::config::errors::Report;
+use crate::config::file::{self, File};
+use crate::config::{ByteSize, Config, Pool, Secret, Upstream, Viewers, Window};
+
+/// Checks `file`, which came from `path`; nothing if there is no telling what the upstream is.
+pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Config> {
+    name(&file.name, report);
+    upstream(&file.upstream, report);
+    pool(&file.pool, report);
+    viewers(&file.viewers, report);
+    window(&file.window, report);
+    log_level(&file.log.level, report);
+    let url = file.upstream.url.clone();
+    let api_key = api_key(&file.upstream, path, report);
+    let File { listen, name, trusted_proxies, upstream, pool, viewers, window, shutdown, log } = file;
+    let upstream = Upstream {
+        url: url?,
+        api_key,
+        connect_timeout: upstream.connect_timeout,
+        response_timeout: upstream.response_timeout,
+        cold_timeout: upstream.cold_timeout,
+        failures: upstream.failures,
+        disk_budget: upstream.disk_budget,
+        live_tv_right: upstream.live_tv_right,
+    };
+    Some(Config { listen, name, trusted_proxies, upstream, pool, viewers, window, shutdown, log })
+}
+
+fn name(name: &str, report: &mut Report) {
+    let token = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let holds = name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(token);
+    report.rule(holds, "name", &[], "write a letter, then letters, digits, - _ or .");
+}
+
+fn upstream(upstream: &file::Upstream, report: &mut Report) {
+    let what = "is missing: write your Jellyfin's address, as in http://127.0.0.1:8096";
+    report.rule(upstream.url.is_some(), "upstream.url", &["", "upstream"], what);
+    positive(upstream.connect_timeout, "upstream.connect_timeout", report);
+    positive(upstream.response_timeout, "upstream.response_timeout", report);
+    positive(upstream.cold_timeout, "upstream.cold_timeout", report);
+    report.rule(upstream.failures >= 1, "upstream.failures", &[], "must be at least 1");
+    let holds = upstream.disk_budget > ByteSize(0);
+    report.rule(holds, "upstream.disk_budget", &[], "must be more than nothing");
+}
+
+fn pool(pool: &Pool, report: &mut Report) {
+    report.rule(pool.slots >= 1, "pool.slots", &[], "must be at least 1");
+}
+
+fn viewers(viewers: &Viewers, report: &mut Report) {
+    positive(viewers.silence, "viewers.silence", report);
+}
+
+fn window(window: &Window, report: &mut Report) {
+    positive(window.join, "window.join", report);
+    let what = format!("{:?} is more than window.length ({:?})", window.join, window.length);
+    report.rule(window.join <= window.length, "window.join", &["window.length"], what);
+    report.rule(window.segment > 0, "window.segment", &[], "must be more than nothing");
+    let what = "must not be more than window.memory";
+    report.rule(window.segment <= window.memory, "window.segment", &["window.memory"], what);
+}
+
+/// A word alone must be a level. `tracing` would take `inf` for the name of a target and log nothing.
+fn log_level(level: &str, report: &mut Report) {
+    let parts = || level.split(',').map(str::trim);
+    let known = |part: &str| part.contains('=') || part.parse::<LevelFilter>().is_ok();
+    let holds = parts().all(|part| !part.is_empty() && known(part)) && EnvFilter::try_new(level).is_ok();
+    let what = format!(
+        "{level:?}: write off, error, warn, info, debug or trace, or target=level with commas between"
+    );
+    report.rule(holds, "log.level", &[], what);
+}
+
+/// The key as it was written, or from the file it is in. That file's name is relative to the configuration's.
+fn api_key(upstream: &file::Upstream, path: &Path, report: &mut Report) -> Option<Secret> {
+    const FILE: &str = "upstream.api_key_file";
+    let Some(name) = &upstream.api_key_file else { return upstream.api_key.clone() };
+    if upstream.api_key.is_some() {
+        report.add(FILE, "upstream.api_key is written too: keep one of the two");
+        return None;
+    }
+    match fs::read_to_string(path.parent().unwrap_or(Path::new("")).join(name)) {
+        Ok(text) if text.trim().is_empty() => report.add(FILE, format!("{} is empty", name.display())),
+        Ok(text) => return Some(Secret::new(text.trim())),
+        Err(error) => report.add(FILE, format!("{} cannot be read: {error}", name.display())),
+    }
+    None
+}
+
+fn positive(span: Duration, key: &str, report: &mut Report) {
+    report.rule(!span.is_zero(), key, &[], "must be longer than nothing");
+}

@@ -1,0 +1,184 @@
+//! The mirror of `gateway.yaml`: the same keys, their defaults, nothing decided.
+//!
+//! Every wrong value is found, not only the first: it is noted, taken out (so that its default stands in) and the
+//! rest is read again. A key without a value has its default.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+use serde_path_to_error::Segment;
+use serde_yaml::{Location, Value};
+
+use crate::config::errors::{Errors, Place, Report};
+use crate::config::{ByteSize, LiveTvRight, Log, Pool, Secret, Shutdown, UpstreamUrl, Viewers, Window};
+use crate::config::{environment, lines, scalar};
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "keys with values")]
+pub(super) struct File {
+    #[serde(deserialize_with = "scalar::one")]
+    pub(super) listen: SocketAddr,
+    #[serde(deserialize_with = "scalar::one")]
+    pub(super) name: String,
+    #[serde(deserialize_with = "scalar::list")]
+    pub(super) trusted_proxies: Vec<IpNet>,
+    pub(super) upstream: Upstream,
+    pub(super) pool: Pool,
+    pub(super) viewers: Viewers,
+    pub(super) window: Window,
+    pub(super) shutdown: Shutdown,
+    pub(super) log: Log,
+}
+
+impl Default for File {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8097)),
+            name: "warmgate".to_owned(),
+            trusted_proxies: Vec::new(),
+            upstream: Upstream::default(),
+            pool: Pool::default(),
+            viewers: Viewers::default(),
+            window: Window::default(),
+            shutdown: Shutdown::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+/// The section `upstream`.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
+pub(super) struct Upstream {
+    #[serde(deserialize_with = "scalar::some")]
+    pub(super) url: Option<UpstreamUrl>,
+    #[serde(deserialize_with = "scalar::some")]
+    pub(super) api_key: Option<Secret>,
+    pub(super) api_key_file: Option<PathBuf>,
+    #[serde(deserialize_with = "scalar::one")]
+    pub(super) connect_timeout: Duration,
+    #[serde(deserialize_with = "scalar::one")]
+    pub(super) response_timeout: Duration,
+    #[serde(deserialize_with = "scalar::one")]
+    pub(super) cold_timeout: Duration,
+    #[serde(deserialize_with = "scalar::one")]
+    pub(super) failures: u32,
+    #[serde(deserialize_with = "scalar::one")]
+    pub(super) disk_budget: ByteSize,
+    #[serde(deserialize_with = "scalar::one")]
+    pub(super) live_tv_right: LiveTvRight,
+}
+
+impl Default for Upstream {
+    fn default() -> Self {
+        Self {
+            url: None,
+            api_key: None,
+            api_key_file: None,
+            connect_timeout: Duration::from_secs(3),
+            response_timeout: Duration::from_secs(5 * 60),
+            cold_timeout: Duration::from_secs(20),
+            failures: 3,
+            disk_budget: ByteSize(20 << 30),
+            live_tv_right: LiveTvRight::Enforce,
+        }
+    }
+}
+
+/// Reads `text`, which came from `path`, and `variables` over it. What is wrong with single values is in the
+/// report; only a text that is no YAML at all is an error here.
+pub(super) fn read(
+    path: &Path,
+    text: &str,
+    variables: &[(String, String)],
+) -> Result<(File, Report), Errors> {
+    let mut tree = parse(path, text)?;
+    let overridden = environment::overlay(&mut tree, variables);
+    drop_empty(&mut tree);
+    let mut report = Report::new(path, lines::of_keys(text), overridden);
+    loop {
+        match serde_path_to_error::deserialize::<_, File>(tree.clone()) {
+            Ok(file) => return Ok((file, report)),
+            Err(error) => {
+                report.add(
+                    &key_of(error.path()),
+                    error.inner().to_string().replace("unknown field", "unknown key"),
+                );
+                let steps: Vec<_> = error.path().iter().cloned().collect();
+                take_out(&mut tree, &steps);
+            }
+        }
+    }
+}
+
+fn parse(path: &Path, text: &str) -> Result<Value, Errors> {
+    serde_yaml::from_str(text).map_err(|error| {
+        let (line, what) = explain(text, &error);
+        let place =
+            line.map_or_else(|| Place::File(path.to_owned()), |line| Place::Line(path.to_owned(), line));
+        Errors::one(place, what)
+    })
+}
+
+/// What keeps `text` from being YAML, and on which line. Never a value: it may be a secret.
+fn explain(text: &str, error: &serde_yaml::Error) -> (Option<usize>, String) {
+    let (message, at) = (error.to_string(), error.location());
+    let line = at.as_ref().map(Location::line);
+    if let Some(repeated) = lines::first_repeated(text).filter(|_| message.contains("duplicate entry")) {
+        return (Some(repeated), "this key is written twice in its section".to_owned());
+    }
+    if message.contains("128") && message.contains("invalid type: integer") {
+        return (
+            line,
+            "YAML takes this for a number, and it is too long for one: write it in quotes".to_owned(),
+        );
+    }
+    let place = at.map(|at| format!(" at line {} column {}", at.line(), at.column()));
+    (line, place.map_or_else(|| message.clone(), |place| message.replace(&place, "")))
+}
+
+/// Drops keys without a value, so that a section whose keys are all commented out is no error.
+fn drop_empty(tree: &mut Value) {
+    match tree {
+        Value::Mapping(keys) => {
+            keys.retain(|_, value| !value.is_null());
+            keys.values_mut().for_each(drop_empty);
+        }
+        Value::Null => *tree = Value::Mapping(serde_yaml::Mapping::new()),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Sequence(_) | Value::Tagged(_) => {}
+    }
+}
+
+/// The path as a key is named in messages; empty for the whole file.
+fn key_of(path: &serde_path_to_error::Path) -> String {
+    if path.iter().next().is_none() { String::new() } else { path.to_string() }
+}
+
+/// Removes what `steps` lead to, or the nearest thing around it that can be removed. Something always is,
+/// so that reading again ends.
+fn take_out(tree: &mut Value, steps: &[Segment]) {
+    let (Value::Mapping(_) | Value::Sequence(_), Some((step, rest))) = (&*tree, steps.split_first()) else {
+        *tree = Value::Mapping(serde_yaml::Mapping::new());
+        return;
+    };
+    let inner = match (&mut *tree, step) {
+        (Value::Mapping(keys), Segment::Map { key }) => keys.get_mut(key.as_str()),
+        _ => None,
+    };
+    match inner {
+        Some(inner @ Value::Mapping(_)) if !rest.is_empty() => take_out(inner, rest),
+        Some(_) => {
+            if let (Value::Mapping(keys), Segment::Map { key }) = (tree, step) {
+                keys.remove(key.as_str());
+            }
+        }
+        None => *tree = Value::Mapping(serde_yaml::Mapping::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! Which line each key of a YAML text is on, since the parser's values have forgotten.
+//!
+//! It reads the layout only: keys by indentation, list items by their dash. A key inside braces has no line of its
+//! own; whoever looks it up takes that of the key around it.
+
+use std::collections::BTreeMap;
+
+/// The line of each key, counted from 1, by dotted path; list items as `key[0]`.
+pub(super) fn of_keys(text: &str) -> BTreeMap<String, usize> {
+    walk(text).fold(BTreeMap::new(), |mut lines, (key, line)| {
+        lines.entry(key).or_insert(line);
+        lines
+    })
+}
+
+/// The line of the first key that its section already has.
+pub(super) fn first_repeated(text: &str) -> Option<usize> {
+    let mut seen = BTreeMap::new();
+    walk(text).find(|(key, line)| seen.insert(key.clone(), *line).is_some()).map(|(_, line)| line)
+}
+
+/// Each key and list item with its line, from top to bottom.
+fn walk(text: &str) -> impl Iterator<Item = (String, usize)> {
+    let mut around: Vec<(usize, String)> = Vec::new();
+    let mut items: BTreeMap<String, usize> = BTreeMap::new();
+    text.lines().enumerate().filter_map(move |(index, line)| {
+        let content = line.trim_start();
+        let indent = line.len() - content.len();
+        let is_item = content.starts_with("- ");
+        // A list may stand at its key's own indentation, a key may not.
+        while around.last().is_some_and(|(outer, _)| *outer > indent || (*outer == indent && !is_item)) {
+            around.pop();
+        }
+        let outer = around.last().map_or("", |(_, path)| path);
+        if is_item {
+            let count = items.entry(outer.to_owned()).or_default();
+            *count += 1;
+            return Some((format!("{outer}[{}]", *count - 1), index + 1));
+        }
+        let key = key_of(content)?;
+        let path = if outer.is_empty() { key.to_owned() } else { format!("{outer}.{key}") };
+        around.push((indent, path.clone()));
+        Some((path, index + 1))
+    })
+}
+
+/// The key a line begins with, if it does.
+fn key_of(content: &str) -> Option<&str> {
+    let (key, rest) = content.split_once(':')?;
+    let is_key = !content.starts_with(['#', '{', '[']) && (rest.is_empty() || rest.starts_with([' ', '\t']));
+    is_key.then(|| key.trim().trim_matches(['"', '\'']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "# pool: in a comment\nlisten: 127.0.0.1:1\n\nupstream:\n  url: http://a:1   # x: y\n  \
+        'failures': 3\ntrusted_proxies:\n- 10.0.0.1\n- 10.0.0.2\npool: {slots: 4}\nlog:\n  level: info\n";
+
+    #[test]
+    fn keys_are_found_by_their_indentation() {
+        let lines = of_keys(TEXT);
+        let expected = [
+            ("listen", 2),
+            ("log", 11),
+            ("log.level", 12),
+            ("pool", 10),
+            ("trusted_proxies", 7),
+            ("trusted_proxies[0]", 8),
+            ("trusted_proxies[1]", 9),
+            ("upstream", 4),
+            ("upstream.failures", 6),
+            ("upstream.url", 5),
+        ];
+        assert_eq!(lines.iter().map(|(key, line)| (key.as_str(), *line)).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_repeated_key_is_the_second_of_its_section() {
+        assert_eq!(first_repeated(TEXT), None);
+        assert_eq!(first_repeated("a:\n  x: 1\nb:\n  x: 1\n  y: 2\n  x: 3\n"), Some(6));
+    }
+}

@@ -1,0 +1,145 @@
+//! The sections that are used as they are written, with their defaults.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::config::scalar;
+
+/// How many streams are kept, and for how long.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
+pub struct Pool {
+    /// Streams at most. At least 1.
+    #[serde(deserialize_with = "scalar::one")]
+    pub slots: usize,
+    /// A stream nobody watches is given back after this.
+    #[serde(deserialize_with = "scalar::one")]
+    pub idle_timeout: Duration,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self { slots: 4, idle_timeout: Duration::from_secs(10 * 60) }
+    }
+}
+
+/// When a viewer counts as gone.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
+pub struct Viewers {
+    /// After this or four target durations without a request, whichever is longer.
+    #[serde(deserialize_with = "scalar::one")]
+    pub silence: Duration,
+    /// This long after Stopped or ActiveEncodings, unless it asks again.
+    #[serde(deserialize_with = "scalar::one")]
+    pub goodbye: Duration,
+}
+
+impl Default for Viewers {
+    fn default() -> Self {
+        Self { silence: Duration::from_secs(20), goodbye: Duration::from_secs(2) }
+    }
+}
+
+/// What of a stream is kept and listed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
+pub struct Window {
+    /// What a new viewer is handed. No more than `length`.
+    #[serde(deserialize_with = "scalar::one")]
+    pub join: Duration,
+    /// What is listed at most.
+    #[serde(deserialize_with = "scalar::one")]
+    pub length: Duration,
+    /// Bytes of segments over all streams.
+    #[serde(deserialize_with = "scalar::bytes")]
+    pub memory: u64,
+    /// Bytes of the largest segment accepted. No more than `memory`.
+    #[serde(deserialize_with = "scalar::bytes")]
+    pub segment: u64,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self {
+            join: Duration::from_secs(6),
+            length: Duration::from_secs(30),
+            memory: 512 << 20,
+            segment: 64 << 20,
+        }
+    }
+}
+
+/// How the gateway ends.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
+pub struct Shutdown {
+    /// What is left to finish answers and to give streams back.
+    #[serde(deserialize_with = "scalar::one")]
+    pub grace: Duration,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self { grace: Duration::from_secs(10) }
+    }
+}
+
+/// What is logged, to standard error.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
+pub struct Log {
+    /// A level, or a filter of `tracing` (`info,warmgate::upstream=debug`).
+    #[serde(deserialize_with = "scalar::one")]
+    pub level: String,
+    /// How a line looks.
+    #[serde(deserialize_with = "scalar::one")]
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl LogFormat {
+    /// The one spelling.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// Whether the user's Live TV right is honoured where Jellyfin does not look at it (PlaybackInfo, live.m3u8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LiveTvRight {
+    /// A definite no is 403.
+    Enforce,
+    /// Whatever the upstream answers.
+    AsUpstream,
+}
+
+impl LiveTvRight {
+    /// The one spelling.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::AsUpstream => "as-upstream",
+        }
+    }
+}

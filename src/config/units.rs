@@ -1,0 +1,113 @@
+//! Quantities with their unit written out: `20s`, `1m 30s`, `512MiB`.
+//!
+//! A bare number is refused: whether 20 means seconds or milliseconds is nobody's to guess.
+
+use std::time::Duration;
+
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ByteSize(pub u64);
+
+/// Milliseconds in each unit of time, the longest first.
+const TIME: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+
+/// Bytes in each unit of size (binary by IEC 80000-13, decimal by SI).
+const SIZE: [(&str, u64); 9] = [
+    ("B", 1),
+    ("kB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("TB", 1_000_000_000_000),
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("TiB", 1 << 40),
+];
+
+/// Reads `90s`, `1m 30s` or `500ms`: whole numbers, each with its unit, the longer unit first.
+pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
+    const SHAPE: &str = "write a duration with its unit (ms, s, m, h, d), as in 20s or 1m 30s";
+    let mut rest = text.trim();
+    let mut shorter = TIME.as_slice();
+    let mut total = 0_u64;
+    while !rest.is_empty() {
+        let (number, unit, behind) = quantity(rest).ok_or(SHAPE)?;
+        let place = shorter.iter().position(|(name, _)| *name == unit).ok_or(SHAPE)?;
+        let span = number.checked_mul(shorter[place].1).ok_or("this is too long")?;
+        total = total.checked_add(span).ok_or("this is too long")?;
+        shorter = &shorter[place + 1..];
+        rest = behind;
+    }
+    if text.trim().is_empty() { Err(SHAPE) } else { Ok(Duration::from_millis(total)) }
+}
+
+/// Reads `512MiB` or `30 GB`: a whole number and its unit.
+pub(super) fn size(text: &str) -> Result<ByteSize, &'static str> {
+    const SHAPE: &str = "write a size with its unit (B, KiB, MiB, GiB, TiB, or kB, MB, GB, TB), as in 512MiB";
+    let (number, unit, behind) = quantity(text.trim()).ok_or(SHAPE)?;
+    let (_, factor) = SIZE.iter().find(|(name, _)| *name == unit).ok_or(SHAPE)?;
+    match number.checked_mul(*factor) {
+        _ if !behind.is_empty() => Err(SHAPE),
+        Some(bytes) => Ok(ByteSize(bytes)),
+        None => Err("this is too large"),
+    }
+}
+
+/// The number and the unit `text` begins with, and what follows them.
+fn quantity(text: &str) -> Option<(u64, &str, &str)> {
+    let (digits, rest) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let rest = rest.trim_start();
+    let (unit, behind) = rest.split_at(rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len()));
+    Some((digits.parse().ok()?, unit, behind.trim_start()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        for (text, millis) in [
+            ("20s", 20_000),
+            ("10m", 600_000),
+            ("1m 30s", 90_000),
+            ("1m30s", 90_000),
+            ("1 h", 3_600_000),
+            ("500ms", 500),
+            ("1d 1ms", 86_400_001),
+            ("0s", 0),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_durations() {
+        for text in ["", " ", "20", "s", "1.5s", "-1s", "30s 1m", "1s 1s", "1m, 30s", "90 parsecs", "20S"] {
+            assert!(duration(text).is_err_and(|error| error.contains("1m 30s")), "{text}");
+        }
+        assert!(duration("99999999999999999999d").is_err());
+        assert_eq!(duration("999999999999999999d"), Err("this is too long"));
+    }
+
+    #[test]
+    fn sizes() {
+        for (text, bytes) in [
+            ("0B", 0),
+            ("512MiB", 512 << 20),
+            ("30 GiB", 30 << 30),
+            ("5GB", 5_000_000_000),
+            ("64KiB", 65_536),
+        ] {
+            assert_eq!(size(text), Ok(ByteSize(bytes)), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_sizes() {
+        for text in ["", "512", "MiB", "1.5GiB", "1GiB 1MiB", "12mib", "10Mbit"] {
+            assert!(size(text).is_err_and(|error| error.contains("512MiB")), "{text}");
+        }
+        assert_eq!(size("99999999999TiB"), Err("this is too large"));
+    }
+}

@@ -1,0 +1,100 @@
+//! The command line, as a process.
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// The program in `dir`, with nothing of this process's environment that it would read.
+fn warmgate(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_warmgate"));
+    command.current_dir(dir).args(args).env_clear().stdin(Stdio::null());
+    command
+}
+
+fn output(dir: &TempDir, args: &[&str]) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = warmgate(dir.path(), args).output().unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+fn with_file(name: &str, text: &str) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join(name), text).unwrap();
+    dir
+}
+
+#[test]
+fn check_says_ok() {
+    let dir = with_file("gateway.yaml", include_str!("../gateway.yaml"));
+    assert_eq!(output(&dir, &["check"]), (Some(0), "gateway.yaml: ok\n".to_owned(), String::new()));
+    let dir = with_file("tv.yaml", "upstream: {url: http://tv}");
+    assert_eq!(output(&dir, &["check", "--config", "tv.yaml"]).1, "tv.yaml: ok\n");
+}
+
+#[test]
+fn check_tells_all_errors_and_so_does_run() {
+    let dir = with_file("gateway.yaml", "upstream:\n  url: tv\npool:\n  slots: x\n");
+    for args in [&["check"][..], &["run"][..], &[][..]] {
+        let (code, stdout, stderr) = output(&dir, args);
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{args:?}");
+        let lines: Vec<_> = stderr.lines().collect();
+        assert!(lines[0].starts_with("gateway.yaml:2: upstream.url: "), "{stderr}");
+        assert!(lines[1].starts_with("gateway.yaml:4: pool.slots: "), "{stderr}");
+        assert_eq!(lines.len(), 2);
+    }
+}
+
+#[test]
+fn without_a_file_it_says_what_to_write() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, _, stderr) = output(&dir, &[]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.starts_with("gateway.yaml: there is no such file."), "{stderr}");
+    assert!(stderr.contains("\nupstream:\n  url: http://127.0.0.1:8096\n"), "{stderr}");
+    assert!(stderr.contains("WARMGATE__UPSTREAM__URL"), "{stderr}");
+}
+
+#[test]
+fn the_environment_is_enough_and_its_mistakes_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = warmgate(dir.path(), &["check"]);
+    command.env("WARMGATE__UPSTREAM__URL", "http://tv");
+    assert!(command.status().unwrap().success());
+    let stderr = command.env("WARMGATE__POOL__SLOTS", "x").output().unwrap().stderr;
+    assert!(stderr.starts_with(b"WARMGATE__POOL__SLOTS: "), "{}", String::from_utf8_lossy(&stderr));
+}
+
+#[test]
+fn a_bad_command_line_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(output(&dir, &["chekc"]).0, Some(2));
+    assert!(output(&dir, &["--help"]).1.contains("demo"));
+    assert!(output(&dir, &["--version"]).1.starts_with("warmgate "));
+}
+
+#[test]
+fn it_runs_until_it_is_asked_to_stop() {
+    for signal in [rustix::process::Signal::TERM, rustix::process::Signal::INT] {
+        let dir = with_file("gateway.yaml", "listen: 127.0.0.1:0\nupstream:\n  url: http://127.0.0.1:9\n");
+        let mut child = Ended(warmgate(dir.path(), &[]).stderr(Stdio::piped()).spawn().unwrap());
+        let mut lines = BufReader::new(child.0.stderr.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().contains("listening")), "it ended by itself");
+        rustix::process::kill_process(rustix::process::Pid::from_child(&child.0), signal).unwrap();
+        assert!(lines.any(|line| line.unwrap().contains("stopping")), "the signal was not noticed");
+        assert_eq!(child.0.wait().unwrap().code(), Some(0));
+    }
+}
+
+/// A child that does not outlive its test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // It fails only for a child that has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,0 +1,188 @@
+//! The configuration as its writer meets it: what is accepted, and what is said about mistakes.
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
+
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use warmgate::config::{ByteSize, Config, LiveTvRight, LogFormat};
+
+/// Reads `text` with `variables` over it.
+fn read(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
+    let variables: Vec<_> =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Config::parse(Path::new("gateway.yaml"), text, &variables).map_err(|errors| errors.to_string())
+}
+
+/// What is said about `text`, a line each.
+fn complaints(text: &str, variables: &[(&str, &str)]) -> Vec<String> {
+    read(text, variables).expect_err(text).lines().map(str::to_owned).collect()
+}
+
+const UPSTREAM: &str = "upstream:\n  url: http://tv:8096\n";
+
+#[test]
+fn the_upstream_is_all_that_must_be_written() {
+    for config in [read(UPSTREAM, &[]).unwrap(), Config::for_upstream("http://tv:8096").unwrap()] {
+        assert_eq!(config.upstream.url.to_string(), "http://tv:8096");
+        assert_eq!(config.listen, SocketAddr::from(([127, 0, 0, 1], 8097)));
+        assert_eq!(config.name, "warmgate");
+        assert_eq!(config.upstream.cold_timeout, Duration::from_secs(20));
+        assert_eq!(config.upstream.disk_budget, ByteSize(20 << 30));
+        assert_eq!(config.pool.slots, 4);
+        assert_eq!(config.window.memory, 512 << 20);
+    }
+}
+
+#[test]
+fn every_kind_of_value_is_read() {
+    let text = "listen: '[::]:80'\nname: tv-1\ntrusted_proxies: [10.0.0.0/8, '::1']\n\
+        upstream:\n  url: https://tv\n  api_key: k\n  failures: 5\n  live_tv_right: as-upstream\n\
+        pool:\n  idle_timeout: 1m 30s\nwindow: {memory: 1GiB}\nlog:\n  level: warn,warmgate=debug\n  format: json\n";
+    let config = read(text, &[]).unwrap();
+    assert_eq!(config.listen.port(), 80);
+    let proxies: Vec<_> = config.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(proxies, ["10.0.0.0/8", "::1/128"]);
+    assert_eq!(config.upstream.url.authority().as_str(), "tv");
+    assert_eq!(config.upstream.api_key.as_ref().map(|key| key.expose()), Some("k"));
+    assert_eq!(config.upstream.failures, 5);
+    assert_eq!(config.upstream.live_tv_right, LiveTvRight::AsUpstream);
+    assert_eq!(config.pool.idle_timeout, Duration::from_secs(90));
+    assert_eq!(config.window.memory, 1 << 30);
+    assert_eq!((config.log.level.as_str(), config.log.format), ("warn,warmgate=debug", LogFormat::Json));
+}
+
+#[test]
+fn a_key_or_section_without_a_value_has_its_default() {
+    let text = "upstream:\n  url: http://tv\n  failures:\npool:\n  # slots: 9\n";
+    let config = read(text, &[]).unwrap();
+    assert_eq!((config.upstream.failures, config.pool.slots), (3, 4));
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let variables = [
+        ("WARMGATE__UPSTREAM__URL", "http://other:1"),
+        ("WARMGATE__UPSTREAM__API_KEY", "0123"),
+        ("WARMGATE__POOL__SLOTS", "7"),
+        ("WARMGATE__TRUSTED_PROXIES", "10.0.0.1, 10.0.0.2"),
+        ("PATH", "/bin"),
+    ];
+    let config = read(&format!("{UPSTREAM}pool:\n  idle_timeout: 1s\n"), &variables).unwrap();
+    assert_eq!(config.upstream.url.to_string(), "http://other:1");
+    assert_eq!(config.upstream.api_key.as_ref().map(|key| key.expose()), Some("0123"));
+    assert_eq!((config.pool.slots, config.pool.idle_timeout), (7, Duration::from_secs(1)));
+    assert_eq!(config.trusted_proxies[1].addr(), IpAddr::from([10, 0, 0, 2]));
+    assert!(read("", &variables).is_ok(), "the environment alone is enough");
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_in_the_order_of_the_file() {
+    let text = "listen: 8097\n\nupstream:\n  url: http://tv/jellyfin\n  cold_timeout: 20\n  colour: red\n\
+        pool:\n  slots: many\n  idle_timeout: 90 parsecs\nwindow:\n  join: 40s\nlog: loud\nshutdwn:\n  grace: 1s\n";
+    let said = complaints(text, &[("WARMGATE__POOL__SLOTZ", "1"), ("WARMGATE__VIEWERS__SILENCE", "0s")]);
+    let expected = [
+        "gateway.yaml:1: listen: \"8097\": write an address and a port",
+        "gateway.yaml:4: upstream.url: write only scheme://host:port; the base path is kept",
+        "gateway.yaml:5: upstream.cold_timeout: \"20\": write a duration with its unit",
+        "gateway.yaml:6: upstream.colour: unknown key `colour`, expected one of `url`, `api_key`",
+        "gateway.yaml:8: pool.slots: \"many\" is not a whole number",
+        "gateway.yaml:9: pool.idle_timeout: \"90 parsecs\": write a duration with its unit",
+        "gateway.yaml:11: window.join: 40s is more than window.length (30s)",
+        "gateway.yaml:12: log: invalid type: string \"loud\", expected a section with keys of its own",
+        "gateway.yaml:13: shutdwn: unknown key `shutdwn`, expected one of `listen`",
+        "WARMGATE__POOL__SLOTZ: unknown key `slotz`, expected `slots` or `idle_timeout`",
+        "WARMGATE__VIEWERS__SILENCE: must be longer than nothing",
+    ];
+    assert_eq!(said.len(), expected.len(), "{said:#?}");
+    for (said, expected) in said.iter().zip(expected) {
+        assert!(said.starts_with(expected), "{said}\n{expected}");
+    }
+}
+
+#[test]
+fn each_rule_has_its_sentence() {
+    let variable = "WARMGATE__LOG__LEVEL";
+    assert_eq!(complaints(UPSTREAM, &[(variable, "inf")]).len(), 1);
+    for (text, sentence) in [
+        ("", "gateway.yaml: upstream.url: is missing: write your Jellyfin's address"),
+        ("# nothing\n", "gateway.yaml: upstream.url: is missing"),
+        ("upstream:\n  failures: 1\n", "gateway.yaml:1: upstream.url: is missing"),
+        ("upstream: http://tv\n", "gateway.yaml:1: upstream: invalid type"),
+        ("just words\n", "gateway.yaml: invalid type: string \"just words\", expected keys with values"),
+        (
+            "upstream:\n  url: http://tv\n  failures: 0\n",
+            "gateway.yaml:3: upstream.failures: must be at least 1",
+        ),
+        ("upstream:\n  url: http://tv\npool: {slots: 0}\n", "gateway.yaml:3: pool.slots: must be at least 1"),
+        ("upstream:\n  url: http://tv\npool: {slots: -1}\n", "gateway.yaml:3: pool.slots: \"-1\" is not"),
+        ("name: a b\nupstream:\n  url: http://tv\n", "gateway.yaml:1: name: write a letter"),
+        (
+            "trusted_proxies:\n  - 10.0.0.1\n  - home\nupstream: {url: http://tv}\n",
+            "gateway.yaml:3: trusted_proxies[1]: ",
+        ),
+        (
+            "upstream:\n  url: http://tv\nwindow: {segment: 1GiB}\n",
+            "gateway.yaml:3: window.segment: must not be",
+        ),
+        (
+            "upstream:\n  url: http://tv\nlog: {level: inf}\n",
+            "gateway.yaml:3: log.level: \"inf\": write off, error",
+        ),
+        (
+            "upstream:\n  url: http://tv\nlog: {format: xml}\n",
+            "gateway.yaml:3: log.format: \"xml\": write text or json",
+        ),
+        (
+            "upstream:\n  url: http://tv\nupstream:\n  failures: 1\n",
+            "gateway.yaml:3: this key is written twice",
+        ),
+        ("upstream:\n  url: 'http://tv\n", "gateway.yaml:"),
+    ] {
+        let said = complaints(text, &[]);
+        assert!(said.len() == 1 && said[0].starts_with(sentence), "{text}\n{said:#?}\n{sentence}");
+    }
+}
+
+#[test]
+fn a_key_may_be_in_a_file_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, key) = (dir.path().join("gateway.yaml"), dir.path().join("key"));
+    fs::write(&path, "upstream:\n  url: http://tv\n  api_key_file: key\n").unwrap();
+    assert!(
+        Config::load(&path)
+            .unwrap_err()
+            .to_string()
+            .contains("gateway.yaml:3: upstream.api_key_file: key cannot")
+    );
+    fs::write(&key, "\n").unwrap();
+    assert!(Config::load(&path).unwrap_err().to_string().contains("upstream.api_key_file: key is empty"));
+    fs::write(&key, "k1\n").unwrap();
+    assert_eq!(Config::load(&path).unwrap().upstream.api_key.unwrap().expose(), "k1");
+    let both = "upstream:\n  url: http://tv\n  api_key: a\n  api_key_file: b\n";
+    assert!(
+        complaints(both, &[])[0]
+            .starts_with("gateway.yaml:4: upstream.api_key_file: upstream.api_key is written")
+    );
+}
+
+#[test]
+fn a_secret_is_in_no_message() {
+    const KEY: &str = "11223344556677889900112233445566";
+    let config = read(&format!("{UPSTREAM}  api_key: '{KEY}'\n"), &[]).unwrap();
+    assert_eq!(config.upstream.api_key.as_ref().map(|key| key.expose()), Some(KEY));
+    assert!(format!("{config:#?}").contains("Secret(…)"));
+    assert!(!format!("{config:?} {config:#?}").contains("11223"), "Debug shows the key");
+    for text in [
+        format!("{UPSTREAM}  api_key: {KEY}\n"),
+        format!("{UPSTREAM}  api_key: [{KEY}]\n"),
+        format!("{UPSTREAM}  api_key: 1122334\n"),
+        format!("{UPSTREAM}  api_key: -1122334\n"),
+        format!("upstream:\n  url: http://me:{KEY}@tv\n"),
+        format!("upstream:\n  url: http://tv/?api_key={KEY}\n"),
+    ] {
+        let said = complaints(&text, &[]).join("\n");
+        assert!(!said.contains("11223"), "{said}");
+    }
+}

@@ -1,0 +1,327 @@
+//! The house rules, read from the sources: layers, sizes, names. What clippy can hold is held there.
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde_yaml::Value;
+
+/// The layer of each module; a module may name only lower ones, and itself.
+const RANKS: [(&str, u8); 13] = [
+    ("domain", 1),
+    ("body", 2),
+    ("config", 2),
+    ("shutdown", 2),
+    ("telemetry", 2),
+    ("server", 3),
+    ("upstream", 3),
+    ("supervisor", 4),
+    ("proxy", 5),
+    ("app", 6),
+    ("demo", 7),
+    ("main", 8),
+    ("lib", 8),
+];
+
+/// Crates that do IO or tell the time. Paths of the standard library are denied in the domain by clippy.toml.
+const NOT_IN_DOMAIN: [&str; 7] = ["hyper", "hyper_util", "rustix", "tokio", "tower", "tracing", "std::fs"];
+
+const LONGEST: usize = 400;
+
+/// A source file: its path below `src`, and its text.
+struct Source {
+    path: String,
+    text: String,
+}
+
+impl Source {
+    /// The top-level module it belongs to.
+    fn module(&self) -> &str {
+        self.path.split('/').next().unwrap_or_default().trim_end_matches(".rs")
+    }
+
+    /// The file without its tests: nothing of it, if it is all tests.
+    fn code(&self) -> &str {
+        let is_tests = self.path.ends_with("/tests.rs") || self.path.contains("/tests/");
+        let end = if is_tests { Some(0) } else { self.text.find("#[cfg(test)]") };
+        &self.text[..end.unwrap_or(self.text.len())]
+    }
+
+    /// Lines that are not comments, without indentation.
+    fn statements(&self) -> impl Iterator<Item = &str> {
+        self.text.lines().map(str::trim).filter(|line| !line.starts_with("//"))
+    }
+}
+
+/// What each rule says about `source`.
+fn complaints(source: &Source) -> Vec<String> {
+    let mut said = Vec::new();
+    layers(source, &mut said);
+    names_in_full(source, &mut said);
+    shape(source, &mut said);
+    unfinished(source, &mut said);
+    printing(source, &mut said);
+    said.into_iter().map(|what| format!("src/{}: {what}", source.path)).collect()
+}
+
+fn layers(source: &Source, said: &mut Vec<String>) {
+    let ranks = BTreeMap::from(RANKS);
+    let own = source.module();
+    let Some(rank) = ranks.get(own) else { return said.push(format!("{own} has no rank in tests/tidy.rs")) };
+    for name in source
+        .statements()
+        .flat_map(|line| named_after(line, "crate::").chain(named_after(line, "warmgate::")))
+    {
+        if name != own && ranks.get(name).is_some_and(|other| other >= rank) {
+            said.push(format!("names {name}, which is not below {own}"));
+        }
+    }
+    for path in NOT_IN_DOMAIN.iter().filter(|_| own == "domain") {
+        if source.statements().any(|line| named_after(line, &format!("{path}::")).next().is_some()) {
+            said.push(format!("the domain names {path}"));
+        }
+    }
+}
+
+/// The identifiers that follow `path` in `line`, wherever `path` is not the end of a longer name.
+fn named_after<'a>(line: &'a str, path: &'a str) -> impl Iterator<Item = &'a str> {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(path)
+        .filter(move |(at, _)| !line[..*at].ends_with([':', '$']) && !line[..*at].ends_with(word))
+        .map(move |(at, _)| {
+            let rest = &line[at + path.len()..];
+            &rest[..rest.find(|c| !word(c)).unwrap_or(rest.len())]
+        })
+}
+
+fn names_in_full(source: &Source, said: &mut Vec<String>) {
+    for hidden in ["crate::{", "super::super"] {
+        if source.statements().any(|line| line.contains(hidden)) {
+            said.push(format!("{hidden} hides what is named"));
+        }
+    }
+}
+
+fn shape(source: &Source, said: &mut Vec<String>) {
+    if !source.text.starts_with("//! ") {
+        said.push("does not begin with //! and what it is for".to_owned());
+    }
+    let lines = source.code().lines().count();
+    if lines > LONGEST {
+        said.push(format!("{lines} lines without its tests, more than {LONGEST}"));
+    }
+    if source.path.split_once('/').is_some_and(|(dir, _)| Path::new(&format!("src/{dir}.rs")).exists()) {
+        said.push("has both x.rs and x/".to_owned());
+    }
+}
+
+fn unfinished(source: &Source, said: &mut Vec<String>) {
+    for mark in ["todo!", "unimplemented!", "TODO", "FIXME", "XXX"] {
+        if source.text.contains(mark) {
+            said.push(format!("{mark}: finish it or write an issue"));
+        }
+    }
+}
+
+/// The command line and the demonstration talk to a person; everything else logs.
+fn printing(source: &Source, said: &mut Vec<String>) {
+    let talks = ["main", "demo"].contains(&source.module());
+    let prints = |line: &str| ["println!", "print!", "dbg!"].iter().any(|mark| line.contains(mark));
+    if !talks && source.statements().any(prints) {
+        said.push("prints; use tracing".to_owned());
+    }
+}
+
+/// Modules of `paths` that the tree in `architecture` does not name. A directory's line names its files and
+/// directories; what lies deeper is the business of that directory's own documentation.
+fn unnamed(architecture: &str, paths: &[&str]) -> Vec<String> {
+    let word = |c: char| !(c.is_alphanumeric() || c == '_');
+    let mut tree: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut dir = "";
+    for line in architecture.lines().skip_while(|line| line.trim() != "src/").skip(1) {
+        let (indent, content) = (line.len() - line.trim_start().len(), line.trim());
+        let first = content.split_whitespace().next().unwrap_or_default();
+        dir = match first.strip_suffix('/') {
+            Some(name) if indent == 6 => name,
+            _ if indent == 6 => "",
+            _ => dir,
+        };
+        let words = content.split(word).filter(|word| !word.is_empty());
+        tree.entry(dir).or_default().extend(words);
+    }
+    let mut missing = Vec::new();
+    for path in paths {
+        let parts: Vec<_> = path.trim_end_matches(".rs").split('/').collect();
+        let (dir, name) = match parts[..] {
+            [file] => ("", file),
+            [dir, "mod" | "tests"] => (dir, dir),
+            [dir, name, ..] => (dir, name),
+            [] => continue,
+        };
+        if !tree.get(dir).is_some_and(|words| words.contains(&name)) {
+            missing.push(format!("src/{path} is not in the tree of src/ARCHITECTURE.md"));
+        }
+    }
+    missing
+}
+
+/// Make targets and configuration keys in `readme` that `makefile` and `manual` do not have.
+fn unknown_in_readme(readme: &str, makefile: &str, manual: &Value) -> Vec<String> {
+    let mut said = Vec::new();
+    let code = readme.split('`').skip(1).step_by(2).chain(fences(readme, "sh").flat_map(str::lines));
+    for words in code.map(|code| code.split_whitespace().collect::<Vec<_>>()) {
+        if let ["make", target, ..] = words[..]
+            && !makefile.lines().any(|line| line.starts_with(&format!("{target}:")))
+        {
+            said.push(format!("make {target} is no target"));
+        }
+    }
+    for key in readme.split('`').filter(|code| is_key(code, manual)) {
+        let found = key.split('.').try_fold(manual, |section, key| section.get(key));
+        if found.is_none() {
+            said.push(format!("{key} is no key"));
+        }
+    }
+    for block in fences(readme, "yaml") {
+        let example: Value = serde_yaml::from_str(block).expect("an example is YAML");
+        keys_beside(&example, manual, "", &mut said);
+    }
+    for variable in named_after_all(readme, "WARMGATE__") {
+        let path = variable.to_lowercase();
+        if path.split("__").try_fold(manual, |section, key| section.get(key)).is_none() {
+            said.push(format!("WARMGATE__{variable} is no variable"));
+        }
+    }
+    said
+}
+
+/// Whether `code` looks like a key: names with dots, beginning with one of the manual's.
+fn is_key(code: &str, manual: &Value) -> bool {
+    let name = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    code.contains('.')
+        && code.split('.').all(name)
+        && code.split('.').next().is_some_and(|key| manual.get(key).is_some())
+}
+
+fn keys_beside(example: &Value, manual: &Value, around: &str, said: &mut Vec<String>) {
+    for (key, value) in example.as_mapping().into_iter().flatten() {
+        let path = format!("{around}{}", key.as_str().unwrap_or_default());
+        match manual.get(key) {
+            Some(known) => keys_beside(value, known, &format!("{path}."), said),
+            None => said.push(format!("{path} is no key")),
+        }
+    }
+}
+
+/// The blocks of `text` that are fenced as `language`.
+fn fences<'a>(text: &'a str, language: &str) -> impl Iterator<Item = &'a str> {
+    let opening = format!("```{language}\n");
+    let starts: Vec<_> = text.match_indices(&opening).map(|(at, opening)| at + opening.len()).collect();
+    starts.into_iter().map(|start| text[start..].split("```").next().unwrap_or_default())
+}
+
+fn named_after_all<'a>(text: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+    text.lines().flat_map(move |line| named_after(line, prefix))
+}
+
+fn sources() -> Vec<Source> {
+    fn collect(dir: &Path, found: &mut Vec<Source>) {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(&path, found);
+            } else if path.extension().is_some_and(|kind| kind == "rs") {
+                let below = path.strip_prefix("src").unwrap().to_str().unwrap().to_owned();
+                found.push(Source { path: below, text: fs::read_to_string(&path).unwrap() });
+            }
+        }
+    }
+    let mut found = Vec::new();
+    collect(Path::new("src"), &mut found);
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+}
+
+#[track_caller]
+fn nothing_said(said: &[String]) {
+    assert!(said.is_empty(), "\n{}\n", said.join("\n"));
+}
+
+#[test]
+fn every_file_keeps_the_rules() {
+    nothing_said(&sources().iter().flat_map(complaints).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_architecture_names_every_module() {
+    let sources = sources();
+    let paths: Vec<_> = sources.iter().map(|source| source.path.as_str()).collect();
+    nothing_said(&unnamed(&fs::read_to_string("src/ARCHITECTURE.md").unwrap(), &paths));
+}
+
+#[test]
+fn the_readme_names_only_what_there_is() {
+    let manual = serde_yaml::from_str(&fs::read_to_string("gateway.yaml").unwrap()).unwrap();
+    let (readme, makefile) =
+        (fs::read_to_string("README.md").unwrap(), fs::read_to_string("Makefile").unwrap());
+    nothing_said(&unknown_in_readme(&readme, &makefile, &manual));
+}
+
+#[test]
+fn tidy_sees_what_is_wrong() {
+    for (path, text, complaint) in [
+        ("config/mod.rs", "//! x\nuse crate::proxy::Route;", "names proxy"),
+        ("config/mod.rs", "//! x\nuse crate::telemetry::init;", "names telemetry"),
+        ("body.rs", "//! x\nfn f() { crate::server::bind() }", "names server"),
+        ("demo/mod.rs", "//! x\nuse crate::main::x;", "names main"),
+        ("domain/key.rs", "//! x\nuse tokio::time::sleep;", "the domain names tokio"),
+        ("new/mod.rs", "//! x\n", "new has no rank"),
+        ("proxy/mod.rs", "//! x\nuse crate::{body, config};", "crate::{ hides"),
+        ("proxy/hls.rs", "//! x\nuse super::super::body;", "super::super hides"),
+        ("proxy/mod.rs", "// no doc\n", "does not begin with //!"),
+        ("proxy/mod.rs", "//! x\nfn f() { todo!() }", "todo!"),
+        ("proxy/mod.rs", "//! x\n// FIXME later\n", "FIXME"),
+        ("proxy/mod.rs", "//! x\nfn f() { println!() }", "prints"),
+        ("body/x.rs", "//! x\n", "has both"),
+    ] {
+        let said = complaints(&Source { path: path.to_owned(), text: text.to_owned() });
+        assert!(said.len() == 1 && said[0].contains(complaint), "{text}: {said:?}");
+    }
+    let long = format!("//! x\n{}", "fn f() {}\n".repeat(LONGEST));
+    assert_eq!(complaints(&Source { path: "body.rs".to_owned(), text: long.clone() }).len(), 1);
+    let tests = long.replacen("fn f", "#[cfg(test)]\nfn f", 1);
+    assert_eq!(complaints(&Source { path: "body.rs".to_owned(), text: tests }).len(), 0);
+}
+
+#[test]
+fn tidy_lets_pass_what_is_right() {
+    for (path, text) in [
+        ("config/mod.rs", "//! [`crate::proxy`] uses it.\nuse crate::config::file;\nuse crate::domain::key;"),
+        ("main.rs", "//! x\nuse warmgate::{app, demo};\nfn f() { println!() }"),
+        ("proxy/mod.rs", "//! x\nuse other_crate::server::X;\nuse some::demo::X;"),
+        ("app.rs", "//! x\nuse crate::proxy::X;"),
+    ] {
+        nothing_said(&complaints(&Source { path: path.to_owned(), text: text.to_owned() }));
+    }
+}
+
+#[test]
+fn tidy_sees_what_the_documents_lack() {
+    let tree = "text\n    src/\n      main.rs app.rs\n      proxy/   route\n               hls origin/\n      body.rs\n";
+    let known = ["main.rs", "body.rs", "proxy/mod.rs", "proxy/route.rs", "proxy/hls.rs", "proxy/origin/x.rs"];
+    assert_eq!(unnamed(tree, &known), [""; 0]);
+    assert_eq!(unnamed(tree, &["route.rs", "proxy/body.rs", "demo/mod.rs"]).len(), 3);
+
+    let manual = serde_yaml::from_str("pool: {slots: 4}\nname: x").unwrap();
+    let unknown = |readme: &str| unknown_in_readme(readme, "test: x\n\tcargo test\n", &manual);
+    assert_eq!(
+        unknown("`make test` `pool.slots` `README.md` WARMGATE__POOL__SLOTS\n```yaml\nname: y\n```"),
+        [""; 0]
+    );
+    assert_eq!(unknown("`make bench`"), ["make bench is no target"]);
+    assert_eq!(unknown("```sh\nmake bench   # x\n```"), ["make bench is no target"]);
+    assert_eq!(unknown("`pool.slotz`"), ["pool.slotz is no key"]);
+    assert_eq!(unknown("`WARMGATE__POOL__SLOTZ`"), ["WARMGATE__POOL__SLOTZ is no variable"]);
+    assert_eq!(unknown("```yaml\npool:\n  slotz: 1\n```"), ["pool.slotz is no key"]);
+}
