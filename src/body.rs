@@ -3,8 +3,11 @@
 //! It does not know where bytes come from or go to.
 
 use std::error::Error;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
 
@@ -33,4 +36,145 @@ where
     B::Error: Into<BoxError>,
 {
     body.map_err(Into::into).boxed_unsync()
+}
+
+/// Passes `body` on unchanged, frame by frame, and calls `then` with a copy of its bytes once it has ended. `None`
+/// stands for a body of more than `cap` bytes, one that failed, and one that was dropped before its end.
+pub fn tee(body: Body, cap: usize, then: impl FnOnce(Option<Bytes>) + Send + 'static) -> Body {
+    let mut tee = Tee { body, copy: Some(BytesMut::new()), cap, then: Some(Box::new(then)) };
+    tee.finish_if_ended();
+    boxed(tee)
+}
+
+struct Tee {
+    body: Body,
+    /// `None` once there is nothing worth handing over.
+    copy: Option<BytesMut>,
+    cap: usize,
+    then: Option<Box<dyn FnOnce(Option<Bytes>) + Send>>,
+}
+
+impl Tee {
+    fn take(&mut self, bytes: &Bytes) {
+        match &mut self.copy {
+            Some(copy) if copy.len() + bytes.len() <= self.cap => copy.extend_from_slice(bytes),
+            copy => *copy = None,
+        }
+    }
+
+    /// A body of known length is not polled again after its last byte, so the end is looked for after each frame.
+    fn finish_if_ended(&mut self) {
+        if self.body.is_end_stream() {
+            self.finish();
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Some(then) = self.then.take() {
+            then(self.copy.take().map(BytesMut::freeze));
+        }
+    }
+}
+
+impl http_body::Body for Tee {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Some(bytes) = frame.data_ref() {
+                    self.take(bytes);
+                }
+                self.finish_if_ended();
+            }
+            Poll::Ready(Some(Err(_))) => self.copy = None,
+            Poll::Ready(None) => self.finish(),
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Tee {
+    fn drop(&mut self) {
+        self.copy = None;
+        self.finish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use http_body_util::StreamBody;
+
+    use super::*;
+
+    fn chunks(chunks: &[&'static str]) -> Body {
+        let frames: Vec<Result<Frame<Bytes>, BoxError>> =
+            chunks.iter().map(|chunk| Ok(Frame::data(Bytes::from_static(chunk.as_bytes())))).collect();
+        boxed(StreamBody::new(futures_util::stream::iter(frames)))
+    }
+
+    fn teed(body: Body, cap: usize) -> (Body, mpsc::Receiver<Option<Bytes>>) {
+        let (sender, receiver) = mpsc::channel();
+        (tee(body, cap, move |copy| sender.send(copy).unwrap()), receiver)
+    }
+
+    #[tokio::test]
+    async fn tee_hands_over_what_passed() {
+        for body in [full("abcd"), chunks(&["ab", "cd"])] {
+            let (body, copy) = teed(body, 4);
+            assert_eq!(body.collect().await.unwrap().to_bytes(), "abcd");
+            assert_eq!(copy.recv().unwrap().unwrap(), "abcd");
+            assert!(copy.recv().is_err(), "called once");
+        }
+    }
+
+    #[tokio::test]
+    async fn tee_is_done_after_the_last_byte_of_a_known_length() {
+        let (mut body, copy) = teed(full("abcd"), 4);
+        body.frame().await.unwrap().unwrap();
+        assert_eq!(copy.try_recv().unwrap().unwrap(), "abcd");
+    }
+
+    #[tokio::test]
+    async fn tee_passes_on_what_it_may_not_keep() {
+        let (body, copy) = teed(chunks(&["abc", "de", "f"]), 4);
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "abcdef");
+        assert_eq!(copy.recv().unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn tee_hands_over_nothing_when_the_body_breaks_off() {
+        let (mut body, copy) = teed(chunks(&["ab", "cd"]), 4);
+        body.frame().await.unwrap().unwrap();
+        drop(body);
+        assert_eq!(copy.recv().unwrap(), None);
+
+        let frames = vec![Ok(Frame::data(Bytes::from_static(b"ab"))), Err(BoxError::from("reset"))];
+        let (body, copy) = teed(boxed(StreamBody::new(futures_util::stream::iter(frames))), 4);
+        body.collect().await.unwrap_err();
+        assert_eq!(copy.recv().unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn tee_of_an_empty_body_is_an_empty_copy() {
+        let (body, copy) = teed(empty(), 4);
+        assert_eq!(copy.try_recv().unwrap().unwrap(), "");
+        drop(body);
+    }
 }

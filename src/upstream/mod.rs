@@ -1,5 +1,9 @@
-//! The media server as the gateway's own requests see it.
+//! Toward the media server: the pooled client, the gateway's own calls, following an adopted stream.
 
 pub mod client;
+mod connector;
+mod error;
 pub mod follow;
 pub mod jellyfin;
+
+pub use crate::upstream::error::Error;

@@ -1,0 +1,161 @@
+//! The plain way through: a request goes upstream as it came, its answer comes back as it is, both streamed.
+//!
+//! It knows what HTTP asks of an intermediary, nothing of Jellyfin. Informational answers end here: hyper's client
+//! swallows `100` and `103`, and its server can send only a `100`, which it does when the request's body is first
+//! read, that is as soon as the upstream connection takes it. Trailers pass over HTTP/1.1 where `Trailer` announces
+//! them and, downstream, where `TE: trailers` asks for them.
+
+use std::sync::Arc;
+
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Extensions, Method, Request, Response, StatusCode, Version};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use ipnet::IpNet;
+
+use crate::body::{self, Body};
+use crate::proxy::error::Fault;
+use crate::proxy::{headers, tunnel};
+use crate::server::{Peer, Tunnels};
+use crate::upstream;
+use crate::upstream::client::Client;
+
+/// Who the gateway is, and whom it believes.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Its name in `Via` and `Proxy-Status`: a token (RFC 9110 5.6.2), of its own where gateways are chained.
+    pub name: String,
+    /// Peers whose `X-Forwarded-*` are believed.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// Passes requests through; clones are cheap.
+#[derive(Clone, Debug)]
+pub struct Forwarder {
+    client: Client,
+    identity: Arc<Identity>,
+}
+
+impl Forwarder {
+    /// A forwarder through `client`, signed by `identity`.
+    #[must_use]
+    pub fn new(client: Client, identity: Identity) -> Self {
+        Self { client, identity: Arc::new(identity) }
+    }
+
+    /// The upstream's answer, or a 502 or 504 that says why there is none.
+    pub async fn forward(&self, request: Request<Body>) -> Response<Body> {
+        let method = request.method().clone();
+        let uri = request.uri().clone();
+        match self.try_forward(request).await {
+            Ok(response) => response,
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(|cause| format!("{cause:?}"));
+                tracing::warn!(%method, path = uri.path(), reason = error.as_str(), cause, "no upstream answer");
+                self.refuse(&Fault::Upstream(error))
+            }
+        }
+    }
+
+    /// As [`forward`](Self::forward), for a caller that wants to know that there is no upstream answer. A request
+    /// that may not be forwarded at all is answered.
+    ///
+    /// # Errors
+    /// The upstream gave no response head.
+    pub async fn try_forward(&self, mut request: Request<Body>) -> Result<Response<Body>, upstream::Error> {
+        let upgrade = Upgrade::wanted(&mut request);
+        let protocol = upgrade.as_ref().map(|upgrade| upgrade.protocol.clone());
+        if let Err(fault) = self.prepare(&mut request, protocol) {
+            tracing::debug!(path = request.uri().path(), reason = fault.as_str(), "not forwarded");
+            return Ok(self.refuse(&fault));
+        }
+        let response = self.client.send(request).await?;
+        Ok(self.answer(response, upgrade).unwrap_or_else(|fault| self.refuse(&fault)))
+    }
+
+    fn refuse(&self, fault: &Fault) -> Response<Body> {
+        fault.response(&self.identity.name)
+    }
+
+    fn prepare(&self, request: &mut Request<Body>, upgrade: Option<HeaderValue>) -> Result<(), Fault> {
+        if *request.method() == Method::CONNECT {
+            return Err(Fault::Connect);
+        }
+        let uri = request.uri().clone();
+        let version = request.version();
+        let peer = std::mem::replace(request.extensions_mut(), Extensions::new()).get::<Peer>().copied();
+        let fields = request.headers_mut();
+        if headers::has_foreign_coding(fields) {
+            return Err(Fault::RequestCoding);
+        }
+        headers::set_host(fields, &uri, version)?;
+        headers::add_via(fields, version, &self.identity.name)?;
+        let trailers = headers::has_token(fields, &header::TE, "trailers");
+        headers::strip_hop_by_hop(fields);
+        headers::set_connection(fields, trailers, upgrade);
+        headers::join_cookies(fields);
+        headers::set_forwarded(fields, peer.map(|Peer(address)| address.ip()), &self.identity.trusted_proxies);
+        announce_body(request);
+        Ok(())
+    }
+
+    fn answer(&self, mut response: Response<Incoming>, upgrade: Option<Upgrade>) -> Result<Response<Body>, Fault> {
+        let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let protocol = response.headers().get(header::UPGRADE).cloned();
+        let upstream = switched.then(|| hyper::upgrade::on(&mut response));
+        if headers::has_foreign_coding(response.headers()) {
+            return Err(Fault::ResponseCoding);
+        }
+        clean(response.headers_mut());
+        *response.version_mut() = Version::HTTP_11;
+        if let Some(upstream) = upstream {
+            let upgrade = upgrade.ok_or(Fault::Upgrade)?;
+            headers::set_connection(response.headers_mut(), false, protocol);
+            upgrade.tunnel(upstream);
+        }
+        Ok(response.map(body::boxed))
+    }
+}
+
+/// `Alt-Svc` would lead players around the gateway.
+fn clean(fields: &mut HeaderMap) {
+    headers::strip_hop_by_hop(fields);
+    fields.remove(header::ALT_SVC);
+}
+
+/// A body of unknown length is chunked; hyper would drop that of a GET or HEAD unless told so.
+fn announce_body(request: &mut Request<Body>) {
+    let unknown = !request.body().is_end_stream() && request.body().size_hint().exact().is_none();
+    if unknown && !request.headers().contains_key(header::CONTENT_LENGTH) {
+        request.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+}
+
+/// A request to leave HTTP/1.1.
+struct Upgrade {
+    protocol: HeaderValue,
+    downstream: OnUpgrade,
+    tunnels: Option<Tunnels>,
+}
+
+impl Upgrade {
+    /// An offer of `h2c` is not passed on: it would carry requests past the gateway, unseen.
+    fn wanted(request: &mut Request<Body>) -> Option<Self> {
+        let fields = request.headers();
+        let asked = request.version() == Version::HTTP_11
+            && headers::has_token(fields, &header::CONNECTION, "upgrade")
+            && !headers::has_token(fields, &header::UPGRADE, "h2c");
+        let protocol = fields.get(header::UPGRADE).filter(|_| asked)?.clone();
+        let tunnels = request.extensions().get::<Tunnels>().cloned();
+        Some(Self { protocol, downstream: hyper::upgrade::on(request), tunnels })
+    }
+
+    fn tunnel(self, upstream: OnUpgrade) {
+        let carried = tunnel::run(self.downstream, upstream);
+        match self.tunnels {
+            Some(tunnels) => tunnels.spawn(carried),
+            None => drop(tokio::spawn(carried)),
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! The fields a proxy must change, and no others: RFC 9110 7.6, RFC 9113 8.2.3, `X-Forwarded-*`.
+//!
+//! It knows nothing of bodies and sockets.
+
+use std::net::IpAddr;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Uri, Version};
+use ipnet::IpNet;
+
+use crate::proxy::error::Fault;
+
+/// Fields that speak to the next hop even where `Connection` does not name them.
+const HOP_BY_HOP: [HeaderName; 8] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+
+/// Removes what is meant for this hop only (RFC 9110 7.6.1). `Trailer` stays, for the trailers do, and `Host`
+/// stays although `Connection` may name it.
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = tokens(headers, &header::CONNECTION)
+        .filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok())
+        .filter(|name| *name != header::HOST)
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}
+
+/// True when a list field contains `token`, in any case.
+#[must_use]
+pub fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    tokens(headers, name).any(|found| found.eq_ignore_ascii_case(token))
+}
+
+/// True when a message body is under a transfer coding that a hop cannot undo.
+#[must_use]
+pub fn has_foreign_coding(headers: &HeaderMap) -> bool {
+    tokens(headers, &header::TRANSFER_ENCODING).any(|coding| !coding.eq_ignore_ascii_case("chunked"))
+}
+
+/// What the next hop is told of itself, after [`strip_hop_by_hop`]. An offer that is not kept is not made.
+pub fn set_connection(headers: &mut HeaderMap, trailers: bool, upgrade: Option<HeaderValue>) {
+    let options = match (trailers, upgrade.is_some()) {
+        (false, false) => return,
+        (true, false) => "te",
+        (false, true) => "upgrade",
+        (true, true) => "te, upgrade",
+    };
+    headers.insert(header::CONNECTION, HeaderValue::from_static(options));
+    if trailers {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+    if let Some(protocol) = upgrade {
+        headers.insert(header::UPGRADE, protocol);
+    }
+}
+
+/// Makes the target's authority (of HTTP/2, or of an absolute URI) the one `Host` (RFC 9112 3.2.2).
+///
+/// # Errors
+/// [`Fault::Host`] unless there is exactly one; HTTP/1.0 may go without.
+pub fn set_host(headers: &mut HeaderMap, uri: &Uri, version: Version) -> Result<(), Fault> {
+    if let Some(authority) = uri.authority() {
+        let host = authority.as_str().rsplit('@').next().unwrap_or_default();
+        headers.insert(header::HOST, HeaderValue::try_from(host).map_err(|_| Fault::Host)?);
+    }
+    match headers.get_all(header::HOST).iter().count() {
+        1 => Ok(()),
+        0 if version == Version::HTTP_10 => Ok(()),
+        _ => Err(Fault::Host),
+    }
+}
+
+/// Joins the cookies that HTTP/2 may split: HTTP/1.1 allows one field (RFC 9113 8.2.3).
+pub fn join_cookies(headers: &mut HeaderMap) {
+    let crumbs: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if crumbs.len() < 2 {
+        return;
+    }
+    if let Ok(cookie) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
+        headers.insert(header::COOKIE, cookie);
+    }
+}
+
+/// Appends this hop to `Via` (RFC 9110 7.6.3).
+///
+/// # Errors
+/// [`Fault::Loop`] when `name` is there already.
+pub fn add_via(headers: &mut HeaderMap, version: Version, name: &str) -> Result<(), Fault> {
+    let received_by = |hop: &str| hop.split_ascii_whitespace().nth(1).is_some_and(|by| by == name);
+    if tokens(headers, &header::VIA).any(received_by) {
+        return Err(Fault::Loop);
+    }
+    let version = match version {
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2",
+        _ => "1.1",
+    };
+    if let Ok(hop) = HeaderValue::try_from(format!("{version} {name}")) {
+        headers.append(header::VIA, hop);
+    }
+    Ok(())
+}
+
+/// Says who asked: `X-Forwarded-For`, `-Proto` and `-Host`. From a `trusted` peer the list of addresses is
+/// continued and the rest kept; from anybody else every such field is a claim, and dropped.
+pub fn set_forwarded(headers: &mut HeaderMap, peer: Option<IpAddr>, trusted: &[IpNet]) {
+    let peer = peer.map(|ip| ip.to_canonical());
+    if !peer.is_some_and(|ip| trusted.iter().any(|net| net.contains(&ip))) {
+        remove_claims(headers);
+    }
+    if let Some(ip) = peer {
+        let mut hops: Vec<String> = tokens(headers, &FORWARDED_FOR).map(str::to_owned).collect();
+        hops.push(ip.to_string());
+        if let Ok(list) = HeaderValue::try_from(hops.join(", ")) {
+            headers.insert(FORWARDED_FOR, list);
+        }
+    }
+    headers.entry(FORWARDED_PROTO).or_insert(HeaderValue::from_static("http"));
+    if let Some(host) = headers.get(header::HOST).cloned() {
+        headers.entry(FORWARDED_HOST).or_insert(host);
+    }
+}
+
+fn remove_claims(headers: &mut HeaderMap) {
+    let claims: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| {
+            name.as_str().starts_with("x-forwarded-") || **name == header::FORWARDED || **name == REAL_IP
+        })
+        .cloned()
+        .collect();
+    for claim in claims {
+        headers.remove(claim);
+    }
+}
+
+fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|token| !token.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        fields
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
+        headers.get_all(name).iter().map(|value| value.to_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn the_named_and_the_known_go_the_rest_stays() {
+        let mut headers = map(&[
+            ("connection", "close, X-Secret-Hop"),
+            ("connection", "host, keep-alive"),
+            ("x-secret-hop", "1"),
+            ("keep-alive", "timeout=5"),
+            ("proxy-connection", "keep-alive"),
+            ("proxy-authorization", "Basic eA=="),
+            ("proxy-authenticate", "Basic"),
+            ("te", "trailers"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "websocket"),
+            ("trailer", "x-sum"),
+            ("host", "tv.example"),
+            ("x-emby-token", "t"),
+        ]);
+        strip_hop_by_hop(&mut headers);
+        let mut left: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["host", "trailer", "x-emby-token"]);
+    }
+
+    #[test]
+    fn connection_is_said_anew() {
+        for (trailers, upgrade, connection) in [
+            (false, None, None),
+            (true, None, Some("te")),
+            (false, Some("websocket"), Some("upgrade")),
+            (true, Some("websocket"), Some("te, upgrade")),
+        ] {
+            let mut headers = HeaderMap::new();
+            set_connection(&mut headers, trailers, upgrade.map(HeaderValue::from_static));
+            assert_eq!(headers.get("connection").map(|value| value.to_str().unwrap()), connection);
+            assert_eq!(headers.contains_key("te"), trailers);
+            assert_eq!(headers.contains_key("upgrade"), upgrade.is_some());
+        }
+    }
+
+    #[test]
+    fn there_is_one_host() {
+        let origin = Uri::from_static("/x");
+        let absolute = Uri::from_static("http://user@tv.example:80/x");
+        let case = |fields: &[_], uri: &Uri, version| {
+            let mut headers = map(fields);
+            set_host(&mut headers, uri, version).ok().map(|()| values(&headers, "host").concat())
+        };
+        let kept = Some("a".to_owned());
+        assert_eq!(case(&[("host", "a")], &origin, Version::HTTP_11), kept);
+        assert_eq!(
+            case(&[("host", "a")], &absolute, Version::HTTP_11),
+            Some("tv.example:80".into())
+        );
+        assert_eq!(case(&[], &absolute, Version::HTTP_2), Some("tv.example:80".into()));
+        assert_eq!(case(&[], &origin, Version::HTTP_10), Some(String::new()));
+        assert_eq!(case(&[], &origin, Version::HTTP_11), None);
+        assert_eq!(case(&[("host", "a"), ("host", "b")], &origin, Version::HTTP_11), None);
+    }
+
+    #[test]
+    fn cookies_are_joined() {
+        let mut headers = map(&[("cookie", "a=1"), ("cookie", "b=2")]);
+        join_cookies(&mut headers);
+        assert_eq!(values(&headers, "cookie"), ["a=1; b=2"]);
+    }
+
+    #[test]
+    fn via_grows_and_finds_loops() {
+        let mut headers = map(&[("via", "1.0 fred, 1.1 gate.example (gate)")]);
+        add_via(&mut headers, Version::HTTP_2, "gate").unwrap();
+        assert_eq!(values(&headers, "via"), ["1.0 fred, 1.1 gate.example (gate)", "2 gate"]);
+        assert!(matches!(add_via(&mut headers, Version::HTTP_11, "gate"), Err(Fault::Loop)));
+    }
+
+    #[test]
+    fn claims_of_strangers_are_dropped() {
+        let claims = [
+            ("host", "tv.example"),
+            ("x-forwarded-for", "9.9.9.9"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "evil.example"),
+            ("x-forwarded-port", "1"),
+            ("x-real-ip", "9.9.9.9"),
+            ("forwarded", "for=9.9.9.9"),
+        ];
+        let mut headers = map(&claims);
+        set_forwarded(&mut headers, "203.0.113.7".parse().ok(), &["10.0.0.0/8".parse().unwrap()]);
+        assert_eq!(values(&headers, "x-forwarded-for"), ["203.0.113.7"]);
+        assert_eq!(values(&headers, "x-forwarded-proto"), ["http"]);
+        assert_eq!(values(&headers, "x-forwarded-host"), ["tv.example"]);
+        for gone in ["x-forwarded-port", "x-real-ip", "forwarded"] {
+            assert!(!headers.contains_key(gone), "{gone}");
+        }
+
+        let mut headers = map(&claims);
+        set_forwarded(&mut headers, "::ffff:10.1.2.3".parse().ok(), &["10.0.0.0/8".parse().unwrap()]);
+        assert_eq!(values(&headers, "x-forwarded-for"), ["9.9.9.9, 10.1.2.3"]);
+        assert_eq!(values(&headers, "x-forwarded-proto"), ["https"]);
+        assert_eq!(values(&headers, "x-forwarded-host"), ["evil.example"]);
+        assert_eq!(values(&headers, "x-real-ip"), ["9.9.9.9"]);
+    }
+
+    #[test]
+    fn only_chunked_can_be_undone() {
+        assert!(!has_foreign_coding(&map(&[("transfer-encoding", "Chunked")])));
+        assert!(has_foreign_coding(&map(&[("transfer-encoding", "gzip, chunked")])));
+    }
+}

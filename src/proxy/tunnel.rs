@@ -1,0 +1,65 @@
+//! Bytes both ways, after both sides have left HTTP: WebSockets, and whatever else is upgraded to.
+//!
+//! It does not parse frames: compression, unknown opcodes and close codes pass as they are.
+
+use std::io;
+use std::time::Duration;
+
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf, split};
+
+use crate::server;
+use crate::upstream;
+
+/// How long one side may go on alone when the other has closed.
+const HALF_CLOSED: Duration = Duration::from_secs(30);
+
+/// Carries bytes until both sides have closed. The end of one side is passed on to the other at once; an error on
+/// one resets the other, and so does half a connection that outstays its time.
+pub async fn run(downstream: OnUpgrade, upstream: OnUpgrade) {
+    match tokio::try_join!(downstream, upstream) {
+        Ok((downstream, upstream)) => relay(downstream, upstream).await,
+        Err(error) => tracing::debug!(%error, "an upgrade that was not taken up"),
+    }
+}
+
+async fn relay(downstream: Upgraded, upstream: Upgraded) {
+    let (mut from_down, mut to_down) = split(TokioIo::new(downstream));
+    let (mut from_up, mut to_up) = split(TokioIo::new(upstream));
+    let ended = {
+        let upward = pump(&mut from_down, &mut to_up);
+        let downward = pump(&mut from_up, &mut to_down);
+        both(upward, downward).await
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a tunnel was reset");
+        server::reset(from_down.unsplit(to_down).into_inner());
+        upstream::client::reset(from_up.unsplit(to_up).into_inner());
+    }
+}
+
+async fn pump(
+    from: &mut ReadHalf<TokioIo<Upgraded>>,
+    to: &mut WriteHalf<TokioIo<Upgraded>>,
+) -> io::Result<()> {
+    tokio::io::copy(from, to).await?;
+    to.shutdown().await
+}
+
+async fn both(
+    upward: impl Future<Output = io::Result<()>>,
+    downward: impl Future<Output = io::Result<()>>,
+) -> io::Result<()> {
+    tokio::pin!(upward, downward);
+    tokio::select! {
+        ended = &mut upward => {
+            ended?;
+            tokio::time::timeout(HALF_CLOSED, downward).await?
+        }
+        ended = &mut downward => {
+            ended?;
+            tokio::time::timeout(HALF_CLOSED, upward).await?
+        }
+    }
+}

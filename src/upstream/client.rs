@@ -1,0 +1,234 @@
+//! The pooled HTTP/1.1 client to the one upstream.
+//!
+//! It knows sockets, deadlines and the one safe retry. It does not know which headers belong on a request: what it
+//! is given it sends, `Host` included.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Extensions, Method, Request, Response, Uri, Version};
+use http_body::{Body as _, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::upgrade::Upgraded;
+use hyper_rustls::MaybeHttpsStream;
+use hyper_util::client::legacy;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::Instant;
+
+use crate::body::{self, Body, BoxError};
+use crate::upstream::Error;
+use crate::upstream::connector::{Answered, Conn, Connector, connector};
+
+/// An idle connection is closed after this: before Kestrel (130 s) does it under a request of ours.
+const POOL_IDLE: Duration = Duration::from_secs(60);
+
+/// Idle connections kept for the next burst.
+const POOL_SIZE: usize = 64;
+
+/// Where the media server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// `http` or `https`.
+    pub scheme: Scheme,
+    /// Host, and port where it is not the scheme's.
+    pub authority: Authority,
+}
+
+/// How long the client waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Until a connection stands: name lookup, TCP and TLS together.
+    pub connect: Duration,
+    /// Until the response head, counted from the last byte of the request.
+    pub response: Duration,
+}
+
+impl Default for Timeouts {
+    /// 3 s, and 5 min: Jellyfin holds a `live.m3u8` while a slow tuner starts.
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(3), response: Duration::from_secs(300) }
+    }
+}
+
+/// The client; clones share its pool.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pool: legacy::Client<Connector, Body>,
+    target: Target,
+    timeouts: Timeouts,
+}
+
+impl Client {
+    /// A client without connections; the first request makes one.
+    #[must_use]
+    pub fn new(target: Target, timeouts: Timeouts) -> Self {
+        let secure = target.scheme == Scheme::HTTPS;
+        let pool = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(POOL_IDLE)
+            .pool_max_idle_per_host(POOL_SIZE)
+            .build(connector(secure, timeouts.connect));
+        Self { pool, target, timeouts }
+    }
+
+    /// Where it connects to.
+    #[must_use]
+    pub const fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Sends one request, whose URI is path and query, and returns as soon as the response head is there.
+    ///
+    /// A GET or HEAD without a body is sent a second time when a pooled connection turns out to have been closed
+    /// by the server before a response head (RFC 9110 9.2.2). Nothing else is ever sent twice.
+    ///
+    /// # Errors
+    /// There is no response head. Dropping the future, or the response's body, ends the upstream request.
+    pub async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, Error> {
+        let request = self.addressed(request)?;
+        let again = repeatable(&request);
+        match self.exchange(request).await {
+            Err(Failure { stale: true, error }) => match again {
+                Some(request) => {
+                    tracing::debug!(reason = error.as_str(), "a stale connection, once more");
+                    self.exchange(request).await.map_err(|failure| failure.error)
+                }
+                None => Err(error),
+            },
+            answer => answer.map_err(|failure| failure.error),
+        }
+    }
+
+    fn addressed(&self, request: Request<Body>) -> Result<Request<Body>, Error> {
+        let (mut parts, body) = request.into_parts();
+        let path = parts.uri.into_parts().path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/"));
+        parts.uri = Uri::builder()
+            .scheme(self.target.scheme.clone())
+            .authority(self.target.authority.clone())
+            .path_and_query(path)
+            .build()
+            .map_err(|error| Error::Target(error.into()))?;
+        parts.version = Version::HTTP_11;
+        Ok(Request::from_parts(parts, body))
+    }
+
+    async fn exchange(&self, request: Request<Body>) -> Result<Response<Incoming>, Failure> {
+        let progress = Progress::default();
+        let request = request.map(|body| progress.follow(body));
+        let mut answer = self.pool.request(request);
+        loop {
+            let deadline = progress.last() + self.timeouts.response;
+            match tokio::time::timeout_at(deadline, &mut answer).await {
+                Ok(Ok(response)) => {
+                    if let Some(answered) = response.extensions().get::<Answered>() {
+                        answered.set();
+                    }
+                    return Ok(response);
+                }
+                Ok(Err(error)) => return Err(Failure::new(error)),
+                Err(_) if progress.last() + self.timeouts.response > deadline => {}
+                Err(_) => return Err(Failure { error: Error::ResponseTimeout, stale: false }),
+            }
+        }
+    }
+}
+
+/// Ends an upgraded connection by RST, so that the server learns of the failure at once, and as one.
+pub fn reset(upgraded: Upgraded) {
+    let Ok(parts) = upgraded.downcast::<MaybeHttpsStream<Conn>>() else { return };
+    let ended = match &parts.io {
+        MaybeHttpsStream::Http(conn) => conn.reset(),
+        MaybeHttpsStream::Https(tls) => tls.inner().get_ref().0.inner().reset(),
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection that could not be reset");
+    }
+}
+
+/// An exchange without an answer; `stale` when its connection had answered before and then ended.
+struct Failure {
+    error: Error,
+    stale: bool,
+}
+
+impl Failure {
+    fn new(error: legacy::Error) -> Self {
+        let mut extras = Extensions::new();
+        if let Some(connected) = error.connect_info() {
+            connected.get_extras(&mut extras);
+        }
+        let pooled = extras.get::<Answered>().is_some_and(Answered::get);
+        let error = Error::from(error);
+        let stale = pooled && matches!(error, Error::Closed(_) | Error::Incomplete(_));
+        Self { error, stale }
+    }
+}
+
+/// A second copy of a request that may be sent twice. Upgrades may not: they are no longer HTTP once answered.
+fn repeatable(request: &Request<Body>) -> Option<Request<Body>> {
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !safe || !request.body().is_end_stream() || request.headers().contains_key(http::header::UPGRADE) {
+        return None;
+    }
+    let mut again = Request::new(body::empty());
+    *again.method_mut() = request.method().clone();
+    *again.uri_mut() = request.uri().clone();
+    *again.headers_mut() = request.headers().clone();
+    Some(again)
+}
+
+/// When a request last moved: a long upload is not a late answer.
+#[derive(Clone)]
+struct Progress(Arc<Mutex<Instant>>);
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Instant::now())))
+    }
+}
+
+impl Progress {
+    fn last(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn follow(&self, body: Body) -> Body {
+        if body.is_end_stream() {
+            return body;
+        }
+        body::boxed(Followed { body, progress: self.clone() })
+    }
+}
+
+struct Followed {
+    body: Body,
+    progress: Progress,
+}
+
+impl http_body::Body for Followed {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if polled.is_ready() {
+            *self.progress.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

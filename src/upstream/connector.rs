@@ -1,0 +1,179 @@
+//! How a connection to the upstream comes to be: name, TCP, TLS, all under one deadline.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::dns::GaiResolver;
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::crypto::aws_lc_rs;
+use tokio::net::TcpStream;
+use tower::util::{BoxCloneSyncService, MapErr};
+use tower::{Service, ServiceExt};
+
+use crate::body::BoxError;
+
+/// Probes of a silent TCP connection begin after this: a server that lost power is noticed within minutes.
+const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// Makes connections.
+pub(super) type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<Conn>, BoxError>;
+
+/// The deadline for a connection has passed.
+#[derive(Debug, thiserror::Error)]
+#[error("connect deadline")]
+pub(super) struct Deadline;
+
+/// A name could not be resolved.
+#[derive(Debug, thiserror::Error)]
+#[error("name lookup")]
+pub(super) struct NameLookup(#[source] io::Error);
+
+/// Whether a connection has carried a response before, hence may be one that the server has closed meanwhile.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Answered(Arc<AtomicBool>);
+
+impl Answered {
+    /// A response head has come.
+    pub(super) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// True for a connection taken from the pool.
+    pub(super) fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A connector whose connections stand within `timeout`, or fail.
+///
+/// For `secure` targets the roots are the system's (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured).
+pub(super) fn connector(secure: bool, timeout: Duration) -> Connector {
+    let https = https(tcp(), secure);
+    let service = tower::service_fn(move |uri: Uri| {
+        let mut https = https.clone();
+        async move {
+            match tokio::time::timeout(timeout, https.call(uri)).await {
+                Ok(connected) => connected,
+                Err(_) => Err(BoxError::from(Deadline)),
+            }
+        }
+    });
+    BoxCloneSyncService::new(service)
+}
+
+type Resolver = MapErr<GaiResolver, fn(io::Error) -> NameLookup>;
+type Tcp = tower::util::MapResponse<HttpConnector<Resolver>, fn(TokioIo<TcpStream>) -> Conn>;
+
+fn tcp() -> Tcp {
+    let resolver = GaiResolver::new();
+    let mut tcp = HttpConnector::new_with_resolver(ServiceExt::<_>::map_err(
+        resolver,
+        NameLookup as fn(io::Error) -> NameLookup,
+    ));
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_keepalive(Some(TCP_KEEPALIVE));
+    tcp.map_response(Conn::new as fn(TokioIo<TcpStream>) -> Conn)
+}
+
+fn https(tcp: Tcp, secure: bool) -> HttpsConnector<Tcp> {
+    HttpsConnectorBuilder::new()
+        .with_tls_config(tls_config(secure))
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(tcp)
+}
+
+fn tls_config(secure: bool) -> ClientConfig {
+    let builder = || {
+        ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("the provider supports the default versions")
+    };
+    let without_roots = || builder().with_root_certificates(rustls::RootCertStore::empty());
+    if !secure {
+        return without_roots().with_no_client_auth();
+    }
+    match builder().with_native_roots() {
+        Ok(config) => config.with_no_client_auth(),
+        Err(error) => {
+            tracing::error!(%error, "no trusted certificates on this system: the upstream's will be refused");
+            without_roots().with_no_client_auth()
+        }
+    }
+}
+
+/// A TCP connection that remembers whether it has answered.
+pub(super) struct Conn {
+    stream: TokioIo<TcpStream>,
+    answered: Answered,
+}
+
+impl Conn {
+    fn new(stream: TokioIo<TcpStream>) -> Self {
+        Self { stream, answered: Answered::default() }
+    }
+
+    /// Makes the coming end of this connection a RST.
+    pub(super) fn reset(&self) -> io::Result<()> {
+        self.stream.inner().set_zero_linger()
+    }
+}
+
+impl fmt::Debug for Conn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conn").field("answered", &self.answered).finish_non_exhaustive()
+    }
+}
+
+impl Connection for Conn {
+    fn connected(&self) -> Connected {
+        Connected::new().extra(self.answered.clone())
+    }
+}
+
+impl Read for Conn {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl Write for Conn {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+}

@@ -1,0 +1,12 @@
+//! The gateway as a plain proxy: before origins that behave, and before some that do not.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bodies;
+mod failures;
+mod fields;
+mod nginx;
+mod shutdown;
+mod upgrades;
+mod wire;

@@ -1,0 +1,142 @@
+//! A real nginx before the gateway, as most people have one.
+
+use std::net::SocketAddr;
+use std::process::Stdio;
+
+use futures_util::{SinkExt, StreamExt};
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tempfile::TempDir;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, Command};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{accept_async, connect_async};
+use warmgate::body;
+use warmgate::proxy::forward::Identity;
+
+use crate::support::{
+    ANY, Setup, assert_noise, eventually, fetch, gateway, gateway_with, get, http, noise, noise_body, origin,
+    raw_origin, soon,
+};
+
+/// nginx in the foreground, killed when dropped.
+struct Nginx {
+    addr: SocketAddr,
+    _process: Child,
+    _directory: TempDir,
+}
+
+impl Nginx {
+    async fn before(gateway: SocketAddr) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let free = TcpListener::bind(ANY).await.unwrap();
+        let addr = free.local_addr().unwrap();
+        drop(free);
+        let at = directory.path().display();
+        let config = format!(
+            "daemon off; master_process off; pid {at}/pid; error_log {at}/error.log;
+             events {{ worker_connections 512; }}
+             http {{
+               access_log off; client_max_body_size 20M;
+               client_body_temp_path {at}/body; proxy_temp_path {at}/proxy; fastcgi_temp_path {at}/f;
+               uwsgi_temp_path {at}/u; scgi_temp_path {at}/s;
+               map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
+               upstream gateway {{ server {gateway}; keepalive 16; }}
+               server {{
+                 listen {addr};
+                 location / {{
+                   proxy_pass http://gateway;
+                   proxy_http_version 1.1;
+                   proxy_buffering off;
+                   proxy_request_buffering off;
+                   proxy_set_header Host $http_host;
+                   proxy_set_header Upgrade $http_upgrade;
+                   proxy_set_header Connection $connection_upgrade;
+                   proxy_set_header X-Real-IP $remote_addr;
+                   proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+                   proxy_set_header X-Forwarded-Proto https;
+                 }}
+               }}
+             }}"
+        );
+        let file = directory.path().join("nginx.conf");
+        std::fs::write(&file, config).unwrap();
+        let process = Command::new("nginx")
+            .arg("-p")
+            .arg(directory.path())
+            .arg("-c")
+            .arg(&file)
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("nginx must be installed: make test does it");
+        eventually("nginx listens", async || TcpStream::connect(addr).await.is_ok()).await;
+        Self { addr, _process: process, _directory: directory }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.addr)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_and_forwarded_fields_pass_nginx_and_gateway() {
+    let origin = origin(|mut request: Request<Incoming>| async move {
+        if request.method() == http::Method::POST {
+            let length = assert_noise(2, request.body_mut()).await;
+            return Response::new(body::full(length.to_string()));
+        }
+        if request.uri().path() == "/large" {
+            return Response::new(noise_body(1, 50 << 20, |_| ()));
+        }
+        let fields = request.headers();
+        let seen = ["host", "x-forwarded-for", "x-forwarded-proto", "connection", "via"]
+            .map(|name| fields.get(name).map(|value| value.to_str().unwrap().to_owned()));
+        Response::new(body::full(format!("{seen:?}")))
+    })
+    .await;
+    let identity = Identity { name: "gate".into(), trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()] };
+    let gateway = gateway_with(&origin.addr.to_string(), Setup { identity, ..Setup::default() }).await;
+    let nginx = Nginx::before(gateway.addr).await;
+    let client = http();
+
+    let expected = format!(
+        "[Some(\"{}\"), Some(\"127.0.0.1, 127.0.0.1\"), Some(\"https\"), None, Some(\"1.1 gate\")]",
+        nginx.addr
+    );
+    for _ in 0..300 {
+        assert_eq!(fetch(&client, get(nginx.url("/fields"))).await.1, expected);
+    }
+    let mut large = soon(client.request(get(nginx.url("/large")))).await.unwrap();
+    assert_eq!(assert_noise(1, large.body_mut()).await, 50 << 20);
+    let upload = Request::post(nginx.url("/")).body(noise_body(2, 15 << 20, |_| ())).unwrap();
+    assert_eq!(fetch(&client, upload).await.1, (15 << 20).to_string());
+    let head = Request::head(nginx.url("/fields")).body(body::empty()).unwrap();
+    let answer = soon(client.request(head)).await.unwrap();
+    assert_eq!(answer.headers()["content-length"], expected.len().to_string());
+    assert!(answer.into_body().collect().await.unwrap().to_bytes().is_empty());
+}
+
+#[tokio::test]
+async fn websockets_pass_nginx_and_gateway() {
+    let origin = raw_origin(|stream, _| async move {
+        let mut socket = accept_async(stream).await.unwrap();
+        while let Some(Ok(message)) = socket.next().await {
+            if message.is_binary() {
+                socket.send(message).await.unwrap();
+            }
+        }
+    })
+    .await;
+    let gateway = gateway(origin.addr).await;
+    let nginx = Nginx::before(gateway.addr).await;
+    let (mut socket, _) = soon(connect_async(format!("ws://{}/socket", nginx.addr))).await.unwrap();
+    for size in [0, 1, 100_000] {
+        let message = Message::binary(noise(4, 0, size));
+        socket.send(message.clone()).await.unwrap();
+        assert_eq!(soon(socket.next()).await.unwrap().unwrap(), message);
+    }
+    socket.close(None).await.unwrap();
+    assert!(matches!(soon(socket.next()).await, Some(Ok(Message::Close(_)))));
+}
