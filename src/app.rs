@@ -1,11 +1,26 @@
 //! The composition root: from a configuration to bound sockets and running tasks.
 
+use std::hash::RandomState;
 use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
-use tokio::net::TcpListener;
+use http::HeaderValue;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
 
 use crate::config::Config;
+use crate::domain::pool::Limits;
+use crate::proxy::auth::Auth;
+use crate::proxy::cors::Cors;
+use crate::proxy::forward::{Forwarder, Identity};
+use crate::proxy::{Gateway, Handle};
+use crate::server::Listener;
 use crate::shutdown;
+use crate::supervisor::Supervisor;
+use crate::supervisor::stream::WindowSize;
+use crate::upstream::client::{Client, Target, Timeouts};
+use crate::upstream::jellyfin::{Jellyfin, Login};
 
 /// Runs the gateway until it is asked to stop.
 ///
@@ -13,8 +28,92 @@ use crate::shutdown;
 /// If the address to listen on cannot be had.
 pub async fn run(config: Config) -> io::Result<()> {
     let stop = shutdown::on_signal()?;
-    let listener = TcpListener::bind(config.listen).await?;
-    tracing::info!(address = %listener.local_addr()?, upstream = %config.upstream.url, "listening");
-    stop.cancelled().await;
+    let upstream = config.upstream.url.to_string();
+    let app = App::bind(config).await?;
+    info!(address = %app.local_addr(), %upstream, "listening");
+    app.serve(stop).await;
     Ok(())
+}
+
+/// A gateway that is bound and ready to serve.
+#[derive(Debug)]
+pub struct App {
+    config: Config,
+    listener: Listener,
+    supervisor: Supervisor,
+    client: Client,
+    jellyfin: Jellyfin,
+}
+
+impl App {
+    /// Binds the listener and starts the supervisor.
+    ///
+    /// # Errors
+    /// If the address to listen on cannot be had.
+    pub async fn bind(config: Config) -> io::Result<Self> {
+        let listener = Listener::bind(config.listen).await?;
+        let url = &config.upstream.url;
+        let target = Target { scheme: url.scheme().clone(), authority: url.authority().clone() };
+        let timeouts =
+            Timeouts { connect: config.upstream.connect_timeout, response: config.upstream.response_timeout };
+        let client = Client::new(target, timeouts);
+        let host = HeaderValue::try_from(url.authority().as_str()).map_err(io::Error::other)?;
+        let jellyfin = Jellyfin::new(client.clone(), host);
+        let own = config.upstream.api_key.as_ref().map(|key| Login::api_key(key.expose()));
+        let supervisor = Supervisor::new(limits(&config), window_size(&config), jellyfin.clone(), own);
+        Ok(Self { config, listener, supervisor, client, jellyfin })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.listener.local_addr()
+    }
+
+    /// Its streams.
+    #[must_use]
+    pub fn supervisor(&self) -> Supervisor {
+        self.supervisor.clone()
+    }
+
+    /// Serves until `stop`, then gives everything back, all within the grace period.
+    pub async fn serve(self, stop: CancellationToken) {
+        let identity =
+            Identity { name: self.config.name.clone(), trusted_proxies: self.config.trusted_proxies.clone() };
+        let gateway = Gateway {
+            name: self.config.name,
+            cold_timeout: self.config.upstream.cold_timeout,
+            forwarder: Forwarder::new(self.client, identity),
+            auth: Auth::new(self.jellyfin, self.config.upstream.live_tv_right),
+            supervisor: self.supervisor.clone(),
+            cors: Cors::default(),
+            fingerprint: RandomState::new(),
+        };
+        let grace = self.config.shutdown.grace;
+        let stopped = stop.clone();
+        let serving = self.listener.serve(Handle(Arc::new(gateway)), stop, grace);
+        // Streams are given back while the last answers are finished: both have the same grace.
+        let releasing = async {
+            stopped.cancelled().await;
+            self.supervisor.shut_down(grace).await;
+        };
+        tokio::join!(serving, releasing);
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        slots: config.pool.slots,
+        idle_timeout: config.pool.idle_timeout,
+        silence: config.viewers.silence,
+        farewell: config.viewers.goodbye,
+        refusals: config.upstream.failures,
+        disk_budget: config.upstream.disk_budget.0,
+        memory: config.window.memory,
+        own_credential: config.upstream.api_key.is_some(),
+    }
+}
+
+fn window_size(config: &Config) -> WindowSize {
+    WindowSize { join: config.window.join, length: config.window.length, segment: config.window.segment }
 }

@@ -68,7 +68,12 @@ impl Consumer {
     /// A consumer that has just asked.
     #[must_use]
     pub fn new(stream: StreamId, viewer: Viewer, patience: Duration, now: Timestamp) -> Self {
-        Self { stream, viewer, start: None, presence: Presence::Present { until: now + patience, farewell: false } }
+        Self {
+            stream,
+            viewer,
+            start: None,
+            presence: Presence::Present { until: now + patience, farewell: false },
+        }
     }
 
     /// Whether it is held to be there.

@@ -159,7 +159,10 @@ mod tests {
         let text = "#EXTM3U\r\n#EXTINF:-1,\r\na.ts\r\n#EXTINF:nan,\nb.ts\n#EXTINF:3.5,title, with comma\n\nc.ts\n\
                     #EXT-X-ENDLIST\n#EXTINF:9";
         let reading = read(text).unwrap();
-        assert_eq!(reading.entries, [Entry { duration: Duration::from_millis(3500), uri: "c.ts".to_owned() }]);
+        assert_eq!(
+            reading.entries,
+            [Entry { duration: Duration::from_millis(3500), uri: "c.ts".to_owned() }]
+        );
         assert!(reading.ended);
     }
 

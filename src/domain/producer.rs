@@ -135,7 +135,8 @@ mod tests {
     /// Every state meets every input; what is not in its column of the diagram changes nothing.
     #[test]
     fn the_transitions_are_those_of_the_diagram() {
-        let backing_off = State::BackingOff { retry_at: Timestamp::from_millis(1500), failure: Failure::Gone };
+        let backing_off =
+            State::BackingOff { retry_at: Timestamp::from_millis(1500), failure: Failure::Gone };
         let retiring = State::Retiring(StopReason::Idle);
         let table = [
             (State::Starting, State::Live, backing_off, retiring),
@@ -152,7 +153,12 @@ mod tests {
             };
             assert_eq!(after(|producer| producer.produced(1)), produced);
             assert_eq!(after(|producer| producer.failed(1, Failure::Gone, AT)), failed);
-            assert_eq!(after(|producer| { producer.stop(StopReason::Idle); }), stopped);
+            assert_eq!(
+                after(|producer| {
+                    producer.stop(StopReason::Idle);
+                }),
+                stopped
+            );
         }
     }
 
@@ -175,7 +181,11 @@ mod tests {
         let generation = producer.restart();
         producer.failed(generation, Failure::Refused, AT);
         assert_eq!(producer.refusals(), 1);
-        assert_eq!(producer.retry_at(), Some(Timestamp::from_millis(2000)), "failures wait longer all the same");
+        assert_eq!(
+            producer.retry_at(),
+            Some(Timestamp::from_millis(2000)),
+            "failures wait longer all the same"
+        );
         let generation = producer.restart();
         producer.produced(generation);
         assert_eq!(producer.refusals(), 0);

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::domain::key::DeviceId;
 use crate::proxy::query::{Query, decode};
+use crate::upstream::jellyfin::Login;
 
 const X_EMBY_AUTHORIZATION: HeaderName = HeaderName::from_static("x-emby-authorization");
 const X_EMBY_TOKEN: HeaderName = HeaderName::from_static("x-emby-token");
@@ -65,6 +66,12 @@ impl Credential {
     #[must_use]
     pub const fn device(&self) -> Option<&DeviceId> {
         self.device.as_ref()
+    }
+
+    /// What a call of the gateway's own presents in this client's name.
+    #[must_use]
+    pub fn login(&self) -> Login {
+        Login { headers: self.headers.iter().cloned().collect(), query: self.parameters.join("&") }
     }
 
     /// Makes a request present this credential, exactly as it was, and no other.

@@ -79,7 +79,7 @@ impl Gateway {
                 Verdict::NoLiveTv => return self.no_live_tv(request.headers()),
                 Verdict::Denied => Err(Miss::Denied),
                 Verdict::Unknown => Err(Miss::AuthUnknown),
-                Verdict::Allowed(me) => self.serve(&live, &request, credential, &me, asked).await,
+                Verdict::Allowed(me) => self.serve(&live, request.headers(), credential, &me, asked).await,
             },
         };
         match served {
@@ -100,7 +100,12 @@ impl Gateway {
     }
 
     /// Answers for a segment of ours.
-    pub(super) fn segment(&self, consumer: ConsumerId, sequence: u64, request: &Request<Body>) -> Response<Body> {
+    pub(super) fn segment(
+        &self,
+        consumer: ConsumerId,
+        sequence: u64,
+        request: &Request<Body>,
+    ) -> Response<Body> {
         let stream = self.supervisor.heard(consumer);
         let media = stream.as_ref().and_then(|stream| stream.segment(sequence));
         let (Some(stream), Some(media)) = (stream, media) else {
@@ -121,15 +126,15 @@ impl Gateway {
     async fn serve(
         &self,
         live: &Live,
-        request: &Request<Body>,
+        request: &HeaderMap,
         credential: &Credential,
         me: &Me,
         asked: Instant,
     ) -> Result<Response<Body>, Miss> {
-        let wish = self.wish(live, request.headers(), credential, me)?;
+        let wish = self.wish(live, request, credential, me)?;
         let lease = self.supervisor.tune(wish).map_err(Miss::Refused)?;
         match timeout(self.cold_timeout, lease.stream.ready()).await {
-            Ok(Readiness::Ready) => self.playlist(&lease, request.headers(), asked).ok_or(Miss::ColdFailure),
+            Ok(Readiness::Ready) => self.playlist(&lease, request, asked).ok_or(Miss::ColdFailure),
             Ok(Readiness::Starting | Readiness::Failed | Readiness::Retired) => Err(Miss::ColdFailure),
             Err(_) => Err(Miss::ColdTimeout),
         }
@@ -137,7 +142,8 @@ impl Gateway {
 
     fn wish(&self, live: &Live, headers: &HeaderMap, credential: &Credential, me: &Me) -> Result<Wish, Miss> {
         let apple = headers.get(http::header::USER_AGENT).is_some_and(is_apple);
-        let policy = Policy { video_transcoding: me.video_transcoding, audio_transcoding: me.audio_transcoding };
+        let policy =
+            Policy { video_transcoding: me.video_transcoding, audio_transcoding: me.audio_transcoding };
         let profile = ProfileKey::from_query(live.query.pairs(), apple, policy).map_err(Miss::Unshareable)?;
         let viewer = Viewer {
             account: self.account(credential.token()),
@@ -202,7 +208,7 @@ fn recipe(live: &Live, profile: &Profile, apple: bool, me: &Me) -> Recipe {
     let bitrate = profile.video_bitrate.map(|bitrate| bitrate.to_string());
     let mut substitutes = vec![("DeviceId", DEVICE), ("MinSegments", "1")];
     substitutes.extend(bitrate.as_deref().map(|bitrate| ("VideoBitrate", bitrate)));
-    let query = live.query.without(&["PlaySessionId", "ApiKey", "api_key"]).substitute(&substitutes);
+    let query = live.query.clone().without(&["PlaySessionId", "ApiKey", "api_key"]).substitute(&substitutes);
     Recipe {
         prefix: live.prefix.clone(),
         item: live.item.clone(),

@@ -75,6 +75,13 @@ impl Query {
         Self { pairs }
     }
 
+    /// The same without the pairs whose name is one of `names`.
+    #[must_use]
+    pub fn without(mut self, names: &[&str]) -> Self {
+        self.pairs.retain(|pair| !names.iter().any(|name| pair.is(name)));
+        self
+    }
+
     /// The pairs whose name is one of `names`, as they were sent.
     pub(crate) fn raw_of<'a>(&'a self, names: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
         let chosen = self.pairs.iter().filter(|pair| names.iter().any(|name| pair.is(name)));

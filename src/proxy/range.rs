@@ -7,7 +7,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
+    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    LAST_MODIFIED, RANGE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
@@ -15,16 +16,21 @@ use crate::body::{self, Body};
 
 /// What validates the bytes.
 #[derive(Clone, Debug)]
-pub struct Validators {
+pub(super) struct Validators {
     /// A strong entity tag, quotes included.
-    pub etag: HeaderValue,
+    pub(super) etag: HeaderValue,
     /// When they last changed.
-    pub modified: Option<HeaderValue>,
+    pub(super) modified: Option<HeaderValue>,
 }
 
 /// Answers `method` with all of `bytes`, a part of them, or the news that the client has them already.
 #[must_use]
-pub fn respond(method: &Method, request: &HeaderMap, bytes: &Bytes, validators: &Validators) -> Response<Body> {
+pub(super) fn respond(
+    method: &Method,
+    request: &HeaderMap,
+    bytes: &Bytes,
+    validators: &Validators,
+) -> Response<Body> {
     let whole = 0..bytes.len();
     let (status, part) = if is_unmodified(request, validators) {
         (StatusCode::NOT_MODIFIED, 0..0)
@@ -36,7 +42,8 @@ pub fn respond(method: &Method, request: &HeaderMap, bytes: &Bytes, validators: 
         }
     };
     let sends = status == StatusCode::OK || status == StatusCode::PARTIAL_CONTENT;
-    let body = if sends && method != Method::HEAD { body::full(bytes.slice(part.clone())) } else { body::empty() };
+    let body =
+        if sends && method != Method::HEAD { body::full(bytes.slice(part.clone())) } else { body::empty() };
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -50,7 +57,9 @@ pub fn respond(method: &Method, request: &HeaderMap, bytes: &Bytes, validators: 
     }
     let total = bytes.len();
     match status {
-        StatusCode::PARTIAL_CONTENT => insert(headers, format!("bytes {}-{}/{total}", part.start, part.end - 1)),
+        StatusCode::PARTIAL_CONTENT => {
+            insert(headers, format!("bytes {}-{}/{total}", part.start, part.end - 1))
+        }
         StatusCode::RANGE_NOT_SATISFIABLE => insert(headers, format!("bytes */{total}")),
         _ => {}
     }
@@ -90,7 +99,9 @@ enum Wanted {
 fn wanted(request: &HeaderMap, total: usize, validators: &Validators) -> Wanted {
     let text = |name: HeaderName| request.get(name).and_then(|value| value.to_str().ok());
     let holds = |condition: &str| {
-        let same_date = || validators.modified.as_ref().is_some_and(|modified| modified.as_bytes() == condition.as_bytes());
+        let same_date = || {
+            validators.modified.as_ref().is_some_and(|modified| modified.as_bytes() == condition.as_bytes())
+        };
         condition.as_bytes() == validators.etag.as_bytes() || same_date()
     };
     if text(IF_RANGE).is_some_and(|condition| !holds(condition)) {
@@ -99,12 +110,17 @@ fn wanted(request: &HeaderMap, total: usize, validators: &Validators) -> Wanted 
     let spec = text(RANGE).and_then(|range| range.strip_prefix("bytes=")).filter(|spec| !spec.contains(','));
     let Some((first, last)) = spec.and_then(|spec| spec.trim().split_once('-')) else { return Wanted::Whole };
     match (first.parse::<usize>(), last.parse::<usize>()) {
-        (Ok(first), Ok(last)) if first <= last && first < total => Wanted::Part(first..total.min(last.saturating_add(1))),
+        (Ok(first), Ok(last)) if first <= last && first < total => {
+            Wanted::Part(first..total.min(last.saturating_add(1)))
+        }
         (Ok(first), Err(_)) if last.is_empty() && first < total => Wanted::Part(first..total),
         (Err(_), Ok(suffix)) if first.is_empty() && suffix > 0 && total > 0 => {
             Wanted::Part(total.saturating_sub(suffix)..total)
         }
-        (Ok(first), _) if first >= total && (last.is_empty() || last.parse::<usize>().is_ok_and(|last| first <= last)) => {
+        (Ok(first), _)
+            if first >= total
+                && (last.is_empty() || last.parse::<usize>().is_ok_and(|last| first <= last)) =>
+        {
             Wanted::Nothing
         }
         (Err(_), Ok(0)) if first.is_empty() => Wanted::Nothing,
@@ -119,7 +135,8 @@ mod tests {
     const MODIFIED: &str = "Sat, 21 Nov 2026 01:47:50 GMT";
 
     fn answer(fields: &[(HeaderName, &'static str)]) -> (u16, Option<String>, Option<String>) {
-        let request = fields.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
+        let request =
+            fields.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
         let validators = Validators {
             etag: HeaderValue::from_static("\"1-a\""),
             modified: Some(HeaderValue::from_static(MODIFIED)),

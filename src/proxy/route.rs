@@ -92,9 +92,9 @@ impl PlainReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Item => "item",
-            Self::LiveStream => "live_stream",
-            Self::MediaSource => "media_source",
-            Self::SourceMismatch => "source_mismatch",
+            Self::LiveStream => "live-stream",
+            Self::MediaSource => "media-source",
+            Self::SourceMismatch => "source-mismatch",
         }
     }
 }
@@ -161,8 +161,8 @@ pub fn route(method: &Method, uri: &Uri) -> Route {
 
 /// A segment's URI, relative to the playlist that lists it, so that it resolves under any prefix.
 #[must_use]
-pub fn segment_uri(consumer: &ConsumerId, sequence: u64) -> String {
-    format!("hls/wg{}/{sequence}.ts", consumer.as_str())
+pub fn segment_uri(consumer: ConsumerId, sequence: u64) -> String {
+    format!("hls/wg{consumer}/{sequence}.ts")
 }
 
 fn live(sent: &[&str], parts: &[String], query: Query) -> Route {
@@ -308,17 +308,17 @@ mod tests {
     fn a_playlist_that_is_not_shared_says_why() {
         for (target, reason, spelling) in [
             ("/videos/x/live.m3u8?MediaSourceId=a&LiveStreamId=b".to_owned(), PlainReason::Item, "item"),
-            (format!("/videos/{ITEM}/live.m3u8"), PlainReason::LiveStream, "live_stream"),
+            (format!("/videos/{ITEM}/live.m3u8"), PlainReason::LiveStream, "live-stream"),
             (
                 format!("/videos/{ITEM}/live.m3u8?MediaSourceId={SOURCE}&LiveStreamId="),
                 PlainReason::LiveStream,
-                "live_stream",
+                "live-stream",
             ),
-            (format!("/videos/{ITEM}/live.m3u8?LiveStreamId=a_b"), PlainReason::MediaSource, "media_source"),
+            (format!("/videos/{ITEM}/live.m3u8?LiveStreamId=a_b"), PlainReason::MediaSource, "media-source"),
             (
                 format!("/videos/{ITEM}/live.m3u8?MediaSourceId={ITEM}&LiveStreamId={LIVE_STREAM}"),
                 PlainReason::SourceMismatch,
-                "source_mismatch",
+                "source-mismatch",
             ),
         ] {
             assert_eq!(of("GET", &target), Route::Plain(reason), "{target}");
@@ -333,7 +333,7 @@ mod tests {
             for base in
                 ["/videos/x", "/jellyfin/Videos/34703199-2925-5d2e-4e0e-08ae69de1bd6", "/videos/x/live.m3u8"]
             {
-                let target = format!("{base}/{}", segment_uri(&consumer, sequence));
+                let target = format!("{base}/{}", segment_uri(consumer, sequence));
                 let expected = Route::Segment { consumer: consumer.clone(), sequence };
                 assert_eq!(of("GET", &target), expected, "{target}");
                 assert_eq!(of("HEAD", &target), expected, "{target}");

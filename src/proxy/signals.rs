@@ -30,7 +30,8 @@ impl Gateway {
     /// `POST PlaybackInfo` or `LiveStreams/Open`. All tuners busy is a 500 like any other (`jellyfin-observed.md` 5),
     /// and those that nobody watches are ours to free.
     pub(super) async fn opening(&self, request: Request<Body>) -> Response<Body> {
-        let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let length =
+            request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         if !self.supervisor.has_idle() || length.is_none_or(|length: usize| length > READABLE) {
             return self.forward(request).await;
         }
@@ -102,7 +103,14 @@ mod tests {
         let named = |body: &str| play_session(body.as_bytes()).map(|session| session.as_str().to_owned());
         assert_eq!(named(r#"{"PlaySessionId":"a","PositionTicks":-5,"Unknown":{}}"#).as_deref(), Some("a"));
         assert_eq!(named(r#"{"playSessionId":"a"}"#).as_deref(), Some("a"));
-        for nothing in ["", "[]", "{}", r#"{"PlaySessionId":null}"#, r#"{"PlaySessionId":""}"#, "{\"PlaySessionId\":\"a\""] {
+        for nothing in [
+            "",
+            "[]",
+            "{}",
+            r#"{"PlaySessionId":null}"#,
+            r#"{"PlaySessionId":""}"#,
+            "{\"PlaySessionId\":\"a\"",
+        ] {
             assert_eq!(named(nothing), None, "{nothing}");
         }
     }

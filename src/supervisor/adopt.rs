@@ -62,7 +62,8 @@ impl Generation {
             Err(error) => return failure_of(&error),
         };
         let Some(first) = reading.entries.first() else { return Failure::Unreadable };
-        let pace = Pace { target: self.stream.target(first.duration), largest: self.stream.largest_segment() };
+        let pace =
+            Pace { target: self.stream.target(first.duration), largest: self.stream.largest_segment() };
         let following = follow(&self.jellyfin, &job, reading, pace, &mut deliver);
         tokio::pin!(following);
         loop {
@@ -108,7 +109,9 @@ impl Generation {
                     }
                 }
             }
-            if opened.hold.is_some() && let Some(started) = started.take() {
+            if opened.hold.is_some()
+                && let Some(started) = started.take()
+            {
                 return Ok(started);
             }
         }
@@ -116,9 +119,8 @@ impl Generation {
 
     async fn start_job(&self) -> Result<(Job, Reading), Error> {
         let recipe = &self.stream.recipe;
-        let starting = self.with_login(|login| async move {
-            self.jellyfin.start(recipe, &self.play_session, &login).await
-        });
+        let starting = self
+            .with_login(|login| async move { self.jellyfin.start(recipe, &self.play_session, &login).await });
         timeout(START, starting).await.unwrap_or(Err(Error::Unreadable("no playlist within a minute")))
     }
 
@@ -196,4 +198,3 @@ fn failure_of(error: &Error) -> Failure {
         Error::Unreadable(_) => Failure::Unreadable,
     }
 }
-

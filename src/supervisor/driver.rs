@@ -66,7 +66,7 @@ async fn produce(shared: Arc<Shared>, id: StreamId, generation: u32) {
     let work = Generation {
         jellyfin: shared.jellyfin.clone(),
         stream: Arc::clone(&stream),
-        play_session: random().iter().map(|byte| format!("{byte:02x}")).collect(),
+        play_session: format!("{:032x}", random()),
         own: shared.own.clone(),
         opened_by_client: generation == 1,
     };

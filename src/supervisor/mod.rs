@@ -95,7 +95,7 @@ impl Supervisor {
         let Wish { key, viewer, login, recipe } = wish;
         let account = viewer.account;
         let mut pool = self.shared.pool();
-        let tune = Tune { key, viewer, fresh: fresh_consumer() };
+        let tune = Tune { key, viewer, fresh: ConsumerId::from_bits(random()) };
         match pool.tune(tune, self.shared.now()) {
             Admission::Refused(reason) => Err(reason),
             Admission::Serve { stream, consumer, warmth } => {
@@ -142,6 +142,12 @@ impl Supervisor {
     /// Somebody was denied a tuner: returns true once one of ours has been given back.
     pub async fn free_tuner(&self) -> bool {
         self.stop_and_wait(Event::TunerDenied, TUNER_WAIT).await
+    }
+
+    /// Whether a stream runs that nobody watches.
+    #[must_use]
+    pub fn has_idle(&self) -> bool {
+        self.shared.pool().has_idle()
     }
 
     /// Gives everything back; returns when that is done, or `grace` is over.
@@ -210,12 +216,9 @@ impl Shared {
     }
 }
 
-fn random() -> [u8; 16] {
+/// Drawn by chance: never the same twice, and not to be guessed.
+fn random() -> u128 {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("the system gives random bytes");
-    bytes
-}
-
-fn fresh_consumer() -> ConsumerId {
-    ConsumerId::from_bytes(random())
+    u128::from_ne_bytes(bytes)
 }

@@ -118,7 +118,13 @@ impl Stream {
     }
 
     /// Appends a segment; returns the target duration and the bytes held.
-    pub(super) fn append(&self, duration: Duration, anew: bool, media: Media, now: Timestamp) -> (Duration, u64) {
+    pub(super) fn append(
+        &self,
+        duration: Duration,
+        anew: bool,
+        media: Media,
+        now: Timestamp,
+    ) -> (Duration, u64) {
         let mut window = self.window.write().unwrap_or_else(PoisonError::into_inner);
         let window = window.get_or_insert_with(|| {
             Window::new(playlist::target_duration(duration, self.recipe.cut), self.size.length)

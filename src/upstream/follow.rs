@@ -55,7 +55,8 @@ pub async fn follow(
     let mut grown_at = Instant::now();
     let stall = STALL.max(pace.target * STALL_TARGETS);
     loop {
-        for piece in job.pieces(&reading).into_iter().filter(|piece| piece.index >= next).collect::<Vec<_>>() {
+        for piece in job.pieces(&reading).into_iter().filter(|piece| piece.index >= next).collect::<Vec<_>>()
+        {
             match fetch(jellyfin, job, &piece, pace.largest).await {
                 Ok(media) => deliver(Fetched { duration: piece.duration, gap: piece.index > next, media }),
                 Err(failure) => return failure,

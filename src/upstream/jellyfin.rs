@@ -16,7 +16,8 @@ use serde_json::Value;
 use crate::body;
 use crate::domain::key::{ItemId, LiveStreamId, MediaSourceId};
 use crate::domain::playlist::{self, Reading};
-use crate::upstream::client::{self, Client};
+use crate::upstream;
+use crate::upstream::client::Client;
 
 /// The device the gateway calls itself in its own requests.
 pub const DEVICE: &str = "warmgate";
@@ -32,7 +33,7 @@ const TAIL: &str = "bytes=-4096";
 pub enum Error {
     /// No answer.
     #[error("the server gave no answer")]
-    Unreachable(#[from] client::Error),
+    Unreachable(#[from] upstream::Error),
     /// Not the answer that was hoped for.
     #[error("the server answered {0}")]
     Status(StatusCode),
@@ -196,7 +197,8 @@ impl Jellyfin {
         let of_user = if user.is_empty() { String::new() } else { format!("UserId={user}&") };
         let path = format!("{}/Items/{}/PlaybackInfo", recipe.prefix, recipe.item);
         let query = format!("{of_user}AutoOpenLiveStream=false");
-        let info = self.json(Method::POST, &path, &query, login, Some(&Value::Object(Default::default()))).await?;
+        let info =
+            self.json(Method::POST, &path, &query, login, Some(&Value::Object(Default::default()))).await?;
         let token = open_token(&info, &recipe.source).ok_or(Error::Unreadable("no OpenToken"))?;
         let mut wish = serde_json::json!({ "OpenToken": token, "ItemId": recipe.item.to_string() });
         if !user.is_empty() {
@@ -207,7 +209,7 @@ impl Jellyfin {
         let source = field(&opened, "MediaSource").ok_or(Error::Unreadable("no MediaSource"))?;
         let live_stream = field(source, "LiveStreamId").and_then(Value::as_str);
         Ok(Hold {
-            live_stream: live_stream.ok_or(Error::Unreadable("no LiveStreamId"))?.into(),
+            live_stream: live_stream.ok_or(Error::Unreadable("no LiveStreamId")).map(LiveStreamId::new)?,
             raw: field(source, "Path").and_then(Value::as_str).and_then(raw_path),
         })
     }
@@ -381,7 +383,8 @@ fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
 
 fn open_token<'a>(info: &'a Value, source: &MediaSourceId) -> Option<&'a str> {
     let sources = field(info, "MediaSources")?.as_array()?;
-    let is_wanted = |candidate: &&Value| field(candidate, "Id").and_then(Value::as_str) == Some(source.as_str());
+    let is_wanted =
+        |candidate: &&Value| field(candidate, "Id").and_then(Value::as_str) == Some(source.as_str());
     field(sources.iter().find(is_wanted)?, "OpenToken")?.as_str()
 }
 
@@ -400,7 +403,8 @@ mod tests {
     fn a_job_knows_its_own_segments() {
         let job = Job::of("/jf/videos/1", "hls/7a1f/7a1f0.ts").unwrap();
         let reading =
-            playlist::read("#EXTM3U\n#EXTINF:2,\nhls/7a1f/7a1f11.ts\n#EXTINF:2,\nhls/7a1f/beef12.ts\n").unwrap();
+            playlist::read("#EXTM3U\n#EXTINF:2,\nhls/7a1f/7a1f11.ts\n#EXTINF:2,\nhls/7a1f/beef12.ts\n")
+                .unwrap();
         let pieces = job.pieces(&reading);
         assert_eq!(pieces.iter().map(|piece| piece.index).collect::<Vec<_>>(), [11]);
         assert!(Job::of("/videos/1", "hls/7a1f/7a1f-1.mp4").is_none());
@@ -410,9 +414,9 @@ mod tests {
     #[test]
     fn the_token_of_the_right_source_is_taken_in_either_case() {
         let info = serde_json::json!({"mediaSources": [{"id": "a", "openToken": "x"}, {"Id": "b", "OpenToken": "y"}]});
-        assert_eq!(open_token(&info, &"b".into()), Some("y"));
-        assert_eq!(open_token(&info, &"a".into()), Some("x"));
-        assert_eq!(open_token(&info, &"c".into()), None);
+        assert_eq!(open_token(&info, &MediaSourceId::new("b")), Some("y"));
+        assert_eq!(open_token(&info, &MediaSourceId::new("a")), Some("x"));
+        assert_eq!(open_token(&info, &MediaSourceId::new("c")), None);
     }
 
     #[test]

@@ -88,7 +88,8 @@ async fn a_slow_upload_is_not_a_late_answer() {
         tokio::time::sleep(SHORT / 4).await;
         (sent < 12).then_some((Ok::<_, BoxError>(Frame::data(Bytes::from_static(b"."))), sent + 1))
     });
-    let request = Request::post(gateway.url("/")).body(body::boxed(StreamBody::new(Box::pin(drops)))).unwrap();
+    let request =
+        Request::post(gateway.url("/")).body(body::boxed(StreamBody::new(Box::pin(drops)))).unwrap();
     let (head, bytes) = fetch(&http(), request).await;
     assert_eq!((head.status, bytes.len()), (StatusCode::OK, 12));
 }
@@ -174,7 +175,8 @@ async fn a_stale_connection_costs_a_get_nothing_and_a_post_is_never_repeated() {
             let (origin, seen) = forgetful(end, 1).await;
             let gateway = gateway(origin.addr).await;
             fetch(&http(), get(gateway.url("/first"))).await;
-            let request = Request::builder().method(&method).uri(gateway.url("/")).body(body::empty()).unwrap();
+            let request =
+                Request::builder().method(&method).uri(gateway.url("/")).body(body::empty()).unwrap();
             let (head, _) = fetch(&http(), request).await;
             assert_eq!(head.status.as_u16(), status, "{method} {end:?}");
             assert_eq!(seen.load(Ordering::SeqCst), requests, "{method} {end:?}");

@@ -253,7 +253,10 @@ impl Pool {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let consumers = self.consumers.values().filter_map(Consumer::deadline);
         let retries = self.streams.values().filter_map(|stream| stream.producer.retry_at());
-        let idle = self.streams.keys().filter_map(|&stream| Some(self.idle_since(stream)? + self.limits.idle_timeout));
+        let idle = self
+            .streams
+            .keys()
+            .filter_map(|&stream| Some(self.idle_since(stream)? + self.limits.idle_timeout));
         consumers.chain(retries).chain(idle).min()
     }
 
@@ -261,6 +264,12 @@ impl Pool {
     #[must_use]
     pub fn stream_of(&self, consumer: ConsumerId) -> Option<StreamId> {
         self.consumers.get(&consumer).map(|consumer| consumer.stream)
+    }
+
+    /// Whether a stream runs that nobody watches.
+    #[must_use]
+    pub fn has_idle(&self) -> bool {
+        self.streams.keys().any(|&stream| self.idle_since(stream).is_some())
     }
 
     fn check_invariants(&self) {

@@ -22,7 +22,12 @@ impl Pool {
         (!stream.producer.is_retiring() && !self.is_watched(id)).then_some(stream.watched_at)
     }
 
-    pub(super) fn segment_ready(&mut self, id: StreamId, generation: u32, (target, written, held): (Duration, u64, u64)) {
+    pub(super) fn segment_ready(
+        &mut self,
+        id: StreamId,
+        generation: u32,
+        (target, written, held): (Duration, u64, u64),
+    ) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         stream.producer.produced(generation);
         stream.target.get_or_insert(target);
@@ -67,6 +72,14 @@ impl Pool {
     }
 
     pub(super) fn stop(&mut self, id: StreamId, reason: StopReason) {
+        match reason {
+            StopReason::Idle
+            | StopReason::Evicted
+            | StopReason::TunerNeeded
+            | StopReason::DiskBudget
+            | StopReason::Memory => debug_assert!(!self.is_watched(id), "a viewer would be cut"),
+            StopReason::Failed | StopReason::LoggedOut | StopReason::Shutdown => {}
+        }
         let Some(stream) = self.streams.get_mut(&id) else { return };
         if stream.producer.stop(reason) {
             self.consumers.retain(|_, consumer| consumer.stream != id);
@@ -77,8 +90,12 @@ impl Pool {
 
     /// Stops the idle stream that was watched least recently; says whether there was one.
     pub(super) fn free_slot(&mut self, reason: StopReason) -> bool {
-        let victim =
-            self.running().into_iter().filter_map(|id| Some((self.idle_since(id)?, id))).min().map(|(_, id)| id);
+        let victim = self
+            .running()
+            .into_iter()
+            .filter_map(|id| Some((self.idle_since(id)?, id)))
+            .min()
+            .map(|(_, id)| id);
         if let Some(victim) = victim {
             self.stop(victim, reason);
         }
@@ -106,7 +123,11 @@ impl Pool {
 
     pub(super) fn bound_memory(&mut self) {
         let held = |pool: &Self| -> u64 {
-            pool.streams.values().filter(|stream| !stream.producer.is_retiring()).map(|stream| stream.held).sum()
+            pool.streams
+                .values()
+                .filter(|stream| !stream.producer.is_retiring())
+                .map(|stream| stream.held)
+                .sum()
         };
         while held(self) > self.limits.memory && self.free_slot(StopReason::Memory) {}
     }

@@ -38,7 +38,9 @@ impl Pool {
             .iter()
             .filter(|(_, consumer)| consumer.is_present() && consumer.viewer.device.as_ref() == Some(device))
             .filter(|(_, consumer)| {
-                self.streams.get(&consumer.stream).is_some_and(|stream| stream.key.channel != tune.key.channel)
+                self.streams
+                    .get(&consumer.stream)
+                    .is_some_and(|stream| stream.key.channel != tune.key.channel)
             })
             .map(|(&id, _)| id)
             .collect();

@@ -129,9 +129,9 @@ impl<P> Window<P> {
 
     /// Availability Duration (6.2.2): a segment outlives its listing by its own duration and that of the longest list.
     fn promise_is_over(&self, segment: &Segment<P>, now: Timestamp) -> bool {
-        segment.unlisted_at.is_some_and(|unlisted| {
-            now.since(unlisted) > segment.listed.duration + self.length + self.target
-        })
+        segment
+            .unlisted_at
+            .is_some_and(|unlisted| now.since(unlisted) > segment.listed.duration + self.length + self.target)
     }
 
     fn drop_first(&mut self) {

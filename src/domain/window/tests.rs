@@ -62,8 +62,10 @@ fn a_discontinuity_that_has_slid_out_is_still_counted() {
         let discontinuity = sequence == 0 || sequence == 3 || sequence == 6;
         window.push(secs(4), discontinuity, (), 1, Timestamp::from_millis(sequence * 4000));
     }
-    let listed: Vec<_> =
-        window.list(0).map(|listed| (listed.sequence, listed.discontinuity, listed.discontinuity_sequence)).collect();
+    let listed: Vec<_> = window
+        .list(0)
+        .map(|listed| (listed.sequence, listed.discontinuity, listed.discontinuity_sequence))
+        .collect();
     // The first segment of all begins nothing anew; of the two that do, the one at 3 has slid out.
     assert_eq!(listed, [(5, false, 1), (6, true, 1), (7, false, 2)]);
 }
