@@ -178,7 +178,7 @@ mod tests {
                 "",
                 Some("a,b"),
             ),
-            (&[("authorization", r#"MediaBrowser Device="A, Token=wrong", Token="t""#)], "", None),
+            (&[("authorization", r#"MediaBrowser Token="t", Device="A, Token=wrong""#)], "", None),
             (&[("x-emby-authorization", "MediaBrowser Token=\"t\"")], "deviceid=q", Some("q")),
             (&[("x-emby-token", "t")], "", None),
             (&[("x-mediabrowser-token", "t")], "", None),
@@ -213,6 +213,7 @@ mod tests {
             (&[("authorization", "MediaBrowser Client=\"x\", DeviceId=\"d\"")], ""),
             (&[("authorization", "MediaBrowser token=\"t\"")], "ApiKey="),
             (&[("authorization", "Bearer t")], ""),
+            (&[("authorization", "Bearer Token=t")], ""),
             (&[("authorization", "MediaBrowser")], ""),
         ] {
             assert_eq!(read(header, query), None, "{header:?} {query}");
@@ -256,15 +257,12 @@ mod tests {
 
     #[test]
     fn equality_is_by_presentation() {
-        let set: HashSet<_> = [
-            read(&[], "ApiKey=t&DeviceId=one"),
-            read(&[], "DeviceId=two&ApiKey=t"),
-            read(&[], "api_key=t"),
-            read(&[("x-emby-token", "t")], ""),
-        ]
-        .into_iter()
-        .collect();
-        assert_eq!(set.len(), 3);
+        let one = read(&[], "ApiKey=t&DeviceId=one");
+        let others = [read(&[], "api_key=t"), read(&[("x-emby-token", "t")], ""), read(&[], "ApiKey=%74")];
+        assert_eq!(one, read(&[], "DeviceId=two&ApiKey=t"));
+        assert!(others.iter().all(|other| *other != one));
+        let set: HashSet<_> = others.into_iter().chain([one, read(&[], "DeviceId=two&ApiKey=t")]).collect();
+        assert_eq!(set.len(), 4);
     }
 
     #[test]
