@@ -1,5 +1,8 @@
 //! For trying the gateway: a small Jellyfin-alike, the gateway before it, and a page with a player.
 
+pub mod origin;
+pub mod viewer;
+
 use std::io;
 
 /// What can be said on the command line.
