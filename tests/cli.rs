@@ -84,14 +84,25 @@ fn it_runs_until_it_is_asked_to_stop() {
     for signal in [Signal::TERM, Signal::INT] {
         let dir = with_file("gateway.yaml", "listen: 127.0.0.1:0\nupstream:\n  url: http://127.0.0.1:9\n");
         let mut child = warmgate(dir.path(), &[]).stderr(Stdio::piped()).spawn().unwrap();
-        let bounded = Bounded::new(&child);
+        let _bounded = Bounded::new(&child);
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         assert!(lines.any(|line| line.unwrap().contains("listening")), "it did not start");
         kill_process(Pid::from_child(&child), signal).unwrap();
         assert!(lines.any(|line| line.unwrap().contains("stopping")), "the signal was not noticed");
         assert_eq!(child.wait().unwrap().code(), Some(0));
-        drop(bounded);
     }
+}
+
+#[test]
+fn it_stops_even_if_nobody_reads_its_log() {
+    let dir = with_file("gateway.yaml", "listen: 127.0.0.1:0\nupstream:\n  url: http://127.0.0.1:9\n");
+    let mut child = warmgate(dir.path(), &[]).stderr(Stdio::piped()).spawn().unwrap();
+    let _bounded = Bounded::new(&child);
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("listening")), "it did not start");
+    drop(lines);
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 /// Kills a child that has not ended in time, or whose test has failed.
