@@ -66,7 +66,7 @@ fn the_environment_is_enough_and_its_mistakes_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let mut command = warmgate(dir.path(), &["check"]);
     command.env("WARMGATE__UPSTREAM__URL", "http://tv");
-    assert!(command.status().unwrap().success());
+    assert!(command.output().unwrap().status.success());
     let stderr = command.env("WARMGATE__POOL__SLOTS", "x").output().unwrap().stderr;
     assert!(stderr.starts_with(b"WARMGATE__POOL__SLOTS: "), "{}", String::from_utf8_lossy(&stderr));
 }
