@@ -5,7 +5,11 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// The program in `dir`, with nothing of this process's environment that it would read.
@@ -62,7 +66,7 @@ fn the_environment_is_enough_and_its_mistakes_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let mut command = warmgate(dir.path(), &["check"]);
     command.env("WARMGATE__UPSTREAM__URL", "http://tv");
-    assert!(command.status().unwrap().success());
+    assert!(command.output().unwrap().status.success());
     let stderr = command.env("WARMGATE__POOL__SLOTS", "x").output().unwrap().stderr;
     assert!(stderr.starts_with(b"WARMGATE__POOL__SLOTS: "), "{}", String::from_utf8_lossy(&stderr));
 }
@@ -77,24 +81,54 @@ fn a_bad_command_line_is_refused() {
 
 #[test]
 fn it_runs_until_it_is_asked_to_stop() {
-    for signal in [rustix::process::Signal::TERM, rustix::process::Signal::INT] {
+    for signal in [Signal::TERM, Signal::INT] {
         let dir = with_file("gateway.yaml", "listen: 127.0.0.1:0\nupstream:\n  url: http://127.0.0.1:9\n");
-        let mut child = Ended(warmgate(dir.path(), &[]).stderr(Stdio::piped()).spawn().unwrap());
-        let mut lines = BufReader::new(child.0.stderr.take().unwrap()).lines();
-        assert!(lines.any(|line| line.unwrap().contains("listening")), "it ended by itself");
-        rustix::process::kill_process(rustix::process::Pid::from_child(&child.0), signal).unwrap();
+        let mut child = warmgate(dir.path(), &[]).stderr(Stdio::piped()).spawn().unwrap();
+        let _bounded = Bounded::new(&child);
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().contains("listening")), "it did not start");
+        kill_process(Pid::from_child(&child), signal).unwrap();
         assert!(lines.any(|line| line.unwrap().contains("stopping")), "the signal was not noticed");
-        assert_eq!(child.0.wait().unwrap().code(), Some(0));
+        assert_eq!(child.wait().unwrap().code(), Some(0));
     }
 }
 
-/// A child that does not outlive its test.
-struct Ended(Child);
+#[test]
+fn it_stops_even_if_nobody_reads_its_log() {
+    let dir = with_file("gateway.yaml", "listen: 127.0.0.1:0\nupstream:\n  url: http://127.0.0.1:9\n");
+    let mut child = warmgate(dir.path(), &[]).stderr(Stdio::piped()).spawn().unwrap();
+    let _bounded = Bounded::new(&child);
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("listening")), "it did not start");
+    drop(lines);
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
 
-impl Drop for Ended {
+/// Kills a child that has not ended in time, or whose test has failed.
+struct Bounded {
+    watch: Option<JoinHandle<()>>,
+    ended: Option<Sender<()>>,
+}
+
+impl Bounded {
+    fn new(child: &Child) -> Self {
+        let (ended, end) = mpsc::channel();
+        let pid = Pid::from_child(child);
+        let watch = thread::spawn(move || {
+            // Whether it has ended already does not matter here.
+            if end.recv_timeout(Duration::from_secs(20)) != Ok(()) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        });
+        Self { watch: Some(watch), ended: Some(ended) }
+    }
+}
+
+impl Drop for Bounded {
     fn drop(&mut self) {
-        // It fails only for a child that has ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let ended = self.ended.take().filter(|_| !thread::panicking());
+        ended.map(|ended| ended.send(()));
+        self.watch.take().map(JoinHandle::join);
     }
 }

@@ -299,7 +299,7 @@ fn tidy_lets_pass_what_is_right() {
     for (path, text) in [
         ("config/mod.rs", "//! [`crate::proxy`] uses it.\nuse crate::config::file;\nuse crate::domain::key;"),
         ("main.rs", "//! x\nuse warmgate::{app, demo};\nfn f() { println!() }"),
-        ("proxy/mod.rs", "//! x\nuse other_crate::server::X;\nuse some::demo::X;"),
+        ("proxy/mod.rs", "//! x\nuse other_crate::demo::X;\nuse some::demo::X;"),
         ("app.rs", "//! x\nuse crate::proxy::X;"),
     ] {
         nothing_said(&complaints(&Source { path: path.to_owned(), text: text.to_owned() }));

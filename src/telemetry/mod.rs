@@ -48,18 +48,32 @@ fn filter(level: &str, rust_log: Option<&str>) -> Result<EnvFilter, ParseError> 
     EnvFilter::try_new(rust_log.filter(|value| !value.is_empty()).unwrap_or(level))
 }
 
+// Neither form reports that it could not write: it would do so on standard error too, and panic there if nobody
+// reads it. A closed log must not keep the gateway from stopping.
+
 fn text<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(writer).finish()
+    tracing_subscriber::fmt()
+        .log_internal_errors(false)
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_writer(writer)
+        .finish()
 }
 
 fn json<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(writer).finish()
+    tracing_subscriber::fmt()
+        .log_internal_errors(false)
+        .json()
+        .flatten_event(true)
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .finish()
 }
 
 #[cfg(test)]
