@@ -118,9 +118,7 @@ const fn upstream_row(error: &upstream::Error) -> Row {
         Error::Incomplete(_) => {
             (BAD, "http_response_incomplete", "The media server ended without a complete answer.")
         }
-        Error::ResponseTimeout => {
-            (LATE, "http_response_timeout", "The media server did not answer in time.")
-        }
+        Error::ResponseTimeout => (LATE, "http_response_timeout", "The media server did not answer in time."),
         Error::Protocol(_) => (BAD, "http_protocol_error", "The media server's answer was not HTTP."),
         Error::RequestBody(_) => {
             (StatusCode::BAD_REQUEST, "http_request_error", "The request's body broke off.")

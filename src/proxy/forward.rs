@@ -95,12 +95,20 @@ impl Forwarder {
         headers::strip_hop_by_hop(fields);
         headers::set_connection(fields, trailers, upgrade);
         headers::join_cookies(fields);
-        headers::set_forwarded(fields, peer.map(|Peer(address)| address.ip()), &self.identity.trusted_proxies);
+        headers::set_forwarded(
+            fields,
+            peer.map(|Peer(address)| address.ip()),
+            &self.identity.trusted_proxies,
+        );
         announce_body(request);
         Ok(())
     }
 
-    fn answer(&self, mut response: Response<Incoming>, upgrade: Option<Upgrade>) -> Result<Response<Body>, Fault> {
+    fn answer(
+        &self,
+        mut response: Response<Incoming>,
+        upgrade: Option<Upgrade>,
+    ) -> Result<Response<Body>, Fault> {
         let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         let protocol = response.headers().get(header::UPGRADE).cloned();
         let upstream = switched.then(|| hyper::upgrade::on(&mut response));

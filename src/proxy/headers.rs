@@ -222,10 +222,7 @@ mod tests {
         };
         let kept = Some("a".to_owned());
         assert_eq!(case(&[("host", "a")], &origin, Version::HTTP_11), kept);
-        assert_eq!(
-            case(&[("host", "a")], &absolute, Version::HTTP_11),
-            Some("tv.example:80".into())
-        );
+        assert_eq!(case(&[("host", "a")], &absolute, Version::HTTP_11), Some("tv.example:80".into()));
         assert_eq!(case(&[], &absolute, Version::HTTP_2), Some("tv.example:80".into()));
         assert_eq!(case(&[], &origin, Version::HTTP_10), Some(String::new()));
         assert_eq!(case(&[], &origin, Version::HTTP_11), None);

@@ -22,13 +22,15 @@ const MEGABYTE: u64 = 1 << 20;
 
 /// `printf '{"Items":[]}' | gzip -n`
 const GZIP: &[u8] = &[
-    0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0, 0x03, 0xab, 0x56, 0xf2, 0x2c, 0x49, 0xcd, 0x2d, 0x56, 0xb2, 0x8a, 0x8e,
-    0xad, 0x05, 0x00, 0xcd, 0x1c, 0x1e, 0xa5, 0x0c, 0, 0, 0,
+    0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0, 0x03, 0xab, 0x56, 0xf2, 0x2c, 0x49, 0xcd, 0x2d, 0x56, 0xb2, 0x8a,
+    0x8e, 0xad, 0x05, 0x00, 0xcd, 0x1c, 0x1e, 0xa5, 0x0c, 0, 0, 0,
 ];
 
 fn random_json(seed: u64) -> Vec<u8> {
-    let words: Vec<String> =
-        noise(seed, 0, 64).chunks(8).map(|word| format!("{:?}: \"é{word:?}\"", word[0].to_string())).collect();
+    let words: Vec<String> = noise(seed, 0, 64)
+        .chunks(8)
+        .map(|word| format!("{:?}: \"é{word:?}\"", word[0].to_string()))
+        .collect();
     format!("{{\n {} }}", words.join(" ,\t")).into_bytes()
 }
 
@@ -89,7 +91,11 @@ async fn two_hundred_megabytes_come_down_and_are_never_held() {
         now > 0 && now == std::mem::replace(&mut before, now)
     })
     .await;
-    assert!(made.load(Ordering::Relaxed) < 32 * MEGABYTE, "{} MB held", made.load(Ordering::Relaxed) / MEGABYTE);
+    assert!(
+        made.load(Ordering::Relaxed) < 32 * MEGABYTE,
+        "{} MB held",
+        made.load(Ordering::Relaxed) / MEGABYTE
+    );
 
     assert_eq!(assert_noise(7, response.body_mut()).await, 200 * MEGABYTE);
 }
@@ -175,7 +181,9 @@ async fn a_head_answer_keeps_its_length_and_gets_none_invented() {
     .await;
     let gateway = gateway(origin.addr).await;
     let mut stream = wire::send(gateway.addr, "").await;
-    for (path, length) in [("/sized", vec!["12345".to_owned()]), ("/open", vec![]), ("/sized", vec!["12345".into()])] {
+    for (path, length) in
+        [("/sized", vec!["12345".to_owned()]), ("/open", vec![]), ("/sized", vec!["12345".into()])]
+    {
         stream.write_all(format!("HEAD {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).await.unwrap();
         let head = wire::head(&mut stream).await;
         assert_eq!((wire::status(&head), wire::field(&head, "content-length")), (200, length));
@@ -213,7 +221,8 @@ async fn trailers_pass_both_ways() {
 }
 
 fn with_trailers(data: &'static str, trailers: HeaderMap) -> Body {
-    let frames = [Ok::<_, BoxError>(Frame::data(Bytes::from_static(data.as_bytes()))), Ok(Frame::trailers(trailers))];
+    let frames =
+        [Ok::<_, BoxError>(Frame::data(Bytes::from_static(data.as_bytes()))), Ok(Frame::trailers(trailers))];
     body::boxed(StreamBody::new(futures_util::stream::iter(frames)))
 }
 
@@ -300,7 +309,8 @@ async fn http2_becomes_plain_http1() {
     let origin = origin(|request: Request<Incoming>| async move {
         assert_eq!(request.version(), Version::HTTP_11);
         let fields = request.headers();
-        let seen = |name: &str| fields.get_all(name).iter().map(|value| value.to_str().unwrap()).collect::<Vec<_>>();
+        let seen =
+            |name: &str| fields.get_all(name).iter().map(|value| value.to_str().unwrap()).collect::<Vec<_>>();
         Response::new(body::full(format!("{:?} {:?} {:?}", seen("host"), seen("cookie"), seen("via"))))
     })
     .await;

@@ -129,18 +129,48 @@ async fn what_two_parsers_could_read_in_two_ways_is_refused_or_made_plain() {
         ("no host", "GET / HTTP/1.1\r\n\r\n", 400, 0),
         ("two hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, 0),
         ("CONNECT", "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", 405, 0),
-        ("two lengths", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\nhello", 400, 0),
+        (
+            "two lengths",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\nhello",
+            400,
+            0,
+        ),
         ("length list", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0, 5\r\n\r\nhello", 400, 0),
         ("signed length", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +0\r\n\r\n", 400, 0),
-        ("1.0 with coding", "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, 0),
-        ("chunked not last", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", 400, 0),
-        ("obscured chunked", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400, 0),
-        ("gzip coding", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501, 0),
+        (
+            "1.0 with coding",
+            "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+            0,
+        ),
+        (
+            "chunked not last",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+            400,
+            0,
+        ),
+        (
+            "obscured chunked",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+            400,
+            0,
+        ),
+        (
+            "gzip coding",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+            501,
+            0,
+        ),
         ("space before colon", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length : 5\r\n\r\nhello", 400, 0),
         ("folded", "GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n Transfer-Encoding: chunked\r\n\r\n", 400, 0),
         ("NUL", "GET / HTTP/1.1\r\nHost: a\r\nX: \0\r\n\r\n", 400, 0),
         ("no version", "GET /\r\nHost: a\r\n\r\n", 400, 0),
-        ("length named by Connection", "POST / HTTP/1.1\r\nHost: a\r\nConnection: Content-Length\r\nContent-Length: 0\r\n\r\n", 200, 1),
+        (
+            "length named by Connection",
+            "POST / HTTP/1.1\r\nHost: a\r\nConnection: Content-Length\r\nContent-Length: 0\r\n\r\n",
+            200,
+            1,
+        ),
     ];
     for (what, bytes, status, asked) in cases {
         let (origin, seen) = recorder(EMPTY).await;
@@ -162,7 +192,7 @@ async fn a_coding_beats_a_length_and_only_one_is_passed_on() {
             let head = wire::head(&mut stream).await;
             assert!(wire::field(&head, "content-length").is_empty(), "{head}");
             assert_eq!(wire::field(&head, "transfer-encoding"), ["chunked"]);
-            assert_eq!(wire::exactly(&mut stream, 10).await, b"1\r\nZ\r\n0\r\n");
+            assert_eq!(wire::exactly(&mut stream, 11).await, b"1\r\nZ\r\n0\r\n\r\n");
             stream.write_all(EMPTY.as_bytes()).await.unwrap();
         })
         .await;
@@ -177,13 +207,19 @@ async fn a_coding_beats_a_length_and_only_one_is_passed_on() {
 async fn answers_of_unclear_framing_are_not_passed_on() {
     for (answer, error) in [
         ("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "http_protocol_error"),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "http_response_transfer_coding"),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+            "http_response_transfer_coding",
+        ),
         ("SSH-2.0-OpenSSH_9.2\r\n\r\n", "http_protocol_error"),
     ] {
         let (origin, _) = recorder(answer).await;
         let gateway = gateway(origin.addr).await;
         let (head, _) = fetch(&http(), get(gateway.url("/"))).await;
-        assert_eq!((head.status.as_u16(), &head.headers["proxy-status"]), (502, &format!("gate; error={error}").parse().unwrap()));
+        assert_eq!(
+            (head.status.as_u16(), &head.headers["proxy-status"]),
+            (502, &format!("gate; error={error}").parse().unwrap())
+        );
     }
 }
 

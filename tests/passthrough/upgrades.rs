@@ -13,8 +13,10 @@ use tokio_tungstenite::{accept_async, connect_async};
 use crate::support::{Server, fetch, gateway, get, http, raw_origin, soon};
 use crate::wire;
 
-const ASK: &str = "GET /socket HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: warp/1\r\n\r\n";
-const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: warp/1\r\nX-Warp: 9\r\n\r\n";
+const ASK: &str =
+    "GET /socket HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: warp/1\r\n\r\n";
+const SWITCH: &str =
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: warp/1\r\nX-Warp: 9\r\n\r\n";
 
 /// An origin of WebSockets that echoes, closes with 4001 when told "bye", and reports the close it gets.
 async fn echo_socket() -> (Server, mpsc::UnboundedReceiver<Option<CloseFrame>>) {
@@ -48,7 +50,9 @@ async fn websockets_echo_and_close_codes_pass() {
 
     let (mut socket, _) = soon(connect_async(&url)).await.unwrap();
     let large = crate::support::noise(5, 0, 3_000_000);
-    for message in [Message::text("{\"MessageType\":\"KeepAlive\"}"), Message::binary(large), Message::text("")] {
+    for message in
+        [Message::text("{\"MessageType\":\"KeepAlive\"}"), Message::binary(large), Message::text("")]
+    {
         socket.send(message.clone()).await.unwrap();
         assert_eq!(soon(socket.next()).await.unwrap().unwrap(), message);
     }
@@ -57,6 +61,7 @@ async fn websockets_echo_and_close_codes_pass() {
     socket.send(Message::text("bye")).await.unwrap();
     let Message::Close(Some(frame)) = soon(socket.next()).await.unwrap().unwrap() else { panic!("no close") };
     assert_eq!((u16::from(frame.code), frame.reason.as_str()), (4001, "as told"));
+    assert!(soon(socket.next()).await.is_none());
 
     let (mut socket, _) = soon(connect_async(&url)).await.unwrap();
     let frame = CloseFrame { code: CloseCode::Library(4002), reason: "enough".into() };
@@ -165,7 +170,10 @@ async fn http2_is_not_smuggled_through_as_an_upgrade() {
     *request.headers_mut() = HeaderMap::from_iter([
         (http::header::CONNECTION, HeaderValue::from_static("Upgrade, HTTP2-Settings")),
         (http::header::UPGRADE, HeaderValue::from_static("h2c")),
-        (http::HeaderName::from_static("http2-settings"), HeaderValue::from_static("AAMAAABkAARAAAAAAAIAAAAA")),
+        (
+            http::HeaderName::from_static("http2-settings"),
+            HeaderValue::from_static("AAMAAABkAARAAAAAAAIAAAAA"),
+        ),
     ]);
     assert_eq!(fetch(&http(), request).await.0.status, 200);
 }
