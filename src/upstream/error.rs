@@ -84,7 +84,7 @@ fn connecting(error: legacy::Error) -> Error {
     if find::<NameLookup>(&error).is_some() {
         return Error::Dns(error.into());
     }
-    match tls(&error) {
+    match find::<rustls::Error>(&error) {
         Some(rustls::Error::InvalidCertificate(_)) => return Error::TlsCertificate(error.into()),
         Some(_) => return Error::Tls(error.into()),
         None => {}
@@ -112,19 +112,17 @@ fn exchanging(error: legacy::Error) -> Error {
     }
 }
 
-/// The rustls error inside an `io::Error`, which hides it from its own chain of sources.
-fn tls(error: &legacy::Error) -> Option<&rustls::Error> {
-    find::<io::Error>(error)?.get_ref()?.downcast_ref()
-}
-
-/// The first error of type `E` in the chain of causes.
+/// The first error of type `E` in the chain of causes, also inside an `io::Error`, which hides its own.
 fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(found) = error.downcast_ref() {
             return Some(found);
         }
-        cause = error.source();
+        cause = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
     }
     None
 }

@@ -1,7 +1,7 @@
 //! An upstream that is down, late, gone or strange; and the one request that may be sent twice.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -207,4 +207,57 @@ async fn a_fresh_connection_without_an_answer_is_not_tried_again() {
     let gateway = gateway(origin.addr).await;
     assert_fault(&gateway, 502, "http_response_incomplete").await;
     assert_eq!(connections.load(Ordering::SeqCst), 1);
+}
+
+/// What a subscriber has written.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        std::io::Write::write(&mut *self.0.lock().unwrap(), bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_log_has_the_path_and_the_cause_but_no_secret() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter("warmgate=trace")
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let (origin, _) = forgetful(End::Close, usize::MAX).await;
+    let stale = gateway(origin.addr).await;
+    fetch(&http(), get(stale.url("/Items?api_key=secret"))).await;
+    fetch(&http(), get(stale.url("/Items?api_key=secret"))).await;
+    drop(origin);
+    let strange = raw_origin(|mut stream, _| async move {
+        wire::head(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 ??? api_key=secret\r\n\r\n").await.unwrap();
+    })
+    .await;
+    let gateway = gateway(strange.addr).await;
+    for via in ["1.1 other", "1.1 gate"] {
+        let mut request = get(gateway.url("/Items/1?api_key=secret"));
+        for (name, value) in
+            [("authorization", "MediaBrowser Token=secret"), ("cookie", "secret"), ("via", via)]
+        {
+            request.headers_mut().insert(name, value.parse().unwrap());
+        }
+        fetch(&http(), request).await;
+    }
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for said in ["path=\"/Items/1\"", "reason=\"protocol\"", "reason=\"loop\"", "once more"] {
+        assert!(log.contains(said), "no {said} in {log}");
+    }
+    assert!(!log.contains("secret"), "{log}");
 }

@@ -192,7 +192,7 @@ async fn a_coding_beats_a_length_and_only_one_is_passed_on() {
             let head = wire::head(&mut stream).await;
             assert!(wire::field(&head, "content-length").is_empty(), "{head}");
             assert_eq!(wire::field(&head, "transfer-encoding"), ["chunked"]);
-            assert_eq!(wire::exactly(&mut stream, 10).await, b"1\r\nZ\r\n0\r\n");
+            assert_eq!(wire::exactly(&mut stream, 11).await, b"1\r\nZ\r\n0\r\n\r\n");
             stream.write_all(EMPTY.as_bytes()).await.unwrap();
         })
         .await;

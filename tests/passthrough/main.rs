@@ -1,5 +1,7 @@
 //! The gateway as a plain proxy: before origins that behave, and before some that do not.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -1,9 +1,10 @@
-//! A real nginx before the gateway, as most people have one.
+//! A real nginx before the gateway, as most people have one, and behind it, for its TLS.
 
 use std::net::SocketAddr;
 use std::process::Stdio;
 
 use futures_util::{SinkExt, StreamExt};
+use http::uri::Scheme;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -24,12 +25,32 @@ use crate::support::{
 struct Nginx {
     addr: SocketAddr,
     _process: Child,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Nginx {
     async fn before(gateway: SocketAddr) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let server = "proxy_http_version 1.1;
+            proxy_buffering off;
+            proxy_request_buffering off;
+            proxy_set_header Host $http_host;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_upgrade;
+            proxy_set_header X-Real-IP $remote_addr;
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            proxy_set_header X-Forwarded-Proto https;
+            location / { proxy_pass http://gateway; }";
+        Self::start(
+            tempfile::tempdir().unwrap(),
+            &format!("upstream gateway {{ server {gateway}; keepalive 16; }}"),
+            "",
+            server,
+        )
+        .await
+    }
+
+    /// Starts it with one server of that content, on a free port; `listen` is what its socket is besides.
+    async fn start(directory: TempDir, http: &str, listen: &str, server: &str) -> Self {
         let free = TcpListener::bind(ANY).await.unwrap();
         let addr = free.local_addr().unwrap();
         drop(free);
@@ -42,22 +63,8 @@ impl Nginx {
                client_body_temp_path {at}/body; proxy_temp_path {at}/proxy; fastcgi_temp_path {at}/f;
                uwsgi_temp_path {at}/u; scgi_temp_path {at}/s;
                map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
-               upstream gateway {{ server {gateway}; keepalive 16; }}
-               server {{
-                 listen {addr};
-                 location / {{
-                   proxy_pass http://gateway;
-                   proxy_http_version 1.1;
-                   proxy_buffering off;
-                   proxy_request_buffering off;
-                   proxy_set_header Host $http_host;
-                   proxy_set_header Upgrade $http_upgrade;
-                   proxy_set_header Connection $connection_upgrade;
-                   proxy_set_header X-Real-IP $remote_addr;
-                   proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-                   proxy_set_header X-Forwarded-Proto https;
-                 }}
-               }}
+               {http}
+               server {{ listen {addr} {listen}; {server} }}
              }}"
         );
         let file = directory.path().join("nginx.conf");
@@ -72,7 +79,33 @@ impl Nginx {
             .spawn()
             .expect("nginx must be installed: make test does it");
         eventually("nginx listens", async || TcpStream::connect(addr).await.is_ok()).await;
-        Self { addr, _process: process, _directory: directory }
+        Self { addr, _process: process, directory }
+    }
+
+    /// As an upstream: an nginx with TLS, whose certificate for `localhost` only who knows it trusts.
+    async fn secure() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let made = Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
+            .args([
+                "-addext",
+                "subjectAltName=DNS:localhost",
+                "-addext",
+                "basicConstraints=critical,CA:FALSE",
+            ])
+            .args(["-keyout", "key.pem", "-out", "cert.pem"])
+            .current_dir(directory.path())
+            .stderr(Stdio::null())
+            .status()
+            .await
+            .unwrap();
+        assert!(made.success());
+        let at = directory.path().display().to_string();
+        let server = format!(
+            "ssl_certificate {at}/cert.pem; ssl_certificate_key {at}/key.pem;
+             location / {{ return 200 \"$scheme $http_host\"; }}"
+        );
+        Self::start(directory, "", "ssl", &server).await
     }
 
     fn url(&self, path: &str) -> String {
@@ -139,4 +172,38 @@ async fn websockets_pass_nginx_and_gateway() {
     }
     socket.close(None).await.unwrap();
     assert!(matches!(soon(socket.next()).await, Some(Ok(Message::Close(_)))));
+}
+
+#[tokio::test]
+async fn a_certificate_nobody_vouches_for_is_502() {
+    let nginx = Nginx::secure().await;
+    let setup = Setup { scheme: Scheme::HTTPS, ..Setup::default() };
+    let gateway = gateway_with(&format!("localhost:{}", nginx.addr.port()), setup).await;
+    let (head, _) = fetch(&http(), get(gateway.url("/"))).await;
+    assert_eq!(head.status, 502);
+    assert_eq!(head.headers["proxy-status"], "gate; error=tls_certificate_error");
+}
+
+/// The trusted certificates are the process's, so a second process of this test asks.
+#[tokio::test]
+async fn an_https_upstream_is_reached_where_its_certificate_is_trusted() {
+    const PORT: &str = "PASSTHROUGH_TLS_PORT";
+    let this = "nginx::an_https_upstream_is_reached_where_its_certificate_is_trusted";
+    if let Ok(port) = std::env::var(PORT) {
+        let setup = Setup { scheme: Scheme::HTTPS, ..Setup::default() };
+        let gateway = gateway_with(&format!("localhost:{port}"), setup).await;
+        let (_, body) = fetch(&http(), get(gateway.url("/"))).await;
+        assert_eq!(body, format!("https {}", gateway.addr));
+        return;
+    }
+    let nginx = Nginx::secure().await;
+    let asked = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", this])
+        .env(PORT, nginx.addr.port().to_string())
+        .env("SSL_CERT_FILE", nginx.directory.path().join("cert.pem"))
+        .output()
+        .await
+        .unwrap();
+    let output = String::from_utf8_lossy(&asked.stdout);
+    assert!(asked.status.success() && output.contains("1 passed"), "{output}");
 }

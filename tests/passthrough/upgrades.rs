@@ -61,6 +61,7 @@ async fn websockets_echo_and_close_codes_pass() {
     socket.send(Message::text("bye")).await.unwrap();
     let Message::Close(Some(frame)) = soon(socket.next()).await.unwrap().unwrap() else { panic!("no close") };
     assert_eq!((u16::from(frame.code), frame.reason.as_str()), (4001, "as told"));
+    assert!(soon(socket.next()).await.is_none());
 
     let (mut socket, _) = soon(connect_async(&url)).await.unwrap();
     let frame = CloseFrame { code: CloseCode::Library(4002), reason: "enough".into() };

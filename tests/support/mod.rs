@@ -200,7 +200,10 @@ pub async fn fetch(client: &Http, request: Request<Body>) -> (http::response::Pa
 pub fn noise(seed: u64, from: u64, len: usize) -> Bytes {
     let end = from + len as u64;
     let words = (from / 8)..end.div_ceil(8);
-    let bytes: Vec<u8> = words.flat_map(|word| mix(seed ^ word).to_le_bytes()).collect();
+    let mut bytes = Vec::with_capacity(len + 16);
+    for word in words {
+        bytes.extend_from_slice(&mix(seed ^ word).to_le_bytes());
+    }
     let skip = (from % 8) as usize;
     Bytes::from(bytes).slice(skip..skip + len)
 }
