@@ -82,7 +82,11 @@ impl Answer {
     /// The segment URIs of a playlist.
     #[must_use]
     pub fn segments(&self) -> Vec<String> {
-        self.text().lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
+        self.text()
+            .lines()
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .map(str::to_owned)
+            .collect()
     }
 }
 
@@ -119,7 +123,8 @@ impl Viewer {
         let master_path = text(&source["TranscodingUrl"])?;
         let master = self.get(&master_path).await?;
         let variant = master.segments().into_iter().next().ok_or("no variant")?;
-        let folder = master_path.split('?').next().and_then(|path| path.rsplit_once('/')).ok_or("no folder")?.0;
+        let folder =
+            master_path.split('?').next().and_then(|path| path.rsplit_once('/')).ok_or("no folder")?.0;
         Ok(Playback {
             item: item.to_owned(),
             play_session: text(&answer["PlaySessionId"])?,
@@ -221,7 +226,8 @@ where
 
 /// A relative URI against the path that named it.
 fn resolve(base: &str, uri: &str) -> String {
-    let folder = base.split('?').next().and_then(|path| path.rsplit_once('/')).map_or("", |(folder, _)| folder);
+    let folder =
+        base.split('?').next().and_then(|path| path.rsplit_once('/')).map_or("", |(folder, _)| folder);
     format!("{folder}/{uri}")
 }
 

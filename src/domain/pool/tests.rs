@@ -1,3 +1,5 @@
+//! The pool, event by event and under random storms.
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

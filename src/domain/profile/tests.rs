@@ -1,3 +1,5 @@
+//! Profiles, spelling by spelling.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The window against RFC 8216bis 6.2.
+
 use std::time::Duration;
 
 use proptest::prelude::*;
