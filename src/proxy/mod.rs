@@ -17,6 +17,7 @@ pub mod headers;
 pub mod hls;
 pub mod query;
 mod range;
+mod right;
 pub mod route;
 mod signals;
 pub mod tunnel;
@@ -40,6 +41,7 @@ use crate::proxy::cors::Cors;
 use crate::proxy::forward::Forwarder;
 use crate::proxy::route::{Route, route};
 use crate::supervisor::Supervisor;
+use crate::upstream::jellyfin::Jellyfin;
 
 /// The gateway as a service; one for all connections.
 #[derive(Debug)]
@@ -52,6 +54,8 @@ pub struct Gateway {
     pub forwarder: Forwarder,
     /// Who may be served.
     pub auth: Auth,
+    /// The server, for the few calls that answer a request.
+    pub jellyfin: Jellyfin,
     /// The streams.
     pub supervisor: Supervisor,
     /// What other origins may read.

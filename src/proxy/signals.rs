@@ -15,9 +15,10 @@ use tracing::info;
 use crate::body::{self, Body};
 use crate::domain::key::PlaySessionId;
 use crate::proxy::Gateway;
+use crate::proxy::auth::Verdict;
 use crate::proxy::credential::Credential;
 use crate::proxy::query::Query;
-use crate::proxy::route::{Moment, Report};
+use crate::proxy::route::{Moment, Report, prefix};
 
 /// The largest body that is looked into.
 const READABLE: usize = 1 << 20;
@@ -30,6 +31,12 @@ impl Gateway {
     /// `POST PlaybackInfo` or `LiveStreams/Open`. All tuners busy is a 500 like any other (`jellyfin-observed.md` 5),
     /// and those that nobody watches are ours to free.
     pub(super) async fn opening(&self, request: Request<Body>) -> Response<Body> {
+        let credential = Credential::of(request.headers(), &Query::of(request.uri()));
+        if let Some(credential) = &credential
+            && self.auth.check(prefix(request.uri()), credential).await == Verdict::NoLiveTv
+        {
+            return self.opening_without_right(credential, request).await;
+        }
         let length =
             request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         if !self.supervisor.has_idle() || length.is_none_or(|length: usize| length > READABLE) {

@@ -124,9 +124,15 @@ impl Generation {
         timeout(START, starting).await.unwrap_or(Err(Error::Unreadable("no playlist within a minute")))
     }
 
+    /// Takes a consumer of the very live stream that viewers were given; of any other it would protect nothing.
     async fn hold(&self) -> Result<Hold, Error> {
         let recipe = &self.stream.recipe;
-        self.with_login(|login| async move { self.jellyfin.hold(recipe, &login).await }).await
+        let hold = self.with_login(|login| async move { self.jellyfin.hold(recipe, &login).await }).await?;
+        if hold.live_stream == recipe.live_stream {
+            return Ok(hold);
+        }
+        self.close(hold, Instant::now() + FAREWELL).await;
+        Err(Error::Unreadable("another live stream was opened"))
     }
 
     /// Ends the job, then gives the consumer back: in this order, or the server would start the job's end itself and
@@ -140,8 +146,14 @@ impl Generation {
             })
             .await;
         }
-        let Some(hold) = opened.hold else { return };
-        let hold = &hold;
+        if let Some(hold) = opened.hold {
+            self.close(hold, deadline).await;
+        }
+        info!(item = %recipe.item, "released");
+    }
+
+    async fn close(&self, hold: Hold, deadline: Instant) {
+        let (recipe, hold) = (&self.stream.recipe, &hold);
         self.until_done(deadline, "close the live stream", |login| async move {
             // An opening that is no more took our consumer with it; closing its successor would rob somebody else.
             if let Some(raw) = &hold.raw
@@ -153,7 +165,6 @@ impl Generation {
             self.jellyfin.close(&recipe.prefix, &hold.live_stream, &login).await
         })
         .await;
-        info!(item = %recipe.item, "released");
     }
 
     async fn until_done<F>(&self, deadline: Instant, what: &str, call: impl Fn(Login) -> F)

@@ -63,6 +63,7 @@ async fn produce(shared: Arc<Shared>, id: StreamId, generation: u32) {
         return;
     }
     info!(item = %stream.recipe.item, "starting");
+    stream.starting();
     let work = Generation {
         jellyfin: shared.jellyfin.clone(),
         stream: Arc::clone(&stream),
