@@ -38,6 +38,20 @@ where
     body.map_err(Into::into).boxed_unsync()
 }
 
+/// Reads a whole body of at most `cap` bytes. `None` stands for a larger one, and for one that failed.
+pub async fn read(mut body: Body, cap: usize) -> Option<Bytes> {
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        if let Some(data) = frame.ok()?.data_ref() {
+            if bytes.len() + data.len() > cap {
+                return None;
+            }
+            bytes.extend_from_slice(data);
+        }
+    }
+    Some(bytes.freeze())
+}
+
 /// Passes `body` on unchanged, frame by frame, and calls `then` with a copy of its bytes once it has ended. `None`
 /// stands for a body of more than `cap` bytes, one that failed, and one that was dropped before its end.
 pub fn tee(body: Body, cap: usize, then: impl FnOnce(Option<Bytes>) + Send + 'static) -> Body {

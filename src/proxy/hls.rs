@@ -76,7 +76,7 @@ impl Gateway {
         let served = match &credential {
             None => Err(Miss::NoToken),
             Some(credential) => match self.auth.check(&live.prefix, credential).await {
-                Verdict::NoLiveTv => return self.no_live_tv(request.headers()),
+                Verdict::NoLiveTv => return self.refused(request.headers(), StatusCode::FORBIDDEN),
                 Verdict::Denied => Err(Miss::Denied),
                 Verdict::Unknown => Err(Miss::AuthUnknown),
                 Verdict::Allowed(me) => self.serve(&live, request.headers(), credential, &me, asked).await,

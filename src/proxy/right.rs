@@ -6,7 +6,6 @@
 use bytes::Bytes;
 use http::header::ACCEPT_ENCODING;
 use http::{HeaderValue, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
 use tracing::debug;
 
@@ -30,9 +29,7 @@ impl Gateway {
         let uri = request.uri().clone();
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let (parts, body) = self.forward(request).await.into_parts();
-        let Ok(answer) =
-            Limited::new(body, READABLE).collect().await.map(http_body_util::Collected::to_bytes)
-        else {
+        let Some(answer) = body::read(body, READABLE).await else {
             return self.refused(&fields, StatusCode::FORBIDDEN);
         };
         let opened = opened(&answer);

@@ -8,7 +8,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{Request, Response, StatusCode};
-use http_body_util::BodyExt;
 use serde_json::Value;
 use tracing::info;
 
@@ -43,7 +42,7 @@ impl Gateway {
             return self.forward(request).await;
         }
         let (parts, body) = request.into_parts();
-        let Ok(bytes) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
+        let Some(bytes) = body::read(body, READABLE).await else {
             // The client broke off in the middle of its own request: nobody is left to answer.
             return Response::new(body::empty());
         };
