@@ -1,0 +1,122 @@
+//! The channels and their ids, by the formulas of the real server (`MediaSourceManager.cs`, `M3UTunerHost.cs`).
+//!
+//! Nothing here is open or running; a channel is only a name for something that could be.
+
+use std::fmt::Write as _;
+
+use md5::{Digest, Md5};
+use serde_json::{Value, json};
+
+/// MD5 of `LiveTvMediaSourceProvider`'s type name, since Jellyfin 10.9.
+pub(super) const PROVIDER: &str = "e2329f4997b378e64ccf8fa396deb76e";
+/// MD5 of `DefaultLiveTvService`'s type name, since Jellyfin 10.9.
+const SERVICE: &str = "af999c25a00715699361240d4c6c7a53";
+
+/// One channel of an M3U tuner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Channel {
+    /// Its number, from 1.
+    pub number: u32,
+    /// Its name.
+    pub name: String,
+    /// Its item, 32 hex digits.
+    pub item_id: String,
+    /// Its only media source: MD5 of its URL.
+    pub media_source_id: String,
+    /// The name of its live stream, the same for every open.
+    pub live_stream_id: String,
+    /// What `LiveStreams/Open` wants.
+    pub open_token: String,
+    /// The provider's URL: never asked, but in PlaybackInfo and in the ids.
+    pub url: String,
+}
+
+impl Channel {
+    /// The channel with this number.
+    #[must_use]
+    pub fn new(number: u32) -> Self {
+        let url = format!("http://127.0.0.1:9981/ch/{number}.ts");
+        let item_id = guid_md5(&format!("internal_channel_{url}"));
+        let media_source_id = guid_md5(&url);
+        Self {
+            number,
+            name: format!("Test {number}"),
+            live_stream_id: format!("{PROVIDER}_{SERVICE}_{media_source_id}"),
+            open_token: format!("{PROVIDER}_LiveTvChannel_{item_id}_{media_source_id}"),
+            item_id,
+            media_source_id,
+            url,
+        }
+    }
+
+    /// The item's id with dashes, as in a TranscodingUrl.
+    #[must_use]
+    pub fn dashed_item_id(&self) -> String {
+        let id = &self.item_id;
+        format!("{}-{}-{}-{}-{}", &id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..])
+    }
+
+    /// Bitrate of the channel's audio, in bit/s, as a probe finds it.
+    #[must_use]
+    pub fn audio_bitrate(&self) -> u64 {
+        98_730 + 228 * u64::from(self.number - 1)
+    }
+
+    pub(super) fn as_item(&self) -> Value {
+        json!({
+            "Name": self.name, "Id": self.item_id, "Number": self.number.to_string(),
+            "ChannelNumber": self.number.to_string(), "Type": "TvChannel", "ChannelType": "TV",
+            "MediaType": "Video", "IsFolder": false, "LocationType": "Remote", "ServerId": server_id(),
+        })
+    }
+}
+
+/// The server's own id.
+pub(super) fn server_id() -> String {
+    guid_md5("warmgate demo: server")
+}
+
+/// An id from a path or a body as the server compares it: without dashes, lower case.
+pub(super) fn plain_id(id: &str) -> String {
+    id.chars().filter(|letter| *letter != '-').map(|letter| letter.to_ascii_lowercase()).collect()
+}
+
+/// `GetMD5`: MD5 over the UTF-16LE text, printed as a .NET GUID "N", whose first three fields are little-endian.
+#[must_use]
+pub fn guid_md5(text: &str) -> String {
+    let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut hash: [u8; 16] = Md5::digest(bytes).into();
+    hash[0..4].reverse();
+    hash[4..6].reverse();
+    hash[6..8].reverse();
+    hex(&hash)
+}
+
+/// A fresh id of 32 hex digits, as `Guid.NewGuid()` gives.
+pub(super) fn new_guid() -> String {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the system has random numbers");
+    hex(&bytes)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::demo::origin::library::Channel;
+
+    #[test]
+    fn ids_are_those_of_the_recorded_server() {
+        let channel = Channel::new(1);
+        assert_eq!(channel.media_source_id, "f91bdbcf108c4e49092c20cd88e22af1");
+        assert_eq!(
+            channel.live_stream_id,
+            "e2329f4997b378e64ccf8fa396deb76e_af999c25a00715699361240d4c6c7a53_f91bdbcf108c4e49092c20cd88e22af1"
+        );
+    }
+}

@@ -1,0 +1,193 @@
+//! The tuner side: one FFmpeg per open channel paints the picture and fills the shared raw file.
+//!
+//! It knows nothing of consumers; who opened it closes it by dropping it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::ChildStdout;
+use tokio::sync::watch;
+
+use crate::demo::origin::library::Channel;
+use crate::demo::origin::lock;
+use crate::demo::origin::process::{Process, args};
+use crate::demo::origin::settings::Settings;
+use crate::demo::origin::state::State;
+
+/// Frames per second of every channel.
+pub(super) const FRAME_RATE: u32 = 25;
+
+/// What a channel's provider has been told to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Opening is refused.
+    Fails,
+    /// Connections stay, but nothing comes any more.
+    Stalls,
+}
+
+/// The faults by channel number; a channel without one is well.
+pub(super) type Faults = Arc<Mutex<BTreeMap<u32, Fault>>>;
+
+/// An open input. Dropping it ends the FFmpeg and deletes the file.
+#[derive(Debug)]
+pub(super) struct Tuner {
+    /// The shared raw file.
+    pub(super) file: PathBuf,
+    process: Process,
+    written: watch::Receiver<u64>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Tuner {
+    /// Connects to the channel; its bytes go to `{unique_id}.ts` in the transcode folder.
+    pub(super) async fn start(state: &State, channel: &Channel, unique_id: &str) -> io::Result<Self> {
+        let path = state.folder.join(format!("{unique_id}.ts"));
+        let file = File::create(&path).await?;
+        let (process, stdout) = Process::start(&picture(&state.settings, channel), &state.folder, true)?;
+        let stdout = stdout.ok_or_else(|| io::Error::other("FFmpeg has no standard output"))?;
+        let (progress, written) = watch::channel(0);
+        let ended = Arc::new(AtomicBool::new(false));
+        let pump =
+            Pump { number: channel.number, faults: state.faults.clone(), progress, ended: ended.clone() };
+        state.spawn(pump.run(stdout, file, path.clone()));
+        Ok(Self { file: path, process, written, ended })
+    }
+
+    /// How many bytes there are; closed when there will be no more.
+    pub(super) fn written(&self) -> watch::Receiver<u64> {
+        self.written.clone()
+    }
+
+    /// Whether the provider has ended it: such an input is not shared with anybody new.
+    pub(super) fn ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// Ends it, as if the provider had hung up.
+    pub(super) fn hang_up(&self) {
+        self.process.kill();
+    }
+
+    /// Whether its FFmpeg has gone.
+    pub(super) fn is_gone(&self) -> bool {
+        self.process.exit().is_some()
+    }
+}
+
+impl Drop for Tuner {
+    fn drop(&mut self) {
+        self.process.kill();
+        // The file is gone already if the input had ended, or the folder was wiped.
+        let _ = std::fs::remove_file(&self.file);
+    }
+}
+
+/// Carries FFmpeg's output into the file.
+struct Pump {
+    number: u32,
+    faults: Faults,
+    progress: watch::Sender<u64>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Pump {
+    async fn run(self, mut from: ChildStdout, mut file: File, path: PathBuf) {
+        let mut buffer = vec![0; 64 * 1024];
+        let mut total = 0;
+        while let Ok(count @ 1..) = from.read(&mut buffer).await {
+            if lock(&self.faults).get(&self.number) == Some(&Fault::Stalls) {
+                continue;
+            }
+            let stored = file.write_all(&buffer[..count]).await;
+            if stored.and(file.flush().await).is_err() {
+                break;
+            }
+            total += count as u64;
+            self.progress.send_replace(total);
+        }
+        self.ended.store(true, Ordering::Release);
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+/// Test pictures with the channel's number and a running clock, and a tone of its own. As light as H.264 gets.
+fn picture(settings: &Settings, channel: &Channel) -> Vec<std::ffi::OsString> {
+    let (width, height) = (settings.width, settings.height);
+    let gop = ((settings.gop.as_millis() * u128::from(FRAME_RATE)) / 1000).max(1).to_string();
+    let label = |text: &str, size: u32, y: &str| {
+        format!(
+            "drawtext=text='{text}':fontsize={size}:fontcolor=white:box=1:boxcolor=black@0.6:boxborderw=8:x=24:y={y}"
+        )
+    };
+    // Neighbouring channels must not look alike.
+    let source = match channel.number % 3 {
+        1 => "testsrc2",
+        2 => "smptehdbars",
+        _ => "testsrc",
+    };
+    let video = format!(
+        "{source}=size={width}x{height}:rate={FRAME_RATE},{},{},format=yuv420p",
+        label(&channel.number.to_string(), height / 4, "24"),
+        label("%{localtime\\:%X}", height / 8, "h-th-24"),
+    );
+    let tone = format!("sine=frequency={}:sample_rate=48000", 220 + 55 * channel.number);
+    args![
+        "-re",
+        "-f",
+        "lavfi",
+        "-i",
+        video,
+        "-re",
+        "-f",
+        "lavfi",
+        "-i",
+        tone,
+        "-filter_threads",
+        "1",
+        "-c:v",
+        "libx264",
+        "-threads",
+        "1",
+        "-preset",
+        "ultrafast",
+        "-tune",
+        "zerolatency",
+        "-profile:v",
+        "baseline",
+        "-level",
+        "3.0",
+        "-b:v",
+        "1000k",
+        "-maxrate",
+        "1200k",
+        "-bufsize",
+        "1200k",
+        "-g",
+        &gop,
+        "-keyint_min",
+        &gop,
+        "-sc_threshold",
+        "0",
+        "-c:a",
+        "aac",
+        "-b:a",
+        "96k",
+        "-ac",
+        "1",
+        "-f",
+        "mpegts",
+        "-muxdelay",
+        "0",
+        "-muxpreload",
+        "0",
+        "-flush_packets",
+        "1",
+        "pipe:1",
+    ]
+}
