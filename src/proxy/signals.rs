@@ -31,10 +31,12 @@ impl Gateway {
     /// and those that nobody watches are ours to free.
     pub(super) async fn opening(&self, request: Request<Body>) -> Response<Body> {
         let credential = Credential::of(request.headers(), &Query::of(request.uri()));
-        if let Some(credential) = &credential
-            && self.auth.check(prefix(request.uri()), credential).await == Verdict::NoLiveTv
-        {
-            return self.opening_without_right(credential, request).await;
+        if let Some(credential) = &credential {
+            let prefix = prefix(request.uri());
+            if self.auth.check(prefix, credential).await == Verdict::NoLiveTv {
+                return self.opening_without_right(credential, request).await;
+            }
+            self.primer.prime(&self.jellyfin, prefix, credential).await;
         }
         let length =
             request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
