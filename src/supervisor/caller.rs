@@ -11,6 +11,7 @@ use tracing::warn;
 
 use crate::supervisor::stream::Stream;
 use crate::upstream::jellyfin::{Error, Jellyfin, Login};
+use crate::upstream::ledger::Ledger;
 
 /// Between two attempts at a call that must not fail.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -22,6 +23,8 @@ pub(super) struct Caller {
     pub(super) stream: Arc<Stream>,
     /// The gateway's own credential, if it has one.
     pub(super) own: Option<Login>,
+    /// Where it is written down what is open.
+    pub(super) ledger: Arc<Ledger>,
 }
 
 impl Caller {

@@ -31,11 +31,15 @@ pub(super) struct Holding {
 }
 
 impl Holding {
-    /// Takes a consumer, again and again until it is granted.
-    pub(super) fn take(caller: Caller, tasks: &TaskTracker) -> Self {
+    /// Takes a consumer, again and again until it is granted, which `held` is told.
+    pub(super) fn take(
+        caller: Caller,
+        held: impl FnOnce(&Hold) + Send + 'static,
+        tasks: &TaskTracker,
+    ) -> Self {
         let release = CancellationToken::new();
         let (told, first) = watch::channel(None);
-        let task = tasks.spawn(take_and_give_back(caller, release.clone(), told));
+        let task = tasks.spawn(take_and_give_back(caller, release.clone(), told, held));
         Self { task, release, first }
     }
 
@@ -59,6 +63,7 @@ async fn take_and_give_back(
     caller: Caller,
     release: CancellationToken,
     told: watch::Sender<Option<Result<(), Failure>>>,
+    held: impl FnOnce(&Hold) + Send + 'static,
 ) {
     let hold = loop {
         match take(&caller).await {
@@ -73,6 +78,7 @@ async fn take_and_give_back(
             () = sleep(AGAIN) => {}
         }
     };
+    held(&hold);
     told.send_replace(Some(Ok(())));
     release.cancelled().await;
     give_back(&caller, &hold).await;
@@ -95,7 +101,7 @@ async fn give_back(caller: &Caller, hold: &Hold) {
     let close = |login| async move {
         // An opening that is no more took our consumer with it; closing its successor would rob somebody else.
         if let Some(raw) = &hold.raw
-            && !caller.jellyfin.is_open(raw).await?
+            && !caller.jellyfin.exists(raw).await?
         {
             debug!(item = %recipe.item, "the live stream was gone already");
             return Ok(());

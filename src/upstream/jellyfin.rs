@@ -18,6 +18,7 @@ use crate::domain::key::{ItemId, LiveStreamId, MediaSourceId};
 use crate::domain::playlist::{self, Reading};
 use crate::upstream;
 use crate::upstream::client::Client;
+use crate::upstream::job::{Job, Piece};
 
 /// The device the gateway calls itself in its own requests.
 pub const DEVICE: &str = "warmgate";
@@ -112,25 +113,6 @@ pub struct Hold {
     pub raw: Option<String>,
 }
 
-/// A running HLS job of the server's.
-#[derive(Clone, Debug)]
-pub struct Job {
-    /// The path of its folder, with a slash at the end.
-    folder: String,
-    /// The stem of its file names.
-    stem: String,
-}
-
-/// A segment's place: its number within the job, and its file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
-    /// Counted from 0.
-    pub index: u64,
-    /// EXTINF.
-    pub duration: Duration,
-    file: String,
-}
-
 /// A fetched segment.
 #[derive(Clone, Debug)]
 pub struct Media {
@@ -214,13 +196,18 @@ impl Jellyfin {
         })
     }
 
-    /// Whether the very opening that `hold` took part in is still there. The raw stream of an unknown one is 404.
-    pub async fn is_open(&self, raw: &str) -> Result<bool, Error> {
-        let request = self.request(Method::GET, raw, "", &Login::default(), None);
-        match self.client.send(request).await?.status() {
-            StatusCode::NOT_FOUND => Ok(false),
-            _ => Ok(true),
-        }
+    /// Whether there is anything at `path`: a raw stream as long as its opening lasts, a playlist as long as its job does.
+    pub async fn exists(&self, path: &str) -> Result<bool, Error> {
+        let request = self.request(Method::GET, path, "", &Login::default(), None);
+        Ok(self.client.send(request).await?.status() != StatusCode::NOT_FOUND)
+    }
+
+    /// The server's version, such as `10.11.11`.
+    pub async fn version(&self, prefix: &str) -> Result<String, Error> {
+        let path = format!("{prefix}/System/Info/Public");
+        let info = self.json(Method::GET, &path, "", &Login::default(), None).await?;
+        let version = field(&info, "Version").and_then(Value::as_str);
+        version.map(str::to_owned).ok_or(Error::Unreadable("no Version"))
     }
 
     /// Gives a consumer back.
@@ -265,10 +252,9 @@ impl Jellyfin {
         self.call(Method::DELETE, &path, &query, login, None).await.map(drop)
     }
 
-    /// The end of a job's playlist, read through the segment route, which keeps the job alive and needs no token.
+    /// The end of a job's playlist.
     pub async fn poll(&self, job: &Job) -> Result<Reading, Error> {
-        let path = format!("{}{}.m3u8", job.folder, job.stem);
-        let mut request = self.request(Method::GET, &path, "", &Login::default(), None);
+        let mut request = self.request(Method::GET, &job.playlist(), "", &Login::default(), None);
         request.headers_mut().insert(RANGE, HeaderValue::from_static(TAIL));
         let answer = self.answer(request).await?;
         let partial = answer.status() == StatusCode::PARTIAL_CONTENT;
@@ -360,30 +346,6 @@ async fn collect(answer: Response<Incoming>, largest: usize) -> Result<Bytes, Er
     }
 }
 
-impl Job {
-    /// From the URI of its first segment, `hls/{stem}/{stem}{index}.ts`, relative to `videos`.
-    fn of(videos: &str, uri: &str) -> Option<Self> {
-        let (folder, file) = uri.rsplit_once('/')?;
-        let stem = folder.strip_prefix("hls/")?;
-        let job = Self { folder: format!("{videos}/{folder}/"), stem: stem.to_owned() };
-        job.index_of(file).map(|_| job)
-    }
-
-    /// The pieces that a reading of its playlist lists; what is no segment of this job is left out.
-    #[must_use]
-    pub fn pieces(&self, reading: &Reading) -> Vec<Piece> {
-        let piece = |entry: &playlist::Entry| {
-            let file = entry.uri.rsplit('/').next()?;
-            Some(Piece { index: self.index_of(file)?, duration: entry.duration, file: file.to_owned() })
-        };
-        reading.entries.iter().filter_map(piece).collect()
-    }
-
-    fn index_of(&self, file: &str) -> Option<u64> {
-        file.strip_prefix(&self.stem)?.strip_suffix(".ts")?.parse().ok()
-    }
-}
-
 /// A property, whatever its case: the server writes PascalCase or, when asked to, camelCase.
 fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     value.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
@@ -406,18 +368,6 @@ fn raw_path(url: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_job_knows_its_own_segments() {
-        let job = Job::of("/jf/videos/1", "hls/7a1f/7a1f0.ts").unwrap();
-        let reading =
-            playlist::read("#EXTM3U\n#EXTINF:2,\nhls/7a1f/7a1f11.ts\n#EXTINF:2,\nhls/7a1f/beef12.ts\n")
-                .unwrap();
-        let pieces = job.pieces(&reading);
-        assert_eq!(pieces.iter().map(|piece| piece.index).collect::<Vec<_>>(), [11]);
-        assert!(Job::of("/videos/1", "hls/7a1f/7a1f-1.mp4").is_none());
-        assert!(Job::of("/videos/1", "https://elsewhere/x.ts").is_none());
-    }
 
     #[test]
     fn the_token_of_the_right_source_is_taken_in_either_case() {
