@@ -143,11 +143,9 @@ impl Generation {
         let Some(hold) = opened.hold else { return };
         let hold = &hold;
         self.until_done(deadline, "close the live stream", |login| async move {
-            // An opening that is no more took our consumer with it; closing its successor would rob somebody else.
-            if let Some(raw) = &hold.raw
-                && !self.jellyfin.is_open(raw).await?
-            {
-                debug!(item = %recipe.item, "the live stream was gone already");
+            // An opening that was replaced took our consumer with it; closing its successor would rob somebody else.
+            if self.jellyfin.is_another(recipe, hold, &login).await? {
+                debug!(item = %recipe.item, "the live stream has been opened anew");
                 return Ok(());
             }
             self.jellyfin.close(&recipe.prefix, &hold.live_stream, &login).await

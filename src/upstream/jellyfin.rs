@@ -108,8 +108,8 @@ pub struct Recipe {
 pub struct Hold {
     /// What is held.
     pub live_stream: LiveStreamId,
-    /// The path of its raw stream, which names this very opening; unknown where a tuner shares nothing.
-    pub raw: Option<String>,
+    /// The name of this very opening; unknown where a tuner shares nothing.
+    pub opening: Option<String>,
 }
 
 /// A running HLS job of the server's.
@@ -210,16 +210,25 @@ impl Jellyfin {
         let live_stream = field(source, "LiveStreamId").and_then(Value::as_str);
         Ok(Hold {
             live_stream: live_stream.ok_or(Error::Unreadable("no LiveStreamId")).map(LiveStreamId::new)?,
-            raw: field(source, "Path").and_then(Value::as_str).and_then(raw_path),
+            opening: opening_of(source),
         })
     }
 
-    /// Whether the very opening that `hold` took part in is still there. The raw stream of an unknown one is 404.
-    pub async fn is_open(&self, raw: &str) -> Result<bool, Error> {
-        let request = self.request(Method::GET, raw, "", &Login::default(), None);
-        match self.client.send(request).await?.status() {
-            StatusCode::NOT_FOUND => Ok(false),
-            _ => Ok(true),
+    /// Whether the live stream has been opened anew since `hold` was taken, and its consumers are others. One that is
+    /// open no more counts as the same: to close it is harmless, and its raw stream can be gone while it is still open
+    /// (`jellyfin.md` 4.3).
+    pub async fn is_another(&self, recipe: &Recipe, hold: &Hold, login: &Login) -> Result<bool, Error> {
+        let Some(opening) = &hold.opening else { return Ok(false) };
+        let path = format!("{}/Items/{}/PlaybackInfo", recipe.prefix, recipe.item);
+        let user = recipe.user.as_ref().map(|user| format!("UserId={user}")).unwrap_or_default();
+        let wish = serde_json::json!({ "LiveStreamId": hold.live_stream.as_str() });
+        match self.json(Method::POST, &path, &user, login, Some(&wish)).await {
+            Ok(info) => {
+                let source = field(&info, "MediaSources").and_then(|sources| sources.get(0));
+                Ok(source.and_then(opening_of).is_some_and(|current| current != *opening))
+            }
+            Err(Error::Status(StatusCode::NOT_FOUND | StatusCode::INTERNAL_SERVER_ERROR)) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -388,11 +397,11 @@ fn open_token<'a>(info: &'a Value, source: &MediaSourceId) -> Option<&'a str> {
     field(sources.iter().find(is_wanted)?, "OpenToken")?.as_str()
 }
 
-/// The path of `…/LiveTv/LiveStreamFiles/{unique id}/stream.ts`, whatever host the server thinks it has.
-fn raw_path(url: &str) -> Option<String> {
-    let (_, rest) = url.split_once("://")?;
-    let path = &rest[rest.find('/')?..];
-    path.to_ascii_lowercase().contains("/livetv/livestreamfiles/").then(|| path.to_owned())
+/// The unique id in the `Path` of an open source, `…/LiveTv/LiveStreamFiles/{unique id}/stream.ts`: fresh with each opening.
+fn opening_of(source: &Value) -> Option<String> {
+    let path = field(source, "Path")?.as_str()?.to_ascii_lowercase();
+    let (_, rest) = path.split_once("/livetv/livestreamfiles/")?;
+    rest.split_once('/').map(|(unique, _)| unique.to_owned())
 }
 
 #[cfg(test)]
@@ -420,10 +429,13 @@ mod tests {
     }
 
     #[test]
-    fn only_a_raw_stream_has_a_raw_path() {
-        let raw = "http://127.0.0.1:8096/jf/LiveTv/LiveStreamFiles/5376/stream.ts";
-        assert_eq!(raw_path(raw).as_deref(), Some("/jf/LiveTv/LiveStreamFiles/5376/stream.ts"));
-        assert_eq!(raw_path("http://provider.example/ch/1.ts"), None);
-        assert_eq!(raw_path("udp://239.0.0.1"), None);
+    fn only_a_shared_stream_names_its_opening() {
+        let opening = |path: &str| opening_of(&serde_json::json!({ "path": path }));
+        assert_eq!(
+            opening("http://127.0.0.1:8096/jf/LiveTv/LiveStreamFiles/5376A/stream.ts").as_deref(),
+            Some("5376a")
+        );
+        assert_eq!(opening("http://provider.example/ch/1.ts"), None);
+        assert_eq!(opening("udp://239.0.0.1"), None);
     }
 }
