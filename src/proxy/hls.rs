@@ -25,7 +25,7 @@ use crate::proxy::range::{self, Validators};
 use crate::proxy::route::{Live, PlainReason, prefix, segment_uri};
 use crate::supervisor::stream::Readiness;
 use crate::supervisor::{Lease, Wish};
-use crate::upstream::jellyfin::{DEVICE, Me, Recipe};
+use crate::upstream::jellyfin::{DEVICE, Me, Place, Recipe};
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -213,14 +213,12 @@ fn recipe(live: &Live, profile: &Profile, apple: bool, me: &Me) -> Recipe {
     substitutes.extend(bitrate.as_deref().map(|bitrate| ("VideoBitrate", bitrate)));
     let query = live.query.clone().without(&["PlaySessionId", "ApiKey", "api_key"]).substitute(&substitutes);
     Recipe {
-        prefix: live.prefix.clone(),
-        item: live.item.clone(),
+        place: Place { prefix: live.prefix.clone(), item: live.item.clone(), user: me.id.clone() },
         source: live.source.clone(),
         live_stream: live.live_stream.clone(),
         query: query.to_string(),
         apple,
         cut: profile.segment_length,
-        user: me.id.clone(),
     }
 }
 

@@ -38,9 +38,17 @@ impl Generation {
     /// Begins: takes a consumer of the live stream in a task of its own.
     pub(super) fn begin(caller: Caller, play_session: String, tasks: &TaskTracker) -> Self {
         let (ledger, name) = (Arc::clone(&caller.ledger), play_session.clone());
-        ledger.note(&name, |entry| entry.prefix.clone_from(&caller.stream.recipe.prefix));
+        let place = &caller.stream.recipe.place;
+        ledger.note(&name, |entry| {
+            entry.prefix.clone_from(&place.prefix);
+            entry.item = place.item.to_string();
+            entry.user.clone_from(&place.user);
+        });
         let held = move |hold: &Hold| {
-            ledger.note(&name, |entry| entry.hold = Some((hold.live_stream.to_string(), hold.raw.clone())));
+            ledger.note(&name, |entry| {
+                entry.live_stream = Some(hold.live_stream.to_string());
+                entry.opening.clone_from(&hold.opening);
+            });
         };
         let holding = Holding::take(caller.clone(), held, tasks);
         Self { caller, play_session, holding }
@@ -82,11 +90,11 @@ impl Generation {
         let Self { caller, play_session, holding } = self;
         let recipe = &caller.stream.recipe;
         let (jellyfin, play_session) = (&caller.jellyfin, &play_session);
-        let end = |login| async move { jellyfin.end_job(&recipe.prefix, play_session, &login).await };
+        let end = |login| async move { jellyfin.end_job(&recipe.place.prefix, play_session, &login).await };
         caller.call_until_done(Instant::now() + FAREWELL, "end the job", end).await;
         holding.release().await;
         caller.ledger.strike(play_session);
-        info!(item = %recipe.item, "released");
+        info!(item = %recipe.place.item, "released");
     }
 
     /// What has been asked of the server happens, whether or not its answer is heard: so a stop lets a start come to

@@ -54,7 +54,7 @@ impl Caller {
             let Err(error) = self.call(&call).await else { return };
             let refused = error.status().is_some_and(|status| status.is_client_error());
             if refused || Instant::now() > deadline {
-                warn!(item = %self.stream.recipe.item, cause = %error, "could not {what}");
+                warn!(item = %self.stream.recipe.place.item, cause = %error, "could not {what}");
                 return;
             }
             sleep(AGAIN).await;

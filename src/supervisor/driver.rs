@@ -63,7 +63,7 @@ async fn produce(shared: Arc<Shared>, id: StreamId, generation: u32) {
     if stream.stop.is_cancelled() {
         return;
     }
-    info!(item = %stream.recipe.item, "starting");
+    info!(item = %stream.recipe.place.item, "starting");
     stream.starting();
     let caller = Caller {
         jellyfin: shared.jellyfin.clone(),

@@ -69,7 +69,7 @@ async fn take_and_give_back(
         match take(&caller).await {
             Ok(hold) => break hold,
             Err(error) => {
-                warn!(item = %caller.stream.recipe.item, cause = %error, "no consumer of our own yet");
+                warn!(item = %caller.stream.recipe.place.item, cause = %error, "no consumer of our own yet");
                 told.send_replace(Some(Err(failure_of(&error))));
             }
         }
@@ -87,7 +87,9 @@ async fn take_and_give_back(
 /// Takes a consumer of the very live stream that viewers were given; of any other it would protect nothing.
 async fn take(caller: &Caller) -> Result<Hold, Error> {
     let recipe = &caller.stream.recipe;
-    let hold = caller.call(|login| async move { caller.jellyfin.hold(recipe, &login).await }).await?;
+    let hold = caller
+        .call(|login| async move { caller.jellyfin.hold(&recipe.place, &recipe.source, &login).await })
+        .await?;
     if hold.live_stream == recipe.live_stream {
         return Ok(hold);
     }
@@ -99,14 +101,12 @@ async fn give_back(caller: &Caller, hold: &Hold) {
     let recipe = &caller.stream.recipe;
     let deadline = Instant::now() + FAREWELL;
     let close = |login| async move {
-        // An opening that is no more took our consumer with it; closing its successor would rob somebody else.
-        if let Some(raw) = &hold.raw
-            && !caller.jellyfin.exists(raw).await?
-        {
-            debug!(item = %recipe.item, "the live stream was gone already");
+        // An opening that was replaced took our consumer with it; closing its successor would rob somebody else.
+        if caller.jellyfin.is_another(&recipe.place, hold, &login).await? {
+            debug!(item = %recipe.place.item, "the live stream has been opened anew");
             return Ok(());
         }
-        caller.jellyfin.close(&recipe.prefix, &hold.live_stream, &login).await
+        caller.jellyfin.close(&recipe.place.prefix, &hold.live_stream, &login).await
     };
     caller.call_until_done(deadline, "close the live stream", close).await;
 }

@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use tracing::{debug, info};
 
-use crate::domain::key::LiveStreamId;
-use crate::upstream::jellyfin::{Error, Jellyfin, Login};
+use crate::domain::key::{ItemId, LiveStreamId};
+use crate::upstream::jellyfin::{Error, Hold, Jellyfin, Login, Place};
 use crate::upstream::ledger::{Entry, Ledger};
 
 /// Versions that keep the consumer of a job that died of silence.
@@ -58,14 +58,14 @@ async fn close(jellyfin: &Jellyfin, login: &Login, play_session: &str, entry: &E
         None => false,
     };
     jellyfin.end_job(&entry.prefix, play_session, login).await?;
-    let Some((live_stream, raw)) = &entry.hold else { return Ok(()) };
-    if let Some(raw) = raw
-        && !jellyfin.exists(raw).await?
-    {
+    let (Some(live_stream), Some(item)) = (&entry.live_stream, ItemId::parse(&entry.item)) else {
         return Ok(());
-    }
-    if lives || jellyfin.version(&entry.prefix).await?.starts_with(KEEPS_CONSUMERS) {
-        jellyfin.close(&entry.prefix, &LiveStreamId::new(live_stream.as_str()), login).await?;
+    };
+    let place = Place { prefix: entry.prefix.clone(), item, user: entry.user.clone() };
+    let hold = Hold { live_stream: LiveStreamId::new(live_stream.as_str()), opening: entry.opening.clone() };
+    let ours = lives || jellyfin.version(&entry.prefix).await?.starts_with(KEEPS_CONSUMERS);
+    if ours && !jellyfin.is_another(&place, &hold, login).await? {
+        jellyfin.close(&entry.prefix, &hold.live_stream, login).await?;
     }
     Ok(())
 }

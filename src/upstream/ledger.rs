@@ -18,10 +18,16 @@ use tracing::warn;
 pub struct Entry {
     /// What stands before the server's own paths.
     pub prefix: String,
+    /// The channel's item.
+    pub item: String,
+    /// The user in whose channel list it is looked up.
+    pub user: Option<String>,
     /// The path of the job's playlist, once it is known.
     pub playlist: Option<String>,
-    /// The live stream of which a consumer is held, and its raw stream's path.
-    pub hold: Option<(String, Option<String>)>,
+    /// The live stream of which a consumer is held.
+    pub live_stream: Option<String>,
+    /// The name of the opening that the consumer is of.
+    pub opening: Option<String>,
 }
 
 /// The ledger; without a path it forgets with the process.
@@ -89,11 +95,12 @@ mod tests {
         assert!(left.is_empty());
         ledger.note("one", |entry| entry.prefix = "/jf".to_owned());
         ledger.note("two", |_| {});
-        ledger.note("one", |entry| entry.hold = Some(("live".to_owned(), None)));
+        ledger.note("one", |entry| entry.live_stream = Some("live".to_owned()));
         ledger.strike("two");
         drop(ledger);
         let (ledger, left) = Ledger::open(Some(path.clone()));
-        let entry = Entry { prefix: "/jf".to_owned(), playlist: None, hold: Some(("live".to_owned(), None)) };
+        let live_stream = Some("live".to_owned());
+        let entry = Entry { prefix: "/jf".to_owned(), live_stream, ..Entry::default() };
         assert_eq!(left, BTreeMap::from([("one".to_owned(), entry)]));
         ledger.note("three", |_| {});
         assert_eq!(
