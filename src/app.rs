@@ -15,6 +15,7 @@ use crate::domain::pool::Limits;
 use crate::proxy::auth::Auth;
 use crate::proxy::cors::Cors;
 use crate::proxy::forward::{Forwarder, Identity};
+use crate::proxy::lendings::Lendings;
 use crate::proxy::prime::Primer;
 use crate::proxy::{Gateway, Handle};
 use crate::server::Listener;
@@ -92,6 +93,7 @@ impl App {
             auth: Auth::new(self.jellyfin.clone(), self.config.upstream.live_tv_right),
             jellyfin: self.jellyfin,
             supervisor: self.supervisor.clone(),
+            lendings: Lendings::default(),
             primer: Primer::default(),
             cors: Cors::default(),
             fingerprint: RandomState::new(),

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::consumer::{Account, Viewer};
-use crate::domain::key::{ConsumerId, PlaySessionId, StreamKey};
+use crate::domain::key::{ConsumerId, LiveStreamId, PlaySessionId, StreamKey};
 use crate::domain::pool::{Admission, Event, Limits, Pool, Snapshot, StreamId, Tune, Warmth};
 use crate::domain::reason::RefuseReason;
 use crate::domain::time::Timestamp;
@@ -164,6 +164,13 @@ impl Supervisor {
     /// Somebody was denied a tuner: returns true once one of ours has been given back.
     pub async fn free_tuner(&self) -> bool {
         self.stop_and_wait(Event::TunerDenied, TUNER_WAIT).await
+    }
+
+    /// Whether a consumer of this live stream is ours.
+    #[must_use]
+    pub fn holds(&self, live_stream: &LiveStreamId) -> bool {
+        let streams = self.shared.streams.read().unwrap_or_else(PoisonError::into_inner);
+        streams.values().any(|stream| stream.recipe.live_stream == *live_stream)
     }
 
     /// Whether a stream runs that nobody watches.
