@@ -3,11 +3,13 @@
 //!
 //! It does not know why it is started or stopped, nor who watches.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{debug, info, warn};
 
 use crate::domain::playlist::Reading;
@@ -41,12 +43,38 @@ pub(super) struct Generation {
 #[derive(Default)]
 pub(super) struct Opened {
     job: bool,
-    hold: Option<Hold>,
+    hold: Holding,
+}
+
+/// Our own consumer of the live stream.
+#[derive(Default)]
+enum Holding {
+    /// Not asked for.
+    #[default]
+    Nothing,
+    /// Asked for. The server finishes what it has begun, so that nobody may stop waiting before it is known.
+    Asked(JoinHandle<Result<Hold, Error>>),
+    /// Ours.
+    Held(Hold),
+}
+
+impl Holding {
+    /// Waits for what was asked for, if anything was; dropped, it can be waited for again.
+    async fn settle(&mut self) -> Result<(), Error> {
+        let Self::Asked(asked) = self else { return Ok(()) };
+        let (settled, result) = match asked.await {
+            Ok(Ok(hold)) => (Self::Held(hold), Ok(())),
+            Ok(Err(error)) => (Self::Nothing, Err(error)),
+            Err(_) => (Self::Nothing, Err(Error::Unreadable("the call broke down"))),
+        };
+        *self = settled;
+        result
+    }
 }
 
 impl Generation {
     /// Runs until it fails, or is stopped (`None`). What it opened by then is to be retired.
-    pub(super) async fn run(&self, deliver: impl FnMut(Fetched)) -> (Option<Failure>, Opened) {
+    pub(super) async fn run(self: &Arc<Self>, deliver: impl FnMut(Fetched)) -> (Option<Failure>, Opened) {
         let mut opened = Opened::default();
         let failure = tokio::select! {
             biased;
@@ -56,65 +84,52 @@ impl Generation {
         (failure, opened)
     }
 
-    async fn produce(&self, opened: &mut Opened, mut deliver: impl FnMut(Fetched)) -> Failure {
-        let (job, reading) = match self.start(opened).await {
+    /// A live stream that a client has just opened need not be waited for; one that may have died with the generation
+    /// before is opened first.
+    async fn produce(self: &Arc<Self>, opened: &mut Opened, deliver: impl FnMut(Fetched)) -> Failure {
+        if !self.opened_by_client
+            && let Err(error) = self.hold(&mut opened.hold).await
+        {
+            return failure_of(&error);
+        }
+        opened.job = true;
+        tokio::select! {
+            failure = self.start_and_follow(deliver) => failure,
+            never = self.hold_on(&mut opened.hold) => match never {},
+        }
+    }
+
+    async fn start_and_follow(&self, deliver: impl FnMut(Fetched)) -> Failure {
+        let (job, reading) = match self.start_job().await {
             Ok(started) => started,
             Err(error) => return failure_of(&error),
         };
         let Some(first) = reading.entries.first() else { return Failure::Unreadable };
         let pace =
             Pace { target: self.stream.target(first.duration), largest: self.stream.largest_segment() };
-        let following = follow(&self.jellyfin, &job, reading, pace, &mut deliver);
-        tokio::pin!(following);
-        loop {
-            if opened.hold.is_some() {
-                return following.await;
-            }
-            tokio::select! {
-                failure = &mut following => return failure,
-                () = sleep(HOLD_AGAIN) => opened.hold = self.hold().await.ok(),
-            }
-        }
+        follow(&self.jellyfin, &job, reading, pace, deliver).await
     }
 
-    /// Opens and starts. A live stream that a client has just opened need not be waited for; one that may have died
-    /// with the generation before is opened first.
-    async fn start(&self, opened: &mut Opened) -> Result<(Job, Reading), Error> {
-        if !self.opened_by_client {
-            opened.hold = Some(self.hold().await?);
-            opened.job = true;
-            return self.start_job().await;
+    /// Takes a consumer, however often that has to be tried; has nothing more to say then.
+    async fn hold_on(self: &Arc<Self>, holding: &mut Holding) -> Infallible {
+        while let Err(error) = self.hold(holding).await {
+            warn!(item = %self.stream.recipe.item, cause = %error, "no consumer of our own yet");
+            sleep(HOLD_AGAIN).await;
         }
-        opened.job = true;
-        let mut started = None;
-        let starting = self.start_job();
-        let holding = self.hold();
-        tokio::pin!(starting, holding);
-        // The hold is noted the moment it is there, so that a start that is abandoned leaves nothing open.
-        loop {
-            tokio::select! {
-                result = &mut starting, if started.is_none() => {
-                    started = Some(result?);
-                }
-                hold = &mut holding, if opened.hold.is_none() => {
-                    match hold {
-                        Ok(hold) => opened.hold = Some(hold),
-                        Err(error) => {
-                            warn!(item = %self.stream.recipe.item, cause = %error, "no consumer of our own yet");
-                            return match started {
-                                Some(started) => Ok(started),
-                                None => starting.await,
-                            };
-                        }
-                    }
-                }
-            }
-            if opened.hold.is_some()
-                && let Some(started) = started.take()
-            {
-                return Ok(started);
-            }
+        std::future::pending().await
+    }
+
+    async fn hold(self: &Arc<Self>, holding: &mut Holding) -> Result<(), Error> {
+        if let Holding::Nothing = holding {
+            let work = Arc::clone(self);
+            *holding = Holding::Asked(tokio::spawn(async move { work.take_consumer().await }));
         }
+        holding.settle().await
+    }
+
+    async fn take_consumer(&self) -> Result<Hold, Error> {
+        let recipe = &self.stream.recipe;
+        self.with_login(|login| async move { self.jellyfin.hold(recipe, &login).await }).await
     }
 
     async fn start_job(&self) -> Result<(Job, Reading), Error> {
@@ -124,14 +139,9 @@ impl Generation {
         timeout(START, starting).await.unwrap_or(Err(Error::Unreadable("no playlist within a minute")))
     }
 
-    async fn hold(&self) -> Result<Hold, Error> {
-        let recipe = &self.stream.recipe;
-        self.with_login(|login| async move { self.jellyfin.hold(recipe, &login).await }).await
-    }
-
     /// Ends the job, then gives the consumer back: in this order, or the server would start the job's end itself and
     /// give back a consumer that was not the job's (`jellyfin.md` 4.4).
-    pub(super) async fn retire(&self, opened: Opened) {
+    pub(super) async fn retire(&self, mut opened: Opened) {
         let deadline = Instant::now() + FAREWELL;
         let recipe = &self.stream.recipe;
         if opened.job {
@@ -140,8 +150,11 @@ impl Generation {
             })
             .await;
         }
-        let Some(hold) = opened.hold else { return };
-        let hold = &hold;
+        let settled = timeout_at(deadline, opened.hold.settle()).await;
+        let Holding::Held(hold) = &opened.hold else {
+            debug!(item = %recipe.item, ?settled, "no consumer to give back");
+            return;
+        };
         self.until_done(deadline, "close the live stream", |login| async move {
             // An opening that was replaced took our consumer with it; closing its successor would rob somebody else.
             if self.jellyfin.is_another(recipe, hold, &login).await? {

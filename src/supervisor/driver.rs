@@ -63,13 +63,13 @@ async fn produce(shared: Arc<Shared>, id: StreamId, generation: u32) {
         return;
     }
     info!(item = %stream.recipe.item, "starting");
-    let work = Generation {
+    let work = Arc::new(Generation {
         jellyfin: shared.jellyfin.clone(),
         stream: Arc::clone(&stream),
         play_session: format!("{:032x}", random()),
         own: shared.own.clone(),
         opened_by_client: generation == 1,
-    };
+    });
     let mut anew = true;
     let (failure, opened) = work
         .run(|Fetched { duration, gap, media }| {
