@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use http::StatusCode;
-use warmgate::demo::origin::{Policy, Settings, User};
+use warmgate::demo::origin::{Origin, Policy, Settings, User};
 use warmgate::demo::viewer::{Answer, Viewer};
 use warmgate::domain::reason::{RefuseReason, StopReason};
 
@@ -345,4 +345,25 @@ async fn a_first_play_fails_no_worse_than_without_us() {
     let (playback, answer) = tune(&viewer, &stage.channel(2)).await;
     all_fetched(&viewer, &playback, &answer).await;
     assert!(is_ours(&answer));
+}
+
+/// However slow the server is to say who somebody is: the multivariant playlist asks in time for the first warm answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_a_viewer_is_has_been_asked_before_it_matters() {
+    let settings = Settings::quick();
+    let origin = Origin::start(settings.clone()).await.unwrap();
+    let slow = stage::delaying(origin.addr(), "/users/me", Duration::from_millis(400)).await;
+    let stage = Stage::before(origin, &settings, &slow.to_string(), |_| ()).await;
+    tune(&stage.viewer(0, "tv"), &stage.channel(1)).await;
+    let bob = stage.viewer(1, "phone");
+    let playback = soon(bob.open(&stage.channel(1))).await.unwrap();
+    eventually("the server is asked who that is", async || {
+        let asked = stage.asked("/Users/Me");
+        asked.len() == 2 && asked.iter().all(|seen| seen.status == Some(200))
+    })
+    .await;
+    assert_eq!(stage.asked("/live.m3u8").len(), 1);
+    let warm = poll(&bob, &playback).await;
+    assert!(is_hit(&warm) && at_the_gateway(&warm) <= 5.0, "{}", warm.field("server-timing"));
+    assert_eq!(stage.asked("/Users/Me").len(), 2);
 }

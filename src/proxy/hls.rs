@@ -227,7 +227,8 @@ fn is_apple(agent: &HeaderValue) -> bool {
     ["appletv", "cfnetwork", "ipad", "iphone", "ipod"].iter().any(|name| agent.contains(name))
 }
 
-fn prefix_of(path: &str) -> &str {
+/// What stands before `/videos/…` in a path.
+pub(super) fn prefix_of(path: &str) -> &str {
     path.to_ascii_lowercase().rfind("/videos/").map_or("", |at| &path[..at])
 }
 

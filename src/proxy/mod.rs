@@ -75,7 +75,8 @@ impl Gateway {
                 self.forward(request).await
             }
             Route::Logout => self.log_out(request).await,
-            Route::Close { .. } | Route::Master | Route::Other => self.forward(request).await,
+            Route::Master => self.master(request).await,
+            Route::Close { .. } | Route::Other => self.forward(request).await,
         }
     }
 

@@ -16,6 +16,7 @@ use crate::body::{self, Body};
 use crate::domain::key::PlaySessionId;
 use crate::proxy::Gateway;
 use crate::proxy::credential::Credential;
+use crate::proxy::hls::prefix_of;
 use crate::proxy::query::Query;
 use crate::proxy::route::{Moment, Report};
 
@@ -50,6 +51,17 @@ impl Gateway {
             response = self.forward(again()).await;
         }
         response
+    }
+
+    /// `master.m3u8`: the media playlist is asked for next, with the same credential in the same place. Who that is, is
+    /// found out meanwhile, so that a warm answer need not wait for it.
+    pub(super) async fn master(&self, request: Request<Body>) -> Response<Body> {
+        if let Some(credential) = Credential::of(request.headers(), &Query::of(request.uri())) {
+            let auth = self.auth.clone();
+            let prefix = prefix_of(request.uri().path()).to_owned();
+            tokio::spawn(async move { auth.check(&prefix, &credential).await });
+        }
+        self.forward(request).await
     }
 
     /// A player's report about its playback.
