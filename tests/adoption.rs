@@ -1,4 +1,5 @@
 //! A cold channel is started once, outlives its first viewer, and meets the next one warm; who may not have it, does not.
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
 #[path = "support/stage.rs"]
 mod stage;

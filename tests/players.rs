@@ -1,5 +1,6 @@
 //! What players see: lists that keep every promise for as long as one watches, pictures without a gap, and all of it
 //! behind a real nginx.
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
 #[path = "support/stage.rs"]
 mod stage;
@@ -119,15 +120,14 @@ async fn a_player_sees_no_gap() {
     };
     let stage = Stage::with(uneven, |_| ()).await;
     let seconds = watching(26, 60).as_secs();
-    let watch = async |device: &str| {
+    let url = async |device: &str| {
         let playback = soon(stage.viewer(0, device).open(&stage.channel(1))).await.unwrap();
-        let url = format!("{}{}", stage.base, playback.playlist);
-        tokio::spawn(async move { play(&url, seconds).await })
+        format!("{}{}", stage.base, playback.playlist)
     };
-    let cold = watch("cold").await;
+    let cold = tokio::spawn(play(url("cold").await, seconds));
     eventually("it runs", async || stage.snapshot().streams.first().is_some_and(|stream| stream.held > 0))
         .await;
-    let warm = watch("warm").await;
+    let warm = tokio::spawn(play(url("warm").await, seconds));
     for (name, player) in [("cold", cold), ("warm", warm)] {
         let output = player.await.unwrap();
         let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -138,9 +138,9 @@ async fn a_player_sees_no_gap() {
 }
 
 /// Decodes everything and tells the time of each frame; any error ends it.
-async fn play(url: &str, seconds: u64) -> Output {
+async fn play(url: String, seconds: u64) -> Output {
     let mut command = Command::new("ffmpeg");
-    command.args(["-nostdin", "-hide_banner", "-v", "error", "-xerror", "-copyts", "-i", url]);
+    command.args(["-nostdin", "-hide_banner", "-v", "error", "-xerror", "-copyts", "-i", &url]);
     command.args(["-map", "0:v", "-map", "0:a", "-fps_mode", "passthrough", "-frames:v"]);
     command.arg((seconds * 25).to_string()).args(["-shortest", "-f", "framecrc", "-"]);
     let output = command.stdin(Stdio::null()).kill_on_drop(true).output();

@@ -1,5 +1,6 @@
 //! A recorded conversation of jellyfin-web (`fixtures/jellyfin/web-12.0-zap.ndjson`) with the gateway, and at the same time
 //! with a server that has none before it: what is not live TV is the same, byte for byte.
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
 #[path = "support/stage.rs"]
 mod stage;

@@ -1,5 +1,6 @@
 //! What goes wrong upstream goes on downstream: another generation behind a discontinuity, at the same URLs; and what a
 //! gateway that ends has opened is closed.
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
 #[path = "support/stage.rs"]
 mod stage;

@@ -334,7 +334,7 @@ mod tests {
                 ["/videos/x", "/jellyfin/Videos/34703199-2925-5d2e-4e0e-08ae69de1bd6", "/videos/x/live.m3u8"]
             {
                 let target = format!("{base}/{}", segment_uri(consumer, sequence));
-                let expected = Route::Segment { consumer: consumer.clone(), sequence };
+                let expected = Route::Segment { consumer, sequence };
                 assert_eq!(of("GET", &target), expected, "{target}");
                 assert_eq!(of("HEAD", &target), expected, "{target}");
                 assert_eq!(of("OPTIONS", &target), Route::Other, "{target}");

@@ -16,7 +16,8 @@ use crate::domain::playlist::Reading;
 use crate::domain::reason::Failure;
 use crate::supervisor::stream::Stream;
 use crate::upstream::follow::{Fetched, Pace, follow};
-use crate::upstream::jellyfin::{Error, Hold, Jellyfin, Job, Login};
+use crate::upstream::jellyfin::{Error, Hold, Jellyfin, Login};
+use crate::upstream::job::Job;
 
 /// A start that takes longer is given up, whoever still waits: the server's own wait has no end (`HlsHelpers.cs`).
 const START: Duration = Duration::from_secs(60);

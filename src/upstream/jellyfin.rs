@@ -18,6 +18,7 @@ use crate::domain::key::{ItemId, LiveStreamId, MediaSourceId};
 use crate::domain::playlist::{self, Reading};
 use crate::upstream;
 use crate::upstream::client::Client;
+use crate::upstream::job::{Job, Piece};
 
 /// The device the gateway calls itself in its own requests.
 pub const DEVICE: &str = "warmgate";
@@ -110,25 +111,6 @@ pub struct Hold {
     pub live_stream: LiveStreamId,
     /// The name of this very opening; unknown where a tuner shares nothing.
     pub opening: Option<String>,
-}
-
-/// A running HLS job of the server's.
-#[derive(Clone, Debug)]
-pub struct Job {
-    /// The path of its folder, with a slash at the end.
-    folder: String,
-    /// The stem of its file names.
-    stem: String,
-}
-
-/// A segment's place: its number within the job, and its file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
-    /// Counted from 0.
-    pub index: u64,
-    /// EXTINF.
-    pub duration: Duration,
-    file: String,
 }
 
 /// A fetched segment.
@@ -361,30 +343,6 @@ async fn collect(answer: Response<Incoming>, largest: usize) -> Result<Bytes, Er
     }
 }
 
-impl Job {
-    /// From the URI of its first segment, `hls/{stem}/{stem}{index}.ts`, relative to `videos`.
-    fn of(videos: &str, uri: &str) -> Option<Self> {
-        let (folder, file) = uri.rsplit_once('/')?;
-        let stem = folder.strip_prefix("hls/")?;
-        let job = Self { folder: format!("{videos}/{folder}/"), stem: stem.to_owned() };
-        job.index_of(file).map(|_| job)
-    }
-
-    /// The pieces that a reading of its playlist lists; what is no segment of this job is left out.
-    #[must_use]
-    pub fn pieces(&self, reading: &Reading) -> Vec<Piece> {
-        let piece = |entry: &playlist::Entry| {
-            let file = entry.uri.rsplit('/').next()?;
-            Some(Piece { index: self.index_of(file)?, duration: entry.duration, file: file.to_owned() })
-        };
-        reading.entries.iter().filter_map(piece).collect()
-    }
-
-    fn index_of(&self, file: &str) -> Option<u64> {
-        file.strip_prefix(&self.stem)?.strip_suffix(".ts")?.parse().ok()
-    }
-}
-
 /// A property, whatever its case: the server writes PascalCase or, when asked to, camelCase.
 fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     value.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
@@ -407,18 +365,6 @@ fn opening_of(source: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_job_knows_its_own_segments() {
-        let job = Job::of("/jf/videos/1", "hls/7a1f/7a1f0.ts").unwrap();
-        let reading =
-            playlist::read("#EXTM3U\n#EXTINF:2,\nhls/7a1f/7a1f11.ts\n#EXTINF:2,\nhls/7a1f/beef12.ts\n")
-                .unwrap();
-        let pieces = job.pieces(&reading);
-        assert_eq!(pieces.iter().map(|piece| piece.index).collect::<Vec<_>>(), [11]);
-        assert!(Job::of("/videos/1", "hls/7a1f/7a1f-1.mp4").is_none());
-        assert!(Job::of("/videos/1", "https://elsewhere/x.ts").is_none());
-    }
 
     #[test]
     fn the_token_of_the_right_source_is_taken_in_either_case() {

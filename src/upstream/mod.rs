@@ -5,5 +5,6 @@ mod connector;
 mod error;
 pub mod follow;
 pub mod jellyfin;
+pub mod job;
 
 pub use crate::upstream::error::Error;
