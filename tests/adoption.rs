@@ -1,4 +1,5 @@
 //! A cold channel is started once, outlives its first viewer, and meets the next one warm; who may not have it, does not.
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
 #[path = "support/stage.rs"]
 mod stage;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use http::StatusCode;
 use warmgate::config::LiveTvRight;
-use warmgate::demo::origin::{Policy, Settings, User};
+use warmgate::demo::origin::{Origin, Policy, Settings, User};
 use warmgate::demo::viewer::{Answer, Viewer};
 use warmgate::domain::reason::{RefuseReason, StopReason};
 
@@ -358,4 +359,25 @@ async fn the_first_play_after_the_servers_start_is_spared_its_error() {
         StatusCode::INTERNAL_SERVER_ERROR,
         "without us it fails"
     );
+}
+
+/// However slow the server is to say who somebody is: the multivariant playlist asks in time for the first warm answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_a_viewer_is_has_been_asked_before_it_matters() {
+    let settings = Settings::quick();
+    let origin = Origin::start(settings.clone()).await.unwrap();
+    let slow = stage::delaying(origin.addr(), "/users/me", Duration::from_millis(400)).await;
+    let stage = Stage::before(origin, &settings, &slow.to_string(), |_| ()).await;
+    tune(&stage.viewer(0, "tv"), &stage.channel(1)).await;
+    let bob = stage.viewer(1, "phone");
+    let playback = soon(bob.open(&stage.channel(1))).await.unwrap();
+    eventually("the server is asked who that is", async || {
+        let asked = stage.asked("/Users/Me");
+        asked.len() == 4 && asked.iter().all(|seen| seen.status == Some(200))
+    })
+    .await;
+    assert_eq!(stage.asked("/live.m3u8").len(), 1);
+    let warm = poll(&bob, &playback).await;
+    assert!(is_hit(&warm) && at_the_gateway(&warm) <= 5.0, "{}", warm.field("server-timing"));
+    assert_eq!(stage.asked("/Users/Me").len(), 4, "once for each place where the token is shown");
 }

@@ -1,5 +1,6 @@
 //! Who watches: viewers are told apart, nobody is counted twice, silence ends a lease and a request renews it; and when
 //! nobody is left, everything is given back in the right order.
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
 #[path = "support/stage.rs"]
 mod stage;

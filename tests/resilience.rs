@@ -1,5 +1,6 @@
 //! What goes wrong upstream goes on downstream: another generation behind a discontinuity, at the same URLs; and what a
 //! gateway that ends has opened is closed.
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
 #[path = "support/stage.rs"]
 mod stage;
@@ -7,10 +8,11 @@ mod stage;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
-use warmgate::demo::origin::{Origin, Settings};
+use warmgate::demo::origin::{Origin, Settings, Version};
 use warmgate::demo::viewer::{Answer, Playback, Viewer};
 use warmgate::domain::reason::{Failure, StopReason};
 
@@ -162,32 +164,61 @@ async fn a_channel_that_is_dead_is_as_without_us() {
     .await;
 }
 
-/// The stop comes while the server is still opening and starting for us.
+/// The stop comes while the server is still starting for us.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_in_the_middle_of_a_start_leaves_nothing() {
-    for after in [0, 5, 20, 60, 150, 400] {
-        let stage = Stage::quick().await;
+    join_all([0, 30, 150].map(|after| async move {
+        let stage = Stage::with(|settings| settings.version = Version::V10_11, |_| ()).await;
         let viewer = stage.viewer(0, "tv");
         let playback = soon(viewer.open(&stage.channel(1))).await.unwrap();
-        let (asking, asked) = (viewer.clone(), playback.clone());
-        let waiting =
-            tokio::spawn(
-                async move { asking.poll(&asked).await.map(drop).map_err(|error| error.to_string()) },
-            );
+        let waiting = ask(&viewer, &playback);
         eventually("it has begun", async || !stage.snapshot().streams.is_empty()).await;
         tokio::time::sleep(Duration::from_millis(after)).await;
         stage.shut_down().await;
-        soon(waiting).await.unwrap().ok();
-        // What the viewer opened it closes itself.
-        let direct = stage.direct(0, "tv");
-        let close = format!("/LiveStreams/Close?liveStreamId={}", playback.live_stream);
-        soon(direct.post(&close, &serde_json::Value::Null)).await.unwrap();
-        eventually(&format!("nothing is left after {after} ms"), async || {
-            let counts = stage.origin().counts();
-            counts.tuners_open == 0 && counts.jobs == 0
-        })
-        .await;
-    }
+        soon(waiting).await.unwrap();
+        close(&stage, &playback).await;
+        stage.nothing_open().await;
+    }))
+    .await;
+}
+
+/// The stop comes while our own consumer waits for its turn: the server opens one thing at a time, and finishes it even if
+/// nobody waits any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_in_the_middle_of_an_opening_leaves_nothing() {
+    let slow = |settings: &mut Settings| {
+        settings.delays.open = Duration::from_millis(1500);
+        // Where a job that dies of silence gives nothing back: what is missing is missing.
+        settings.version = Version::V10_11;
+    };
+    let stage = Stage::with(slow, |_| ()).await;
+    let (viewer, other) = (stage.viewer(0, "tv"), stage.direct(1, "phone"));
+    let playback = soon(viewer.open(&stage.channel(1))).await.unwrap();
+    let item = stage.channel(2);
+    let tuning = tokio::spawn(async move { other.open(&item).await.map_err(|error| error.to_string()) });
+    eventually("the other tunes", async || stage.origin().counts().tunes == 2).await;
+    let waiting = ask(&viewer, &playback);
+    eventually("we want a consumer", async || !stage.asked("/LiveStreams/Open").is_empty()).await;
+    assert_eq!(stage.origin().counts().opens, 1);
+    stage.shut_down().await;
+    soon(waiting).await.unwrap();
+    close(&stage, &playback).await;
+    let second = soon(tuning).await.unwrap().unwrap();
+    close(&stage, &second).await;
+    eventually("all have opened", async || stage.origin().counts().opens == 3).await;
+    stage.nothing_open().await;
+}
+
+fn ask(viewer: &Viewer, playback: &Playback) -> tokio::task::JoinHandle<()> {
+    let (viewer, playback) = (viewer.clone(), playback.clone());
+    // What becomes of it when the gateway stops does not matter here.
+    tokio::spawn(async move { drop(viewer.poll(&playback).await) })
+}
+
+/// A client that closes what it opened.
+async fn close(stage: &Stage, playback: &Playback) {
+    let path = format!("/LiveStreams/Close?liveStreamId={}", playback.live_stream);
+    soon(stage.direct(0, "tv").post(&path, &serde_json::Value::Null)).await.unwrap();
 }
 
 /// The real program, the real signal.

@@ -91,7 +91,8 @@ impl Gateway {
             }
             Route::Logout => self.log_out(request).await,
             Route::Close { live_stream } => self.close(live_stream, request).await,
-            Route::Master | Route::Other => self.forward(request).await,
+            Route::Master => self.master(request).await,
+            Route::Other => self.forward(request).await,
         }
     }
 

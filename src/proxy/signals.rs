@@ -62,6 +62,16 @@ impl Gateway {
         response
     }
 
+    /// `master.m3u8`: the media playlist is asked for next, with the same credential in the same place. Who that is, is
+    /// found out meanwhile, so that a warm answer need not wait for it.
+    pub(super) async fn master(self: &Arc<Self>, request: Request<Body>) -> Response<Body> {
+        if let Some(credential) = Credential::of(request.headers(), &Query::of(request.uri())) {
+            let (gateway, prefix) = (Arc::clone(self), prefix(request.uri()).to_owned());
+            tokio::spawn(async move { gateway.auth.check(&prefix, &credential).await });
+        }
+        self.forward(request).await
+    }
+
     /// A player's report about its playback.
     pub(super) async fn report(self: &Arc<Self>, report: Report, request: Request<Body>) -> Response<Body> {
         let credential = Credential::of(request.headers(), &Query::of(request.uri()));

@@ -8,9 +8,18 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use warmgate::app::App;
@@ -248,3 +257,29 @@ pub fn with_key(config: &mut Config, settings: &Settings) {
 }
 
 pub const VERSIONS: [Version; 2] = [Version::V12, Version::V10_11];
+
+/// A way to `origin` on which answers to requests for `slow` (in lower case) take `delay` longer.
+pub async fn delaying(origin: SocketAddr, slow: &'static str, delay: Duration) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let client: Client<HttpConnector, Incoming> = Client::builder(TokioExecutor::new()).build_http();
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        let client = client.clone();
+        async move {
+            if request.uri().path().to_ascii_lowercase().ends_with(slow) {
+                tokio::time::sleep(delay).await;
+            }
+            let target = format!("http://{origin}{}", request.uri().path_and_query().unwrap());
+            *request.uri_mut() = target.parse().unwrap();
+            client.request(request).await
+        }
+    });
+    // Ends with the test's runtime.
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone());
+            tokio::spawn(async move { drop(connection.await) });
+        }
+    });
+    address
+}
