@@ -14,6 +14,7 @@ use crate::domain::pool::Limits;
 use crate::proxy::auth::Auth;
 use crate::proxy::cors::Cors;
 use crate::proxy::forward::{Forwarder, Identity};
+use crate::proxy::prime::Primer;
 use crate::proxy::{Gateway, Handle};
 use crate::server::Listener;
 use crate::shutdown;
@@ -84,8 +85,10 @@ impl App {
             name: self.config.name,
             cold_timeout: self.config.upstream.cold_timeout,
             forwarder: Forwarder::new(self.client, identity),
-            auth: Auth::new(self.jellyfin, self.config.upstream.live_tv_right),
+            auth: Auth::new(self.jellyfin.clone(), self.config.upstream.live_tv_right),
+            jellyfin: self.jellyfin,
             supervisor: self.supervisor.clone(),
+            primer: Primer::default(),
             cors: Cors::default(),
             fingerprint: RandomState::new(),
         };

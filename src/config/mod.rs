@@ -70,7 +70,7 @@ pub struct Upstream {
     pub cold_timeout: Duration,
     /// After this many refused starts in a row viewers get the upstream's own answer. At least 1.
     pub failures: u32,
-    /// What an adopted stream without viewers may write to the upstream's disk.
+    /// What adopted streams without viewers may have on the upstream's disk, all together.
     pub disk_budget: ByteSize,
     /// Whether the user's Live TV right is enforced where Jellyfin forgets to.
     pub live_tv_right: LiveTvRight,

@@ -159,6 +159,21 @@ pub fn route(method: &Method, uri: &Uri) -> Route {
     }
 }
 
+/// What stands before Jellyfin's own path, as it was sent: a base path, an old prefix, or nothing.
+#[must_use]
+pub fn prefix(uri: &Uri) -> &str {
+    const CONTROLLERS: [&str; 4] = ["videos", "items", "livestreams", "sessions"];
+    let path = uri.path();
+    let mut end = 0;
+    for part in path.split('/').skip(1) {
+        if CONTROLLERS.iter().any(|controller| part.eq_ignore_ascii_case(controller)) {
+            return &path[..end];
+        }
+        end += 1 + part.len();
+    }
+    ""
+}
+
 /// A segment's URI, relative to the playlist that lists it, so that it resolves under any prefix.
 #[must_use]
 pub fn segment_uri(consumer: ConsumerId, sequence: u64) -> String {
@@ -278,6 +293,19 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_before_is_found() {
+        for (path, before) in [
+            ("/Items/1/PlaybackInfo", ""),
+            ("/jellyfin/emby/LiveStreams/Open", "/jellyfin/emby"),
+            ("/jf/videos/1/live.m3u8?x=/items/", "/jf"),
+            ("/web/index.html", ""),
+            ("/", ""),
+        ] {
+            assert_eq!(prefix(&path.parse().unwrap()), before, "{path}");
+        }
+    }
+
+    #[test]
     fn a_playlists_parameters_in_every_spelling() {
         let blob = format!(
             "MediaSourceId%3D{SOURCE}%26LiveStreamId%3D{LIVE_STREAM}%26PlaySessionId%3Dp%26DeviceId%3Dd"
@@ -334,7 +362,7 @@ mod tests {
                 ["/videos/x", "/jellyfin/Videos/34703199-2925-5d2e-4e0e-08ae69de1bd6", "/videos/x/live.m3u8"]
             {
                 let target = format!("{base}/{}", segment_uri(consumer, sequence));
-                let expected = Route::Segment { consumer: consumer.clone(), sequence };
+                let expected = Route::Segment { consumer, sequence };
                 assert_eq!(of("GET", &target), expected, "{target}");
                 assert_eq!(of("HEAD", &target), expected, "{target}");
                 assert_eq!(of("OPTIONS", &target), Route::Other, "{target}");

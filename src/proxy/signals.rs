@@ -8,16 +8,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{Request, Response, StatusCode};
-use http_body_util::BodyExt;
 use serde_json::Value;
 use tracing::info;
 
 use crate::body::{self, Body};
 use crate::domain::key::PlaySessionId;
 use crate::proxy::Gateway;
+use crate::proxy::auth::Verdict;
 use crate::proxy::credential::Credential;
 use crate::proxy::query::Query;
-use crate::proxy::route::{Moment, Report};
+use crate::proxy::route::{Moment, Report, prefix};
 
 /// The largest body that is looked into.
 const READABLE: usize = 1 << 20;
@@ -30,13 +30,21 @@ impl Gateway {
     /// `POST PlaybackInfo` or `LiveStreams/Open`. All tuners busy is a 500 like any other (`jellyfin-observed.md` 5),
     /// and those that nobody watches are ours to free.
     pub(super) async fn opening(&self, request: Request<Body>) -> Response<Body> {
+        let credential = Credential::of(request.headers(), &Query::of(request.uri()));
+        if let Some(credential) = &credential {
+            let prefix = prefix(request.uri());
+            if self.auth.check(prefix, credential).await == Verdict::NoLiveTv {
+                return self.opening_without_right(credential, request).await;
+            }
+            self.primer.prime(&self.jellyfin, prefix, credential).await;
+        }
         let length =
             request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         if !self.supervisor.has_idle() || length.is_none_or(|length: usize| length > READABLE) {
             return self.forward(request).await;
         }
         let (parts, body) = request.into_parts();
-        let Ok(bytes) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
+        let Some(bytes) = body::read(body, READABLE).await else {
             // The client broke off in the middle of its own request: nobody is left to answer.
             return Response::new(body::empty());
         };

@@ -3,7 +3,9 @@
 //! It knows nothing of HTTP: who asks, and in which words an answer is given, is the proxy's business.
 
 mod adopt;
+mod caller;
 mod driver;
+mod hold;
 pub mod stream;
 
 use std::collections::HashMap;

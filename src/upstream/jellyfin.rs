@@ -250,6 +250,14 @@ impl Jellyfin {
         Ok((job, reading))
     }
 
+    /// Asks for a playlist of no live stream, which starts nothing. Says whether the request got past the door.
+    pub async fn touch_hls(&self, prefix: &str, login: &Login) -> Result<bool, Error> {
+        let path = format!("{prefix}/videos/{}/live.m3u8", "0".repeat(32));
+        let request = self.request(Method::GET, &path, "MediaSourceId=none&LiveStreamId=none", login, None);
+        let status = self.client.send(request).await?.status();
+        Ok(status != StatusCode::UNAUTHORIZED && status != StatusCode::FORBIDDEN)
+    }
+
     /// Ends the jobs of `play_session`.
     pub async fn end_job(&self, prefix: &str, play_session: &str, login: &Login) -> Result<(), Error> {
         let path = format!("{prefix}/Videos/ActiveEncodings");
