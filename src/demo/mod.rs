@@ -92,7 +92,9 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let stage =
         Stage::start(Settings { listen: args.origin, ..Settings::real() }, args.gateway, args.page).await?;
     let (origin, gateway, page) = (stage.origin().addr(), stage.gateway(), stage.page());
-    println!("\n  media server  http://{origin}\n  gateway       http://{gateway}\n  page          http://{page}\n");
+    println!(
+        "\n  media server  http://{origin}\n  gateway       http://{gateway}\n  page          http://{page}\n"
+    );
     let shown = show(&stage, &args, &stop).await;
     let parting = stage.strike().await;
     println!("  {parting}");

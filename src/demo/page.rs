@@ -54,9 +54,9 @@ impl Page {
         report: watch::Sender<Option<Value>>,
     ) -> Self {
         let channels = origin.channels();
-        let channels = channels.iter().map(
-            |channel| json!({"number": channel.number, "name": channel.name, "item": channel.item_id}),
-        );
+        let channels = channels
+            .iter()
+            .map(|channel| json!({"number": channel.number, "name": channel.name, "item": channel.item_id}));
         let users = users.iter().map(|user| json!({"name": user.name, "password": user.password}));
         // Listening everywhere is no address: the page then takes the host it came from.
         let host = (!gateway.ip().is_unspecified()).then(|| gateway.to_string());

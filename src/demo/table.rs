@@ -52,7 +52,11 @@ fn sentence(zaps: &[Zap]) -> Option<String> {
         Some(times.iter().sum::<Duration>() / count)
     };
     let (bare, back) = (mean(Kind::BareBack)?, mean(Kind::Back)?);
-    Some(format!("The way back: {} ms without the gateway, {} ms with it.", bare.as_millis(), back.as_millis()))
+    Some(format!(
+        "The way back: {} ms without the gateway, {} ms with it.",
+        bare.as_millis(),
+        back.as_millis()
+    ))
 }
 
 /// A bar in eighths of a block; never quite nothing.
@@ -87,7 +91,10 @@ mod tests {
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(
             lines[2],
-            format!("  1 → 2   bare back              2000      3000     4000  {}       3       2", "█".repeat(32))
+            format!(
+                "  1 → 2   bare back              2000      3000     4000  {}       3       2",
+                "█".repeat(32)
+            )
         );
         assert_eq!(lines[0].chars().count(), lines[2].chars().count());
         assert_eq!(lines[3].chars().count(), lines[2].chars().count());

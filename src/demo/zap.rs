@@ -149,27 +149,28 @@ impl<'a> Seat<'a> {
     async fn zap(&mut self, to: u32, kind: Kind, progress: &mut Progress) -> Result<Zap, Error> {
         let from = self.watching.as_ref().map(|(number, _)| *number);
         let way = way(from, to);
-        let step = progress.step(&format!("{way}  {}", kind.as_str()), async {
+        let zapping = async {
             let zap = self.change(from, to, kind).await?;
             sleep(GLANCE).await;
             Ok(zap)
-        });
-        step.await.map_err(|error| Error::Zap(way, error))
+        };
+        let zap = progress.step(&format!("{way}  {}", kind.as_str()), zapping).await;
+        zap.map_err(|error| Error::Zap(way, error))
     }
 
     /// Leaves and arrives at once, as jellyfin-web does: it does not wait for the answer to its `Stopped`.
     async fn change(&mut self, from: Option<u32>, to: u32, kind: Kind) -> Result<Zap, BoxError> {
         let left = self.watching.take();
+        // What a player says it can receive is measured, and so is never the same twice.
+        self.viewer.bitrate += 228;
         let leave = async {
             match &left {
                 Some((_, playback)) => self.viewer.leave(playback).await,
                 None => Ok(()),
             }
         };
-        // What the viewer says it can receive is measured, and so is never the same twice.
-        let viewer = Viewer { bitrate: self.viewer.bitrate + 228, ..self.viewer.clone() };
-        let ((), (playback, zap)) = tokio::try_join!(leave, arrive(&viewer, self.origin, from, to, kind))?;
-        self.viewer = viewer;
+        let ((), (playback, zap)) =
+            tokio::try_join!(leave, arrive(&self.viewer, self.origin, from, to, kind))?;
         self.watching = Some((to, playback));
         Ok(zap)
     }
@@ -194,7 +195,8 @@ async fn arrive(
     let playback = viewer.open(&Channel::new(to).item_id).await?;
     let list = viewer.poll(&playback).await?;
     let playlist = clicked.elapsed();
-    let first = list.segments().into_iter().next().ok_or_else(|| format!("a playlist with {}", list.status))?;
+    let first =
+        list.segments().into_iter().next().ok_or_else(|| format!("a playlist with {}", list.status))?;
     let media = viewer.segment(&playback, &first).await?;
     let segment = clicked.elapsed();
     if media.status != StatusCode::OK {
