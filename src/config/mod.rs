@@ -20,7 +20,7 @@ mod upstream_url;
 use std::fs;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -41,6 +41,8 @@ pub struct Config {
     pub name: String,
     /// Peers whose `X-Forwarded-*` fields are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Where it is written down what is open at the server; `None` is for whoever runs the gateway to decide.
+    pub state_dir: Option<PathBuf>,
     /// The media server.
     pub upstream: Upstream,
     /// How many streams are kept, and for how long.

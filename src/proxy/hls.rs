@@ -25,7 +25,7 @@ use crate::proxy::range::{self, Validators};
 use crate::proxy::route::{Live, PlainReason, prefix, segment_uri};
 use crate::supervisor::stream::Readiness;
 use crate::supervisor::{Lease, Wish};
-use crate::upstream::jellyfin::{DEVICE, Me, Recipe};
+use crate::upstream::jellyfin::{DEVICE, Me, Place, Recipe};
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -76,7 +76,7 @@ impl Gateway {
         let served = match &credential {
             None => Err(Miss::NoToken),
             Some(credential) => match self.auth.check(&live.prefix, credential).await {
-                Verdict::NoLiveTv => return self.refused(request.headers(), StatusCode::FORBIDDEN),
+                Verdict::NoLiveTv => return self.bare(request.headers(), StatusCode::FORBIDDEN),
                 Verdict::Denied => Err(Miss::Denied),
                 Verdict::Unknown => Err(Miss::AuthUnknown),
                 Verdict::Allowed(me) => self.serve(&live, request.headers(), credential, &me, asked).await,
@@ -94,7 +94,7 @@ impl Gateway {
         if let Some(credential) = Credential::of(request.headers(), &query)
             && self.auth.check(prefix(request.uri()), &credential).await == Verdict::NoLiveTv
         {
-            return self.refused(request.headers(), StatusCode::FORBIDDEN);
+            return self.bare(request.headers(), StatusCode::FORBIDDEN);
         }
         self.pass(Miss::Plain(reason), request).await
     }
@@ -109,7 +109,7 @@ impl Gateway {
         let stream = self.supervisor.heard(consumer);
         let media = stream.as_ref().and_then(|stream| stream.segment(sequence));
         let (Some(stream), Some(media)) = (stream, media) else {
-            return self.refused(request.headers(), StatusCode::NOT_FOUND);
+            return self.bare(request.headers(), StatusCode::NOT_FOUND);
         };
         let etag = format!("\"{sequence:x}-{:x}\"", media.body.len());
         let etag = HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static("\"\""));
@@ -191,8 +191,8 @@ impl Gateway {
         response
     }
 
-    /// A refusal of our own, as bare as the server's.
-    pub(super) fn refused(&self, request: &HeaderMap, status: StatusCode) -> Response<Body> {
+    /// An answer of our own without a body, as the server gives them.
+    pub(super) fn bare(&self, request: &HeaderMap, status: StatusCode) -> Response<Body> {
         let mut response = Response::new(body::empty());
         *response.status_mut() = status;
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -213,14 +213,12 @@ fn recipe(live: &Live, profile: &Profile, apple: bool, me: &Me) -> Recipe {
     substitutes.extend(bitrate.as_deref().map(|bitrate| ("VideoBitrate", bitrate)));
     let query = live.query.clone().without(&["PlaySessionId", "ApiKey", "api_key"]).substitute(&substitutes);
     Recipe {
-        prefix: live.prefix.clone(),
-        item: live.item.clone(),
+        place: Place { prefix: live.prefix.clone(), item: live.item.clone(), user: me.id.clone() },
         source: live.source.clone(),
         live_stream: live.live_stream.clone(),
         query: query.to_string(),
         apple,
         cut: profile.segment_length,
-        user: me.id.clone(),
     }
 }
 

@@ -15,6 +15,7 @@ pub mod error;
 pub mod forward;
 pub mod headers;
 pub mod hls;
+pub mod lendings;
 pub mod prime;
 pub mod query;
 mod range;
@@ -40,6 +41,7 @@ use crate::domain::consumer::Account;
 use crate::proxy::auth::Auth;
 use crate::proxy::cors::Cors;
 use crate::proxy::forward::Forwarder;
+use crate::proxy::lendings::Lendings;
 use crate::proxy::prime::Primer;
 use crate::proxy::route::{Route, route};
 use crate::supervisor::Supervisor;
@@ -63,6 +65,8 @@ pub struct Gateway {
     pub jellyfin: Jellyfin,
     /// The streams.
     pub supervisor: Supervisor,
+    /// What clients have given back.
+    pub lendings: Lendings,
     /// Spares the first viewer after the server's start its error.
     pub primer: Primer,
     /// What other origins may read.
@@ -72,7 +76,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+    async fn answer(self: &Arc<Self>, request: Request<Body>) -> Response<Body> {
         match route(request.method(), request.uri()) {
             Route::Live(live) => self.live(*live, request).await,
             Route::Plain(reason) => self.plain(reason, request).await,
@@ -86,7 +90,8 @@ impl Gateway {
                 self.forward(request).await
             }
             Route::Logout => self.log_out(request).await,
-            Route::Close { .. } | Route::Master | Route::Other => self.forward(request).await,
+            Route::Close { live_stream } => self.close(live_stream, request).await,
+            Route::Master | Route::Other => self.forward(request).await,
         }
     }
 

@@ -30,7 +30,7 @@ impl Gateway {
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let (parts, body) = self.forward(request).await.into_parts();
         let Some(answer) = body::read(body, READABLE).await else {
-            return self.refused(&fields, StatusCode::FORBIDDEN);
+            return self.bare(&fields, StatusCode::FORBIDDEN);
         };
         let opened = opened(&answer);
         if opened.is_empty() {
@@ -41,7 +41,7 @@ impl Gateway {
                 debug!(cause = %error, "a live stream opened without the right could not be closed");
             }
         }
-        self.refused(&fields, StatusCode::FORBIDDEN)
+        self.bare(&fields, StatusCode::FORBIDDEN)
     }
 }
 

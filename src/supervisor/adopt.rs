@@ -3,6 +3,7 @@
 //!
 //! It does not know why it is started or stopped, nor who watches.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
@@ -14,7 +15,8 @@ use crate::domain::reason::Failure;
 use crate::supervisor::caller::Caller;
 use crate::supervisor::hold::Holding;
 use crate::upstream::follow::{Fetched, Pace, follow};
-use crate::upstream::jellyfin::{Error, Job};
+use crate::upstream::jellyfin::{Error, Hold};
+use crate::upstream::job::Job;
 
 /// A start that takes longer is given up, whoever still waits: the server's own wait has no end (`HlsHelpers.cs`).
 const START: Duration = Duration::from_secs(60);
@@ -35,7 +37,20 @@ pub(super) struct Generation {
 impl Generation {
     /// Begins: takes a consumer of the live stream in a task of its own.
     pub(super) fn begin(caller: Caller, play_session: String, tasks: &TaskTracker) -> Self {
-        let holding = Holding::take(caller.clone(), tasks);
+        let (ledger, name) = (Arc::clone(&caller.ledger), play_session.clone());
+        let place = &caller.stream.recipe.place;
+        ledger.note(&name, |entry| {
+            entry.prefix.clone_from(&place.prefix);
+            entry.item = place.item.to_string();
+            entry.user.clone_from(&place.user);
+        });
+        let held = move |hold: &Hold| {
+            ledger.note(&name, |entry| {
+                entry.live_stream = Some(hold.live_stream.to_string());
+                entry.opening.clone_from(&hold.opening);
+            });
+        };
+        let holding = Holding::take(caller.clone(), held, tasks);
         Self { caller, play_session, holding }
     }
 
@@ -75,10 +90,11 @@ impl Generation {
         let Self { caller, play_session, holding } = self;
         let recipe = &caller.stream.recipe;
         let (jellyfin, play_session) = (&caller.jellyfin, &play_session);
-        let end = |login| async move { jellyfin.end_job(&recipe.prefix, play_session, &login).await };
+        let end = |login| async move { jellyfin.end_job(&recipe.place.prefix, play_session, &login).await };
         caller.call_until_done(Instant::now() + FAREWELL, "end the job", end).await;
         holding.release().await;
-        info!(item = %recipe.item, "released");
+        caller.ledger.strike(play_session);
+        info!(item = %recipe.place.item, "released");
     }
 
     /// What has been asked of the server happens, whether or not its answer is heard: so a stop lets a start come to
@@ -93,7 +109,9 @@ impl Generation {
         let play_session = &self.play_session;
         let start = |login| async move { jellyfin.start(&stream.recipe, play_session, &login).await };
         let started = timeout(START, self.caller.call(start)).await;
-        started.unwrap_or(Err(Error::Unreadable("no playlist within a minute")))
+        let (job, reading) = started.unwrap_or(Err(Error::Unreadable("no playlist within a minute")))?;
+        self.caller.ledger.note(play_session, |entry| entry.playlist = Some(job.playlist()));
+        Ok((job, reading))
     }
 
     async fn follow(&self, job: &Job, reading: Reading, deliver: impl FnMut(Fetched)) -> Failure {

@@ -11,6 +11,7 @@ use tracing::warn;
 
 use crate::supervisor::stream::Stream;
 use crate::upstream::jellyfin::{Error, Jellyfin, Login};
+use crate::upstream::ledger::Ledger;
 
 /// Between two attempts at a call that must not fail.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -22,6 +23,8 @@ pub(super) struct Caller {
     pub(super) stream: Arc<Stream>,
     /// The gateway's own credential, if it has one.
     pub(super) own: Option<Login>,
+    /// Where it is written down what is open.
+    pub(super) ledger: Arc<Ledger>,
 }
 
 impl Caller {
@@ -51,7 +54,7 @@ impl Caller {
             let Err(error) = self.call(&call).await else { return };
             let refused = error.status().is_some_and(|status| status.is_client_error());
             if refused || Instant::now() > deadline {
-                warn!(item = %self.stream.recipe.item, cause = %error, "could not {what}");
+                warn!(item = %self.stream.recipe.place.item, cause = %error, "could not {what}");
                 return;
             }
             sleep(AGAIN).await;

@@ -63,10 +63,14 @@ async fn produce(shared: Arc<Shared>, id: StreamId, generation: u32) {
     if stream.stop.is_cancelled() {
         return;
     }
-    info!(item = %stream.recipe.item, "starting");
+    info!(item = %stream.recipe.place.item, "starting");
     stream.starting();
-    let caller =
-        Caller { jellyfin: shared.jellyfin.clone(), stream: Arc::clone(&stream), own: shared.own.clone() };
+    let caller = Caller {
+        jellyfin: shared.jellyfin.clone(),
+        stream: Arc::clone(&stream),
+        own: shared.own.clone(),
+        ledger: Arc::clone(&shared.ledger),
+    };
     let mut work = Generation::begin(caller, format!("{:032x}", random()), &shared.generations);
     let mut anew = true;
     let deliver = |Fetched { duration, gap, media }| {

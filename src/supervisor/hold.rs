@@ -31,11 +31,15 @@ pub(super) struct Holding {
 }
 
 impl Holding {
-    /// Takes a consumer, again and again until it is granted.
-    pub(super) fn take(caller: Caller, tasks: &TaskTracker) -> Self {
+    /// Takes a consumer, again and again until it is granted, which `held` is told.
+    pub(super) fn take(
+        caller: Caller,
+        held: impl FnOnce(&Hold) + Send + 'static,
+        tasks: &TaskTracker,
+    ) -> Self {
         let release = CancellationToken::new();
         let (told, first) = watch::channel(None);
-        let task = tasks.spawn(take_and_give_back(caller, release.clone(), told));
+        let task = tasks.spawn(take_and_give_back(caller, release.clone(), told, held));
         Self { task, release, first }
     }
 
@@ -59,12 +63,13 @@ async fn take_and_give_back(
     caller: Caller,
     release: CancellationToken,
     told: watch::Sender<Option<Result<(), Failure>>>,
+    held: impl FnOnce(&Hold) + Send + 'static,
 ) {
     let hold = loop {
         match take(&caller).await {
             Ok(hold) => break hold,
             Err(error) => {
-                warn!(item = %caller.stream.recipe.item, cause = %error, "no consumer of our own yet");
+                warn!(item = %caller.stream.recipe.place.item, cause = %error, "no consumer of our own yet");
                 told.send_replace(Some(Err(failure_of(&error))));
             }
         }
@@ -73,6 +78,7 @@ async fn take_and_give_back(
             () = sleep(AGAIN) => {}
         }
     };
+    held(&hold);
     told.send_replace(Some(Ok(())));
     release.cancelled().await;
     give_back(&caller, &hold).await;
@@ -81,7 +87,9 @@ async fn take_and_give_back(
 /// Takes a consumer of the very live stream that viewers were given; of any other it would protect nothing.
 async fn take(caller: &Caller) -> Result<Hold, Error> {
     let recipe = &caller.stream.recipe;
-    let hold = caller.call(|login| async move { caller.jellyfin.hold(recipe, &login).await }).await?;
+    let hold = caller
+        .call(|login| async move { caller.jellyfin.hold(&recipe.place, &recipe.source, &login).await })
+        .await?;
     if hold.live_stream == recipe.live_stream {
         return Ok(hold);
     }
@@ -93,14 +101,12 @@ async fn give_back(caller: &Caller, hold: &Hold) {
     let recipe = &caller.stream.recipe;
     let deadline = Instant::now() + FAREWELL;
     let close = |login| async move {
-        // An opening that is no more took our consumer with it; closing its successor would rob somebody else.
-        if let Some(raw) = &hold.raw
-            && !caller.jellyfin.is_open(raw).await?
-        {
-            debug!(item = %recipe.item, "the live stream was gone already");
+        // An opening that was replaced took our consumer with it; closing its successor would rob somebody else.
+        if caller.jellyfin.is_another(&recipe.place, hold, &login).await? {
+            debug!(item = %recipe.place.item, "the live stream has been opened anew");
             return Ok(());
         }
-        caller.jellyfin.close(&recipe.prefix, &hold.live_stream, &login).await
+        caller.jellyfin.close(&recipe.place.prefix, &hold.live_stream, &login).await
     };
     caller.call_until_done(deadline, "close the live stream", close).await;
 }

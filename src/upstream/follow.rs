@@ -9,7 +9,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::domain::playlist::Reading;
 use crate::domain::reason::Failure;
-use crate::upstream::jellyfin::{Error, Jellyfin, Job, Media, Piece};
+use crate::upstream::jellyfin::{Error, Jellyfin, Media};
+use crate::upstream::job::{Job, Piece};
 
 /// The least time without growth that counts as a stall.
 const STALL: Duration = Duration::from_secs(10);

@@ -18,6 +18,7 @@ use crate::domain::key::{ItemId, LiveStreamId, MediaSourceId};
 use crate::domain::playlist::{self, Reading};
 use crate::upstream;
 use crate::upstream::client::Client;
+use crate::upstream::job::{Job, Piece};
 
 /// The device the gateway calls itself in its own requests.
 pub const DEVICE: &str = "warmgate";
@@ -82,13 +83,22 @@ impl Login {
     }
 }
 
-/// All that is needed to open and start a stream again, without its first viewer.
-#[derive(Clone, Debug)]
-pub struct Recipe {
-    /// What stands before `/videos/…`: a base path, an old prefix, or nothing.
+/// Where a channel is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// What stands before the server's own paths: a base path, an old prefix, or nothing.
     pub prefix: String,
     /// The channel's item.
     pub item: ItemId,
+    /// The user in whose channel list it is looked up; `None` for a key that belongs to nobody.
+    pub user: Option<String>,
+}
+
+/// All that is needed to open and start a stream again, without its first viewer.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// Where its channel is found.
+    pub place: Place,
     /// The channel's media source.
     pub source: MediaSourceId,
     /// The live stream; the same for all openings of built-in tuners.
@@ -99,8 +109,6 @@ pub struct Recipe {
     pub apple: bool,
     /// The length that segments are cut at.
     pub cut: Duration,
-    /// The user whose channel list the item is looked up in.
-    pub user: Option<String>,
 }
 
 /// The gateway's own consumer of a live stream.
@@ -108,27 +116,8 @@ pub struct Recipe {
 pub struct Hold {
     /// What is held.
     pub live_stream: LiveStreamId,
-    /// The path of its raw stream, which names this very opening; unknown where a tuner shares nothing.
-    pub raw: Option<String>,
-}
-
-/// A running HLS job of the server's.
-#[derive(Clone, Debug)]
-pub struct Job {
-    /// The path of its folder, with a slash at the end.
-    folder: String,
-    /// The stem of its file names.
-    stem: String,
-}
-
-/// A segment's place: its number within the job, and its file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
-    /// Counted from 0.
-    pub index: u64,
-    /// EXTINF.
-    pub duration: Duration,
-    file: String,
+    /// The name of this very opening; unknown where a tuner shares nothing.
+    pub opening: Option<String>,
 }
 
 /// A fetched segment.
@@ -191,36 +180,63 @@ impl Jellyfin {
         }
     }
 
-    /// Takes a consumer of the recipe's live stream, opening it if nobody has.
-    pub async fn hold(&self, recipe: &Recipe, login: &Login) -> Result<Hold, Error> {
-        let user = recipe.user.as_deref().unwrap_or_default();
-        let of_user = if user.is_empty() { String::new() } else { format!("UserId={user}&") };
-        let path = format!("{}/Items/{}/PlaybackInfo", recipe.prefix, recipe.item);
-        let query = format!("{of_user}AutoOpenLiveStream=false");
-        let info =
-            self.json(Method::POST, &path, &query, login, Some(&Value::Object(Default::default()))).await?;
-        let token = open_token(&info, &recipe.source).ok_or(Error::Unreadable("no OpenToken"))?;
-        let mut wish = serde_json::json!({ "OpenToken": token, "ItemId": recipe.item.to_string() });
-        if !user.is_empty() {
-            wish["UserId"] = Value::from(user);
+    /// Takes a consumer of the live stream of a channel's source, opening it if nobody has.
+    pub async fn hold(&self, place: &Place, source: &MediaSourceId, login: &Login) -> Result<Hold, Error> {
+        let wish = Value::Object(serde_json::Map::new());
+        let info = self.playback_info(place, "AutoOpenLiveStream=false", login, &wish).await?;
+        let token = open_token(&info, source).ok_or(Error::Unreadable("no OpenToken"))?;
+        let mut wish = serde_json::json!({ "OpenToken": token, "ItemId": place.item.as_str() });
+        if let Some(user) = &place.user {
+            wish["UserId"] = Value::from(user.as_str());
         }
-        let path = format!("{}/LiveStreams/Open", recipe.prefix);
+        let path = format!("{}/LiveStreams/Open", place.prefix);
         let opened = self.json(Method::POST, &path, "", login, Some(&wish)).await?;
         let source = field(&opened, "MediaSource").ok_or(Error::Unreadable("no MediaSource"))?;
         let live_stream = field(source, "LiveStreamId").and_then(Value::as_str);
-        Ok(Hold {
-            live_stream: live_stream.ok_or(Error::Unreadable("no LiveStreamId")).map(LiveStreamId::new)?,
-            raw: field(source, "Path").and_then(Value::as_str).and_then(raw_path),
-        })
+        let live_stream = live_stream.ok_or(Error::Unreadable("no LiveStreamId"))?;
+        Ok(Hold { live_stream: LiveStreamId::new(live_stream), opening: opening_of(source) })
     }
 
-    /// Whether the very opening that `hold` took part in is still there. The raw stream of an unknown one is 404.
-    pub async fn is_open(&self, raw: &str) -> Result<bool, Error> {
-        let request = self.request(Method::GET, raw, "", &Login::default(), None);
-        match self.client.send(request).await?.status() {
-            StatusCode::NOT_FOUND => Ok(false),
-            _ => Ok(true),
+    /// Whether the live stream has been opened anew since `hold` was taken, and its consumers are others. One that is
+    /// open no more counts as the same: to close it is harmless, and its raw stream can be gone while it is still open
+    /// (`jellyfin.md` 4.3).
+    pub async fn is_another(&self, place: &Place, hold: &Hold, login: &Login) -> Result<bool, Error> {
+        let Some(opening) = &hold.opening else { return Ok(false) };
+        let wish = serde_json::json!({ "LiveStreamId": hold.live_stream.as_str() });
+        match self.playback_info(place, "", login, &wish).await {
+            Ok(info) => {
+                let source = field(&info, "MediaSources").and_then(|sources| sources.get(0));
+                Ok(source.and_then(opening_of).is_some_and(|current| current != *opening))
+            }
+            Err(Error::Status(StatusCode::NOT_FOUND | StatusCode::INTERNAL_SERVER_ERROR)) => Ok(false),
+            Err(error) => Err(error),
         }
+    }
+
+    async fn playback_info(
+        &self,
+        place: &Place,
+        query: &str,
+        login: &Login,
+        wish: &Value,
+    ) -> Result<Value, Error> {
+        let path = format!("{}/Items/{}/PlaybackInfo", place.prefix, place.item);
+        let user = place.user.as_ref().map(|user| format!("UserId={user}&")).unwrap_or_default();
+        self.json(Method::POST, &path, &format!("{user}{query}"), login, Some(wish)).await
+    }
+
+    /// Whether there is anything at `path`, such as a job's playlist.
+    pub async fn exists(&self, path: &str) -> Result<bool, Error> {
+        let request = self.request(Method::GET, path, "", &Login::default(), None);
+        Ok(self.client.send(request).await?.status() != StatusCode::NOT_FOUND)
+    }
+
+    /// The server's version, such as `10.11.11`.
+    pub async fn version(&self, prefix: &str) -> Result<String, Error> {
+        let path = format!("{prefix}/System/Info/Public");
+        let info = self.json(Method::GET, &path, "", &Login::default(), None).await?;
+        let version = field(&info, "Version").and_then(Value::as_str);
+        version.map(str::to_owned).ok_or(Error::Unreadable("no Version"))
     }
 
     /// Gives a consumer back.
@@ -236,7 +252,7 @@ impl Jellyfin {
         play_session: &str,
         login: &Login,
     ) -> Result<(Job, Reading), Error> {
-        let videos = format!("{}/videos/{}", recipe.prefix, recipe.item);
+        let videos = format!("{}/videos/{}", recipe.place.prefix, recipe.place.item);
         let query = format!("{}&PlaySessionId={play_session}", recipe.query);
         let mut request = self.request(Method::GET, &format!("{videos}/live.m3u8"), &query, login, None);
         if recipe.apple {
@@ -265,10 +281,9 @@ impl Jellyfin {
         self.call(Method::DELETE, &path, &query, login, None).await.map(drop)
     }
 
-    /// The end of a job's playlist, read through the segment route, which keeps the job alive and needs no token.
+    /// The end of a job's playlist.
     pub async fn poll(&self, job: &Job) -> Result<Reading, Error> {
-        let path = format!("{}{}.m3u8", job.folder, job.stem);
-        let mut request = self.request(Method::GET, &path, "", &Login::default(), None);
+        let mut request = self.request(Method::GET, &job.playlist(), "", &Login::default(), None);
         request.headers_mut().insert(RANGE, HeaderValue::from_static(TAIL));
         let answer = self.answer(request).await?;
         let partial = answer.status() == StatusCode::PARTIAL_CONTENT;
@@ -360,30 +375,6 @@ async fn collect(answer: Response<Incoming>, largest: usize) -> Result<Bytes, Er
     }
 }
 
-impl Job {
-    /// From the URI of its first segment, `hls/{stem}/{stem}{index}.ts`, relative to `videos`.
-    fn of(videos: &str, uri: &str) -> Option<Self> {
-        let (folder, file) = uri.rsplit_once('/')?;
-        let stem = folder.strip_prefix("hls/")?;
-        let job = Self { folder: format!("{videos}/{folder}/"), stem: stem.to_owned() };
-        job.index_of(file).map(|_| job)
-    }
-
-    /// The pieces that a reading of its playlist lists; what is no segment of this job is left out.
-    #[must_use]
-    pub fn pieces(&self, reading: &Reading) -> Vec<Piece> {
-        let piece = |entry: &playlist::Entry| {
-            let file = entry.uri.rsplit('/').next()?;
-            Some(Piece { index: self.index_of(file)?, duration: entry.duration, file: file.to_owned() })
-        };
-        reading.entries.iter().filter_map(piece).collect()
-    }
-
-    fn index_of(&self, file: &str) -> Option<u64> {
-        file.strip_prefix(&self.stem)?.strip_suffix(".ts")?.parse().ok()
-    }
-}
-
 /// A property, whatever its case: the server writes PascalCase or, when asked to, camelCase.
 fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     value.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
@@ -396,28 +387,16 @@ fn open_token<'a>(info: &'a Value, source: &MediaSourceId) -> Option<&'a str> {
     field(sources.iter().find(is_wanted)?, "OpenToken")?.as_str()
 }
 
-/// The path of `…/LiveTv/LiveStreamFiles/{unique id}/stream.ts`, whatever host the server thinks it has.
-fn raw_path(url: &str) -> Option<String> {
-    let (_, rest) = url.split_once("://")?;
-    let path = &rest[rest.find('/')?..];
-    path.to_ascii_lowercase().contains("/livetv/livestreamfiles/").then(|| path.to_owned())
+/// The unique id in the `Path` of an open source, `…/LiveTv/LiveStreamFiles/{unique id}/stream.ts`: fresh with each opening.
+fn opening_of(source: &Value) -> Option<String> {
+    let path = field(source, "Path")?.as_str()?.to_ascii_lowercase();
+    let (_, rest) = path.split_once("/livetv/livestreamfiles/")?;
+    rest.split_once('/').map(|(unique, _)| unique.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_job_knows_its_own_segments() {
-        let job = Job::of("/jf/videos/1", "hls/7a1f/7a1f0.ts").unwrap();
-        let reading =
-            playlist::read("#EXTM3U\n#EXTINF:2,\nhls/7a1f/7a1f11.ts\n#EXTINF:2,\nhls/7a1f/beef12.ts\n")
-                .unwrap();
-        let pieces = job.pieces(&reading);
-        assert_eq!(pieces.iter().map(|piece| piece.index).collect::<Vec<_>>(), [11]);
-        assert!(Job::of("/videos/1", "hls/7a1f/7a1f-1.mp4").is_none());
-        assert!(Job::of("/videos/1", "https://elsewhere/x.ts").is_none());
-    }
 
     #[test]
     fn the_token_of_the_right_source_is_taken_in_either_case() {
@@ -428,10 +407,11 @@ mod tests {
     }
 
     #[test]
-    fn only_a_raw_stream_has_a_raw_path() {
-        let raw = "http://127.0.0.1:8096/jf/LiveTv/LiveStreamFiles/5376/stream.ts";
-        assert_eq!(raw_path(raw).as_deref(), Some("/jf/LiveTv/LiveStreamFiles/5376/stream.ts"));
-        assert_eq!(raw_path("http://provider.example/ch/1.ts"), None);
-        assert_eq!(raw_path("udp://239.0.0.1"), None);
+    fn only_a_shared_stream_names_its_opening() {
+        let opening = |path: &str| opening_of(&serde_json::json!({ "path": path }));
+        let shared = "http://127.0.0.1:8096/jf/LiveTv/LiveStreamFiles/5376A/stream.ts";
+        assert_eq!(opening(shared).as_deref(), Some("5376a"));
+        assert_eq!(opening("http://provider.example/ch/1.ts"), None);
+        assert_eq!(opening("udp://239.0.0.1"), None);
     }
 }

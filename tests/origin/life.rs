@@ -165,6 +165,53 @@ async fn a_job_starts_though_its_client_has_gone() {
 }
 
 #[tokio::test]
+async fn a_reported_play_keeps_its_job_until_it_stops() {
+    let delays = Delays { kill_timer: Duration::from_millis(1000), ..Delays::quick() };
+    let set = set_up(Settings { delays, ..Settings::quick() }).await;
+    let source = set.play(1).await;
+    set.client.start(&source).await;
+    assert_eq!(set.report("", &source).await, 204);
+    let started = Instant::now();
+    eventually("three times the timer has passed", async || {
+        assert_eq!(set.counts().jobs, 1);
+        started.elapsed() > delays.kill_timer * 3
+    })
+    .await;
+    assert_eq!(set.report("/Stopped", &source).await, 204);
+    assert_eq!((set.counts().jobs, set.consumers()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_job_without_a_live_stream_opens_and_closes_its_own() {
+    let set = set_up(Settings::quick()).await;
+    let item = &set.origin.channels()[0].item_id;
+    let query = format!("PlaySessionId=p&DeviceId=d&MinSegments=1&ApiKey={}", set.token);
+    assert_eq!(set.status(&format!("/Videos/{item}/live.m3u8?{query}")).await, 200);
+    assert_eq!(set.consumers(), 1);
+    let headers = [("authorization", &*bearer(&set.token, "d"))];
+    let kill = "/Videos/ActiveEncodings?deviceId=d&playSessionId=p";
+    assert_eq!(set.client.send("DELETE", kill, &headers, None).await.status, 204);
+    eventually("its stream is closed", async || set.consumers() == 0).await;
+}
+
+#[tokio::test]
+async fn what_may_not_be_copied_is_encoded() {
+    let set = set_up(Settings::quick()).await;
+    let source = set.play(1).await;
+    let url = source["TranscodingUrl"].as_str().unwrap().replace("master", "live").replace("aac,mp3", "mp3");
+    let reply = set.client.get(&format!("{url}&MaxWidth=160&MaxHeight=120")).await;
+    let segment = reply.text().lines().last().unwrap().rsplit('/').next().unwrap();
+    let probe = tokio::process::Command::new("ffprobe")
+        .args(["-v", "error", "-show_entries", "stream=codec_name,width", "-of", "csv=p=0"])
+        .arg(set.origin.folder().join(segment))
+        .output()
+        .await
+        .unwrap();
+    let streams = String::from_utf8(probe.stdout).unwrap();
+    assert!(streams.contains("h264,160") && streams.contains("mp3"), "{streams}");
+}
+
+#[tokio::test]
 async fn a_closed_socket_ends_its_sessions_stream() {
     let set = set_up(Settings::quick()).await;
     let address = set.origin.addr();

@@ -1,0 +1,236 @@
+//! What goes wrong upstream goes on downstream: another generation behind a discontinuity, at the same URLs; and what a
+//! gateway that ends has opened is closed.
+
+#[path = "support/stage.rs"]
+mod stage;
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+use warmgate::demo::origin::{Origin, Settings};
+use warmgate::demo::viewer::{Answer, Playback, Viewer};
+use warmgate::domain::reason::{Failure, StopReason};
+
+use crate::stage::{Stage, all_fetched, eventually, is_ours, poll, short, soon, tune};
+
+/// A viewer that checks each list against the one before.
+struct Watch {
+    viewer: Viewer,
+    playback: Playback,
+    last: Answer,
+}
+
+impl Watch {
+    async fn begin(viewer: Viewer, item: &str) -> Self {
+        let playback = short(soon(viewer.open(item)).await.unwrap());
+        let last = poll(&viewer, &playback).await;
+        assert!(is_ours(&last), "{} {}", last.status, last.field("cache-status"));
+        Self { viewer, playback, last }
+    }
+
+    /// The next list: none of it goes back, none of it changes.
+    async fn look(&mut self) -> &Answer {
+        let next = poll(&self.viewer, &self.playback).await;
+        assert_eq!(next.status, 200, "{}", next.field("cache-status"));
+        assert!(is_ours(&next), "{}", next.field("cache-status"));
+        let tags = |answer: &Answer| (answer.tag("EXT-X-TARGETDURATION"), answer.tag("EXT-X-MEDIA-SEQUENCE"));
+        let (before, after) = (tags(&self.last), tags(&next));
+        assert_eq!(after.0, before.0);
+        assert!(after.1 >= before.1, "the sequence fell: {} {}", self.last.text(), next.text());
+        let (old, new) = (self.last.segments(), next.segments());
+        assert!(old.last() <= new.last() || old.last().unwrap().len() < new.last().unwrap().len());
+        self.last = next;
+        &self.last
+    }
+
+    /// Until a discontinuity and two segments behind it are listed; all of them can be had.
+    async fn resume(&mut self, at_most: Duration) {
+        let deadline = Instant::now() + at_most;
+        loop {
+            let text = self.look().await.text();
+            let behind = text.split_once("#EXT-X-DISCONTINUITY\n").map(|(_, behind)| behind.to_owned());
+            if behind.is_some_and(|behind| behind.matches("#EXTINF").count() >= 2) {
+                break;
+            }
+            assert!(Instant::now() < deadline, "it does not go on:\n{text}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        all_fetched(&self.viewer, &self.playback, &self.last).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_players_outlive_the_server() {
+    let mut stage = Stage::quick().await;
+    let mut watches = Vec::new();
+    for (user, device, channel) in [(0, "one", 1), (1, "two", 1), (0, "three", 2)] {
+        watches.push(Watch::begin(stage.viewer(user, device), &stage.channel(channel)).await);
+    }
+    let settings = stage.kill_origin().await;
+    let down = Instant::now();
+    while down.elapsed() < Duration::from_secs(3) {
+        for watch in &mut watches {
+            watch.look().await;
+            all_fetched(&watch.viewer, &watch.playback, &watch.last).await;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    stage.restart_origin(settings).await;
+    for watch in &mut watches {
+        watch.resume(Duration::from_secs(25)).await;
+    }
+    assert_eq!(stage.origin().counts().jobs_started, 2);
+    assert_eq!(stage.origin().counts().tuners_open, 2);
+    stage.shut_down().await;
+    stage.nothing_open().await;
+}
+
+/// As an administrator does it, or Jellyfin itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_killed_is_started_again() {
+    let stage = Stage::quick().await;
+    let mut watch = Watch::begin(stage.viewer(0, "tv"), &stage.channel(1)).await;
+    let own = stage.own_play_sessions().remove(0);
+    let direct = stage.direct(1, "admin");
+    soon(direct.leave(&Playback { play_session: own, ..watch.playback.clone() })).await.unwrap();
+    watch.resume(Duration::from_secs(25)).await;
+    assert_eq!(stage.origin().counts().jobs_started, 2);
+    let sessions = stage.own_play_sessions();
+    assert_ne!(sessions[0], sessions[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_input_that_ends_is_opened_again() {
+    let stage = Stage::quick().await;
+    let mut watch = Watch::begin(stage.viewer(0, "tv"), &stage.channel(1)).await;
+    stage.origin().end(1);
+    watch.resume(Duration::from_secs(28)).await;
+    assert_eq!(stage.origin().counts().tunes, 2);
+    stage.shut_down().await;
+    stage.nothing_open().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_input_that_stalls_is_given_up_and_tried_again() {
+    let stage = Stage::quick().await;
+    let mut watch = Watch::begin(stage.viewer(0, "tv"), &stage.channel(1)).await;
+    stage.origin().stall(1);
+    eventually("it is noticed", async || {
+        watch.look().await;
+        !stage.snapshot().tally.failures.is_empty()
+    })
+    .await;
+    stage.origin().recover(1);
+    watch.resume(Duration::from_secs(28)).await;
+}
+
+/// A tuner whose input has ended, and nobody left to watch: it does not stay open for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_input_that_ends_unwatched_is_given_back() {
+    let stage = Stage::quick().await;
+    let viewer = stage.viewer(0, "tv");
+    let (playback, _) = tune(&viewer, &stage.channel(1)).await;
+    soon(viewer.report(&playback, "Playing")).await.unwrap();
+    soon(viewer.leave(&playback)).await.unwrap();
+    stage.deserted().await;
+    assert_eq!(stage.origin().counts().tuners_open, 1);
+    stage.origin().end(1);
+    stage.nothing_open().await;
+    assert_eq!(stage.snapshot().tally.stopped.get(&StopReason::Failed), Some(&1));
+}
+
+/// A channel that cannot be had is not tried for ever, and viewers are told what the server says.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_is_dead_is_as_without_us() {
+    let stage = Stage::quick().await;
+    let viewer = stage.viewer(0, "tv");
+    let playback = soon(viewer.open(&stage.channel(1))).await.unwrap();
+    stage.origin().fail(1);
+    let direct = stage.direct(0, "tv");
+    let expected = soon(direct.poll(&playback)).await.unwrap();
+    let answer = poll(&viewer, &playback).await;
+    assert_eq!((answer.status, &answer.body), (expected.status, &expected.body));
+    eventually("it is given up", async || stage.snapshot().streams.is_empty()).await;
+    assert!(stage.snapshot().tally.failures.keys().all(|failure| *failure == Failure::Refused));
+    eventually("ours is given back", async || {
+        let counts = stage.origin().counts();
+        counts.opens == counts.closes + 1 && counts.jobs == 0
+    })
+    .await;
+}
+
+/// The stop comes while the server is still opening and starting for us.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_in_the_middle_of_a_start_leaves_nothing() {
+    for after in [0, 5, 20, 60, 150, 400] {
+        let stage = Stage::quick().await;
+        let viewer = stage.viewer(0, "tv");
+        let playback = soon(viewer.open(&stage.channel(1))).await.unwrap();
+        let (asking, asked) = (viewer.clone(), playback.clone());
+        let waiting =
+            tokio::spawn(
+                async move { asking.poll(&asked).await.map(drop).map_err(|error| error.to_string()) },
+            );
+        eventually("it has begun", async || !stage.snapshot().streams.is_empty()).await;
+        tokio::time::sleep(Duration::from_millis(after)).await;
+        stage.shut_down().await;
+        soon(waiting).await.unwrap().ok();
+        // What the viewer opened it closes itself.
+        let direct = stage.direct(0, "tv");
+        let close = format!("/LiveStreams/Close?liveStreamId={}", playback.live_stream);
+        soon(direct.post(&close, &serde_json::Value::Null)).await.unwrap();
+        eventually(&format!("nothing is left after {after} ms"), async || {
+            let counts = stage.origin().counts();
+            counts.tuners_open == 0 && counts.jobs == 0
+        })
+        .await;
+    }
+}
+
+/// The real program, the real signal.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_gives_everything_back_within_the_grace_period() {
+    let settings = Settings::quick();
+    let user = settings.users[0].clone();
+    let origin = Origin::start(settings).await.unwrap();
+    let mut gateway = Command::new(env!("CARGO_BIN_EXE_warmgate"))
+        .arg("run")
+        .env("WARMGATE__UPSTREAM__URL", format!("http://{}", origin.addr()))
+        .env("WARMGATE__LISTEN", "127.0.0.1:0")
+        .env("WARMGATE__LOG__FORMAT", "json")
+        .env_remove("RUST_LOG")
+        .current_dir(tempfile::tempdir().unwrap().path())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(gateway.stderr.take().unwrap()).lines();
+    let address = loop {
+        let line = soon(lines.next_line()).await.unwrap().expect("it never listened");
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        if let Some(address) = line["address"].as_str() {
+            break address.to_owned();
+        }
+    };
+    let drained = tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    let viewer = Viewer::new(format!("http://{address}"), user.token(), &user.id, "tv");
+    let channels = origin.channels();
+    for channel in &channels[..2] {
+        let (playback, _) = tune(&viewer, &channel.item_id).await;
+        soon(viewer.report(&playback, "Playing")).await.unwrap();
+        soon(viewer.leave(&playback)).await.unwrap();
+    }
+    eventually("both are held", async || origin.counts().opens == 4).await;
+    assert_eq!((origin.counts().jobs, origin.counts().tuners_open), (2, 2));
+    let pid = Pid::from_raw(gateway.id().unwrap().try_into().unwrap()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    let asked = Instant::now();
+    assert!(soon(gateway.wait()).await.unwrap().success());
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    let counts = origin.counts();
+    assert_eq!((counts.jobs, counts.tuners_open), (0, 0));
+    soon(drained).await.unwrap();
+}

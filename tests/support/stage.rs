@@ -1,0 +1,250 @@
+//! The whole play: the demo's origin, the gateway before it, and viewers before the gateway, on ports of chance.
+#![allow(
+    clippy::unwrap_used,
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary compiles this module and uses its part"
+)]
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use warmgate::app::App;
+use warmgate::config::{Config, Secret};
+use warmgate::demo::origin::{Origin, Seen, Settings, Token, User, Version};
+use warmgate::demo::viewer::{Answer, Playback, Viewer};
+use warmgate::domain::pool::Snapshot;
+use warmgate::supervisor::Supervisor;
+
+/// The longest that anything may take before a test fails.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Asks until the answer is yes.
+pub async fn eventually(what: &str, mut check: impl AsyncFnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !check().await {
+        assert!(tokio::time::Instant::now() < deadline, "never happened: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits for `future`, but not for ever.
+pub async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.expect("took too long")
+}
+
+/// How long the tests that watch play: a multiple of the usual if `WARMGATE_LONG` is set.
+pub fn watching(usual: u64, long: u64) -> Duration {
+    Duration::from_secs(if std::env::var_os("WARMGATE_LONG").is_some() { long } else { usual })
+}
+
+/// Origin and gateway. Dropping it ends both.
+pub struct Stage {
+    origin: Option<Origin>,
+    pub base: String,
+    pub supervisor: Supervisor,
+    users: Vec<User>,
+    stop: CancellationToken,
+    serving: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Stage {
+    /// A quick origin, and a gateway that lets go of who says goodbye at once.
+    pub async fn quick() -> Self {
+        Self::with(|_| (), |_| ()).await
+    }
+
+    /// The same, changed.
+    pub async fn with(settings: impl FnOnce(&mut Settings), config: impl FnOnce(&mut Config)) -> Self {
+        let mut asked = Settings::quick();
+        settings(&mut asked);
+        let origin = Origin::start(asked.clone()).await.unwrap();
+        let upstream = origin.addr().to_string();
+        Self::before(origin, &asked, &upstream, config).await
+    }
+
+    /// A gateway whose way to the origin leads through `upstream`.
+    pub async fn before(
+        origin: Origin,
+        settings: &Settings,
+        upstream: &str,
+        config: impl FnOnce(&mut Config),
+    ) -> Self {
+        let mut asked = Config::for_upstream(&format!("http://{upstream}")).unwrap();
+        asked.listen = "127.0.0.1:0".parse().unwrap();
+        asked.viewers.goodbye = Duration::from_millis(200);
+        config(&mut asked);
+        let app = App::bind(asked).await.unwrap();
+        let base = format!("http://{}{}", app.local_addr(), settings.base_path);
+        let (supervisor, stop) = (app.supervisor(), CancellationToken::new());
+        let serving = Mutex::new(Some(tokio::spawn(app.serve(stop.clone()))));
+        Self { origin: Some(origin), base, supervisor, users: settings.users.clone(), stop, serving }
+    }
+
+    pub fn origin(&self) -> &Origin {
+        self.origin.as_ref().expect("the origin is down")
+    }
+
+    /// The origin crashes.
+    pub async fn kill_origin(&mut self) -> Settings {
+        self.origin.take().expect("the origin is down").kill().await
+    }
+
+    /// … and comes back.
+    pub async fn restart_origin(&mut self, settings: Settings) {
+        self.origin = Some(Origin::start(settings).await.unwrap());
+    }
+
+    /// The item of the channel with this number, from 1 on.
+    pub fn channel(&self, number: usize) -> String {
+        self.origin().channels()[number - 1].item_id.clone()
+    }
+
+    /// A viewer who uses the gateway.
+    pub fn viewer(&self, user: usize, device: &str) -> Viewer {
+        let user = &self.users[user];
+        Viewer::new(&self.base, user.token(), &user.id, device)
+    }
+
+    /// A viewer who goes past the gateway.
+    pub fn direct(&self, user: usize, device: &str) -> Viewer {
+        let user = &self.users[user];
+        let path = self.base.splitn(4, '/').nth(3).map(|path| format!("/{path}")).unwrap_or_default();
+        Viewer::new(format!("http://{}{path}", self.origin().addr()), user.token(), &user.id, device)
+    }
+
+    pub fn token(&self, user: usize) -> String {
+        self.users[user].token().to_owned()
+    }
+
+    pub fn snapshot(&self) -> Snapshot {
+        self.supervisor.snapshot()
+    }
+
+    /// What the origin was asked whose path ends so, in any letter case; but for the harmless request that spares the
+    /// first viewer an error.
+    pub fn asked(&self, ending: &str) -> Vec<Seen> {
+        let ending = ending.to_ascii_lowercase();
+        let log = self.origin().log().into_iter();
+        let nobody = "0".repeat(32);
+        log.filter(|seen| seen.path.to_ascii_lowercase().ends_with(&ending) && !seen.path.contains(&nobody))
+            .collect()
+    }
+
+    /// How often each file of a job was asked for.
+    pub fn fetched(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for seen in self.asked(".ts").into_iter().filter(|seen| seen.path.contains("/hls/")) {
+            *counts.entry(seen.path).or_default() += 1;
+        }
+        counts
+    }
+
+    /// The gateway's own play sessions, as the origin knows them.
+    pub fn own_play_sessions(&self) -> Vec<String> {
+        let own = |seen: &Seen| seen.user_agent.as_deref().is_some_and(|agent| agent.starts_with("warmgate"));
+        let starts = self.asked("/live.m3u8").into_iter().filter(own);
+        starts.filter_map(|seen| parameter(&seen.query, "PlaySessionId")).collect()
+    }
+
+    /// Waits until nobody is held to be watching.
+    pub async fn deserted(&self) {
+        eventually("everybody has left", async || self.snapshot().present() == 0).await;
+    }
+
+    /// Waits until the origin has nothing open and nothing running.
+    pub async fn nothing_open(&self) {
+        eventually("nothing is open at the origin", async || {
+            let counts = self.origin().counts();
+            counts.tuners_open == 0 && counts.jobs == 0
+        })
+        .await;
+    }
+
+    /// Ends the gateway as a signal would, and waits.
+    pub async fn shut_down(&self) {
+        self.stop.cancel();
+        let serving = self.serving.lock().unwrap().take();
+        if let Some(serving) = serving {
+            soon(serving).await.unwrap();
+        }
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Ok(Some(serving)) = self.serving.get_mut() {
+            serving.abort();
+        }
+    }
+}
+
+/// A viewer opens a channel and gets a playlist of ours.
+pub async fn tune(viewer: &Viewer, item: &str) -> (Playback, Answer) {
+    let playback = soon(viewer.open(item)).await.unwrap();
+    let answer = soon(viewer.poll(&playback)).await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    (playback, answer)
+}
+
+/// A playback whose segments, and with them all that the gateway waits for, are a third as long.
+pub fn short(playback: Playback) -> Playback {
+    Playback { playlist: format!("{}&SegmentLength=1", playback.playlist), ..playback }
+}
+
+pub async fn poll(viewer: &Viewer, playback: &Playback) -> Answer {
+    soon(viewer.poll(playback)).await.unwrap()
+}
+
+/// Whether every segment of a playlist is to be had, and is MPEG-TS.
+pub async fn all_fetched(viewer: &Viewer, playback: &Playback, answer: &Answer) {
+    assert!(!answer.segments().is_empty(), "{}", answer.text());
+    for uri in answer.segments() {
+        let segment = soon(viewer.segment(playback, &uri)).await.unwrap();
+        assert_eq!(segment.status, 200, "{uri}");
+        assert_eq!(segment.body.first(), Some(&0x47), "{uri}");
+    }
+}
+
+pub fn is_hit(answer: &Answer) -> bool {
+    answer.field("cache-status").contains("; hit")
+}
+
+pub fn is_ours(answer: &Answer) -> bool {
+    answer.text().contains("hls/wg")
+}
+
+/// `total;dur` of `Server-Timing`, in milliseconds.
+pub fn at_the_gateway(answer: &Answer) -> f64 {
+    let (_, dur) = answer.field("server-timing").split_once("total;dur=").expect("no Server-Timing");
+    dur.split(',').next().unwrap().parse().unwrap()
+}
+
+/// A parameter of a query.
+pub fn parameter(query: &str, name: &str) -> Option<String> {
+    query.split('&').find_map(|pair| {
+        let (key, value) = pair.split_once('=')?;
+        key.eq_ignore_ascii_case(name).then(|| value.to_owned())
+    })
+}
+
+/// A user with a device for each of `tokens`.
+pub fn household(name: &str, tokens: &[&str]) -> User {
+    let device = |token: &&str| Token {
+        value: (*token).to_owned(),
+        client: "Test".to_owned(),
+        device_id: format!("device-{token}"),
+    };
+    User { tokens: tokens.iter().map(device).collect(), ..User::new(name) }
+}
+
+pub fn with_key(config: &mut Config, settings: &Settings) {
+    config.upstream.api_key = Some(Secret::new(&settings.api_key));
+}
+
+pub const VERSIONS: [Version; 2] = [Version::V12, Version::V10_11];
