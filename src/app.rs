@@ -16,6 +16,8 @@ use crate::proxy::auth::Auth;
 use crate::proxy::cors::Cors;
 use crate::proxy::forward::{Forwarder, Identity};
 use crate::proxy::lendings::Lendings;
+use crate::proxy::misses::Misses;
+use crate::proxy::opening::Hopeless;
 use crate::proxy::prime::Primer;
 use crate::proxy::{Gateway, Handle};
 use crate::server::Listener;
@@ -93,6 +95,8 @@ impl App {
             auth: Auth::new(self.jellyfin.clone(), self.config.upstream.live_tv_right),
             jellyfin: self.jellyfin,
             supervisor: self.supervisor.clone(),
+            misses: Misses::default(),
+            hopeless: Hopeless::default(),
             lendings: Lendings::default(),
             primer: Primer::default(),
             cors: Cors::default(),

@@ -17,6 +17,10 @@ use crate::domain::pool::StreamId;
 use crate::domain::reason::LeaveReason;
 use crate::domain::time::Timestamp;
 
+/// For how long a token grants segments after its consumer last showed its credential: longer than any player goes
+/// without a playlist while it plays, short enough that a revoked credential is worth little.
+const VOUCHED_FOR: Duration = Duration::from_secs(120);
+
 /// Whether a consumer is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
@@ -47,6 +51,8 @@ pub struct Consumer {
     pub start: Option<u64>,
     /// Whether it is there.
     pub presence: Presence,
+    /// When it last showed its credential.
+    vouched_at: Timestamp,
 }
 
 /// What tells viewers apart.
@@ -68,12 +74,19 @@ impl Consumer {
     /// A consumer that has just asked.
     #[must_use]
     pub fn new(stream: StreamId, viewer: Viewer, patience: Duration, now: Timestamp) -> Self {
-        Self {
-            stream,
-            viewer,
-            start: None,
-            presence: Presence::Present { until: now + patience, farewell: false },
-        }
+        let presence = Presence::Present { until: now + patience, farewell: false };
+        Self { stream, viewer, start: None, presence, vouched_at: now }
+    }
+
+    /// It showed its credential.
+    pub const fn vouch(&mut self, now: Timestamp) {
+        self.vouched_at = now;
+    }
+
+    /// Whether its token still grants segments.
+    #[must_use]
+    pub fn is_vouched_for(&self, now: Timestamp) -> bool {
+        now.since(self.vouched_at) <= VOUCHED_FOR
     }
 
     /// Whether it is held to be there.

@@ -85,8 +85,8 @@ impl Producer {
         }
     }
 
-    /// `generation` came to an end by itself.
-    pub fn failed(&mut self, generation: u32, failure: Failure, now: Timestamp) {
+    /// `generation` came to an end by itself; says whether that is news.
+    pub fn failed(&mut self, generation: u32, failure: Failure, now: Timestamp) -> bool {
         match self.state {
             State::Starting | State::Live if generation == self.generation => {
                 self.failures += 1;
@@ -95,8 +95,9 @@ impl Producer {
                     self.refusals += 1;
                 }
                 self.state = State::BackingOff { retry_at: now + backoff::after(self.failures), failure };
+                true
             }
-            State::Starting | State::Live | State::BackingOff { .. } | State::Retiring(_) => {}
+            State::Starting | State::Live | State::BackingOff { .. } | State::Retiring(_) => false,
         }
     }
 
@@ -152,7 +153,12 @@ mod tests {
                 producer.state()
             };
             assert_eq!(after(|producer| producer.produced(1)), produced);
-            assert_eq!(after(|producer| producer.failed(1, Failure::Gone, AT)), failed);
+            assert_eq!(
+                after(|producer| {
+                    producer.failed(1, Failure::Gone, AT);
+                }),
+                failed
+            );
             assert_eq!(
                 after(|producer| {
                     producer.stop(StopReason::Idle);

@@ -25,6 +25,14 @@ reasons! {
     RefuseReason {
         /// Every slot has a present consumer.
         PoolFull = "pool-full",
+        /// Windows hold all the memory they may, and all of them are watched.
+        MemoryFull = "memory-full",
+        /// One account has as many consumers of one stream as anybody may have.
+        Crowded = "crowded",
+        /// This viewer was passed on before and plays the server's own stream: another in its place would break it.
+        StaysPlain = "stays-plain",
+        /// Its token is being logged out.
+        LoggingOut = "logging-out",
         /// The server refuses this stream; viewers get its own answer.
         UpstreamFailing = "upstream-failing",
         /// The gateway is shutting down.

@@ -7,22 +7,28 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use moka::sync::Cache;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::debug;
 
 use crate::config::LiveTvRight;
 use crate::proxy::credential::Credential;
+use crate::proxy::headers::FORWARDED_FOR;
 use crate::upstream::jellyfin::{Error, Jellyfin, Me};
 
 /// How long the server's word holds.
 const REMEMBERED: Duration = Duration::from_secs(60);
 /// How soon a server that did not answer is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
-/// How many credentials are remembered.
-const CREDENTIALS: u64 = 10_000;
+/// How long an answer is waited for: a viewer who is known has a playlist to get.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How many askers are remembered, and for how long after they last asked.
+const ASKERS: u64 = 10_000;
+const IDLE: Duration = Duration::from_secs(600);
+/// A credential that is longer than any server's is not remembered.
+const LONGEST: usize = 4096;
 
 /// What is known of a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +43,15 @@ pub enum Verdict {
     Unknown,
 }
 
+/// Who asks: a credential, and the addresses it comes from, by which the server judges as well (remote access).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Asker {
+    /// What it shows.
+    pub credential: Credential,
+    /// `X-Forwarded-For`, as it is passed on with the request.
+    pub from: Option<HeaderValue>,
+}
+
 type Memory = Arc<Mutex<Option<(Verdict, Instant)>>>;
 
 /// See the module.
@@ -44,27 +59,33 @@ type Memory = Arc<Mutex<Option<(Verdict, Instant)>>>;
 pub struct Auth {
     jellyfin: Jellyfin,
     right: LiveTvRight,
-    known: Cache<Credential, Memory>,
+    known: Cache<Asker, Memory>,
 }
 
 impl Auth {
     /// Remembers nothing yet.
     #[must_use]
     pub fn new(jellyfin: Jellyfin, right: LiveTvRight) -> Self {
-        Self { jellyfin, right, known: Cache::new(CREDENTIALS) }
+        let known = Cache::builder().max_capacity(ASKERS).time_to_idle(IDLE).build();
+        Self { jellyfin, right, known }
     }
 
-    /// What the server says of `credential`; asked once however many want to know.
-    pub async fn check(&self, prefix: &str, credential: &Credential) -> Verdict {
-        let memory = self.known.get_with_by_ref(credential, Memory::default);
+    /// What the server says of `asker`; asked once however many want to know.
+    pub async fn check(&self, prefix: &str, asker: &Asker) -> Verdict {
+        if asker.credential.size() > LONGEST {
+            return Verdict::Unknown;
+        }
+        let memory = self.known.get_with_by_ref(asker, Memory::default);
         let mut memory = memory.lock().await;
         if let Some((verdict, until)) = &*memory
             && Instant::now() < *until
         {
             return verdict.clone();
         }
-        let answer = self.jellyfin.me(prefix, &credential.login()).await;
-        let (verdict, lasts) = match self.judge(answer) {
+        let mut login = asker.credential.login();
+        login.headers.extend(asker.from.clone().map(|from| (FORWARDED_FOR, from)));
+        let answer = timeout(PATIENCE, self.jellyfin.me(prefix, &login)).await;
+        let (verdict, lasts) = match answer.map_or(Verdict::Unknown, |answer| self.judge(answer)) {
             // A viewer who was let in is not thrown out because the server is being restarted.
             Verdict::Unknown => (memory.take().map_or(Verdict::Unknown, |(verdict, _)| verdict), ASK_AGAIN),
             verdict => (verdict, REMEMBERED),
@@ -75,9 +96,9 @@ impl Auth {
 
     /// Forgets all that was said of `token`.
     pub fn forget(&self, token: &str) {
-        let presentations = self.known.iter().map(|(credential, _)| credential);
-        for credential in presentations.filter(|credential| credential.token() == token).collect::<Vec<_>>() {
-            self.known.invalidate(credential.as_ref());
+        let askers = self.known.iter().map(|(asker, _)| asker);
+        for asker in askers.filter(|asker| asker.credential.token() == token).collect::<Vec<_>>() {
+            self.known.invalidate(asker.as_ref());
         }
     }
 

@@ -2,6 +2,8 @@
 //!
 //! By default that is `*`; an admin can narrow it (`CorsHosts`), and then only the server knows to what.
 
+use std::time::Duration;
+
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ORIGIN,
 };
@@ -10,8 +12,11 @@ use moka::sync::Cache;
 
 const FIELDS: [HeaderName; 3] =
     [ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_EXPOSE_HEADERS];
-/// How many origins are remembered.
+/// How many origins are remembered, and for how long after they last asked.
 const ORIGINS: u64 = 1000;
+const IDLE: Duration = Duration::from_secs(3600);
+/// An origin that is longer is none.
+const LONGEST: usize = 512;
 
 /// What the server grants to which origin.
 #[derive(Debug)]
@@ -21,20 +26,23 @@ pub struct Cors {
 
 impl Default for Cors {
     fn default() -> Self {
-        Self { granted: Cache::new(ORIGINS) }
+        Self { granted: Cache::builder().max_capacity(ORIGINS).time_to_idle(IDLE).build() }
     }
 }
 
 impl Cors {
     /// Learns from an answer of the server's to a request of `origin`.
     pub fn learn(&self, origin: Option<&HeaderValue>, answer: &HeaderMap) {
-        let Some(origin) = origin else { return };
+        let Some(origin) = origin.filter(|origin| origin.len() <= LONGEST) else { return };
         let seen: HeaderMap = FIELDS
             .into_iter()
             .filter_map(|field| answer.get(&field).cloned().map(|value| (field, value)))
             .collect();
         if self.granted.get(origin).as_ref() != Some(&seen) {
-            self.granted.insert(origin.clone(), seen);
+            // Copies, so that no request's or answer's whole head stays in memory.
+            let copy = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).ok();
+            let seen = seen.iter().filter_map(|(name, value)| Some((name.clone(), copy(value)?))).collect();
+            self.granted.insert(copy(origin).unwrap_or_else(|| origin.clone()), seen);
         }
     }
 

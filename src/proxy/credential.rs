@@ -68,6 +68,13 @@ impl Credential {
         self.device.as_ref()
     }
 
+    /// How much of it there is to remember, in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let headers = self.headers.iter().map(|(_, value)| value.len());
+        headers.chain(self.parameters.iter().map(String::len)).sum()
+    }
+
     /// What a call of the gateway's own presents in this client's name.
     #[must_use]
     pub fn login(&self) -> Login {
@@ -118,13 +125,18 @@ fn presented(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
             let ours =
                 name != AUTHORIZATION || value.to_str().is_ok_and(|value| parse_scheme(value).is_some());
             if ours {
-                let mut value = value.clone();
-                value.set_sensitive(true);
-                presented.push((name.clone(), value));
+                presented.push((name.clone(), owned(value)));
             }
         }
     }
     presented
+}
+
+/// A copy that does not keep the whole of the request's head in memory, and is not shown.
+fn owned(value: &HeaderValue) -> HeaderValue {
+    let mut copy = HeaderValue::from_bytes(value.as_bytes()).unwrap_or(HeaderValue::from_static(""));
+    copy.set_sensitive(true);
+    copy
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

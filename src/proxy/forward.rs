@@ -48,6 +48,16 @@ impl Forwarder {
         Self { client, identity: Arc::new(identity) }
     }
 
+    /// `X-Forwarded-For` as a request is passed on with it.
+    #[must_use]
+    pub fn forwarded_for(&self, request: &Request<Body>) -> Option<HeaderValue> {
+        let claimed = request.headers().get_all(&headers::FORWARDED_FOR).iter();
+        let mut fields: HeaderMap = claimed.map(|value| (headers::FORWARDED_FOR, value.clone())).collect();
+        let peer = request.extensions().get::<Peer>().map(|Peer(address)| address.ip());
+        headers::set_forwarded(&mut fields, peer, &self.identity.trusted_proxies);
+        fields.remove(headers::FORWARDED_FOR)
+    }
+
     /// The upstream's answer, or a 502 or 504 that says why there is none.
     pub async fn forward(&self, request: Request<Body>) -> Response<Body> {
         let method = request.method().clone();

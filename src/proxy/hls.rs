@@ -4,6 +4,7 @@
 //! does not know how streams come about.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -15,17 +16,17 @@ use crate::body::{self, Body};
 use crate::domain::consumer::Viewer;
 use crate::domain::key::{Channel, ConsumerId, StreamKey};
 use crate::domain::pool::Warmth;
-use crate::domain::profile::{Policy, Profile, ProfileKey, Unshareable};
+use crate::domain::profile::{Policy, ProfileKey, Unshareable};
 use crate::domain::reason::RefuseReason;
-use crate::proxy::Gateway;
 use crate::proxy::auth::Verdict;
 use crate::proxy::credential::Credential;
 use crate::proxy::query::Query;
 use crate::proxy::range::{self, Validators};
 use crate::proxy::route::{Live, PlainReason, prefix, segment_uri};
+use crate::proxy::{Gateway, recipe};
 use crate::supervisor::stream::Readiness;
 use crate::supervisor::{Lease, Wish};
-use crate::upstream::jellyfin::{DEVICE, Me, Place, Recipe};
+use crate::upstream::jellyfin::{Me, Recipe};
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -43,6 +44,8 @@ pub enum Miss {
     Denied,
     /// The server could not be asked about its token.
     AuthUnknown,
+    /// Its user may not have everything transcoded, which the gateway's own credential would not respect.
+    Restricted,
     /// The pool would not take it.
     Refused(RefuseReason),
     /// The stream did not start in time.
@@ -61,9 +64,23 @@ impl Miss {
             Self::NoToken => "no-token",
             Self::Denied => "denied",
             Self::AuthUnknown => "auth-unknown",
+            Self::Restricted => "restricted",
             Self::Refused(reason) => reason.as_str(),
             Self::ColdTimeout => "cold-timeout",
             Self::ColdFailure => "cold-failure",
+        }
+    }
+
+    /// Whether the same request may be a hit a moment later, in the middle of what the viewer was given instead.
+    const fn may_turn(self) -> bool {
+        match self {
+            Self::ColdTimeout | Self::ColdFailure | Self::Refused(_) => true,
+            Self::Plain(_)
+            | Self::Unshareable(_)
+            | Self::NoToken
+            | Self::Denied
+            | Self::AuthUnknown
+            | Self::Restricted => false,
         }
     }
 }
@@ -72,27 +89,35 @@ impl Gateway {
     /// Answers `GET …/live.m3u8` that may be shared.
     pub(super) async fn live(&self, live: Live, request: Request<Body>) -> Response<Body> {
         let asked = Instant::now();
-        let credential = Credential::of(request.headers(), &live.query);
-        let served = match &credential {
+        let wished = match self.asker(&request, &live.query) {
             None => Err(Miss::NoToken),
-            Some(credential) => match self.auth.check(&live.prefix, credential).await {
+            Some(asker) => match self.auth.check(&live.prefix, &asker).await {
                 Verdict::NoLiveTv => return self.bare(request.headers(), StatusCode::FORBIDDEN),
                 Verdict::Denied => Err(Miss::Denied),
                 Verdict::Unknown => Err(Miss::AuthUnknown),
-                Verdict::Allowed(me) => self.serve(&live, request.headers(), credential, &me, asked).await,
+                Verdict::Allowed(me) => self.wish(&live, request.headers(), &asker.credential, me),
             },
         };
-        match served {
-            Ok(response) => response,
-            Err(miss) => self.pass(miss, request).await,
+        let (wish, recipe) = match wished {
+            Ok(wished) => wished,
+            Err(miss) => return self.pass(miss, request).await,
+        };
+        let (viewer, channel) = (wish.viewer.clone(), wish.key.channel.clone());
+        let miss = match self.serve(wish, recipe, request.headers(), asked).await {
+            Ok(response) => return response,
+            Err(miss) => miss,
+        };
+        let response = self.pass(miss, request).await;
+        if miss.may_turn() && response.status() == StatusCode::OK {
+            self.supervisor.passed_on(viewer, channel);
         }
+        response
     }
 
     /// Passes on a `GET …/live.m3u8` that may not be shared; a user without the right to live TV is refused all the same.
     pub(super) async fn plain(&self, reason: PlainReason, request: Request<Body>) -> Response<Body> {
-        let query = Query::of(request.uri());
-        if let Some(credential) = Credential::of(request.headers(), &query)
-            && self.auth.check(prefix(request.uri()), &credential).await == Verdict::NoLiveTv
+        if let Some(asker) = self.asker(&request, &Query::of(request.uri()))
+            && self.auth.check(prefix(request.uri()), &asker).await == Verdict::NoLiveTv
         {
             return self.bare(request.headers(), StatusCode::FORBIDDEN);
         }
@@ -125,14 +150,12 @@ impl Gateway {
 
     async fn serve(
         &self,
-        live: &Live,
+        wish: Wish,
+        recipe: impl FnOnce() -> Recipe,
         request: &HeaderMap,
-        credential: &Credential,
-        me: &Me,
         asked: Instant,
     ) -> Result<Response<Body>, Miss> {
-        let wish = self.wish(live, request, credential, me)?;
-        let lease = self.supervisor.tune(wish).map_err(Miss::Refused)?;
+        let lease = self.supervisor.tune(wish, recipe).map_err(Miss::Refused)?;
         match timeout(self.cold_timeout, lease.stream.ready()).await {
             Ok(Readiness::Ready) => self.playlist(&lease, request, asked).ok_or(Miss::ColdFailure),
             Ok(Readiness::Starting | Readiness::Failed | Readiness::Retired) => Err(Miss::ColdFailure),
@@ -140,25 +163,34 @@ impl Gateway {
         }
     }
 
-    fn wish(&self, live: &Live, headers: &HeaderMap, credential: &Credential, me: &Me) -> Result<Wish, Miss> {
-        let apple = headers.get(http::header::USER_AGENT).is_some_and(is_apple);
+    /// What a viewer wishes, and how to fulfil it should nobody have wished it before.
+    fn wish<'a>(
+        &self,
+        live: &'a Live,
+        headers: &HeaderMap,
+        credential: &Credential,
+        me: Arc<Me>,
+    ) -> Result<(Wish, impl FnOnce() -> Recipe + use<'a>), Miss> {
         let policy =
             Policy { video_transcoding: me.video_transcoding, audio_transcoding: me.audio_transcoding };
+        if policy != Policy::UNRESTRICTED && self.supervisor.has_own_credential() {
+            return Err(Miss::Restricted);
+        }
+        let apple = recipe::is_apple(headers);
         let profile = ProfileKey::from_query(live.query.pairs(), apple, policy).map_err(Miss::Unshareable)?;
-        let viewer = Viewer {
-            account: self.account(credential.token()),
-            device: live.device.clone().or_else(|| credential.device().cloned()),
-            play_session: live.play_session.clone(),
-        };
-        Ok(Wish {
-            viewer,
-            login: credential.login(),
-            recipe: recipe(live, &profile, apple, me),
+        let wish = Wish {
             key: StreamKey {
                 channel: Channel { item: live.item.clone(), source: live.source.clone() },
-                profile: profile.key,
+                profile: profile.key.clone(),
             },
-        })
+            viewer: Viewer {
+                account: self.account(credential.token()),
+                device: live.device.clone().or_else(|| credential.device().cloned()),
+                play_session: live.play_session.clone(),
+            },
+            login: credential.login(),
+        };
+        Ok((wish, move || recipe::of(live, &profile, apple, &me)))
     }
 
     fn playlist(&self, lease: &Lease, request: &HeaderMap, asked: Instant) -> Option<Response<Body>> {
@@ -183,6 +215,7 @@ impl Gateway {
 
     async fn pass(&self, miss: Miss, request: Request<Body>) -> Response<Body> {
         debug!(reason = miss.as_str(), path = request.uri().path(), "passed on");
+        self.misses.count(miss.as_str());
         let mut response = self.forward(request).await;
         let status = format!("{}; fwd=bypass; detail={}", self.name, miss.as_str());
         if let Ok(status) = HeaderValue::try_from(status) {
@@ -204,28 +237,6 @@ impl Gateway {
         self.cors.apply(request, response.headers_mut());
         response
     }
-}
-
-/// How to start what is asked for, under a name and for a device of our own.
-fn recipe(live: &Live, profile: &Profile, apple: bool, me: &Me) -> Recipe {
-    let bitrate = profile.video_bitrate.map(|bitrate| bitrate.to_string());
-    let mut substitutes = vec![("DeviceId", DEVICE), ("MinSegments", "1")];
-    substitutes.extend(bitrate.as_deref().map(|bitrate| ("VideoBitrate", bitrate)));
-    let query = live.query.clone().without(&["PlaySessionId", "ApiKey", "api_key"]).substitute(&substitutes);
-    Recipe {
-        place: Place { prefix: live.prefix.clone(), item: live.item.clone(), user: me.id.clone() },
-        source: live.source.clone(),
-        live_stream: live.live_stream.clone(),
-        query: query.to_string(),
-        apple,
-        cut: profile.segment_length,
-    }
-}
-
-/// `StreamState.SegmentLength` looks for these in the user agent.
-fn is_apple(agent: &HeaderValue) -> bool {
-    let agent = agent.to_str().unwrap_or_default().to_ascii_lowercase();
-    ["appletv", "cfnetwork", "ipad", "iphone", "ipod"].iter().any(|name| agent.contains(name))
 }
 
 fn milliseconds(span: Duration) -> String {

@@ -16,9 +16,12 @@ pub mod forward;
 pub mod headers;
 pub mod hls;
 pub mod lendings;
+pub mod misses;
+pub mod opening;
 pub mod prime;
 pub mod query;
 mod range;
+mod recipe;
 mod right;
 pub mod route;
 mod signals;
@@ -38,11 +41,15 @@ use hyper::service::Service;
 
 use crate::body::{self, Body};
 use crate::domain::consumer::Account;
-use crate::proxy::auth::Auth;
+use crate::proxy::auth::{Asker, Auth};
 use crate::proxy::cors::Cors;
+use crate::proxy::credential::Credential;
 use crate::proxy::forward::Forwarder;
 use crate::proxy::lendings::Lendings;
+use crate::proxy::misses::Misses;
+use crate::proxy::opening::Hopeless;
 use crate::proxy::prime::Primer;
+use crate::proxy::query::Query;
 use crate::proxy::route::{Route, route};
 use crate::supervisor::Supervisor;
 use crate::upstream::jellyfin::Jellyfin;
@@ -65,6 +72,10 @@ pub struct Gateway {
     pub jellyfin: Jellyfin,
     /// The streams.
     pub supervisor: Supervisor,
+    /// What was not ours to answer, by reason.
+    pub misses: Misses,
+    /// Who was denied a tuner although idle streams had been given back.
+    pub hopeless: Hopeless,
     /// What clients have given back.
     pub lendings: Lendings,
     /// Spares the first viewer after the server's start its error.
@@ -81,7 +92,8 @@ impl Gateway {
             Route::Live(live) => self.live(*live, request).await,
             Route::Plain(reason) => self.plain(reason, request).await,
             Route::Segment { consumer, sequence } => self.segment(consumer, sequence, &request),
-            Route::PlaybackInfo { .. } | Route::Open => self.opening(request).await,
+            Route::PlaybackInfo { item } => self.opening(Some(item), request).await,
+            Route::Open => self.opening(None, request).await,
             Route::Playing(report) => self.report(report, request).await,
             Route::ActiveEncodings { play_session, .. } => {
                 if let Some(play_session) = play_session {
@@ -100,10 +112,18 @@ impl Gateway {
         let origin = request.headers().get(ORIGIN).cloned();
         let response = self.forwarder.forward(request).await;
         if response.headers().contains_key(PROXY_STATUS) {
+            // Our own word for the server's silence: it may be another server when it speaks again.
             self.primer.lost();
+            return response;
         }
         self.cors.learn(origin.as_ref(), response.headers());
         response
+    }
+
+    /// Who makes a request; `None` if it shows no token.
+    fn asker(&self, request: &Request<Body>, query: &Query) -> Option<Asker> {
+        let credential = Credential::of(request.headers(), query)?;
+        Some(Asker { credential, from: self.forwarder.forwarded_for(request) })
     }
 
     fn account(&self, token: &str) -> Account {

@@ -5,7 +5,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
 
 use crate::proxy::credential::Credential;
 use crate::upstream::jellyfin::Jellyfin;
@@ -13,26 +14,32 @@ use crate::upstream::jellyfin::Jellyfin;
 /// An opening waits no longer than this for it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// After so long without an opening the server may have been restarted unnoticed.
+const BELIEVED: Duration = Duration::from_secs(300);
+
 /// Whether the server, as far as is known, has had its first HLS request since it started.
 #[derive(Debug, Default)]
 pub struct Primer {
-    done: AtomicBool,
+    primed_at: Mutex<Option<Instant>>,
+    lost: AtomicBool,
 }
 
 impl Primer {
     /// The server could not be reached: it may have been started anew when it can.
     pub fn lost(&self) {
-        self.done.store(false, Ordering::Relaxed);
+        self.lost.store(true, Ordering::Relaxed);
     }
 
-    /// Makes the request, once, in the name of whoever is about to open a channel.
+    /// Makes the request, once, in the name of whoever is about to open a channel; the others wait for it.
     pub async fn prime(&self, jellyfin: &Jellyfin, prefix: &str, credential: &Credential) {
-        if self.done.swap(true, Ordering::Relaxed) {
+        let mut primed_at = self.primed_at.lock().await;
+        let lost = self.lost.swap(false, Ordering::Relaxed);
+        let believed = primed_at.is_some_and(|at| at.elapsed() < BELIEVED);
+        if believed && !lost {
+            *primed_at = Some(Instant::now());
             return;
         }
         let reached = timeout(PATIENCE, jellyfin.touch_hls(prefix, &credential.login())).await;
-        if !matches!(reached, Ok(Ok(true))) {
-            self.lost();
-        }
+        *primed_at = matches!(reached, Ok(Ok(true))).then(Instant::now);
     }
 }

@@ -14,6 +14,7 @@ use crate::domain::key::LiveStreamId;
 use crate::proxy::Gateway;
 use crate::proxy::credential::Credential;
 use crate::proxy::route::prefix;
+use crate::upstream::jellyfin::field;
 
 /// An answer to an opening is some kilobytes; a larger one is none.
 const READABLE: usize = 4 << 20;
@@ -49,8 +50,7 @@ impl Gateway {
 fn opened(answer: &Bytes) -> Vec<LiveStreamId> {
     let Ok(Value::Object(answer)) = serde_json::from_slice(answer) else { return Vec::new() };
     let named = |value: &Value| {
-        let fields = value.as_object()?;
-        let (_, id) = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("LiveStreamId"))?;
+        let id = field(value, "LiveStreamId")?;
         id.as_str().filter(|id| !id.is_empty()).map(LiveStreamId::new)
     };
     let sources =

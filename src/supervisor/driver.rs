@@ -45,6 +45,11 @@ fn perform(shared: &Arc<Shared>, action: Action) {
             let task = produce(Arc::clone(shared), stream, generation).instrument(span);
             shared.generations.spawn(task);
         }
+        Action::Shed(stream) => {
+            if let Some(stream) = shared.stream(stream) {
+                stream.shed();
+            }
+        }
         Action::Stop { stream, reason } => {
             info!(stream = stream.0, reason = reason.as_str(), "giving back");
             if let Some(running) = shared.stream(stream) {

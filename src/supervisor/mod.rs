@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::consumer::{Account, Viewer};
-use crate::domain::key::{ConsumerId, LiveStreamId, PlaySessionId, StreamKey};
+use crate::domain::key::{Channel, ConsumerId, ItemId, LiveStreamId, PlaySessionId, StreamKey};
 use crate::domain::pool::{Admission, Event, Limits, Pool, Snapshot, StreamId, Tune, Warmth};
 use crate::domain::reason::RefuseReason;
 use crate::domain::time::Timestamp;
@@ -41,8 +41,6 @@ pub struct Wish {
     pub viewer: Viewer,
     /// As whom the gateway may act to serve it.
     pub login: Login,
-    /// How to start the stream, should it not run.
-    pub recipe: Recipe,
 }
 
 /// A granted wish.
@@ -89,7 +87,6 @@ impl Supervisor {
         own: Option<Login>,
         ledger: Option<PathBuf>,
     ) -> Self {
-        let limits = Limits { own_credential: own.is_some(), ..limits };
         let (ledger, left) = Ledger::open(ledger);
         let shared = Arc::new(Shared {
             epoch: Instant::now(),
@@ -111,9 +108,9 @@ impl Supervisor {
         Self { shared }
     }
 
-    /// Grants a wish, or says why not. Never waits.
-    pub fn tune(&self, wish: Wish) -> Result<Lease, RefuseReason> {
-        let Wish { key, viewer, login, recipe } = wish;
+    /// Grants a wish, or says why not; `recipe` says how to start the stream, should it not run. Never waits.
+    pub fn tune(&self, wish: Wish, recipe: impl FnOnce() -> Recipe) -> Result<Lease, RefuseReason> {
+        let Wish { key, viewer, login } = wish;
         let account = viewer.account;
         let mut pool = self.shared.pool();
         let tune = Tune { key, viewer, fresh: ConsumerId::from_bits(random()) };
@@ -144,8 +141,7 @@ impl Supervisor {
     pub fn heard(&self, consumer: ConsumerId) -> Option<Arc<Stream>> {
         let stream = {
             let mut pool = self.shared.pool();
-            pool.handle_event(Event::Heard(consumer), self.shared.now());
-            pool.stream_of(consumer)?
+            pool.heard(consumer, self.shared.now())?
         };
         self.shared.stream(stream)
     }
@@ -156,14 +152,35 @@ impl Supervisor {
         self.shared.bell.notify_one();
     }
 
+    /// A viewer has been given the server's own stream, and goes on with it.
+    pub fn passed_on(&self, viewer: Viewer, channel: Channel) {
+        self.shared.tell(Event::PassedOn(viewer, channel));
+    }
+
+    /// A viewer is about to ask for a channel.
+    pub fn opening(&self, item: ItemId) {
+        self.shared.tell(Event::Opening(item));
+    }
+
     /// A token is about to be revoked: returns once nothing is left that could be released with it alone.
-    pub async fn log_out(&self, account: Account, patience: Duration) {
-        self.stop_and_wait(Event::LoggedOut(account), patience).await;
+    pub async fn logging_out(&self, account: Account, patience: Duration) {
+        self.stop_and_wait(Event::LoggingOut(account), patience).await;
+    }
+
+    /// The revocation of a token has been answered.
+    pub fn logged_out(&self, account: Account) {
+        self.shared.tell(Event::LoggedOut(account));
     }
 
     /// Somebody was denied a tuner: returns true once one of ours has been given back.
     pub async fn free_tuner(&self) -> bool {
         self.stop_and_wait(Event::TunerDenied, TUNER_WAIT).await
+    }
+
+    /// Whether the gateway acts under a credential of its own, whoever asks.
+    #[must_use]
+    pub fn has_own_credential(&self) -> bool {
+        self.shared.own.is_some()
     }
 
     /// Whether a consumer of this live stream is ours.
@@ -231,12 +248,12 @@ impl Shared {
         self.streams.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
-    fn stream_or_insert(&self, id: StreamId, recipe: Recipe) -> Arc<Stream> {
+    fn stream_or_insert(&self, id: StreamId, recipe: impl FnOnce() -> Recipe) -> Arc<Stream> {
         if let Some(stream) = self.stream(id) {
             return stream;
         }
         let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
-        let stream = streams.entry(id).or_insert_with(|| Arc::new(Stream::new(recipe, self.size)));
+        let stream = streams.entry(id).or_insert_with(|| Arc::new(Stream::new(recipe(), self.size)));
         Arc::clone(stream)
     }
 

@@ -3,7 +3,7 @@
 //! It does not know how it is filled, nor whether it should be.
 
 use std::sync::{Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -127,13 +127,22 @@ impl Stream {
     ) -> (Duration, u64) {
         let mut window = self.window.write().unwrap_or_else(PoisonError::into_inner);
         let window = window.get_or_insert_with(|| {
-            Window::new(playlist::target_duration(duration, self.recipe.cut), self.size.length)
+            let target = playlist::target_duration(duration, self.recipe.cut);
+            Window::new(first_sequence(), target, self.size.length)
         });
         let size = media.body.len() as u64;
         window.push(duration, anew, media, size, now);
         let told = (window.target(), window.bytes());
         self.readiness.send_replace(Readiness::Ready);
         told
+    }
+
+    /// Lets go of segments that no list names any more.
+    pub(super) fn shed(&self) {
+        let mut window = self.window.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(window) = window.as_mut() {
+            window.shed();
+        }
     }
 
     /// What following it needs to know, given its first segment's duration.
@@ -192,4 +201,12 @@ impl Stream {
         let logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
         logins.iter().rev().map(|(_, login)| login.clone()).collect()
     }
+}
+
+/// Where the numbers of a new stream begin: at the seconds since 2026. Segments last longer than a second on the whole, so
+/// a stream that is started again, also by another life of the gateway, goes on beyond the numbers it has given out.
+fn first_sequence() -> u64 {
+    const YEAR_2026: u64 = 1_767_225_600;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    now.as_secs().saturating_sub(YEAR_2026)
 }

@@ -266,12 +266,13 @@ impl Jellyfin {
         Ok((job, reading))
     }
 
-    /// Asks for a playlist of no live stream, which starts nothing. Says whether the request got past the door.
+    /// Asks for a playlist of no live stream, which starts nothing. Says whether the request got as far as to be refused
+    /// for what it asks: not by the door, nor by a page that only says that the server is starting.
     pub async fn touch_hls(&self, prefix: &str, login: &Login) -> Result<bool, Error> {
         let path = format!("{prefix}/videos/{}/live.m3u8", "0".repeat(32));
         let request = self.request(Method::GET, &path, "MediaSourceId=none&LiveStreamId=none", login, None);
         let status = self.client.send(request).await?.status();
-        Ok(status != StatusCode::UNAUTHORIZED && status != StatusCode::FORBIDDEN)
+        Ok(matches!(status.as_u16(), 200 | 400 | 404 | 500))
     }
 
     /// Ends the jobs of `play_session`.
@@ -376,7 +377,8 @@ async fn collect(answer: Response<Incoming>, largest: usize) -> Result<Bytes, Er
 }
 
 /// A property, whatever its case: the server writes PascalCase or, when asked to, camelCase.
-fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+#[must_use]
+pub fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     value.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 

@@ -1,25 +1,50 @@
 //! Who is there: what keeps a consumer, what ends its lease, and whom to remember.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::domain::consumer::Account;
-use crate::domain::key::{ConsumerId, PlaySessionId};
+use crate::domain::consumer::{Account, Viewer};
+use crate::domain::key::{Channel, ConsumerId, PlaySessionId};
 use crate::domain::pool::{Pool, StreamId};
 use crate::domain::reason::{LeaveReason, StopReason};
 use crate::domain::time::Timestamp;
 
 /// How many gone consumers a stream remembers: enough for a household, little enough to forget strangers.
 const REMEMBERED: usize = 64;
+/// How many present consumers an account may have of one stream: more than any household, fewer than a fault in a client
+/// can make.
+const CROWD: usize = 256;
 /// A consumer is silent for this many target durations before silence means anything (its player may buffer that far).
 const SILENT_TARGETS: u32 = 4;
 
 impl Pool {
-    pub(super) fn heard(&mut self, consumer: ConsumerId, now: Timestamp) {
-        let Some(stream) = self.stream_of(consumer) else { return };
+    /// It is there; the stream it watches.
+    pub(super) fn refresh(&mut self, consumer: ConsumerId, now: Timestamp) -> Option<StreamId> {
+        let stream = self.consumers.get(&consumer)?.stream;
         let patience = self.patience(stream);
-        if self.consumers.get_mut(&consumer).is_some_and(|consumer| consumer.heard(patience, now)) {
+        if self.consumers.get_mut(&consumer)?.heard(patience, now) {
             self.tally.revived += 1;
         }
+        Some(stream)
+    }
+
+    pub(super) fn passed_on(&mut self, viewer: Viewer, channel: Channel, now: Timestamp) {
+        if self.plain.len() < CROWD {
+            self.plain.insert((viewer, channel), now + self.limits.silence);
+        }
+    }
+
+    /// Whether a viewer plays the server's own stream of a channel; to ask for it is to go on with it.
+    pub(super) fn stays_plain(&mut self, viewer: &Viewer, channel: &Channel, now: Timestamp) -> bool {
+        let until = self.plain.get_mut(&(viewer.clone(), channel.clone()));
+        until.filter(|until| **until > now).map(|until| *until = now + self.limits.silence).is_some()
+    }
+
+    pub(super) fn is_crowded(&self, stream: StreamId, account: Account) -> bool {
+        let theirs = self.consumers.values().filter(|consumer| {
+            consumer.stream == stream && consumer.viewer.account == account && consumer.is_present()
+        });
+        theirs.count() >= CROWD
     }
 
     pub(super) fn goodbye(&mut self, play_session: &PlaySessionId, now: Timestamp) {
@@ -30,17 +55,12 @@ impl Pool {
             .for_each(|consumer| consumer.said_goodbye(farewell, now));
     }
 
-    pub(super) fn logged_out(&mut self, account: Account, now: Timestamp) {
-        let gone: Vec<_> = self
-            .consumers
-            .iter()
-            .filter(|(_, consumer)| consumer.viewer.account == account)
-            .map(|(&id, _)| id)
-            .collect();
-        for consumer in gone {
-            self.leave(consumer, LeaveReason::LoggedOut, now);
-            self.consumers.remove(&consumer);
-        }
+    pub(super) fn logging_out(&mut self, account: Account, now: Timestamp) {
+        self.logging_out.insert(account);
+        let theirs = self.consumers.iter().filter(|(_, consumer)| consumer.viewer.account == account);
+        let gone: Vec<_> = theirs.map(|(&id, _)| (id, LeaveReason::LoggedOut)).collect();
+        self.leave(gone, now);
+        self.consumers.retain(|_, consumer| consumer.viewer.account != account);
         for id in self.running() {
             let Some(stream) = self.streams.get_mut(&id) else { continue };
             if stream.accounts.remove(&account) && stream.accounts.is_empty() && !self.limits.own_credential {
@@ -49,18 +69,24 @@ impl Pool {
         }
     }
 
-    pub(super) fn leave(&mut self, consumer: ConsumerId, reason: LeaveReason, now: Timestamp) {
-        let Some(consumer) = self.consumers.get_mut(&consumer) else { return };
-        if !consumer.leave(reason, now) {
-            return;
+    pub(super) fn leave(&mut self, leaving: Vec<(ConsumerId, LeaveReason)>, now: Timestamp) {
+        let mut left = BTreeSet::new();
+        for (consumer, reason) in leaving {
+            let Some(consumer) = self.consumers.get_mut(&consumer) else { continue };
+            if consumer.leave(reason, now) {
+                left.insert(consumer.stream);
+                *self.tally.left.entry(reason).or_default() += 1;
+            }
         }
-        let stream = consumer.stream;
-        *self.tally.left.entry(reason).or_default() += 1;
-        if let Some(stream) = self.streams.get_mut(&stream) {
-            stream.watched_at = now;
+        for &id in &left {
+            if let Some(stream) = self.streams.get_mut(&id) {
+                stream.watched_at = now;
+            }
+            self.forget_all_but(REMEMBERED, id);
         }
-        self.forget_all_but(REMEMBERED, stream);
-        self.bound_disk();
+        if !left.is_empty() {
+            self.bound_disk();
+        }
     }
 
     /// Forgets the consumers of a stream that left longest ago.

@@ -1,10 +1,9 @@
 //! The pool: which streams run, who watches them, what has to happen next.
 //!
 //! Tell it what happened (`tune`, `handle_event`) and when time has passed (`handle_timeout`); then drain `poll_action`
-//! and come back at `next_deadline`. It performs nothing itself. Invariants, checked after each call in debug builds:
-//! a stream with a present consumer is never stopped by a decision of the pool's (only the gateway's own end, a logout
-//! of its last credential, or a server that keeps refusing stops it); every consumer and every deadline belongs to a
-//! stream that exists; there is never more than one stream under way for what may be shared.
+//! and come back at `next_deadline`. It performs nothing itself. Invariants, asserted in debug builds: a stream with a
+//! present consumer is never stopped for want of anything (only the gateway's own end, a logout of its last credential,
+//! or a server that keeps refusing stops it); every consumer and every action belongs to a stream that exists.
 
 mod consumers;
 mod snapshot;
@@ -15,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::domain::consumer::{Account, Consumer, Viewer};
-use crate::domain::key::{ConsumerId, PlaySessionId, StreamKey};
+use crate::domain::key::{Channel, ConsumerId, ItemId, PlaySessionId, StreamKey};
 use crate::domain::producer::Producer;
 use crate::domain::reason::{Failure, RefuseReason, StopReason};
 use crate::domain::time::Timestamp;
@@ -88,11 +87,15 @@ pub enum Warmth {
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// A request with a consumer's token.
-    Heard(ConsumerId),
+    /// A viewer was passed on and has been given the server's own stream.
+    PassedOn(Viewer, Channel),
+    /// A viewer is about to ask for a channel.
+    Opening(ItemId),
     /// The client of this play session stopped, or deleted its encodings.
     Goodbye(PlaySessionId),
-    /// This account's token is being revoked.
+    /// This account's token is about to be revoked; nothing is granted to it until that is done.
+    LoggingOut(Account),
+    /// The revocation has been answered.
     LoggedOut(Account),
     /// A segment of a generation is in the window.
     SegmentReady {
@@ -141,6 +144,8 @@ pub enum Action {
         /// Why.
         reason: StopReason,
     },
+    /// Let go of the segments of a stream that no list names any more: memory is short.
+    Shed(StreamId),
 }
 
 #[derive(Debug)]
@@ -162,6 +167,9 @@ pub struct Pool {
     limits: Limits,
     streams: BTreeMap<StreamId, Stream>,
     consumers: BTreeMap<ConsumerId, Consumer>,
+    /// Who plays the server's own stream of what, and until when that is believed.
+    plain: BTreeMap<(Viewer, Channel), Timestamp>,
+    logging_out: BTreeSet<Account>,
     actions: VecDeque<Action>,
     next_stream: u64,
     draining: bool,
@@ -176,6 +184,8 @@ impl Pool {
             limits,
             streams: BTreeMap::new(),
             consumers: BTreeMap::new(),
+            plain: BTreeMap::new(),
+            logging_out: BTreeSet::new(),
             actions: VecDeque::new(),
             next_stream: 1,
             draining: false,
@@ -195,16 +205,20 @@ impl Pool {
 
     /// A consumer is about to be given its list: where it begins, which is `start` only if it has none yet.
     pub fn join(&mut self, consumer: ConsumerId, start: u64, now: Timestamp) -> u64 {
-        self.heard(consumer, now);
+        self.refresh(consumer, now);
         self.consumers.get_mut(&consumer).map_or(start, |consumer| *consumer.start.get_or_insert(start))
     }
 
     /// Something happened.
     pub fn handle_event(&mut self, event: Event, now: Timestamp) {
         match event {
-            Event::Heard(consumer) => self.heard(consumer, now),
+            Event::PassedOn(viewer, channel) => self.passed_on(viewer, channel, now),
+            Event::Opening(item) => self.opening(&item, now),
             Event::Goodbye(play_session) => self.goodbye(&play_session, now),
-            Event::LoggedOut(account) => self.logged_out(account, now),
+            Event::LoggingOut(account) => self.logging_out(account, now),
+            Event::LoggedOut(account) => {
+                self.logging_out.remove(&account);
+            }
             Event::SegmentReady { stream, generation, target, written, held } => {
                 self.segment_ready(stream, generation, (target, written, held));
             }
@@ -231,9 +245,8 @@ impl Pool {
             .filter(|(_, consumer)| consumer.deadline().is_some_and(|deadline| deadline <= now))
             .map(|(&id, consumer)| (id, consumer.silence_means()))
             .collect();
-        for (consumer, reason) in silent {
-            self.leave(consumer, reason, now);
-        }
+        self.leave(silent, now);
+        self.plain.retain(|_, until| *until > now);
         for stream in self.running() {
             self.retry_or_give_up(stream, now);
             if self.idle_since(stream).is_some_and(|since| since + self.limits.idle_timeout <= now) {
@@ -253,17 +266,19 @@ impl Pool {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let consumers = self.consumers.values().filter_map(Consumer::deadline);
         let retries = self.streams.values().filter_map(|stream| stream.producer.retry_at());
+        let plain = self.plain.values().copied();
         let idle = self
             .streams
             .keys()
             .filter_map(|&stream| Some(self.idle_since(stream)? + self.limits.idle_timeout));
-        consumers.chain(retries).chain(idle).min()
+        consumers.chain(retries).chain(idle).chain(plain).min()
     }
 
-    /// The stream that a consumer watches or watched.
-    #[must_use]
-    pub fn stream_of(&self, consumer: ConsumerId) -> Option<StreamId> {
-        self.consumers.get(&consumer).map(|consumer| consumer.stream)
+    /// A request for a segment, with a consumer's token: the stream it is for. The token alone grants nothing for ever:
+    /// who has not shown its credential for a while, by asking for a playlist, has to do that first.
+    pub fn heard(&mut self, consumer: ConsumerId, now: Timestamp) -> Option<StreamId> {
+        let vouched = self.consumers.get(&consumer)?.is_vouched_for(now);
+        vouched.then(|| self.refresh(consumer, now)).flatten()
     }
 
     /// Whether a stream runs that nobody watches.
@@ -279,7 +294,7 @@ impl Pool {
             }
             for action in &self.actions {
                 match action {
-                    Action::Start { stream, .. } | Action::Stop { stream, .. } => {
+                    Action::Start { stream, .. } | Action::Stop { stream, .. } | Action::Shed(stream) => {
                         assert!(self.streams.contains_key(stream), "an action on no stream");
                     }
                 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::domain::key::ItemId;
 use crate::domain::pool::{Action, Pool, StreamId};
 use crate::domain::reason::{Failure, StopReason};
 use crate::domain::time::Timestamp;
@@ -39,9 +40,10 @@ impl Pool {
 
     pub(super) fn failed(&mut self, id: StreamId, generation: u32, failure: Failure, now: Timestamp) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
-        stream.producer.failed(generation, failure, now);
-        // The server's files of that generation are gone with it.
-        stream.written = 0;
+        if stream.producer.failed(generation, failure, now) {
+            // The server's files of that generation are gone with it.
+            stream.written = 0;
+        }
         *self.tally.failures.entry(failure).or_default() += 1;
         if !self.is_watched(id) {
             self.stop(id, StopReason::Failed);
@@ -121,14 +123,23 @@ impl Pool {
         }
     }
 
+    /// Windows may not outgrow the memory: idle streams go, then what watched ones keep beyond their lists.
     pub(super) fn bound_memory(&mut self) {
-        let held = |pool: &Self| -> u64 {
-            pool.streams
-                .values()
-                .filter(|stream| !stream.producer.is_retiring())
-                .map(|stream| stream.held)
-                .sum()
-        };
-        while held(self) > self.limits.memory && self.free_slot(StopReason::Memory) {}
+        while self.held() > self.limits.memory && self.free_slot(StopReason::Memory) {}
+        if self.held() > self.limits.memory {
+            self.actions.extend(self.running().into_iter().map(Action::Shed));
+        }
+    }
+
+    pub(super) fn held(&self) -> u64 {
+        let running = self.streams.values().filter(|stream| !stream.producer.is_retiring());
+        running.map(|stream| stream.held).sum()
+    }
+
+    /// Whoever opens a channel is about to watch it: its stream is not the one to go.
+    pub(super) fn opening(&mut self, item: &ItemId, now: Timestamp) {
+        for stream in self.streams.values_mut().filter(|stream| stream.key.channel.item == *item) {
+            stream.watched_at = now;
+        }
     }
 }

@@ -108,7 +108,7 @@ fn a_poll_storm_changes_no_count() {
     let (stream, consumer, _) = bench.serve(1, 1, at(0));
     for millis in 0..10_000 {
         assert_eq!(bench.serve(1, 1, at(millis)).1, consumer);
-        bench.pool.handle_event(Event::Heard(consumer), at(millis));
+        bench.pool.heard(consumer, at(millis));
     }
     assert_eq!(bench.view(stream).consumers.len(), 1);
     bench.pool.handle_timeout(at(9_999 + 20_000));
@@ -120,7 +120,7 @@ fn silence_means_something_only_after_four_target_durations() {
     let mut bench = Bench::new(Limits { silence: Duration::from_secs(10), ..LIMITS });
     let (stream, consumer, _) = bench.serve(1, 1, at(0));
     bench.segment(stream, 1, at(1000));
-    bench.pool.handle_event(Event::Heard(consumer), at(2000));
+    bench.pool.heard(consumer, at(2000));
     assert_eq!(bench.pool.next_deadline(), Some(at(18_000)));
     bench.pool.handle_timeout(at(17_999));
     assert_eq!(bench.pool.snapshot().present(), 1);
@@ -137,15 +137,96 @@ fn one_believed_gone_is_revived_by_its_token() {
     let (stream, consumer, _) = bench.serve(1, 1, at(0));
     bench.pool.handle_timeout(at(20_000));
     assert_eq!(bench.pool.snapshot().present(), 0);
-    bench.pool.handle_event(Event::Heard(consumer), at(400_000));
+    assert_eq!(bench.pool.heard(consumer, at(120_000)), Some(stream));
     assert_eq!(bench.pool.snapshot().present(), 1);
     assert_eq!(bench.pool.snapshot().tally.revived, 1);
     // … and protected again: only 600 s after it has left anew may the stream go.
-    bench.pool.handle_timeout(at(420_000));
-    bench.pool.handle_timeout(at(1_019_999));
+    bench.pool.handle_timeout(at(140_000));
+    bench.pool.handle_timeout(at(739_999));
     assert_eq!(bench.pool.running(), [stream]);
-    bench.pool.handle_timeout(at(1_020_000));
+    bench.pool.handle_timeout(at(740_000));
     assert_eq!(bench.pool.running(), []);
+}
+
+#[test]
+fn a_token_grants_nothing_for_ever() {
+    let mut bench = Bench::new(LIMITS);
+    let (stream, consumer, _) = bench.serve(1, 1, at(0));
+    for millis in (0..=120_000).step_by(10_000) {
+        assert_eq!(bench.pool.heard(consumer, at(millis)), Some(stream));
+    }
+    // Its credential may have been revoked meanwhile: it has to be shown again, which a playlist does.
+    assert_eq!(bench.pool.heard(consumer, at(120_001)), None);
+    bench.pool.handle_timeout(at(140_000));
+    assert_eq!(bench.pool.snapshot().present(), 0, "nor does it keep anything alive");
+    assert_eq!(bench.serve(1, 1, at(150_000)).1, consumer);
+    assert_eq!(bench.pool.heard(consumer, at(270_000)), Some(stream));
+}
+
+#[test]
+fn two_players_on_one_device_do_not_end_each_other_for_ever() {
+    let mut bench = Bench::new(LIMITS);
+    let tab =
+        |play: u8| Viewer { play_session: Some(PlaySessionId::new(format!("tab-{play}"))), ..viewer(1) };
+    let tune = |bench: &mut Bench, channel: u8, now: u64| {
+        bench.tokens += 1;
+        let fresh = ConsumerId::from_bits(bench.tokens);
+        bench.pool.tune(Tune { key: key(channel), viewer: tab(channel), fresh }, at(now))
+    };
+    tune(&mut bench, 1, 0);
+    tune(&mut bench, 2, 1000);
+    assert_eq!(bench.pool.snapshot().present(), 1, "the first request for something else is proof");
+    for now in (2000..60_000).step_by(2000) {
+        tune(&mut bench, 1, now);
+        tune(&mut bench, 2, now + 1000);
+        assert_eq!(bench.pool.snapshot().present(), 2);
+    }
+    assert_eq!(bench.tune(3, 3, at(61_000)), Admission::Refused(RefuseReason::PoolFull));
+}
+
+#[test]
+fn nobody_ends_a_lease_by_claiming_its_device() {
+    let mut bench = Bench::new(LIMITS);
+    let (_, victim, _) = bench.serve(1, 1, at(0));
+    let stranger = Viewer { account: Account(9), ..viewer(1) };
+    let fresh = ConsumerId::from_bits(99);
+    bench.pool.tune(Tune { key: key(2), viewer: stranger, fresh }, at(1000));
+    assert!(matches!(bench.presence(victim), Some(Presence::Present { .. })));
+}
+
+#[test]
+fn who_was_passed_on_stays_with_what_it_plays() {
+    let mut bench = Bench::new(LIMITS);
+    bench.serve(1, 1, at(0));
+    bench.serve(2, 2, at(0));
+    assert_eq!(bench.tune(3, 3, at(1000)), Admission::Refused(RefuseReason::PoolFull));
+    bench.pool.handle_event(Event::PassedOn(viewer(3), key(3).channel), at(1000));
+    bench.pool.handle_event(Event::Goodbye(PlaySessionId::new("play-1")), at(2000));
+    for now in (4000..60_000).step_by(4000) {
+        bench.pool.handle_timeout(at(now));
+        bench.serve(2, 2, at(now));
+        assert_eq!(bench.tune(3, 3, at(now)), Admission::Refused(RefuseReason::StaysPlain));
+    }
+    assert!(
+        matches!(bench.tune(4, 3, at(60_000)), Admission::Serve { .. }),
+        "on another channel it is as anybody"
+    );
+    bench.pool.handle_timeout(at(90_000));
+    assert!(matches!(bench.tune(3, 3, at(90_000)), Admission::Serve { .. }), "and once it has paused");
+}
+
+#[test]
+fn one_account_cannot_crowd_the_pool() {
+    let mut bench = Bench::new(LIMITS);
+    let mut admitted = 0;
+    for play in 0..1000 {
+        let one_of_many = Viewer { play_session: Some(PlaySessionId::new(format!("{play}"))), ..viewer(1) };
+        let fresh = ConsumerId::from_bits(1000 + play);
+        let admission = bench.pool.tune(Tune { key: key(1), viewer: one_of_many, fresh }, at(0));
+        admitted += u32::from(matches!(admission, Admission::Serve { .. }));
+    }
+    assert_eq!(admitted, 256);
+    assert!(matches!(bench.tune(1, 2, at(0)), Admission::Serve { .. }));
 }
 
 #[test]
@@ -164,7 +245,7 @@ fn a_goodbye_counts_after_two_seconds_unless_it_is_taken_back() {
     let (_, consumer, _) = bench.serve(1, 1, at(0));
     let goodbye = Event::Goodbye(PlaySessionId::new("play-1".to_owned()));
     bench.pool.handle_event(goodbye.clone(), at(1000));
-    bench.pool.handle_event(Event::Heard(consumer), at(2500));
+    bench.pool.heard(consumer, at(2500));
     bench.pool.handle_timeout(at(3000));
     assert_eq!(bench.pool.snapshot().present(), 1);
     bench.pool.handle_event(goodbye, at(4000));
@@ -279,8 +360,25 @@ fn memory_is_taken_from_idle_streams_only() {
     let (watched, ..) = bench.serve(2, 2, at(30_000));
     bench.segment(watched, 701, at(31_000));
     assert_eq!(bench.pool.running(), [watched]);
+    bench.actions();
     bench.segment(watched, 5000, at(32_000));
     assert_eq!(bench.pool.running(), [watched]);
+    assert_eq!(bench.actions(), [Action::Shed(watched)]);
+    assert_eq!(bench.tune(3, 3, at(33_000)), Admission::Refused(RefuseReason::MemoryFull));
+}
+
+#[test]
+fn a_channel_that_is_being_opened_is_not_the_one_to_go() {
+    let mut bench = Bench::new(LIMITS);
+    let (first, ..) = bench.serve(1, 1, at(0));
+    let (second, ..) = bench.serve(2, 2, at(0));
+    bench.pool.handle_timeout(at(20_000));
+    bench.pool.handle_event(Event::Opening(key(1).channel.item), at(30_000));
+    bench.serve(3, 3, at(31_000));
+    assert_eq!(
+        (bench.pool.running().contains(&first), bench.pool.running().contains(&second)),
+        (true, false)
+    );
 }
 
 #[test]
@@ -289,10 +387,14 @@ fn a_logout_takes_with_it_what_only_it_could_release() {
     let (alone, ..) = bench.serve(1, 1, at(0));
     let (shared, ..) = bench.serve(2, 1, at(0));
     bench.serve(2, 2, at(0));
-    bench.pool.handle_event(Event::LoggedOut(Account(1)), at(1000));
+    bench.pool.handle_event(Event::LoggingOut(Account(1)), at(1000));
     assert_eq!(bench.pool.running(), [shared]);
     assert_eq!(bench.view(alone).consumers.len(), 0);
     assert_eq!(bench.pool.snapshot().present(), 1);
+    // Until it is over, nothing new is started that nobody could release.
+    assert_eq!(bench.tune(1, 1, at(1500)), Admission::Refused(RefuseReason::LoggingOut));
+    bench.pool.handle_event(Event::LoggedOut(Account(1)), at(2000));
+    assert!(matches!(bench.tune(1, 1, at(2500)), Admission::Serve { .. }));
 }
 
 #[test]
@@ -344,11 +446,11 @@ proptest! {
             let watched: BTreeSet<_> = bench.pool.running().into_iter().filter(|&id| bench.pool.is_watched(id)).collect();
             match step {
                 Step::Tune(channel, viewer) => { bench.tune(channel, viewer, at(now)); }
-                Step::Heard(token) => bench.pool.handle_event(Event::Heard(ConsumerId::from_bits(token)), at(now)),
+                Step::Heard(token) => { bench.pool.heard(ConsumerId::from_bits(token), at(now)); },
                 Step::Goodbye(viewer) => {
                     bench.pool.handle_event(Event::Goodbye(PlaySessionId::new(format!("play-{viewer}"))), at(now));
                 }
-                Step::LogOut(viewer) => bench.pool.handle_event(Event::LoggedOut(Account(u64::from(viewer))), at(now)),
+                Step::LogOut(viewer) => bench.pool.handle_event(Event::LoggingOut(Account(u64::from(viewer))), at(now)),
                 Step::Segment(stream, written) => {
                     let target = Duration::from_secs(4);
                     let stream = StreamId(stream);

@@ -14,10 +14,19 @@ impl Pool {
         if self.draining {
             return Admission::Refused(RefuseReason::Draining);
         }
+        if self.logging_out.contains(&tune.viewer.account) {
+            return Admission::Refused(RefuseReason::LoggingOut);
+        }
+        if self.stays_plain(&tune.viewer, &tune.key.channel, now) {
+            return Admission::Refused(RefuseReason::StaysPlain);
+        }
         self.zapped(&tune, now);
         let (stream, warmth) = match self.find(&tune.key) {
             Some(stream) if self.is_failing(stream) => {
                 return Admission::Refused(RefuseReason::UpstreamFailing);
+            }
+            Some(stream) if self.is_crowded(stream, tune.viewer.account) => {
+                return Admission::Refused(RefuseReason::Crowded);
             }
             Some(stream) => (stream, self.warmth(stream)),
             None => match self.make_room() {
@@ -30,23 +39,27 @@ impl Pool {
         Admission::Serve { stream, consumer, warmth }
     }
 
-    /// The same device on another channel: proof that it left the one before.
+    /// The first request of the same device, under the same token, for something else: proof that it left what it watched
+    /// before. Only the first: two players on one device (browser tabs share theirs) must not end each other for ever.
     fn zapped(&mut self, tune: &Tune, now: Timestamp) {
         let Some(device) = &tune.viewer.device else { return };
-        let left: Vec<_> = self
-            .consumers
-            .iter()
-            .filter(|(_, consumer)| consumer.is_present() && consumer.viewer.device.as_ref() == Some(device))
-            .filter(|(_, consumer)| {
-                self.streams
-                    .get(&consumer.stream)
-                    .is_some_and(|stream| stream.key.channel != tune.key.channel)
-            })
-            .map(|(&id, _)| id)
-            .collect();
-        for consumer in left {
-            self.leave(consumer, LeaveReason::Zapped, now);
+        let wanted = self.find(&tune.key);
+        if wanted.is_some_and(|stream| self.known(stream, &tune.viewer).is_some()) {
+            return;
         }
+        let same_device = self.consumers.iter().filter(|(_, consumer)| {
+            consumer.is_present()
+                && Some(consumer.stream) != wanted
+                && consumer.viewer.device.as_ref() == Some(device)
+                && consumer.viewer.account == tune.viewer.account
+        });
+        let left = same_device.map(|(&id, _)| (id, LeaveReason::Zapped)).collect();
+        self.leave(left, now);
+    }
+
+    fn known(&self, stream: StreamId, viewer: &Viewer) -> Option<ConsumerId> {
+        let mut consumers = self.consumers.iter();
+        consumers.find(|(_, known)| known.stream == stream && known.viewer == *viewer).map(|(&id, _)| id)
     }
 
     /// The stream under way that may serve `key`: the very same before one that merely meets it.
@@ -54,11 +67,7 @@ impl Pool {
         let running = || self.streams.iter().filter(|(_, stream)| !stream.producer.is_retiring());
         running()
             .find(|(_, stream)| stream.key == *key)
-            .or_else(|| {
-                running().find(|(_, stream)| {
-                    stream.key.channel == key.channel && stream.key.profile.meets(&key.profile)
-                })
-            })
+            .or_else(|| running().find(|(_, stream)| stream.key.meets(key)))
             .map(|(&id, _)| id)
     }
 
@@ -77,6 +86,9 @@ impl Pool {
     }
 
     fn make_room(&mut self) -> Result<(), RefuseReason> {
+        if self.held() > self.limits.memory && !self.free_slot(StopReason::Memory) {
+            return Err(RefuseReason::MemoryFull);
+        }
         if self.running().len() < self.limits.slots || self.free_slot(StopReason::Evicted) {
             Ok(())
         } else {
@@ -106,13 +118,11 @@ impl Pool {
         if let Some(stream) = self.streams.get_mut(&stream) {
             stream.accounts.insert(viewer.account);
         }
-        let known = self
-            .consumers
-            .iter()
-            .find(|(_, consumer)| consumer.stream == stream && consumer.viewer == viewer)
-            .map(|(&id, _)| id);
-        if let Some(known) = known {
-            self.heard(known, now);
+        if let Some(known) = self.known(stream, &viewer) {
+            self.refresh(known, now);
+            if let Some(known) = self.consumers.get_mut(&known) {
+                known.vouch(now);
+            }
             return known;
         }
         let consumer = Consumer::new(stream, viewer, self.patience(stream), now);

@@ -50,7 +50,7 @@ impl Unshareable {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::StartTime => "start_time",
+            Self::StartTime => "start-time",
             Self::Static => "static",
             Self::Params => "params",
             Self::Container => "container",

@@ -171,8 +171,8 @@ fn what_reaches_the_encoder_tells_apart() {
 #[test]
 fn what_is_one_viewers_own_is_not_shared() {
     for (query, reason, spelling) in [
-        ("StartTimeTicks=600000000", Unshareable::StartTime, "start_time"),
-        ("startTimeTicks=soon", Unshareable::StartTime, "start_time"),
+        ("StartTimeTicks=600000000", Unshareable::StartTime, "start-time"),
+        ("startTimeTicks=soon", Unshareable::StartTime, "start-time"),
         ("static=true", Unshareable::Static, "static"),
         ("Params=;;h264;", Unshareable::Params, "params"),
         ("SegmentContainer=mp4", Unshareable::Container, "container"),

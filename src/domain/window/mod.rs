@@ -41,15 +41,18 @@ pub struct Window<P> {
 
 impl<P> Window<P> {
     /// An empty window that lists about `length`, for a stream whose target duration is `target` for good.
+    ///
+    /// Its numbers begin at `first`, which must be beyond all that a player may have seen under the same URI before: of
+    /// a stream that was given back meanwhile, or of another life of the gateway.
     #[must_use]
-    pub fn new(target: Duration, length: Duration) -> Self {
+    pub fn new(first: u64, target: Duration, length: Duration) -> Self {
         Self {
             target,
             length: length.max(target * LISTED_TARGETS),
             segments: VecDeque::new(),
-            next_sequence: 0,
-            discontinuities: 0,
-            listed_from: 0,
+            next_sequence: first,
+            discontinuities: first,
+            listed_from: first,
             bytes: 0,
         }
     }
@@ -66,12 +69,6 @@ impl<P> Window<P> {
         self.bytes
     }
 
-    /// The newest segment's number; `None` before the first.
-    #[must_use]
-    pub fn newest(&self) -> Option<u64> {
-        self.segments.back().map(|segment| segment.listed.sequence)
-    }
-
     /// The segment with this number, as long as it is held.
     #[must_use]
     pub fn get(&self, sequence: u64) -> Option<&Segment<P>> {
@@ -81,7 +78,7 @@ impl<P> Window<P> {
 
     /// Appends a segment; `discontinuity` when it does not continue the one before (another generation).
     pub fn push(&mut self, duration: Duration, discontinuity: bool, payload: P, size: u64, now: Timestamp) {
-        let discontinuity = discontinuity && self.next_sequence > 0;
+        let discontinuity = discontinuity && !self.segments.is_empty();
         let listed = Listed {
             sequence: self.next_sequence,
             duration,
@@ -149,7 +146,7 @@ impl<P> Window<P> {
                 return segment.listed.sequence;
             }
         }
-        self.segments.front().map_or(0, |segment| segment.listed.sequence)
+        self.segments.front().map_or(self.next_sequence, |segment| segment.listed.sequence)
     }
 }
 

@@ -12,7 +12,7 @@ const fn secs(seconds: u64) -> Duration {
 }
 
 fn window_of(durations: &[u64]) -> Window<()> {
-    let mut window = Window::new(secs(4), secs(12));
+    let mut window = Window::new(0, secs(4), secs(12));
     let mut now = 0;
     for &duration in durations {
         now += duration;
@@ -59,7 +59,7 @@ fn shedding_spares_what_is_listed() {
 
 #[test]
 fn a_discontinuity_that_has_slid_out_is_still_counted() {
-    let mut window = Window::new(secs(4), secs(12));
+    let mut window = Window::new(0, secs(4), secs(12));
     for sequence in 0..8_u64 {
         let discontinuity = sequence == 0 || sequence == 3 || sequence == 6;
         window.push(secs(4), discontinuity, (), 1, Timestamp::from_millis(sequence * 4000));
@@ -72,11 +72,21 @@ fn a_discontinuity_that_has_slid_out_is_still_counted() {
     assert_eq!(listed, [(5, false, 1), (6, true, 1), (7, false, 2)]);
 }
 
+#[test]
+fn a_later_life_goes_on_beyond_the_last_one() {
+    let mut window = Window::new(700, secs(4), secs(12));
+    window.push(secs(4), true, (), 1, Timestamp::from_millis(0));
+    let first = window.list(0).next().unwrap();
+    // Another discontinuity sequence tells a player that this does not continue what it had; a tag need not.
+    assert_eq!((first.sequence, first.discontinuity, first.discontinuity_sequence), (700, false, 700));
+    assert_eq!(window.join(secs(6)), 700);
+}
+
 proptest! {
     /// The rules of RFC 8216bis 6.2.1 and 6.2.2 for every viewer, whatever the segments last.
     #[test]
     fn lists_only_ever_move_forward(durations in proptest::collection::vec(100_u64..15_000, 1..200), joins in 0_usize..200) {
-        let mut window: Window<u64> = Window::new(secs(4), secs(12));
+        let mut window: Window<u64> = Window::new(0, secs(4), secs(12));
         let mut now = 0;
         let mut viewer: Option<(u64, Vec<u64>)> = None;
         for (index, &millis) in durations.iter().enumerate() {

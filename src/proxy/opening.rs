@@ -1,0 +1,97 @@
+//! A viewer is about to play: `PlaybackInfo`, `LiveStreams/Open`, and the multivariant playlist that follows.
+//!
+//! They go upstream as they came. But a user without the right to live TV is told so, the server's first play is spared
+//! its error, and an opening that is denied a tuner is tried again once a stream that nobody watches has been given back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Request, Response, StatusCode};
+use moka::sync::Cache;
+use tokio::time::Instant;
+use tracing::info;
+
+use crate::body::{self, Body};
+use crate::domain::key::ItemId;
+use crate::proxy::Gateway;
+use crate::proxy::auth::Verdict;
+use crate::proxy::query::Query;
+use crate::proxy::route::prefix;
+
+/// The largest request that is kept to be sent again.
+const KEPT: usize = 1 << 20;
+/// How many warm streams are given back, at most, to one who wants a tuner.
+const SACRIFICES: usize = 4;
+/// A server whose tuners are all busy says so at once (22-33 ms, `jellyfin-observed.md` 5); a later 500 has other causes.
+const AT_ONCE: Duration = Duration::from_secs(1);
+/// For how long a channel that could not be opened with any number of free tuners costs no more of them.
+const HOPELESS: Duration = Duration::from_secs(60);
+
+/// The channels for which giving tuners back was in vain.
+#[derive(Debug)]
+pub struct Hopeless(Cache<ItemId, ()>);
+
+impl Default for Hopeless {
+    fn default() -> Self {
+        Self(Cache::builder().max_capacity(1000).time_to_live(HOPELESS).build())
+    }
+}
+
+impl Gateway {
+    /// `POST PlaybackInfo` or `LiveStreams/Open`.
+    pub(super) async fn opening(&self, item: Option<ItemId>, request: Request<Body>) -> Response<Body> {
+        if let Some(asker) = self.asker(&request, &Query::of(request.uri())) {
+            let prefix = prefix(request.uri());
+            if self.auth.check(prefix, &asker).await == Verdict::NoLiveTv {
+                return self.opening_without_right(&asker.credential, request).await;
+            }
+            self.primer.prime(&self.jellyfin, prefix, &asker.credential).await;
+            self.lendings.opening(self.account(asker.credential.token()));
+        }
+        if let Some(item) = &item {
+            self.supervisor.opening(item.clone());
+        }
+        let hopeless = item.as_ref().is_some_and(|item| self.hopeless.0.contains_key(item));
+        if hopeless || !self.supervisor.has_idle() || !can_be_kept(request.headers()) {
+            return self.forward(request).await;
+        }
+        let (parts, body) = request.into_parts();
+        let Some(bytes) = body::read(body, KEPT).await else {
+            // The client broke off in the middle of its own request: nobody is left to answer.
+            return Response::new(body::empty());
+        };
+        let again = || Request::from_parts(parts.clone(), body::full(bytes.clone()));
+        let asked = Instant::now();
+        let mut response = self.forward(again()).await;
+        if asked.elapsed() > AT_ONCE {
+            return response;
+        }
+        for _ in 0..SACRIFICES {
+            if response.status() != StatusCode::INTERNAL_SERVER_ERROR || !self.supervisor.free_tuner().await {
+                break;
+            }
+            info!("a tuner was needed and has been freed");
+            response = self.forward(again()).await;
+        }
+        if let (StatusCode::INTERNAL_SERVER_ERROR, Some(item)) = (response.status(), item) {
+            self.hopeless.0.insert(item, ());
+        }
+        response
+    }
+
+    /// `master.m3u8`: the media playlist is asked for next, with the same credential in the same place. Who that is, is
+    /// found out meanwhile, so that a warm answer need not wait for it.
+    pub(super) async fn master(self: &Arc<Self>, request: Request<Body>) -> Response<Body> {
+        if let Some(asker) = self.asker(&request, &Query::of(request.uri())) {
+            let (gateway, prefix) = (Arc::clone(self), prefix(request.uri()).to_owned());
+            tokio::spawn(async move { gateway.auth.check(&prefix, &asker).await });
+        }
+        self.forward(request).await
+    }
+}
+
+fn can_be_kept(headers: &HeaderMap) -> bool {
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    length.is_some_and(|length| length <= KEPT)
+}
