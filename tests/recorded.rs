@@ -192,7 +192,7 @@ async fn what_a_browser_said_to_a_server_it_can_say_to_us() {
 
     // Back again: as the first time, but what was measured is another number.
     let first = lines.iter().position(|line| line.url.contains("PlaybackInfo")).unwrap();
-    let again: Vec<_> = lines[first..first + 5].iter().map(|line| other_bitrate(line)).collect();
+    let again: Vec<_> = lines[first..first + 5].iter().map(other_bitrate).collect();
     assert_ne!(again[0].body, lines[first].body);
     for line in &again {
         let heard = converse(&mut ours, &mut theirs, line, &lines).await;
