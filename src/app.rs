@@ -3,17 +3,20 @@
 use std::hash::RandomState;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use http::HeaderValue;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::config::Config;
 use crate::domain::pool::Limits;
 use crate::proxy::auth::Auth;
 use crate::proxy::cors::Cors;
 use crate::proxy::forward::{Forwarder, Identity};
+use crate::proxy::lendings::Lendings;
+use crate::proxy::prime::Primer;
 use crate::proxy::{Gateway, Handle};
 use crate::server::Listener;
 use crate::shutdown;
@@ -26,8 +29,9 @@ use crate::upstream::jellyfin::{Jellyfin, Login};
 ///
 /// # Errors
 /// If the address to listen on cannot be had.
-pub async fn run(config: Config) -> io::Result<()> {
+pub async fn run(mut config: Config) -> io::Result<()> {
     let stop = shutdown::on_signal()?;
+    config.state_dir = config.state_dir.or_else(usual_state_dir);
     let upstream = config.upstream.url.to_string();
     let app = App::bind(config).await?;
     info!(address = %app.local_addr(), %upstream, "listening");
@@ -60,7 +64,9 @@ impl App {
         let host = HeaderValue::try_from(url.authority().as_str()).map_err(io::Error::other)?;
         let jellyfin = Jellyfin::new(client.clone(), host);
         let own = config.upstream.api_key.as_ref().map(|key| Login::api_key(key.expose()));
-        let supervisor = Supervisor::new(limits(&config), window_size(&config), jellyfin.clone(), own);
+        let ledger = ledger(&config, listener.local_addr());
+        let supervisor =
+            Supervisor::new(limits(&config), window_size(&config), jellyfin.clone(), own, ledger);
         Ok(Self { config, listener, supervisor, client, jellyfin })
     }
 
@@ -84,8 +90,11 @@ impl App {
             name: self.config.name,
             cold_timeout: self.config.upstream.cold_timeout,
             forwarder: Forwarder::new(self.client, identity),
-            auth: Auth::new(self.jellyfin, self.config.upstream.live_tv_right),
+            auth: Auth::new(self.jellyfin.clone(), self.config.upstream.live_tv_right),
+            jellyfin: self.jellyfin,
             supervisor: self.supervisor.clone(),
+            lendings: Lendings::default(),
+            primer: Primer::default(),
             cors: Cors::default(),
             fingerprint: RandomState::new(),
         };
@@ -99,6 +108,24 @@ impl App {
         };
         tokio::join!(serving, releasing);
     }
+}
+
+/// As systemd gives it, else as the XDG base directories have it.
+fn usual_state_dir() -> Option<PathBuf> {
+    let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    folder("STATE_DIRECTORY")
+        .or_else(|| Some(folder("XDG_STATE_HOME")?.join("warmgate")))
+        .or_else(|| Some(folder("HOME")?.join(".local/state/warmgate")))
+}
+
+/// A file for each gateway: told apart by where it listens.
+fn ledger(config: &Config, address: SocketAddr) -> Option<PathBuf> {
+    let folder = config.state_dir.as_ref()?;
+    if let Err(cause) = std::fs::create_dir_all(folder) {
+        warn!(folder = %folder.display(), %cause, "what is open at the server will not be known after a crash");
+        return None;
+    }
+    Some(folder.join(format!("open-{}.json", address.port())))
 }
 
 fn limits(config: &Config) -> Limits {

@@ -5,11 +5,13 @@
 use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
+use tokio::runtime::Handle;
 
 /// What a body may fail with.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -36,6 +38,20 @@ where
     B::Error: Into<BoxError>,
 {
     body.map_err(Into::into).boxed_unsync()
+}
+
+/// Reads a whole body of at most `cap` bytes. `None` stands for a larger one, and for one that failed.
+pub async fn read(mut body: Body, cap: usize) -> Option<Bytes> {
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        if let Some(data) = frame.ok()?.data_ref() {
+            if bytes.len() + data.len() > cap {
+                return None;
+            }
+            bytes.extend_from_slice(data);
+        }
+    }
+    Some(bytes.freeze())
 }
 
 /// Passes `body` on unchanged, frame by frame, and calls `then` with a copy of its bytes once it has ended. `None`
@@ -115,6 +131,57 @@ impl Drop for Tee {
     }
 }
 
+/// Passes `body` on unchanged; what is left of it when it is dropped is still read, for at most `limit`. A client
+/// that is answered before it has sent everything would otherwise meet a reset instead of its answer.
+#[must_use]
+pub fn drained(body: Body, limit: Duration) -> Body {
+    if body.is_end_stream() {
+        return body;
+    }
+    boxed(Drained { body: Some(body), limit })
+}
+
+struct Drained {
+    /// `None` once it has ended.
+    body: Option<Body>,
+    limit: Duration,
+}
+
+impl http_body::Body for Drained {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let polled = Pin::new(body).poll_frame(cx);
+        if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+            self.body = None;
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+impl Drop for Drained {
+    fn drop(&mut self) {
+        let Some(mut body) = self.body.take().filter(|body| !body.is_end_stream()) else { return };
+        let Ok(runtime) = Handle::try_current() else { return };
+        let limit = self.limit;
+        runtime
+            .spawn(tokio::time::timeout(limit, async move { while let Some(Ok(_)) = body.frame().await {} }));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
@@ -131,7 +198,7 @@ mod tests {
 
     fn teed(body: Body, cap: usize) -> (Body, mpsc::Receiver<Option<Bytes>>) {
         let (sender, receiver) = mpsc::channel();
-        (tee(body, cap, move |copy| sender.send(copy).unwrap()), receiver)
+        (tee(body, cap, move |copy| drop(sender.send(copy))), receiver)
     }
 
     #[tokio::test]

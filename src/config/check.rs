@@ -21,7 +21,8 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
     log_level(&file.log.level, report);
     let url = file.upstream.url.clone();
     let api_key = api_key(&file.upstream, path, report);
-    let File { listen, name, trusted_proxies, upstream, pool, viewers, window, shutdown, log } = file;
+    let File { listen, name, trusted_proxies, state_dir, upstream, pool, viewers, window, shutdown, log } =
+        file;
     let upstream = Upstream {
         url: url?,
         api_key,
@@ -32,7 +33,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
         disk_budget: upstream.disk_budget,
         live_tv_right: upstream.live_tv_right,
     };
-    Some(Config { listen, name, trusted_proxies, upstream, pool, viewers, window, shutdown, log })
+    Some(Config { listen, name, trusted_proxies, state_dir, upstream, pool, viewers, window, shutdown, log })
 }
 
 fn name(name: &str, report: &mut Report) {

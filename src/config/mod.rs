@@ -20,7 +20,7 @@ mod upstream_url;
 use std::fs;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -41,6 +41,8 @@ pub struct Config {
     pub name: String,
     /// Peers whose `X-Forwarded-*` fields are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Where it is written down what is open at the server; `None` is for whoever runs the gateway to decide.
+    pub state_dir: Option<PathBuf>,
     /// The media server.
     pub upstream: Upstream,
     /// How many streams are kept, and for how long.
@@ -70,7 +72,7 @@ pub struct Upstream {
     pub cold_timeout: Duration,
     /// After this many refused starts in a row viewers get the upstream's own answer. At least 1.
     pub failures: u32,
-    /// What an adopted stream without viewers may write to the upstream's disk.
+    /// What adopted streams without viewers may have on the upstream's disk, all together.
     pub disk_budget: ByteSize,
     /// Whether the user's Live TV right is enforced where Jellyfin forgets to.
     pub live_tv_right: LiveTvRight,

@@ -39,8 +39,8 @@ pub enum Verdict {
 
 type Memory = Arc<Mutex<Option<(Verdict, Instant)>>>;
 
-/// See the module. Clones share what is known.
-#[derive(Clone, Debug)]
+/// See the module.
+#[derive(Debug)]
 pub struct Auth {
     jellyfin: Jellyfin,
     right: LiveTvRight,

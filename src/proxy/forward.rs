@@ -6,6 +6,7 @@
 //! them and, downstream, where `TE: trailers` asks for them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Extensions, Method, Request, Response, StatusCode, Version};
@@ -20,6 +21,9 @@ use crate::proxy::{headers, tunnel};
 use crate::server::{Peer, Tunnels};
 use crate::upstream;
 use crate::upstream::client::Client;
+
+/// How long a request's body is still read after its answer; nginx's `lingering_time`.
+const LINGER: Duration = Duration::from_secs(30);
 
 /// Who the gateway is, and whom it believes.
 #[derive(Clone, Debug)]
@@ -63,7 +67,8 @@ impl Forwarder {
     ///
     /// # Errors
     /// The upstream gave no response head.
-    pub async fn try_forward(&self, mut request: Request<Body>) -> Result<Response<Body>, upstream::Error> {
+    pub async fn try_forward(&self, request: Request<Body>) -> Result<Response<Body>, upstream::Error> {
+        let mut request = request.map(|body| body::drained(body, LINGER));
         let upgrade = Upgrade::wanted(&mut request);
         let protocol = upgrade.as_ref().map(|upgrade| upgrade.protocol.clone());
         if let Err(fault) = self.prepare(&mut request, protocol) {

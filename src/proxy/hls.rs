@@ -22,10 +22,10 @@ use crate::proxy::auth::Verdict;
 use crate::proxy::credential::Credential;
 use crate::proxy::query::Query;
 use crate::proxy::range::{self, Validators};
-use crate::proxy::route::{Live, PlainReason, segment_uri};
+use crate::proxy::route::{Live, PlainReason, prefix, segment_uri};
 use crate::supervisor::stream::Readiness;
 use crate::supervisor::{Lease, Wish};
-use crate::upstream::jellyfin::{DEVICE, Me, Recipe};
+use crate::upstream::jellyfin::{DEVICE, Me, Place, Recipe};
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -76,7 +76,7 @@ impl Gateway {
         let served = match &credential {
             None => Err(Miss::NoToken),
             Some(credential) => match self.auth.check(&live.prefix, credential).await {
-                Verdict::NoLiveTv => return self.no_live_tv(request.headers()),
+                Verdict::NoLiveTv => return self.bare(request.headers(), StatusCode::FORBIDDEN),
                 Verdict::Denied => Err(Miss::Denied),
                 Verdict::Unknown => Err(Miss::AuthUnknown),
                 Verdict::Allowed(me) => self.serve(&live, request.headers(), credential, &me, asked).await,
@@ -92,9 +92,9 @@ impl Gateway {
     pub(super) async fn plain(&self, reason: PlainReason, request: Request<Body>) -> Response<Body> {
         let query = Query::of(request.uri());
         if let Some(credential) = Credential::of(request.headers(), &query)
-            && self.auth.check(prefix_of(request.uri().path()), &credential).await == Verdict::NoLiveTv
+            && self.auth.check(prefix(request.uri()), &credential).await == Verdict::NoLiveTv
         {
-            return self.no_live_tv(request.headers());
+            return self.bare(request.headers(), StatusCode::FORBIDDEN);
         }
         self.pass(Miss::Plain(reason), request).await
     }
@@ -109,7 +109,7 @@ impl Gateway {
         let stream = self.supervisor.heard(consumer);
         let media = stream.as_ref().and_then(|stream| stream.segment(sequence));
         let (Some(stream), Some(media)) = (stream, media) else {
-            return self.own(request.headers(), status(StatusCode::NOT_FOUND));
+            return self.bare(request.headers(), StatusCode::NOT_FOUND);
         };
         let etag = format!("\"{sequence:x}-{:x}\"", media.body.len());
         let etag = HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static("\"\""));
@@ -191,9 +191,12 @@ impl Gateway {
         response
     }
 
-    /// As `/LiveTv/Channels` answers such a user (`jellyfin-observed.md` 5).
-    fn no_live_tv(&self, request: &HeaderMap) -> Response<Body> {
-        self.own(request, status(StatusCode::FORBIDDEN))
+    /// An answer of our own without a body, as the server gives them.
+    pub(super) fn bare(&self, request: &HeaderMap, status: StatusCode) -> Response<Body> {
+        let mut response = Response::new(body::empty());
+        *response.status_mut() = status;
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        self.own(request, response)
     }
 
     /// An answer of our own, with what the server would have added to it.
@@ -210,14 +213,12 @@ fn recipe(live: &Live, profile: &Profile, apple: bool, me: &Me) -> Recipe {
     substitutes.extend(bitrate.as_deref().map(|bitrate| ("VideoBitrate", bitrate)));
     let query = live.query.clone().without(&["PlaySessionId", "ApiKey", "api_key"]).substitute(&substitutes);
     Recipe {
-        prefix: live.prefix.clone(),
-        item: live.item.clone(),
+        place: Place { prefix: live.prefix.clone(), item: live.item.clone(), user: me.id.clone() },
         source: live.source.clone(),
         live_stream: live.live_stream.clone(),
         query: query.to_string(),
         apple,
         cut: profile.segment_length,
-        user: me.id.clone(),
     }
 }
 
@@ -225,18 +226,6 @@ fn recipe(live: &Live, profile: &Profile, apple: bool, me: &Me) -> Recipe {
 fn is_apple(agent: &HeaderValue) -> bool {
     let agent = agent.to_str().unwrap_or_default().to_ascii_lowercase();
     ["appletv", "cfnetwork", "ipad", "iphone", "ipod"].iter().any(|name| agent.contains(name))
-}
-
-/// What stands before `/videos/…` in a path.
-pub(super) fn prefix_of(path: &str) -> &str {
-    path.to_ascii_lowercase().rfind("/videos/").map_or("", |at| &path[..at])
-}
-
-fn status(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(body::empty());
-    *response.status_mut() = status;
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 fn milliseconds(span: Duration) -> String {

@@ -15,8 +15,11 @@ pub mod error;
 pub mod forward;
 pub mod headers;
 pub mod hls;
+pub mod lendings;
+pub mod prime;
 pub mod query;
 mod range;
+mod right;
 pub mod route;
 mod signals;
 pub mod tunnel;
@@ -29,7 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::ORIGIN;
-use http::{Request, Response};
+use http::{HeaderName, Request, Response};
 use hyper::body::Incoming;
 use hyper::service::Service;
 
@@ -38,8 +41,14 @@ use crate::domain::consumer::Account;
 use crate::proxy::auth::Auth;
 use crate::proxy::cors::Cors;
 use crate::proxy::forward::Forwarder;
+use crate::proxy::lendings::Lendings;
+use crate::proxy::prime::Primer;
 use crate::proxy::route::{Route, route};
 use crate::supervisor::Supervisor;
+use crate::upstream::jellyfin::Jellyfin;
+
+/// On every answer that stands for one the server did not give.
+const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 
 /// The gateway as a service; one for all connections.
 #[derive(Debug)]
@@ -52,8 +61,14 @@ pub struct Gateway {
     pub forwarder: Forwarder,
     /// Who may be served.
     pub auth: Auth,
+    /// The server, for the few calls that answer a request.
+    pub jellyfin: Jellyfin,
     /// The streams.
     pub supervisor: Supervisor,
+    /// What clients have given back.
+    pub lendings: Lendings,
+    /// Spares the first viewer after the server's start its error.
+    pub primer: Primer,
     /// What other origins may read.
     pub cors: Cors,
     /// Makes accounts of tokens, so that no token is kept where it is not needed.
@@ -61,7 +76,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+    async fn answer(self: &Arc<Self>, request: Request<Body>) -> Response<Body> {
         match route(request.method(), request.uri()) {
             Route::Live(live) => self.live(*live, request).await,
             Route::Plain(reason) => self.plain(reason, request).await,
@@ -75,14 +90,18 @@ impl Gateway {
                 self.forward(request).await
             }
             Route::Logout => self.log_out(request).await,
+            Route::Close { live_stream } => self.close(live_stream, request).await,
             Route::Master => self.master(request).await,
-            Route::Close { .. } | Route::Other => self.forward(request).await,
+            Route::Other => self.forward(request).await,
         }
     }
 
     async fn forward(&self, request: Request<Body>) -> Response<Body> {
         let origin = request.headers().get(ORIGIN).cloned();
         let response = self.forwarder.forward(request).await;
+        if response.headers().contains_key(PROXY_STATUS) {
+            self.primer.lost();
+        }
         self.cors.learn(origin.as_ref(), response.headers());
         response
     }

@@ -159,6 +159,21 @@ pub fn route(method: &Method, uri: &Uri) -> Route {
     }
 }
 
+/// What stands before Jellyfin's own path, as it was sent: a base path, an old prefix, or nothing.
+#[must_use]
+pub fn prefix(uri: &Uri) -> &str {
+    const CONTROLLERS: [&str; 4] = ["videos", "items", "livestreams", "sessions"];
+    let path = uri.path();
+    let mut end = 0;
+    for part in path.split('/').skip(1) {
+        if CONTROLLERS.iter().any(|controller| part.eq_ignore_ascii_case(controller)) {
+            return &path[..end];
+        }
+        end += 1 + part.len();
+    }
+    ""
+}
+
 /// A segment's URI, relative to the playlist that lists it, so that it resolves under any prefix.
 #[must_use]
 pub fn segment_uri(consumer: ConsumerId, sequence: u64) -> String {
@@ -274,6 +289,19 @@ mod tests {
             let live = live_of(&format!("{path}?LiveStreamId={LIVE_STREAM}"));
             assert_eq!((live.prefix.as_str(), live.item_text.as_str()), (prefix, item_text), "{path}");
             assert_eq!(live.item.as_str(), ITEM, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_stands_before_is_found() {
+        for (path, before) in [
+            ("/Items/1/PlaybackInfo", ""),
+            ("/jellyfin/emby/LiveStreams/Open", "/jellyfin/emby"),
+            ("/jf/videos/1/live.m3u8?x=/items/", "/jf"),
+            ("/web/index.html", ""),
+            ("/", ""),
+        ] {
+            assert_eq!(prefix(&path.parse().unwrap()), before, "{path}");
         }
     }
 

@@ -7,6 +7,7 @@ use tracing::{Instrument, debug, info, info_span};
 
 use crate::domain::pool::{Action, Event, StreamId};
 use crate::supervisor::adopt::Generation;
+use crate::supervisor::caller::Caller;
 use crate::supervisor::{Shared, random};
 use crate::upstream::follow::Fetched;
 
@@ -62,25 +63,25 @@ async fn produce(shared: Arc<Shared>, id: StreamId, generation: u32) {
     if stream.stop.is_cancelled() {
         return;
     }
-    info!(item = %stream.recipe.item, "starting");
-    let work = Arc::new(Generation {
+    info!(item = %stream.recipe.place.item, "starting");
+    stream.starting();
+    let caller = Caller {
         jellyfin: shared.jellyfin.clone(),
         stream: Arc::clone(&stream),
-        play_session: format!("{:032x}", random()),
         own: shared.own.clone(),
-        opened_by_client: generation == 1,
-    });
+        ledger: Arc::clone(&shared.ledger),
+    };
+    let mut work = Generation::begin(caller, format!("{:032x}", random()), &shared.generations);
     let mut anew = true;
-    let (failure, opened) = work
-        .run(|Fetched { duration, gap, media }| {
-            let written = media.body.len() as u64;
-            let (target, held) = stream.append(duration, anew || gap, media, shared.now());
-            anew = false;
-            debug!(seconds = duration.as_secs_f64(), bytes = written, "segment");
-            shared.tell(Event::SegmentReady { stream: id, generation, target, written, held });
-            shared.bell.notify_one();
-        })
-        .await;
+    let deliver = |Fetched { duration, gap, media }| {
+        let written = media.body.len() as u64;
+        let (target, held) = stream.append(duration, anew || gap, media, shared.now());
+        anew = false;
+        debug!(seconds = duration.as_secs_f64(), bytes = written, "segment");
+        shared.tell(Event::SegmentReady { stream: id, generation, target, written, held });
+        shared.bell.notify_one();
+    };
+    let failure = work.run(generation == 1, deliver).await;
     if let Some(failure) = failure {
         info!(reason = failure.as_str(), "failed");
         shared.tell(Event::Failed { stream: id, generation, failure });
@@ -88,9 +89,9 @@ async fn produce(shared: Arc<Shared>, id: StreamId, generation: u32) {
         shared.bell.notify_one();
         // The next generation need not wait for a server that may be down: what this one opened names itself.
         drop(at_work);
-        work.retire(opened).await;
+        work.retire().await;
     } else {
-        work.retire(opened).await;
+        work.retire().await;
         drop(at_work);
     }
 }

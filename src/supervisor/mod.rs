@@ -3,10 +3,14 @@
 //! It knows nothing of HTTP: who asks, and in which words an answer is given, is the proxy's business.
 
 mod adopt;
+mod caller;
 mod driver;
+mod hold;
+mod reap;
 pub mod stream;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -16,12 +20,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::consumer::{Account, Viewer};
-use crate::domain::key::{ConsumerId, PlaySessionId, StreamKey};
+use crate::domain::key::{ConsumerId, LiveStreamId, PlaySessionId, StreamKey};
 use crate::domain::pool::{Admission, Event, Limits, Pool, Snapshot, StreamId, Tune, Warmth};
 use crate::domain::reason::RefuseReason;
 use crate::domain::time::Timestamp;
+use crate::supervisor::reap::Leftovers;
 use crate::supervisor::stream::{Playlist, Stream, WindowSize};
 use crate::upstream::jellyfin::{Jellyfin, Login, Recipe};
+use crate::upstream::ledger::Ledger;
 
 /// How long somebody who was denied a tuner waits for one of ours.
 const TUNER_WAIT: Duration = Duration::from_secs(8);
@@ -65,16 +71,26 @@ struct Shared {
     streams: RwLock<HashMap<StreamId, Arc<Stream>>>,
     jellyfin: Jellyfin,
     own: Option<Login>,
+    ledger: Arc<Ledger>,
+    leftovers: Leftovers,
     size: WindowSize,
     generations: TaskTracker,
     ended: CancellationToken,
 }
 
 impl Supervisor {
-    /// Starts the driver. `own` is the gateway's own credential, if it has one.
+    /// Starts the driver. `own` is the gateway's own credential, if it has one; `ledger` is where it is written down what
+    /// is open at the server.
     #[must_use]
-    pub fn new(limits: Limits, size: WindowSize, jellyfin: Jellyfin, own: Option<Login>) -> Self {
+    pub fn new(
+        limits: Limits,
+        size: WindowSize,
+        jellyfin: Jellyfin,
+        own: Option<Login>,
+        ledger: Option<PathBuf>,
+    ) -> Self {
         let limits = Limits { own_credential: own.is_some(), ..limits };
+        let (ledger, left) = Ledger::open(ledger);
         let shared = Arc::new(Shared {
             epoch: Instant::now(),
             pool: Mutex::new(Pool::new(limits)),
@@ -82,11 +98,16 @@ impl Supervisor {
             streams: RwLock::default(),
             jellyfin,
             own,
+            ledger: Arc::new(ledger),
+            leftovers: Leftovers::new(left),
             size,
             generations: TaskTracker::new(),
             ended: CancellationToken::new(),
         });
         tokio::spawn(driver::run(Arc::clone(&shared)));
+        if let Some(own) = shared.own.clone() {
+            shared.reap(own);
+        }
         Self { shared }
     }
 
@@ -102,6 +123,7 @@ impl Supervisor {
                 // Still under the pool's lock, so that nobody sees a stream of the pool's that is not here.
                 let stream = self.shared.stream_or_insert(stream, recipe);
                 drop(pool);
+                self.shared.reap(login.clone());
                 stream.remember(account, login);
                 self.shared.bell.notify_one();
                 Ok(Lease { stream, consumer, warmth })
@@ -142,6 +164,13 @@ impl Supervisor {
     /// Somebody was denied a tuner: returns true once one of ours has been given back.
     pub async fn free_tuner(&self) -> bool {
         self.stop_and_wait(Event::TunerDenied, TUNER_WAIT).await
+    }
+
+    /// Whether a consumer of this live stream is ours.
+    #[must_use]
+    pub fn holds(&self, live_stream: &LiveStreamId) -> bool {
+        let streams = self.shared.streams.read().unwrap_or_else(PoisonError::into_inner);
+        streams.values().any(|stream| stream.recipe.live_stream == *live_stream)
     }
 
     /// Whether a stream runs that nobody watches.
@@ -209,6 +238,18 @@ impl Shared {
         let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
         let stream = streams.entry(id).or_insert_with(|| Arc::new(Stream::new(recipe, self.size)));
         Arc::clone(stream)
+    }
+
+    /// Closes what an earlier life left open, if it did, as `login`.
+    fn reap(self: &Arc<Self>, login: Login) {
+        let left = self.leftovers.take();
+        if !left.is_empty() {
+            let shared = Arc::clone(self);
+            self.generations.spawn(async move {
+                let login = shared.own.clone().unwrap_or(login);
+                shared.leftovers.close(left, &shared.jellyfin, &login, &shared.ledger).await;
+            });
+        }
     }
 
     fn remove(&self, id: StreamId) -> Option<Arc<Stream>> {

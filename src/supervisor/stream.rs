@@ -152,6 +152,17 @@ impl Stream {
         self.work.lock().await
     }
 
+    /// A generation begins: whoever comes may hope again.
+    pub(super) fn starting(&self) {
+        self.readiness.send_if_modified(|readiness| {
+            let hopeless = *readiness == Readiness::Failed;
+            if hopeless {
+                *readiness = Readiness::Starting;
+            }
+            hopeless
+        });
+    }
+
     /// A generation failed: whoever waits for a first segment waits in vain.
     pub(super) fn failed(&self) {
         self.readiness.send_if_modified(|readiness| {

@@ -83,13 +83,22 @@ impl Login {
     }
 }
 
-/// All that is needed to open and start a stream again, without its first viewer.
-#[derive(Clone, Debug)]
-pub struct Recipe {
-    /// What stands before `/videos/…`: a base path, an old prefix, or nothing.
+/// Where a channel is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// What stands before the server's own paths: a base path, an old prefix, or nothing.
     pub prefix: String,
     /// The channel's item.
     pub item: ItemId,
+    /// The user in whose channel list it is looked up; `None` for a key that belongs to nobody.
+    pub user: Option<String>,
+}
+
+/// All that is needed to open and start a stream again, without its first viewer.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// Where its channel is found.
+    pub place: Place,
     /// The channel's media source.
     pub source: MediaSourceId,
     /// The live stream; the same for all openings of built-in tuners.
@@ -100,8 +109,6 @@ pub struct Recipe {
     pub apple: bool,
     /// The length that segments are cut at.
     pub cut: Duration,
-    /// The user whose channel list the item is looked up in.
-    pub user: Option<String>,
 }
 
 /// The gateway's own consumer of a live stream.
@@ -173,38 +180,30 @@ impl Jellyfin {
         }
     }
 
-    /// Takes a consumer of the recipe's live stream, opening it if nobody has.
-    pub async fn hold(&self, recipe: &Recipe, login: &Login) -> Result<Hold, Error> {
-        let user = recipe.user.as_deref().unwrap_or_default();
-        let of_user = if user.is_empty() { String::new() } else { format!("UserId={user}&") };
-        let path = format!("{}/Items/{}/PlaybackInfo", recipe.prefix, recipe.item);
-        let query = format!("{of_user}AutoOpenLiveStream=false");
-        let info =
-            self.json(Method::POST, &path, &query, login, Some(&Value::Object(Default::default()))).await?;
-        let token = open_token(&info, &recipe.source).ok_or(Error::Unreadable("no OpenToken"))?;
-        let mut wish = serde_json::json!({ "OpenToken": token, "ItemId": recipe.item.to_string() });
-        if !user.is_empty() {
-            wish["UserId"] = Value::from(user);
+    /// Takes a consumer of the live stream of a channel's source, opening it if nobody has.
+    pub async fn hold(&self, place: &Place, source: &MediaSourceId, login: &Login) -> Result<Hold, Error> {
+        let wish = Value::Object(serde_json::Map::new());
+        let info = self.playback_info(place, "AutoOpenLiveStream=false", login, &wish).await?;
+        let token = open_token(&info, source).ok_or(Error::Unreadable("no OpenToken"))?;
+        let mut wish = serde_json::json!({ "OpenToken": token, "ItemId": place.item.as_str() });
+        if let Some(user) = &place.user {
+            wish["UserId"] = Value::from(user.as_str());
         }
-        let path = format!("{}/LiveStreams/Open", recipe.prefix);
+        let path = format!("{}/LiveStreams/Open", place.prefix);
         let opened = self.json(Method::POST, &path, "", login, Some(&wish)).await?;
         let source = field(&opened, "MediaSource").ok_or(Error::Unreadable("no MediaSource"))?;
         let live_stream = field(source, "LiveStreamId").and_then(Value::as_str);
-        Ok(Hold {
-            live_stream: live_stream.ok_or(Error::Unreadable("no LiveStreamId")).map(LiveStreamId::new)?,
-            opening: opening_of(source),
-        })
+        let live_stream = live_stream.ok_or(Error::Unreadable("no LiveStreamId"))?;
+        Ok(Hold { live_stream: LiveStreamId::new(live_stream), opening: opening_of(source) })
     }
 
     /// Whether the live stream has been opened anew since `hold` was taken, and its consumers are others. One that is
     /// open no more counts as the same: to close it is harmless, and its raw stream can be gone while it is still open
     /// (`jellyfin.md` 4.3).
-    pub async fn is_another(&self, recipe: &Recipe, hold: &Hold, login: &Login) -> Result<bool, Error> {
+    pub async fn is_another(&self, place: &Place, hold: &Hold, login: &Login) -> Result<bool, Error> {
         let Some(opening) = &hold.opening else { return Ok(false) };
-        let path = format!("{}/Items/{}/PlaybackInfo", recipe.prefix, recipe.item);
-        let user = recipe.user.as_ref().map(|user| format!("UserId={user}")).unwrap_or_default();
         let wish = serde_json::json!({ "LiveStreamId": hold.live_stream.as_str() });
-        match self.json(Method::POST, &path, &user, login, Some(&wish)).await {
+        match self.playback_info(place, "", login, &wish).await {
             Ok(info) => {
                 let source = field(&info, "MediaSources").and_then(|sources| sources.get(0));
                 Ok(source.and_then(opening_of).is_some_and(|current| current != *opening))
@@ -212,6 +211,32 @@ impl Jellyfin {
             Err(Error::Status(StatusCode::NOT_FOUND | StatusCode::INTERNAL_SERVER_ERROR)) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    async fn playback_info(
+        &self,
+        place: &Place,
+        query: &str,
+        login: &Login,
+        wish: &Value,
+    ) -> Result<Value, Error> {
+        let path = format!("{}/Items/{}/PlaybackInfo", place.prefix, place.item);
+        let user = place.user.as_ref().map(|user| format!("UserId={user}&")).unwrap_or_default();
+        self.json(Method::POST, &path, &format!("{user}{query}"), login, Some(wish)).await
+    }
+
+    /// Whether there is anything at `path`, such as a job's playlist.
+    pub async fn exists(&self, path: &str) -> Result<bool, Error> {
+        let request = self.request(Method::GET, path, "", &Login::default(), None);
+        Ok(self.client.send(request).await?.status() != StatusCode::NOT_FOUND)
+    }
+
+    /// The server's version, such as `10.11.11`.
+    pub async fn version(&self, prefix: &str) -> Result<String, Error> {
+        let path = format!("{prefix}/System/Info/Public");
+        let info = self.json(Method::GET, &path, "", &Login::default(), None).await?;
+        let version = field(&info, "Version").and_then(Value::as_str);
+        version.map(str::to_owned).ok_or(Error::Unreadable("no Version"))
     }
 
     /// Gives a consumer back.
@@ -227,7 +252,7 @@ impl Jellyfin {
         play_session: &str,
         login: &Login,
     ) -> Result<(Job, Reading), Error> {
-        let videos = format!("{}/videos/{}", recipe.prefix, recipe.item);
+        let videos = format!("{}/videos/{}", recipe.place.prefix, recipe.place.item);
         let query = format!("{}&PlaySessionId={play_session}", recipe.query);
         let mut request = self.request(Method::GET, &format!("{videos}/live.m3u8"), &query, login, None);
         if recipe.apple {
@@ -241,6 +266,14 @@ impl Jellyfin {
         Ok((job, reading))
     }
 
+    /// Asks for a playlist of no live stream, which starts nothing. Says whether the request got past the door.
+    pub async fn touch_hls(&self, prefix: &str, login: &Login) -> Result<bool, Error> {
+        let path = format!("{prefix}/videos/{}/live.m3u8", "0".repeat(32));
+        let request = self.request(Method::GET, &path, "MediaSourceId=none&LiveStreamId=none", login, None);
+        let status = self.client.send(request).await?.status();
+        Ok(status != StatusCode::UNAUTHORIZED && status != StatusCode::FORBIDDEN)
+    }
+
     /// Ends the jobs of `play_session`.
     pub async fn end_job(&self, prefix: &str, play_session: &str, login: &Login) -> Result<(), Error> {
         let path = format!("{prefix}/Videos/ActiveEncodings");
@@ -248,10 +281,9 @@ impl Jellyfin {
         self.call(Method::DELETE, &path, &query, login, None).await.map(drop)
     }
 
-    /// The end of a job's playlist, read through the segment route, which keeps the job alive and needs no token.
+    /// The end of a job's playlist.
     pub async fn poll(&self, job: &Job) -> Result<Reading, Error> {
-        let path = format!("{}{}.m3u8", job.folder, job.stem);
-        let mut request = self.request(Method::GET, &path, "", &Login::default(), None);
+        let mut request = self.request(Method::GET, &job.playlist(), "", &Login::default(), None);
         request.headers_mut().insert(RANGE, HeaderValue::from_static(TAIL));
         let answer = self.answer(request).await?;
         let partial = answer.status() == StatusCode::PARTIAL_CONTENT;
@@ -377,10 +409,8 @@ mod tests {
     #[test]
     fn only_a_shared_stream_names_its_opening() {
         let opening = |path: &str| opening_of(&serde_json::json!({ "path": path }));
-        assert_eq!(
-            opening("http://127.0.0.1:8096/jf/LiveTv/LiveStreamFiles/5376A/stream.ts").as_deref(),
-            Some("5376a")
-        );
+        let shared = "http://127.0.0.1:8096/jf/LiveTv/LiveStreamFiles/5376A/stream.ts";
+        assert_eq!(opening(shared).as_deref(), Some("5376a"));
         assert_eq!(opening("http://provider.example/ch/1.ts"), None);
         assert_eq!(opening("udp://239.0.0.1"), None);
     }

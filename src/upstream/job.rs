@@ -1,10 +1,10 @@
-//! A running HLS job by the names of its files, which are all that the server tells of it.
+//! A running HLS job of the server's, as its playlist and file names show it (`DynamicHlsController.cs`).
 //!
-//! It asks for nothing.
+//! It does not ask for anything.
 
 use std::time::Duration;
 
-use crate::domain::playlist::{Entry, Reading};
+use crate::domain::playlist::{self, Reading};
 
 /// A running HLS job of the server's.
 #[derive(Clone, Debug)]
@@ -12,7 +12,7 @@ pub struct Job {
     /// The path of its folder, with a slash at the end.
     pub(super) folder: String,
     /// The stem of its file names.
-    pub(super) stem: String,
+    stem: String,
 }
 
 /// A segment's place: its number within the job, and its file.
@@ -34,10 +34,16 @@ impl Job {
         job.index_of(file).map(|_| job)
     }
 
+    /// The path of its playlist, read through the segment route, which keeps the job alive and needs no token.
+    #[must_use]
+    pub fn playlist(&self) -> String {
+        format!("{}{}.m3u8", self.folder, self.stem)
+    }
+
     /// The pieces that a reading of its playlist lists; what is no segment of this job is left out.
     #[must_use]
     pub fn pieces(&self, reading: &Reading) -> Vec<Piece> {
-        let piece = |entry: &Entry| {
+        let piece = |entry: &playlist::Entry| {
             let file = entry.uri.rsplit('/').next()?;
             Some(Piece { index: self.index_of(file)?, duration: entry.duration, file: file.to_owned() })
         };
@@ -52,7 +58,6 @@ impl Job {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::playlist;
 
     #[test]
     fn a_job_knows_its_own_segments() {

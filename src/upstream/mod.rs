@@ -1,4 +1,5 @@
-//! Toward the media server: the pooled client, the gateway's own calls, following an adopted stream.
+//! Toward the media server: the pooled client, the gateway's own calls, following an adopted job, and the ledger of what
+//! is open there.
 
 pub mod client;
 mod connector;
@@ -6,5 +7,6 @@ mod error;
 pub mod follow;
 pub mod jellyfin;
 pub mod job;
+pub mod ledger;
 
 pub use crate::upstream::error::Error;

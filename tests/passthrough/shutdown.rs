@@ -1,4 +1,4 @@
-//! How the listener ends.
+//! How the listener ends, and how it ends connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,4 +72,17 @@ async fn tunnels_do_not_hold_up_the_end() {
     assert_eq!(wire::status(&wire::head(&mut stream).await), 101);
     gateway.stopped().await;
     assert_eq!(soon(stream.read(&mut [0])).await.unwrap_or(0), 0);
+}
+
+/// The clock stands still and jumps to the next deadline whenever nothing else is to be done.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_brings_no_request_is_closed() {
+    let origin = origin(|_| async { Response::new(body::empty()) }).await;
+    let gateway = gateway(origin.addr).await;
+    for beginning in ["", "GET / HTTP/1.1\r\nHos", "PRI * HT"] {
+        let began = tokio::time::Instant::now();
+        let mut stream = wire::send(gateway.addr, beginning).await;
+        drop(stream.read_to_end(&mut Vec::new()).await);
+        assert_eq!(began.elapsed().as_secs(), 75, "{beginning:?}");
+    }
 }

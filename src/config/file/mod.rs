@@ -26,6 +26,7 @@ pub(super) struct File {
     pub(super) name: String,
     #[serde(deserialize_with = "scalar::list")]
     pub(super) trusted_proxies: Vec<IpNet>,
+    pub(super) state_dir: Option<PathBuf>,
     pub(super) upstream: Upstream,
     pub(super) pool: Pool,
     pub(super) viewers: Viewers,
@@ -40,6 +41,7 @@ impl Default for File {
             listen: SocketAddr::from(([127, 0, 0, 1], 8097)),
             name: "warmgate".to_owned(),
             trusted_proxies: Vec::new(),
+            state_dir: None,
             upstream: Upstream::default(),
             pool: Pool::default(),
             viewers: Viewers::default(),

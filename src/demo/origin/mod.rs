@@ -111,6 +111,12 @@ impl Origin {
         self.state.address
     }
 
+    /// Where its raw files, playlists and segments lie.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.state.folder
+    }
+
     /// Its channels, by number.
     #[must_use]
     pub fn channels(&self) -> Vec<Channel> {

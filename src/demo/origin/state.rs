@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -93,7 +93,11 @@ impl State {
     /// The URL of the shared raw stream, as the server names itself.
     pub(super) fn raw_url(&self, unique_id: &str) -> String {
         let base = &self.settings.base_path;
-        format!("http://{}{base}/LiveTv/LiveStreamFiles/{unique_id}/stream.ts", self.address)
+        let mut address = self.address;
+        if address.ip().is_unspecified() {
+            address.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        format!("http://{address}{base}/LiveTv/LiveStreamFiles/{unique_id}/stream.ts")
     }
 
     /// The transcode manager's first sight of the folder: it deletes all files, if this server is to do so.

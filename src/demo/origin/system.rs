@@ -9,6 +9,7 @@ use crate::demo::origin::fields::{Fields, Query, member};
 use crate::demo::origin::library::{new_guid, plain_id, server_id};
 use crate::demo::origin::lock;
 use crate::demo::origin::settings::{Token, User};
+use crate::demo::origin::source::Object;
 use crate::demo::origin::state::State;
 
 /// Largest answer of the bitrate test, in bytes.
@@ -21,11 +22,15 @@ pub(super) fn health() -> Answer {
 
 /// `GET /System/Info/Public` and, with a token, `/System/Info`.
 pub(super) fn info(state: &State) -> Answer {
-    json(&json!({
-        "LocalAddress": format!("http://{}{}", state.address, state.settings.base_path), "ServerName": "warmgate demo",
-        "Version": state.settings.version.as_str(), "ProductName": "Jellyfin Server", "OperatingSystem": "",
-        "Id": server_id(), "StartupWizardCompleted": true,
-    }))
+    let info = Object::default()
+        .with("LocalAddress", format!("http://{}{}", state.address, state.settings.base_path))
+        .with("ServerName", "lab")
+        .with("Version", state.settings.version.as_str())
+        .with("ProductName", "Jellyfin Server")
+        .with("OperatingSystem", "")
+        .with("Id", server_id())
+        .with("StartupWizardCompleted", true);
+    json(&info)
 }
 
 /// `GET|POST /System/Ping`.
@@ -35,7 +40,7 @@ pub(super) fn ping() -> Answer {
 
 /// `GET /System/Endpoint`.
 pub(super) fn endpoint() -> Answer {
-    json(&json!({"IsLocal": true, "IsInNetwork": true}))
+    json(&Object::default().with("IsLocal", true).with("IsInNetwork", true))
 }
 
 /// `GET /System/Configuration/livetv`: the tuner and its limit.

@@ -7,11 +7,13 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::ChildStdout;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::demo::origin::library::Channel;
 use crate::demo::origin::lock;
@@ -21,6 +23,8 @@ use crate::demo::origin::state::State;
 
 /// Frames per second of every channel.
 pub(super) const FRAME_RATE: u32 = 25;
+/// Length of an MPEG-TS packet in bytes.
+const PACKET: usize = 188;
 
 /// What a channel's provider has been told to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +57,14 @@ impl Tuner {
         let stdout = stdout.ok_or_else(|| io::Error::other("FFmpeg has no standard output"))?;
         let (progress, written) = watch::channel(0);
         let ended = Arc::new(AtomicBool::new(false));
-        let pump =
-            Pump { number: channel.number, faults: state.faults.clone(), progress, ended: ended.clone() };
+        let pump = Pump {
+            number: channel.number,
+            faults: state.faults.clone(),
+            // A provider's stream is joined somewhere between two key frames, never at one.
+            skip: state.settings.gop / 4,
+            progress,
+            ended: ended.clone(),
+        };
         state.spawn(pump.run(stdout, file, path.clone()));
         Ok(Self { file: path, process, written, ended })
     }
@@ -92,6 +102,8 @@ impl Drop for Tuner {
 struct Pump {
     number: u32,
     faults: Faults,
+    /// How much of the beginning is thrown away.
+    skip: Duration,
     progress: watch::Sender<u64>,
     ended: Arc<AtomicBool>,
 }
@@ -99,20 +111,27 @@ struct Pump {
 impl Pump {
     async fn run(self, mut from: ChildStdout, mut file: File, path: PathBuf) {
         let mut buffer = vec![0; 64 * 1024];
-        let mut total = 0;
+        let (mut read, mut total, mut begin) = (0, 0, None);
         while let Ok(count @ 1..) = from.read(&mut buffer).await {
-            if lock(&self.faults).get(&self.number) == Some(&Fault::Stalls) {
+            let begin = *begin.get_or_insert_with(|| Instant::now() + self.skip);
+            let start = if total == 0 { (PACKET - read % PACKET) % PACKET } else { 0 };
+            read += count;
+            if self.is_stalled() || Instant::now() < begin || start >= count {
                 continue;
             }
-            let stored = file.write_all(&buffer[..count]).await;
+            let stored = file.write_all(&buffer[start..count]).await;
             if stored.and(file.flush().await).is_err() {
                 break;
             }
-            total += count as u64;
+            total += (count - start) as u64;
             self.progress.send_replace(total);
         }
         self.ended.store(true, Ordering::Release);
         let _ = std::fs::remove_file(path);
+    }
+
+    fn is_stalled(&self) -> bool {
+        lock(&self.faults).get(&self.number) == Some(&Fault::Stalls)
     }
 }
 

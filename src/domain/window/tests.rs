@@ -5,7 +5,6 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::Window;
-use crate::domain::playlist;
 use crate::domain::time::Timestamp;
 
 const fn secs(seconds: u64) -> Duration {
@@ -71,36 +70,6 @@ fn a_discontinuity_that_has_slid_out_is_still_counted() {
         .collect();
     // The first segment of all begins nothing anew; of the two that do, the one at 3 has slid out.
     assert_eq!(listed, [(5, false, 1), (6, true, 1), (7, false, 2)]);
-}
-
-/// Half an hour of segments of 4 s and 2 s by turns: every list, as it is written, is read by somebody else's parser, and
-/// neither it nor what is held grows.
-#[test]
-fn half_an_hour_costs_no_more_than_a_minute() {
-    let mut window = Window::new(secs(4), secs(30));
-    let (mut now, mut index) = (0, 0);
-    let (mut held, mut length) = (Vec::new(), Vec::new());
-    let mut newest = None;
-    while now < 30 * 60 {
-        let duration = if index % 2 == 0 { 4 } else { 2 };
-        (now, index) = (now + duration, index + 1);
-        window.push(secs(duration), index % 100 == 0, (), 500_000, Timestamp::from_millis(now * 1000));
-        let text = playlist::write(window.target(), window.list(0), |text, sequence| {
-            text.push_str(&format!("hls/{sequence:06}.ts"));
-        });
-        let list = broadcast_hls::MediaPlaylist::parse(&text).unwrap();
-        assert_eq!(list.target_duration, 4);
-        let last = list.media_sequence + list.segments.len() as u64;
-        assert!(newest.replace(last).is_none_or(|before| last == before + 1));
-        held.push(window.bytes());
-        length.push(list.segments.len());
-    }
-    let of_minute = |minute: usize| minute * 20..(minute + 1) * 20;
-    for minute in 2..30 {
-        assert_eq!(held[of_minute(minute)].iter().max(), held[of_minute(2)].iter().max(), "minute {minute}");
-        assert_eq!(length[of_minute(minute)].iter().max(), length[of_minute(2)].iter().max());
-    }
-    assert_eq!(window.list(0).last().map(|listed| listed.discontinuity_sequence), Some(5));
 }
 
 proptest! {

@@ -1,0 +1,103 @@
+//! A gateway that is killed: its next life closes what the last one left open at the server.
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
+
+#[path = "support/stage.rs"]
+mod stage;
+
+use std::path::Path;
+use std::process::Stdio;
+
+use stage::{eventually, soon, tune};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use warmgate::demo::origin::{Origin, Settings};
+use warmgate::demo::viewer::Viewer;
+
+/// The real program, listening at `listen`; ended when dropped.
+struct Program {
+    child: Child,
+    address: String,
+}
+
+impl Program {
+    async fn start(state: &Path, listen: &str, settings: &Settings, origin: &Origin, with_key: bool) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_warmgate"));
+        command
+            .current_dir(state)
+            .env_clear()
+            .env("WARMGATE__UPSTREAM__URL", format!("http://{}", origin.addr()))
+            .env("WARMGATE__LISTEN", listen)
+            .env("WARMGATE__STATE_DIR", state)
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        if with_key {
+            command.env("WARMGATE__UPSTREAM__API_KEY", &settings.api_key);
+        }
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let line = loop {
+            let line = soon(lines.next_line()).await.unwrap().expect("it did not start");
+            if line.contains("listening") {
+                break line;
+            }
+        };
+        // Read on, or the program would wait for somebody to.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let address = line.split("address=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+        Self { child, address }
+    }
+
+    fn viewer(&self, settings: &Settings, device: &str) -> Viewer {
+        let user = &settings.users[0];
+        Viewer::new(format!("http://{}", self.address), user.token(), &user.id, device)
+    }
+}
+
+async fn killed_and_started_again(with_key: bool) {
+    let state = tempfile::tempdir().unwrap();
+    let settings = Settings::quick();
+    let origin = Origin::start(settings.clone()).await.unwrap();
+    let channels = origin.channels();
+
+    let mut first = Program::start(state.path(), "127.0.0.1:0", &settings, &origin, with_key).await;
+    let viewer = first.viewer(&settings, "tv");
+    let (playback, _) = tune(&viewer, &channels[0].item_id).await;
+    eventually("the gateway holds it too", async || origin.counts().opens == 2).await;
+    soon(viewer.leave(&playback)).await.unwrap();
+    assert_eq!((origin.counts().tuners_open, origin.counts().jobs), (1, 1), "only the gateway is left");
+    first.child.kill().await.unwrap();
+    assert_eq!((origin.counts().tuners_open, origin.counts().jobs), (1, 1), "nobody told the server");
+
+    let second = Program::start(state.path(), &first.address, &settings, &origin, with_key).await;
+    let others = if with_key {
+        0
+    } else {
+        // Without a key of its own it waits for somebody to act for.
+        tune(&second.viewer(&settings, "tv"), &channels[1].item_id).await;
+        1
+    };
+    eventually("what was left is closed", async || {
+        let counts = origin.counts();
+        counts.tuners_open == others && counts.jobs == others
+    })
+    .await;
+    assert!(!origin.counts().consumers.contains_key(&playback.live_stream));
+    let left = std::fs::read_dir(state.path()).unwrap().next().unwrap().unwrap().path();
+    eventually("it is struck out", async || {
+        let noted: serde_json::Value = serde_json::from_slice(&std::fs::read(&left).unwrap()).unwrap();
+        noted.as_object().unwrap().len() == others
+    })
+    .await;
+    assert!(!std::fs::read_to_string(left).unwrap().contains(settings.users[0].token()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_key_of_its_own_it_closes_at_once() {
+    killed_and_started_again(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_one_it_closes_with_the_first_viewers_token() {
+    killed_and_started_again(false).await;
+}
