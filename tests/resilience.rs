@@ -147,7 +147,8 @@ async fn an_input_that_ends_unwatched_is_given_back() {
 /// A channel that cannot be had is not tried for ever, and viewers are told what the server says.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_that_is_dead_is_as_without_us() {
-    let stage = Stage::quick().await;
+    // Nobody leaves before it is given up.
+    let stage = Stage::with(|_| (), |config| config.viewers.silence = Duration::from_secs(90)).await;
     let viewer = stage.viewer(0, "tv");
     let playback = soon(viewer.open(&stage.channel(1))).await.unwrap();
     stage.origin().fail(1);
@@ -168,7 +169,12 @@ async fn a_channel_that_is_dead_is_as_without_us() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_in_the_middle_of_a_start_leaves_nothing() {
     join_all([0, 30, 150].map(|after| async move {
-        let stage = Stage::with(|settings| settings.version = Version::V10_11, |_| ()).await;
+        let patient = |settings: &mut Settings| {
+            settings.version = Version::V10_11;
+            // What is not ended is not ended by the server either.
+            settings.delays.kill_timer = Duration::from_secs(60);
+        };
+        let stage = Stage::with(patient, |_| ()).await;
         let viewer = stage.viewer(0, "tv");
         let playback = soon(viewer.open(&stage.channel(1))).await.unwrap();
         let waiting = ask(&viewer, &playback);
@@ -176,6 +182,10 @@ async fn a_stop_in_the_middle_of_a_start_leaves_nothing() {
         tokio::time::sleep(Duration::from_millis(after)).await;
         stage.shut_down().await;
         soon(waiting).await.unwrap();
+        let ended = stage.asked("/Videos/ActiveEncodings");
+        for own in stage.own_play_sessions() {
+            assert!(ended.iter().any(|seen| seen.query.contains(&own)), "a job was left after {after} ms");
+        }
         close(&stage, &playback).await;
         stage.nothing_open().await;
     }))
@@ -215,10 +225,12 @@ fn ask(viewer: &Viewer, playback: &Playback) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move { drop(viewer.poll(&playback).await) })
 }
 
-/// A client that closes what it opened.
+/// A client that ends and closes what it started and opened.
 async fn close(stage: &Stage, playback: &Playback) {
+    let direct = stage.direct(0, "tv");
+    soon(direct.leave(playback)).await.unwrap();
     let path = format!("/LiveStreams/Close?liveStreamId={}", playback.live_stream);
-    soon(stage.direct(0, "tv").post(&path, &serde_json::Value::Null)).await.unwrap();
+    soon(direct.post(&path, &serde_json::Value::Null)).await.unwrap();
 }
 
 /// The real program, the real signal.
