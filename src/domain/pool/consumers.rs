@@ -104,8 +104,9 @@ impl Pool {
     }
 
     pub(super) fn patience(&self, stream: StreamId) -> Duration {
-        let target = self.streams.get(&stream).and_then(|stream| stream.target).unwrap_or_default();
-        self.limits.silence.max(target * SILENT_TARGETS)
+        let target = self.streams.get(&stream).and_then(|stream| stream.target);
+        // Before the first segment it is waiting, with a request open, and says nothing.
+        self.limits.silence.max(target.map_or(self.limits.cold_timeout, |target| target * SILENT_TARGETS))
     }
 
     pub(super) fn is_watched(&self, stream: StreamId) -> bool {

@@ -30,6 +30,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// The least silence that means a consumer has left.
     pub silence: Duration,
+    /// How long a viewer may wait for a first segment.
+    pub cold_timeout: Duration,
     /// What is left to a consumer that has said goodbye.
     pub farewell: Duration,
     /// Refused starts in a row after which viewers get the server's own answer.

@@ -15,6 +15,7 @@ const LIMITS: Limits = Limits {
     slots: 2,
     idle_timeout: Duration::from_secs(600),
     silence: Duration::from_secs(20),
+    cold_timeout: Duration::from_secs(20),
     farewell: Duration::from_secs(2),
     refusals: 3,
     disk_budget: 1000,
@@ -129,6 +130,14 @@ fn silence_means_something_only_after_four_target_durations() {
         bench.presence(consumer),
         Some(Presence::Left { at: at(18_000), reason: LeaveReason::Silence })
     );
+}
+
+#[test]
+fn who_waits_for_a_cold_start_is_there() {
+    let mut bench = Bench::new(Limits { silence: Duration::from_secs(1), ..LIMITS });
+    bench.serve(1, 1, at(0));
+    bench.pool.handle_timeout(at(19_999));
+    assert_eq!(bench.pool.snapshot().present(), 1);
 }
 
 #[test]
