@@ -9,6 +9,7 @@ pub mod body;
 pub mod config;
 pub mod shutdown;
 pub mod telemetry;
+pub mod wire;
 
 pub mod server;
 pub mod upstream;

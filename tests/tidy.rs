@@ -8,9 +8,10 @@ use std::path::Path;
 use serde_yaml::Value;
 
 /// The layer of each module; a module may name only lower ones, and itself.
-const RANKS: [(&str, u8); 13] = [
+const RANKS: [(&str, u8); 14] = [
     ("domain", 1),
     ("body", 2),
+    ("wire", 2),
     ("config", 2),
     ("shutdown", 2),
     ("telemetry", 2),

@@ -16,7 +16,7 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
@@ -94,7 +94,8 @@ impl Listener {
             let Some((stream, peer, permit)) = accepted else { continue };
             let connection = Connection { peer: Peer(peer), tunnels: tunnels.clone() };
             let watcher = open.watcher();
-            let serving = connection.serve(io::Io::new(stream, permit), service.clone(), watcher);
+            let serving =
+                connection.serve(io::Io::new(TokioIo::new(stream), permit), service.clone(), watcher);
             tunnels.spawn(serving);
         }
         drop(self.socket);

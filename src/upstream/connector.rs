@@ -1,15 +1,11 @@
 //! How a connection to the upstream comes to be: name, TCP, TLS, all under one deadline.
 
-use std::fmt;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
-use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::dns::GaiResolver;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
@@ -21,6 +17,7 @@ use tower::util::{BoxCloneSyncService, MapErr};
 use tower::{Service, ServiceExt};
 
 use crate::body::BoxError;
+use crate::wire::Wire;
 
 /// Probes of a silent TCP connection begin after this: a server that lost power is noticed within minutes.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
@@ -83,7 +80,7 @@ fn tcp() -> Tcp {
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_keepalive(Some(TCP_KEEPALIVE));
-    tcp.map_response(Conn::new as fn(TokioIo<TcpStream>) -> Conn)
+    tcp.map_response(conn as fn(TokioIo<TcpStream>) -> Conn)
 }
 
 fn https(tcp: Tcp, secure: bool) -> HttpsConnector<Tcp> {
@@ -114,66 +111,14 @@ fn tls_config(secure: bool) -> ClientConfig {
 }
 
 /// A TCP connection that remembers whether it has answered.
-pub(super) struct Conn {
-    stream: TokioIo<TcpStream>,
-    answered: Answered,
-}
+pub(super) type Conn = Wire<Answered>;
 
-impl Conn {
-    fn new(stream: TokioIo<TcpStream>) -> Self {
-        Self { stream, answered: Answered::default() }
-    }
-
-    /// Makes the coming end of this connection a RST.
-    pub(super) fn reset(&self) -> io::Result<()> {
-        self.stream.inner().set_zero_linger()
-    }
-}
-
-impl fmt::Debug for Conn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Conn").field("answered", &self.answered).finish_non_exhaustive()
-    }
+fn conn(stream: TokioIo<TcpStream>) -> Conn {
+    Wire::new(stream, Answered::default())
 }
 
 impl Connection for Conn {
     fn connected(&self) -> Connected {
-        Connected::new().extra(self.answered.clone())
-    }
-}
-
-impl Read for Conn {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl Write for Conn {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        Connected::new().extra(self.tag.clone())
     }
 }
