@@ -1,10 +1,11 @@
 # make demo    see a zap: test channels, the gateway and a player; installs what it lacks
 # make test    all tests, with real FFmpeg, nginx and Chromium; installs what it lacks
 # make check   formatting, lints, documentation
+# make bench   the gateway beside nginx and the bare server, as ratios
 #
 # Needed beforehand: Debian (or anything with apt) and Rust. Nothing is asked; every target works twice in a row.
 
-.PHONY: demo test check ffmpeg fonts nginx chromium linker
+.PHONY: demo test check bench ffmpeg fonts nginx chromium linker
 
 # $(call need,what,test whether it is there,its Debian package)
 # apt-get is only reached for when the test fails, as root or through sudo.
@@ -54,3 +55,7 @@ chromium:
 
 linker:
 	$(call need,a C compiler,command -v cc,gcc libc6-dev)
+
+bench: nginx linker
+	@echo "==> Building and measuring: the gateway beside nginx and the bare server (a few minutes the first time)"
+	cargo bench --locked --bench passthrough
