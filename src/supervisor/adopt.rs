@@ -117,7 +117,8 @@ impl Generation {
     async fn follow(&self, job: &Job, reading: Reading, deliver: impl FnMut(Fetched)) -> Failure {
         let stream = &self.caller.stream;
         let first = reading.entries.first().map_or(Duration::ZERO, |entry| entry.duration);
-        let pace = Pace { target: stream.target(first), largest: stream.largest_segment() };
+        let pace =
+            Pace { target: stream.target(first), cut: stream.recipe.cut, largest: stream.largest_segment() };
         follow(&self.caller.jellyfin, job, reading, pace, deliver).await
     }
 }
