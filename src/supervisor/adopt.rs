@@ -128,8 +128,29 @@ pub(super) fn failure_of(error: &Error) -> Failure {
     debug!(cause = %error, "a call failed");
     match error {
         Error::Unreachable(_) | Error::Broken(_) => Failure::Unreachable,
+        Error::Status(_) if error.is_absence() => Failure::Unreachable,
         Error::Status(_) => Failure::Refused,
         Error::TooLarge => Failure::Oversized,
         Error::Unreadable(_) => Failure::Unreadable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_starting_refuses_nothing() {
+        for (status, failure) in [
+            (StatusCode::INTERNAL_SERVER_ERROR, Failure::Refused),
+            (StatusCode::NOT_FOUND, Failure::Refused),
+            (StatusCode::BAD_GATEWAY, Failure::Unreachable),
+            (StatusCode::SERVICE_UNAVAILABLE, Failure::Unreachable),
+            (StatusCode::GATEWAY_TIMEOUT, Failure::Unreachable),
+        ] {
+            assert_eq!(failure_of(&Error::Status(status)), failure, "{status}");
+        }
     }
 }
