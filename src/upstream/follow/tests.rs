@@ -1,3 +1,5 @@
+//! How a job is followed, in paused time, before a server of the tests' own.
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
