@@ -28,6 +28,9 @@ pub struct Entry {
     pub live_stream: Option<String>,
     /// The name of the opening that the consumer is of.
     pub opening: Option<String>,
+    /// Whether there is no job that could give the consumer back by itself.
+    #[serde(default)]
+    pub without_job: bool,
 }
 
 /// The ledger; without a path it forgets with the process.
@@ -56,6 +59,12 @@ impl Ledger {
         if before.as_ref() != Some(entry) {
             self.write(&open);
         }
+    }
+
+    /// What is noted of `play_session`.
+    #[must_use]
+    pub fn entry(&self, play_session: &str) -> Option<Entry> {
+        self.entries().get(play_session).cloned()
     }
 
     /// Strikes out `play_session`: all of it is closed.
