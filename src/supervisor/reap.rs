@@ -108,3 +108,28 @@ async fn close(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upstream::fake::Fake;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_closed_is_tried_again_but_not_at_once() {
+        let fake = Fake::start(|_| async { Some((401, String::new())) }).await;
+        let ledger = Arc::new(Ledger::open(None).0);
+        let leftovers = Leftovers::new(Arc::clone(&ledger), BTreeMap::new());
+        ledger.note("one", |entry| entry.without_job = true);
+        leftovers.keep("one");
+        for _ in 0..3 {
+            let taken = leftovers.take();
+            assert_eq!(taken.len(), 1);
+            assert!(leftovers.take().is_empty(), "it is being closed");
+            leftovers.close(taken, &fake.jellyfin, &Login::default(), None).await;
+            assert!(leftovers.take().is_empty(), "it was tried a moment ago");
+            assert!(ledger.entry("one").is_some());
+            tokio::time::advance(AGAIN).await;
+        }
+        assert_eq!(fake.asked("/ActiveEncodings").len(), 3);
+    }
+}
