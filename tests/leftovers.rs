@@ -6,11 +6,12 @@ mod stage;
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
-use stage::{eventually, soon, tune};
+use stage::{Stage, eventually, soon, tune};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
-use warmgate::demo::origin::{Origin, Settings};
+use warmgate::demo::origin::{Origin, Settings, Version};
 use warmgate::demo::viewer::Viewer;
 
 /// The real program, listening at `listen`; ended when dropped.
@@ -100,4 +101,27 @@ async fn with_a_key_of_its_own_it_closes_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_one_it_closes_with_the_first_viewers_token() {
     killed_and_started_again(false).await;
+}
+
+/// A token that is revoked behind the gateway's back: what was opened with it is closed with the next viewer's.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_token_could_close_waits_for_one() {
+    // Where a job that dies of silence gives nothing back: what is missing is missing.
+    let settings = |settings: &mut Settings| settings.version = Version::V10_11;
+    let stage = Stage::with(settings, |config| config.pool.idle_timeout = Duration::from_secs(2)).await;
+    let alice = stage.viewer(0, "tv");
+    let (playback, _) = tune(&alice, &stage.channel(1)).await;
+    eventually("the gateway holds it too", async || stage.origin().counts().opens == 2).await;
+    soon(alice.report(&playback, "Playing")).await.unwrap();
+    soon(alice.leave(&playback)).await.unwrap();
+    let logout = stage.direct(0, "tv");
+    soon(logout.post("/Sessions/Logout", &serde_json::Value::Null)).await.unwrap();
+    eventually("it is given up", async || stage.snapshot().streams.is_empty()).await;
+    assert_eq!(stage.origin().counts().consumers.get(&playback.live_stream), Some(&1));
+    tune(&stage.viewer(1, "phone"), &stage.channel(2)).await;
+    eventually("what was left is closed", async || {
+        !stage.origin().counts().consumers.contains_key(&playback.live_stream)
+    })
+    .await;
+    assert_eq!(stage.origin().counts().tuners_open, 1);
 }

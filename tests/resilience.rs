@@ -90,6 +90,35 @@ async fn three_players_outlive_the_server() {
     stage.nothing_open().await;
 }
 
+/// While it starts, the server says 503 to everything; then it knows nothing of what it had open.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_still_starting_is_waited_for() {
+    let mut stage = Stage::quick().await;
+    let mut watches = Vec::new();
+    for (user, device, channel) in [(0, "one", 1), (1, "two", 1), (0, "three", 2)] {
+        watches.push(Watch::begin(stage.viewer(user, device), &stage.channel(channel)).await);
+    }
+    let settings = stage.kill_origin().await;
+    let starting = stage::unavailable(settings.listen).await;
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(4) {
+        for watch in &mut watches {
+            watch.look().await;
+            all_fetched(&watch.viewer, &watch.playback, &watch.last).await;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    starting.abort();
+    assert!(starting.await.unwrap_err().is_cancelled());
+    stage.restart_origin(settings).await;
+    for watch in &mut watches {
+        watch.resume(Duration::from_secs(25)).await;
+    }
+    assert_eq!((stage.origin().counts().jobs_started, stage.origin().counts().tuners_open), (2, 2));
+    stage.shut_down().await;
+    stage.nothing_open().await;
+}
+
 /// As an administrator does it, or Jellyfin itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_is_killed_is_started_again() {

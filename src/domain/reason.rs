@@ -79,6 +79,8 @@ reasons! {
         Oversized = "oversized",
         /// What the server sent is not a playlist this gateway can follow.
         Unreadable = "unreadable",
+        /// A fault of ours ended it.
+        Panicked = "panicked",
     }
 }
 

@@ -189,6 +189,7 @@ impl Gateway {
                 play_session: live.play_session.clone(),
             },
             login: credential.login(),
+            user: me.id.clone(),
         };
         Ok((wish, move || recipe::of(live, &profile, apple, &me)))
     }

@@ -13,9 +13,9 @@ use tracing::{debug, info};
 use crate::domain::playlist::Reading;
 use crate::domain::reason::Failure;
 use crate::supervisor::caller::Caller;
-use crate::supervisor::hold::Holding;
+use crate::supervisor::hold::{FirstAttempt, Holding, Parting};
 use crate::upstream::follow::{Fetched, Pace, follow};
-use crate::upstream::jellyfin::{Error, Hold};
+use crate::upstream::jellyfin::{Error, Hold, Place};
 use crate::upstream::job::Job;
 
 /// A start that takes longer is given up, whoever still waits: the server's own wait has no end (`HlsHelpers.cs`).
@@ -25,18 +25,31 @@ const UNHEARD: Duration = Duration::from_secs(5);
 /// How long a server that cannot be reached is waited for to end the job.
 const FAREWELL: Duration = Duration::from_secs(120);
 
-/// A generation at work.
+/// What a generation has opened, and has to give back.
 #[derive(Debug)]
 pub(super) struct Generation {
-    pub(super) caller: Caller,
+    caller: Caller,
     /// The gateway's own name for the playback: fresh and secret, so that no client can stop it.
-    pub(super) play_session: String,
-    pub(super) holding: Holding,
+    play_session: String,
+    holding: Holding,
+}
+
+/// What a generation does, apart from what it has to give back: should it perish, that is not lost.
+#[derive(Debug)]
+pub(super) struct Work {
+    caller: Caller,
+    play_session: String,
+    first_attempt: FirstAttempt,
 }
 
 impl Generation {
-    /// Begins: takes a consumer of the live stream in a task of its own.
-    pub(super) fn begin(caller: Caller, play_session: String, tasks: &TaskTracker) -> Self {
+    /// Begins: takes a consumer of the live stream in a task of its own. `freed` is awaited if there is no tuner left.
+    pub(super) fn begin(
+        caller: Caller,
+        play_session: String,
+        freed: impl Future<Output = bool> + Send + 'static,
+        tasks: &TaskTracker,
+    ) -> (Self, Work) {
         let (ledger, name) = (Arc::clone(&caller.ledger), play_session.clone());
         let place = &caller.stream.recipe.place;
         ledger.note(&name, |entry| {
@@ -44,30 +57,61 @@ impl Generation {
             entry.item = place.item.to_string();
             entry.user.clone_from(&place.user);
         });
-        let held = move |hold: &Hold| {
+        let held = move |hold: Option<&Hold>| {
             ledger.note(&name, |entry| {
-                entry.live_stream = Some(hold.live_stream.to_string());
-                entry.opening.clone_from(&hold.opening);
+                entry.live_stream = hold.map(|hold| hold.live_stream.to_string());
+                entry.opening = hold.and_then(|hold| hold.opening.clone());
             });
         };
-        let holding = Holding::take(caller.clone(), held, tasks);
-        Self { caller, play_session, holding }
+        let (holding, first_attempt) = Holding::take(caller.clone(), held, freed, tasks);
+        let work = Work { caller: caller.clone(), play_session: play_session.clone(), first_attempt };
+        (Self { caller, play_session, holding }, work)
     }
 
-    /// Runs until it fails, or is stopped (`None`). It has to be retired then.
+    /// Ends the job, then gives the consumer back: in this order, or the server would end the job by itself and give
+    /// back a consumer that was not the job's (`jellyfin.md` 4.4). What cannot be closed is left to others.
+    pub(super) async fn retire(self, failure: Option<Failure>) {
+        let Self { caller, play_session, holding } = self;
+        let (jellyfin, play_session) = (&caller.jellyfin, &play_session);
+        let end =
+            |login, place: Place| async move { jellyfin.end_job(&place.prefix, play_session, &login).await };
+        let ended = caller.call_until_done(Instant::now() + FAREWELL, "end the job", end).await;
+        let restarted = failure == Some(Failure::Unreachable);
+        let closed = holding.part(match (ended, restarted) {
+            (false, _) => Parting::Leave,
+            (true, true) => Parting::GiveBackNamed,
+            (true, false) => Parting::GiveBack,
+        });
+        if closed.await && ended {
+            caller.ledger.strike(play_session);
+            info!(item = %caller.stream.recipe.place.item, "released");
+            return;
+        }
+        caller.ledger.note(play_session, |entry| {
+            entry.without_job = ended || entry.playlist.is_none();
+            if restarted && entry.opening.is_none() {
+                entry.live_stream = None;
+            }
+        });
+        caller.leftovers.keep(play_session);
+    }
+}
+
+impl Work {
+    /// Goes on until it fails, or is stopped (`None`). The generation has to be retired then.
     ///
     /// A live stream that a client has just opened can be used at once; one that may have died with the generation
     /// before has to be opened first.
     pub(super) async fn run(
-        &mut self,
+        mut self,
         opened_by_client: bool,
         deliver: impl FnMut(Fetched),
     ) -> Option<Failure> {
-        if !opened_by_client {
-            let stop = &self.caller.stream.stop;
+        let stream = Arc::clone(&self.caller.stream);
+        if !opened_by_client && !stream.is_exclusive() {
             tokio::select! {
-                () = stop.cancelled() => return None,
-                opened = self.holding.first_attempt() => if let Err(failure) = opened { return Some(failure) },
+                () = stream.stop.cancelled() => return None,
+                opened = self.first_attempt.outcome() => if let Err(failure) = opened { return Some(failure) },
             }
         }
         let started = tokio::select! {
@@ -76,25 +120,12 @@ impl Generation {
         };
         let failure = match started {
             Ok((job, reading)) => tokio::select! {
-                () = self.caller.stream.stop.cancelled() => return None,
+                () = stream.stop.cancelled() => return None,
                 failure = self.follow(&job, reading, deliver) => failure,
             },
             Err(error) => failure_of(&error),
         };
-        (!self.caller.stream.stop.is_cancelled()).then_some(failure)
-    }
-
-    /// Ends the job, then gives the consumer back: in this order, or the server would end the job by itself and give
-    /// back a consumer that was not the job's (`jellyfin.md` 4.4).
-    pub(super) async fn retire(self) {
-        let Self { caller, play_session, holding } = self;
-        let recipe = &caller.stream.recipe;
-        let (jellyfin, play_session) = (&caller.jellyfin, &play_session);
-        let end = |login| async move { jellyfin.end_job(&recipe.place.prefix, play_session, &login).await };
-        caller.call_until_done(Instant::now() + FAREWELL, "end the job", end).await;
-        holding.release().await;
-        caller.ledger.strike(play_session);
-        info!(item = %recipe.place.item, "released");
+        (!stream.stop.is_cancelled()).then_some(failure)
     }
 
     /// What has been asked of the server happens, whether or not its answer is heard: so a stop lets a start come to
@@ -107,7 +138,7 @@ impl Generation {
     async fn start(&self) -> Result<(Job, Reading), Error> {
         let Caller { jellyfin, stream, .. } = &self.caller;
         let play_session = &self.play_session;
-        let start = |login| async move { jellyfin.start(&stream.recipe, play_session, &login).await };
+        let start = |login, _| async move { jellyfin.start(&stream.recipe, play_session, &login).await };
         let started = timeout(START, self.caller.call(start)).await;
         let (job, reading) = started.unwrap_or(Err(Error::Unreadable("no playlist within a minute")))?;
         self.caller.ledger.note(play_session, |entry| entry.playlist = Some(job.playlist()));
@@ -117,7 +148,8 @@ impl Generation {
     async fn follow(&self, job: &Job, reading: Reading, deliver: impl FnMut(Fetched)) -> Failure {
         let stream = &self.caller.stream;
         let first = reading.entries.first().map_or(Duration::ZERO, |entry| entry.duration);
-        let pace = Pace { target: stream.target(first), largest: stream.largest_segment() };
+        let pace =
+            Pace { target: stream.target(first), cut: stream.recipe.cut, largest: stream.largest_segment() };
         follow(&self.caller.jellyfin, job, reading, pace, deliver).await
     }
 }
@@ -127,8 +159,29 @@ pub(super) fn failure_of(error: &Error) -> Failure {
     debug!(cause = %error, "a call failed");
     match error {
         Error::Unreachable(_) | Error::Broken(_) => Failure::Unreachable,
+        Error::Status(_) if error.is_absence() => Failure::Unreachable,
         Error::Status(_) => Failure::Refused,
         Error::TooLarge => Failure::Oversized,
         Error::Unreadable(_) => Failure::Unreadable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_starting_refuses_nothing() {
+        for (status, failure) in [
+            (StatusCode::INTERNAL_SERVER_ERROR, Failure::Refused),
+            (StatusCode::NOT_FOUND, Failure::Refused),
+            (StatusCode::BAD_GATEWAY, Failure::Unreachable),
+            (StatusCode::SERVICE_UNAVAILABLE, Failure::Unreachable),
+            (StatusCode::GATEWAY_TIMEOUT, Failure::Unreachable),
+        ] {
+            assert_eq!(failure_of(&Error::Status(status)), failure, "{status}");
+        }
     }
 }

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
 use tracing::{Instrument, debug, info, info_span};
 
 use crate::domain::pool::{Action, Event, StreamId};
+use crate::domain::reason::Failure;
 use crate::supervisor::adopt::Generation;
 use crate::supervisor::caller::Caller;
+use crate::supervisor::stream::Stream;
 use crate::supervisor::{Shared, random};
 use crate::upstream::follow::Fetched;
 
@@ -41,9 +44,14 @@ pub(super) async fn run(shared: Arc<Shared>) {
 fn perform(shared: &Arc<Shared>, action: Action) {
     match action {
         Action::Start { stream, generation } => {
+            let Some(running) = shared.stream(stream) else { return };
             let span = info_span!("stream", id = stream.0, generation);
-            let task = produce(Arc::clone(shared), stream, generation).instrument(span);
-            shared.generations.spawn(task);
+            let entered = running.enter();
+            let task = produce(Arc::clone(shared), running, stream, generation).instrument(span);
+            shared.generations.spawn(async move {
+                task.await;
+                drop(entered);
+            });
         }
         Action::Shed(stream) => {
             if let Some(stream) = shared.stream(stream) {
@@ -56,14 +64,12 @@ fn perform(shared: &Arc<Shared>, action: Action) {
                 running.stop.cancel();
             }
             let shared = Arc::clone(shared);
-            // One task for a generation that runs and one for the stop: the stream is retired when both have ended.
             shared.generations.clone().spawn(async move { retire(&shared, stream).await });
         }
     }
 }
 
-async fn produce(shared: Arc<Shared>, id: StreamId, generation: u32) {
-    let Some(stream) = shared.stream(id) else { return };
+async fn produce(shared: Arc<Shared>, stream: Arc<Stream>, id: StreamId, generation: u32) {
     let at_work = stream.work().await;
     if stream.stop.is_cancelled() {
         return;
@@ -75,18 +81,13 @@ async fn produce(shared: Arc<Shared>, id: StreamId, generation: u32) {
         stream: Arc::clone(&stream),
         own: shared.own.clone(),
         ledger: Arc::clone(&shared.ledger),
+        leftovers: Arc::clone(&shared.leftovers),
     };
-    let mut work = Generation::begin(caller, format!("{:032x}", random()), &shared.generations);
-    let mut anew = true;
-    let deliver = |Fetched { duration, gap, media }| {
-        let written = media.body.len() as u64;
-        let (target, held) = stream.append(duration, anew || gap, media, shared.now());
-        anew = false;
-        debug!(seconds = duration.as_secs_f64(), bytes = written, "segment");
-        shared.tell(Event::SegmentReady { stream: id, generation, target, written, held });
-        shared.bell.notify_one();
-    };
-    let failure = work.run(generation == 1, deliver).await;
+    let freed = freed(Arc::clone(&shared), Arc::clone(&stream), generation);
+    let play_session = format!("{:032x}", random());
+    let (opened, work) = Generation::begin(caller, play_session, freed, &shared.generations);
+    let deliver = delivery(Arc::clone(&shared), Arc::clone(&stream), id, generation);
+    let failure = ended(shared.generations.spawn(work.run(generation == 1, deliver).in_current_span())).await;
     if let Some(failure) = failure {
         info!(reason = failure.as_str(), "failed");
         shared.tell(Event::Failed { stream: id, generation, failure });
@@ -94,17 +95,58 @@ async fn produce(shared: Arc<Shared>, id: StreamId, generation: u32) {
         shared.bell.notify_one();
         // The next generation need not wait for a server that may be down: what this one opened names itself.
         drop(at_work);
-        work.retire().await;
+        opened.retire(Some(failure)).await;
     } else {
-        work.retire().await;
+        opened.retire(None).await;
         drop(at_work);
     }
 }
 
+/// How a generation's work ended.
+async fn ended(work: JoinHandle<Option<Failure>>) -> Option<Failure> {
+    work.await.unwrap_or(Some(Failure::Panicked))
+}
+
+/// Where a generation's segments go.
+fn delivery(
+    shared: Arc<Shared>,
+    stream: Arc<Stream>,
+    id: StreamId,
+    generation: u32,
+) -> impl FnMut(Fetched) + Send + 'static {
+    let mut anew = true;
+    move |Fetched { duration, gap, media }| {
+        let written = media.body.len() as u64;
+        let (target, held) = stream.append(duration, anew || gap, media, shared.now());
+        anew = false;
+        debug!(seconds = duration.as_secs_f64(), bytes = written, "segment");
+        shared.tell(Event::SegmentReady { stream: id, generation, target, written, held });
+        shared.bell.notify_one();
+    }
+}
+
+/// Gives back an idle stream's tuner, for a stream that was watched and has lost its own; a first opening is a client's,
+/// and it has been helped already.
+async fn freed(shared: Arc<Shared>, stream: Arc<Stream>, generation: u32) -> bool {
+    generation > 1 && stream.may_beg() && shared.free_tuner().await
+}
+
 async fn retire(shared: &Shared, id: StreamId) {
     let Some(stream) = shared.stream(id) else { return };
-    let _nobody_at_work = stream.work().await;
+    stream.deserted().await;
     shared.tell(Event::Retired(id));
     shared.remove(id);
     stream.set_retired();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_failure() {
+        let work =
+            tokio::spawn(async { if std::hint::black_box(true) { panic!("as a test") } else { None } });
+        assert_eq!(ended(work).await, Some(Failure::Panicked));
+    }
 }

@@ -41,6 +41,8 @@ pub struct Wish {
     pub viewer: Viewer,
     /// As whom the gateway may act to serve it.
     pub login: Login,
+    /// The user behind the login; `None` for a key that belongs to nobody.
+    pub user: Option<String>,
 }
 
 /// A granted wish.
@@ -70,7 +72,7 @@ struct Shared {
     jellyfin: Jellyfin,
     own: Option<Login>,
     ledger: Arc<Ledger>,
-    leftovers: Leftovers,
+    leftovers: Arc<Leftovers>,
     size: WindowSize,
     generations: TaskTracker,
     ended: CancellationToken,
@@ -88,6 +90,7 @@ impl Supervisor {
         ledger: Option<PathBuf>,
     ) -> Self {
         let (ledger, left) = Ledger::open(ledger);
+        let ledger = Arc::new(ledger);
         let shared = Arc::new(Shared {
             epoch: Instant::now(),
             pool: Mutex::new(Pool::new(limits)),
@@ -95,22 +98,22 @@ impl Supervisor {
             streams: RwLock::default(),
             jellyfin,
             own,
-            ledger: Arc::new(ledger),
-            leftovers: Leftovers::new(left),
+            leftovers: Arc::new(Leftovers::new(Arc::clone(&ledger), left)),
+            ledger,
             size,
             generations: TaskTracker::new(),
             ended: CancellationToken::new(),
         });
         tokio::spawn(driver::run(Arc::clone(&shared)));
         if let Some(own) = shared.own.clone() {
-            shared.reap(own);
+            shared.reap(own, None);
         }
         Self { shared }
     }
 
     /// Grants a wish, or says why not; `recipe` says how to start the stream, should it not run. Never waits.
     pub fn tune(&self, wish: Wish, recipe: impl FnOnce() -> Recipe) -> Result<Lease, RefuseReason> {
-        let Wish { key, viewer, login } = wish;
+        let Wish { key, viewer, login, user } = wish;
         let account = viewer.account;
         let mut pool = self.shared.pool();
         let tune = Tune { key, viewer, fresh: ConsumerId::from_bits(random()) };
@@ -120,8 +123,8 @@ impl Supervisor {
                 // Still under the pool's lock, so that nobody sees a stream of the pool's that is not here.
                 let stream = self.shared.stream_or_insert(stream, recipe);
                 drop(pool);
-                self.shared.reap(login.clone());
-                stream.remember(account, login);
+                self.shared.reap(login.clone(), user.as_deref());
+                stream.remember(account, login, user);
                 self.shared.bell.notify_one();
                 Ok(Lease { stream, consumer, warmth })
             }
@@ -164,7 +167,9 @@ impl Supervisor {
 
     /// A token is about to be revoked: returns once nothing is left that could be released with it alone.
     pub async fn logging_out(&self, account: Account, patience: Duration) {
-        self.stop_and_wait(Event::LoggingOut(account), patience).await;
+        self.shared.stop_and_wait(Event::LoggingOut(account), patience).await;
+        let streams = self.shared.streams.read().unwrap_or_else(PoisonError::into_inner);
+        streams.values().for_each(|stream| stream.forget(account));
     }
 
     /// The revocation of a token has been answered.
@@ -174,7 +179,7 @@ impl Supervisor {
 
     /// Somebody was denied a tuner: returns true once one of ours has been given back.
     pub async fn free_tuner(&self) -> bool {
-        self.stop_and_wait(Event::TunerDenied, TUNER_WAIT).await
+        self.shared.free_tuner().await
     }
 
     /// Whether the gateway acts under a credential of its own, whoever asks.
@@ -210,25 +215,6 @@ impl Supervisor {
     pub fn snapshot(&self) -> Snapshot {
         self.shared.pool().snapshot()
     }
-
-    /// Tells the pool something that may stop streams, and waits for the stopped ones to be released.
-    async fn stop_and_wait(&self, event: Event, patience: Duration) -> bool {
-        let (before, after) = {
-            let mut pool = self.shared.pool();
-            let before = pool.running();
-            pool.handle_event(event, self.shared.now());
-            (before, pool.running())
-        };
-        self.shared.bell.notify_one();
-        let stopped = before.into_iter().filter(|stream| !after.contains(stream));
-        let stopped: Vec<_> = stopped.filter_map(|stream| self.shared.stream(stream)).collect();
-        let all_retired = async {
-            for stream in &stopped {
-                stream.retired().await;
-            }
-        };
-        !stopped.is_empty() && timeout(patience, all_retired).await.is_ok()
-    }
 }
 
 impl Shared {
@@ -244,6 +230,30 @@ impl Shared {
         self.pool().handle_event(event, self.now());
     }
 
+    /// Somebody was denied a tuner: returns true once one of ours has been given back.
+    async fn free_tuner(&self) -> bool {
+        self.stop_and_wait(Event::TunerDenied, TUNER_WAIT).await
+    }
+
+    /// Tells the pool something that may stop streams, and waits for the stopped ones to be released.
+    async fn stop_and_wait(&self, event: Event, patience: Duration) -> bool {
+        let (before, after) = {
+            let mut pool = self.pool();
+            let before = pool.running();
+            pool.handle_event(event, self.now());
+            (before, pool.running())
+        };
+        self.bell.notify_one();
+        let stopped = before.into_iter().filter(|stream| !after.contains(stream));
+        let stopped: Vec<_> = stopped.filter_map(|stream| self.stream(stream)).collect();
+        let all_retired = async {
+            for stream in &stopped {
+                stream.retired().await;
+            }
+        };
+        !stopped.is_empty() && timeout(patience, all_retired).await.is_ok()
+    }
+
     fn stream(&self, id: StreamId) -> Option<Arc<Stream>> {
         self.streams.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
@@ -257,14 +267,17 @@ impl Shared {
         Arc::clone(stream)
     }
 
-    /// Closes what an earlier life left open, if it did, as `login`.
-    fn reap(self: &Arc<Self>, login: Login) {
+    /// Closes what was left open, if anything was, as the gateway itself or as `login`, which belongs to `user`.
+    fn reap(self: &Arc<Self>, login: Login, user: Option<&str>) {
         let left = self.leftovers.take();
         if !left.is_empty() {
             let shared = Arc::clone(self);
+            let (login, user) = match &self.own {
+                Some(own) => (own.clone(), None),
+                None => (login, user.map(str::to_owned)),
+            };
             self.generations.spawn(async move {
-                let login = shared.own.clone().unwrap_or(login);
-                shared.leftovers.close(left, &shared.jellyfin, &login, &shared.ledger).await;
+                shared.leftovers.close(left, &shared.jellyfin, &login, user.as_deref()).await;
             });
         }
     }
@@ -280,3 +293,6 @@ fn random() -> u128 {
     getrandom::fill(&mut bytes).expect("the system gives random bytes");
     u128::from_ne_bytes(bytes)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,14 @@
-//! Closing what an earlier life of the gateway left open, with the first login that the server accepts.
+//! Closing what could not be closed when it was time, by an earlier life of the gateway or by this one: with the first
+//! login that the server accepts.
 //!
 //! A job that nobody kept alive is gone after a minute, and what the server then does with its consumer differs by version
 //! (`jellyfin-observed.md` 6, `jellyfin.md` 4.4): only 10.11 leaves it to us. To close it twice would rob a viewer.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use tracing::{debug, info};
 
 use crate::domain::key::{ItemId, LiveStreamId};
@@ -14,45 +17,79 @@ use crate::upstream::ledger::{Entry, Ledger};
 
 /// Versions that keep the consumer of a job that died of silence.
 const KEEPS_CONSUMERS: &str = "10.11.";
+/// Between two attempts to close the same.
+const AGAIN: Duration = Duration::from_secs(10);
 
-/// What an earlier life left open.
+/// What was left open.
 #[derive(Debug)]
-pub(super) struct Leftovers(Mutex<BTreeMap<String, Entry>>);
+pub(super) struct Leftovers {
+    ledger: Arc<Ledger>,
+    left: Mutex<BTreeMap<String, Left>>,
+}
+
+#[derive(Debug)]
+struct Left {
+    entry: Entry,
+    /// Not tried before that.
+    due: Instant,
+}
 
 impl Leftovers {
-    pub(super) const fn new(left: BTreeMap<String, Entry>) -> Self {
-        Self(Mutex::new(left))
+    /// What an earlier life left open.
+    pub(super) fn new(ledger: Arc<Ledger>, left: BTreeMap<String, Entry>) -> Self {
+        let due = Instant::now();
+        let left = left.into_iter().map(|(name, entry)| (name, Left { entry, due })).collect();
+        Self { ledger, left: Mutex::new(left) }
     }
 
-    /// Takes them, for one attempt to close them; empty most of the time.
+    /// Takes over what a generation could not close.
+    pub(super) fn keep(&self, play_session: &str) {
+        if let Some(entry) = self.ledger.entry(play_session) {
+            self.left().insert(play_session.to_owned(), Left { entry, due: Instant::now() });
+        }
+    }
+
+    /// Takes those that are due, for one attempt to close them; empty most of the time.
     pub(super) fn take(&self) -> BTreeMap<String, Entry> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        let now = Instant::now();
+        let due = self.left().extract_if(.., |_, left| left.due <= now).collect::<Vec<_>>();
+        due.into_iter().map(|(name, left)| (name, left.entry)).collect()
     }
 
-    /// Closes `left`; what could not be closed waits for another login.
+    /// Closes `taken` as `login`, which belongs to `user`, or may name any; what cannot be closed waits for another.
     pub(super) async fn close(
         &self,
-        left: BTreeMap<String, Entry>,
+        taken: BTreeMap<String, Entry>,
         jellyfin: &Jellyfin,
         login: &Login,
-        ledger: &Ledger,
+        user: Option<&str>,
     ) {
-        for (play_session, entry) in left {
-            match close(jellyfin, login, &play_session, &entry).await {
+        for (play_session, entry) in taken {
+            match close(jellyfin, login, user, &play_session, &entry).await {
                 Ok(()) => {
-                    info!("closed what an earlier life had left open");
-                    ledger.strike(&play_session);
+                    info!("closed what had been left open");
+                    self.ledger.strike(&play_session);
                 }
                 Err(error) => {
-                    debug!(cause = %error, "what an earlier life left open stays open");
-                    self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(play_session, entry);
+                    debug!(cause = %error, "what was left open stays open");
+                    self.left().insert(play_session, Left { entry, due: Instant::now() + AGAIN });
                 }
             }
         }
     }
+
+    fn left(&self) -> MutexGuard<'_, BTreeMap<String, Left>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-async fn close(jellyfin: &Jellyfin, login: &Login, play_session: &str, entry: &Entry) -> Result<(), Error> {
+async fn close(
+    jellyfin: &Jellyfin,
+    login: &Login,
+    user: Option<&str>,
+    play_session: &str,
+    entry: &Entry,
+) -> Result<(), Error> {
     let lives = match &entry.playlist {
         Some(playlist) => jellyfin.exists(playlist).await?,
         None => false,
@@ -61,11 +98,38 @@ async fn close(jellyfin: &Jellyfin, login: &Login, play_session: &str, entry: &E
     let (Some(live_stream), Some(item)) = (&entry.live_stream, ItemId::parse(&entry.item)) else {
         return Ok(());
     };
-    let place = Place { prefix: entry.prefix.clone(), item, user: entry.user.clone() };
+    let user = user.map(str::to_owned).or_else(|| entry.user.clone());
+    let place = Place { prefix: entry.prefix.clone(), item, user };
     let hold = Hold { live_stream: LiveStreamId::new(live_stream.as_str()), opening: entry.opening.clone() };
-    let ours = lives || jellyfin.version(&entry.prefix).await?.starts_with(KEEPS_CONSUMERS);
+    let ours =
+        lives || entry.without_job || jellyfin.version(&entry.prefix).await?.starts_with(KEEPS_CONSUMERS);
     if ours && !jellyfin.is_another(&place, &hold, login).await? {
         jellyfin.close(&entry.prefix, &hold.live_stream, login).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upstream::fake::Fake;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_closed_is_tried_again_but_not_at_once() {
+        let fake = Fake::start(|_| async { Some((401, String::new())) }).await;
+        let ledger = Arc::new(Ledger::open(None).0);
+        let leftovers = Leftovers::new(Arc::clone(&ledger), BTreeMap::new());
+        ledger.note("one", |entry| entry.without_job = true);
+        leftovers.keep("one");
+        for _ in 0..3 {
+            let taken = leftovers.take();
+            assert_eq!(taken.len(), 1);
+            assert!(leftovers.take().is_empty(), "it is being closed");
+            leftovers.close(taken, &fake.jellyfin, &Login::default(), None).await;
+            assert!(leftovers.take().is_empty(), "it was tried a moment ago");
+            assert!(ledger.entry("one").is_some());
+            tokio::time::advance(AGAIN).await;
+        }
+        assert_eq!(fake.asked("/ActiveEncodings").len(), 3);
+    }
 }

@@ -2,11 +2,14 @@
 //!
 //! It does not know how it is filled, nor whether it should be.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::domain::consumer::Account;
 use crate::domain::playlist;
@@ -50,8 +53,14 @@ pub struct Stream {
     size: WindowSize,
     window: RwLock<Option<Window<Media>>>,
     readiness: watch::Sender<Readiness>,
-    logins: Mutex<Vec<(Account, Login)>>,
+    logins: Mutex<Vec<(Account, Login, Option<String>)>>,
     work: tokio::sync::Mutex<()>,
+    /// The generations that have yet to give back what they opened.
+    generations: TaskTracker,
+    /// Whether the server opens another live stream for everybody who asks.
+    exclusive: AtomicBool,
+    /// Whether a tuner was asked for since the last segment.
+    begged: AtomicBool,
 }
 
 /// What a viewer is given.
@@ -73,6 +82,9 @@ impl Stream {
             readiness: watch::Sender::new(Readiness::Starting),
             logins: Mutex::new(Vec::new()),
             work: tokio::sync::Mutex::new(()),
+            generations: TaskTracker::new(),
+            exclusive: AtomicBool::new(false),
+            begged: AtomicBool::new(false),
         }
     }
 
@@ -134,6 +146,7 @@ impl Stream {
         window.push(duration, anew, media, size, now);
         let told = (window.target(), window.bytes());
         self.readiness.send_replace(Readiness::Ready);
+        self.begged.store(false, Ordering::Relaxed);
         told
     }
 
@@ -159,6 +172,30 @@ impl Stream {
     /// Waits until no generation is at work, and keeps others from it.
     pub(super) async fn work(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.work.lock().await
+    }
+
+    /// A generation has something to give back until it drops the token.
+    pub(super) fn enter(&self) -> TaskTrackerToken {
+        self.generations.token()
+    }
+
+    /// Waits until no generation has anything to give back.
+    pub(super) async fn deserted(&self) {
+        self.generations.close();
+        self.generations.wait().await;
+    }
+
+    pub(super) fn is_exclusive(&self) -> bool {
+        self.exclusive.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_exclusive(&self) {
+        self.exclusive.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it may ask for somebody's tuner: once, until it has shown that it makes something of it.
+    pub(super) fn may_beg(&self) -> bool {
+        !self.begged.swap(true, Ordering::Relaxed)
     }
 
     /// A generation begins: whoever comes may hope again.
@@ -187,19 +224,24 @@ impl Stream {
         self.readiness.send_replace(Readiness::Retired);
     }
 
-    /// Remembers with what it can be released.
-    pub(super) fn remember(&self, account: Account, login: Login) {
+    /// Remembers with what it can be released, and to which user that belongs.
+    pub(super) fn remember(&self, account: Account, login: Login, user: Option<String>) {
         let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
-        logins.retain(|(known, _)| *known != account);
-        logins.push((account, login));
+        logins.retain(|(known, ..)| *known != account);
+        logins.push((account, login, user));
         let excess = logins.len().saturating_sub(LOGINS);
         logins.drain(..excess);
     }
 
-    /// With what it can be started and released, the newest first.
-    pub(super) fn logins(&self) -> Vec<Login> {
+    /// Forgets a login that is worth nothing any more.
+    pub(super) fn forget(&self, account: Account) {
+        self.logins.lock().unwrap_or_else(PoisonError::into_inner).retain(|(known, ..)| *known != account);
+    }
+
+    /// With what it can be started and released, the newest first, and to which users that belongs.
+    pub(super) fn logins(&self) -> Vec<(Login, Option<String>)> {
         let logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
-        logins.iter().rev().map(|(_, login)| login.clone()).collect()
+        logins.iter().rev().map(|(_, login, user)| (login.clone(), user.clone())).collect()
     }
 }
 

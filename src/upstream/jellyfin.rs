@@ -7,81 +7,29 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, LAST_MODIFIED, RANGE, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
+use http::header::{CONTENT_TYPE, LAST_MODIFIED, RANGE, USER_AGENT};
+use http::{HeaderValue, Method, StatusCode};
 use serde_json::Value;
 
-use crate::body;
 use crate::domain::key::{ItemId, LiveStreamId, MediaSourceId};
 use crate::domain::playlist::{self, Reading};
-use crate::upstream;
+use crate::upstream::call::{Line, PROMPT, collect, encoded};
 use crate::upstream::client::Client;
 use crate::upstream::job::{Job, Piece};
+
+pub use crate::upstream::call::{Error, Login};
 
 /// The device the gateway calls itself in its own requests.
 pub const DEVICE: &str = "warmgate";
 /// What the server reads as an Apple player: segments are 6 s instead of 3 s (`StreamState.cs`).
 const APPLE: &str = "AppleTV";
-/// JSON answers and playlists are small; anything larger is not one.
-const SMALL: usize = 4 << 20;
+/// Openings and closings wait in one queue, behind a provider that gives no answer (`jellyfin.md` 4.1). To give up
+/// earlier undoes nothing: what was asked for happens.
+const QUEUED: Duration = Duration::from_secs(120);
+/// Until a start has its first segment: longer than its caller waits.
+const STARTED: Duration = Duration::from_secs(120);
 /// Enough for some twenty segments: a poll costs the same however long the stream has run.
 const TAIL: &str = "bytes=-4096";
-
-/// Why a call failed.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// No answer.
-    #[error("the server gave no answer")]
-    Unreachable(#[from] upstream::Error),
-    /// Not the answer that was hoped for.
-    #[error("the server answered {0}")]
-    Status(StatusCode),
-    /// An answer that broke off.
-    #[error("the answer broke off")]
-    Broken(#[source] crate::body::BoxError),
-    /// An answer larger than it may be.
-    #[error("the answer is larger than it may be")]
-    TooLarge,
-    /// Not what was asked for.
-    #[error("the answer is not what was asked for: {0}")]
-    Unreadable(&'static str),
-}
-
-impl Error {
-    /// The status, if the server did answer.
-    #[must_use]
-    pub const fn status(&self) -> Option<StatusCode> {
-        match self {
-            Self::Status(status) => Some(*status),
-            Self::Unreachable(_) | Self::Broken(_) | Self::TooLarge | Self::Unreadable(_) => None,
-        }
-    }
-}
-
-/// As whom a call is made: header fields and query pairs, exactly as the server accepts them.
-#[derive(Clone, Default)]
-pub struct Login {
-    /// Fields to add.
-    pub headers: HeaderMap,
-    /// Pairs to append, encoded, without a leading `&`.
-    pub query: String,
-}
-
-impl std::fmt::Debug for Login {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Login")
-    }
-}
-
-impl Login {
-    /// With an API key; this form is accepted by every version.
-    #[must_use]
-    pub fn api_key(key: &str) -> Self {
-        Self { headers: HeaderMap::new(), query: format!("ApiKey={key}") }
-    }
-}
 
 /// Where a channel is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,20 +95,20 @@ pub struct Me {
 /// The server.
 #[derive(Clone, Debug)]
 pub struct Jellyfin {
-    client: Client,
-    host: HeaderValue,
+    line: Line,
 }
 
 impl Jellyfin {
     /// Calls through `client`, addressed to `host`.
     #[must_use]
     pub const fn new(client: Client, host: HeaderValue) -> Self {
-        Self { client, host }
+        Self { line: Line::new(client, host) }
     }
 
     /// Who a login is. An API key has no user and every right.
     pub async fn me(&self, prefix: &str, login: &Login) -> Result<Me, Error> {
-        match self.json(Method::GET, &format!("{prefix}/Users/Me"), "", login, None).await {
+        let users = self.line.request(Method::GET, &format!("{prefix}/Users/Me"), "", login, None)?;
+        match self.line.json(users, PROMPT).await {
             Ok(me) => {
                 let policy = field(&me, "Policy");
                 let may = |right| policy.and_then(|policy| field(policy, right)?.as_bool()).unwrap_or(true);
@@ -173,7 +121,8 @@ impl Jellyfin {
             }
             // Neither a refusal nor a fault: a key that belongs to nobody. `/System/Endpoint` takes any valid token.
             Err(Error::Status(StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND)) => {
-                self.call(Method::GET, &format!("{prefix}/System/Endpoint"), "", login, None).await?;
+                let path = format!("{prefix}/System/Endpoint");
+                self.line.whole(self.line.request(Method::GET, &path, "", login, None)?, PROMPT).await?;
                 Ok(Me { id: None, live_tv: true, video_transcoding: true, audio_transcoding: true })
             }
             Err(error) => Err(error),
@@ -190,7 +139,8 @@ impl Jellyfin {
             wish["UserId"] = Value::from(user.as_str());
         }
         let path = format!("{}/LiveStreams/Open", place.prefix);
-        let opened = self.json(Method::POST, &path, "", login, Some(&wish)).await?;
+        let open = self.line.request(Method::POST, &path, "", login, Some(&wish))?;
+        let opened = self.line.json(open, QUEUED).await?;
         let source = field(&opened, "MediaSource").ok_or(Error::Unreadable("no MediaSource"))?;
         let live_stream = field(source, "LiveStreamId").and_then(Value::as_str);
         let live_stream = live_stream.ok_or(Error::Unreadable("no LiveStreamId"))?;
@@ -221,20 +171,22 @@ impl Jellyfin {
         wish: &Value,
     ) -> Result<Value, Error> {
         let path = format!("{}/Items/{}/PlaybackInfo", place.prefix, place.item);
-        let user = place.user.as_ref().map(|user| format!("UserId={user}&")).unwrap_or_default();
-        self.json(Method::POST, &path, &format!("{user}{query}"), login, Some(wish)).await
+        let user = place.user.as_ref().map(|user| format!("UserId={}&", encoded(user))).unwrap_or_default();
+        let ask = self.line.request(Method::POST, &path, &format!("{user}{query}"), login, Some(wish))?;
+        self.line.json(ask, PROMPT).await
     }
 
     /// Whether there is anything at `path`, such as a job's playlist.
     pub async fn exists(&self, path: &str) -> Result<bool, Error> {
-        let request = self.request(Method::GET, path, "", &Login::default(), None);
-        Ok(self.client.send(request).await?.status() != StatusCode::NOT_FOUND)
+        let request = self.line.request(Method::GET, path, "", &Login::default(), None)?;
+        Ok(self.line.status(request).await? != StatusCode::NOT_FOUND)
     }
 
     /// The server's version, such as `10.11.11`.
     pub async fn version(&self, prefix: &str) -> Result<String, Error> {
         let path = format!("{prefix}/System/Info/Public");
-        let info = self.json(Method::GET, &path, "", &Login::default(), None).await?;
+        let request = self.line.request(Method::GET, &path, "", &Login::default(), None)?;
+        let info = self.line.json(request, PROMPT).await?;
         let version = field(&info, "Version").and_then(Value::as_str);
         version.map(str::to_owned).ok_or(Error::Unreadable("no Version"))
     }
@@ -242,7 +194,8 @@ impl Jellyfin {
     /// Gives a consumer back.
     pub async fn close(&self, prefix: &str, live_stream: &LiveStreamId, login: &Login) -> Result<(), Error> {
         let path = format!("{prefix}/LiveStreams/Close");
-        self.call(Method::POST, &path, &format!("liveStreamId={live_stream}"), login, None).await.map(drop)
+        let query = format!("liveStreamId={}", encoded(live_stream.as_str()));
+        self.line.whole(self.line.request(Method::POST, &path, &query, login, None)?, QUEUED).await.map(drop)
     }
 
     /// Starts a job under `play_session`; answers once its first segment exists.
@@ -253,12 +206,13 @@ impl Jellyfin {
         login: &Login,
     ) -> Result<(Job, Reading), Error> {
         let videos = format!("{}/videos/{}", recipe.place.prefix, recipe.place.item);
-        let query = format!("{}&PlaySessionId={play_session}", recipe.query);
-        let mut request = self.request(Method::GET, &format!("{videos}/live.m3u8"), &query, login, None);
+        let query = format!("{}&PlaySessionId={}", recipe.query, encoded(play_session));
+        let mut request =
+            self.line.request(Method::GET, &format!("{videos}/live.m3u8"), &query, login, None)?;
         if recipe.apple {
             request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(APPLE));
         }
-        let text = self.small(self.answer(request).await?).await?;
+        let text = self.line.whole(request, STARTED).await?.into_body();
         let reading = std::str::from_utf8(&text).ok().and_then(playlist::read);
         let reading = reading.ok_or(Error::Unreadable("not a playlist"))?;
         let first = reading.entries.first().ok_or(Error::Unreadable("an empty playlist"))?;
@@ -270,28 +224,31 @@ impl Jellyfin {
     /// for what it asks: not by the door, nor by a page that only says that the server is starting.
     pub async fn touch_hls(&self, prefix: &str, login: &Login) -> Result<bool, Error> {
         let path = format!("{prefix}/videos/{}/live.m3u8", "0".repeat(32));
-        let request = self.request(Method::GET, &path, "MediaSourceId=none&LiveStreamId=none", login, None);
-        let status = self.client.send(request).await?.status();
+        let query = "MediaSourceId=none&LiveStreamId=none";
+        let request = self.line.request(Method::GET, &path, query, login, None)?;
+        let status = self.line.status(request).await?;
         Ok(matches!(status.as_u16(), 200 | 400 | 404 | 500))
     }
 
     /// Ends the jobs of `play_session`.
     pub async fn end_job(&self, prefix: &str, play_session: &str, login: &Login) -> Result<(), Error> {
         let path = format!("{prefix}/Videos/ActiveEncodings");
-        let query = format!("deviceId={DEVICE}&playSessionId={play_session}");
-        self.call(Method::DELETE, &path, &query, login, None).await.map(drop)
+        let query = format!("deviceId={DEVICE}&playSessionId={}", encoded(play_session));
+        self.line
+            .whole(self.line.request(Method::DELETE, &path, &query, login, None)?, PROMPT)
+            .await
+            .map(drop)
     }
 
     /// The end of a job's playlist.
     pub async fn poll(&self, job: &Job) -> Result<Reading, Error> {
-        let mut request = self.request(Method::GET, &job.playlist(), "", &Login::default(), None);
+        let mut request = self.line.request(Method::GET, &job.playlist(), "", &Login::default(), None)?;
         request.headers_mut().insert(RANGE, HeaderValue::from_static(TAIL));
-        let answer = self.answer(request).await?;
+        let answer = self.line.whole(request, PROMPT).await?;
         let partial = answer.status() == StatusCode::PARTIAL_CONTENT;
         let begins = answer.headers().get(http::header::CONTENT_RANGE).and_then(|range| range.to_str().ok());
         let from_the_start = !partial || begins.is_some_and(|range| range.starts_with("bytes 0-"));
-        let text = self.small(answer).await?;
-        let text = String::from_utf8_lossy(&text);
+        let text = String::from_utf8_lossy(answer.body());
         if from_the_start {
             playlist::read(&text).ok_or(Error::Unreadable("not a playlist"))
         } else {
@@ -299,80 +256,15 @@ impl Jellyfin {
         }
     }
 
-    /// A segment, of at most `largest` bytes.
+    /// A segment, of at most `largest` bytes; how long that takes is the caller's business.
     pub async fn fetch(&self, job: &Job, piece: &Piece, largest: usize) -> Result<Media, Error> {
         let path = format!("{}{}", job.folder, piece.file);
-        let answer = self.answer(self.request(Method::GET, &path, "", &Login::default(), None)).await?;
+        let request = self.line.request(Method::GET, &path, "", &Login::default(), None)?;
+        let answer = self.line.answer(request).await?;
         let header = |name| answer.headers().get(name).cloned();
         let content_type = header(CONTENT_TYPE).unwrap_or(HeaderValue::from_static("video/mp2t"));
         let modified = header(LAST_MODIFIED);
-        Ok(Media { body: collect(answer, largest).await?, content_type, modified })
-    }
-
-    async fn json(
-        &self,
-        method: Method,
-        path: &str,
-        query: &str,
-        login: &Login,
-        wish: Option<&Value>,
-    ) -> Result<Value, Error> {
-        let answer = self.call(method, path, query, login, wish).await?;
-        serde_json::from_slice(&answer).map_err(|_| Error::Unreadable("not JSON"))
-    }
-
-    async fn call(
-        &self,
-        method: Method,
-        path: &str,
-        query: &str,
-        login: &Login,
-        wish: Option<&Value>,
-    ) -> Result<Bytes, Error> {
-        let answer = self.answer(self.request(method, path, query, login, wish)).await?;
-        self.small(answer).await
-    }
-
-    fn request(
-        &self,
-        method: Method,
-        path: &str,
-        query: &str,
-        login: &Login,
-        wish: Option<&Value>,
-    ) -> Request<body::Body> {
-        let separator = if query.is_empty() || login.query.is_empty() { "" } else { "&" };
-        let query = format!("{query}{separator}{}", login.query);
-        let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-        let mut request = Request::new(wish.map_or_else(body::empty, |wish| body::full(wish.to_string())));
-        *request.method_mut() = method;
-        // A path that is no URI came from the server; asking for its root instead is answered, and harmless.
-        *request.uri_mut() = target.parse().unwrap_or_default();
-        let headers = request.headers_mut();
-        headers.extend(login.headers.clone());
-        headers.insert(HOST, self.host.clone());
-        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("warmgate/", env!("CARGO_PKG_VERSION"))));
-        if wish.is_some() {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
-        request
-    }
-
-    async fn answer(&self, request: Request<body::Body>) -> Result<Response<Incoming>, Error> {
-        let answer = self.client.send(request).await?;
-        if answer.status().is_success() { Ok(answer) } else { Err(Error::Status(answer.status())) }
-    }
-
-    async fn small(&self, answer: Response<Incoming>) -> Result<Bytes, Error> {
-        collect(answer, SMALL).await
-    }
-}
-
-async fn collect(answer: Response<Incoming>, largest: usize) -> Result<Bytes, Error> {
-    match Limited::new(answer.into_body(), largest).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Error::TooLarge),
-        Err(error) => Err(Error::Broken(error)),
+        Ok(Media { body: collect(answer.into_body(), largest).await?, content_type, modified })
     }
 }
 
@@ -399,6 +291,7 @@ fn opening_of(source: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::upstream::fake::Fake;
 
     #[test]
     fn the_token_of_the_right_source_is_taken_in_either_case() {
@@ -415,5 +308,42 @@ mod tests {
         assert_eq!(opening(shared).as_deref(), Some("5376a"));
         assert_eq!(opening("http://provider.example/ch/1.ts"), None);
         assert_eq!(opening("udp://239.0.0.1"), None);
+    }
+
+    #[tokio::test]
+    async fn values_are_encoded() {
+        let fake = Fake::start(|_| async { Some((200, "{}".to_owned())) }).await;
+        let (nobody, odd) = (Login::default(), LiveStreamId::new("a&b=c d/é"));
+        fake.jellyfin.close("", &odd, &nobody).await.unwrap();
+        assert_eq!(fake.asked("liveStreamId=a%26b%3Dc%20d%2F%C3%A9").len(), 1);
+        fake.jellyfin.end_job("", "p#1", &nobody).await.unwrap();
+        assert_eq!(fake.asked("playSessionId=p%231").len(), 1);
+        let item = ItemId::parse(&"a".repeat(32)).unwrap();
+        let place = Place { prefix: String::new(), item, user: Some("u&v".to_owned()) };
+        let hold = Hold { live_stream: odd, opening: Some("x".to_owned()) };
+        fake.jellyfin.is_another(&place, &hold, &nobody).await.unwrap();
+        assert_eq!(fake.asked("UserId=u%26v").len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_path_is_not_asked_for() {
+        let fake = Fake::start(|_| async { Some((200, "{}".to_owned())) }).await;
+        assert!(fake.jellyfin.exists("/a b").await.is_err());
+        assert!(fake.asked("").is_empty());
+    }
+
+    /// Head and body together: neither a server that is silent nor one that drips is waited for.
+    #[tokio::test(start_paused = true)]
+    async fn a_small_call_has_one_deadline() {
+        let fake = Fake::start(|line| async move {
+            tokio::time::sleep(Duration::from_secs(if line.contains("Users") { 40 } else { 100 })).await;
+            Some((200, "{}".to_owned()))
+        })
+        .await;
+        let begun = tokio::time::Instant::now();
+        assert!(matches!(fake.jellyfin.me("", &Login::default()).await, Err(Error::Unreachable(_))));
+        assert!(fake.jellyfin.exists("/x").await.is_err());
+        assert!(fake.jellyfin.touch_hls("", &Login::default()).await.is_err());
+        assert!(begun.elapsed() < Duration::from_secs(50), "{:?}", begun.elapsed());
     }
 }

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use crate::domain::playlist::{self, Reading};
 
+/// FFmpeg's difference of two timestamps is no duration any more where the input's clock jumps between them.
+const LONGEST: Duration = Duration::from_secs(60);
+
 /// A running HLS job of the server's.
 #[derive(Clone, Debug)]
 pub struct Job {
@@ -20,8 +23,8 @@ pub struct Job {
 pub struct Piece {
     /// Counted from 0.
     pub index: u64,
-    /// EXTINF.
-    pub duration: Duration,
+    /// EXTINF; `None` where it is none, for the input's clock has jumped.
+    pub duration: Option<Duration>,
     pub(super) file: String,
 }
 
@@ -45,7 +48,9 @@ impl Job {
     pub fn pieces(&self, reading: &Reading) -> Vec<Piece> {
         let piece = |entry: &playlist::Entry| {
             let file = entry.uri.rsplit('/').next()?;
-            Some(Piece { index: self.index_of(file)?, duration: entry.duration, file: file.to_owned() })
+            let duration =
+                Some(entry.duration).filter(|duration| !duration.is_zero() && *duration <= LONGEST);
+            Some(Piece { index: self.index_of(file)?, duration, file: file.to_owned() })
         };
         reading.entries.iter().filter_map(piece).collect()
     }

@@ -28,6 +28,9 @@ pub struct Entry {
     pub live_stream: Option<String>,
     /// The name of the opening that the consumer is of.
     pub opening: Option<String>,
+    /// Whether there is no job that could give the consumer back by itself.
+    #[serde(default)]
+    pub without_job: bool,
 }
 
 /// The ledger; without a path it forgets with the process.
@@ -50,8 +53,18 @@ impl Ledger {
     /// Notes what `change` makes of the entry of `play_session`.
     pub fn note(&self, play_session: &str, change: impl FnOnce(&mut Entry)) {
         let mut open = self.entries();
-        change(open.entry(play_session.to_owned()).or_default());
-        self.write(&open);
+        let before = open.get(play_session).cloned();
+        let entry = open.entry(play_session.to_owned()).or_default();
+        change(entry);
+        if before.as_ref() != Some(entry) {
+            self.write(&open);
+        }
+    }
+
+    /// What is noted of `play_session`.
+    #[must_use]
+    pub fn entry(&self, play_session: &str) -> Option<Entry> {
+        self.entries().get(play_session).cloned()
     }
 
     /// Strikes out `play_session`: all of it is closed.
@@ -67,6 +80,8 @@ impl Ledger {
     }
 
     /// Under the lock, so that the file is never older than what is open; a few hundred bytes, a few times an hour.
+    /// The kernel keeps them when the process dies, and with the machine the server most likely dies as well: so nothing
+    /// waits for the disk.
     fn write(&self, open: &BTreeMap<String, Entry>) {
         let Some(path) = &self.path else { return };
         let replaced = || -> io::Result<()> {
@@ -74,7 +89,6 @@ impl Ledger {
             let mut file =
                 fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
             file.write_all(serde_json::to_string(open)?.as_bytes())?;
-            file.sync_data()?;
             fs::rename(&new, path)
         };
         if let Err(error) = replaced() {
@@ -110,5 +124,19 @@ mod tests {
         );
         fs::write(&path, "no ledger").unwrap();
         assert!(Ledger::open(Some(path)).1.is_empty());
+    }
+
+    #[test]
+    fn what_did_not_change_is_not_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("open.json");
+        let (ledger, _) = Ledger::open(Some(path.clone()));
+        ledger.note("one", |entry| entry.prefix = "/jf".to_owned());
+        fs::remove_file(&path).unwrap();
+        ledger.note("one", |entry| entry.prefix = "/jf".to_owned());
+        ledger.strike("two");
+        assert!(!path.exists());
+        ledger.note("two", |_| {});
+        assert!(path.exists(), "a new entry is a change, though it says nothing yet");
     }
 }

@@ -1,9 +1,12 @@
 //! Toward the media server: the pooled client, the gateway's own calls, following an adopted job, and the ledger of what
 //! is open there.
 
+pub mod call;
 pub mod client;
 mod connector;
 mod error;
+#[cfg(test)]
+pub(crate) mod fake;
 pub mod follow;
 pub mod jellyfin;
 pub mod job;

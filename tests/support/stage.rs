@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use http::Request;
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -282,4 +282,19 @@ pub async fn delaying(origin: SocketAddr, slow: &'static str, delay: Duration) -
         }
     });
     address
+}
+
+/// What stands at `address` while the server starts: 503 to everything.
+pub async fn unavailable(address: SocketAddr) -> JoinHandle<()> {
+    let listener = TcpListener::bind(address).await.unwrap();
+    tokio::spawn(async move {
+        let mut connections = tokio::task::JoinSet::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = service_fn(|_: Request<Incoming>| async {
+                let answer = Response::builder().status(503).header("connection", "close");
+                answer.body(http_body_util::Empty::<bytes::Bytes>::new())
+            });
+            connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        }
+    })
 }

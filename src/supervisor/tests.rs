@@ -1,0 +1,100 @@
+//! The supervisor before a server of the tests' own, in paused time.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+use crate::domain::key::{Channel, ItemId, MediaSourceId};
+use crate::domain::profile::{Policy, ProfileKey};
+use crate::supervisor::stream::Readiness;
+use crate::upstream::fake::Fake;
+use crate::upstream::jellyfin::Place;
+
+const LIMITS: Limits = Limits {
+    slots: 2,
+    idle_timeout: Duration::from_secs(600),
+    silence: Duration::from_secs(20),
+    cold_timeout: Duration::from_secs(20),
+    farewell: Duration::from_secs(2),
+    refusals: 3,
+    disk_budget: 1000,
+    memory: 1000,
+    own_credential: false,
+};
+
+/// A server that grants a consumer, starts nothing, and takes its time to say that the first job is no more.
+async fn refusing() -> Fake {
+    let ends = Arc::new(AtomicUsize::new(0));
+    Fake::start(move |line| {
+        let (wait, status, body) = if line.contains("/PlaybackInfo") {
+            (0, 200, r#"{"MediaSources":[{"Id":"source","OpenToken":"token"}]}"#)
+        } else if line.contains("/Open") {
+            (0, 200, r#"{"MediaSource":{"LiveStreamId":"live"}}"#)
+        } else if line.contains("/live.m3u8") {
+            (0, 500, "")
+        } else if line.contains("/ActiveEncodings") && ends.fetch_add(1, Ordering::Relaxed) == 0 {
+            (10, 204, "")
+        } else {
+            (0, 204, "")
+        };
+        async move {
+            tokio::time::sleep(Duration::from_secs(wait)).await;
+            Some((status, body.to_owned()))
+        }
+    })
+    .await
+}
+
+fn supervisor(fake: &Fake) -> Supervisor {
+    let size = WindowSize { join: Duration::ZERO, length: Duration::from_secs(30), segment: 1000 };
+    Supervisor::new(LIMITS, size, fake.jellyfin.clone(), None, None)
+}
+
+/// A viewer of this account tunes.
+fn tune(supervisor: &Supervisor, account: u64) -> Lease {
+    let item = ItemId::parse(&"a".repeat(32)).unwrap();
+    let source = MediaSourceId::new("source");
+    let profile = ProfileKey::from_query([("VideoCodec", "h264")].into_iter(), false, Policy::UNRESTRICTED);
+    let user = Some(format!("user-{account}"));
+    let wish = Wish {
+        key: StreamKey {
+            channel: Channel { item: item.clone(), source: source.clone() },
+            profile: profile.unwrap().key,
+        },
+        viewer: Viewer { account: Account(account), device: None, play_session: None },
+        login: Login::default(),
+        user: user.clone(),
+    };
+    let recipe = || Recipe {
+        place: Place { prefix: String::new(), item, user },
+        source,
+        live_stream: LiveStreamId::new("live"),
+        query: String::new(),
+        apple: false,
+        cut: Duration::from_secs(3),
+    };
+    supervisor.tune(wish, recipe).unwrap()
+}
+
+/// With the credential goes the last chance: nothing may be open any more that a generation which failed has opened.
+#[tokio::test(start_paused = true)]
+async fn a_stream_is_retired_when_all_its_generations_are() {
+    let fake = refusing().await;
+    let supervisor = supervisor(&fake);
+    let lease = tune(&supervisor, 1);
+    assert_eq!(lease.stream.ready().await, Readiness::Failed);
+    let begun = Instant::now();
+    supervisor.logging_out(Account(1), Duration::from_secs(60)).await;
+    assert_eq!(fake.asked("/Close").len(), fake.asked("/Open").len());
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_logged_out_is_not_called_for() {
+    let supervisor = supervisor(&refusing().await);
+    let lease = tune(&supervisor, 1);
+    tune(&supervisor, 2);
+    let users = || lease.stream.logins().into_iter().filter_map(|(_, user)| user).collect::<Vec<_>>();
+    assert_eq!(users(), ["user-2", "user-1"]);
+    supervisor.logging_out(Account(2), Duration::from_secs(60)).await;
+    assert_eq!(users(), ["user-1"]);
+}
