@@ -158,7 +158,10 @@ impl Jellyfin {
                 let source = field(&info, "MediaSources").and_then(|sources| sources.get(0));
                 Ok(source.and_then(opening_of).is_some_and(|current| current != *opening))
             }
-            Err(Error::Status(StatusCode::NOT_FOUND | StatusCode::INTERNAL_SERVER_ERROR)) => Ok(false),
+            // How the versions say that they know no such live stream: 10.8 and 10.9, 12.0, 10.10 and 10.11.
+            Err(Error::Status(
+                StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::INTERNAL_SERVER_ERROR,
+            )) => Ok(false),
             Err(error) => Err(error),
         }
     }
