@@ -23,7 +23,7 @@ const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 /// `GET|HEAD /Videos/{id}/master.m3u8`: one variant, whose query is the request's own with the audio codec resolved.
 ///
 /// # Errors
-/// As [`live`], but it starts nothing.
+/// As [`live()`], but it starts nothing.
 pub(super) fn master(
     state: &State,
     caller: &Caller,
