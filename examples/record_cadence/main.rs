@@ -1,0 +1,220 @@
+//! Records when a real player asks the gateway for what while its viewer does this or that: `fixtures/cadence`.
+//!
+//!     cargo run --example record_cadence -- mpv pause
+//!     cargo run --example record_cadence -- hlsjs hide --modules DIR/node_modules
+//!
+//! One player and one scenario at a time, in real time; several recordings may run at once.
+
+mod browser;
+mod pages;
+mod program;
+mod scenario;
+mod tap;
+mod tape;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+use warmgate::app::App;
+use warmgate::body::BoxError;
+use warmgate::config::Config;
+use warmgate::demo::origin::{Delays, Origin, Settings};
+use warmgate::demo::viewer::Viewer;
+
+use crate::browser::Browser;
+use crate::pages::Web;
+use crate::program::{Playing, Program};
+use crate::scenario::{Deed, Scenario};
+use crate::tap::Tap;
+use crate::tape::Tape;
+
+/// For how long the line is watched after the last deed.
+const AFTERWARDS: Duration = Duration::from_secs(20);
+
+#[derive(Parser)]
+struct Args {
+    player: Player,
+    scenario: Scenario,
+    /// Where the recording is written
+    #[arg(long, default_value = "fixtures/cadence")]
+    out: PathBuf,
+    /// Where npm has installed hls.js, shaka-player and video.js
+    #[arg(long, default_value = "node_modules")]
+    modules: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Player {
+    Ffmpeg,
+    Mpv,
+    Vlc,
+    Gstreamer,
+    Gstreamer3,
+    Hlsjs,
+    Shaka,
+    Videojs,
+    Chromium,
+    Page,
+}
+
+/// What plays.
+enum Running {
+    Program(Playing),
+    Browser(Box<Browser>),
+}
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    let args = Args::parse();
+    let settings = Settings {
+        delays: Delays { kill_timer: Duration::from_secs(60), ..Delays::quick() },
+        width: 320,
+        height: 180,
+        ..Settings::real()
+    };
+    let users = settings.users.clone();
+    let origin = Arc::new(Origin::start(settings).await?);
+    let mut config = Config::for_upstream(&format!("http://{}", origin.addr()))?;
+    config.listen = ([127, 0, 0, 1], 0).into();
+    let app = App::bind(config).await?;
+    let (gateway, supervisor) = (app.local_addr(), app.supervisor());
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(app.serve(stop.clone()));
+
+    let user = &users[0];
+    let viewer = Viewer::new(format!("http://{gateway}"), user.token(), &user.id, "cadence");
+    let playback = viewer.open(&origin.channels()[0].item_id).await?;
+    let tape = Tape::new();
+    let tap = Tap::lay(gateway, tape.clone()).await?;
+    let master = playback.playlist.replacen("live.m3u8", "master.m3u8", 1);
+    let url = format!("http://{}{master}", tap.address);
+    let (mut running, versions) = match args.player.kind() {
+        Kind::Program(program) => {
+            let versions = json!({"version": program.version().await?});
+            (Running::Program(program.play(&url)?), versions)
+        }
+        Kind::Web(web) => {
+            let page = match web {
+                Web::Page => {
+                    let demo =
+                        pages::serve_demo(Arc::clone(&origin), supervisor, tap.address, &users).await?;
+                    format!("http://{demo}/")
+                }
+                Web::Hlsjs | Web::Shaka | Web::Videojs | Web::Native => {
+                    let muted = args.scenario == Scenario::HideMuted;
+                    web.page(pages::serve(args.modules.clone()).await?, &url, muted)
+                }
+            };
+            let browser = Browser::open(&page).await?;
+            if web == Web::Page {
+                begin_demo(&browser).await?;
+            }
+            let chromium = browser.version().await?;
+            let versions = match web.version(&args.modules).await? {
+                Some(library) => json!({"version": library, "browser": format!("Chromium {chromium}")}),
+                None => json!({"version": chromium}),
+            };
+            (Running::Browser(Box::new(browser)), versions)
+        }
+    };
+    tape.note(Instant::now(), "viewer", json!({"did": "play"}));
+    perform(args.scenario, &mut running, &tap, &tape).await;
+    drop(running);
+    tap.remove().await;
+
+    let (player, scenario) = (args.player.as_str(), args.scenario.as_str());
+    let date = String::from_utf8(Command::new("date").arg("+%F").output()?.stdout)?;
+    let mut head = json!({"player": player, "scenario": scenario, "recorded": date.trim()});
+    for (key, value) in versions.as_object().into_iter().flatten() {
+        head[key] = value.clone();
+    }
+    tape.write(&args.out.join(format!("{player}-{scenario}.ndjson")), head)?;
+    stop.cancel();
+    Ok(serving.await?)
+}
+
+/// The scenario, each deed with what came of it.
+async fn perform(scenario: Scenario, running: &mut Running, tap: &Tap, tape: &Tape) {
+    let mut due = Instant::now();
+    for &(seconds, deed) in scenario.deeds() {
+        due += Duration::from_secs(seconds);
+        sleep_until(due).await;
+        if matches!(deed, Deed::Cut | Deed::Restore) {
+            tap.cut(deed == Deed::Cut);
+        }
+        let at = Instant::now();
+        let mut detail = json!({"did": deed.as_str()});
+        let came = match running {
+            Running::Program(playing) => {
+                if let Ok(Some(status)) = playing.ended() {
+                    detail["ended_before"] = json!(status);
+                }
+                playing.perform(deed).await.map(|()| Value::Null)
+            }
+            Running::Browser(browser) => browser.perform(deed).await,
+        };
+        match came {
+            Ok(Value::Null) => {}
+            Ok(state) => detail["page"] = state,
+            Err(error) => detail["failed"] = json!(error.to_string()),
+        }
+        tape.note(at, "viewer", detail);
+    }
+    sleep(AFTERWARDS).await;
+    tape.note(Instant::now(), "viewer", json!({"did": "end"}));
+}
+
+/// Presses the first channel's button, once it is there.
+async fn begin_demo(browser: &Browser) -> Result<(), BoxError> {
+    const PRESS: &str = "(button => (button?.click(), !!button))(document.querySelector('.channels button'))";
+    for _ in 0..100 {
+        if browser.evaluate(PRESS).await? == Value::Bool(true) {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    Err("the page has no channels".into())
+}
+
+enum Kind {
+    Program(Program),
+    Web(Web),
+}
+
+impl Player {
+    const fn kind(self) -> Kind {
+        match self {
+            Self::Ffmpeg => Kind::Program(Program::Ffmpeg),
+            Self::Mpv => Kind::Program(Program::Mpv),
+            Self::Vlc => Kind::Program(Program::Vlc),
+            Self::Gstreamer => Kind::Program(Program::Gstreamer),
+            Self::Gstreamer3 => Kind::Program(Program::Gstreamer3),
+            Self::Hlsjs => Kind::Web(Web::Hlsjs),
+            Self::Shaka => Kind::Web(Web::Shaka),
+            Self::Videojs => Kind::Web(Web::Videojs),
+            Self::Chromium => Kind::Web(Web::Native),
+            Self::Page => Kind::Web(Web::Page),
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ffmpeg => "ffmpeg",
+            Self::Mpv => "mpv",
+            Self::Vlc => "vlc",
+            Self::Gstreamer => "gstreamer",
+            Self::Gstreamer3 => "gstreamer3",
+            Self::Hlsjs => "hlsjs",
+            Self::Shaka => "shaka",
+            Self::Videojs => "videojs",
+            Self::Chromium => "chromium",
+            Self::Page => "page",
+        }
+    }
+}
