@@ -53,6 +53,8 @@ struct Args {
 enum Player {
     Ffmpeg,
     Mpv,
+    /// mpv with a cache of 4 MiB instead of 150
+    MpvSmall,
     Vlc,
     Gstreamer,
     Gstreamer3,
@@ -94,6 +96,7 @@ async fn main() -> Result<(), BoxError> {
     let tap = Tap::lay(gateway, tape.clone()).await?;
     let master = playback.playlist.replacen("live.m3u8", "master.m3u8", 1);
     let url = format!("http://{}{master}", tap.address);
+    tape.note(Instant::now(), "viewer", json!({"did": "play"}));
     let (mut running, versions) = match args.player.kind() {
         Kind::Program(program) => {
             let versions = json!({"version": program.version().await?});
@@ -123,7 +126,6 @@ async fn main() -> Result<(), BoxError> {
             (Running::Browser(Box::new(browser)), versions)
         }
     };
-    tape.note(Instant::now(), "viewer", json!({"did": "play"}));
     perform(args.scenario, &mut running, &tap, &tape).await;
     drop(running);
     tap.remove().await;
@@ -192,6 +194,7 @@ impl Player {
         match self {
             Self::Ffmpeg => Kind::Program(Program::Ffmpeg),
             Self::Mpv => Kind::Program(Program::Mpv),
+            Self::MpvSmall => Kind::Program(Program::MpvSmall),
             Self::Vlc => Kind::Program(Program::Vlc),
             Self::Gstreamer => Kind::Program(Program::Gstreamer),
             Self::Gstreamer3 => Kind::Program(Program::Gstreamer3),
@@ -207,6 +210,7 @@ impl Player {
         match self {
             Self::Ffmpeg => "ffmpeg",
             Self::Mpv => "mpv",
+            Self::MpvSmall => "mpv-small",
             Self::Vlc => "vlc",
             Self::Gstreamer => "gstreamer",
             Self::Gstreamer3 => "gstreamer3",

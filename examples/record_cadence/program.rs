@@ -22,6 +22,8 @@ const NOBODY: u32 = 65534;
 pub(crate) enum Program {
     Ffmpeg,
     Mpv,
+    /// With a cache that a pause can fill.
+    MpvSmall,
     Vlc,
     /// `playbin`, with hlsdemux.
     Gstreamer,
@@ -41,7 +43,7 @@ impl Program {
     pub(crate) async fn version(self) -> Result<String, BoxError> {
         let (name, argument) = match self {
             Self::Ffmpeg => ("ffmpeg", "-version"),
-            Self::Mpv => ("mpv", "--version"),
+            Self::Mpv | Self::MpvSmall => ("mpv", "--version"),
             Self::Vlc => ("vlc", "--version"),
             Self::Gstreamer | Self::Gstreamer3 => ("gst-launch-1.0", "--version"),
         };
@@ -59,9 +61,14 @@ impl Program {
         let socket = socket(&folder);
         let mut command = match self {
             Self::Ffmpeg => command("ffmpeg", &["-hide_banner", "-re", "-i", url, "-f", "null", "-"]),
-            Self::Mpv => {
+            Self::Mpv | Self::MpvSmall => {
                 let server = format!("--input-ipc-server={}", socket.display());
-                command("mpv", &["--no-config", "--vo=null", "--ao=null", "--no-terminal", &server, url])
+                let cache = if self == Self::Mpv { "150MiB" } else { "4MiB" };
+                let cache = format!("--demuxer-max-bytes={cache}");
+                command(
+                    "mpv",
+                    &["--no-config", "--vo=null", "--ao=null", "--no-terminal", &server, &cache, url],
+                )
             }
             Self::Vlc => {
                 command("vlc", &["-I", "oldrc", "--rc-fake-tty", "--vout", "dummy", "--aout", "dummy", url])
@@ -103,8 +110,8 @@ impl Playing {
             (Program::Gstreamer | Program::Gstreamer3, Deed::Pause) => "pause\n",
             (Program::Gstreamer | Program::Gstreamer3, Deed::Resume) => "resume\n",
             (Program::Gstreamer | Program::Gstreamer3, _) => "stop\n",
-            (Program::Mpv, Deed::Stop) => return self.ask(json!(["quit"])).await,
-            (Program::Mpv, _) => {
+            (Program::Mpv | Program::MpvSmall, Deed::Stop) => return self.ask(json!(["quit"])).await,
+            (Program::Mpv | Program::MpvSmall, _) => {
                 return self.ask(json!(["set_property", "pause", deed == Deed::Pause])).await;
             }
             (Program::Ffmpeg, _) => return Err("ffmpeg cannot be paused".into()),

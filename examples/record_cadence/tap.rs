@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http::header::{UPGRADE, USER_AGENT};
 use http::uri::{PathAndQuery, Scheme};
 use http::{Request, Response, StatusCode, Uri};
-use http_body::Frame;
+use http_body::{Body as _, Frame};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -78,7 +78,7 @@ impl Tap {
 
 struct Line {
     gateway: SocketAddr,
-    client: Client<HttpConnector, Incoming>,
+    client: Client<HttpConnector, Body>,
     tape: Tape,
     made: AtomicUsize,
 }
@@ -100,7 +100,8 @@ impl Line {
             let (from_gateway, to_gateway) = split(near);
             let by = tokio::select! {
                 _ = pump(from_player, to_gateway, cut.clone()) => "player",
-                _ = pump(from_gateway, to_player, cut) => "gateway",
+                // Only the player's side can fail.
+                ended = pump(from_gateway, to_player, cut) => if ended.is_ok() { "gateway" } else { "player" },
             };
             self.tape.note(Instant::now(), "close", json!({"connection": number, "by": by}));
         };
@@ -122,13 +123,23 @@ impl Line {
             .authority(self.gateway.to_string())
             .path_and_query(target.unwrap_or(PathAndQuery::from_static("/")))
             .build()?;
-        let mut response = self.client.request(request).await?;
+        let (parts, body) = request.into_parts();
+        let body = if entry.kind == "report" {
+            let bytes = body.collect().await?.to_bytes();
+            let said: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+            said.get("IsPaused").inspect(|paused| entry.detail["paused"] = (*paused).clone());
+            body::full(bytes)
+        } else {
+            body::boxed(body)
+        };
+        let mut response = self.client.request(Request::from_parts(parts, body)).await?;
         entry.detail["status"] = json!(response.status().as_u16());
         if let (StatusCode::SWITCHING_PROTOCOLS, Some(player)) = (response.status(), upgrade) {
             tokio::spawn(tunnel(player, on(&mut response), entry));
             return Ok(response.map(|_| body::empty()));
         }
         if entry.kind != "playlist" {
+            entry.whole = response.body().is_end_stream();
             return Ok(response.map(|inner| body::boxed(Counted { inner, entry })));
         }
         let (parts, inner) = response.into_parts();
