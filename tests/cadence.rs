@@ -1,4 +1,5 @@
 //! The recordings of real players are what `fixtures/cadence/README.md` says of them.
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -39,7 +39,7 @@ const FLAGS: [&str; 8] = [
 const STATE: &str = "(video => ({visibility: document.visibilityState, paused: video?.paused, \
     at: Math.round(video?.currentTime * 1000) / 1000, buffered: video?.buffered.length ? \
     Math.round(video.buffered.end(video.buffered.length - 1) * 1000) / 1000 : null, \
-    error: video?.error?.message, trouble: globalThis.trouble ?? []}))(document.querySelector('video'))";
+    error: video?.error?.message, trouble: typeof trouble === 'undefined' ? [] : trouble}))(document.querySelector('video'))";
 
 /// A browser with two tabs: an empty one, and the player's in front of it.
 pub(crate) struct Browser {

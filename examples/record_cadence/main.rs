@@ -12,6 +12,7 @@ mod scenario;
 mod tap;
 mod tape;
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
@@ -19,13 +20,15 @@ use std::time::Duration;
 
 use clap::Parser;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use warmgate::app::App;
 use warmgate::body::BoxError;
 use warmgate::config::Config;
-use warmgate::demo::origin::{Delays, Origin, Settings};
+use warmgate::demo::origin::{Delays, Origin, Settings, User};
 use warmgate::demo::viewer::Viewer;
+use warmgate::supervisor::Supervisor;
 
 use crate::browser::Browser;
 use crate::pages::Web;
@@ -67,64 +70,24 @@ enum Player {
 
 /// What plays.
 enum Running {
-    Program(Playing),
+    Program(Box<Playing>),
     Browser(Box<Browser>),
 }
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let args = Args::parse();
-    let settings = Settings {
-        delays: Delays { kill_timer: Duration::from_secs(60), ..Delays::quick() },
-        width: 320,
-        height: 180,
-        ..Settings::real()
-    };
-    let users = settings.users.clone();
-    let origin = Arc::new(Origin::start(settings).await?);
-    let mut config = Config::for_upstream(&format!("http://{}", origin.addr()))?;
-    config.listen = ([127, 0, 0, 1], 0).into();
-    let app = App::bind(config).await?;
-    let (gateway, supervisor) = (app.local_addr(), app.supervisor());
-    let stop = CancellationToken::new();
-    let serving = tokio::spawn(app.serve(stop.clone()));
-
-    let user = &users[0];
-    let viewer = Viewer::new(format!("http://{gateway}"), user.token(), &user.id, "cadence");
-    let playback = viewer.open(&origin.channels()[0].item_id).await?;
+    let set = Set::build().await?;
     let tape = Tape::new();
-    let tap = Tap::lay(gateway, tape.clone()).await?;
-    let master = playback.playlist.replacen("live.m3u8", "master.m3u8", 1);
-    let url = format!("http://{}{master}", tap.address);
+    let tap = Tap::lay(set.gateway, tape.clone()).await?;
+    let url = set.tune(&tap).await?;
     tape.note(Instant::now(), "viewer", json!({"did": "play"}));
-    let (mut running, versions) = match args.player.kind() {
+    let (mut running, mut head) = match args.player.kind() {
         Kind::Program(program) => {
-            let versions = json!({"version": program.version().await?});
-            (Running::Program(program.play(&url)?), versions)
+            let head = json!({"version": program.version().await?});
+            (Running::Program(Box::new(program.play(&url)?)), head)
         }
-        Kind::Web(web) => {
-            let page = match web {
-                Web::Page => {
-                    let demo =
-                        pages::serve_demo(Arc::clone(&origin), supervisor, tap.address, &users).await?;
-                    format!("http://{demo}/")
-                }
-                Web::Hlsjs | Web::Shaka | Web::Videojs | Web::Native => {
-                    let muted = args.scenario == Scenario::HideMuted;
-                    web.page(pages::serve(args.modules.clone()).await?, &url, muted)
-                }
-            };
-            let browser = Browser::open(&page).await?;
-            if web == Web::Page {
-                begin_demo(&browser).await?;
-            }
-            let chromium = browser.version().await?;
-            let versions = match web.version(&args.modules).await? {
-                Some(library) => json!({"version": library, "browser": format!("Chromium {chromium}")}),
-                None => json!({"version": chromium}),
-            };
-            (Running::Browser(Box::new(browser)), versions)
-        }
+        Kind::Web(web) => browse(web, &args, &set, &tap, &url).await?,
     };
     perform(args.scenario, &mut running, &tap, &tape).await;
     drop(running);
@@ -132,13 +95,85 @@ async fn main() -> Result<(), BoxError> {
 
     let (player, scenario) = (args.player.as_str(), args.scenario.as_str());
     let date = String::from_utf8(Command::new("date").arg("+%F").output()?.stdout)?;
-    let mut head = json!({"player": player, "scenario": scenario, "recorded": date.trim()});
-    for (key, value) in versions.as_object().into_iter().flatten() {
-        head[key] = value.clone();
-    }
+    head["player"] = json!(player);
+    head["scenario"] = json!(scenario);
+    head["recorded"] = json!(date.trim());
     tape.write(&args.out.join(format!("{player}-{scenario}.ndjson")), head)?;
-    stop.cancel();
-    Ok(serving.await?)
+    set.strike().await
+}
+
+/// A media server and the gateway before it.
+struct Set {
+    origin: Arc<Origin>,
+    users: Vec<User>,
+    gateway: SocketAddr,
+    supervisor: Supervisor,
+    stop: CancellationToken,
+    serving: JoinHandle<()>,
+}
+
+impl Set {
+    async fn build() -> Result<Self, BoxError> {
+        let settings = Settings {
+            delays: Delays { kill_timer: Duration::from_secs(60), ..Delays::quick() },
+            width: 320,
+            height: 180,
+            ..Settings::real()
+        };
+        let users = settings.users.clone();
+        let origin = Arc::new(Origin::start(settings).await?);
+        let mut config = Config::for_upstream(&format!("http://{}", origin.addr()))?;
+        config.listen = (Ipv4Addr::LOCALHOST, 0).into();
+        let app = App::bind(config).await?;
+        let (gateway, supervisor) = (app.local_addr(), app.supervisor());
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(app.serve(stop.clone()));
+        Ok(Self { origin, users, gateway, supervisor, stop, serving })
+    }
+
+    /// Opens a channel as an app does, past the tap; where its player then finds it, behind the tap.
+    async fn tune(&self, tap: &Tap) -> Result<String, BoxError> {
+        let user = &self.users[0];
+        let viewer = Viewer::new(format!("http://{}", self.gateway), user.token(), &user.id, "cadence");
+        let playback = viewer.open(&self.origin.channels()[0].item_id).await?;
+        let master = playback.playlist.replacen("live.m3u8", "master.m3u8", 1);
+        Ok(format!("http://{}{master}", tap.address))
+    }
+
+    async fn strike(self) -> Result<(), BoxError> {
+        self.stop.cancel();
+        Ok(self.serving.await?)
+    }
+}
+
+/// Opens a player's page, and says which versions that makes.
+async fn browse(
+    web: Web,
+    args: &Args,
+    set: &Set,
+    tap: &Tap,
+    url: &str,
+) -> Result<(Running, Value), BoxError> {
+    let page = match web {
+        Web::Page => {
+            let (origin, supervisor) = (Arc::clone(&set.origin), set.supervisor.clone());
+            format!("http://{}/", pages::serve_demo(origin, supervisor, tap.address, &set.users).await?)
+        }
+        Web::Hlsjs | Web::Shaka | Web::Videojs | Web::Native => {
+            let muted = args.scenario == Scenario::HideMuted;
+            web.page(pages::serve(args.modules.clone()).await?, url, muted)
+        }
+    };
+    let browser = Browser::open(&page).await?;
+    if web == Web::Page {
+        begin_demo(&browser).await?;
+    }
+    let chromium = browser.version().await?;
+    let head = match web.version(&args.modules).await? {
+        Some(library) => json!({"version": library, "browser": format!("Chromium {chromium}")}),
+        None => json!({"version": chromium}),
+    };
+    Ok((Running::Browser(Box::new(browser)), head))
 }
 
 /// The scenario, each deed with what came of it.
