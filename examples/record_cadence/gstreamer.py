@@ -9,8 +9,8 @@ gi.require_version("Gst", "1.0")
 from gi.repository import GLib, Gst  # noqa: E402
 
 Gst.init(None)
-player = Gst.ElementFactory.make(sys.argv[1])
-player.set_property("uri", sys.argv[2])
+player = Gst.ElementFactory.make("playbin")
+player.set_property("uri", sys.argv[1])
 for kind in ("video", "audio"):
     sink = Gst.ElementFactory.make("fakesink")
     sink.set_property("sync", True)  # at the pace of real time

@@ -25,10 +25,7 @@ pub(crate) enum Program {
     /// With a cache that a pause can fill.
     MpvSmall,
     Vlc,
-    /// `playbin`, with hlsdemux.
     Gstreamer,
-    /// `playbin3`, with hlsdemux2.
-    Gstreamer3,
 }
 
 /// One, playing.
@@ -45,7 +42,7 @@ impl Program {
             Self::Ffmpeg => ("ffmpeg", "-version"),
             Self::Mpv | Self::MpvSmall => ("mpv", "--version"),
             Self::Vlc => ("vlc", "--version"),
-            Self::Gstreamer | Self::Gstreamer3 => ("gst-launch-1.0", "--version"),
+            Self::Gstreamer => ("gst-launch-1.0", "--version"),
         };
         let mut command = Command::new(name);
         unprivileged(&mut command, self);
@@ -73,8 +70,7 @@ impl Program {
             Self::Vlc => {
                 command("vlc", &["-I", "oldrc", "--rc-fake-tty", "--vout", "dummy", "--aout", "dummy", url])
             }
-            Self::Gstreamer => command(PYTHON, &["-c", include_str!("gstreamer.py"), "playbin", url]),
-            Self::Gstreamer3 => command(PYTHON, &["-c", include_str!("gstreamer.py"), "playbin3", url]),
+            Self::Gstreamer => command(PYTHON, &["-c", include_str!("gstreamer.py"), url]),
         };
         unprivileged(&mut command, self);
         let child = command.kill_on_drop(true).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
@@ -107,9 +103,9 @@ impl Playing {
             // In VLC's language it is a toggle.
             (Program::Vlc, Deed::Pause | Deed::Resume) => "pause\n",
             (Program::Vlc, _) => "quit\n",
-            (Program::Gstreamer | Program::Gstreamer3, Deed::Pause) => "pause\n",
-            (Program::Gstreamer | Program::Gstreamer3, Deed::Resume) => "resume\n",
-            (Program::Gstreamer | Program::Gstreamer3, _) => "stop\n",
+            (Program::Gstreamer, Deed::Pause) => "pause\n",
+            (Program::Gstreamer, Deed::Resume) => "resume\n",
+            (Program::Gstreamer, _) => "stop\n",
             (Program::Mpv | Program::MpvSmall, Deed::Stop) => return self.ask(json!(["quit"])).await,
             (Program::Mpv | Program::MpvSmall, _) => {
                 return self.ask(json!(["set_property", "pause", deed == Deed::Pause])).await;
