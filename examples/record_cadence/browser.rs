@@ -35,7 +35,7 @@ const FLAGS: [&str; 8] = [
     "--autoplay-policy=no-user-gesture-required",
     "--remote-debugging-port=0",
 ];
-/// How the page does.
+/// What the page says of its player.
 const STATE: &str = "(video => ({visibility: document.visibilityState, paused: video?.paused, \
     at: Math.round(video?.currentTime * 1000) / 1000, buffered: video?.buffered.length ? \
     Math.round(video.buffered.end(video.buffered.length - 1) * 1000) / 1000 : null, \
@@ -90,31 +90,22 @@ impl Browser {
         Ok(name.rsplit('/').next().unwrap_or(name).to_owned())
     }
 
-    /// Does it, and says how the page then is; nothing if there is none any more.
-    pub(crate) async fn perform(&mut self, deed: Deed) -> Result<Value, BoxError> {
+    /// Does it.
+    pub(crate) async fn perform(&mut self, deed: Deed) -> Result<(), BoxError> {
         match deed {
             Deed::Pause => drop(self.evaluate("document.querySelector('video').pause()").await?),
             Deed::Resume => drop(self.evaluate("void document.querySelector('video').play()").await?),
             Deed::Hide => drop(self.call(Method::GET, &format!("activate/{}", self.empty)).await?),
             Deed::Show => drop(self.call(Method::GET, &format!("activate/{}", self.player)).await?),
-            Deed::Stop => {
-                let state = self.state().await;
-                self.call(Method::GET, &format!("close/{}", self.player)).await?;
-                return state;
-            }
-            Deed::Kill => {
-                let state = self.state().await;
-                self.chromium.start_kill()?;
-                return state;
-            }
+            Deed::Stop => drop(self.call(Method::GET, &format!("close/{}", self.player)).await?),
+            Deed::Kill => self.chromium.start_kill()?,
             Deed::Freeze | Deed::Thaw => return Err("a browser is not one process".into()),
             Deed::Cut | Deed::Restore => {}
         }
-        sleep(Duration::from_millis(300)).await;
-        self.state().await
+        Ok(())
     }
 
-    /// Where the player is.
+    /// How the page does.
     pub(crate) async fn state(&self) -> Result<Value, BoxError> {
         self.evaluate(STATE).await
     }

@@ -73,6 +73,36 @@ enum Running {
     Browser(Box<Browser>),
 }
 
+impl Running {
+    /// Does it; when that was, and what there is to be said.
+    async fn perform(&mut self, deed: Deed) -> (Instant, Value) {
+        let mut detail = json!({"did": deed.as_str()});
+        let (at, came) = match self {
+            Self::Program(playing) => {
+                if let Ok(Some(status)) = playing.ended() {
+                    detail["ended_before"] = json!(status);
+                }
+                (Instant::now(), playing.perform(deed).await)
+            }
+            Self::Browser(browser) if matches!(deed, Deed::Stop | Deed::Kill) => {
+                detail["page"] = browser.state().await.unwrap_or_default();
+                (Instant::now(), browser.perform(deed).await)
+            }
+            Self::Browser(browser) => {
+                let (at, came) = (Instant::now(), browser.perform(deed).await);
+                // The page learns of it a moment later.
+                sleep(Duration::from_millis(300)).await;
+                detail["page"] = browser.state().await.unwrap_or_default();
+                (at, came)
+            }
+        };
+        if let Err(error) = came {
+            detail["failed"] = json!(error.to_string());
+        }
+        (at, detail)
+    }
+}
+
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let args = Args::parse();
@@ -184,22 +214,7 @@ async fn perform(scenario: Scenario, running: &mut Running, tap: &Tap, tape: &Ta
         if matches!(deed, Deed::Cut | Deed::Restore) {
             tap.cut(deed == Deed::Cut);
         }
-        let at = Instant::now();
-        let mut detail = json!({"did": deed.as_str()});
-        let came = match running {
-            Running::Program(playing) => {
-                if let Ok(Some(status)) = playing.ended() {
-                    detail["ended_before"] = json!(status);
-                }
-                playing.perform(deed).await.map(|()| Value::Null)
-            }
-            Running::Browser(browser) => browser.perform(deed).await,
-        };
-        match came {
-            Ok(Value::Null) => {}
-            Ok(state) => detail["page"] = state,
-            Err(error) => detail["failed"] = json!(error.to_string()),
-        }
+        let (at, detail) = running.perform(deed).await;
         tape.note(at, "viewer", detail);
     }
     sleep(AFTERWARDS).await;
