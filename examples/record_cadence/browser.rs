@@ -1,5 +1,6 @@
 //! Chromium in a window nobody sees, driven as little as possible: what a debugger holds on to, it also keeps awake.
 
+use std::io;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -121,6 +122,14 @@ impl Browser {
         let mut answer: Value = serde_json::from_str(answer.to_text()?)?;
         socket.close(None).await?;
         Ok(answer["result"]["result"]["value"].take())
+    }
+
+    /// Ends it, if it has not ended.
+    pub(crate) async fn end(mut self) -> io::Result<()> {
+        self.chromium.kill().await?;
+        // Its helpers follow in their own time, and until then write to the profile that is about to go.
+        sleep(Duration::from_secs(1)).await;
+        Ok(())
     }
 
     async fn call(&self, method: Method, what: &str) -> Result<Value, BoxError> {

@@ -12,6 +12,7 @@ mod scenario;
 mod tap;
 mod tape;
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::Command;
@@ -101,6 +102,13 @@ impl Running {
         }
         (at, detail)
     }
+
+    async fn end(self) -> io::Result<()> {
+        match self {
+            Self::Program(playing) => playing.end().await,
+            Self::Browser(browser) => browser.end().await,
+        }
+    }
 }
 
 #[tokio::main]
@@ -119,7 +127,7 @@ async fn main() -> Result<(), BoxError> {
         Kind::Web(web) => browse(web, &args, &set, &tap, &url).await?,
     };
     perform(args.scenario, &mut running, &tap, &tape).await;
-    drop(running);
+    running.end().await?;
     tap.remove().await;
 
     let (player, scenario) = (args.player.as_str(), args.scenario.as_str());

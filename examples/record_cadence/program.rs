@@ -97,6 +97,11 @@ impl Playing {
         Ok(self.child.try_wait()?.map(|status| status.to_string()))
     }
 
+    /// Ends it, if it has not ended.
+    pub(crate) async fn end(mut self) -> io::Result<()> {
+        self.child.kill().await
+    }
+
     async fn tell(&mut self, deed: Deed) -> Result<(), BoxError> {
         let word = match (self.program, deed) {
             (Program::Ffmpeg, Deed::Stop) => "q",
