@@ -262,7 +262,10 @@ pub const VERSIONS: [Version; 2] = [Version::V12, Version::V10_11];
 pub async fn delaying(origin: SocketAddr, slow: &'static str, delay: Duration) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let client: Client<HttpConnector, Incoming> = Client::builder(TokioExecutor::new()).build_http();
+    // Only the delay that was asked for: small answers must not wait for an acknowledgement as well.
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    let client: Client<HttpConnector, Incoming> = Client::builder(TokioExecutor::new()).build(connector);
     let service = service_fn(move |mut request: Request<Incoming>| {
         let client = client.clone();
         async move {
@@ -277,6 +280,7 @@ pub async fn delaying(origin: SocketAddr, slow: &'static str, delay: Duration) -
     // Ends with the test's runtime.
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
+            stream.set_nodelay(true).unwrap();
             let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone());
             tokio::spawn(async move { drop(connection.await) });
         }
