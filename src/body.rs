@@ -294,7 +294,7 @@ mod tests {
     async fn whoever_watches_a_body_learns_of_its_end() {
         let watch = |body| {
             let (sender, receiver) = mpsc::channel();
-            (watched(body, move |whole| drop(sender.send(whole))), receiver)
+            (watched(body, move |whole| sender.send(whole).unwrap()), receiver)
         };
         let large = Bytes::from(vec![7; PIECE * 2 + 1]);
         let (mut body, told) = watch(full(large.clone()));

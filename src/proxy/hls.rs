@@ -174,13 +174,17 @@ impl Gateway {
         asked: Instant,
     ) -> Result<Response<Body>, Miss> {
         let lease = self.supervisor.tune(wish, recipe).map_err(Miss::Refused)?;
-        self.said(lease.consumer, said);
         // Whoever waits is there; dropped with this future if the client goes away.
         let answering = self.supervisor.answering(lease.consumer);
         let ready = timeout(self.cold_timeout, lease.stream.ready()).await;
         answering.whole();
         match ready {
-            Ok(Readiness::Ready) => self.playlist(&lease, request, asked).ok_or(Miss::ColdFailure),
+            Ok(Readiness::Ready) => {
+                let response = self.playlist(&lease, request, asked).ok_or(Miss::ColdFailure);
+                // After the request itself, which is a sign of life, even where this says that it is the last.
+                self.said(lease.consumer, said);
+                response
+            }
             Ok(Readiness::Starting | Readiness::Failed | Readiness::Retired) => Err(Miss::ColdFailure),
             Err(_) => Err(Miss::ColdTimeout),
         }

@@ -17,13 +17,15 @@
 //! It has one deadline, to suspect and then to left. A request moves it and counts nothing; requests still being answered
 //! are presence. It does not know which streams exist, nor what hangs on its presence.
 
+mod heard;
+mod plan;
 mod view;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::domain::cadence::laws::{ABORTED, LEFT, Rates, SOCKET_CLOSED, SUSPECT};
-use crate::domain::cadence::{Class, Outlook, Pause, Rhythm};
+use crate::domain::cadence::laws::Rates;
+use crate::domain::cadence::{Class, Outlook, Rhythm};
 use crate::domain::key::{DeviceId, PlaySessionId};
 use crate::domain::pool::StreamId;
 use crate::domain::reason::{Evidence, LeaveReason};
@@ -35,20 +37,8 @@ pub use crate::domain::consumer::view::Verdict;
 /// For how long a token grants segments after its consumer last showed its credential: longer than any player goes
 /// without a playlist while it plays, short enough that a revoked credential is worth little.
 const VOUCHED_FOR: Duration = Duration::from_secs(120);
-/// Who asked for a playlist and for no segment within this (or three target durations) was a probe (zapping 4.1).
-const PROBE: Duration = Duration::from_secs(10);
-/// Who asks for playlists alone for so long pauses with a full buffer (zapping 4.1; hls.js buffers 30 s).
-const PLAYLISTS_ONLY: Duration = Duration::from_secs(30);
-/// Who pauses and still asks after this is not driven by a reader; who does not, is (zapping 4.1).
-const PAUSE_TELLS: Duration = Duration::from_secs(20);
-/// A segment asked for again this much later is not fetched in parts, nor looked up in a cache.
-const AGAIN: Duration = Duration::from_secs(2);
 /// For how long a request that does not end is presence: a peer that lost its power never closes.
 const ANSWERING: Duration = Duration::from_secs(120);
-/// Silence means nothing before this many target durations, whatever the odds.
-const SILENT_TARGETS: u32 = 4;
-/// Reports in a pause after which it is believed that they go on.
-const TELLS: u32 = 2;
 
 /// Where a viewer stands; see the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -282,7 +272,9 @@ impl Consumer {
 
     /// Time has passed; why it has left, if it has.
     pub fn time_passed(&mut self, now: Timestamp) -> Option<LeaveReason> {
-        let Some(left_at) = self.left_at_latest().filter(|_| self.presence.is_present()) else { return None };
+        if !self.presence.is_present() {
+            return None;
+        }
         if self.farewell.is_some_and(|at| at <= now) {
             return Some(LeaveReason::Goodbye);
         }
@@ -290,7 +282,7 @@ impl Consumer {
             self.seen = now;
             return None;
         }
-        if left_at <= now {
+        if self.left_at_latest() <= now {
             return Some(LeaveReason::Silence);
         }
         if self.seen + self.suspect_after <= now {
@@ -314,160 +306,17 @@ impl Consumer {
     pub fn deadline(&self) -> Option<Timestamp> {
         match self.presence {
             Presence::Left { .. } => None,
-            Presence::Suspect => self.left_at_latest(),
+            Presence::Suspect => Some(self.left_at_latest()),
             Presence::Joining | Presence::Playing | Presence::Paused | Presence::Thin | Presence::Stalled => {
                 let suspect_at = self.seen + self.suspect_after;
-                self.left_at_latest().map(|left_at| left_at.min(suspect_at))
+                Some(self.left_at_latest().min(suspect_at))
             }
         }
     }
 
-    fn left_at_latest(&self) -> Option<Timestamp> {
+    fn left_at_latest(&self) -> Timestamp {
         let silent = self.seen + self.left_after;
-        Some(self.farewell.map_or(silent, |farewell| farewell.min(silent)))
-    }
-
-    /// A request with its token.
-    fn asks(&mut self, now: Timestamp) -> Option<Heard> {
-        if self.pause.is_some_and(|(since, _)| now.since(since) > PAUSE_TELLS) {
-            self.polls_in_pause = true;
-            self.class = if self.class == Class::Pull { Class::Web } else { self.class };
-        }
-        self.asked = now;
-        self.farewell = None;
-        Some(self.alive(now))
-    }
-
-    /// A word of its about itself. It takes no goodbye back, and calls nobody back who left for a reason.
-    fn talks(&mut self, now: Timestamp) -> Option<Heard> {
-        let left = match self.presence {
-            Presence::Left { reason, .. } => reason != LeaveReason::Silence,
-            Presence::Joining
-            | Presence::Playing
-            | Presence::Paused
-            | Presence::Thin
-            | Presence::Stalled
-            | Presence::Suspect => self.farewell.is_some(),
-        };
-        (!left).then(|| self.alive(now))
-    }
-
-    fn alive(&mut self, now: Timestamp) -> Heard {
-        let revived = match self.presence {
-            Presence::Left { reason, .. } => Some(reason),
-            Presence::Joining
-            | Presence::Playing
-            | Presence::Paused
-            | Presence::Thin
-            | Presence::Stalled
-            | Presence::Suspect => None,
-        };
-        let silence = now.since(self.seen);
-        self.rhythm.learn(silence);
-        self.seen = now;
-        self.clues.clear();
-        self.presence = self.attentive(now);
-        Heard { silence, revived }
-    }
-
-    fn attentive(&self, now: Timestamp) -> Presence {
-        let Some((_, _, fetched)) = self.segment else { return Presence::Joining };
-        if self.pause.is_some() {
-            Presence::Paused
-        } else if self.rhythm.is_thin() {
-            Presence::Thin
-        } else if now.since(fetched) > PLAYLISTS_ONLY {
-            Presence::Paused
-        } else if self.stalled {
-            Presence::Stalled
-        } else {
-            Presence::Playing
-        }
-    }
-
-    fn fetches(&mut self, sequence: u64, now: Timestamp) {
-        self.segment = match self.segment {
-            Some((known, first, _)) if known == sequence => {
-                self.stalled |= now.since(first) > AGAIN;
-                Some((known, first, now))
-            }
-            Some(_) | None => {
-                self.stalled = false;
-                Some((sequence, now, now))
-            }
-        };
-    }
-
-    fn pauses(&mut self, paused: bool, now: Timestamp) {
-        self.pause = match (paused, self.pause) {
-            (false, _) => None,
-            (true, None) => Some((now, 0)),
-            (true, Some((since, told))) => Some((since, told + 1)),
-        };
-        if let Some((since, _)) = self.pause
-            && !self.polls_in_pause
-            && now.since(since) > PAUSE_TELLS
-            && now.since(self.asked) > PAUSE_TELLS
-        {
-            self.class = Class::Pull;
-        }
-    }
-
-    fn says_goodbye(&mut self, how: Evidence, terms: &Terms, now: Timestamp) -> Option<Heard> {
-        if self.presence.is_present() {
-            let at = now + terms.farewell;
-            self.farewell = Some(self.farewell.map_or(at, |earlier| earlier.min(at)));
-            self.presence = Presence::Suspect;
-            self.clues.insert(how);
-        }
-        None
-    }
-
-    fn hints(&mut self, clue: Evidence) -> Option<Heard> {
-        if self.presence.is_present() {
-            self.clues.insert(clue);
-        }
-        None
-    }
-
-    /// Computes when its silence will mean something.
-    fn plan(&mut self, terms: &Terms) {
-        let Some(target) = terms.target else {
-            // Before the first segment it is waiting, and says nothing.
-            self.left_after = terms.silence.max(terms.cold_timeout);
-            self.suspect_after = self.left_after;
-            return;
-        };
-        let outlook = self.outlook(target, terms.rates);
-        if self.outlook != Some(outlook) {
-            self.crossings = (outlook.crossing(SUSPECT), outlook.crossing(LEFT));
-            self.outlook = Some(outlook);
-        }
-        let least = terms.silence.max(target * SILENT_TARGETS);
-        (self.suspect_after, self.left_after) = if self.segment.is_none() {
-            let probing = least.max(PROBE);
-            (probing, probing)
-        } else {
-            let left = self.crossings.1.clamp(least, terms.patience.max(least));
-            (self.crossings.0.min(left), left)
-        };
-    }
-
-    fn outlook(&self, target: Duration, rates: Rates) -> Outlook {
-        let told = self.pause.map(|(_, told)| told >= TELLS);
-        let pause = match (self.class, told) {
-            (Class::Pull, Some(false)) => Pause::UnderWay,
-            (Class::Pull, None) if self.reports => Pause::Told,
-            (_, Some(true)) => Pause::Told,
-            (Class::Web | Class::App | Class::Pull | Class::Unknown, Some(false) | None) => Pause::Usual,
-        };
-        let odds = |clue, factor| if self.clues.contains(&clue) { factor } else { 1.0 };
-        Outlook {
-            reports: self.reports,
-            pause,
-            odds: odds(Evidence::SocketClosed, SOCKET_CLOSED) * odds(Evidence::Aborted, ABORTED),
-            ..Outlook::new(&self.rhythm, self.class, target, rates)
-        }
+        self.farewell.map_or(silent, |farewell| farewell.min(silent))
     }
 }
 

@@ -25,6 +25,8 @@ fn polls(seconds: std::ops::Range<u64>) -> Vec<(u64, Signal)> {
     polled.flat_map(|second| [(second, Signal::Playlist), (second, Signal::Segment(second))]).collect()
 }
 
+type Case = (&'static str, Vec<(u64, Signal)>, Presence);
+
 fn after(class: Class, signals: &[(u64, Signal)]) -> Consumer {
     let mut consumer = consumer(class);
     for &(second, signal) in signals {
@@ -41,7 +43,7 @@ fn what_is_heard_makes_the_state() {
     let minutes: Vec<_> = (1..5).map(|minute| (minute * 60, Signal::Segment(minute))).collect();
     let playlists: Vec<_> =
         [(0, Signal::Segment(1))].into_iter().chain((1..12).map(|at| (at * 3, Signal::Playlist))).collect();
-    let cases: [(&str, Vec<(u64, Signal)>, Presence); 13] = [
+    let cases: [Case; 13] = [
         ("nothing yet", vec![], Presence::Joining),
         (
             "playlists before any segment",
@@ -90,7 +92,7 @@ fn behaviour_tells_the_class() {
 fn one_who_tells_of_its_pauses_is_not_waited_for_in_silence() {
     let patience = |class, signals: &[(u64, Signal)]| {
         let consumer = after(class, signals);
-        consumer.left_at_latest().unwrap().since(consumer.seen())
+        consumer.left_at_latest().since(consumer.seen())
     };
     let silent = patience(Class::Pull, &polls(0..60));
     let mut telling = polls(0..60);

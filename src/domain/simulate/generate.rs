@@ -93,17 +93,19 @@ struct Viewer {
 impl Viewer {
     fn new(player: Player, target: f64, stays: f64, chance: &mut Chance) -> Self {
         let mut spells = |(rate, median): (f64, f64)| {
-            let (mut spells, mut at) = (Vec::new(), 0.0);
-            while rate > 0.0 {
+            let (mut spells, mut at): (Vec<Spell>, f64) = (Vec::new(), 0.0);
+            if rate <= 0.0 {
+                return spells;
+            }
+            loop {
                 at += chance.exponential(3600.0 / rate);
                 if at >= stays {
-                    break;
+                    return spells;
                 }
                 let length = chance.lognormal(median, 1.0);
                 spells.push((at, at + length));
                 at += length;
             }
-            spells
         };
         let gaps = spells(GAPS);
         let hidden = spells(if player == Player::HlsJsHidden { HIDDEN } else { (0.0, 0.0) });
