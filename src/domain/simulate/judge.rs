@@ -115,6 +115,8 @@ fn by_timeout(trace: &Trace, patience: impl Fn(&[f64]) -> f64, score: &mut Score
     for &(at, seen) in &trace.events {
         if seen == Seen::Stopped {
             said = Some(at + FAREWELL);
+        }
+        if matches!(seen, Seen::Stopped | Seen::SocketClosed) {
             continue;
         }
         let gap = seconds(at - last);
@@ -128,6 +130,8 @@ fn by_timeout(trace: &Trace, patience: impl Fn(&[f64]) -> f64, score: &mut Score
     let silent =
         last + u64::try_from(Duration::from_secs_f64(patience(&gaps)).as_millis()).unwrap_or(u64::MAX);
     if let Some(left_at) = trace.left_at {
+        let early = silent < left_at && said.is_none_or(|said| said > left_at);
+        score.false_left += u64::from(early);
         let delay = said.map_or(silent, |said| said.min(silent)).saturating_sub(left_at);
         score.suspect.push(delay);
         score.left.push(delay);
@@ -193,6 +197,7 @@ impl Bench {
                 }
                 Seen::Report { paused } => self.hint(&tune, Signal::Report { paused: Some(paused) }, now),
                 Seen::Stopped => self.hint(&tune, Signal::Stopped, now),
+                Seen::SocketClosed => self.hint(&tune, Signal::SocketClosed, now),
             }
             watch.look(self.pool.presence(consumer), start + at);
             self.over = start + at;

@@ -47,6 +47,8 @@ pub enum Seen {
     },
     /// The report that it stopped.
     Stopped,
+    /// The end of its WebSocket.
+    SocketClosed,
 }
 
 /// How one detector did on some traces.

@@ -1,14 +1,14 @@
 //! `warmgate simulate`: how good the gateway's rules are, on viewers made up and on viewers recorded.
 
+mod recording;
+
 use std::io::{IsTerminal, Write as _, stderr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use warmgate::domain::cadence::Class;
-use warmgate::domain::simulate::{Detector, Player, Row, Seen, Trace, generate, judge};
+use warmgate::domain::simulate::{Detector, Player, Row, Trace, generate, judge};
 
 /// Target durations of the streams that are watched, in seconds.
 const TARGETS: [u64; 2] = [3, 6];
@@ -49,7 +49,7 @@ struct Crowd {
 
 pub(crate) fn run(simulation: Simulation) -> anyhow::Result<()> {
     let Simulation::Presence(asked) = simulation;
-    let recorded = recordings(&asked.traces)?;
+    let recorded = recording::read_all(&asked.traces)?;
     let settings = Player::ALL.into_iter().flat_map(|player| {
         TARGETS.into_iter().flat_map(move |target| [false, true].map(move |hints| (player, target, hints)))
     });
@@ -61,9 +61,9 @@ pub(crate) fn run(simulation: Simulation) -> anyhow::Result<()> {
         let scenario = format!("TD {target} s, {}", if hints { "hints" } else { "no hints" });
         results.push(judged(Crowd { player: player.as_str().to_owned(), scenario, traces }));
     }
-    for crowd in recorded {
-        progress(results.len(), steps, &crowd.player);
-        results.push(judged(crowd));
+    for (player, traces) in recorded {
+        progress(results.len(), steps, &player);
+        results.push(judged(Crowd { player, scenario: "recorded".to_owned(), traces }));
     }
     progress(steps, steps, "done");
     if asked.json {
@@ -125,84 +125,4 @@ fn results_json(results: &[(Crowd, Vec<Row>)]) -> Vec<Value> {
         json!({"player": crowd.player, "scenario": crowd.scenario, "viewers": crowd.traces.len(), "rows": rows})
     };
     results.iter().map(of).collect()
-}
-
-/// The recordings in `folder`, one viewer each; none if there is no such folder.
-fn recordings(folder: &Path) -> anyhow::Result<Vec<Crowd>> {
-    if !folder.is_dir() {
-        return Ok(Vec::new());
-    }
-    let entries =
-        std::fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
-    let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    paths.retain(|path| path.extension().is_some_and(|kind| kind == "ndjson"));
-    paths.sort();
-    paths.iter().map(|path| recording(path).with_context(|| format!("{}", path.display()))).collect()
-}
-
-fn recording(path: &Path) -> anyhow::Result<Crowd> {
-    let text = std::fs::read_to_string(path)?;
-    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-    let head: Value = serde_json::from_str(lines.next().context("it is empty")?)?;
-    let word = |name: &str| head[name].as_str().unwrap_or_default().to_owned();
-    let target = head["target_ms"].as_u64().context("its first line has no target_ms")?;
-    let mut trace = Trace {
-        class: class_of(&word("player")),
-        target: Duration::from_millis(target),
-        events: Vec::new(),
-        left_at: None,
-    };
-    let mut began = None;
-    for line in lines {
-        let line: Value = serde_json::from_str(line)?;
-        let at = line["at_ms"].as_f64().context("a line without at_ms")?.max(0.0);
-        let at = u64::try_from(Duration::from_secs_f64(at / 1000.0).as_millis())?;
-        let kind = line["kind"].as_str().unwrap_or_default();
-        if began.is_none() && kind != "playlist" {
-            continue;
-        }
-        let at = at.saturating_sub(*began.get_or_insert(at));
-        take(kind, &line["detail"], at, &mut trace);
-    }
-    trace.events.sort_by_key(|(at, _)| *at);
-    Ok(Crowd {
-        player: word("player"),
-        scenario: format!("recorded: {}", word("scenario")),
-        traces: vec![trace],
-    })
-}
-
-fn take(kind: &str, detail: &Value, at: u64, trace: &mut Trace) {
-    let words = detail.to_string().to_ascii_lowercase();
-    let says = |names: &[&str]| names.iter().any(|name| words.contains(name));
-    match kind {
-        "playlist" => trace.events.push((at, Seen::Playlist)),
-        "segment" => {
-            let digits: String = words.chars().rev().skip_while(|c| !c.is_ascii_digit()).collect();
-            let number: String = digits.chars().take_while(char::is_ascii_digit).collect();
-            let sequence = number.chars().rev().collect::<String>().parse().unwrap_or(at);
-            trace.events.push((at, Seen::Segment(sequence)));
-        }
-        "report" if says(&["stopped"]) => trace.events.push((at, Seen::Stopped)),
-        "report" => {
-            let paused = says(&["\"ispaused\":true", "\"paused\":true", "\"paused\""]);
-            trace.events.push((at, Seen::Report { paused }));
-        }
-        // The first departure counts: a viewer who comes back is another.
-        "viewer" if says(&["stop", "kill", "close", "quit", "left", "cut", "exit"]) => {
-            trace.left_at.get_or_insert(at);
-        }
-        _ => {}
-    }
-}
-
-fn class_of(player: &str) -> Class {
-    let player = player.to_ascii_lowercase();
-    match Class::of_user_agent(&player) {
-        Class::Unknown if ["ffmpeg", "mpv", "vlc", "gst"].iter().any(|name| player.contains(name)) => {
-            Class::Pull
-        }
-        Class::Unknown => Class::Web,
-        known @ (Class::Web | Class::App | Class::Pull) => known,
-    }
 }
