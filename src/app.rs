@@ -137,6 +137,7 @@ fn limits(config: &Config) -> Limits {
         slots: config.pool.slots,
         idle_timeout: config.pool.idle_timeout,
         silence: config.viewers.silence,
+        patience: config.viewers.patience,
         cold_timeout: config.upstream.cold_timeout,
         farewell: config.viewers.goodbye,
         refusals: config.upstream.failures,

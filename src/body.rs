@@ -131,6 +131,85 @@ impl Drop for Tee {
     }
 }
 
+/// Passes `body` on unchanged, in pieces small enough that its end is near when its last one is taken, and calls `then`
+/// once: with true when all of it has been taken, with false if it is dropped before that.
+pub fn watched(body: Body, then: impl FnOnce(bool) + Send + 'static) -> Body {
+    let mut watched = Watched { body, rest: Bytes::new(), then: Some(Box::new(then)) };
+    watched.finish_if_ended();
+    boxed(watched)
+}
+
+/// The largest piece of a watched body: a server buffers a few of them at most.
+const PIECE: usize = 128 << 10;
+
+struct Watched {
+    body: Body,
+    rest: Bytes,
+    then: Option<Box<dyn FnOnce(bool) + Send>>,
+}
+
+impl Watched {
+    fn finish_if_ended(&mut self) {
+        if self.rest.is_empty() && self.body.is_end_stream() {
+            self.finish(true);
+        }
+    }
+
+    fn finish(&mut self, whole: bool) {
+        if let Some(then) = self.then.take() {
+            then(whole);
+        }
+    }
+}
+
+impl http_body::Body for Watched {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if self.rest.is_empty() {
+            match std::task::ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.rest = data,
+                    Err(other) => return Poll::Ready(Some(Ok(other))),
+                },
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => {
+                    self.finish(true);
+                    return Poll::Ready(None);
+                }
+            }
+        }
+        let length = self.rest.len().min(PIECE);
+        let piece = self.rest.split_to(length);
+        self.finish_if_ended();
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let (inner, rest) = (self.body.size_hint(), self.rest.len() as u64);
+        let mut hint = SizeHint::new();
+        hint.set_lower(inner.lower() + rest);
+        if let Some(upper) = inner.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.finish(false);
+    }
+}
+
 /// Passes `body` on unchanged; what is left of it when it is dropped is still read, for at most `limit`. A client
 /// that is answered before it has sent everything would otherwise meet a reset instead of its answer.
 #[must_use]
@@ -209,6 +288,27 @@ mod tests {
             assert_eq!(copy.recv().unwrap().unwrap(), "abcd");
             assert!(copy.recv().is_err(), "called once");
         }
+    }
+
+    #[tokio::test]
+    async fn whoever_watches_a_body_learns_of_its_end() {
+        let watch = |body| {
+            let (sender, receiver) = mpsc::channel();
+            (watched(body, move |whole| sender.send(whole).unwrap()), receiver)
+        };
+        let large = Bytes::from(vec![7; PIECE * 2 + 1]);
+        let (mut body, told) = watch(full(large.clone()));
+        assert_eq!(body.size_hint().exact(), Some(large.len() as u64));
+        let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!((first.len(), body.size_hint().exact()), (PIECE, Some(PIECE as u64 + 1)));
+        assert_eq!(body.collect().await.unwrap().to_bytes(), large.slice(PIECE..));
+        assert!(told.recv().unwrap());
+        let (mut body, told) = watch(full(large));
+        body.frame().await.unwrap().unwrap();
+        drop(body);
+        assert!(!told.recv().unwrap());
+        let (body, told) = watch(empty());
+        assert!(told.recv().unwrap() && body.is_end_stream());
     }
 
     #[tokio::test]

@@ -1,4 +1,6 @@
-//! The command line: `warmgate [run]`, `warmgate check`, `warmgate demo`.
+//! The command line: `warmgate [run]`, `warmgate check`, `warmgate demo`, `warmgate simulate`.
+
+mod simulate;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -30,6 +32,9 @@ enum Command {
     Check(File),
     /// Show a zap: test channels, the gateway, and a page with a player
     Demo(demo::Args),
+    /// Try the gateway's rules on simulated and recorded viewers
+    #[command(subcommand)]
+    Simulate(simulate::Simulation),
 }
 
 #[derive(clap::Args)]
@@ -48,6 +53,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }),
         Command::Demo(args) => report(demonstrate(args)),
+        Command::Simulate(simulation) => report(simulate::run(simulation)),
     }
 }
 

@@ -69,7 +69,11 @@ async fn a_storm_of_polls_changes_no_count() {
 /// A hidden tab, a tunnel: what was taken for gone comes back with the token it had, be it for a list or for a segment.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_was_believed_gone_is_welcome_back() {
-    let stage = Stage::with(|_| (), |config| config.viewers.silence = Duration::from_millis(200)).await;
+    let impatient = |config: &mut Config| {
+        config.viewers.silence = Duration::from_millis(200);
+        config.viewers.patience = Duration::from_millis(200);
+    };
+    let stage = Stage::with(|_| (), impatient).await;
     let viewer = stage.viewer(0, "tv");
     let playback = short(soon(viewer.open(&stage.channel(1))).await.unwrap());
     let first = poll(&viewer, &playback).await;
@@ -109,9 +113,8 @@ async fn a_zap_is_a_goodbye() {
         .streams
         .iter()
         .map(|stream| {
-            let there = |consumer: &&warmgate::domain::pool::ConsumerView| {
-                matches!(consumer.presence, warmgate::domain::consumer::Presence::Present { .. })
-            };
+            let there =
+                |consumer: &&warmgate::domain::pool::ConsumerView| consumer.verdict.state.is_present();
             stream.consumers.iter().filter(there).count()
         })
         .collect();

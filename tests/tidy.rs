@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_yaml::Value;
 
 /// The layer of each module; a module may name only lower ones, and itself.
-const RANKS: [(&str, u8); 14] = [
+const RANKS: [(&str, u8); 15] = [
     ("domain", 1),
     ("body", 2),
     ("wire", 2),
@@ -21,6 +21,7 @@ const RANKS: [(&str, u8); 14] = [
     ("proxy", 5),
     ("app", 6),
     ("demo", 7),
+    ("simulate", 8),
     ("main", 8),
     ("lib", 8),
 ];
@@ -127,7 +128,7 @@ fn unfinished(source: &Source, said: &mut Vec<String>) {
 
 /// The command line and the demonstration talk to a person; everything else logs.
 fn printing(source: &Source, said: &mut Vec<String>) {
-    let talks = ["main", "demo"].contains(&source.module());
+    let talks = ["main", "demo", "simulate"].contains(&source.module());
     let prints = |line: &str| ["println!", "print!", "dbg!"].iter().any(|mark| line.contains(mark));
     if !talks && source.statements().any(prints) {
         said.push("prints; use tracing".to_owned());

@@ -59,6 +59,7 @@ fn pool(pool: &Pool, report: &mut Report) {
 
 fn viewers(viewers: &Viewers, report: &mut Report) {
     positive(viewers.silence, "viewers.silence", report);
+    positive(viewers.patience, "viewers.patience", report);
 }
 
 fn window(window: &Window, report: &mut Report) {

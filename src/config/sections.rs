@@ -28,9 +28,12 @@ impl Default for Pool {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
 pub struct Viewers {
-    /// After this or four target durations without a request, whichever is longer.
+    /// Never before this and four target durations without a request, however probable it is.
     #[serde(deserialize_with = "scalar::one")]
     pub silence: Duration,
+    /// At the latest after this, however improbable it is.
+    #[serde(deserialize_with = "scalar::one")]
+    pub patience: Duration,
     /// This long after Stopped or ActiveEncodings, unless it asks again.
     #[serde(deserialize_with = "scalar::one")]
     pub goodbye: Duration,
@@ -38,7 +41,11 @@ pub struct Viewers {
 
 impl Default for Viewers {
     fn default() -> Self {
-        Self { silence: Duration::from_secs(20), goodbye: Duration::from_secs(2) }
+        Self {
+            silence: Duration::from_secs(20),
+            patience: Duration::from_secs(30 * 60),
+            goodbye: Duration::from_secs(2),
+        }
     }
 }
 

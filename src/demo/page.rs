@@ -19,7 +19,6 @@ use tokio::sync::watch;
 
 use crate::body::{self, Body};
 use crate::demo::origin::{Origin, User};
-use crate::domain::consumer::Presence;
 use crate::domain::pool::StreamView;
 use crate::domain::producer::State;
 use crate::supervisor::Supervisor;
@@ -119,8 +118,7 @@ fn stream(stream: &StreamView) -> Value {
         State::BackingOff { .. } => "backing off",
         State::Retiring(_) => "retiring",
     };
-    let present = |presence: Presence| matches!(presence, Presence::Present { .. });
-    let viewers = stream.consumers.iter().filter(|consumer| present(consumer.presence)).count();
+    let viewers = stream.consumers.iter().filter(|consumer| consumer.verdict.state.is_present()).count();
     json!({"item": stream.item.replace('-', ""), "state": state, "viewers": viewers})
 }
 

@@ -5,6 +5,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod backoff;
+pub mod cadence;
 pub mod consumer;
 pub mod key;
 pub mod playlist;
@@ -12,5 +13,7 @@ pub mod pool;
 pub mod producer;
 pub mod profile;
 pub mod reason;
+pub mod signal;
+pub mod simulate;
 pub mod time;
 pub mod window;

@@ -98,6 +98,46 @@ reasons! {
     }
 }
 
+reasons! {
+    /// What a verdict on a viewer's presence rests on.
+    Evidence {
+        /// It asked for a playlist and has yet to ask for a segment.
+        Asked = "asked",
+        /// It asks for segments.
+        Fetches = "fetches",
+        /// A request of its is being answered.
+        OpenRequest = "open-request",
+        /// It said that it pauses.
+        SaysPaused = "says-paused",
+        /// It asks for playlists and for no segments.
+        PlaylistsOnly = "playlists-only",
+        /// It asks once a minute, as hidden tabs do.
+        OnceAMinute = "once-a-minute",
+        /// It asks for the same segment again and again.
+        SameSegment = "same-segment",
+        /// It said that its buffer ran dry.
+        SaysStarved = "says-starved",
+        /// Nothing was heard for longer than its rhythm explains.
+        Silence = "silence",
+        /// Its WebSocket closed.
+        SocketClosed = "socket-closed",
+        /// It gave up a request before it was answered.
+        Aborted = "aborted",
+        /// It reported that it stopped.
+        Stopped = "stopped",
+        /// It deleted its encodings.
+        EncodingsDeleted = "encodings-deleted",
+        /// It closed its live stream.
+        LiveStreamClosed = "live-stream-closed",
+        /// It said that it is leaving.
+        Quits = "quits",
+        /// Its device asked for something else.
+        TunedAway = "tuned-away",
+        /// Its token was logged out.
+        LoggedOut = "logged-out",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,5 +153,6 @@ mod tests {
         spellings(StopReason::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(Failure::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(LeaveReason::ALL.iter().map(|reason| reason.as_str()).collect());
+        spellings(Evidence::ALL.iter().map(|evidence| evidence.as_str()).collect());
     }
 }

@@ -160,6 +160,7 @@ struct Upgrade {
     protocol: HeaderValue,
     downstream: OnUpgrade,
     tunnels: Option<Tunnels>,
+    at_end: Option<tunnel::AtEnd>,
 }
 
 impl Upgrade {
@@ -171,11 +172,17 @@ impl Upgrade {
             && !headers::has_token(fields, &header::UPGRADE, "h2c");
         let protocol = fields.get(header::UPGRADE).filter(|_| asked)?.clone();
         let tunnels = request.extensions().get::<Tunnels>().cloned();
-        Some(Self { protocol, downstream: hyper::upgrade::on(request), tunnels })
+        let at_end = request.extensions().get::<tunnel::AtEnd>().cloned();
+        Some(Self { protocol, downstream: hyper::upgrade::on(request), tunnels, at_end })
     }
 
     fn tunnel(self, upstream: OnUpgrade) {
-        let carried = tunnel::run(self.downstream, upstream);
+        let carried = async move {
+            tunnel::run(self.downstream, upstream).await;
+            if let Some(tunnel::AtEnd(tell)) = self.at_end {
+                tell();
+            }
+        };
         match self.tunnels {
             Some(tunnels) => tunnels.spawn(carried),
             None => drop(tokio::spawn(carried)),

@@ -7,18 +7,21 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use tokio::time::{Instant, timeout};
 use tracing::debug;
 
 use crate::body::{self, Body};
+use crate::domain::cadence::Class;
 use crate::domain::consumer::Viewer;
-use crate::domain::key::{Channel, ConsumerId, StreamKey};
+use crate::domain::key::{Channel, ConsumerId, DeviceId, StreamKey};
 use crate::domain::pool::Warmth;
 use crate::domain::profile::{Policy, ProfileKey, Unshareable};
 use crate::domain::reason::RefuseReason;
+use crate::domain::signal::{Signal, Whose};
 use crate::proxy::auth::Verdict;
+use crate::proxy::cmcd::Cmcd;
 use crate::proxy::credential::Credential;
 use crate::proxy::query::Query;
 use crate::proxy::range::{self, Validators};
@@ -89,13 +92,14 @@ impl Gateway {
     /// Answers `GET …/live.m3u8` that may be shared.
     pub(super) async fn live(&self, live: Live, request: Request<Body>) -> Response<Body> {
         let asked = Instant::now();
+        let said = Cmcd::of(request.headers(), live.query.get("CMCD"));
         let wished = match self.asker(&request, &live.query) {
             None => Err(Miss::NoToken),
             Some(asker) => match self.auth.check(&live.prefix, &asker).await {
                 Verdict::NoLiveTv => return self.bare(request.headers(), StatusCode::FORBIDDEN),
                 Verdict::Denied => Err(Miss::Denied),
                 Verdict::Unknown => Err(Miss::AuthUnknown),
-                Verdict::Allowed(me) => self.wish(&live, request.headers(), &asker.credential, me),
+                Verdict::Allowed(me) => self.wish(&live, request.headers(), (&asker.credential, &said), me),
             },
         };
         let (wish, recipe) = match wished {
@@ -103,7 +107,7 @@ impl Gateway {
             Err(miss) => return self.pass(miss, request).await,
         };
         let (viewer, channel) = (wish.viewer.clone(), wish.key.channel.clone());
-        let miss = match self.serve(wish, recipe, request.headers(), asked).await {
+        let miss = match self.serve((wish, &said.signals()), recipe, request.headers(), asked).await {
             Ok(response) => return response,
             Err(miss) => miss,
         };
@@ -131,11 +135,13 @@ impl Gateway {
         sequence: u64,
         request: &Request<Body>,
     ) -> Response<Body> {
-        let stream = self.supervisor.heard(consumer);
+        let stream = self.supervisor.heard(consumer, sequence);
         let media = stream.as_ref().and_then(|stream| stream.segment(sequence));
         let (Some(stream), Some(media)) = (stream, media) else {
             return self.bare(request.headers(), StatusCode::NOT_FOUND);
         };
+        let said = Cmcd::of(request.headers(), Query::of(request.uri()).get("CMCD")).signals();
+        self.said(consumer, &said);
         let etag = format!("\"{sequence:x}-{:x}\"", media.body.len());
         let etag = HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static("\"\""));
         let validators = Validators { etag, modified: media.modified };
@@ -145,19 +151,40 @@ impl Gateway {
         let keep = format!("private, max-age={}, immutable", stream.availability().as_secs());
         insert(headers, CACHE_CONTROL, &keep);
         insert(headers, CACHE_STATUS, &format!("{}; hit", self.name));
-        self.own(request.headers(), response)
+        let answering = self.supervisor.answering(consumer);
+        let ended = move |whole| {
+            if whole {
+                answering.whole()
+            }
+        };
+        self.own(request.headers(), response.map(|body| body::watched(body, ended)))
+    }
+
+    fn said(&self, consumer: ConsumerId, said: &[Signal]) {
+        for &signal in said {
+            self.supervisor.signal(Whose::Consumer(consumer), signal);
+        }
     }
 
     async fn serve(
         &self,
-        wish: Wish,
+        (wish, said): (Wish, &[Signal]),
         recipe: impl FnOnce() -> Recipe,
         request: &HeaderMap,
         asked: Instant,
     ) -> Result<Response<Body>, Miss> {
         let lease = self.supervisor.tune(wish, recipe).map_err(Miss::Refused)?;
-        match timeout(self.cold_timeout, lease.stream.ready()).await {
-            Ok(Readiness::Ready) => self.playlist(&lease, request, asked).ok_or(Miss::ColdFailure),
+        // Whoever waits is there; dropped with this future if the client goes away.
+        let answering = self.supervisor.answering(lease.consumer);
+        let ready = timeout(self.cold_timeout, lease.stream.ready()).await;
+        answering.whole();
+        match ready {
+            Ok(Readiness::Ready) => {
+                let response = self.playlist(&lease, request, asked).ok_or(Miss::ColdFailure);
+                // After the request itself, which is a sign of life, even where this says that it is the last.
+                self.said(lease.consumer, said);
+                response
+            }
             Ok(Readiness::Starting | Readiness::Failed | Readiness::Retired) => Err(Miss::ColdFailure),
             Err(_) => Err(Miss::ColdTimeout),
         }
@@ -168,7 +195,7 @@ impl Gateway {
         &self,
         live: &'a Live,
         headers: &HeaderMap,
-        credential: &Credential,
+        (credential, said): (&Credential, &Cmcd),
         me: Arc<Me>,
     ) -> Result<(Wish, impl FnOnce() -> Recipe + use<'a>), Miss> {
         let policy =
@@ -178,6 +205,8 @@ impl Gateway {
         }
         let apple = recipe::is_apple(headers);
         let profile = ProfileKey::from_query(live.query.pairs(), apple, policy).map_err(Miss::Unshareable)?;
+        // A player that names no device may still name itself.
+        let session = || said.session.as_deref().map(DeviceId::new);
         let wish = Wish {
             key: StreamKey {
                 channel: Channel { item: live.item.clone(), source: live.source.clone() },
@@ -185,9 +214,10 @@ impl Gateway {
             },
             viewer: Viewer {
                 account: self.account(credential.token()),
-                device: live.device.clone().or_else(|| credential.device().cloned()),
+                device: live.device.clone().or_else(|| credential.device().cloned()).or_else(session),
                 play_session: live.play_session.clone(),
             },
+            class: Class::of_user_agent(text(headers, &USER_AGENT)),
             login: credential.login(),
             user: me.id.clone(),
         };
@@ -238,6 +268,10 @@ impl Gateway {
         self.cors.apply(request, response.headers_mut());
         response
     }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 fn milliseconds(span: Duration) -> String {

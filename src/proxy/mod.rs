@@ -9,6 +9,7 @@
 //! ```
 
 pub mod auth;
+pub mod cmcd;
 pub mod cors;
 pub mod credential;
 pub mod error;
@@ -95,16 +96,13 @@ impl Gateway {
             Route::PlaybackInfo { item } => self.opening(Some(item), request).await,
             Route::Open => self.opening(None, request).await,
             Route::Playing(report) => self.report(report, request).await,
-            Route::ActiveEncodings { play_session, .. } => {
-                if let Some(play_session) = play_session {
-                    self.supervisor.goodbye(play_session);
-                }
-                self.forward(request).await
+            Route::ActiveEncodings { play_session, device } => {
+                self.encodings_deleted(play_session, device, request).await
             }
             Route::Logout => self.log_out(request).await,
             Route::Close { live_stream } => self.close(live_stream, request).await,
             Route::Master => self.master(request).await,
-            Route::Other => self.forward(request).await,
+            Route::Other => self.other(request).await,
         }
     }
 

@@ -6,17 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::UPGRADE;
 use http::{Request, Response, StatusCode};
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tracing::debug;
 
 use crate::body::{self, Body};
-use crate::domain::key::{LiveStreamId, PlaySessionId};
+use crate::domain::key::{DeviceId, LiveStreamId, PlaySessionId};
+use crate::domain::signal::{Signal, Whose};
 use crate::proxy::Gateway;
 use crate::proxy::credential::Credential;
 use crate::proxy::query::Query;
 use crate::proxy::route::{Moment, Report};
+use crate::proxy::tunnel::AtEnd;
 use crate::upstream::jellyfin::field;
 
 /// The largest body that is looked into.
@@ -29,11 +32,17 @@ impl Gateway {
     pub(super) async fn report(&self, report: Report, request: Request<Body>) -> Response<Body> {
         let credential = Credential::of(request.headers(), &Query::of(request.uri()));
         let moment = report.moment;
+        let device = credential.as_ref().and_then(|credential| self.device(credential));
         let (supervisor, (tell, told)) = (self.supervisor.clone(), oneshot::channel());
         let read = move |body: Option<Bytes>| {
             let subject = Subject::of(&report, body.as_deref());
-            if let (Moment::Stopped, Some(play_session)) = (moment, &subject.play_session) {
-                supervisor.goodbye(play_session.clone());
+            let signal = match moment {
+                Moment::Started | Moment::Progress => Signal::Report { paused: subject.paused },
+                Moment::Ping => Signal::Ping,
+                Moment::Stopped => Signal::Stopped,
+            };
+            if let Some(whose) = subject.play_session.map(Whose::PlaySession).or(device) {
+                supervisor.signal(whose, signal);
             }
             // Nobody listens any more if the client went away: then there is no answer to learn from either.
             let _ = tell.send(subject.live_stream);
@@ -59,6 +68,13 @@ impl Gateway {
         request: Request<Body>,
     ) -> Response<Body> {
         let credential = Credential::of(request.headers(), &Query::of(request.uri()));
+        if let (Some(credential), Some(source)) =
+            (&credential, live_stream.as_ref().and_then(LiveStreamId::media_source))
+        {
+            let account = self.account(credential.token());
+            let whose = Whose::Source(account, credential.device().cloned(), source);
+            self.supervisor.signal(whose, Signal::LiveStreamClosed);
+        }
         if let (Some(credential), Some(live_stream)) = (credential, live_stream)
             && self.lendings.has_returned(self.account(credential.token()), &live_stream)
             && self.supervisor.holds(&live_stream)
@@ -67,6 +83,41 @@ impl Gateway {
             return self.bare(request.headers(), StatusCode::NO_CONTENT);
         }
         self.forward(request).await
+    }
+
+    /// `DELETE ActiveEncodings`: of a playback, else of all that the device plays.
+    pub(super) async fn encodings_deleted(
+        &self,
+        play_session: Option<PlaySessionId>,
+        device: Option<DeviceId>,
+        request: Request<Body>,
+    ) -> Response<Body> {
+        let credential = Credential::of(request.headers(), &Query::of(request.uri()));
+        let account = credential.map(|credential| self.account(credential.token()));
+        let named = account.zip(device).map(|(account, device)| Whose::Device(account, Some(device)));
+        if let Some(whose) = play_session.map(Whose::PlaySession).or(named) {
+            self.supervisor.signal(whose, Signal::EncodingsDeleted);
+        }
+        self.forward(request).await
+    }
+
+    /// What means nothing; but the end of a WebSocket does, for it is the end of an app or of a page.
+    pub(super) async fn other(&self, mut request: Request<Body>) -> Response<Body> {
+        if request.headers().contains_key(UPGRADE)
+            && let Some(credential) = Credential::of(request.headers(), &Query::of(request.uri()))
+        {
+            let whose = Whose::Device(self.account(credential.token()), credential.device().cloned());
+            let supervisor = self.supervisor.clone();
+            let tell = move || supervisor.signal(whose.clone(), Signal::SocketClosed);
+            request.extensions_mut().insert(AtEnd(Arc::new(tell)));
+        }
+        self.forward(request).await
+    }
+
+    /// Who a report without a play session is about: its device, if it names one.
+    fn device(&self, credential: &Credential) -> Option<Whose> {
+        let device = credential.device()?.clone();
+        Some(Whose::Device(self.account(credential.token()), Some(device)))
     }
 
     /// A token dies: what only it can release is released first, and what the server said of it is forgotten. In a task of
@@ -93,6 +144,7 @@ impl Gateway {
 struct Subject {
     play_session: Option<PlaySessionId>,
     live_stream: Option<LiveStreamId>,
+    paused: Option<bool>,
 }
 
 impl Subject {
@@ -104,9 +156,11 @@ impl Subject {
             (!text.is_empty()).then(|| text.to_owned())
         };
         let named = || text("PlaySessionId").map(PlaySessionId::new);
+        let paused = body.as_ref().and_then(|body| field(body, "IsPaused")?.as_bool());
         Self {
             play_session: report.play_session.clone().or_else(named),
             live_stream: report.live_stream.clone().or_else(|| text("LiveStreamId").map(LiveStreamId::new)),
+            paused,
         }
     }
 }
@@ -134,6 +188,10 @@ mod tests {
         ] {
             assert_eq!(named(nothing), None, "{nothing}");
         }
+        let paused = |body: &str| Subject::of(&report, Some(body.as_bytes())).paused;
+        assert_eq!(paused(r#"{"isPaused":true,"PositionTicks":-1}"#), Some(true));
+        assert_eq!(paused(r#"{"IsPaused":false}"#), Some(false));
+        assert_eq!((paused(r#"{"IsPaused":"yes"}"#), paused("{}"), paused("{")), (None, None, None));
         let in_query = Report { play_session: Some(PlaySessionId::new("q")), ..report.clone() };
         assert_eq!(Subject::of(&in_query, None).play_session, Some(PlaySessionId::new("q")));
     }

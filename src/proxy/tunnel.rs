@@ -3,6 +3,7 @@
 //! It does not parse frames: compression, unknown opcodes and close codes pass as they are.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -15,12 +16,22 @@ use crate::upstream;
 /// How long one side may go on alone when the other has closed.
 const HALF_CLOSED: Duration = Duration::from_secs(30);
 
+/// What to do when the tunnel that a request asks for has ended; in the request's extensions.
+#[derive(Clone)]
+pub struct AtEnd(pub Arc<dyn Fn() + Send + Sync>);
+
 /// Carries bytes until both sides have closed. The end of one side is passed on to the other at once; an error on
 /// one resets the other, and so does half a connection that outstays its time.
 pub async fn run(downstream: OnUpgrade, upstream: OnUpgrade) {
     match tokio::try_join!(downstream, upstream) {
         Ok((downstream, upstream)) => relay(downstream, upstream).await,
         Err(error) => tracing::debug!(%error, "an upgrade that was not taken up"),
+    }
+}
+
+impl std::fmt::Debug for AtEnd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AtEnd(…)")
     }
 }
 

@@ -19,10 +19,12 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::domain::cadence::Class;
 use crate::domain::consumer::{Account, Viewer};
-use crate::domain::key::{Channel, ConsumerId, ItemId, LiveStreamId, PlaySessionId, StreamKey};
+use crate::domain::key::{Channel, ConsumerId, ItemId, LiveStreamId, StreamKey};
 use crate::domain::pool::{Admission, Event, Limits, Pool, Snapshot, StreamId, Tune, Warmth};
 use crate::domain::reason::RefuseReason;
+use crate::domain::signal::{Signal, Whose};
 use crate::domain::time::Timestamp;
 use crate::supervisor::reap::Leftovers;
 use crate::supervisor::stream::{Playlist, Stream, WindowSize};
@@ -39,6 +41,8 @@ pub struct Wish {
     pub key: StreamKey,
     /// Who asks.
     pub viewer: Viewer,
+    /// How its player can be expected to behave.
+    pub class: Class,
     /// As whom the gateway may act to serve it.
     pub login: Login,
     /// The user behind the login; `None` for a key that belongs to nobody.
@@ -60,6 +64,30 @@ pub struct Lease {
 #[derive(Clone, Debug)]
 pub struct Supervisor {
     shared: Arc<Shared>,
+}
+
+/// A request being answered. Dropped before it is `whole`, it was given up.
+#[derive(Debug)]
+pub struct Answering {
+    shared: Arc<Shared>,
+    consumer: ConsumerId,
+    whole: bool,
+}
+
+impl Answering {
+    /// All of the answer is on its way.
+    pub fn whole(mut self) {
+        self.whole = true;
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.shared.pool().closed(self.consumer, self.whole, self.shared.now());
+        if !self.whole {
+            self.shared.bell.notify_one();
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -113,10 +141,10 @@ impl Supervisor {
 
     /// Grants a wish, or says why not; `recipe` says how to start the stream, should it not run. Never waits.
     pub fn tune(&self, wish: Wish, recipe: impl FnOnce() -> Recipe) -> Result<Lease, RefuseReason> {
-        let Wish { key, viewer, login, user } = wish;
+        let Wish { key, viewer, class, login, user } = wish;
         let account = viewer.account;
         let mut pool = self.shared.pool();
-        let tune = Tune { key, viewer, fresh: ConsumerId::from_bits(random()) };
+        let tune = Tune { key, viewer, class, fresh: ConsumerId::from_bits(random()) };
         match pool.tune(tune, self.shared.now()) {
             Admission::Refused(reason) => Err(reason),
             Admission::Serve { stream, consumer, warmth } => {
@@ -139,20 +167,27 @@ impl Supervisor {
         lease.stream.playlist(start, uri)
     }
 
-    /// A request with a consumer's token: the stream it is for, if that still runs.
+    /// A request for a segment with a consumer's token: the stream it is for, if that still runs.
     #[must_use]
-    pub fn heard(&self, consumer: ConsumerId) -> Option<Arc<Stream>> {
+    pub fn heard(&self, consumer: ConsumerId, sequence: u64) -> Option<Arc<Stream>> {
         let stream = {
             let mut pool = self.shared.pool();
-            pool.heard(consumer, self.shared.now())?
+            pool.heard(consumer, sequence, self.shared.now())?
         };
         self.shared.stream(stream)
     }
 
-    /// A client said that this playback is over.
-    pub fn goodbye(&self, play_session: PlaySessionId) {
-        self.shared.tell(Event::Goodbye(play_session));
+    /// Something was heard of a viewer other than a request for a playlist or a segment.
+    pub fn signal(&self, whose: Whose, signal: Signal) {
+        self.shared.tell(Event::Signal(whose, signal));
         self.shared.bell.notify_one();
+    }
+
+    /// A request of a consumer's begins to be answered: it is there for as long as the answer is kept.
+    #[must_use]
+    pub fn answering(&self, consumer: ConsumerId) -> Answering {
+        self.shared.pool().opened(consumer, self.shared.now());
+        Answering { shared: Arc::clone(&self.shared), consumer, whole: false }
     }
 
     /// A viewer has been given the server's own stream, and goes on with it.

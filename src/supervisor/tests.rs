@@ -13,6 +13,7 @@ const LIMITS: Limits = Limits {
     slots: 2,
     idle_timeout: Duration::from_secs(600),
     silence: Duration::from_secs(20),
+    patience: Duration::from_secs(1800),
     cold_timeout: Duration::from_secs(20),
     farewell: Duration::from_secs(2),
     refusals: 3,
@@ -61,6 +62,7 @@ fn tune(supervisor: &Supervisor, account: u64) -> Lease {
             profile: profile.unwrap().key,
         },
         viewer: Viewer { account: Account(account), device: None, play_session: None },
+        class: Class::Unknown,
         login: Login::default(),
         user: user.clone(),
     };

@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::domain::consumer::{Account, Viewer};
-use crate::domain::key::{Channel, ConsumerId, PlaySessionId};
+use crate::domain::cadence::laws::Rates;
+use crate::domain::cadence::{Class, Habits};
+use crate::domain::consumer::{Account, Consumer, Heard, Terms, Viewer};
+use crate::domain::key::{Channel, ConsumerId, DeviceId};
 use crate::domain::pool::{Pool, StreamId};
 use crate::domain::reason::{LeaveReason, StopReason};
+use crate::domain::signal::{Signal, Whose};
 use crate::domain::time::Timestamp;
 
 /// How many gone consumers a stream remembers: enough for a household, little enough to forget strangers.
@@ -14,18 +17,93 @@ const REMEMBERED: usize = 64;
 /// How many present consumers an account may have of one stream: more than any household, fewer than a fault in a client
 /// can make.
 const CROWD: usize = 256;
-/// A consumer is silent for this many target durations before silence means anything (its player may buffer that far).
-const SILENT_TARGETS: u32 = 4;
+/// For so many target durations a device that has tuned away may still ask for what it had begun (zapping 4.1).
+const STRAGGLES: u32 = 2;
+/// How many devices are remembered to be several players; to forget one is to believe its next tune.
+const SEVERAL: usize = 1024;
 
 impl Pool {
     /// It is there; the stream it watches.
-    pub(super) fn refresh(&mut self, consumer: ConsumerId, now: Timestamp) -> Option<StreamId> {
-        let stream = self.consumers.get(&consumer)?.stream;
-        let patience = self.patience(stream);
-        if self.consumers.get_mut(&consumer)?.heard(patience, now) {
-            self.tally.revived += 1;
+    pub(super) fn refresh(&mut self, id: ConsumerId, signal: Signal, now: Timestamp) -> Option<StreamId> {
+        self.told_at = now;
+        let known = self.consumers.get(&id)?;
+        let (stream, class) = (known.stream, known.class());
+        let terms = self.terms(stream, class);
+        let consumer = self.consumers.get_mut(&id)?;
+        if consumer.is_straggling(terms.target.unwrap_or_default() * STRAGGLES, now) {
+            return Some(stream);
+        }
+        if let Some(heard) = consumer.notice(signal, &terms, now) {
+            self.learn(id, class, heard, terms.target);
         }
         Some(stream)
+    }
+
+    /// What a viewer's return teaches about its class, and about its device.
+    fn learn(&mut self, id: ConsumerId, class: Class, heard: Heard, target: Option<Duration>) {
+        let (Some(habits), Some(consumer)) = (self.habits.get_mut(&class), self.consumers.get(&id)) else {
+            return;
+        };
+        match heard.revived {
+            None => {}
+            Some(LeaveReason::Silence | LeaveReason::Goodbye) => habits.had_not_left(),
+            Some(LeaveReason::Zapped) => {
+                if let Some(device) = &consumer.viewer.device
+                    && self.several.len() < SEVERAL
+                {
+                    self.several.insert((consumer.viewer.account, device.clone()));
+                }
+            }
+            Some(LeaveReason::LoggedOut) => {}
+        }
+        if heard.revived.is_some() {
+            self.tally.revived += 1;
+        }
+        if let Some(target) = target {
+            habits.returned(heard.silence, consumer.rhythm(), target);
+        }
+    }
+
+    /// What a viewer of this stream is judged by.
+    pub(super) fn terms(&self, stream: StreamId, class: Class) -> Terms {
+        Terms {
+            target: self.streams.get(&stream).and_then(|stream| stream.target),
+            cold_timeout: self.limits.cold_timeout,
+            silence: self.limits.silence,
+            patience: self.limits.patience,
+            farewell: self.limits.farewell,
+            rates: self.habits.get(&class).map_or(Rates::assumed(class), Habits::rates),
+        }
+    }
+
+    /// Something was heard of a viewer, or perhaps of several.
+    pub(super) fn signal(&mut self, whose: &Whose, signal: Signal, now: Timestamp) {
+        let of_device = |viewer: &Viewer, account: Account, device: &Option<DeviceId>| {
+            viewer.account == account && (device.is_none() || viewer.device == *device)
+        };
+        let is_meant = |id: ConsumerId, consumer: &Consumer| match whose {
+            Whose::Consumer(meant) => *meant == id,
+            Whose::PlaySession(play_session) => consumer.viewer.play_session.as_ref() == Some(play_session),
+            Whose::Device(account, device) => of_device(&consumer.viewer, *account, device),
+            Whose::Source(account, device, source) => {
+                let stream = self.streams.get(&consumer.stream);
+                consumer.is_present()
+                    && of_device(&consumer.viewer, *account, device)
+                    && stream.is_some_and(|stream| stream.key.channel.source == *source)
+            }
+        };
+        let meant = self.consumers.iter().filter(|&(&id, consumer)| is_meant(id, consumer));
+        let meant: Vec<_> = meant.map(|(&id, _)| id).collect();
+        match whose {
+            Whose::Source(..) if meant.len() > 1 => return,
+            Whose::Source(..) | Whose::Consumer(_) | Whose::PlaySession(_) | Whose::Device(..) => {}
+        }
+        for &id in &meant {
+            self.refresh(id, signal, now);
+        }
+        if signal == Signal::Quits {
+            self.leave(meant.into_iter().map(|id| (id, LeaveReason::Goodbye)).collect(), now);
+        }
     }
 
     pub(super) fn passed_on(&mut self, viewer: Viewer, channel: Channel, now: Timestamp) {
@@ -45,14 +123,6 @@ impl Pool {
             consumer.stream == stream && consumer.viewer.account == account && consumer.is_present()
         });
         theirs.count() >= CROWD
-    }
-
-    pub(super) fn goodbye(&mut self, play_session: &PlaySessionId, now: Timestamp) {
-        let farewell = self.limits.farewell;
-        self.consumers
-            .values_mut()
-            .filter(|consumer| consumer.viewer.play_session.as_ref() == Some(play_session))
-            .for_each(|consumer| consumer.said_goodbye(farewell, now));
     }
 
     pub(super) fn logging_out(&mut self, account: Account, now: Timestamp) {
@@ -75,6 +145,10 @@ impl Pool {
             let Some(consumer) = self.consumers.get_mut(&consumer) else { continue };
             if consumer.leave(reason, now) {
                 left.insert(consumer.stream);
+                match (reason, self.habits.get_mut(&consumer.class())) {
+                    (LeaveReason::Silence | LeaveReason::Goodbye, Some(habits)) => habits.left(),
+                    (LeaveReason::Zapped | LeaveReason::LoggedOut, _) | (_, None) => {}
+                }
                 *self.tally.left.entry(reason).or_default() += 1;
             }
         }
@@ -103,13 +177,12 @@ impl Pool {
         }
     }
 
-    pub(super) fn patience(&self, stream: StreamId) -> Duration {
-        let target = self.streams.get(&stream).and_then(|stream| stream.target);
-        // Before the first segment it is waiting, with a request open, and says nothing.
-        self.limits.silence.max(target.map_or(self.limits.cold_timeout, |target| target * SILENT_TARGETS))
-    }
-
     pub(super) fn is_watched(&self, stream: StreamId) -> bool {
         self.consumers.values().any(|consumer| consumer.stream == stream && consumer.is_present())
+    }
+
+    /// Whether a stream has a consumer of whom there is not much doubt.
+    pub(super) fn is_attended(&self, stream: StreamId) -> bool {
+        self.consumers.values().any(|consumer| consumer.stream == stream && consumer.is_attentive())
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Tell it what happened (`tune`, `handle_event`) and when time has passed (`handle_timeout`); then drain `poll_action`
 //! and come back at `next_deadline`. It performs nothing itself. Invariants, asserted in debug builds: a stream with a
-//! present consumer is never stopped for want of anything (only the gateway's own end, a logout of its last credential,
+//! present consumer is never stopped for want of anything, one whose every consumer is suspect only for another's sake (only the gateway's own end, a logout of its last credential,
 //! or a server that keeps refusing stops it); every consumer and every action belongs to a stream that exists.
 
 mod consumers;
@@ -13,10 +13,12 @@ mod tuning;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use crate::domain::consumer::{Account, Consumer, Viewer};
-use crate::domain::key::{Channel, ConsumerId, ItemId, PlaySessionId, StreamKey};
+use crate::domain::cadence::{Class, Habits};
+use crate::domain::consumer::{Account, Consumer, Presence, Viewer};
+use crate::domain::key::{Channel, ConsumerId, DeviceId, ItemId, StreamKey};
 use crate::domain::producer::Producer;
 use crate::domain::reason::{Failure, RefuseReason, StopReason};
+use crate::domain::signal::{Signal, Whose};
 use crate::domain::time::Timestamp;
 
 pub use crate::domain::pool::snapshot::{ConsumerView, Snapshot, StreamView, Tally};
@@ -30,6 +32,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// The least silence that means a consumer has left.
     pub silence: Duration,
+    /// The most silence that does not.
+    pub patience: Duration,
     /// How long a viewer may wait for a first segment.
     pub cold_timeout: Duration,
     /// What is left to a consumer that has said goodbye.
@@ -55,6 +59,8 @@ pub struct Tune {
     pub key: StreamKey,
     /// Who asks.
     pub viewer: Viewer,
+    /// How its player can be expected to behave.
+    pub class: Class,
     /// The token it gets, should it be new: drawn by chance, never used before.
     pub fresh: ConsumerId,
 }
@@ -93,8 +99,8 @@ pub enum Event {
     PassedOn(Viewer, Channel),
     /// A viewer is about to ask for a channel.
     Opening(ItemId),
-    /// The client of this play session stopped, or deleted its encodings.
-    Goodbye(PlaySessionId),
+    /// Something was heard of a viewer other than a request for a playlist or a segment.
+    Signal(Whose, Signal),
     /// This account's token is about to be revoked; nothing is granted to it until that is done.
     LoggingOut(Account),
     /// The revocation has been answered.
@@ -172,6 +178,12 @@ pub struct Pool {
     /// Who plays the server's own stream of what, and until when that is believed.
     plain: BTreeMap<(Viewer, Channel), Timestamp>,
     logging_out: BTreeSet<Account>,
+    /// What the viewers of each class have in common.
+    habits: BTreeMap<Class, Habits>,
+    /// Devices that have proved to be several players.
+    several: BTreeSet<(Account, DeviceId)>,
+    /// The latest moment that was told.
+    told_at: Timestamp,
     actions: VecDeque<Action>,
     next_stream: u64,
     draining: bool,
@@ -188,6 +200,9 @@ impl Pool {
             consumers: BTreeMap::new(),
             plain: BTreeMap::new(),
             logging_out: BTreeSet::new(),
+            habits: Class::ALL.into_iter().map(|class| (class, Habits::of(class))).collect(),
+            several: BTreeSet::new(),
+            told_at: Timestamp::default(),
             actions: VecDeque::new(),
             next_stream: 1,
             draining: false,
@@ -207,7 +222,7 @@ impl Pool {
 
     /// A consumer is about to be given its list: where it begins, which is `start` only if it has none yet.
     pub fn join(&mut self, consumer: ConsumerId, start: u64, now: Timestamp) -> u64 {
-        self.refresh(consumer, now);
+        self.refresh(consumer, Signal::Playlist, now);
         self.consumers.get_mut(&consumer).map_or(start, |consumer| *consumer.start.get_or_insert(start))
     }
 
@@ -216,7 +231,7 @@ impl Pool {
         match event {
             Event::PassedOn(viewer, channel) => self.passed_on(viewer, channel, now),
             Event::Opening(item) => self.opening(&item, now),
-            Event::Goodbye(play_session) => self.goodbye(&play_session, now),
+            Event::Signal(whose, signal) => self.signal(&whose, signal, now),
             Event::LoggingOut(account) => self.logging_out(account, now),
             Event::LoggedOut(account) => {
                 self.logging_out.remove(&account);
@@ -241,13 +256,11 @@ impl Pool {
 
     /// Time has passed. Earlier than `next_deadline` this does nothing.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        let silent: Vec<_> = self
-            .consumers
-            .iter()
-            .filter(|(_, consumer)| consumer.deadline().is_some_and(|deadline| deadline <= now))
-            .map(|(&id, consumer)| (id, consumer.silence_means()))
-            .collect();
-        self.leave(silent, now);
+        self.told_at = now;
+        let due = self.consumers.iter_mut();
+        let due = due.filter(|(_, consumer)| consumer.deadline().is_some_and(|deadline| deadline <= now));
+        let left = due.filter_map(|(&id, consumer)| Some((id, consumer.time_passed(now)?))).collect();
+        self.leave(left, now);
         self.plain.retain(|_, until| *until > now);
         for stream in self.running() {
             self.retry_or_give_up(stream, now);
@@ -278,15 +291,41 @@ impl Pool {
 
     /// A request for a segment, with a consumer's token: the stream it is for. The token alone grants nothing for ever:
     /// who has not shown its credential for a while, by asking for a playlist, has to do that first.
-    pub fn heard(&mut self, consumer: ConsumerId, now: Timestamp) -> Option<StreamId> {
+    pub fn heard(&mut self, consumer: ConsumerId, sequence: u64, now: Timestamp) -> Option<StreamId> {
         let vouched = self.consumers.get(&consumer)?.is_vouched_for(now);
-        vouched.then(|| self.refresh(consumer, now)).flatten()
+        vouched.then(|| self.refresh(consumer, Signal::Segment(sequence), now)).flatten()
     }
 
-    /// Whether a stream runs that nobody watches.
+    /// A request of this consumer's begins to be answered; `closed` is to follow.
+    pub fn opened(&mut self, consumer: ConsumerId, now: Timestamp) {
+        if let Some(consumer) = self.consumers.get_mut(&consumer) {
+            consumer.opened(now);
+        }
+    }
+
+    /// … and has ended, `whole` or given up.
+    pub fn closed(&mut self, consumer: ConsumerId, whole: bool, now: Timestamp) {
+        self.told_at = now;
+        let Some(terms) = self.consumers.get(&consumer).map(|known| self.terms(known.stream, known.class()))
+        else {
+            return;
+        };
+        if let Some(consumer) = self.consumers.get_mut(&consumer) {
+            consumer.closed(whole, &terms, now);
+        }
+    }
+
+    /// Where a consumer stands, if it is known.
+    #[must_use]
+    pub fn presence(&self, consumer: ConsumerId) -> Option<Presence> {
+        self.consumers.get(&consumer).map(Consumer::presence)
+    }
+
+    /// Whether a stream runs that may be given back for another.
     #[must_use]
     pub fn has_idle(&self) -> bool {
-        self.streams.keys().any(|&stream| self.idle_since(stream).is_some())
+        let spare = |&id: &StreamId| self.idle_since(id).is_some() || self.doubted_since(id).is_some();
+        self.streams.keys().any(spare)
     }
 
     fn check_invariants(&self) {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::consumer::Presence;
+use crate::domain::cadence::Class;
+use crate::domain::cadence::laws::Rates;
+use crate::domain::consumer::{Consumer, Verdict};
 use crate::domain::key::ConsumerId;
 use crate::domain::pool::{Pool, StreamId, Warmth};
 use crate::domain::producer::State;
@@ -32,6 +34,8 @@ pub struct Tally {
 pub struct Snapshot {
     /// Every stream, those being given back included.
     pub streams: Vec<StreamView>,
+    /// What was learned of each class: events per hour of viewing.
+    pub habits: BTreeMap<Class, Rates>,
     /// What has happened so far.
     pub tally: Tally,
 }
@@ -56,12 +60,14 @@ pub struct StreamView {
 }
 
 /// A consumer at a moment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ConsumerView {
     /// Its token.
     pub id: ConsumerId,
-    /// Whether it is there.
-    pub presence: Presence,
+    /// How its player behaves.
+    pub class: Class,
+    /// Whether it is there, as of the last thing that the pool was told, and why.
+    pub verdict: Verdict,
 }
 
 impl Snapshot {
@@ -69,7 +75,7 @@ impl Snapshot {
     #[must_use]
     pub fn present(&self) -> usize {
         let consumers = self.streams.iter().flat_map(|stream| &stream.consumers);
-        consumers.filter(|consumer| matches!(consumer.presence, Presence::Present { .. })).count()
+        consumers.filter(|consumer| consumer.verdict.state.is_present()).count()
     }
 }
 
@@ -91,7 +97,12 @@ impl Pool {
     pub fn snapshot(&self) -> Snapshot {
         let consumers_of = |id: StreamId| {
             let of_stream = self.consumers.iter().filter(move |(_, consumer)| consumer.stream == id);
-            of_stream.map(|(&id, consumer)| ConsumerView { id, presence: consumer.presence }).collect()
+            let view = |(&id, consumer): (_, &Consumer)| ConsumerView {
+                id,
+                class: consumer.class(),
+                verdict: consumer.verdict(self.told_at),
+            };
+            of_stream.map(view).collect()
         };
         let streams = self.streams.iter().map(|(&id, stream)| StreamView {
             id,
@@ -102,6 +113,7 @@ impl Pool {
             held: stream.held,
             consumers: consumers_of(id),
         });
-        Snapshot { streams: streams.collect(), tally: self.tally.clone() }
+        let habits = self.habits.iter().map(|(&class, habits)| (class, habits.rates())).collect();
+        Snapshot { streams: streams.collect(), habits, tally: self.tally.clone() }
     }
 }

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use crate::domain::cadence::Class;
 use crate::domain::consumer::{Consumer, Viewer};
 use crate::domain::key::{ConsumerId, StreamKey};
 use crate::domain::pool::{Action, Admission, Pool, Stream, StreamId, Tune, Warmth};
 use crate::domain::producer::{Producer, State};
 use crate::domain::reason::{LeaveReason, RefuseReason, StopReason};
+use crate::domain::signal::Signal;
 use crate::domain::time::Timestamp;
 
 impl Pool {
     pub(super) fn admit(&mut self, tune: Tune, now: Timestamp) -> Admission {
+        self.told_at = now;
         if self.draining {
             return Admission::Refused(RefuseReason::Draining);
         }
@@ -34,15 +37,19 @@ impl Pool {
                 Err(reason) => return Admission::Refused(reason),
             },
         };
-        let consumer = self.lease(stream, tune.viewer, tune.fresh, now);
+        let consumer = self.lease(stream, tune.viewer, (tune.class, tune.fresh), now);
         *self.tally.tuned.entry(warmth.as_str()).or_default() += u64::from(consumer == tune.fresh);
         Admission::Serve { stream, consumer, warmth }
     }
 
     /// The first request of the same device, under the same token, for something else: proof that it left what it watched
-    /// before. Only the first: two players on one device (browser tabs share theirs) must not end each other for ever.
+    /// before. Only the first: two players on one device (browser tabs share theirs) must not end each other for ever, and
+    /// once they are known to be two, they do not at all.
     fn zapped(&mut self, tune: &Tune, now: Timestamp) {
         let Some(device) = &tune.viewer.device else { return };
+        if self.several.contains(&(tune.viewer.account, device.clone())) {
+            return;
+        }
         let wanted = self.find(&tune.key);
         if wanted.is_some_and(|stream| self.known(stream, &tune.viewer).is_some()) {
             return;
@@ -114,18 +121,24 @@ impl Pool {
         id
     }
 
-    fn lease(&mut self, stream: StreamId, viewer: Viewer, fresh: ConsumerId, now: Timestamp) -> ConsumerId {
+    fn lease(
+        &mut self,
+        stream: StreamId,
+        viewer: Viewer,
+        (class, fresh): (Class, ConsumerId),
+        now: Timestamp,
+    ) -> ConsumerId {
         if let Some(stream) = self.streams.get_mut(&stream) {
             stream.accounts.insert(viewer.account);
         }
         if let Some(known) = self.known(stream, &viewer) {
-            self.refresh(known, now);
+            self.refresh(known, Signal::Playlist, now);
             if let Some(known) = self.consumers.get_mut(&known) {
                 known.vouch(now);
             }
             return known;
         }
-        let consumer = Consumer::new(stream, viewer, self.patience(stream), now);
+        let consumer = Consumer::new(stream, viewer, class, &self.terms(stream, class), now);
         self.consumers.insert(fresh, consumer);
         fresh
     }

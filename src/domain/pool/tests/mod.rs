@@ -7,14 +7,17 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::consumer::Presence;
-use crate::domain::key::{Channel, DeviceId, ItemId, MediaSourceId};
+use crate::domain::key::{Channel, DeviceId, ItemId, MediaSourceId, PlaySessionId};
 use crate::domain::profile::{Policy, ProfileKey};
 use crate::domain::reason::LeaveReason;
+
+mod presence;
 
 const LIMITS: Limits = Limits {
     slots: 2,
     idle_timeout: Duration::from_secs(600),
     silence: Duration::from_secs(20),
+    patience: Duration::from_secs(20),
     cold_timeout: Duration::from_secs(20),
     farewell: Duration::from_secs(2),
     refusals: 3,
@@ -46,6 +49,10 @@ fn viewer(number: u8) -> Viewer {
     }
 }
 
+fn goodbye(play_session: &str) -> Event {
+    Event::Signal(Whose::PlaySession(PlaySessionId::new(play_session)), Signal::Stopped)
+}
+
 /// A pool that hands out tokens 1, 2, 3 …
 struct Bench {
     pool: Pool,
@@ -60,7 +67,7 @@ impl Bench {
     fn tune(&mut self, channel: u8, number: u8, now: Timestamp) -> Admission {
         self.tokens += 1;
         let fresh = ConsumerId::from_bits(self.tokens);
-        self.pool.tune(Tune { key: key(channel), viewer: viewer(number), fresh }, now)
+        self.pool.tune(Tune { key: key(channel), viewer: viewer(number), class: Class::Web, fresh }, now)
     }
 
     fn serve(&mut self, channel: u8, number: u8, now: Timestamp) -> (StreamId, ConsumerId, Warmth) {
@@ -86,9 +93,7 @@ impl Bench {
     }
 
     fn presence(&self, consumer: ConsumerId) -> Option<Presence> {
-        let streams = self.pool.snapshot().streams;
-        let consumers = streams.iter().flat_map(|stream| &stream.consumers);
-        consumers.filter(|view| view.id == consumer).map(|view| view.presence).next()
+        self.pool.presence(consumer)
     }
 }
 
@@ -109,7 +114,7 @@ fn a_poll_storm_changes_no_count() {
     let (stream, consumer, _) = bench.serve(1, 1, at(0));
     for millis in 0..10_000 {
         assert_eq!(bench.serve(1, 1, at(millis)).1, consumer);
-        bench.pool.heard(consumer, at(millis));
+        bench.pool.heard(consumer, 0, at(millis));
     }
     assert_eq!(bench.view(stream).consumers.len(), 1);
     bench.pool.handle_timeout(at(9_999 + 20_000));
@@ -118,13 +123,16 @@ fn a_poll_storm_changes_no_count() {
 
 #[test]
 fn silence_means_something_only_after_four_target_durations() {
-    let mut bench = Bench::new(Limits { silence: Duration::from_secs(10), ..LIMITS });
+    let ten = Duration::from_secs(10);
+    let mut bench = Bench::new(Limits { silence: ten, patience: ten, ..LIMITS });
     let (stream, consumer, _) = bench.serve(1, 1, at(0));
     bench.segment(stream, 1, at(1000));
-    bench.pool.heard(consumer, at(2000));
-    assert_eq!(bench.pool.next_deadline(), Some(at(18_000)));
+    bench.pool.heard(consumer, 0, at(2000));
+    let suspect_at = bench.pool.next_deadline().unwrap();
+    assert!(at(6000) < suspect_at && suspect_at < at(18_000), "{suspect_at:?}");
     bench.pool.handle_timeout(at(17_999));
-    assert_eq!(bench.pool.snapshot().present(), 1);
+    assert_eq!(bench.presence(consumer), Some(Presence::Suspect));
+    assert_eq!(bench.pool.next_deadline(), Some(at(18_000)));
     bench.pool.handle_timeout(at(18_000));
     assert_eq!(
         bench.presence(consumer),
@@ -146,7 +154,7 @@ fn one_believed_gone_is_revived_by_its_token() {
     let (stream, consumer, _) = bench.serve(1, 1, at(0));
     bench.pool.handle_timeout(at(20_000));
     assert_eq!(bench.pool.snapshot().present(), 0);
-    assert_eq!(bench.pool.heard(consumer, at(120_000)), Some(stream));
+    assert_eq!(bench.pool.heard(consumer, 0, at(120_000)), Some(stream));
     assert_eq!(bench.pool.snapshot().present(), 1);
     assert_eq!(bench.pool.snapshot().tally.revived, 1);
     // … and protected again: only 600 s after it has left anew may the stream go.
@@ -162,14 +170,14 @@ fn a_token_grants_nothing_for_ever() {
     let mut bench = Bench::new(LIMITS);
     let (stream, consumer, _) = bench.serve(1, 1, at(0));
     for millis in (0..=120_000).step_by(10_000) {
-        assert_eq!(bench.pool.heard(consumer, at(millis)), Some(stream));
+        assert_eq!(bench.pool.heard(consumer, 0, at(millis)), Some(stream));
     }
     // Its credential may have been revoked meanwhile: it has to be shown again, which a playlist does.
-    assert_eq!(bench.pool.heard(consumer, at(120_001)), None);
+    assert_eq!(bench.pool.heard(consumer, 0, at(120_001)), None);
     bench.pool.handle_timeout(at(140_000));
     assert_eq!(bench.pool.snapshot().present(), 0, "nor does it keep anything alive");
     assert_eq!(bench.serve(1, 1, at(150_000)).1, consumer);
-    assert_eq!(bench.pool.heard(consumer, at(270_000)), Some(stream));
+    assert_eq!(bench.pool.heard(consumer, 0, at(270_000)), Some(stream));
 }
 
 #[test]
@@ -180,7 +188,7 @@ fn two_players_on_one_device_do_not_end_each_other_for_ever() {
     let tune = |bench: &mut Bench, channel: u8, now: u64| {
         bench.tokens += 1;
         let fresh = ConsumerId::from_bits(bench.tokens);
-        bench.pool.tune(Tune { key: key(channel), viewer: tab(channel), fresh }, at(now))
+        bench.pool.tune(Tune { key: key(channel), viewer: tab(channel), class: Class::Web, fresh }, at(now))
     };
     tune(&mut bench, 1, 0);
     tune(&mut bench, 2, 1000);
@@ -199,8 +207,8 @@ fn nobody_ends_a_lease_by_claiming_its_device() {
     let (_, victim, _) = bench.serve(1, 1, at(0));
     let stranger = Viewer { account: Account(9), ..viewer(1) };
     let fresh = ConsumerId::from_bits(99);
-    bench.pool.tune(Tune { key: key(2), viewer: stranger, fresh }, at(1000));
-    assert!(matches!(bench.presence(victim), Some(Presence::Present { .. })));
+    bench.pool.tune(Tune { key: key(2), viewer: stranger, class: Class::Web, fresh }, at(1000));
+    assert!(bench.presence(victim).is_some_and(Presence::is_present));
 }
 
 #[test]
@@ -210,7 +218,7 @@ fn who_was_passed_on_stays_with_what_it_plays() {
     bench.serve(2, 2, at(0));
     assert_eq!(bench.tune(3, 3, at(1000)), Admission::Refused(RefuseReason::PoolFull));
     bench.pool.handle_event(Event::PassedOn(viewer(3), key(3).channel), at(1000));
-    bench.pool.handle_event(Event::Goodbye(PlaySessionId::new("play-1")), at(2000));
+    bench.pool.handle_event(goodbye("play-1"), at(2000));
     for now in (4000..60_000).step_by(4000) {
         bench.pool.handle_timeout(at(now));
         bench.serve(2, 2, at(now));
@@ -231,7 +239,8 @@ fn one_account_cannot_crowd_the_pool() {
     for play in 0..1000 {
         let one_of_many = Viewer { play_session: Some(PlaySessionId::new(format!("{play}"))), ..viewer(1) };
         let fresh = ConsumerId::from_bits(1000 + play);
-        let admission = bench.pool.tune(Tune { key: key(1), viewer: one_of_many, fresh }, at(0));
+        let admission =
+            bench.pool.tune(Tune { key: key(1), viewer: one_of_many, class: Class::Web, fresh }, at(0));
         admitted += u32::from(matches!(admission, Admission::Serve { .. }));
     }
     assert_eq!(admitted, 256);
@@ -245,16 +254,16 @@ fn a_zap_ends_the_old_lease_at_once_and_only_its_own() {
     let (_, other, _) = bench.serve(1, 2, at(0));
     bench.serve(2, 1, at(5000));
     assert_eq!(bench.presence(zapper), Some(Presence::Left { at: at(5000), reason: LeaveReason::Zapped }));
-    assert!(matches!(bench.presence(other), Some(Presence::Present { .. })));
+    assert!(bench.presence(other).is_some_and(Presence::is_present));
 }
 
 #[test]
 fn a_goodbye_counts_after_two_seconds_unless_it_is_taken_back() {
     let mut bench = Bench::new(LIMITS);
     let (_, consumer, _) = bench.serve(1, 1, at(0));
-    let goodbye = Event::Goodbye(PlaySessionId::new("play-1".to_owned()));
+    let goodbye = goodbye("play-1");
     bench.pool.handle_event(goodbye.clone(), at(1000));
-    bench.pool.heard(consumer, at(2500));
+    bench.pool.heard(consumer, 0, at(2500));
     bench.pool.handle_timeout(at(3000));
     assert_eq!(bench.pool.snapshot().present(), 1);
     bench.pool.handle_event(goodbye, at(4000));
@@ -268,9 +277,9 @@ fn the_least_recently_watched_goes_and_nobody_is_cut() {
     bench.serve(1, 1, at(0));
     bench.serve(2, 2, at(0));
     assert_eq!(bench.tune(3, 3, at(1000)), Admission::Refused(RefuseReason::PoolFull));
-    bench.pool.handle_event(Event::Goodbye(PlaySessionId::new("play-2".to_owned())), at(2000));
+    bench.pool.handle_event(goodbye("play-2"), at(2000));
     bench.pool.handle_timeout(at(4000));
-    bench.pool.handle_event(Event::Goodbye(PlaySessionId::new("play-1".to_owned())), at(5000));
+    bench.pool.handle_event(goodbye("play-1"), at(5000));
     bench.pool.handle_timeout(at(7000));
     bench.actions();
     bench.serve(3, 3, at(8000));
@@ -308,7 +317,7 @@ fn a_generation_that_fails_is_followed_by_another_while_somebody_watches() {
     bench.pool.handle_timeout(at(2500));
     assert_eq!(bench.actions(), [Action::Start { stream, generation: 2 }]);
     // Nobody watches any more when the next one fails: let it go.
-    bench.pool.handle_event(Event::Goodbye(PlaySessionId::new("play-1".to_owned())), at(3000));
+    bench.pool.handle_event(goodbye("play-1"), at(3000));
     bench.pool.handle_timeout(at(5000));
     bench.pool.handle_event(Event::Failed { stream, generation: 2, failure: Failure::Gone }, at(6000));
     assert_eq!(bench.actions(), [Action::Stop { stream, reason: StopReason::Failed }]);
@@ -452,12 +461,13 @@ proptest! {
         let mut bench = Bench::new(LIMITS);
         let mut now = 0;
         for step in steps {
+            let attended: BTreeSet<_> = bench.pool.running().into_iter().filter(|&id| bench.pool.is_attended(id)).collect();
             let watched: BTreeSet<_> = bench.pool.running().into_iter().filter(|&id| bench.pool.is_watched(id)).collect();
             match step {
                 Step::Tune(channel, viewer) => { bench.tune(channel, viewer, at(now)); }
-                Step::Heard(token) => { bench.pool.heard(ConsumerId::from_bits(token), at(now)); },
+                Step::Heard(token) => { bench.pool.heard(ConsumerId::from_bits(token), 0, at(now)); },
                 Step::Goodbye(viewer) => {
-                    bench.pool.handle_event(Event::Goodbye(PlaySessionId::new(format!("play-{viewer}"))), at(now));
+                    bench.pool.handle_event(goodbye(&format!("play-{viewer}")), at(now));
                 }
                 Step::LogOut(viewer) => bench.pool.handle_event(Event::LoggingOut(Account(u64::from(viewer))), at(now)),
                 Step::Segment(stream, written) => {
@@ -481,7 +491,11 @@ proptest! {
             for action in bench.actions() {
                 if let Action::Stop { stream, reason } = action {
                     match reason {
-                        StopReason::Evicted | StopReason::TunerNeeded | StopReason::DiskBudget | StopReason::Memory => {
+                        StopReason::Evicted | StopReason::TunerNeeded => {
+                            let zapped = matches!(step, Step::Tune(..));
+                            prop_assert!(zapped || !attended.contains(&stream), "cut by {reason:?}");
+                        }
+                        StopReason::DiskBudget | StopReason::Memory => {
                             let may_have_left = matches!(step, Step::Tune(..) | Step::Wait(_) | Step::LogOut(_));
                             prop_assert!(may_have_left || !watched.contains(&stream), "cut by {reason:?}");
                         }

@@ -1,0 +1,142 @@
+//! A viewer's states, event by event.
+
+use super::*;
+
+const TERMS: Terms = Terms {
+    target: Some(Duration::from_secs(3)),
+    cold_timeout: Duration::from_secs(20),
+    silence: Duration::from_secs(20),
+    patience: Duration::from_secs(1800),
+    farewell: Duration::from_secs(2),
+    rates: Rates::assumed(Class::Web),
+};
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_millis(seconds * 1000)
+}
+
+fn consumer(class: Class) -> Consumer {
+    let viewer = Viewer { account: Account(1), device: None, play_session: None };
+    Consumer::new(StreamId(1), viewer, class, &TERMS, at(0))
+}
+
+fn polls(seconds: std::ops::Range<u64>) -> Vec<(u64, Signal)> {
+    let polled = seconds.step_by(3);
+    polled.flat_map(|second| [(second, Signal::Playlist), (second, Signal::Segment(second))]).collect()
+}
+
+type Case = (&'static str, Vec<(u64, Signal)>, Presence);
+
+fn after(class: Class, signals: &[(u64, Signal)]) -> Consumer {
+    let mut consumer = consumer(class);
+    for &(second, signal) in signals {
+        consumer.notice(signal, &TERMS, at(second));
+    }
+    consumer
+}
+
+const PAUSED: Signal = Signal::Report { paused: Some(true) };
+const PLAYS: Signal = Signal::Report { paused: Some(false) };
+
+#[test]
+fn what_is_heard_makes_the_state() {
+    let minutes: Vec<_> = (1..5).map(|minute| (minute * 60, Signal::Segment(minute))).collect();
+    let playlists: Vec<_> =
+        [(0, Signal::Segment(1))].into_iter().chain((1..12).map(|at| (at * 3, Signal::Playlist))).collect();
+    let cases: [Case; 13] = [
+        ("nothing yet", vec![], Presence::Joining),
+        (
+            "playlists before any segment",
+            vec![(1, Signal::Playlist), (4, Signal::Playlist)],
+            Presence::Joining,
+        ),
+        ("a segment", vec![(1, Signal::Segment(1))], Presence::Playing),
+        ("a pause it reports", vec![(1, Signal::Segment(1)), (2, PAUSED)], Presence::Paused),
+        ("which is over", vec![(1, Signal::Segment(1)), (2, PAUSED), (9, PLAYS)], Presence::Playing),
+        ("a pause in passing", vec![(1, Signal::Segment(1)), (2, Signal::Pauses(true))], Presence::Paused),
+        ("a pause it does not report", playlists, Presence::Paused),
+        ("a hidden tab", minutes, Presence::Thin),
+        ("fetched in parts", vec![(1, Signal::Segment(1)), (2, Signal::Segment(1))], Presence::Playing),
+        ("fetched again", vec![(1, Signal::Segment(1)), (9, Signal::Segment(1))], Presence::Stalled),
+        (
+            "got over it",
+            vec![(1, Signal::Segment(1)), (9, Signal::Segment(1)), (10, Signal::Segment(2))],
+            Presence::Playing,
+        ),
+        ("ran dry", vec![(1, Signal::Segment(1)), (1, Signal::Starved)], Presence::Stalled),
+        ("said goodbye", vec![(1, Signal::Segment(1)), (2, Signal::Stopped)], Presence::Suspect),
+    ];
+    for (what, signals, expected) in cases {
+        assert_eq!(after(Class::Web, &signals).presence(), expected, "{what}");
+    }
+}
+
+#[test]
+fn behaviour_tells_the_class() {
+    let paused = |reports: std::ops::Range<u64>| reports.step_by(10).map(|second| (second, PAUSED));
+    let mut polling: Vec<_> = polls(0..60);
+    polling.extend(paused(60..120));
+    polling.extend((61..120).step_by(3).map(|second| (second, Signal::Playlist)));
+    polling.sort_by_key(|(second, _)| *second);
+    assert_eq!(after(Class::Pull, &polling).class(), Class::Web, "who polls on in a pause is not pulled");
+    let mut silent = polls(0..60);
+    silent.extend(paused(60..120));
+    assert_eq!(after(Class::Unknown, &silent).class(), Class::Pull, "who stops polling is");
+    // A hidden page reports and polls once a minute; it has shown before what it is.
+    let mut hidden = polling.clone();
+    hidden.extend([(180, PAUSED), (181, Signal::Playlist), (241, PAUSED)]);
+    assert_eq!(after(Class::Web, &hidden).class(), Class::Web);
+}
+
+#[test]
+fn one_who_tells_of_its_pauses_is_not_waited_for_in_silence() {
+    let patience = |class, signals: &[(u64, Signal)]| {
+        let consumer = after(class, signals);
+        consumer.left_at_latest().since(consumer.seen())
+    };
+    let silent = patience(Class::Pull, &polls(0..60));
+    let mut telling = polls(0..60);
+    telling.extend((60..120).step_by(10).map(|second| (second, PAUSED)));
+    assert!(patience(Class::Pull, &telling) < Duration::from_secs(90));
+    telling.truncate(polls(0..60).len() + 1);
+    assert_eq!(patience(Class::Pull, &telling), TERMS.patience, "one word of a pause, and silence since");
+    assert!(silent >= TERMS.silence);
+}
+
+#[test]
+fn a_probe_is_not_waited_for_as_a_viewer_is() {
+    let mut probe = after(Class::Web, &[(0, Signal::Playlist)]);
+    assert_eq!(probe.time_passed(at(19)), None);
+    assert_eq!(probe.time_passed(at(20)), Some(LeaveReason::Silence));
+}
+
+#[test]
+fn what_leads_where_in_time() {
+    let mut viewer = after(Class::Web, &polls(0..30));
+    let suspect_at = viewer.deadline().unwrap();
+    assert_eq!(viewer.time_passed(suspect_at), None);
+    assert_eq!(viewer.presence(), Presence::Suspect);
+    let left_at = viewer.deadline().unwrap();
+    assert!(left_at > suspect_at);
+    assert_eq!(viewer.time_passed(left_at), Some(LeaveReason::Silence));
+    assert!(viewer.leave(LeaveReason::Silence, left_at) && !viewer.leave(LeaveReason::Goodbye, left_at));
+    assert_eq!((viewer.deadline(), viewer.left_at()), (None, Some(left_at)));
+    let heard = viewer.notice(Signal::Segment(40), &TERMS, at(200)).unwrap();
+    assert_eq!(heard.revived, Some(LeaveReason::Silence));
+    assert_eq!(viewer.presence(), Presence::Playing);
+}
+
+#[test]
+fn reports_call_back_only_who_was_silent() {
+    for (reason, called_back) in [
+        (LeaveReason::Silence, true),
+        (LeaveReason::Zapped, false),
+        (LeaveReason::Goodbye, false),
+        (LeaveReason::LoggedOut, false),
+    ] {
+        let mut viewer = after(Class::Web, &polls(0..30));
+        viewer.leave(reason, at(100));
+        viewer.notice(PLAYS, &TERMS, at(110));
+        assert_eq!(viewer.is_present(), called_back, "{reason:?}");
+    }
+}

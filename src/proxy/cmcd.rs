@@ -1,0 +1,183 @@
+//! What a player says of itself in passing: Common Media Client Data, versions 1 and 2 (CTA-5004, CTA-5004-A), in the
+//! `CMCD-*` fields or the `CMCD` parameter.
+//!
+//! Of the structured dictionary (RFC 8941 3.2) it reads as much as these keys need; what it cannot read it leaves out.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+
+use crate::domain::signal::Signal;
+
+const FIELDS: [&str; 4] = ["cmcd-request", "cmcd-object", "cmcd-status", "cmcd-session"];
+/// Longer texts are not looked into: no player has that much to say.
+const READABLE: usize = 4096;
+
+/// The keys that tell of presence.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cmcd {
+    /// `sid`: the playback's name, as the player calls it.
+    pub session: Option<String>,
+    /// `bs`: the buffer ran dry.
+    pub starved: bool,
+    /// `bl`: the length of the buffer.
+    pub buffer: Option<Duration>,
+    /// `pr`: the playback rate; 0 is a pause.
+    pub rate: Option<f64>,
+    /// `sta`: the state of the player.
+    pub state: Option<State>,
+}
+
+/// `sta`, as far as it tells of presence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// `p`.
+    Playing,
+    /// `a`.
+    Paused,
+    /// `r`: it is out of data.
+    Rebuffering,
+    /// `e` or `q`: it is over.
+    Over,
+    /// Any other.
+    Other,
+}
+
+impl Cmcd {
+    /// What a request says, in its fields or in its parameter.
+    #[must_use]
+    pub fn of(headers: &HeaderMap, parameter: Option<&str>) -> Self {
+        let fields = FIELDS.iter().flat_map(|name| headers.get_all(*name));
+        let fields = fields.filter_map(|value| value.to_str().ok());
+        let mut said = Self::default();
+        for text in fields.chain(parameter).filter(|text| text.len() <= READABLE) {
+            for (key, value) in members(text) {
+                said.read(key, value);
+            }
+        }
+        said
+    }
+
+    /// What that means for the presence of who says it.
+    #[must_use]
+    pub fn signals(&self) -> Vec<Signal> {
+        let paused = match (self.state, self.rate) {
+            (Some(State::Paused), _) => Some(true),
+            (Some(State::Playing | State::Rebuffering), _) => Some(false),
+            (Some(State::Over | State::Other) | None, Some(rate)) => Some(rate == 0.0),
+            (Some(State::Over | State::Other) | None, None) => None,
+        };
+        let starved = self.starved || self.state == Some(State::Rebuffering);
+        let over = self.state == Some(State::Over);
+        let buffered = self.buffer.map(Signal::Buffered);
+        buffered
+            .into_iter()
+            .chain(paused.map(Signal::Pauses))
+            .chain(starved.then_some(Signal::Starved))
+            .chain(over.then_some(Signal::Quits))
+            .collect()
+    }
+
+    fn read(&mut self, key: &str, value: &str) {
+        match key {
+            "sid" => self.session = Some(value.trim_matches('"').to_owned()).filter(|sid| !sid.is_empty()),
+            "bs" => self.starved = value != "?0",
+            "bl" => self.buffer = number(value).map(Duration::from_secs_f64).map(|thousand| thousand / 1000),
+            "pr" => self.rate = number(value),
+            "sta" => self.state = Some(state(value)),
+            _ => {}
+        }
+    }
+}
+
+fn state(token: &str) -> State {
+    match token.trim_matches('"') {
+        "p" => State::Playing,
+        "a" => State::Paused,
+        "r" => State::Rebuffering,
+        "e" | "q" => State::Over,
+        _ => State::Other,
+    }
+}
+
+/// A number that means something: version 2 may give several in brackets, of which the first counts.
+fn number(value: &str) -> Option<f64> {
+    let first = value.trim_start_matches('(').split([' ', ')', ';']).next()?;
+    first.parse().ok().filter(|number: &f64| (0.0..1e9).contains(number))
+}
+
+/// The members of a dictionary: by comma, but not within quotes; a key alone is true.
+fn members(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let (mut quoted, mut escaped) = (false, false);
+    let at_comma = move |c: char| {
+        let literal = escaped;
+        escaped = quoted && c == '\\' && !literal;
+        quoted ^= c == '"' && !literal;
+        c == ',' && !quoted
+    };
+    text.split(at_comma).map(|member| {
+        let (key, value) = member.split_once('=').unwrap_or((member, "?1"));
+        (key.trim(), value.trim())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(parameter: &str) -> Cmcd {
+        Cmcd::of(&HeaderMap::new(), Some(parameter))
+    }
+
+    #[test]
+    fn fields_and_parameter_say_the_same() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("cmcd-object", "br=3200,d=4004,ot=v,tb=6000"),
+            ("cmcd-request", "bl=21300,dl=18500,nor=\"../300kbps/track.m4v\""),
+            ("cmcd-session", "cid=\"a,bs\",pr=1.08,sf=h,sid=\"6e2fb550-c457-11e9-bb97-0800200c9a66\",st=l"),
+            ("cmcd-status", "bs, rtp=12000"),
+        ] {
+            headers.insert(name, value.parse().unwrap());
+        }
+        let expected = Cmcd {
+            session: Some("6e2fb550-c457-11e9-bb97-0800200c9a66".to_owned()),
+            starved: true,
+            buffer: Some(Duration::from_millis(21_300)),
+            rate: Some(1.08),
+            state: None,
+        };
+        assert_eq!(Cmcd::of(&headers, None), expected);
+        let parameter =
+            "bl=21300,bs,cid=\"x\\\",sta=q\",pr=1.08,sid=\"6e2fb550-c457-11e9-bb97-0800200c9a66\"";
+        assert_eq!(of(parameter), expected);
+    }
+
+    #[test]
+    fn what_it_says_becomes_signals() {
+        for (said, signals) in [
+            ("", &[][..]),
+            ("pr=0", &[Signal::Pauses(true)]),
+            ("pr=1", &[Signal::Pauses(false)]),
+            ("sta=a,pr=1", &[Signal::Pauses(true)]),
+            ("sta=p", &[Signal::Pauses(false)]),
+            ("sta=r", &[Signal::Pauses(false), Signal::Starved]),
+            ("bl=(1500 900),bs", &[Signal::Buffered(Duration::from_millis(1500)), Signal::Starved]),
+            ("bs=?0", &[]),
+            ("v=2,sta=q", &[Signal::Quits]),
+            ("sta=e", &[Signal::Quits]),
+            ("sta=w,sta", &[]),
+        ] {
+            assert_eq!(of(said).signals(), signals, "{said}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_left_out() {
+        for said in ["bl=-5", "bl=x", "pr=", "pr=NaN", "bl=1e99", "=,,=;", "sid", "sid=\"", "\u{1f4fa}=\"\\"]
+        {
+            assert_eq!(of(said).signals(), [], "{said}");
+        }
+        assert_eq!(of(&format!("bs,{}", "x".repeat(READABLE))), Cmcd::default());
+    }
+}
