@@ -91,6 +91,8 @@ reasons! {
         Silence = "silence",
         /// Its device opened another channel.
         Zapped = "zapped",
+        /// It was passed on and plays the server's own stream.
+        PassedOn = "passed-on",
         /// It said goodbye and did not ask again.
         Goodbye = "goodbye",
         /// Its token was logged out.

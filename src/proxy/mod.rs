@@ -42,6 +42,7 @@ use hyper::service::Service;
 
 use crate::body::{self, Body};
 use crate::domain::consumer::Account;
+use crate::domain::signal::{Signal, Whose};
 use crate::proxy::auth::{Asker, Auth};
 use crate::proxy::cors::Cors;
 use crate::proxy::credential::Credential;
@@ -96,8 +97,11 @@ impl Gateway {
             Route::PlaybackInfo { item } => self.opening(Some(item), request).await,
             Route::Open => self.opening(None, request).await,
             Route::Playing(report) => self.report(report, request).await,
-            Route::ActiveEncodings { play_session, device } => {
-                self.encodings_deleted(play_session, device, request).await
+            Route::ActiveEncodings { play_session, .. } => {
+                if let Some(play_session) = play_session {
+                    self.supervisor.signal(Whose::PlaySession(play_session), Signal::EncodingsDeleted);
+                }
+                self.forward(request).await
             }
             Route::Logout => self.log_out(request).await,
             Route::Close { live_stream } => self.close(live_stream, request).await,

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tracing::debug;
 
 use crate::body::{self, Body};
-use crate::domain::key::{DeviceId, LiveStreamId, PlaySessionId};
+use crate::domain::key::{LiveStreamId, PlaySessionId};
 use crate::domain::signal::{Signal, Whose};
 use crate::proxy::Gateway;
 use crate::proxy::credential::Credential;
@@ -32,7 +32,6 @@ impl Gateway {
     pub(super) async fn report(&self, report: Report, request: Request<Body>) -> Response<Body> {
         let credential = Credential::of(request.headers(), &Query::of(request.uri()));
         let moment = report.moment;
-        let device = credential.as_ref().and_then(|credential| self.device(credential));
         let (supervisor, (tell, told)) = (self.supervisor.clone(), oneshot::channel());
         let read = move |body: Option<Bytes>| {
             let subject = Subject::of(&report, body.as_deref());
@@ -41,8 +40,8 @@ impl Gateway {
                 Moment::Ping => Signal::Ping,
                 Moment::Stopped => Signal::Stopped,
             };
-            if let Some(whose) = subject.play_session.map(Whose::PlaySession).or(device) {
-                supervisor.signal(whose, signal);
+            if let Some(play_session) = subject.play_session {
+                supervisor.signal(Whose::PlaySession(play_session), signal);
             }
             // Nobody listens any more if the client went away: then there is no answer to learn from either.
             let _ = tell.send(subject.live_stream);
@@ -85,22 +84,6 @@ impl Gateway {
         self.forward(request).await
     }
 
-    /// `DELETE ActiveEncodings`: of a playback, else of all that the device plays.
-    pub(super) async fn encodings_deleted(
-        &self,
-        play_session: Option<PlaySessionId>,
-        device: Option<DeviceId>,
-        request: Request<Body>,
-    ) -> Response<Body> {
-        let credential = Credential::of(request.headers(), &Query::of(request.uri()));
-        let account = credential.map(|credential| self.account(credential.token()));
-        let named = account.zip(device).map(|(account, device)| Whose::Device(account, Some(device)));
-        if let Some(whose) = play_session.map(Whose::PlaySession).or(named) {
-            self.supervisor.signal(whose, Signal::EncodingsDeleted);
-        }
-        self.forward(request).await
-    }
-
     /// What means nothing; but the end of a WebSocket does, for it is the end of an app or of a page.
     pub(super) async fn other(&self, mut request: Request<Body>) -> Response<Body> {
         if request.headers().contains_key(UPGRADE)
@@ -112,12 +95,6 @@ impl Gateway {
             request.extensions_mut().insert(AtEnd(Arc::new(tell)));
         }
         self.forward(request).await
-    }
-
-    /// Who a report without a play session is about: its device, if it names one.
-    fn device(&self, credential: &Credential) -> Option<Whose> {
-        let device = credential.device()?.clone();
-        Some(Whose::Device(self.account(credential.token()), Some(device)))
     }
 
     /// A token dies: what only it can release is released first, and what the server said of it is forgotten. In a task of

@@ -33,17 +33,6 @@ impl Consumer {
         self.presence.is_present()
     }
 
-    /// Whether it is there, without much doubt.
-    #[must_use]
-    pub const fn is_attentive(&self) -> bool {
-        match self.presence {
-            Presence::Joining | Presence::Playing | Presence::Paused | Presence::Thin | Presence::Stalled => {
-                true
-            }
-            Presence::Suspect | Presence::Left { .. } => false,
-        }
-    }
-
     /// How its player behaves.
     #[must_use]
     pub const fn class(&self) -> Class {
@@ -99,7 +88,10 @@ impl Consumer {
         let absent = |at: Timestamp| self.outlook.map_or(0.0, |outlook| outlook.absence(at.since(self.seen)));
         let probability = match self.presence {
             Presence::Left { at, reason: LeaveReason::Silence } => absent(at),
-            Presence::Left { reason: LeaveReason::Zapped | LeaveReason::LoggedOut, .. } => 1.0,
+            Presence::Left {
+                reason: LeaveReason::Zapped | LeaveReason::PassedOn | LeaveReason::LoggedOut,
+                ..
+            } => 1.0,
             Presence::Left { reason: LeaveReason::Goodbye, .. } => GOODBYE,
             Presence::Suspect if self.farewell.is_some() => absent(now).max(GOODBYE),
             Presence::Suspect
@@ -132,7 +124,7 @@ impl Consumer {
             Presence::Left { reason: LeaveReason::Silence, .. } => Some(Evidence::Silence),
             Presence::Left { reason: LeaveReason::Zapped, .. } => Some(Evidence::TunedAway),
             Presence::Left { reason: LeaveReason::LoggedOut, .. } => Some(Evidence::LoggedOut),
-            Presence::Left { reason: LeaveReason::Goodbye, .. } => None,
+            Presence::Left { reason: LeaveReason::PassedOn | LeaveReason::Goodbye, .. } => None,
         }
     }
 }

@@ -34,27 +34,29 @@ impl Pool {
             return Some(stream);
         }
         if let Some(heard) = consumer.notice(signal, &terms, now) {
-            self.learn(id, class, heard, terms.target);
+            self.learn(id, signal, heard, terms.target);
         }
         Some(stream)
     }
 
     /// What a viewer's return teaches about its class, and about its device.
-    fn learn(&mut self, id: ConsumerId, class: Class, heard: Heard, target: Option<Duration>) {
-        let (Some(habits), Some(consumer)) = (self.habits.get_mut(&class), self.consumers.get(&id)) else {
-            return;
-        };
+    fn learn(&mut self, id: ConsumerId, signal: Signal, heard: Heard, target: Option<Duration>) {
+        let Some(consumer) = self.consumers.get(&id) else { return };
+        let Some(habits) = self.habits.get_mut(&consumer.class()) else { return };
         match heard.revived {
             None => {}
             Some(LeaveReason::Silence | LeaveReason::Goodbye) => habits.had_not_left(),
             Some(LeaveReason::Zapped) => {
-                if let Some(device) = &consumer.viewer.device
-                    && self.several.len() < SEVERAL
-                {
-                    self.several.insert((consumer.viewer.account, device.clone()));
+                // Without a name for the playback, to ask for the channel again may as well be to tune back to it.
+                let goes_on = matches!(signal, Signal::Segment(_)) || consumer.viewer.play_session.is_some();
+                if let Some(device) = consumer.viewer.device.clone().filter(|_| goes_on) {
+                    if self.several.len() >= SEVERAL {
+                        self.several.clear();
+                    }
+                    self.several.insert((consumer.viewer.account, device));
                 }
             }
-            Some(LeaveReason::LoggedOut) => {}
+            Some(LeaveReason::PassedOn | LeaveReason::LoggedOut) => {}
         }
         if heard.revived.is_some() {
             self.tally.revived += 1;
@@ -106,7 +108,15 @@ impl Pool {
         }
     }
 
+    /// It plays the server's own stream: what it reports of that is no word about ours.
     pub(super) fn passed_on(&mut self, viewer: Viewer, channel: Channel, now: Timestamp) {
+        let of_channel =
+            |stream| self.streams.get(&stream).is_some_and(|stream| stream.key.channel == channel);
+        let theirs = self.consumers.iter().filter(|(_, consumer)| {
+            consumer.viewer == viewer && consumer.is_present() && of_channel(consumer.stream)
+        });
+        let left = theirs.map(|(&id, _)| (id, LeaveReason::PassedOn)).collect();
+        self.leave(left, now);
         if self.plain.len() < CROWD {
             self.plain.insert((viewer, channel), now + self.limits.silence);
         }
@@ -131,6 +141,7 @@ impl Pool {
         let gone: Vec<_> = theirs.map(|(&id, _)| (id, LeaveReason::LoggedOut)).collect();
         self.leave(gone, now);
         self.consumers.retain(|_, consumer| consumer.viewer.account != account);
+        self.several.retain(|(known, _)| *known != account);
         for id in self.running() {
             let Some(stream) = self.streams.get_mut(&id) else { continue };
             if stream.accounts.remove(&account) && stream.accounts.is_empty() && !self.limits.own_credential {
@@ -147,7 +158,8 @@ impl Pool {
                 left.insert(consumer.stream);
                 match (reason, self.habits.get_mut(&consumer.class())) {
                     (LeaveReason::Silence | LeaveReason::Goodbye, Some(habits)) => habits.left(),
-                    (LeaveReason::Zapped | LeaveReason::LoggedOut, _) | (_, None) => {}
+                    (LeaveReason::Zapped | LeaveReason::PassedOn | LeaveReason::LoggedOut, _) | (_, None) => {
+                    }
                 }
                 *self.tally.left.entry(reason).or_default() += 1;
             }
@@ -179,10 +191,5 @@ impl Pool {
 
     pub(super) fn is_watched(&self, stream: StreamId) -> bool {
         self.consumers.values().any(|consumer| consumer.stream == stream && consumer.is_present())
-    }
-
-    /// Whether a stream has a consumer of whom there is not much doubt.
-    pub(super) fn is_attended(&self, stream: StreamId) -> bool {
-        self.consumers.values().any(|consumer| consumer.stream == stream && consumer.is_attentive())
     }
 }

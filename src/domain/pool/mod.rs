@@ -321,11 +321,10 @@ impl Pool {
         self.consumers.get(&consumer).map(Consumer::presence)
     }
 
-    /// Whether a stream runs that may be given back for another.
+    /// Whether a stream runs that nobody watches.
     #[must_use]
     pub fn has_idle(&self) -> bool {
-        let spare = |&id: &StreamId| self.idle_since(id).is_some() || self.doubted_since(id).is_some();
-        self.streams.keys().any(spare)
+        self.streams.keys().any(|&stream| self.idle_since(stream).is_some())
     }
 
     fn check_invariants(&self) {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::domain::consumer::Consumer;
 use crate::domain::key::ItemId;
 use crate::domain::pool::{Action, Pool, StreamId};
 use crate::domain::reason::{Failure, StopReason};
@@ -22,17 +21,6 @@ impl Pool {
     pub(super) fn idle_since(&self, id: StreamId) -> Option<Timestamp> {
         let stream = self.streams.get(&id)?;
         (!stream.producer.is_retiring() && !self.is_watched(id)).then_some(stream.watched_at)
-    }
-
-    /// Since when nothing was heard of a stream's consumers, all of whom are suspect; `None` if any of them is not.
-    pub(super) fn doubted_since(&self, id: StreamId) -> Option<Timestamp> {
-        let stream = self.streams.get(&id)?;
-        if stream.producer.is_retiring() || self.is_attended(id) {
-            return None;
-        }
-        let present =
-            self.consumers.values().filter(|consumer| consumer.stream == id && consumer.is_present());
-        present.map(Consumer::seen).max()
     }
 
     pub(super) fn segment_ready(
@@ -87,12 +75,11 @@ impl Pool {
 
     pub(super) fn stop(&mut self, id: StreamId, reason: StopReason) {
         match reason {
-            StopReason::Evicted | StopReason::TunerNeeded => {
-                debug_assert!(!self.is_attended(id), "a viewer would be cut");
-            }
-            StopReason::Idle | StopReason::DiskBudget | StopReason::Memory => {
-                debug_assert!(!self.is_watched(id), "a viewer would be cut");
-            }
+            StopReason::Idle
+            | StopReason::Evicted
+            | StopReason::TunerNeeded
+            | StopReason::DiskBudget
+            | StopReason::Memory => debug_assert!(!self.is_watched(id), "a viewer would be cut"),
             StopReason::Failed | StopReason::LoggedOut | StopReason::Shutdown => {}
         }
         let Some(stream) = self.streams.get_mut(&id) else { return };
@@ -103,22 +90,16 @@ impl Pool {
         }
     }
 
-    /// Stops the idle stream that was watched least recently; says whether there was one. For somebody who is there, one
-    /// goes too whose every consumer is suspect, if none is idle.
+    /// Stops the idle stream that was watched least recently; says whether there was one. A suspect still watches: what is
+    /// held against it may be a gap in its network, and it would come back to find its stream gone.
     pub(super) fn free_slot(&mut self, reason: StopReason) -> bool {
-        let running = self.running();
-        let idle = running.iter().filter_map(|&id| Some((self.idle_since(id)?, id))).min();
-        let doubted = || running.iter().filter_map(|&id| Some((self.doubted_since(id)?, id))).min();
-        let victim = match reason {
-            StopReason::Evicted | StopReason::TunerNeeded => idle.or_else(doubted),
-            StopReason::Idle
-            | StopReason::DiskBudget
-            | StopReason::Memory
-            | StopReason::Failed
-            | StopReason::LoggedOut
-            | StopReason::Shutdown => idle,
-        };
-        if let Some((_, victim)) = victim {
+        let victim = self
+            .running()
+            .into_iter()
+            .filter_map(|id| Some((self.idle_since(id)?, id)))
+            .min()
+            .map(|(_, id)| id);
+        if let Some(victim) = victim {
             self.stop(victim, reason);
         }
         victim.is_some()

@@ -213,30 +213,27 @@ fn what_was_under_way_at_a_zap_takes_nothing_back() {
 }
 
 #[test]
-fn a_suspect_gives_way_only_where_nothing_is_idle_and_only_to_who_is_there() {
+fn a_suspect_is_not_cut() {
     let mut bench = Bench::new(PATIENT);
-    let (idle, _) = bench.watching(1, 1, at(0));
-    let (doubted, _) = bench.watching(2, 2, at(0));
-    bench.signal(play(1), Signal::Stopped, at(0));
+    bench.watching(1, 1, at(0));
+    bench.watching(2, 2, at(0));
     bench.wait(16_000);
-    assert_eq!(bench.pool.snapshot().present(), 1, "suspects are held to be there");
+    assert_eq!(bench.pool.snapshot().present(), 2, "suspects are held to be there");
     bench.actions();
-    bench.watching(3, 3, at(16_000));
-    let stopped = |bench: &mut Bench| {
-        let stops = bench.actions().into_iter();
-        stops
-            .filter_map(|action| match action {
-                Action::Stop { stream, .. } => Some(stream),
-                Action::Start { .. } | Action::Shed(_) => None,
-            })
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(stopped(&mut bench), [idle]);
-    bench.watching(4, 4, at(16_500));
-    assert_eq!(stopped(&mut bench), [doubted]);
-    assert_eq!(bench.tune(5, 5, at(17_000)), Admission::Refused(RefuseReason::PoolFull));
     bench.pool.handle_event(Event::TunerDenied, at(17_000));
-    assert_eq!(stopped(&mut bench), [], "who is there is not cut");
+    assert_eq!(bench.tune(3, 3, at(17_000)), Admission::Refused(RefuseReason::PoolFull));
+    assert_eq!(bench.actions(), []);
+}
+
+#[test]
+fn who_was_passed_on_keeps_nothing_alive_by_its_reports() {
+    let mut bench = Bench::new(PATIENT);
+    let (_, consumer) = bench.watching(1, 1, at(0));
+    bench.pool.handle_event(Event::PassedOn(viewer(1), key(1).channel), at(1000));
+    for now in (10_000..200_000).step_by(10_000) {
+        bench.signal(play(1), Signal::Report { paused: Some(false) }, at(now));
+    }
+    assert!(matches!(bench.presence(consumer), Some(Presence::Left { reason: LeaveReason::PassedOn, .. })));
 }
 
 #[test]
