@@ -71,6 +71,12 @@ async fn an_upstream_that_does_not_accept_is_504() {
         }
     }
     let gateway = gateway_with(&address.to_string(), hasty()).await;
+    // An attempt that was given up may leave its place to the gateway's, once; the gateway's then fills it.
+    eventually("the gateway cannot connect either", async || {
+        let (head, _) = fetch(&http(), get(gateway.url("/"))).await;
+        head.headers["proxy-status"] == "gate; error=connection_timeout"
+    })
+    .await;
     assert_fault(&gateway, 504, "connection_timeout").await;
 }
 
