@@ -59,7 +59,8 @@ fn pool(pool: &Pool, report: &mut Report) {
 
 fn viewers(viewers: &Viewers, report: &mut Report) {
     positive(viewers.silence, "viewers.silence", report);
-    positive(viewers.patience, "viewers.patience", report);
+    let what = format!("{:?} is less than viewers.silence ({:?})", viewers.patience, viewers.silence);
+    report.rule(viewers.patience >= viewers.silence, "viewers.patience", &["viewers.silence"], what);
 }
 
 fn window(window: &Window, report: &mut Report) {

@@ -2,8 +2,9 @@
 //!
 //! Tell it what happened (`tune`, `handle_event`) and when time has passed (`handle_timeout`); then drain `poll_action`
 //! and come back at `next_deadline`. It performs nothing itself. Invariants, asserted in debug builds: a stream with a
-//! present consumer is never stopped for want of anything, one whose every consumer is suspect only for another's sake (only the gateway's own end, a logout of its last credential,
-//! or a server that keeps refusing stops it); every consumer and every action belongs to a stream that exists.
+//! present consumer, if only a suspect one, is never stopped for want of anything (only the gateway's own end, a logout of
+//! its last credential, or a server that keeps refusing stops it); every consumer and every action belongs to a stream
+//! that exists.
 
 mod consumers;
 mod snapshot;
