@@ -2,6 +2,8 @@
 //! behind a real nginx.
 #![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
+#[path = "support/nginx.rs"]
+mod nginx;
 #[path = "support/stage.rs"]
 mod stage;
 
@@ -12,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use broadcast_hls::MediaPlaylist;
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use warmgate::config::Config;
 use warmgate::demo::origin::Settings;
@@ -211,18 +213,7 @@ impl Nginx {
                }}
              }}"
         );
-        let file = directory.path().join("nginx.conf");
-        std::fs::write(&file, config).unwrap();
-        let process = Command::new("nginx")
-            .arg("-p")
-            .arg(directory.path())
-            .arg("-c")
-            .arg(&file)
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("nginx must be installed: make test does it");
-        eventually("nginx listens", async || TcpStream::connect(addr).await.is_ok()).await;
+        let process = nginx::start(&directory, &config, addr).await;
         Self { addr, _process: process, _directory: directory }
     }
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+#[path = "../support/nginx.rs"]
+mod started;
 #[path = "../support/mod.rs"]
 mod support;
 

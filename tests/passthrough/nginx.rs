@@ -9,7 +9,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{accept_async, connect_async};
@@ -17,8 +17,8 @@ use warmgate::body;
 use warmgate::proxy::forward::Identity;
 
 use crate::support::{
-    ANY, Setup, assert_noise, eventually, fetch, gateway, gateway_with, get, http, noise, noise_body, origin,
-    raw_origin, soon,
+    ANY, Setup, assert_noise, fetch, gateway, gateway_with, get, http, noise, noise_body, origin, raw_origin,
+    soon,
 };
 
 /// nginx in the foreground, killed when dropped.
@@ -67,18 +67,7 @@ impl Nginx {
                server {{ listen {addr} {listen}; {server} }}
              }}"
         );
-        let file = directory.path().join("nginx.conf");
-        std::fs::write(&file, config).unwrap();
-        let process = Command::new("nginx")
-            .arg("-p")
-            .arg(directory.path())
-            .arg("-c")
-            .arg(&file)
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("nginx must be installed: make test does it");
-        eventually("nginx listens", async || TcpStream::connect(addr).await.is_ok()).await;
+        let process = crate::started::start(&directory, &config, addr).await;
         Self { addr, _process: process, directory }
     }
 

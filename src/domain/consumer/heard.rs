@@ -28,28 +28,15 @@ impl Consumer {
 
     /// A word of its about itself. It takes no goodbye back, and calls nobody back who left for a reason.
     pub(super) fn talks(&mut self, now: Timestamp) -> Option<Heard> {
-        let left = match self.presence {
-            Presence::Left { reason, .. } => reason != LeaveReason::Silence,
-            Presence::Joining
-            | Presence::Playing
-            | Presence::Paused
-            | Presence::Thin
-            | Presence::Stalled
-            | Presence::Suspect => self.farewell.is_some(),
+        let gone = match self.presence.left() {
+            Some((_, reason)) => reason != LeaveReason::Silence,
+            None => self.farewell.is_some(),
         };
-        (!left).then(|| self.alive(now))
+        (!gone).then(|| self.alive(now))
     }
 
     pub(super) fn alive(&mut self, now: Timestamp) -> Heard {
-        let revived = match self.presence {
-            Presence::Left { reason, .. } => Some(reason),
-            Presence::Joining
-            | Presence::Playing
-            | Presence::Paused
-            | Presence::Thin
-            | Presence::Stalled
-            | Presence::Suspect => None,
-        };
+        let revived = self.presence.left().map(|(_, reason)| reason);
         let silence = now.since(self.seen);
         self.rhythm.learn(silence);
         self.seen = now;

@@ -147,9 +147,15 @@ impl Presence {
     /// Whether it is held to be there, if only perhaps.
     #[must_use]
     pub const fn is_present(self) -> bool {
+        self.left().is_none()
+    }
+
+    /// Since when it is held to have left, and why, if it is.
+    #[must_use]
+    pub const fn left(self) -> Option<(Timestamp, LeaveReason)> {
         match self {
-            Self::Joining | Self::Playing | Self::Paused | Self::Thin | Self::Stalled | Self::Suspect => true,
-            Self::Left { .. } => false,
+            Self::Left { at, reason } => Some((at, reason)),
+            Self::Joining | Self::Playing | Self::Paused | Self::Thin | Self::Stalled | Self::Suspect => None,
         }
     }
 

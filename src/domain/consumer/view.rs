@@ -53,33 +53,16 @@ impl Consumer {
 
     /// When it left, if it has.
     #[must_use]
-    pub const fn left_at(&self) -> Option<Timestamp> {
-        match self.presence {
-            Presence::Left { at, .. } => Some(at),
-            Presence::Joining
-            | Presence::Playing
-            | Presence::Paused
-            | Presence::Thin
-            | Presence::Stalled
-            | Presence::Suspect => None,
-        }
+    pub fn left_at(&self) -> Option<Timestamp> {
+        self.presence.left().map(|(at, _)| at)
     }
 
     /// Whether what it asks for so soon after its device has tuned away is only the rest of what it had been doing.
     #[must_use]
     pub fn is_straggling(&self, grace: Duration, now: Timestamp) -> bool {
-        match self.presence {
-            Presence::Left { at, reason: LeaveReason::Zapped } => {
-                self.viewer.play_session.is_some() && now.since(at) <= grace && !grace.is_zero()
-            }
-            Presence::Left { .. }
-            | Presence::Joining
-            | Presence::Playing
-            | Presence::Paused
-            | Presence::Thin
-            | Presence::Stalled
-            | Presence::Suspect => false,
-        }
+        let zapped = self.presence.left().filter(|(_, reason)| *reason == LeaveReason::Zapped);
+        let is_recent = |(at, _)| now.since(at) <= grace && !grace.is_zero();
+        self.viewer.play_session.is_some() && zapped.is_some_and(is_recent)
     }
 
     /// What is held of it at `now`.
