@@ -8,6 +8,7 @@ pub mod backoff;
 pub mod cadence;
 pub mod consumer;
 pub mod key;
+pub mod mpegts;
 pub mod playlist;
 pub mod pool;
 pub mod producer;
