@@ -18,6 +18,7 @@ pub mod headers;
 pub mod hls;
 pub mod lendings;
 pub mod misses;
+pub mod opened;
 pub mod opening;
 pub mod prime;
 pub mod query;

@@ -1,26 +1,33 @@
 //! A viewer is about to play: `PlaybackInfo`, `LiveStreams/Open`, and the multivariant playlist that follows.
 //!
-//! They go upstream as they came. But a user without the right to live TV is told so, the server's first play is spared
-//! its error, and an opening that is denied a tuner is tried again once a stream that nobody watches has been given back.
+//! They go upstream as they came, but for the coding of the answer, which is read on its way back. But a user without the
+//! right to live TV is told so, the server's first play is spared its error, and an opening that is denied a tuner is tried
+//! again once a stream that nobody watches has been given back.
+//!
+//! The server opens what it was asked to open, whether or not the client waits: so the answer is waited for in a task.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Request, Response, StatusCode};
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use moka::sync::Cache;
 use tokio::time::Instant;
-use tracing::info;
+use tracing::{debug, info};
 
 use crate::body::{self, Body};
 use crate::domain::key::ItemId;
 use crate::proxy::Gateway;
 use crate::proxy::auth::Verdict;
+use crate::proxy::opened::{Asked, Opened, Opener};
 use crate::proxy::query::Query;
 use crate::proxy::route::prefix;
 
-/// The largest request that is kept to be sent again.
+/// The largest request that is kept to be sent again, and the largest request and answer that are looked into.
 const KEPT: usize = 1 << 20;
+/// How long the rest of an answer is read whose client has gone.
+const LINGER: Duration = Duration::from_secs(30);
 /// How many warm streams are given back, at most, to one who wants a tuner.
 const SACRIFICES: usize = 4;
 /// A server whose tuners are all busy says so at once (22-33 ms, `jellyfin-observed.md` 5); a later 500 has other causes.
@@ -40,15 +47,51 @@ impl Default for Hopeless {
 
 impl Gateway {
     /// `POST PlaybackInfo` or `LiveStreams/Open`.
-    pub(super) async fn opening(&self, item: Option<ItemId>, request: Request<Body>) -> Response<Body> {
-        if let Some(asker) = self.asker(&request, &Query::of(request.uri())) {
-            let prefix = prefix(request.uri());
-            if self.auth.check(prefix, &asker).await == Verdict::NoLiveTv {
-                return self.opening_without_right(&asker.credential, request).await;
-            }
-            self.primer.prime(&self.jellyfin, prefix, &asker.credential).await;
-            self.lendings.opening(self.account(asker.credential.token()));
+    pub(super) async fn opening(
+        self: &Arc<Self>,
+        item: Option<ItemId>,
+        request: Request<Body>,
+    ) -> Response<Body> {
+        let gateway = Arc::clone(self);
+        let opening = tokio::spawn(async move { gateway.open(item, request).await });
+        opening.await.unwrap_or_else(|_| Response::new(body::empty()))
+    }
+
+    async fn open(self: Arc<Self>, item: Option<ItemId>, mut request: Request<Body>) -> Response<Body> {
+        // The server compresses JSON for whoever takes it so, and it is to be read here.
+        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let (request, asked) = overheard(item.clone(), request);
+        let Some(asker) = self.asker(&request, &Query::of(request.uri())) else {
+            return self.open_for_anybody(item, request).await;
+        };
+        let mut opener = Opener { asker, prefix: prefix(request.uri()).to_owned(), user: None };
+        match self.auth.check(&opener.prefix, &opener.asker).await {
+            Verdict::NoLiveTv => return self.opening_without_right(&opener, &asked, request).await,
+            Verdict::Allowed(me) => opener.user = me.id.clone(),
+            Verdict::Denied | Verdict::Unknown => {}
         }
+        self.primer.prime(&self.jellyfin, &opener.prefix, &opener.asker.credential).await;
+        self.lendings.opening(self.account(opener.asker.credential.token()));
+        let response = self.open_for_anybody(item, request).await;
+        if response.status() != StatusCode::OK {
+            return response;
+        }
+        let read = move |answer: Option<Bytes>| {
+            for opened in
+                asked.get().zip(answer).map(|(asked, answer)| asked.opened(&answer)).into_iter().flatten()
+            {
+                self.opened(opened, &opener);
+            }
+        };
+        response.map(|body| body::drained(body::tee(body, KEPT, read), LINGER))
+    }
+
+    /// Something has been opened. The client has yet to get the end of the answer that says so: nothing here may wait.
+    fn opened(self: &Arc<Self>, opened: Opened, opener: &Opener) {
+        debug!(?opened, user = opener.user, "opened");
+    }
+
+    async fn open_for_anybody(&self, item: Option<ItemId>, request: Request<Body>) -> Response<Body> {
         if let Some(item) = &item {
             self.supervisor.opening(item.clone());
         }
@@ -89,6 +132,14 @@ impl Gateway {
         }
         self.forward(request).await
     }
+}
+
+/// The request, and what it asks for once it has been sent.
+fn overheard(item: Option<ItemId>, request: Request<Body>) -> (Request<Body>, Arc<OnceLock<Asked>>) {
+    let asked = Arc::new(OnceLock::new());
+    let (uri, tell) = (request.uri().clone(), Arc::clone(&asked));
+    let read = move |body: Option<Bytes>| drop(tell.set(Asked::of(item, &uri, body.as_deref())));
+    (request.map(|body| body::tee(body, KEPT, read)), asked)
 }
 
 fn can_be_kept(headers: &HeaderMap) -> bool {

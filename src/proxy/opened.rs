@@ -1,0 +1,170 @@
+//! What an opening opened: read from its request and its answer as they pass, in either letter case.
+//!
+//! It knows the form of both and nothing else; what cannot be read opened nothing that is known.
+
+use std::fmt;
+
+use http::Uri;
+use serde_json::Value;
+
+use crate::domain::key::{ItemId, LiveStreamId, MediaSourceId, PlaySessionId};
+use crate::proxy::auth::Asker;
+use crate::proxy::query::Query;
+use crate::upstream::jellyfin::field;
+
+/// A live stream that an answer to `PlaybackInfo` or `LiveStreams/Open` names as open.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The channel; `LiveStreams/Open` need not name it.
+    pub item: Option<ItemId>,
+    /// Which of its sources.
+    pub source: MediaSourceId,
+    /// What is open.
+    pub live_stream: LiveStreamId,
+    /// Where the server itself reads it. It may be a provider's URL with credentials: not to be shown.
+    pub path: Option<String>,
+    /// The playback it was opened for.
+    pub play_session: Option<PlaySessionId>,
+    /// Whether this very request took a consumer of it; one that names a live stream only asks about it.
+    pub taken: bool,
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Opened");
+        shown.field("item", &self.item).field("source", &self.source).field("live_stream", &self.live_stream);
+        shown.field("play_session", &self.play_session).field("taken", &self.taken).finish_non_exhaustive()
+    }
+}
+
+/// As whom, and from where on, the gateway may act upon what was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opener {
+    /// Who opened it.
+    pub asker: Asker,
+    /// What stands before the server's own paths.
+    pub prefix: String,
+    /// The opener's user, if the server has told.
+    pub user: Option<String>,
+}
+
+/// What an opening's request says of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    item: Option<ItemId>,
+    play_session: Option<PlaySessionId>,
+    /// Whether it names a live stream that is open already, or may do so.
+    names_one: bool,
+}
+
+impl Asked {
+    /// As the query says, else the body; `None` stands for one that could not be read.
+    #[must_use]
+    pub fn of(item: Option<ItemId>, uri: &Uri, body: Option<&[u8]>) -> Self {
+        let query = Query::of(uri);
+        let json = body.and_then(|body| serde_json::from_slice::<Value>(body).ok());
+        let named = |name: &str| {
+            let in_query = query.get(name).map(str::to_owned);
+            let in_body = || text(json.as_ref()?, name).map(str::to_owned);
+            in_query.filter(|text| !text.is_empty()).or_else(in_body)
+        };
+        Self {
+            item: item.or_else(|| ItemId::parse(&named("ItemId")?)),
+            play_session: named("PlaySessionId").map(PlaySessionId::new),
+            names_one: body.is_none() || named("LiveStreamId").is_some(),
+        }
+    }
+
+    /// The live streams that the answer names as open.
+    #[must_use]
+    pub fn opened(&self, answer: &[u8]) -> Vec<Opened> {
+        let Ok(answer) = serde_json::from_slice::<Value>(answer) else { return Vec::new() };
+        let play_session = text(&answer, "PlaySessionId").map(PlaySessionId::new);
+        let play_session = play_session.or_else(|| self.play_session.clone());
+        let several = field(&answer, "MediaSources").and_then(Value::as_array);
+        let sources = several.into_iter().flatten().chain(field(&answer, "MediaSource"));
+        let read = |source: &Value| {
+            let live_stream = LiveStreamId::new(text(source, "LiveStreamId")?);
+            let named = text(source, "Id").map(MediaSourceId::new);
+            Some(Opened {
+                item: self.item.clone(),
+                source: named.or_else(|| live_stream.media_source())?,
+                live_stream,
+                path: text(source, "Path").map(str::to_owned),
+                play_session: play_session.clone(),
+                taken: !self.names_one,
+            })
+        };
+        sources.filter_map(read).collect()
+    }
+}
+
+/// A property that is a text, and not an empty one.
+fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+    field(value, name)?.as_str().filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ITEM: &str = "3470319929255d2e4e0e08ae69de1bd6";
+
+    fn asked(target: &str, body: Option<&str>) -> Asked {
+        Asked::of(None, &target.parse().unwrap(), body.map(str::as_bytes))
+    }
+
+    #[test]
+    fn what_an_answer_opened_is_found_in_either_form_and_case() {
+        let item = ItemId::parse(ITEM);
+        let info = Asked::of(item.clone(), &"/Items/x/PlaybackInfo".parse().unwrap(), Some(b"{}"));
+        let opened = info.opened(
+            br#"{"New":[1],"MediaSources":[{"Id":"s","LiveStreamId":"l","Path":"http://u:p@x/1.ts"},{"Id":"b"},
+                {"Id":"c","LiveStreamId":null},7],"PlaySessionId":"p"}"#,
+        );
+        let expected = Opened {
+            item,
+            source: MediaSourceId::new("s"),
+            live_stream: LiveStreamId::new("l"),
+            path: Some("http://u:p@x/1.ts".to_owned()),
+            play_session: Some(PlaySessionId::new("p")),
+            taken: true,
+        };
+        assert_eq!(opened, [expected]);
+        assert!(!format!("{opened:?}").contains("u:p@x"));
+        let open = asked("/LiveStreams/Open", Some("{}"))
+            .opened(br#"{"mediaSource":{"liveStreamId":"x_f91bdbcf108c4e49092c20cd88e22af1"}}"#);
+        assert_eq!(open[0].source.as_str(), "f91bdbcf108c4e49092c20cd88e22af1");
+        assert_eq!((&open[0].item, &open[0].path, &open[0].play_session), (&None, &None, &None));
+        for nothing in
+            ["<html>", "[]", "{}", r#"{"MediaSources":{}}"#, r#"{"MediaSource":{"LiveStreamId":"l"}}"#]
+        {
+            assert!(asked("/LiveStreams/Open", Some("")).opened(nothing.as_bytes()).is_empty(), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn an_opening_names_its_item_in_its_body_or_its_query() {
+        let in_body = format!(r#"{{"itemId":"{ITEM}","PlaySessionId":"p","LiveStreamId":""}}"#);
+        let by_body = asked("/LiveStreams/Open", Some(&in_body));
+        let by_query = asked(&format!("/LiveStreams/Open?itemid={ITEM}&playSessionId=p"), Some(""));
+        assert_eq!(by_body, by_query);
+        assert_eq!(by_body.item, ItemId::parse(ITEM));
+        assert_eq!(
+            by_body.opened(br#"{"MediaSource":{"Id":"s","LiveStreamId":"l"}}"#)[0].play_session,
+            by_body.play_session
+        );
+    }
+
+    #[test]
+    fn to_ask_about_a_live_stream_takes_nothing() {
+        for (target, body) in [
+            ("/Items/x/PlaybackInfo?LiveStreamId=l", Some("")),
+            ("/Items/x/PlaybackInfo", Some(r#"{"liveStreamId":"l"}"#)),
+            ("/Items/x/PlaybackInfo", None),
+        ] {
+            let opened = asked(target, body).opened(br#"{"MediaSources":[{"Id":"s","LiveStreamId":"l"}]}"#);
+            assert!(!opened[0].taken, "{target} {body:?}");
+        }
+    }
+}
