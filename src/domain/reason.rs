@@ -79,8 +79,42 @@ reasons! {
         Oversized = "oversized",
         /// What the server sent is not a playlist this gateway can follow.
         Unreadable = "unreadable",
+        /// What encodes it does not keep up with its source.
+        TooSlow = "too-slow",
+        /// What encodes it holds more than `ffmpeg.memory`.
+        TooMuchMemory = "too-much-memory",
+        /// What encodes it could not be started, or ended by itself with an error.
+        Crashed = "crashed",
         /// A fault of ours ended it.
         Panicked = "panicked",
+    }
+}
+
+reasons! {
+    /// Why the gateway does not make a profile itself.
+    Obstacle {
+        /// The query says something that cannot be read; the server refuses it.
+        UnreadableWish = "unreadable-wish",
+        /// The source carries nothing that is known to be picture or sound.
+        NothingToPlay = "nothing-to-play",
+        /// The source does not say of itself what the decision rests on.
+        UnknownSource = "unknown-source",
+        /// The source is scrambled.
+        Scrambled = "scrambled",
+        /// It would have to be deinterlaced.
+        Interlaced = "interlaced",
+        /// Its high dynamic range would have to be mapped to the standard one.
+        HighDynamicRange = "high-dynamic-range",
+        /// Subtitles would have to be drawn into the picture.
+        BurntInSubtitles = "burnt-in-subtitles",
+        /// There is no decoder for what would have to be encoded anew.
+        DecoderMissing = "decoder-missing",
+        /// There is no encoder for what is wished for.
+        EncoderMissing = "encoder-missing",
+        /// As many FFmpegs run as may (`ffmpeg.processes`).
+        ProcessesTaken = "processes-taken",
+        /// As many pictures are being encoded as may (`ffmpeg.encodes`).
+        EncodesTaken = "encodes-taken",
     }
 }
 
@@ -154,6 +188,7 @@ mod tests {
         spellings(RefuseReason::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(StopReason::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(Failure::ALL.iter().map(|reason| reason.as_str()).collect());
+        spellings(Obstacle::ALL.iter().map(|obstacle| obstacle.as_str()).collect());
         spellings(LeaveReason::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(Evidence::ALL.iter().map(|evidence| evidence.as_str()).collect());
     }

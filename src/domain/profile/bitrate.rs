@@ -10,18 +10,18 @@ const RUNGS: [u128; 12] = [10, 12, 15, 20, 25, 30, 40, 42, 50, 60, 72, 80];
 
 /// What a video bitrate is taken for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Bucket {
+pub(in crate::domain) struct Bucket {
     /// Its name in the key.
     pub(super) name: String,
     /// The video bitrate (bit/s) to ask for in the place of the client's, where it differs; never above it.
-    pub(super) video: Option<u64>,
+    pub(in crate::domain) video: Option<u64>,
 }
 
 /// The bucket of a request for `video` and `audio` bit/s.
 ///
 /// A client sends the video bitrate as what it chose (or measured) less the audio bitrate, and that depends on the
 /// source: so the *sum* is floored. Where nothing would be left for the picture, the client's value stands, in a bucket of its own.
-pub(super) fn bucket(video: u64, audio: u64) -> Bucket {
+pub(in crate::domain) fn bucket(video: u64, audio: u64) -> Bucket {
     if video >= CEILING {
         return Bucket { name: "max".to_owned(), video: (video > CEILING).then_some(CEILING) };
     }

@@ -1,21 +1,20 @@
 //! How a stream is encoded, in one spelling: two requests with the same profile get the same bytes from Jellyfin.
 //!
-//! It takes decoded query pairs and knows which of them reach the encoder (`param`) and how measured bitrates become
-//! few (`bitrate`). It does not know which channel is meant, who asks, or how a URL is written.
+//! It takes decoded query pairs (`values`) and knows which of them reach the encoder (`param`) and how measured bitrates
+//! become few (`bitrate`). It does not know which channel is meant, who asks, or how a URL is written.
 
-mod bitrate;
+pub(in crate::domain) mod bitrate;
 mod param;
 #[cfg(test)]
 mod tests;
+pub(in crate::domain) mod values;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-
-use crate::domain::profile::param::{Rule, canonical, canonical_limit, classify};
+use crate::domain::profile::param::Rule;
+use crate::domain::profile::values::{Values, escape};
 
 /// What Jellyfin lets a user's requests be encoded to (`UserPolicy`, read by `EncodingHelper.TryStreamCopy`): where
 /// one is forbidden, the source is copied whatever the query says.
@@ -84,9 +83,6 @@ struct Parts {
     limits: String,
 }
 
-/// The canonical value of each parameter; the first of duplicates decides, also where it says nothing.
-type Values = BTreeMap<String, (Rule, Option<String>)>;
-
 impl ProfileKey {
     /// Reads the profile of a `live.m3u8` request from its percent-decoded pairs (`jellyfin.md` 6).
     ///
@@ -99,7 +95,7 @@ impl ProfileKey {
         apple: bool,
         policy: Policy,
     ) -> Result<Profile, Unshareable> {
-        let mut values = read(pairs)?;
+        let mut values = Values::read(pairs)?;
         let video_bitrate = put_bucket(&mut values);
         let segment_length = put_segment_length(&mut values, apple, policy);
         put_policy(&mut values, policy);
@@ -146,8 +142,7 @@ impl Parts {
     fn of(values: Values) -> Self {
         let (mut core, mut limits) = (Vec::new(), Vec::new());
         let (mut audio_codec, mut audio_bitrate) = (None, None);
-        for (name, (rule, value)) in values {
-            let Some(value) = value else { continue };
+        for (name, rule, value) in values.into_iter() {
             match (name.as_str(), rule) {
                 ("audiocodec", _) => audio_codec = Some(value),
                 ("audiobitrate", _) => audio_bitrate = Some(value),
@@ -168,33 +163,11 @@ fn audio_agrees(one: &Parts, two: &Parts) -> bool {
     one.audio_codec == two.audio_codec || copies(one) || copies(two)
 }
 
-fn read<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Values, Unshareable> {
-    let mut values = Values::new();
-    for (name, value) in pairs {
-        let (name, rule) = classify(name);
-        let name = escape(&name);
-        if values.contains_key(&name) {
-            continue;
-        }
-        let value = match rule {
-            Rule::Ignored => continue,
-            Rule::Wish(kind) | Rule::Derived(kind) => canonical(kind, value),
-            Rule::Limit => canonical_limit(value),
-            Rule::Refused(kind, reason) => match canonical(kind, value) {
-                Some(_) => return Err(reason),
-                None => None,
-            },
-        };
-        values.insert(name, (rule, value));
-    }
-    Ok(values)
-}
-
 /// Puts the bucket in the place of the video bitrate, and gives the bitrate to ask upstream for.
 fn put_bucket(values: &mut Values) -> Option<u64> {
-    let video = number(values, "videobitrate")?;
-    let bucket = bitrate::bucket(video, number(values, "audiobitrate").unwrap_or(0));
-    put(values, "videobitrate", bucket.name);
+    let video = values.number("videobitrate")?;
+    let bucket = bitrate::bucket(video, values.number("audiobitrate").unwrap_or(0));
+    values.put("videobitrate", bucket.name);
     bucket.video
 }
 
@@ -204,10 +177,10 @@ fn put_segment_length(values: &mut Values, apple: bool, policy: Policy) -> Durat
     const USUAL: u64 = 3;
     const APPLE: u64 = 6;
     const LONGEST: u64 = 60;
-    let may_copy = text(values, "allowvideostreamcopy") != Some("false") || !policy.video_transcoding;
-    let seconds = match text(values, "segmentlength") {
+    let may_copy = values.text("allowvideostreamcopy") != Some("false") || !policy.video_transcoding;
+    let seconds = match values.text("segmentlength") {
         None if apple && may_copy => {
-            put(values, "~apple", "true".to_owned());
+            values.put("~apple", "true".to_owned());
             APPLE
         }
         None => USUAL,
@@ -215,7 +188,7 @@ fn put_segment_length(values: &mut Values, apple: bool, policy: Policy) -> Durat
             values.remove("segmentlength");
             USUAL
         }
-        Some(_) => number(values, "segmentlength").unwrap_or(USUAL).clamp(1, LONGEST),
+        Some(_) => values.number("segmentlength").unwrap_or(USUAL).clamp(1, LONGEST),
     };
     Duration::from_secs(seconds)
 }
@@ -223,40 +196,23 @@ fn put_segment_length(values: &mut Values, apple: bool, policy: Policy) -> Durat
 /// No query can forge these names, nor `~apple`: a `~` of its own is escaped.
 fn put_policy(values: &mut Values, policy: Policy) {
     if !policy.video_transcoding {
-        put(values, "~video_transcoding", "false".to_owned());
+        values.put("~video_transcoding", "false".to_owned());
     }
     if !policy.audio_transcoding {
-        put(values, "~audio_transcoding", "false".to_owned());
+        values.put("~audio_transcoding", "false".to_owned());
     }
 }
 
 fn drop_what_has_no_effect(values: &mut Values) {
-    if text(values, "subtitlestreamindex").is_none() {
+    if values.text("subtitlestreamindex").is_none() {
         values.remove("subtitlemethod");
     }
-    if text(values, "audiocodec") == Some("copy") {
+    if values.text("audiocodec") == Some("copy") {
         values.remove("audiobitrate");
     }
 }
 
-fn text<'a>(values: &'a Values, name: &str) -> Option<&'a str> {
-    values.get(name)?.1.as_deref()
-}
-
-fn number(values: &Values, name: &str) -> Option<u64> {
-    text(values, name)?.parse().ok()
-}
-
-fn put(values: &mut Values, name: &str, value: String) {
-    values.insert(name.to_owned(), (Rule::Wish(param::Kind::Text), Some(value)));
-}
-
-/// A name as it was escaped by [`read`], and its value.
+/// A name as it was escaped by [`Values::read`], and its value.
 fn pair(name: &str, value: &str) -> String {
     format!("{name}={}", escape(value))
-}
-
-fn escape(text: &str) -> String {
-    const KEPT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b',');
-    utf8_percent_encode(text, &KEPT).to_string()
 }

@@ -1,0 +1,273 @@
+//! What of a source is copied and what is encoded, and how.
+//!
+//! It mirrors `EncodingHelper.TryStreamCopy`: what Jellyfin would copy is copied. What Jellyfin would do better is an
+//! [`Obstacle`], unless the operator would rather have it worse than not at all ([`Tolerance`]).
+
+use crate::domain::encoding::abilities::{Abilities, AudioEncoder, VideoEncoder};
+use crate::domain::encoding::copying;
+use crate::domain::encoding::demand::Demand;
+use crate::domain::mpegts::facts::{Audio, Facts, Video, VideoCodec};
+use crate::domain::reason::Obstacle;
+
+/// What is made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Of the picture; `None` if there is none.
+    pub video: Option<VideoPlan>,
+    /// Of the sound; `None` if there is none.
+    pub audio: Option<AudioPlan>,
+    /// Which of the source's sounds it is, counted from 0.
+    pub audio_index: usize,
+}
+
+/// What is made of a picture.
+#[derive(Clone, Debug, PartialEq)]
+pub enum VideoPlan {
+    /// It stays as it is.
+    Copy,
+    /// It is encoded anew.
+    Encode(VideoEncode),
+}
+
+/// How a picture is encoded to H.264 of 8 bits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VideoEncode {
+    /// With what.
+    pub encoder: VideoEncoder,
+    /// The profile; `None` leaves it to the encoder.
+    pub profile: Option<H264Profile>,
+    /// `level_idc`; `None` leaves it to the encoder.
+    pub level: Option<u32>,
+    /// Bit/s at most.
+    pub bitrate: Option<u64>,
+    /// Pixels in a line at most.
+    pub max_width: Option<u32>,
+    /// Lines at most.
+    pub max_height: Option<u32>,
+    /// Frames in a second at most.
+    pub max_frame_rate: Option<f64>,
+    /// Whether frames that say they are interlaced are to be woven out.
+    pub deinterlace: bool,
+}
+
+/// The profiles that every encoder has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum H264Profile {
+    /// Baseline, in practice the constrained one.
+    Baseline,
+    /// Main.
+    Main,
+    /// High.
+    High,
+}
+
+/// What is made of a sound.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AudioPlan {
+    /// It stays as it is.
+    Copy,
+    /// It is encoded anew.
+    Encode(AudioEncode),
+}
+
+/// How a sound is encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AudioEncode {
+    /// With what.
+    pub encoder: AudioEncoder,
+    /// Loudspeakers; `None` leaves them as they are.
+    pub channels: Option<u32>,
+    /// Bit/s.
+    pub bitrate: u64,
+    /// Hertz; `None` leaves it as it is.
+    pub sample_rate: Option<u32>,
+    /// Whether many loudspeakers become two, which is quieter unless it is made up for.
+    pub downmix: bool,
+}
+
+/// The obstacles that do not keep the gateway from trying.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tolerance(&'static [Obstacle]);
+
+impl Tolerance {
+    /// What is made is as good as Jellyfin's, or left to it.
+    pub const NONE: Self = Self(&[]);
+    /// What can be made is made.
+    pub const FORCED: Self =
+        Self(&[Obstacle::Interlaced, Obstacle::UnknownSource, Obstacle::BurntInSubtitles]);
+
+    fn bear(self, obstacle: Obstacle) -> Result<(), Obstacle> {
+        if self.0.contains(&obstacle) { Ok(()) } else { Err(obstacle) }
+    }
+}
+
+impl Plan {
+    /// Whether nothing is encoded.
+    #[must_use]
+    pub fn is_copy(&self) -> bool {
+        !self.encodes_video() && !matches!(self.audio, Some(AudioPlan::Encode(_)))
+    }
+
+    /// Whether a picture is encoded, which is what takes a processor.
+    #[must_use]
+    pub const fn encodes_video(&self) -> bool {
+        matches!(self.video, Some(VideoPlan::Encode(_)))
+    }
+}
+
+/// Decides how `demand` is made from a source of `facts`.
+///
+/// # Errors
+/// What keeps the gateway from making it.
+pub fn plan(
+    demand: &Demand,
+    facts: &Facts,
+    abilities: &Abilities,
+    tolerance: Tolerance,
+) -> Result<Plan, Obstacle> {
+    if facts.scrambled {
+        return Err(Obstacle::Scrambled);
+    }
+    if demand.burns_in_subtitles {
+        tolerance.bear(Obstacle::BurntInSubtitles)?;
+    }
+    let video =
+        facts.video.as_ref().map(|video| of_video(demand, video, abilities, tolerance)).transpose()?;
+    let chosen = chosen_audio(&facts.audio);
+    let audio = chosen.map(|(_, audio)| of_audio(demand, audio, abilities, tolerance)).transpose()?;
+    let plan = Plan { video, audio, audio_index: chosen.map_or(0, |(index, _)| index) };
+    match (&plan.video, &plan.audio) {
+        (None, None) => Err(Obstacle::NothingToPlay),
+        _ if plan.encodes_video() && abilities.encodes_left == 0 => Err(Obstacle::EncodesTaken),
+        _ if !plan.is_copy() && abilities.processes_left == 0 => Err(Obstacle::ProcessesTaken),
+        (Some(_), _) | (_, Some(_)) => Ok(plan),
+    }
+}
+
+fn of_video(
+    demand: &Demand,
+    video: &Video,
+    abilities: &Abilities,
+    tolerance: Tolerance,
+) -> Result<VideoPlan, Obstacle> {
+    if let VideoCodec::Other(_) = video.codec {
+        return Err(Obstacle::UnknownSource);
+    }
+    if demand.forces_video_copy() {
+        return Ok(VideoPlan::Copy);
+    }
+    match copying::video(demand, video) {
+        Some(true) => return Ok(VideoPlan::Copy),
+        Some(false) => {}
+        None => {
+            tolerance.bear(Obstacle::UnknownSource)?;
+            return Ok(VideoPlan::Copy);
+        }
+    }
+    if video.high_dynamic_range {
+        return Err(Obstacle::HighDynamicRange);
+    }
+    match video.interlaced {
+        Some(false) => {}
+        Some(true) => tolerance.bear(Obstacle::Interlaced)?,
+        None => tolerance.bear(Obstacle::UnknownSource)?,
+    }
+    if !abilities.video_decoders.contains(&video.codec) {
+        return Err(Obstacle::DecoderMissing);
+    }
+    Ok(VideoPlan::Encode(encode_video(demand, video, abilities)?))
+}
+
+fn encode_video(demand: &Demand, video: &Video, abilities: &Abilities) -> Result<VideoEncode, Obstacle> {
+    let wished = demand.video_codecs.is_empty() || demand.video_codecs.iter().any(|codec| codec == "h264");
+    let encoder = abilities.video_encoders.first().filter(|_| wished).ok_or(Obstacle::EncoderMissing)?;
+    let limits = demand.video_limits("h264");
+    let profile = limits.profiles.first().map(|profile| match profile.as_str() {
+        "constrainedbaseline" | "baseline" => H264Profile::Baseline,
+        "main" | "extended" => H264Profile::Main,
+        _ => H264Profile::High,
+    });
+    let least = |one: Option<u32>, two: Option<u32>| one.into_iter().chain(two).min();
+    let by_bitrate = demand.video_bitrate.and_then(width_at);
+    Ok(VideoEncode {
+        encoder: *encoder,
+        profile,
+        level: limits.level.filter(|level| (9..=62).contains(level)),
+        bitrate: demand.video_bitrate,
+        max_width: least(least(demand.max_width, demand.width), by_bitrate),
+        max_height: least(demand.max_height, demand.height),
+        max_frame_rate: demand.max_frame_rate,
+        deinterlace: video.interlaced != Some(false),
+    })
+}
+
+/// The widest picture that a bitrate is enough for, as Jellyfin has it (`ResolutionNormalizer`).
+fn width_at(bitrate: u64) -> Option<u32> {
+    const WIDTHS: [(u64, u32); 8] = [
+        (365_000, 416),
+        (730_000, 640),
+        (1_100_000, 768),
+        (3_000_000, 960),
+        (6_000_000, 1280),
+        (13_500_000, 1920),
+        (28_000_000, 2560),
+        (35_000_000, 3840),
+    ];
+    WIDTHS.iter().find(|(enough, _)| bitrate <= *enough).map(|(_, width)| *width)
+}
+
+/// The sound that FFmpeg would choose: the one with the most loudspeakers, the first of several.
+fn chosen_audio(sounds: &[Audio]) -> Option<(usize, &Audio)> {
+    sounds.iter().enumerate().rev().max_by_key(|(_, audio)| audio.channels)
+}
+
+fn of_audio(
+    demand: &Demand,
+    audio: &Audio,
+    abilities: &Abilities,
+    tolerance: Tolerance,
+) -> Result<AudioPlan, Obstacle> {
+    let Some(wished) = demand.audio_codec.as_deref().filter(|_| !demand.forces_audio_copy()) else {
+        return Ok(AudioPlan::Copy);
+    };
+    match copying::audio(demand, audio) {
+        Some(true) => return Ok(AudioPlan::Copy),
+        Some(false) => {}
+        None => {
+            tolerance.bear(Obstacle::UnknownSource)?;
+            return Ok(AudioPlan::Copy);
+        }
+    }
+    if !abilities.audio_decoders.contains(&audio.codec) {
+        return Err(Obstacle::DecoderMissing);
+    }
+    let encoder = abilities.audio_encoders.iter().find(|encoder| encoder.as_str() == wished);
+    Ok(AudioPlan::Encode(encode_audio(demand, audio, *encoder.ok_or(Obstacle::EncoderMissing)?)))
+}
+
+fn encode_audio(demand: &Demand, audio: &Audio, encoder: AudioEncoder) -> AudioEncode {
+    /// Bit/s for each loudspeaker, at most and where nothing is wished.
+    const MOST: u64 = 192_000;
+    const USUAL: u64 = 64_000;
+    let limits = [demand.max_channels(encoder.as_str()), demand.transcoding_max_channels()];
+    let limit = limits.into_iter().flatten().fold(encoder.most_channels(), u32::min);
+    let channels = layout(audio.channels.unwrap_or(2).min(limit).max(1));
+    let most = u64::from(channels) * MOST;
+    AudioEncode {
+        encoder,
+        channels: (audio.channels != Some(channels)).then_some(channels),
+        bitrate: demand.audio_bitrate.unwrap_or(u64::from(channels) * USUAL).min(most),
+        sample_rate: demand.sample_rate.filter(|_| audio.sample_rate != demand.sample_rate),
+        downmix: channels == 2 && audio.channels.is_some_and(|channels| channels > 2),
+    }
+}
+
+/// The loudspeakers that players know how to place: one, two, six or eight.
+const fn layout(channels: u32) -> u32 {
+    match channels {
+        0 | 1 => 1,
+        2..=5 => 2,
+        6 | 7 => 6,
+        8.. => 8,
+    }
+}

@@ -1,0 +1,353 @@
+//! Demands and sources, line by line.
+
+use crate::domain::encoding::abilities::{Abilities, AudioEncoder, VideoEncoder};
+use crate::domain::encoding::demand::Demand;
+use crate::domain::encoding::plan::{
+    AudioEncode, AudioPlan, H264Profile, Plan, Tolerance, VideoEncode, VideoPlan, plan,
+};
+use crate::domain::mpegts::facts::{Audio, AudioCodec, Facts, Profile, Video, VideoCodec};
+use crate::domain::profile::Policy;
+use crate::domain::reason::Obstacle;
+
+/// What jellyfin-web asked Jellyfin 12.0-rc5 for (web-12.0-zap.ndjson).
+const WEB: &str = "VideoCodec=h264&AudioCodec=aac&AudioStreamIndex=-1&VideoBitrate=1973691388&AudioBitrate=384000&MaxFramerate=25\
+    &SegmentContainer=ts&MinSegments=1&TranscodingMaxAudioChannels=2&RequireAvc=false&EnableAudioVbrEncoding=true\
+    &h264-level=40&h264-videobitdepth=8&h264-profile=high&h264-rangetype=SDR&h264-deinterlace=true";
+
+fn demand_of(query: &str, policy: Policy) -> Result<Demand, Obstacle> {
+    Demand::from_query(query.split('&').filter_map(|pair| pair.split_once('=')), policy)
+}
+
+/// [`WEB`] with some pairs before it: the first of duplicates decides.
+fn web(changes: &str) -> Demand {
+    demand_of(&format!("{changes}&{WEB}"), Policy::UNRESTRICTED).unwrap()
+}
+
+fn source() -> Facts {
+    Facts {
+        video: Some(Video {
+            codec: VideoCodec::H264,
+            profile: Some(Profile { idc: 100, constraints: 0 }),
+            level: Some(40),
+            size: Some((1920, 1080)),
+            bit_depth: Some(8),
+            interlaced: Some(false),
+            square_pixels: Some(true),
+            frame_rate: Some(25.0),
+            reference_frames: Some(4),
+            high_dynamic_range: false,
+        }),
+        audio: vec![sound(AudioCodec::Aac, 2)],
+        scrambled: false,
+    }
+}
+
+fn sound(codec: AudioCodec, channels: u32) -> Audio {
+    Audio { codec, channels: Some(channels), sample_rate: Some(48_000), language: None }
+}
+
+fn picture(change: impl FnOnce(&mut Video)) -> Facts {
+    let mut facts = source();
+    facts.video.as_mut().map(change).unwrap();
+    facts
+}
+
+fn sounds(sounds: &[Audio]) -> Facts {
+    Facts { audio: sounds.to_vec(), ..source() }
+}
+
+fn abilities() -> Abilities {
+    Abilities {
+        video_encoders: vec![VideoEncoder::Software],
+        audio_encoders: vec![AudioEncoder::Aac, AudioEncoder::Ac3],
+        video_decoders: vec![VideoCodec::H264, VideoCodec::Hevc, VideoCodec::Mpeg2],
+        audio_decoders: vec![AudioCodec::Aac, AudioCodec::Mp2, AudioCodec::Ac3],
+        processes_left: 1,
+        encodes_left: 1,
+    }
+}
+
+fn planned(demand: &Demand, facts: &Facts) -> Result<Plan, Obstacle> {
+    plan(demand, facts, &abilities(), Tolerance::NONE)
+}
+
+/// What becomes of the picture: whether it is copied, or what is in the way.
+fn copies_video(demand: &Demand, facts: &Facts) -> Result<bool, Obstacle> {
+    planned(demand, facts).map(|plan| plan.video == Some(VideoPlan::Copy))
+}
+
+fn copies_audio(demand: &Demand, facts: &Facts) -> Result<bool, Obstacle> {
+    planned(demand, facts).map(|plan| plan.audio == Some(AudioPlan::Copy))
+}
+
+fn encode(demand: &Demand, facts: &Facts) -> VideoEncode {
+    let plan = plan(demand, facts, &abilities(), Tolerance::FORCED).unwrap();
+    let Some(VideoPlan::Encode(encode)) = plan.video else { panic!("copied: {plan:?}") };
+    encode
+}
+
+fn encode_audio(demand: &Demand, facts: &Facts) -> AudioEncode {
+    let Some(AudioPlan::Encode(encode)) = planned(demand, facts).unwrap().audio else { panic!("copied") };
+    encode
+}
+
+#[test]
+fn what_meets_the_demand_is_copied() {
+    let plan = planned(&web(""), &source()).unwrap();
+    assert_eq!(plan, Plan { video: Some(VideoPlan::Copy), audio: Some(AudioPlan::Copy), audio_index: 0 });
+    assert!(plan.is_copy());
+    let nothing_wished = demand_of("", Policy::UNRESTRICTED).unwrap();
+    assert!(planned(&nothing_wished, &sounds(&[sound(AudioCodec::Ac3, 6)])).unwrap().is_copy());
+}
+
+/// Each line of `CanStreamCopyVideo`, on either side of its limit.
+#[test]
+fn lines_of_the_picture() {
+    type Change = fn(&mut Video);
+    let same: Change = |_| {};
+    let table: [(&str, Change, Result<bool, Obstacle>); _] = [
+        ("AllowVideoStreamCopy=false", same, Ok(false)),
+        ("allowVideoStreamCopy=true", same, Ok(true)),
+        ("EnableAutoStreamCopy=false", same, Ok(false)),
+        ("", |video| video.interlaced = Some(true), Err(Obstacle::Interlaced)),
+        ("", |video| video.interlaced = None, Err(Obstacle::UnknownSource)),
+        ("h264-deinterlace=false", |video| video.interlaced = Some(true), Ok(true)),
+        (
+            "h264-deinterlace=false&DeInterlace=true",
+            |video| video.interlaced = Some(true),
+            Err(Obstacle::Interlaced),
+        ),
+        ("", |video| video.square_pixels = Some(false), Ok(true)),
+        ("RequireNonAnamorphic=true", |video| video.square_pixels = Some(false), Ok(false)),
+        ("RequireNonAnamorphic=true", |video| video.square_pixels = None, Ok(true)),
+        ("RequireAvc=true", same, Ok(false)),
+        ("VideoCodec=h264,hevc", |video| video.codec = VideoCodec::Hevc, Ok(true)),
+        ("VideoCodec=h264", |video| video.codec = VideoCodec::Hevc, Ok(false)),
+        ("VideoCodec=hevc", same, Err(Obstacle::EncoderMissing)),
+        ("h264-profile=main", same, Ok(false)),
+        ("h264-profile=main,high", same, Ok(true)),
+        ("Profile=Main", same, Ok(false)),
+        ("h264-profile=high10", same, Ok(true)),
+        ("h264-profile=unheard-of", same, Ok(false)),
+        (
+            "h264-profile=constrainedbaseline",
+            |video| video.profile = Some(Profile { idc: 66, constraints: 0xC0 }),
+            Ok(true),
+        ),
+        (
+            "h264-profile=constrainedbaseline",
+            |video| video.profile = Some(Profile { idc: 66, constraints: 0 }),
+            Ok(false),
+        ),
+        ("", |video| video.profile = Some(Profile { idc: 122, constraints: 0 }), Ok(false)),
+        ("", |video| video.profile = None, Err(Obstacle::UnknownSource)),
+        ("h264-rangetype=HDR10", same, Ok(false)),
+        ("", |video| video.high_dynamic_range = true, Err(Obstacle::HighDynamicRange)),
+        ("h264-rangetype=SDR,HDR10,HLG", |video| video.high_dynamic_range = true, Ok(true)),
+        (
+            "h264-rangetype=SDR,HDR10",
+            |video| video.high_dynamic_range = true,
+            Err(Obstacle::HighDynamicRange),
+        ),
+        ("MaxWidth=1920&MaxHeight=1080", same, Ok(true)),
+        ("MaxWidth=1919", same, Ok(false)),
+        ("MaxHeight=1079", same, Ok(false)),
+        ("MaxWidth=1919", |video| video.size = None, Err(Obstacle::UnknownSource)),
+        ("Width=640&Height=360", same, Ok(true)),
+        ("MaxFramerate=24.95", same, Ok(true)),
+        ("MaxFramerate=24.94", same, Ok(false)),
+        ("Framerate=24", |video| video.frame_rate = Some(25.0), Ok(true)),
+        ("", |video| video.frame_rate = None, Err(Obstacle::UnknownSource)),
+        ("VideoBitrate=1", same, Ok(true)),
+        ("", |video| video.bit_depth = Some(10), Ok(false)),
+        ("MaxVideoBitDepth=10", |video| video.bit_depth = Some(10), Ok(true)),
+        ("", |video| video.bit_depth = None, Ok(true)),
+        ("h264-maxrefframes=3", same, Ok(false)),
+        ("h264-maxrefframes=4", same, Ok(true)),
+        ("MaxRefFrames=3&h264-maxrefframes=4", same, Ok(false)),
+        ("h264-level=39", same, Ok(false)),
+        ("Level=41&h264-level=39", same, Ok(true)),
+        ("h264-level=39", |video| video.level = None, Ok(true)),
+        ("h264-level=x", same, Ok(true)),
+        ("VideoCodec=copy&AllowVideoStreamCopy=false", same, Ok(true)),
+        ("", |video| video.codec = VideoCodec::Other(0xD1), Err(Obstacle::UnknownSource)),
+    ];
+    for (changes, change, expected) in table {
+        let facts = picture(change);
+        assert_eq!(copies_video(&web(changes), &facts), expected, "{changes} {:?}", facts.video);
+    }
+}
+
+/// Each line of `CanStreamCopyAudio`, on either side of its limit.
+#[test]
+fn lines_of_the_sound() {
+    let unsaid = Audio { codec: AudioCodec::Aac, channels: None, sample_rate: None, language: None };
+    for (changes, audio, expected) in [
+        ("AllowAudioStreamCopy=false", sound(AudioCodec::Aac, 2), Ok(false)),
+        ("EnableAutoStreamCopy=false", sound(AudioCodec::Aac, 2), Ok(false)),
+        ("", sound(AudioCodec::Mp2, 2), Ok(false)),
+        ("AudioCodec=copy", sound(AudioCodec::Mp2, 2), Ok(true)),
+        ("AudioCodec=vorbis", sound(AudioCodec::Mp2, 2), Err(Obstacle::EncoderMissing)),
+        ("", sound(AudioCodec::Other(0x8A), 2), Err(Obstacle::DecoderMissing)),
+        ("", sound(AudioCodec::Aac, 6), Ok(false)),
+        ("TranscodingMaxAudioChannels=6", sound(AudioCodec::Aac, 6), Ok(true)),
+        ("MaxAudioChannels=6", sound(AudioCodec::Aac, 6), Ok(true)),
+        ("MaxAudioChannels=6&aac-audiochannels=2", sound(AudioCodec::Aac, 6), Ok(false)),
+        ("", unsaid.clone(), Err(Obstacle::UnknownSource)),
+        ("AudioSampleRate=48000", sound(AudioCodec::Aac, 2), Ok(true)),
+        ("AudioSampleRate=44100", sound(AudioCodec::Aac, 2), Ok(false)),
+        ("AudioBitrate=1", sound(AudioCodec::Aac, 2), Ok(true)),
+    ] {
+        let facts = sounds(&[audio]);
+        assert_eq!(copies_audio(&web(changes), &facts), expected, "{changes} {:?}", facts.audio);
+    }
+}
+
+#[test]
+fn the_users_policy_forces_copies() {
+    let hard = "AllowVideoStreamCopy=false&AllowAudioStreamCopy=false&AudioCodec=aac&VideoCodec=h264";
+    for (video_transcoding, audio_transcoding) in [(true, true), (true, false), (false, true), (false, false)]
+    {
+        let demand = demand_of(hard, Policy { video_transcoding, audio_transcoding }).unwrap();
+        let plan = planned(&demand, &source()).unwrap();
+        let encoded = (plan.video != Some(VideoPlan::Copy), plan.audio != Some(AudioPlan::Copy));
+        assert_eq!(encoded, (video_transcoding, audio_transcoding));
+    }
+}
+
+#[test]
+fn an_encoded_picture_keeps_the_limits() {
+    let demand =
+        web("AllowVideoStreamCopy=false&VideoBitrate=2600000&AudioBitrate=400000&h264-profile=main,high");
+    assert_eq!(
+        encode(&demand, &source()),
+        VideoEncode {
+            encoder: VideoEncoder::Software,
+            profile: Some(H264Profile::Main),
+            level: Some(40),
+            bitrate: Some(2_600_000),
+            max_width: Some(960),
+            max_height: None,
+            max_frame_rate: Some(25.0),
+            deinterlace: false,
+        }
+    );
+    for (changes, width, height) in [
+        ("VideoBitrate=30000000", Some(3840), None),
+        ("VideoBitrate=8000000&MaxWidth=1280&MaxHeight=720", Some(1280), Some(720)),
+        ("VideoBitrate=700000&MaxWidth=1280", Some(640), None),
+        ("Width=320&Height=180", Some(320), Some(180)),
+    ] {
+        let encode = encode(&web(&format!("AllowVideoStreamCopy=false&AudioBitrate=0&{changes}")), &source());
+        assert_eq!((encode.max_width, encode.max_height), (width, height), "{changes}");
+    }
+    let baseline = encode(&web("AllowVideoStreamCopy=false&Profile=ConstrainedBaseline&Level=99"), &source());
+    assert_eq!((baseline.profile, baseline.level), (Some(H264Profile::Baseline), None));
+}
+
+#[test]
+fn a_measured_bitrate_is_one_of_few() {
+    assert_eq!(web("VideoBitrate=7950000&AudioBitrate=384000").video_bitrate, Some(7_616_000));
+    assert_eq!(web("").video_bitrate, Some(30_000_000));
+}
+
+#[test]
+fn who_forces_it_gets_what_can_be_made() {
+    let forced = |demand: &Demand, facts: &Facts| plan(demand, facts, &abilities(), Tolerance::FORCED);
+    assert!(encode(&web(""), &picture(|video| video.interlaced = Some(true))).deinterlace);
+    let unknown = picture(|video| video.frame_rate = None);
+    assert_eq!(forced(&web(""), &unknown).unwrap().video, Some(VideoPlan::Copy), "as it is, while in doubt");
+    let drawn = web("SubtitleStreamIndex=2&SubtitleMethod=Encode");
+    assert!(forced(&drawn, &source()).is_ok());
+    let bright = picture(|video| video.high_dynamic_range = true);
+    assert_eq!(forced(&web(""), &bright), Err(Obstacle::HighDynamicRange));
+    assert_eq!(forced(&web(""), &Facts { scrambled: true, ..source() }), Err(Obstacle::Scrambled));
+}
+
+#[test]
+fn subtitles_that_are_not_drawn_are_in_nobodys_way() {
+    for (changes, expected) in [
+        ("SubtitleStreamIndex=2&SubtitleMethod=Encode", Err(Obstacle::BurntInSubtitles)),
+        ("SubtitleStreamIndex=2", Err(Obstacle::BurntInSubtitles)),
+        ("SubtitleStreamIndex=2&SubtitleMethod=Hls", Ok(true)),
+        ("SubtitleStreamIndex=-1&SubtitleMethod=Encode", Ok(true)),
+    ] {
+        assert_eq!(copies_video(&web(changes), &source()), expected, "{changes}");
+    }
+}
+
+#[test]
+fn an_encoded_sound_keeps_the_limits() {
+    let six = sounds(&[sound(AudioCodec::Ac3, 6)]);
+    assert_eq!(
+        encode_audio(&web(""), &six),
+        AudioEncode {
+            encoder: AudioEncoder::Aac,
+            channels: Some(2),
+            bitrate: 384_000,
+            sample_rate: None,
+            downmix: true,
+        }
+    );
+    let mp2 = |changes: &str| encode_audio(&web(changes), &sounds(&[sound(AudioCodec::Mp2, 2)]));
+    assert_eq!((mp2("").channels, mp2("").downmix), (None, false));
+    assert_eq!(mp2("AudioBitrate=").bitrate, 128_000);
+    assert_eq!(mp2("AudioBitrate=96000").bitrate, 96_000);
+    assert_eq!(mp2("AudioSampleRate=44100").sample_rate, Some(44_100));
+    assert_eq!(mp2("AudioSampleRate=48000").sample_rate, None);
+    for (wished, channels) in [(1, 1), (2, 2), (5, 2), (6, 6), (7, 6), (8, 8)] {
+        let changes = format!("AllowAudioStreamCopy=false&TranscodingMaxAudioChannels={wished}");
+        let encode = encode_audio(&web(&changes), &sounds(&[sound(AudioCodec::Aac, 8)]));
+        assert_eq!(encode.channels.unwrap_or(8), channels, "{wished}");
+    }
+    let ac3 = encode_audio(
+        &web("AudioCodec=ac3&TranscodingMaxAudioChannels=8"),
+        &sounds(&[sound(AudioCodec::Aac, 8)]),
+    );
+    assert_eq!(ac3.channels, Some(6));
+}
+
+#[test]
+fn of_several_sounds_the_richest_is_taken() {
+    let (stereo, surround) = (sound(AudioCodec::Mp2, 2), sound(AudioCodec::Ac3, 6));
+    let index = |list: &[Audio]| planned(&web("AudioCodec=copy"), &sounds(list)).unwrap().audio_index;
+    assert_eq!(index(&[stereo.clone(), surround.clone(), surround]), 1);
+    assert_eq!(index(&[stereo.clone(), stereo]), 0);
+}
+
+#[test]
+fn radio_has_no_picture_and_nothing_is_nothing() {
+    let radio = Facts { video: None, ..source() };
+    let plan = planned(&web(""), &radio).unwrap();
+    assert_eq!((plan.video, plan.audio), (None, Some(AudioPlan::Copy)));
+    assert_eq!(planned(&web(""), &Facts::default()), Err(Obstacle::NothingToPlay));
+}
+
+#[test]
+fn what_ffmpeg_has_not_or_may_not_is_not_planned() {
+    let encode = web("AllowVideoStreamCopy=false");
+    let with = |change: fn(&mut Abilities)| {
+        let mut abilities = abilities();
+        change(&mut abilities);
+        plan(&encode, &source(), &abilities, Tolerance::FORCED).err()
+    };
+    assert_eq!(with(|_| {}), None);
+    assert_eq!(with(|has| has.video_encoders.clear()), Some(Obstacle::EncoderMissing));
+    assert_eq!(with(|has| has.video_decoders.clear()), Some(Obstacle::DecoderMissing));
+    assert_eq!(with(|has| has.encodes_left = 0), Some(Obstacle::EncodesTaken));
+    assert_eq!(with(|has| has.processes_left = 0), Some(Obstacle::ProcessesTaken));
+    let copied = plan(&web(""), &source(), &Abilities::default(), Tolerance::NONE);
+    assert!(copied.unwrap().is_copy(), "a copy needs no FFmpeg");
+    let sound_only = Abilities { encodes_left: 0, ..abilities() };
+    let mp2 = sounds(&[sound(AudioCodec::Mp2, 2)]);
+    assert!(plan(&web(""), &mp2, &sound_only, Tolerance::NONE).is_ok(), "a sound is no picture");
+}
+
+#[test]
+fn what_cannot_be_read_is_the_servers_to_refuse() {
+    for query in
+        ["VideoBitrate=much", "MaxWidth=-", "MaxFramerate=x", "Static=true", "SubtitleStreamIndex=en"]
+    {
+        assert_eq!(demand_of(query, Policy::UNRESTRICTED), Err(Obstacle::UnreadableWish), "{query}");
+    }
+}
