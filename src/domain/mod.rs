@@ -7,10 +7,13 @@
 pub mod backoff;
 pub mod cadence;
 pub mod consumer;
+pub mod guid;
 pub mod key;
+pub mod lineup;
 pub mod mpegts;
 pub mod playlist;
 pub mod pool;
+pub mod produce;
 pub mod producer;
 pub mod profile;
 pub mod reason;
