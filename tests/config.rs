@@ -6,7 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use warmgate::config::{ByteSize, Config, LiveTvRight, LogFormat};
+use warmgate::config::{ByteSize, Config, LiveTvRight, Location, LogFormat};
+use warmgate::domain::produce::Produce;
 
 /// Reads `text` with `variables` over it.
 fn read(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
@@ -142,6 +143,57 @@ fn each_rule_has_its_sentence() {
     ] {
         let said = complaints(text, &[]);
         assert!(said.len() == 1 && said[0].starts_with(sentence), "{text}\n{said:#?}\n{sentence}");
+    }
+}
+
+#[test]
+fn a_playlist_is_a_url_or_a_section() {
+    let text = "upstream: {url: http://tv}\nlineup:\n  - http://me:pw@a/list.m3u\n  - file: list.m3u\n    tuners: 2\n    \
+        priority: 1\n    reload: 1h\n    referrer: http://r/\n    headers: {X-Key: '1'}\n    channels:\n      7: {skip: true, produce: own}\n      \
+        ard.de: http://other/1.ts\nproduce:\n  default: adopt\n  clients: {Tizen: own}\n";
+    let config = Config::parse(Path::new("/etc/gateway.yaml"), text, &[]).unwrap();
+    let [url, file] = &config.lineup[..] else { panic!("{:?}", config.lineup) };
+    assert_eq!(url.location.to_string(), "http://a/…");
+    assert_eq!((url.tuners, url.reload), (0, Duration::from_secs(6 * 3600)));
+    assert_eq!(file.location, Location::File("/etc/list.m3u".into()));
+    assert_eq!((file.tuners, file.rules.priority), (2, 1));
+    let [seven, ard] = &file.rules.overrides[..] else { panic!("{:?}", file.rules) };
+    assert_eq!((seven.channel.as_str(), seven.skip, seven.produce), ("7", true, Some(Produce::Own)));
+    assert_eq!((ard.channel.as_str(), ard.urls[0].expose()), ("ard.de", "http://other/1.ts"));
+    assert_eq!(file.rules.headers, [("Referer".into(), "http://r/".into()), ("X-Key".into(), "1".into())]);
+    assert_eq!((config.produce.default, config.produce.clients["Tizen"]), (Produce::Adopt, Produce::Own));
+    let one = read(UPSTREAM, &[("WARMGATE__LINEUP", "http://a/list.m3u")]).unwrap();
+    assert_eq!(one.lineup.len(), 1);
+}
+
+#[test]
+fn what_is_wrong_with_a_playlist_is_told_by_its_line_and_without_its_password() {
+    let text = "upstream: {url: http://tv}\nlineup:\n  - url: me:secret@a\n    tuners: many\n    colour: red\n  - tuners: 1\n  \
+        - url: rtsp://me:secret@a/1\n    headers:\n      a b: secret\n    channels:\n      ard: secret\n      zdf:\n        produce: secretly\n        \
+        urls: [secret]\nlineup_server: {enabled: true}\n";
+    let said = complaints(text, &[]);
+    let expected = [
+        "gateway.yaml:3: lineup[0].url: write a URL that can be pulled",
+        "gateway.yaml:4: lineup[0].tuners: \"many\" is not a whole number",
+        "gateway.yaml:5: lineup[0].colour: unknown key",
+        "gateway.yaml:6: lineup[1]: write either url or file",
+        "gateway.yaml:7: lineup[2].url: write a URL of http or https",
+        "gateway.yaml:9: lineup[2].headers.a b: is no header that HTTP allows",
+        "gateway.yaml:11: lineup[2].channels.ard: write a URL that can be pulled",
+        "gateway.yaml:13: lineup[2].channels.zdf.produce: \"secretly\": write auto or adopt or own",
+        "gateway.yaml:14: lineup[2].channels.zdf.urls[0]: write a URL that can be pulled",
+        "gateway.yaml:15: lineup_server.token: is missing",
+    ];
+    assert_eq!(said.len(), expected.len(), "{said:#?}");
+    for (said, expected) in said.iter().zip(expected) {
+        assert!(said.starts_with(expected), "{said}\n{expected}");
+        assert!(!said.contains("secret@") && !said.contains("secret "), "{said}");
+    }
+    for text in
+        ["lineup: [secret]", "lineup: secret", "lineup: [{headers: secret}]", "produce: {channels: secret}"]
+    {
+        let said = complaints(&format!("{UPSTREAM}{text}\n"), &[]).join("\n");
+        assert!(!said.contains("secret"), "{said}");
     }
 }
 

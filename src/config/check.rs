@@ -9,7 +9,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::errors::Report;
 use crate::config::file::{self, File};
-use crate::config::{ByteSize, Config, Pool, Secret, Upstream, Viewers, Window};
+use crate::config::{ByteSize, Config, LineupServer, Pool, Secret, Upstream, Viewers, Window, lineup};
 
 /// Checks `file`, which came from `path`; nothing if there is no telling what the upstream is.
 pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Config> {
@@ -18,11 +18,15 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
     pool(&file.pool, report);
     viewers(&file.viewers, report);
     window(&file.window, report);
+    lineup_server(&file.lineup_server, report);
     log_level(&file.log.level, report);
     let url = file.upstream.url.clone();
     let api_key = api_key(&file.upstream, path, report);
-    let File { listen, name, trusted_proxies, state_dir, upstream, pool, viewers, window, shutdown, log } =
-        file;
+    let lineup = lineup::lower(file.lineup, path.parent().unwrap_or(Path::new("")), report);
+    let (lineup_server, produce) = (file.lineup_server, file.produce);
+    let File {
+        listen, name, trusted_proxies, state_dir, upstream, pool, viewers, window, shutdown, log, ..
+    } = file;
     let upstream = Upstream {
         url: url?,
         api_key,
@@ -33,7 +37,21 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
         disk_budget: upstream.disk_budget,
         live_tv_right: upstream.live_tv_right,
     };
-    Some(Config { listen, name, trusted_proxies, state_dir, upstream, pool, viewers, window, shutdown, log })
+    Some(Config {
+        listen,
+        name,
+        trusted_proxies,
+        state_dir,
+        upstream,
+        lineup,
+        lineup_server,
+        produce,
+        pool,
+        viewers,
+        window,
+        shutdown,
+        log,
+    })
 }
 
 fn name(name: &str, report: &mut Report) {
@@ -70,6 +88,23 @@ fn window(window: &Window, report: &mut Report) {
     report.rule(window.segment > 0, "window.segment", &[], "must be more than nothing");
     let what = "must not be more than window.memory";
     report.rule(window.segment <= window.memory, "window.segment", &["window.memory"], what);
+}
+
+fn lineup_server(server: &LineupServer, report: &mut Report) {
+    const TOKEN: &str = "lineup_server.token";
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
+    let holds = server.token.as_ref().is_none_or(|token| token.expose().chars().all(plain));
+    report.rule(holds, TOKEN, &[], "write letters, digits, - . _ and ~ only");
+    let holds = !server.enabled || server.token.is_some();
+    report.rule(
+        holds,
+        TOKEN,
+        &["lineup_server.enabled"],
+        "is missing: whoever reaches the gateway could watch",
+    );
+    let http = |base: &String| base.starts_with("http://") || base.starts_with("https://");
+    let what = "write the gateway's address as Jellyfin reaches it, as in http://192.168.1.2:8097";
+    report.rule(server.base.as_ref().is_none_or(http), "lineup_server.base", &[], what);
 }
 
 /// A word alone must be a level. `tracing` would take `inf` for the name of a target and log nothing.

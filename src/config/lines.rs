@@ -23,25 +23,38 @@ pub(super) fn first_repeated(text: &str) -> Option<usize> {
 fn walk(text: &str) -> impl Iterator<Item = (String, usize)> {
     let mut around: Vec<(usize, String)> = Vec::new();
     let mut items: BTreeMap<String, usize> = BTreeMap::new();
-    text.lines().enumerate().filter_map(move |(index, line)| {
-        let content = line.trim_start();
-        let indent = line.len() - content.len();
+    text.lines().enumerate().flat_map(move |(index, line)| {
+        let mut content = line.trim_start();
+        let mut indent = line.len() - content.len();
         let is_item = content.starts_with("- ");
-        // A list may stand at its key's own indentation, a key may not.
-        while around.last().is_some_and(|(outer, _)| *outer > indent || (*outer == indent && !is_item)) {
+        // A list may stand at its key's own indentation; neither a key nor an item may stand at another's.
+        while around.last().is_some_and(|(outer, path)| {
+            *outer > indent || (*outer == indent && (!is_item || path.ends_with(']')))
+        }) {
             around.pop();
         }
-        let outer = around.last().map_or("", |(_, path)| path);
+        let mut found = Vec::new();
         if is_item {
+            let outer = path_of(&around);
             let count = items.entry(outer.to_owned()).or_default();
             *count += 1;
-            return Some((format!("{outer}[{}]", *count - 1), index + 1));
+            found.push((format!("{outer}[{}]", *count - 1), index + 1));
+            around.push((indent, found[0].0.clone()));
+            let rest = content[1..].trim_start();
+            (indent, content) = (indent + content.len() - rest.len(), rest);
         }
-        let key = key_of(content)?;
-        let path = if outer.is_empty() { key.to_owned() } else { format!("{outer}.{key}") };
-        around.push((indent, path.clone()));
-        Some((path, index + 1))
+        if let Some(key) = key_of(content) {
+            let outer = path_of(&around);
+            let path = if outer.is_empty() { key.to_owned() } else { format!("{outer}.{key}") };
+            around.push((indent, path.clone()));
+            found.push((path, index + 1));
+        }
+        found
     })
+}
+
+fn path_of(around: &[(usize, String)]) -> &str {
+    around.last().map_or("", |(_, path)| path)
 }
 
 /// The key a line begins with, if it does.
@@ -74,6 +87,17 @@ mod tests {
             ("upstream.url", 5),
         ];
         assert_eq!(lines.iter().map(|(key, line)| (key.as_str(), *line)).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn keys_of_list_items_are_found() {
+        let text = "lineup:\n  - url: http://a\n    tuners: 1\n    channels:\n      1: {skip: true}\n  - file: b\n    tuners: 2\n\
+            x:\n- a: 1\n  b: 2\n- a: 1\ny: 1\n";
+        let lines: Vec<_> = walk(text).map(|(key, line)| format!("{line} {key}")).collect();
+        let expected = "1 lineup,2 lineup[0],2 lineup[0].url,3 lineup[0].tuners,4 lineup[0].channels,5 lineup[0].channels.1,\
+            6 lineup[1],6 lineup[1].file,7 lineup[1].tuners,8 x,9 x[0],9 x[0].a,10 x[0].b,11 x[1],11 x[1].a,12 y";
+        assert_eq!(lines.join(","), expected);
+        assert_eq!(first_repeated(text), None);
     }
 
     #[test]

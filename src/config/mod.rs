@@ -11,6 +11,7 @@ mod environment;
 mod errors;
 mod file;
 mod lines;
+mod lineup;
 mod scalar;
 mod secret;
 mod sections;
@@ -26,8 +27,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 pub use errors::{Errors, Place, Problem};
+pub use lineup::{Location, Playlist};
 pub use secret::Secret;
-pub use sections::{LiveTvRight, Log, LogFormat, Pool, Shutdown, Viewers, Window};
+pub use sections::{LineupServer, LiveTvRight, Log, LogFormat, Pool, Produce, Shutdown, Viewers, Window};
 pub use units::ByteSize;
 pub use upstream_url::UpstreamUrl;
 
@@ -45,6 +47,12 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// The media server.
     pub upstream: Upstream,
+    /// The provider's playlists.
+    pub lineup: Vec<Playlist>,
+    /// The gateway's own playlist.
+    pub lineup_server: LineupServer,
+    /// How streams are made.
+    pub produce: Produce,
     /// How many streams are kept, and for how long.
     pub pool: Pool,
     /// When a viewer counts as gone.

@@ -3,16 +3,19 @@
 //! Everything is read from its text, so that `4` in the file and `"4"` in the environment mean the same. It does
 //! not know keys or lines; whoever reads the whole adds them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::config::units;
 use crate::config::{ByteSize, LiveTvRight, LogFormat, Secret, UpstreamUrl};
+use crate::domain::lineup::source::{SourceKind, SourceUrl};
+use crate::domain::produce::Produce;
 
 /// A type with a textual form.
 pub(super) trait Scalar: Sized {
@@ -45,6 +48,33 @@ pub(super) fn list<'de, D: Deserializer<'de>, T: Scalar>(deserializer: D) -> Res
     deserializer.deserialize_any(List(PhantomData))
 }
 
+/// For `#[serde(deserialize_with)]`: a list of values, or a single one, which may contain commas.
+pub(super) fn one_or_more<'de, D: Deserializer<'de>, T: Scalar>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    deserializer.deserialize_any(OneOrMore(PhantomData))
+}
+
+/// For `#[serde(deserialize_with)]`: values under names of the operator's own.
+pub(super) fn map<'de, D: Deserializer<'de>, T: Scalar>(
+    deserializer: D,
+) -> Result<BTreeMap<String, T>, D::Error> {
+    deserializer.deserialize_any(Map(PhantomData))
+}
+
+/// Reads `text` where it is at hand already.
+pub(super) fn read<T: Scalar>(text: &str) -> Result<T, String> {
+    T::read(text)
+}
+
+/// A name of the operator's own. It may look like a number.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key(pub(super) String);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        one(deserializer).map(Self)
+    }
+}
+
 struct One<T>(PhantomData<T>);
 
 impl<T: Scalar> Visitor<'_> for One<T> {
@@ -64,6 +94,10 @@ impl<T: Scalar> Visitor<'_> for One<T> {
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
         T::read_number(number).map_err(E::custom)
+    }
+
+    fn visit_bool<E: Error>(self, yes: bool) -> Result<T, E> {
+        T::read_number(yes).map_err(E::custom)
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<T, E> {
@@ -94,6 +128,47 @@ impl<'de, T: Scalar> Visitor<'de> for List<T> {
     }
 }
 
+struct OneOrMore<T>(PhantomData<T>);
+
+impl<'de, T: Scalar> Visitor<'de> for OneOrMore<T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value or a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Vec<T>, A::Error> {
+        List(PhantomData).visit_seq(items)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Vec<T>, E> {
+        T::read(text).map(|item| vec![item]).map_err(E::custom)
+    }
+}
+
+struct Map<T>(PhantomData<T>);
+
+impl<'de, T: Scalar> Visitor<'de> for Map<T> {
+    type Value = BTreeMap<String, T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("names with values")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut keys: A) -> Result<Self::Value, A::Error> {
+        let mut map = BTreeMap::new();
+        while let Some((Key(key), Item(value))) = keys.next_entry()? {
+            map.insert(key, value);
+        }
+        Ok(map)
+    }
+
+    // What stands here may be a secret under no name.
+    fn visit_str<E: Error>(self, _: &str) -> Result<Self::Value, E> {
+        Err(E::custom("write names with values"))
+    }
+}
+
 struct Item<T>(T);
 
 impl<'de, T: Scalar> Deserialize<'de> for Item<T> {
@@ -117,6 +192,18 @@ impl Scalar for usize {
 impl Scalar for u32 {
     fn read(text: &str) -> Result<Self, String> {
         text.trim().parse().map_err(|_| format!("{text:?} is not a whole number"))
+    }
+}
+
+impl Scalar for i32 {
+    fn read(text: &str) -> Result<Self, String> {
+        text.trim().parse().map_err(|_| format!("{text:?} is not a whole number"))
+    }
+}
+
+impl Scalar for bool {
+    fn read(text: &str) -> Result<Self, String> {
+        text.trim().parse().map_err(|_| format!("{text:?}: write true or false"))
     }
 }
 
@@ -154,6 +241,14 @@ impl Scalar for UpstreamUrl {
     }
 }
 
+impl Scalar for SourceUrl {
+    fn read(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let what = "write a URL that can be pulled, as in http://provider.example/1.ts";
+        SourceKind::of(text).map(|_| Self::new(text)).ok_or_else(|| what.to_owned())
+    }
+}
+
 impl Scalar for Secret {
     fn read(text: &str) -> Result<Self, String> {
         match text.trim() {
@@ -165,6 +260,12 @@ impl Scalar for Secret {
     // A key of digits only has lost its leading zeros by here; the message must not show it either.
     fn read_number(_: impl fmt::Display) -> Result<Self, String> {
         Err("YAML takes this key for a number: write it in quotes".to_owned())
+    }
+}
+
+impl Scalar for Produce {
+    fn read(text: &str) -> Result<Self, String> {
+        named(&Self::ALL, Self::as_str, text)
     }
 }
 

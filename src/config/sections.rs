@@ -1,10 +1,12 @@
 //! The sections that are used as they are written, with their defaults.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::config::scalar;
+use crate::config::{Secret, scalar};
+use crate::domain::produce::Produce as Wish;
 
 /// How many streams are kept, and for how long.
 #[derive(Clone, Debug, Deserialize)]
@@ -76,6 +78,36 @@ impl Default for Window {
             segment: 64 << 20,
         }
     }
+}
+
+/// How streams are made.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
+pub struct Produce {
+    /// Where nothing else is said.
+    #[serde(deserialize_with = "scalar::one")]
+    pub default: Wish,
+    /// For channels that are in no playlist, by item or media source.
+    #[serde(deserialize_with = "scalar::map")]
+    pub channels: BTreeMap<String, Wish>,
+    /// For players, by device id or a part of their `User-Agent`.
+    #[serde(deserialize_with = "scalar::map")]
+    pub clients: BTreeMap<String, Wish>,
+}
+
+/// The gateway's own playlist, through which Jellyfin may tune.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
+pub struct LineupServer {
+    /// Whether there is one.
+    #[serde(deserialize_with = "scalar::one")]
+    pub enabled: bool,
+    /// What its URLs must carry. Written where it is enabled.
+    #[serde(deserialize_with = "scalar::some")]
+    pub token: Option<Secret>,
+    /// Where Jellyfin reaches the gateway; `None` is for the request's own host.
+    #[serde(deserialize_with = "scalar::some")]
+    pub base: Option<String>,
 }
 
 /// How the gateway ends.

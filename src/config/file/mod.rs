@@ -13,8 +13,10 @@ use serde_path_to_error::Segment;
 use serde_yaml::{Location, Value};
 
 use crate::config::errors::{Errors, Place, Report};
-use crate::config::{ByteSize, LiveTvRight, Log, Pool, Secret, Shutdown, UpstreamUrl, Viewers, Window};
-use crate::config::{environment, lines, scalar};
+use crate::config::{
+    ByteSize, LineupServer, LiveTvRight, Log, Pool, Produce, Secret, Shutdown, UpstreamUrl, Viewers, Window,
+};
+use crate::config::{environment, lines, lineup, scalar};
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -28,6 +30,10 @@ pub(super) struct File {
     pub(super) trusted_proxies: Vec<IpNet>,
     pub(super) state_dir: Option<PathBuf>,
     pub(super) upstream: Upstream,
+    #[serde(deserialize_with = "lineup::playlists")]
+    pub(super) lineup: Vec<lineup::Written>,
+    pub(super) lineup_server: LineupServer,
+    pub(super) produce: Produce,
     pub(super) pool: Pool,
     pub(super) viewers: Viewers,
     pub(super) window: Window,
@@ -43,6 +49,9 @@ impl Default for File {
             trusted_proxies: Vec::new(),
             state_dir: None,
             upstream: Upstream::default(),
+            lineup: Vec::new(),
+            lineup_server: LineupServer::default(),
+            produce: Produce::default(),
             pool: Pool::default(),
             viewers: Viewers::default(),
             window: Window::default(),
@@ -150,8 +159,9 @@ fn drop_empty(tree: &mut Value) {
             keys.retain(|_, value| !value.is_null());
             keys.values_mut().for_each(drop_empty);
         }
+        Value::Sequence(items) => items.iter_mut().filter(|item| item.is_mapping()).for_each(drop_empty),
         Value::Null => *tree = Value::Mapping(serde_yaml::Mapping::new()),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Sequence(_) | Value::Tagged(_) => {}
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Tagged(_) => {}
     }
 }
 
@@ -163,22 +173,21 @@ fn key_of(path: &serde_path_to_error::Path) -> String {
 /// Removes what `steps` lead to, or the nearest thing around it that can be removed. Something always is,
 /// so that reading again ends.
 fn take_out(tree: &mut Value, steps: &[Segment]) {
-    let (Value::Mapping(_) | Value::Sequence(_), Some((step, rest))) = (&*tree, steps.split_first()) else {
-        *tree = Value::Mapping(serde_yaml::Mapping::new());
+    let nothing = || Value::Mapping(serde_yaml::Mapping::new());
+    let (Value::Mapping(keys), Some((Segment::Map { key }, rest))) = (&mut *tree, steps.split_first()) else {
+        *tree = nothing();
         return;
     };
-    let inner = match (&mut *tree, step) {
-        (Value::Mapping(keys), Segment::Map { key }) => keys.get_mut(key.as_str()),
-        _ => None,
-    };
-    match inner {
-        Some(inner @ Value::Mapping(_)) if !rest.is_empty() => take_out(inner, rest),
-        Some(_) => {
-            if let (Value::Mapping(keys), Segment::Map { key }) = (tree, step) {
-                keys.remove(key.as_str());
-            }
+    match (keys.get_mut(key.as_str()), rest) {
+        (Some(inner @ Value::Mapping(_)), [_, ..]) => take_out(inner, rest),
+        // An item stays in its list, so that the others keep their places.
+        (Some(Value::Sequence(items)), [Segment::Seq { index }, rest @ ..])
+            if !rest.is_empty() && items.get(*index).is_some_and(Value::is_mapping) =>
+        {
+            take_out(&mut items[*index], rest);
         }
-        None => *tree = Value::Mapping(serde_yaml::Mapping::new()),
+        (Some(_), _) => drop(keys.remove(key.as_str())),
+        (None, _) => *tree = nothing(),
     }
 }
 

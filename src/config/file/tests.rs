@@ -22,9 +22,46 @@ fn the_manual_has_every_key() {
 
 #[test]
 fn every_key_of_the_manual_has_a_comment_beside_it() {
-    let sections = ["upstream:", "pool:", "viewers:", "window:", "shutdown:", "log:"];
+    let sections =
+        ["upstream:", "lineup_server:", "produce:", "pool:", "viewers:", "window:", "shutdown:", "log:"];
     for line in MANUAL.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
         assert!(line.contains(" # ") || sections.contains(&line.trim()), "{line:?}");
+    }
+}
+
+#[test]
+fn the_example_of_a_playlist_states_the_defaults_of_every_key() {
+    let example: Vec<_> = MANUAL.lines().filter_map(|line| line.strip_prefix("#  ")).collect();
+    assert!(example.iter().all(|line| line.contains(" # ")), "each with its comment");
+    let text = format!("lineup:\n  {}\n", example.join("\n  "));
+    let (read_back, report) = read(Path::new("example"), &text, &[]).expect("the example is YAML");
+    report.into_result(Some(())).expect("the example has no errors");
+    let plain = "lineup:\n - url: http://provider.example/\n   channels: {news.example: {}}\n";
+    let (plain, _) = read(Path::new("plain"), plain, &[]).unwrap();
+    assert_eq!(format!("{:#?}", read_back.lineup), format!("{:#?}", plain.lineup));
+
+    let keys: BTreeSet<_> = lines::of_keys(&text).into_keys().collect();
+    for opening in ["lineup: [{", "lineup: [{channels: {news.example: {"] {
+        let closing: String = opening
+            .chars()
+            .rev()
+            .filter_map(|c| match c {
+                '[' => Some(']'),
+                '{' => Some('}'),
+                _ => None,
+            })
+            .collect();
+        let error = serde_yaml::from_str::<File>(&format!("{opening}no_such_key: 1{closing}"))
+            .unwrap_err()
+            .to_string();
+        let (_, names) = error.split_once("expected ").expect("the known keys are told");
+        for name in names.split('`').skip(1).step_by(2) {
+            let known = |key: &String| key.ends_with(&format!(".{name}"));
+            assert!(
+                keys.iter().any(known) || MANUAL.contains(&format!("or {name}: ")),
+                "{name} is in no example"
+            );
+        }
     }
 }
 

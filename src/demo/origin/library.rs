@@ -2,10 +2,9 @@
 //!
 //! Nothing here is open or running; a channel is only a name for something that could be.
 
-use std::fmt::Write as _;
-
-use md5::{Digest, Md5};
 use serde_json::{Value, json};
+
+use crate::domain::guid;
 
 /// MD5 of `LiveTvMediaSourceProvider`'s type name, since Jellyfin 10.9.
 pub(super) const PROVIDER: &str = "e2329f4997b378e64ccf8fa396deb76e";
@@ -36,8 +35,8 @@ impl Channel {
     #[must_use]
     pub fn new(number: u32) -> Self {
         let url = format!("http://127.0.0.1:9981/ch/{number}.ts");
-        let item_id = guid_md5(&format!("internal_channel_{url}"));
-        let media_source_id = guid_md5(&url);
+        let item_id = guid::md5(&format!("internal_channel_{url}"));
+        let media_source_id = guid::md5(&url);
         Self {
             number,
             name: format!("Test {number}"),
@@ -73,7 +72,7 @@ impl Channel {
 
 /// The server's own id.
 pub(super) fn server_id() -> String {
-    guid_md5("warmgate demo: server")
+    guid::md5("warmgate demo: server")
 }
 
 /// An id from a path or a body as the server compares it: without dashes, lower case.
@@ -81,29 +80,11 @@ pub(super) fn plain_id(id: &str) -> String {
     id.chars().filter(|letter| *letter != '-').map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
-/// `GetMD5`: MD5 over the UTF-16LE text, printed as a .NET GUID "N", whose first three fields are little-endian.
-#[must_use]
-pub fn guid_md5(text: &str) -> String {
-    let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let mut hash: [u8; 16] = Md5::digest(bytes).into();
-    hash[0..4].reverse();
-    hash[4..6].reverse();
-    hash[6..8].reverse();
-    hex(&hash)
-}
-
 /// A fresh id of 32 hex digits, as `Guid.NewGuid()` gives.
 pub(super) fn new_guid() -> String {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("the system has random numbers");
-    hex(&bytes)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    guid::spell(bytes)
 }
 
 #[cfg(test)]

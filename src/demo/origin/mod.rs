@@ -40,7 +40,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
 
-pub use crate::demo::origin::library::{Channel, guid_md5};
+pub use crate::demo::origin::library::Channel;
 pub use crate::demo::origin::seen::Seen;
 pub use crate::demo::origin::settings::{Delays, Policy, Settings, Token, User, Version};
 use crate::demo::origin::state::State;

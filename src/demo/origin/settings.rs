@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::demo::origin::library::guid_md5;
+use crate::domain::guid;
 
 /// Which Jellyfin is played. Where they differ is told in `jellyfin-observed.md`, section 6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Settings {
             channels: 6,
             tuners: 3,
             users: vec![User::new("alice"), User::new("bob")],
-            api_key: guid_md5("warmgate demo: api key"),
+            api_key: guid::md5("warmgate demo: api key"),
             delays: Delays::real(),
             gop: Duration::from_secs(2),
             width: 640,
@@ -181,12 +181,12 @@ impl User {
     #[must_use]
     pub fn new(name: &str) -> Self {
         let device = Token {
-            value: guid_md5(&format!("token of {name}")),
+            value: guid::md5(&format!("token of {name}")),
             client: "Demo".to_owned(),
             device_id: format!("device-of-{name}"),
         };
         Self {
-            id: guid_md5(&format!("user {name}")),
+            id: guid::md5(&format!("user {name}")),
             name: name.to_owned(),
             password: name.to_owned(),
             policy: Policy::default(),

@@ -11,12 +11,12 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::demo::origin::answer::Refusal;
-use crate::demo::origin::library::guid_md5;
 use crate::demo::origin::live;
 use crate::demo::origin::lock;
 use crate::demo::origin::plan::Plan;
 use crate::demo::origin::process::{Process, args};
 use crate::demo::origin::state::State;
+use crate::domain::guid;
 
 /// How often a waiting request looks at the playlist.
 const LOOK: Duration = Duration::from_millis(50);
@@ -50,7 +50,7 @@ impl Order {
     /// The playlist's name: no encoding parameter is in it (`StreamingHelpers.GetOutputFilePath`).
     pub(super) fn playlist_id(&self) -> String {
         let Self { input, user_agent, device_id, play_session, .. } = self;
-        guid_md5(&format!("{input}-{user_agent}-{device_id}-{play_session}"))
+        guid::md5(&format!("{input}-{user_agent}-{device_id}-{play_session}"))
     }
 }
 

@@ -1,0 +1,50 @@
+//! The lineup as a playlist of the gateway's own, for Jellyfin to tune through it.
+
+use std::fmt::Write as _;
+
+use crate::domain::lineup::Lineup;
+
+/// What a lineup says itself, or what would be untrue behind the gateway.
+const OWN: [&str; 8] = [
+    "tvg-name",
+    "tvg-chno",
+    "group-title",
+    "channel-number",
+    "ch-number",
+    "user-agent",
+    "http-user-agent",
+    "catchup-source",
+];
+
+/// The URL of the channel `id` at the gateway, which is at `base`.
+#[must_use]
+pub fn url(base: &str, id: &str) -> String {
+    format!("{}/lineup/{id}.ts", base.trim_end_matches('/'))
+}
+
+/// All channels of `lineup`, pulled through the gateway at `base`.
+#[must_use]
+pub fn render(lineup: &Lineup, base: &str) -> String {
+    let mut text = format!("#EXTM3U x-tvg-url=\"{}/lineup/guide.xml\"\n", base.trim_end_matches('/'));
+    for channel in lineup.channels() {
+        text.push_str("#EXTINF:-1");
+        let said = channel.attributes.iter().filter(|(key, _)| !OWN.contains(&key.to_lowercase().as_str()));
+        // What names the channel in the guide: its own id stands in where the provider gives none.
+        let id = channel.tvg_id().is_none().then_some(("tvg-id", channel.id.as_str()));
+        let own = [
+            ("tvg-name", Some(channel.name.as_str())),
+            ("tvg-chno", channel.number.as_deref()),
+            ("group-title", channel.group.as_deref()),
+        ];
+        let own = own.into_iter().filter_map(|(key, value)| value.map(|value| (key, value)));
+        for (key, value) in id.into_iter().chain(said).chain(own) {
+            let _ = write!(text, " {key}=\"{}\"", on_one_line(value).replace('"', "'"));
+        }
+        let _ = writeln!(text, ",{}\n{}", on_one_line(&channel.name), url(base, &channel.id));
+    }
+    text
+}
+
+fn on_one_line(value: &str) -> String {
+    value.replace(['\r', '\n'], " ")
+}

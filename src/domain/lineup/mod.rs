@@ -1,0 +1,206 @@
+//! The channels that playlists of the provider know: which there are, and where each can be pulled from.
+//!
+//! ```text
+//! text ─► parse ─► entries ─┐
+//! text ─► parse ─► entries ─┼─► Lineup: channels, each with sources to be tried in order
+//! rules of the operator ────┘
+//! ```
+//!
+//! A request names a media source, whose id Jellyfin derives from the URL alone; so a lineup and a request meet without
+//! anybody being asked. It does not know how playlists are got, nor what is pulled at the moment.
+
+pub mod attributes;
+pub mod entry;
+pub mod m3u;
+mod options;
+pub mod parse;
+mod rules;
+pub mod source;
+pub mod tuners;
+pub mod xmltv;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::domain::guid;
+use crate::domain::key::MediaSourceId;
+use crate::domain::lineup::attributes::Attributes;
+use crate::domain::lineup::entry::Entry;
+use crate::domain::lineup::parse::Playlist;
+use crate::domain::lineup::source::{Source, SourceUrl};
+use crate::domain::produce::Produce;
+
+pub use crate::domain::lineup::rules::{Override, Rules};
+
+/// What can be watched, under one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Channel {
+    /// Its id in the gateway's own playlist: 32 hex digits that outlive a change of its URL.
+    pub id: String,
+    /// The media sources that mean it, at Jellyfin.
+    pub media_sources: Vec<MediaSourceId>,
+    /// What people call it.
+    pub name: String,
+    /// Its number.
+    pub number: Option<String>,
+    /// Its group.
+    pub group: Option<String>,
+    /// All that its first entry said of it.
+    pub attributes: Attributes,
+    /// Where it can be pulled from, to be tried in order.
+    pub sources: Vec<Source>,
+    /// How its streams are to be made, if anything is wished.
+    pub produce: Option<Produce>,
+}
+
+impl Channel {
+    /// Its name in the guide.
+    #[must_use]
+    pub fn tvg_id(&self) -> Option<&str> {
+        self.attributes.get("tvg-id")
+    }
+}
+
+/// A programme guide and the playlist that names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guide {
+    /// Where it is.
+    pub url: SourceUrl,
+    /// Which playlist names it, in the order of the configuration.
+    pub playlist: usize,
+}
+
+/// The channels of all playlists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lineup {
+    channels: Vec<Channel>,
+    by_media_source: BTreeMap<MediaSourceId, usize>,
+    guides: Vec<Guide>,
+    idle_rules: Vec<(usize, String)>,
+}
+
+impl Lineup {
+    /// What `playlists` have together under their rules. The one of highest priority comes first, among equals the first.
+    #[must_use]
+    pub fn new(playlists: &[(Rules, Arc<Playlist>)]) -> Self {
+        let mut order: Vec<usize> = (0..playlists.len()).collect();
+        order.sort_by_key(|&index| std::cmp::Reverse(playlists[index].0.priority));
+        let mut lineup = Self::default();
+        for index in order {
+            let (rules, playlist) = &playlists[index];
+            let mut used = vec![false; rules.overrides.len()];
+            for entry in &playlist.entries {
+                let of_entry = rules.of(entry);
+                of_entry.iter().for_each(|&at| used[at] = true);
+                lineup.add(index, entry, rules, of_entry.map(|at| &rules.overrides[at]));
+            }
+            let idle = rules.overrides.iter().zip(used).filter(|(_, used)| !used);
+            lineup.idle_rules.extend(idle.map(|(rule, _)| (index, rule.channel.clone())));
+            let guides = playlist.guides.iter().cloned();
+            lineup.guides.extend(guides.map(|url| Guide { url, playlist: index }));
+        }
+        lineup.name_channels();
+        lineup
+    }
+
+    /// The same, known also by the media sources that Jellyfin makes of the gateway's own playlist at `base`.
+    #[must_use]
+    pub fn served_at(mut self, base: &str) -> Self {
+        for (index, channel) in self.channels.iter_mut().enumerate() {
+            let media_source = MediaSourceId::new(guid::md5(&m3u::url(base, &channel.id)));
+            channel.media_sources.push(media_source.clone());
+            self.by_media_source.insert(media_source, index);
+        }
+        self
+    }
+
+    /// The channels, in the order of their playlists.
+    #[must_use]
+    pub fn channels(&self) -> &[Channel] {
+        &self.channels
+    }
+
+    /// The channel that a request for `media_source` means.
+    #[must_use]
+    pub fn find(&self, media_source: &MediaSourceId) -> Option<&Channel> {
+        self.by_media_source.get(media_source).map(|&index| &self.channels[index])
+    }
+
+    /// The channel of this id in the gateway's own playlist.
+    #[must_use]
+    pub fn channel(&self, id: &str) -> Option<&Channel> {
+        self.channels.iter().find(|channel| channel.id == id)
+    }
+
+    /// The programme guides that the playlists name.
+    #[must_use]
+    pub fn guides(&self) -> &[Guide] {
+        &self.guides
+    }
+
+    /// Overrides that apply to no entry, each with its playlist: most likely mistyped.
+    #[must_use]
+    pub fn idle_rules(&self) -> &[(usize, String)] {
+        &self.idle_rules
+    }
+
+    fn add(&mut self, playlist: usize, entry: &Entry, rules: &Rules, of_entry: Option<&Override>) {
+        if of_entry.is_some_and(|rule| rule.skip) {
+            return;
+        }
+        let sources = rules.sources(playlist, entry, of_entry);
+        let index = self.same(entry, rules.merge).unwrap_or_else(|| {
+            self.channels.push(channel(entry, of_entry));
+            self.channels.len() - 1
+        });
+        let channel = &mut self.channels[index];
+        channel.sources.extend(sources);
+        if !channel.media_sources.contains(&entry.media_source) {
+            channel.media_sources.push(entry.media_source.clone());
+        }
+        self.by_media_source.insert(entry.media_source.clone(), index);
+    }
+
+    /// The channel that `entry` is another source of: certainly by its URL, and where that is wished by its name in the
+    /// guide, or by the very same name where one of the two has none there.
+    fn same(&self, entry: &Entry, merge: bool) -> Option<usize> {
+        let by_url = self.by_media_source.get(&entry.media_source).copied();
+        by_url.or_else(|| {
+            let same = |channel: &Channel| match (channel.tvg_id(), entry.tvg_id()) {
+                (Some(one), Some(other)) => one == other,
+                (None, _) | (_, None) => channel.name == entry.name,
+            };
+            self.channels.iter().position(same).filter(|_| merge)
+        })
+    }
+
+    /// Gives each channel its id: from its name in the guide, else from its name; the second of a name is told apart.
+    fn name_channels(&mut self) {
+        let mut seen = BTreeMap::<String, u32>::new();
+        for channel in &mut self.channels {
+            let name = channel.tvg_id().unwrap_or(&channel.name);
+            let count = seen.entry(name.to_owned()).or_default();
+            *count += 1;
+            channel.id = guid::md5(&format!("warmgate lineup: {name} #{count}"));
+        }
+    }
+}
+
+fn channel(entry: &Entry, rule: Option<&Override>) -> Channel {
+    let wished = |wish: fn(&Override) -> &Option<String>, said: Option<&str>| {
+        rule.and_then(|rule| wish(rule).clone()).or_else(|| said.map(str::to_owned))
+    };
+    Channel {
+        id: String::new(),
+        media_sources: vec![entry.media_source.clone()],
+        name: wished(|rule| &rule.name, None).unwrap_or_else(|| entry.name.clone()),
+        number: wished(|rule| &rule.number, entry.number()),
+        group: wished(|rule| &rule.group, entry.group.as_deref()),
+        attributes: entry.attributes.clone(),
+        sources: Vec::new(),
+        produce: rule.and_then(|rule| rule.produce),
+    }
+}

@@ -1,0 +1,100 @@
+//! How many connections each playlist's provider allows, and who has them.
+//!
+//! A connection belongs to somebody: it is a member of a set, not a count, so that taking it twice takes one and giving it
+//! back twice gives back one. Nothing here is connected.
+
+use std::collections::BTreeSet;
+
+/// Every connection of the playlist is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("all {allowed} connections of this playlist are taken")]
+pub struct Busy {
+    /// How many there are.
+    pub allowed: u32,
+}
+
+/// The connections of all playlists, held by whatever `H` names.
+#[derive(Clone, Debug)]
+pub struct Tuners<H> {
+    playlists: Vec<Playlist<H>>,
+}
+
+#[derive(Clone, Debug)]
+struct Playlist<H> {
+    /// 0 stands for any number.
+    allowed: u32,
+    holders: BTreeSet<H>,
+}
+
+impl<H: Ord> Tuners<H> {
+    /// For playlists that allow this many connections each; 0 stands for any number.
+    #[must_use]
+    pub fn new(allowed: impl IntoIterator<Item = u32>) -> Self {
+        let playlist = |allowed| Playlist { allowed, holders: BTreeSet::new() };
+        Self { playlists: allowed.into_iter().map(playlist).collect() }
+    }
+
+    /// Takes a connection of `playlist` for `holder`, who may have it already.
+    ///
+    /// # Errors
+    /// Others have them all.
+    pub fn take(&mut self, playlist: usize, holder: H) -> Result<(), Busy> {
+        let Some(playlist) = self.playlists.get_mut(playlist) else { return Ok(()) };
+        if playlist.is_full() && !playlist.holders.contains(&holder) {
+            return Err(Busy { allowed: playlist.allowed });
+        }
+        playlist.holders.insert(holder);
+        Ok(())
+    }
+
+    /// Gives back what `holder` has of `playlist`, if it has anything.
+    pub fn give_back(&mut self, playlist: usize, holder: &H) {
+        if let Some(playlist) = self.playlists.get_mut(playlist) {
+            playlist.holders.remove(holder);
+        }
+    }
+
+    /// Who has a connection of `playlist`, in order.
+    pub fn holders(&self, playlist: usize) -> impl Iterator<Item = &H> {
+        self.playlists.get(playlist).into_iter().flat_map(|playlist| &playlist.holders)
+    }
+
+    /// Whether a newcomer would get a connection of `playlist`.
+    #[must_use]
+    pub fn has_room(&self, playlist: usize) -> bool {
+        self.playlists.get(playlist).is_none_or(|playlist| !playlist.is_full())
+    }
+}
+
+impl<H> Playlist<H> {
+    fn is_full(&self) -> bool {
+        self.allowed > 0 && self.holders.len() >= self.allowed as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_belongs_to_somebody() {
+        let mut tuners = Tuners::new([1, 0]);
+        assert_eq!(tuners.take(0, "a"), Ok(()));
+        assert_eq!(tuners.take(0, "a"), Ok(()), "it has it already");
+        assert_eq!(tuners.take(0, "b"), Err(Busy { allowed: 1 }));
+        assert!(!tuners.has_room(0));
+        tuners.give_back(0, &"b");
+        assert_eq!(tuners.take(0, "b"), Err(Busy { allowed: 1 }), "nobody gives back another's");
+        tuners.give_back(0, &"a");
+        tuners.give_back(0, &"a");
+        assert_eq!(tuners.take(0, "b"), Ok(()));
+        assert_eq!(tuners.holders(0).collect::<Vec<_>>(), [&"b"]);
+    }
+
+    #[test]
+    fn none_stands_for_any_number() {
+        let mut tuners = Tuners::new([1, 0]);
+        assert!((0..99).all(|holder| tuners.take(1, holder).is_ok()));
+        assert!(tuners.take(7, 0).is_ok(), "of no playlist, of no limit");
+    }
+}
