@@ -9,6 +9,7 @@ pub mod cadence;
 pub mod consumer;
 pub mod key;
 pub mod mpegts;
+pub mod openings;
 pub mod playlist;
 pub mod pool;
 pub mod producer;
