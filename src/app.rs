@@ -140,6 +140,7 @@ fn limits(config: &Config) -> Limits {
         patience: config.viewers.patience,
         cold_timeout: config.upstream.cold_timeout,
         farewell: config.viewers.goodbye,
+        unfollowed: config.viewers.unfollowed,
         refusals: config.upstream.failures,
         disk_budget: config.upstream.disk_budget.0,
         memory: config.window.memory,

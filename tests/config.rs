@@ -128,6 +128,10 @@ fn each_rule_has_its_sentence() {
             "gateway.yaml:3: window.segment: must not be",
         ),
         (
+            "upstream:\n  url: http://tv\nviewers: {unfollowed: 5s}\n",
+            "gateway.yaml:3: viewers.unfollowed: 5s is less than upstream.cold_timeout (20s)",
+        ),
+        (
             "upstream:\n  url: http://tv\nlog: {level: inf}\n",
             "gateway.yaml:3: log.level: \"inf\": write off, error",
         ),

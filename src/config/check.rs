@@ -16,7 +16,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
     name(&file.name, report);
     upstream(&file.upstream, report);
     pool(&file.pool, report);
-    viewers(&file.viewers, report);
+    viewers(&file.viewers, file.upstream.cold_timeout, report);
     window(&file.window, report);
     lineup_server(&file.lineup_server, report);
     log_level(&file.log.level, report);
@@ -75,10 +75,12 @@ fn pool(pool: &Pool, report: &mut Report) {
     report.rule(pool.slots >= 1, "pool.slots", &[], "must be at least 1");
 }
 
-fn viewers(viewers: &Viewers, report: &mut Report) {
+fn viewers(viewers: &Viewers, cold_timeout: Duration, report: &mut Report) {
     positive(viewers.silence, "viewers.silence", report);
     let what = format!("{:?} is less than viewers.silence ({:?})", viewers.patience, viewers.silence);
     report.rule(viewers.patience >= viewers.silence, "viewers.patience", &["viewers.silence"], what);
+    let what = format!("{:?} is less than upstream.cold_timeout ({cold_timeout:?})", viewers.unfollowed);
+    report.rule(viewers.unfollowed >= cold_timeout, "viewers.unfollowed", &["upstream.cold_timeout"], what);
 }
 
 fn window(window: &Window, report: &mut Report) {

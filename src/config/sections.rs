@@ -36,6 +36,9 @@ pub struct Viewers {
     /// At the latest after this, however improbable it is.
     #[serde(deserialize_with = "scalar::one")]
     pub patience: Duration,
+    /// What a client opened is given back in its name if nothing follows for so long. No less than a cold start may take.
+    #[serde(deserialize_with = "scalar::one")]
+    pub unfollowed: Duration,
     /// This long after Stopped or ActiveEncodings, unless it asks again.
     #[serde(deserialize_with = "scalar::one")]
     pub goodbye: Duration,
@@ -46,6 +49,7 @@ impl Default for Viewers {
         Self {
             silence: Duration::from_secs(20),
             patience: Duration::from_secs(30 * 60),
+            unfollowed: Duration::from_secs(2 * 60),
             goodbye: Duration::from_secs(2),
         }
     }

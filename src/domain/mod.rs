@@ -13,6 +13,7 @@ pub mod guid;
 pub mod key;
 pub mod lineup;
 pub mod mpegts;
+pub mod openings;
 pub mod playlist;
 pub mod pool;
 pub mod produce;

@@ -135,6 +135,24 @@ reasons! {
 }
 
 reasons! {
+    /// Why what a client opened is given back in its name.
+    ReturnReason {
+        /// Nothing followed.
+        Unfollowed = "unfollowed",
+        /// Its client went away before it could hear of it.
+        Abandoned = "abandoned",
+        /// Nothing followed, and its device opened something else.
+        Superseded = "superseded",
+        /// Its viewer has left, and never told the server of it.
+        Left = "left",
+        /// Its client stopped before it had started; some versions keep such a consumer.
+        Stopped = "stopped",
+        /// Its token is being logged out.
+        LoggedOut = "logged-out",
+    }
+}
+
+reasons! {
     /// What a verdict on a viewer's presence rests on.
     Evidence {
         /// It asked for a playlist and has yet to ask for a segment.
@@ -190,6 +208,7 @@ mod tests {
         spellings(Failure::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(Obstacle::ALL.iter().map(|obstacle| obstacle.as_str()).collect());
         spellings(LeaveReason::ALL.iter().map(|reason| reason.as_str()).collect());
+        spellings(ReturnReason::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(Evidence::ALL.iter().map(|evidence| evidence.as_str()).collect());
     }
 }

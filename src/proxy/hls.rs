@@ -16,6 +16,7 @@ use crate::body::{self, Body};
 use crate::domain::cadence::Class;
 use crate::domain::consumer::Viewer;
 use crate::domain::key::{Channel, ConsumerId, DeviceId, StreamKey};
+use crate::domain::openings::{Follow, Named};
 use crate::domain::pool::Warmth;
 use crate::domain::profile::{Policy, ProfileKey, Unshareable};
 use crate::domain::reason::RefuseReason;
@@ -74,6 +75,20 @@ impl Miss {
         }
     }
 
+    /// Whether the server may do as it is asked.
+    const fn is_for_the_server(self) -> bool {
+        match self {
+            Self::NoToken | Self::Denied => false,
+            Self::Plain(_)
+            | Self::Unshareable(_)
+            | Self::AuthUnknown
+            | Self::Restricted
+            | Self::Refused(_)
+            | Self::ColdTimeout
+            | Self::ColdFailure => true,
+        }
+    }
+
     /// Whether the same request may be a hit a moment later, in the middle of what the viewer was given instead.
     const fn may_turn(self) -> bool {
         match self {
@@ -93,7 +108,15 @@ impl Gateway {
     pub(super) async fn live(&self, live: Live, request: Request<Body>) -> Response<Body> {
         let asked = Instant::now();
         let said = Cmcd::of(request.headers(), live.query.get("CMCD"));
-        let wished = match self.asker(&request, &live.query) {
+        let asker = self.asker(&request, &live.query);
+        let named = Named {
+            account: asker.as_ref().map(|asker| self.account(asker.credential.token())),
+            live_stream: Some(live.live_stream.clone()),
+            play_session: live.play_session.clone(),
+            name: None,
+        };
+        self.supervisor.followed(named.clone(), Follow::Named);
+        let wished = match asker {
             None => Err(Miss::NoToken),
             Some(asker) => match self.auth.check(&live.prefix, &asker).await {
                 Verdict::NoLiveTv => return self.bare(request.headers(), StatusCode::FORBIDDEN),
@@ -108,7 +131,10 @@ impl Gateway {
         };
         let (viewer, channel) = (wish.viewer.clone(), wish.key.channel.clone());
         let miss = match self.serve((wish, &said.signals()), recipe, request.headers(), asked).await {
-            Ok(response) => return response,
+            Ok(response) => {
+                self.supervisor.followed(named, Follow::Served);
+                return response;
+            }
             Err(miss) => miss,
         };
         let response = self.pass(miss, request).await;
@@ -247,6 +273,9 @@ impl Gateway {
     async fn pass(&self, miss: Miss, request: Request<Body>) -> Response<Body> {
         debug!(reason = miss.as_str(), path = request.uri().path(), "passed on");
         self.misses.count(miss.as_str());
+        if miss.is_for_the_server() {
+            self.taken_over(request.headers(), request.uri());
+        }
         let mut response = self.forward(request).await;
         let status = format!("{}; fwd=bypass; detail={}", self.name, miss.as_str());
         if let Ok(status) = HeaderValue::try_from(status) {

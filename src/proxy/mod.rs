@@ -13,6 +13,7 @@ pub mod cmcd;
 pub mod cors;
 pub mod credential;
 pub mod error;
+mod following;
 pub mod forward;
 pub mod headers;
 pub mod hls;

@@ -6,6 +6,7 @@
 //!
 //! The server opens what it was asked to open, whether or not the client waits: so the answer is waited for in a task.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -18,11 +19,14 @@ use tracing::{debug, info};
 
 use crate::body::{self, Body};
 use crate::domain::key::ItemId;
+use crate::domain::openings::{Follow, Named, Opening};
 use crate::proxy::Gateway;
 use crate::proxy::auth::Verdict;
 use crate::proxy::opened::{Asked, Opened, Opener};
 use crate::proxy::query::Query;
 use crate::proxy::route::prefix;
+use crate::supervisor::returns;
+use crate::upstream::jellyfin::opening_name;
 
 /// The largest request that is kept to be sent again, and the largest request and answer that are looked into.
 const KEPT: usize = 1 << 20;
@@ -76,19 +80,44 @@ impl Gateway {
         if response.status() != StatusCode::OK {
             return response;
         }
+        let abandoned = Arc::new(AtomicBool::new(false));
+        let is_abandoned = Arc::clone(&abandoned);
         let read = move |answer: Option<Bytes>| {
-            for opened in
-                asked.get().zip(answer).map(|(asked, answer)| asked.opened(&answer)).into_iter().flatten()
-            {
-                self.opened(opened, &opener);
+            let read = asked.get().zip(answer).map(|(asked, answer)| asked.opened(&answer));
+            for opened in read.unwrap_or_default() {
+                self.opened(&opened, &opener, is_abandoned.load(Ordering::Relaxed));
             }
         };
-        response.map(|body| body::drained(body::tee(body, KEPT, read), LINGER))
+        let taken = move |whole: bool| abandoned.store(!whole, Ordering::Relaxed);
+        response.map(|body| body::watched(body::drained(body::tee(body, KEPT, read), LINGER), taken))
     }
 
-    /// Something has been opened. The client has yet to get the end of the answer that says so: nothing here may wait.
-    fn opened(self: &Arc<Self>, opened: Opened, opener: &Opener) {
-        debug!(?opened, user = opener.user, "opened");
+    /// Something has been opened. The client has yet to get the end of the answer that says so, unless it has gone
+    /// (`abandoned`): nothing here may wait.
+    fn opened(self: &Arc<Self>, opened: &Opened, opener: &Opener, abandoned: bool) {
+        debug!(?opened, abandoned, "opened");
+        let account = Some(self.account(opener.asker.credential.token()));
+        let (live_stream, play_session) = (opened.live_stream.clone(), opened.play_session.clone());
+        if !opened.taken {
+            let named = Named { account, live_stream: Some(live_stream), ..Named::default() };
+            self.supervisor.followed(named, Follow::Named);
+            return;
+        }
+        let opening = Opening {
+            account,
+            device: opener.asker.credential.device().cloned(),
+            live_stream,
+            play_session,
+            name: opened.path.as_deref().and_then(opening_name),
+            abandoned,
+        };
+        let opener = returns::Opener {
+            login: opener.asker.credential.login(),
+            user: opener.user.clone(),
+            prefix: opener.prefix.clone(),
+            item: opened.item.clone(),
+        };
+        self.supervisor.opened(opening, opener);
     }
 
     async fn open_for_anybody(&self, item: Option<ItemId>, request: Request<Body>) -> Response<Body> {
@@ -128,6 +157,7 @@ impl Gateway {
     pub(super) async fn master(self: &Arc<Self>, request: Request<Body>) -> Response<Body> {
         if let Some(asker) = self.asker(&request, &Query::of(request.uri())) {
             let (gateway, prefix) = (Arc::clone(self), prefix(request.uri()).to_owned());
+            self.spoken_of(&asker.credential, request.uri());
             tokio::spawn(async move { gateway.auth.check(&prefix, &asker).await });
         }
         self.forward(request).await

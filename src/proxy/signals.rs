@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::UPGRADE;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tracing::debug;
 
 use crate::body::{self, Body};
 use crate::domain::key::{LiveStreamId, PlaySessionId};
+use crate::domain::openings::{Follow, Named};
 use crate::domain::signal::{Signal, Whose};
 use crate::proxy::Gateway;
 use crate::proxy::credential::Credential;
@@ -33,6 +34,7 @@ impl Gateway {
         let credential = Credential::of(request.headers(), &Query::of(request.uri()));
         let moment = report.moment;
         let (supervisor, (tell, told)) = (self.supervisor.clone(), oneshot::channel());
+        let account = credential.as_ref().map(|credential| self.account(credential.token()));
         let read = move |body: Option<Bytes>| {
             let subject = Subject::of(&report, body.as_deref());
             let signal = match moment {
@@ -40,6 +42,15 @@ impl Gateway {
                 Moment::Ping => Signal::Ping,
                 Moment::Stopped => Signal::Stopped,
             };
+            let follow = match (moment, &subject.live_stream) {
+                (Moment::Started | Moment::Progress, Some(_)) => Follow::TakenOver,
+                (Moment::Stopped, Some(_)) => Follow::Stopped,
+                (Moment::Ping, _) | (Moment::Started | Moment::Progress | Moment::Stopped, None) => {
+                    Follow::Named
+                }
+            };
+            let (live_stream, play_session) = (subject.live_stream.clone(), subject.play_session.clone());
+            supervisor.followed(Named { account, live_stream, play_session, name: None }, follow);
             if let Some(play_session) = subject.play_session {
                 supervisor.signal(Whose::PlaySession(play_session), signal);
             }
@@ -74,12 +85,16 @@ impl Gateway {
             let whose = Whose::Source(account, credential.device().cloned(), source);
             self.supervisor.signal(whose, Signal::LiveStreamClosed);
         }
-        if let (Some(credential), Some(live_stream)) = (credential, live_stream)
-            && self.lendings.has_returned(self.account(credential.token()), &live_stream)
-            && self.supervisor.holds(&live_stream)
-        {
-            debug!("a live stream was given back twice");
-            return self.bare(request.headers(), StatusCode::NO_CONTENT);
+        if let (Some(credential), Some(live_stream)) = (credential, live_stream) {
+            let account = self.account(credential.token());
+            let returned = self.lendings.has_returned(account, &live_stream)
+                || self.supervisor.has_returned(account, &live_stream);
+            if returned && self.supervisor.holds(&live_stream) {
+                debug!("a live stream was given back twice");
+                return self.bare(request.headers(), StatusCode::NO_CONTENT);
+            }
+            let named = Named { account: Some(account), live_stream: Some(live_stream), ..Named::default() };
+            self.supervisor.followed(named, Follow::Closed);
         }
         self.forward(request).await
     }
@@ -93,6 +108,9 @@ impl Gateway {
             let supervisor = self.supervisor.clone();
             let tell = move || supervisor.signal(whose.clone(), Signal::SocketClosed);
             request.extensions_mut().insert(AtEnd(Arc::new(tell)));
+        }
+        if *request.method() == Method::GET {
+            self.taken_over(request.headers(), request.uri());
         }
         self.forward(request).await
     }

@@ -53,6 +53,8 @@ fn perform(shared: &Arc<Shared>, action: Action) {
                 drop(entered);
             });
         }
+        Action::GiveBack { opening, reason } => shared.give_back(opening, reason),
+        Action::Settled(opening) => shared.settled(opening),
         Action::Shed(stream) => {
             if let Some(stream) = shared.stream(stream) {
                 stream.shed();

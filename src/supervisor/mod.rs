@@ -7,6 +7,7 @@ mod caller;
 mod driver;
 mod hold;
 mod reap;
+pub mod returns;
 pub mod stream;
 
 use std::collections::HashMap;
@@ -27,6 +28,7 @@ use crate::domain::reason::RefuseReason;
 use crate::domain::signal::{Signal, Whose};
 use crate::domain::time::Timestamp;
 use crate::supervisor::reap::Leftovers;
+use crate::supervisor::returns::Returns;
 use crate::supervisor::stream::{Playlist, Stream, WindowSize};
 use crate::upstream::jellyfin::{Jellyfin, Login, Recipe};
 use crate::upstream::ledger::Ledger;
@@ -101,6 +103,7 @@ struct Shared {
     own: Option<Login>,
     ledger: Arc<Ledger>,
     leftovers: Arc<Leftovers>,
+    returns: Returns,
     size: WindowSize,
     generations: TaskTracker,
     ended: CancellationToken,
@@ -119,6 +122,7 @@ impl Supervisor {
     ) -> Self {
         let (ledger, left) = Ledger::open(ledger);
         let ledger = Arc::new(ledger);
+        let (of_clients, left) = returns::of_clients(left);
         let shared = Arc::new(Shared {
             epoch: Instant::now(),
             pool: Mutex::new(Pool::new(limits)),
@@ -127,11 +131,13 @@ impl Supervisor {
             jellyfin,
             own,
             leftovers: Arc::new(Leftovers::new(Arc::clone(&ledger), left)),
+            returns: Returns::default(),
             ledger,
             size,
             generations: TaskTracker::new(),
             ended: CancellationToken::new(),
         });
+        shared.expect(of_clients);
         tokio::spawn(driver::run(Arc::clone(&shared)));
         if let Some(own) = shared.own.clone() {
             shared.reap(own, None);
@@ -228,6 +234,12 @@ impl Supervisor {
     pub fn holds(&self, live_stream: &LiveStreamId) -> bool {
         let streams = self.shared.streams.read().unwrap_or_else(PoisonError::into_inner);
         streams.values().any(|stream| stream.recipe.live_stream == *live_stream)
+    }
+
+    /// Whether the account's consumer of this live stream was given back in its name.
+    #[must_use]
+    pub fn has_returned(&self, account: Account, live_stream: &LiveStreamId) -> bool {
+        self.shared.pool().has_returned(account, live_stream)
     }
 
     /// Whether a stream runs that nobody watches.

@@ -16,6 +16,7 @@ const LIMITS: Limits = Limits {
     patience: Duration::from_secs(1800),
     cold_timeout: Duration::from_secs(20),
     farewell: Duration::from_secs(2),
+    unfollowed: Duration::from_secs(120),
     refusals: 3,
     disk_budget: 1000,
     memory: 1000,

@@ -284,9 +284,14 @@ fn open_token<'a>(info: &'a Value, source: &MediaSourceId) -> Option<&'a str> {
     field(sources.iter().find(is_wanted)?, "OpenToken")?.as_str()
 }
 
-/// The unique id in the `Path` of an open source, `…/LiveTv/LiveStreamFiles/{unique id}/stream.ts`: fresh with each opening.
 fn opening_of(source: &Value) -> Option<String> {
-    let path = field(source, "Path")?.as_str()?.to_ascii_lowercase();
+    opening_name(field(source, "Path")?.as_str()?)
+}
+
+/// The unique id in the `Path` of an open source, `…/LiveTv/LiveStreamFiles/{unique id}/stream.ts`: fresh with each opening.
+#[must_use]
+pub fn opening_name(path: &str) -> Option<String> {
+    let path = path.to_ascii_lowercase();
     let (_, rest) = path.split_once("/livetv/livestreamfiles/")?;
     rest.split_once('/').map(|(unique, _)| unique.to_owned())
 }

@@ -31,6 +31,9 @@ pub struct Entry {
     /// Whether there is no job that could give the consumer back by itself.
     #[serde(default)]
     pub without_job: bool,
+    /// The client's playback, perhaps without a name, if it is a client's and may yet be followed.
+    #[serde(default)]
+    pub client: Option<String>,
 }
 
 /// The ledger; without a path it forgets with the process.

@@ -7,7 +7,8 @@ use crate::domain::cadence::laws::Rates;
 use crate::domain::cadence::{Class, Habits};
 use crate::domain::consumer::{Account, Consumer, Heard, Terms, Viewer};
 use crate::domain::key::{Channel, ConsumerId, DeviceId};
-use crate::domain::pool::{Pool, StreamId};
+use crate::domain::openings::Opening;
+use crate::domain::pool::{Action, Pool, StreamId};
 use crate::domain::reason::{LeaveReason, StopReason};
 use crate::domain::signal::{Signal, Whose};
 use crate::domain::time::Timestamp;
@@ -137,6 +138,9 @@ impl Pool {
 
     pub(super) fn logging_out(&mut self, account: Account, now: Timestamp) {
         self.logging_out.insert(account);
+        if !self.limits.own_credential {
+            self.openings.logging_out(account, now);
+        }
         let theirs = self.consumers.iter().filter(|(_, consumer)| consumer.viewer.account == account);
         let gone: Vec<_> = theirs.map(|(&id, _)| (id, LeaveReason::LoggedOut)).collect();
         self.leave(gone, now);
@@ -186,6 +190,24 @@ impl Pool {
         gone.sort_unstable();
         for (_, consumer) in gone.iter().rev().skip(remembered) {
             self.consumers.remove(consumer);
+        }
+    }
+
+    /// Has those openings given back that nothing has followed, or whose viewer has left.
+    pub(super) fn give_back(&mut self, now: Timestamp) {
+        let watches = |consumer: &Consumer, opening: &Opening| {
+            let (viewer, stream) = (&consumer.viewer, self.streams.get(&consumer.stream));
+            let source = opening.live_stream.media_source();
+            let same_source =
+                source.is_some() && stream.map(|stream| &stream.key.channel.source) == source.as_ref();
+            let same_play = opening.play_session.is_some() && viewer.play_session == opening.play_session;
+            consumer.is_present() && (same_play || (same_source && Some(viewer.account) == opening.account))
+        };
+        let is_watched =
+            |opening: &Opening| self.consumers.values().any(|consumer| watches(consumer, opening));
+        for (opening, reason) in self.openings.take_due(now, is_watched) {
+            self.actions.push_back(Action::GiveBack { opening, reason });
+            *self.tally.returned.entry(reason).or_default() += 1;
         }
     }
 

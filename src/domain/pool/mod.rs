@@ -16,9 +16,10 @@ use std::time::Duration;
 
 use crate::domain::cadence::{Class, Habits};
 use crate::domain::consumer::{Account, Consumer, Presence, Viewer};
-use crate::domain::key::{Channel, ConsumerId, DeviceId, ItemId, StreamKey};
+use crate::domain::key::{Channel, ConsumerId, DeviceId, ItemId, LiveStreamId, StreamKey};
+use crate::domain::openings::{Follow, Named, Opening, OpeningId, Openings};
 use crate::domain::producer::Producer;
-use crate::domain::reason::{Failure, RefuseReason, StopReason};
+use crate::domain::reason::{Failure, RefuseReason, ReturnReason, StopReason};
 use crate::domain::signal::{Signal, Whose};
 use crate::domain::time::Timestamp;
 
@@ -39,6 +40,8 @@ pub struct Limits {
     pub cold_timeout: Duration,
     /// What is left to a consumer that has said goodbye.
     pub farewell: Duration,
+    /// How long what a client opened may go unfollowed.
+    pub unfollowed: Duration,
     /// Refused starts in a row after which viewers get the server's own answer.
     pub refusals: u32,
     /// Bytes that idle streams together may have written on the server's disk.
@@ -100,6 +103,10 @@ pub enum Event {
     PassedOn(Viewer, Channel),
     /// A viewer is about to ask for a channel.
     Opening(ItemId),
+    /// A client has opened something at the server, and `GiveBack` or `Settled` is to follow.
+    Opened(OpeningId, Opening),
+    /// A request speaks of what clients opened.
+    Followed(Named, Follow),
     /// Something was heard of a viewer other than a request for a playlist or a segment.
     Signal(Whose, Signal),
     /// This account's token is about to be revoked; nothing is granted to it until that is done.
@@ -153,6 +160,15 @@ pub enum Action {
         /// Why.
         reason: StopReason,
     },
+    /// Give back in its client's name what it opened.
+    GiveBack {
+        /// What.
+        opening: OpeningId,
+        /// Why.
+        reason: ReturnReason,
+    },
+    /// What a client opened will be given back by others, and can be forgotten.
+    Settled(OpeningId),
     /// Let go of the segments of a stream that no list names any more: memory is short.
     Shed(StreamId),
 }
@@ -179,6 +195,7 @@ pub struct Pool {
     /// Who plays the server's own stream of what, and until when that is believed.
     plain: BTreeMap<(Viewer, Channel), Timestamp>,
     logging_out: BTreeSet<Account>,
+    openings: Openings,
     /// What the viewers of each class have in common.
     habits: BTreeMap<Class, Habits>,
     /// Devices that have proved to be several players.
@@ -201,6 +218,7 @@ impl Pool {
             consumers: BTreeMap::new(),
             plain: BTreeMap::new(),
             logging_out: BTreeSet::new(),
+            openings: Openings::new(limits.unfollowed),
             habits: Class::ALL.into_iter().map(|class| (class, Habits::of(class))).collect(),
             several: BTreeSet::new(),
             told_at: Timestamp::default(),
@@ -232,6 +250,14 @@ impl Pool {
         match event {
             Event::PassedOn(viewer, channel) => self.passed_on(viewer, channel, now),
             Event::Opening(item) => self.opening(&item, now),
+            Event::Opened(id, opening) => {
+                let forgotten = self.openings.opened(id, opening, now);
+                self.actions.extend(forgotten.map(Action::Settled));
+            }
+            Event::Followed(named, follow) => {
+                let settled = self.openings.followed(&named, follow, now);
+                self.actions.extend(settled.into_iter().map(Action::Settled));
+            }
             Event::Signal(whose, signal) => self.signal(&whose, signal, now),
             Event::LoggingOut(account) => self.logging_out(account, now),
             Event::LoggedOut(account) => {
@@ -263,6 +289,7 @@ impl Pool {
         let left = due.filter_map(|(&id, consumer)| Some((id, consumer.time_passed(now)?))).collect();
         self.leave(left, now);
         self.plain.retain(|_, until| *until > now);
+        self.give_back(now);
         for stream in self.running() {
             self.retry_or_give_up(stream, now);
             if self.idle_since(stream).is_some_and(|since| since + self.limits.idle_timeout <= now) {
@@ -287,7 +314,7 @@ impl Pool {
             .streams
             .keys()
             .filter_map(|&stream| Some(self.idle_since(stream)? + self.limits.idle_timeout));
-        consumers.chain(retries).chain(idle).chain(plain).min()
+        consumers.chain(retries).chain(idle).chain(plain).chain(self.openings.deadline()).min()
     }
 
     /// A request for a segment, with a consumer's token: the stream it is for. The token alone grants nothing for ever:
@@ -328,6 +355,12 @@ impl Pool {
         self.streams.keys().any(|&stream| self.idle_since(stream).is_some())
     }
 
+    /// Whether the account's opening of this live stream was given back in its name.
+    #[must_use]
+    pub fn has_returned(&self, account: Account, live_stream: &LiveStreamId) -> bool {
+        self.openings.has_returned(account, live_stream)
+    }
+
     fn check_invariants(&self) {
         if cfg!(debug_assertions) {
             for consumer in self.consumers.values() {
@@ -338,6 +371,7 @@ impl Pool {
                     Action::Start { stream, .. } | Action::Stop { stream, .. } | Action::Shed(stream) => {
                         assert!(self.streams.contains_key(stream), "an action on no stream");
                     }
+                    Action::GiveBack { .. } | Action::Settled(_) => {}
                 }
             }
         }

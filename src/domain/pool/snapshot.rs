@@ -8,7 +8,7 @@ use crate::domain::consumer::{Consumer, Verdict};
 use crate::domain::key::ConsumerId;
 use crate::domain::pool::{Pool, StreamId, Warmth};
 use crate::domain::producer::State;
-use crate::domain::reason::{Failure, LeaveReason, RefuseReason, StopReason};
+use crate::domain::reason::{Failure, LeaveReason, RefuseReason, ReturnReason, StopReason};
 
 /// What has happened since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Tally {
     pub stopped: BTreeMap<StopReason, u64>,
     /// Generations that failed.
     pub failures: BTreeMap<Failure, u64>,
+    /// What clients had opened, given back in their name.
+    pub returned: BTreeMap<ReturnReason, u64>,
     /// Consumers that left.
     pub left: BTreeMap<LeaveReason, u64>,
 }
@@ -36,6 +38,8 @@ pub struct Snapshot {
     pub streams: Vec<StreamView>,
     /// What was learned of each class: events per hour of viewing.
     pub habits: BTreeMap<Class, Rates>,
+    /// What clients have opened and nothing has taken over yet.
+    pub openings: usize,
     /// What has happened so far.
     pub tally: Tally,
 }
@@ -114,6 +118,11 @@ impl Pool {
             consumers: consumers_of(id),
         });
         let habits = self.habits.iter().map(|(&class, habits)| (class, habits.rates())).collect();
-        Snapshot { streams: streams.collect(), habits, tally: self.tally.clone() }
+        Snapshot {
+            streams: streams.collect(),
+            habits,
+            openings: self.openings.count(),
+            tally: self.tally.clone(),
+        }
     }
 }

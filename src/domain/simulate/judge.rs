@@ -172,6 +172,7 @@ impl Bench {
             patience: Duration::from_secs(30 * 60),
             cold_timeout: Duration::from_secs(20),
             farewell: Duration::from_millis(FAREWELL),
+            unfollowed: Duration::from_secs(120),
             refusals: 3,
             disk_budget: u64::MAX,
             memory: u64::MAX,
