@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderValue;
 use tokio_util::sync::CancellationToken;
@@ -12,6 +13,7 @@ use tracing::{info, warn};
 
 use crate::config::Config;
 use crate::domain::pool::Limits;
+use crate::feed;
 use crate::proxy::auth::Auth;
 use crate::proxy::cors::Cors;
 use crate::proxy::forward::{Forwarder, Identity};
@@ -22,10 +24,13 @@ use crate::proxy::prime::Primer;
 use crate::proxy::{Gateway, Handle};
 use crate::server::Listener;
 use crate::shutdown;
-use crate::supervisor::Supervisor;
 use crate::supervisor::stream::WindowSize;
+use crate::supervisor::{Settings, Supervisor};
 use crate::upstream::client::{Client, Target, Timeouts};
 use crate::upstream::jellyfin::{Jellyfin, Login};
+
+/// An input may have to wait for an opening at the server, behind those of others.
+const INPUT_OPENS: Duration = Duration::from_secs(30);
 
 /// Runs the gateway until it is asked to stop.
 ///
@@ -60,15 +65,19 @@ impl App {
         let listener = Listener::bind(config.listen).await?;
         let url = &config.upstream.url;
         let target = Target { scheme: url.scheme().clone(), authority: url.authority().clone() };
-        let timeouts =
-            Timeouts { connect: config.upstream.connect_timeout, response: config.upstream.response_timeout };
+        let timeouts = Timeouts { connect: INPUT_OPENS, response: config.upstream.response_timeout };
         let client = Client::new(target, timeouts);
         let host = HeaderValue::try_from(url.authority().as_str()).map_err(io::Error::other)?;
         let jellyfin = Jellyfin::new(client.clone(), host);
         let own = config.upstream.api_key.as_ref().map(|key| Login::api_key(key.expose()));
-        let ledger = ledger(&config, listener.local_addr());
-        let supervisor =
-            Supervisor::new(limits(&config), window_size(&config), jellyfin.clone(), own, ledger);
+        let settings = Settings {
+            limits: limits(&config),
+            size: window_size(&config),
+            feed: feed_limits(&config),
+            own,
+            ledger: ledger(&config, listener.local_addr()),
+        };
+        let supervisor = Supervisor::new(settings, jellyfin.clone());
         Ok(Self { config, listener, supervisor, client, jellyfin })
     }
 
@@ -91,6 +100,7 @@ impl App {
         let gateway = Gateway {
             name: self.config.name,
             cold_timeout: self.config.upstream.cold_timeout,
+            produce: self.config.produce.default,
             forwarder: Forwarder::new(self.client, identity),
             auth: Auth::new(self.jellyfin.clone(), self.config.upstream.live_tv_right),
             jellyfin: self.jellyfin,
@@ -136,6 +146,8 @@ fn limits(config: &Config) -> Limits {
     Limits {
         slots: config.pool.slots,
         idle_timeout: config.pool.idle_timeout,
+        warm_encode: config.warm.encode,
+        warm_feed: config.warm.feed,
         silence: config.viewers.silence,
         patience: config.viewers.patience,
         cold_timeout: config.upstream.cold_timeout,
@@ -150,4 +162,14 @@ fn limits(config: &Config) -> Limits {
 
 fn window_size(config: &Config) -> WindowSize {
     WindowSize { join: config.window.join, length: config.window.length, segment: config.window.segment }
+}
+
+fn feed_limits(config: &Config) -> feed::Limits {
+    feed::Limits {
+        ring: config.feed.ring,
+        bytes: config.feed.memory.0,
+        stall: config.feed.stall,
+        attempts: config.feed.attempts,
+        connect: INPUT_OPENS,
+    }
 }

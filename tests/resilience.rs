@@ -4,6 +4,8 @@
 
 #[path = "support/stage.rs"]
 mod stage;
+#[path = "support/watch.rs"]
+mod watch;
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -17,52 +19,7 @@ use warmgate::demo::viewer::{Answer, Playback, Viewer};
 use warmgate::domain::reason::{Failure, StopReason};
 
 use crate::stage::{Stage, all_fetched, eventually, is_ours, poll, short, soon, tune};
-
-/// A viewer that checks each list against the one before.
-struct Watch {
-    viewer: Viewer,
-    playback: Playback,
-    last: Answer,
-}
-
-impl Watch {
-    async fn begin(viewer: Viewer, item: &str) -> Self {
-        let playback = short(soon(viewer.open(item)).await.unwrap());
-        let last = poll(&viewer, &playback).await;
-        assert!(is_ours(&last), "{} {}", last.status, last.field("cache-status"));
-        Self { viewer, playback, last }
-    }
-
-    /// The next list: none of it goes back, none of it changes.
-    async fn look(&mut self) -> &Answer {
-        let next = poll(&self.viewer, &self.playback).await;
-        assert_eq!(next.status, 200, "{}", next.field("cache-status"));
-        assert!(is_ours(&next), "{}", next.field("cache-status"));
-        let tags = |answer: &Answer| (answer.tag("EXT-X-TARGETDURATION"), answer.tag("EXT-X-MEDIA-SEQUENCE"));
-        let (before, after) = (tags(&self.last), tags(&next));
-        assert_eq!(after.0, before.0);
-        assert!(after.1 >= before.1, "the sequence fell: {} {}", self.last.text(), next.text());
-        let (old, new) = (self.last.segments(), next.segments());
-        assert!(old.last() <= new.last() || old.last().unwrap().len() < new.last().unwrap().len());
-        self.last = next;
-        &self.last
-    }
-
-    /// Until a discontinuity and two segments behind it are listed; all of them can be had.
-    async fn resume(&mut self, at_most: Duration) {
-        let deadline = Instant::now() + at_most;
-        loop {
-            let text = self.look().await.text();
-            let behind = text.split_once("#EXT-X-DISCONTINUITY\n").map(|(_, behind)| behind.to_owned());
-            if behind.is_some_and(|behind| behind.matches("#EXTINF").count() >= 2) {
-                break;
-            }
-            assert!(Instant::now() < deadline, "it does not go on:\n{text}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        all_fetched(&self.viewer, &self.playback, &self.last).await;
-    }
-}
+use crate::watch::Watch;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_players_outlive_the_server() {

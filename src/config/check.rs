@@ -9,13 +9,17 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::errors::Report;
 use crate::config::file::{self, File};
-use crate::config::{ByteSize, Config, LineupServer, Pool, Secret, Upstream, Viewers, Window, lineup};
+use crate::config::{
+    ByteSize, Config, Feed, LineupServer, Pool, Secret, Upstream, Viewers, Warm, Window, lineup,
+};
 
 /// Checks `file`, which came from `path`; nothing if there is no telling what the upstream is.
 pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Config> {
     name(&file.name, report);
     upstream(&file.upstream, report);
     pool(&file.pool, report);
+    warm(&file.warm, report);
+    feed(&file.feed, report);
     viewers(&file.viewers, file.upstream.cold_timeout, report);
     window(&file.window, report);
     lineup_server(&file.lineup_server, report);
@@ -24,9 +28,8 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
     let api_key = api_key(&file.upstream, path, report);
     let lineup = lineup::lower(file.lineup, path.parent().unwrap_or(Path::new("")), report);
     let (lineup_server, produce) = (file.lineup_server, file.produce);
-    let File {
-        listen, name, trusted_proxies, state_dir, upstream, pool, viewers, window, shutdown, log, ..
-    } = file;
+    let File { listen, name, trusted_proxies, state_dir, upstream, pool, .. } = file;
+    let File { warm, feed, viewers, window, shutdown, log, .. } = file;
     let upstream = Upstream {
         url: url?,
         api_key,
@@ -47,6 +50,8 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
         lineup_server,
         produce,
         pool,
+        warm,
+        feed,
         viewers,
         window,
         shutdown,
@@ -73,6 +78,19 @@ fn upstream(upstream: &file::Upstream, report: &mut Report) {
 
 fn pool(pool: &Pool, report: &mut Report) {
     report.rule(pool.slots >= 1, "pool.slots", &[], "must be at least 1");
+}
+
+fn warm(warm: &Warm, report: &mut Report) {
+    positive(warm.encode, "warm.encode", report);
+    let what = format!("{:?} is less than warm.encode ({:?})", warm.feed, warm.encode);
+    report.rule(warm.feed >= warm.encode, "warm.feed", &["warm.encode"], what);
+}
+
+fn feed(feed: &Feed, report: &mut Report) {
+    positive(feed.ring, "feed.ring", report);
+    positive(feed.stall, "feed.stall", report);
+    report.rule(feed.memory > ByteSize(0), "feed.memory", &[], "must be more than nothing");
+    report.rule(feed.attempts >= 1, "feed.attempts", &[], "must be at least 1");
 }
 
 fn viewers(viewers: &Viewers, cold_timeout: Duration, report: &mut Report) {

@@ -15,6 +15,7 @@ mod lineup;
 mod scalar;
 mod secret;
 mod sections;
+mod streams;
 mod units;
 mod upstream_url;
 
@@ -30,6 +31,7 @@ pub use errors::{Errors, Place, Problem};
 pub use lineup::{Location, Playlist};
 pub use secret::Secret;
 pub use sections::{LineupServer, LiveTvRight, Log, LogFormat, Pool, Produce, Shutdown, Viewers, Window};
+pub use streams::{Feed, Warm};
 pub use units::ByteSize;
 pub use upstream_url::UpstreamUrl;
 
@@ -55,6 +57,10 @@ pub struct Config {
     pub produce: Produce,
     /// How many streams are kept, and for how long.
     pub pool: Pool,
+    /// What streams of the gateway's own keep without viewers.
+    pub warm: Warm,
+    /// What is kept of a channel's input.
+    pub feed: Feed,
     /// When a viewer counts as gone.
     pub viewers: Viewers,
     /// What of a stream is kept and listed.

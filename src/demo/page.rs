@@ -115,6 +115,7 @@ fn stream(stream: &StreamView) -> Value {
     let state = match stream.state {
         State::Starting => "starting",
         State::Live => "live",
+        State::Resting => "resting",
         State::BackingOff { .. } => "backing off",
         State::Retiring(_) => "retiring",
     };

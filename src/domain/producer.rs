@@ -3,15 +3,18 @@
 //! ```text
 //!             first segment            stop
 //!  Starting ───────────────► Live ─────────────► Retiring ──► (gone)
-//!    │  ▲                      │                    ▲
-//!    │  │ retry_at             │ failed             │ stop
-//!    │  │                      ▼                    │
-//!    └──┴─ failed ──► BackingOff ───────────────────┘
+//!    │  ▲  ▲                  │ │                   ▲  ▲
+//!    │  │  └ restart ─┐  rest │ │ failed            │  │
+//!    │  │             └─ Resting ─── stop ──────────┘  │
+//!    │  │ retry_at              ▼                      │
+//!    └──┴─ failed ───────► BackingOff ──── stop ───────┘
 //! ```
 //!
-//! It decides when to try again and when trying has become pointless, not how anything is started or stopped.
+//! A stream of the gateway's own that does not come about is adopted instead, at once, where that is wanted. It decides when
+//! to try again and when trying has become pointless, not how anything is started or stopped.
 
 use crate::domain::backoff;
+use crate::domain::produce::{Means, Produce};
 use crate::domain::reason::{Failure, StopReason};
 use crate::domain::time::Timestamp;
 
@@ -22,6 +25,8 @@ pub enum State {
     Starting,
     /// Segments come.
     Live,
+    /// Nobody watches: only its input is kept.
+    Resting,
     /// The last generation failed; the next one starts at `retry_at`.
     BackingOff {
         /// When to try again.
@@ -36,19 +41,28 @@ pub enum State {
 /// A producer: its state and its record of failures.
 #[derive(Clone, Copy, Debug)]
 pub struct Producer {
+    produce: Produce,
+    means: Means,
     state: State,
     generation: u32,
     failures: u32,
     refusals: u32,
 }
 
-impl Default for Producer {
-    fn default() -> Self {
-        Self { state: State::Starting, generation: 1, failures: 0, refusals: 0 }
-    }
-}
-
 impl Producer {
+    /// One that is to start, in the way that `produce` wants.
+    #[must_use]
+    pub const fn new(produce: Produce) -> Self {
+        let state = State::Starting;
+        Self { produce, means: produce.first(), state, generation: 1, failures: 0, refusals: 0 }
+    }
+
+    /// What the generation that runs, or ran last, is made by.
+    #[must_use]
+    pub const fn means(&self) -> Means {
+        self.means
+    }
+
     /// Where it stands.
     #[must_use]
     pub const fn state(&self) -> State {
@@ -81,13 +95,22 @@ impl Producer {
                 self.failures = 0;
                 self.refusals = 0;
             }
-            State::Starting | State::Live | State::BackingOff { .. } | State::Retiring(_) => {}
+            State::Starting
+            | State::Live
+            | State::Resting
+            | State::BackingOff { .. }
+            | State::Retiring(_) => {}
         }
     }
 
     /// `generation` came to an end by itself; says whether that is news.
     pub fn failed(&mut self, generation: u32, failure: Failure, now: Timestamp) -> bool {
         match self.state {
+            State::Starting if generation == self.generation && self.has_another_way() => {
+                self.means = self.produce.instead_of(self.means);
+                self.state = State::BackingOff { retry_at: now, failure };
+                true
+            }
             State::Starting | State::Live if generation == self.generation => {
                 self.failures += 1;
                 // A server that is down is not refusing: viewers keep their playlist until it is back.
@@ -97,7 +120,26 @@ impl Producer {
                 self.state = State::BackingOff { retry_at: now + backoff::after(self.failures), failure };
                 true
             }
-            State::Starting | State::Live | State::BackingOff { .. } | State::Retiring(_) => false,
+            State::Starting
+            | State::Live
+            | State::Resting
+            | State::BackingOff { .. }
+            | State::Retiring(_) => false,
+        }
+    }
+
+    fn has_another_way(&self) -> bool {
+        self.produce.instead_of(self.means) != self.means
+    }
+
+    /// Lets go of everything but the input. Says whether that is news.
+    pub fn rest(&mut self) -> bool {
+        match self.state {
+            State::Live => {
+                self.state = State::Resting;
+                true
+            }
+            State::Starting | State::Resting | State::BackingOff { .. } | State::Retiring(_) => false,
         }
     }
 
@@ -122,7 +164,7 @@ impl Producer {
     pub const fn retry_at(&self) -> Option<Timestamp> {
         match self.state {
             State::BackingOff { retry_at, .. } => Some(retry_at),
-            State::Starting | State::Live | State::Retiring(_) => None,
+            State::Starting | State::Live | State::Resting | State::Retiring(_) => None,
         }
     }
 }
@@ -131,6 +173,7 @@ impl Producer {
 mod tests {
     use super::*;
 
+    const PRODUCER: Producer = Producer::new(Produce::Adopt);
     const AT: Timestamp = Timestamp::from_millis(1000);
 
     /// Every state meets every input; what is not in its column of the diagram changes nothing.
@@ -140,13 +183,14 @@ mod tests {
             State::BackingOff { retry_at: Timestamp::from_millis(1500), failure: Failure::Gone };
         let retiring = State::Retiring(StopReason::Idle);
         let table = [
-            (State::Starting, State::Live, backing_off, retiring),
-            (State::Live, State::Live, backing_off, retiring),
-            (backing_off, backing_off, backing_off, retiring),
-            (retiring, retiring, retiring, retiring),
+            (State::Starting, State::Live, backing_off, State::Starting, retiring),
+            (State::Live, State::Live, backing_off, State::Resting, retiring),
+            (State::Resting, State::Resting, State::Resting, State::Resting, retiring),
+            (backing_off, backing_off, backing_off, backing_off, retiring),
+            (retiring, retiring, retiring, retiring, retiring),
         ];
-        for (state, produced, failed, stopped) in table {
-            let producer = Producer { state, ..Producer::default() };
+        for (state, produced, failed, rested, stopped) in table {
+            let producer = Producer { state, ..PRODUCER };
             let after = |change: fn(&mut Producer)| {
                 let mut producer = producer;
                 change(&mut producer);
@@ -161,6 +205,12 @@ mod tests {
             );
             assert_eq!(
                 after(|producer| {
+                    producer.rest();
+                }),
+                rested
+            );
+            assert_eq!(
+                after(|producer| {
                     producer.stop(StopReason::Idle);
                 }),
                 stopped
@@ -169,8 +219,35 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_made_is_adopted_at_once() {
+        let mut producer = Producer::new(Produce::Auto);
+        assert_eq!(producer.means(), Means::Own);
+        assert!(producer.failed(1, Failure::Unsuitable, AT));
+        assert_eq!((producer.means(), producer.retry_at()), (Means::Adopted, Some(AT)));
+        assert_eq!(producer.refusals(), 0, "the server has refused nothing");
+        let generation = producer.restart();
+        producer.failed(generation, Failure::Gone, AT);
+        assert!(producer.retry_at() > Some(AT));
+        assert_eq!(producer.means(), Means::Adopted);
+    }
+
+    #[test]
+    fn what_has_been_made_is_made_again() {
+        let mut producer = Producer::new(Produce::Auto);
+        producer.produced(1);
+        producer.failed(1, Failure::Gone, AT);
+        assert_eq!(producer.means(), Means::Own);
+        let generation = producer.restart();
+        producer.failed(generation, Failure::Gone, AT);
+        assert_eq!(producer.means(), Means::Adopted, "but only once");
+        let mut forced = Producer::new(Produce::Own);
+        forced.failed(1, Failure::Unsuitable, AT);
+        assert_eq!((forced.means(), forced.refusals()), (Means::Own, 1));
+    }
+
+    #[test]
     fn an_older_generation_has_no_say() {
-        let mut producer = Producer::default();
+        let mut producer = PRODUCER;
         producer.failed(1, Failure::Gone, AT);
         assert_eq!(producer.restart(), 2);
         producer.produced(1);
@@ -181,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_server_that_is_down_has_refused_nothing() {
-        let mut producer = Producer::default();
+        let mut producer = PRODUCER;
         producer.failed(1, Failure::Unreachable, AT);
         assert_eq!(producer.refusals(), 0);
         let generation = producer.restart();

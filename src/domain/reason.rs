@@ -79,6 +79,10 @@ reasons! {
         Oversized = "oversized",
         /// What the server sent is not a playlist this gateway can follow.
         Unreadable = "unreadable",
+        /// What its profile asks for is better left to the server.
+        Unsuitable = "unsuitable",
+        /// It did not keep up with its own input.
+        Lagged = "lagged",
         /// What encodes it does not keep up with its source.
         TooSlow = "too-slow",
         /// What encodes it holds more than `ffmpeg.memory`.

@@ -7,7 +7,7 @@ use crate::domain::openings::{Follow, Named};
 use crate::proxy::Gateway;
 use crate::proxy::credential::Credential;
 use crate::proxy::query::Query;
-use crate::upstream::jellyfin::opening_name;
+use crate::upstream::jellyfin::RawPath;
 
 impl Gateway {
     /// What was opened is spoken of by somebody known.
@@ -19,7 +19,8 @@ impl Gateway {
     /// Media of the server's own is asked for: what was opened for it, the server may give back by itself from now on.
     pub(super) fn taken_over(&self, headers: &HeaderMap, uri: &Uri) {
         let query = Query::of(uri);
-        let named = Named { name: opening_name(uri.path()), ..named(&query) };
+        let named =
+            Named { name: RawPath::of_url(uri.path()).as_ref().map(RawPath::opening), ..named(&query) };
         if named != Named::default() {
             let account = Credential::of(headers, &query).map(|credential| self.account(credential.token()));
             self.supervisor.followed(Named { account, ..named }, Follow::TakenOver);

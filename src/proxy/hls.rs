@@ -15,6 +15,7 @@ use tracing::debug;
 use crate::body::{self, Body};
 use crate::domain::cadence::Class;
 use crate::domain::consumer::Viewer;
+use crate::domain::encoding::demand::Demand;
 use crate::domain::key::{Channel, ConsumerId, DeviceId, StreamKey};
 use crate::domain::openings::{Follow, Named};
 use crate::domain::pool::Warmth;
@@ -244,6 +245,8 @@ impl Gateway {
                 play_session: live.play_session.clone(),
             },
             class: Class::of_user_agent(text(headers, &USER_AGENT)),
+            produce: self.produce,
+            demand: Demand::from_query(live.query.pairs(), policy).ok(),
             login: credential.login(),
             user: me.id.clone(),
         };

@@ -44,6 +44,7 @@ use hyper::service::Service;
 
 use crate::body::{self, Body};
 use crate::domain::consumer::Account;
+use crate::domain::produce::Produce;
 use crate::domain::signal::{Signal, Whose};
 use crate::proxy::auth::{Asker, Auth};
 use crate::proxy::cors::Cors;
@@ -68,6 +69,8 @@ pub struct Gateway {
     pub name: String,
     /// How long a viewer waits for a cold start.
     pub cold_timeout: Duration,
+    /// How streams come about.
+    pub produce: Produce,
     /// The plain way through.
     pub forwarder: Forwarder,
     /// Who may be served.

@@ -18,15 +18,16 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 
 use crate::body::{self, Body};
-use crate::domain::key::ItemId;
+use crate::domain::key::{Channel, ItemId};
 use crate::domain::openings::{Follow, Named, Opening};
+use crate::domain::produce::Produce;
 use crate::proxy::Gateway;
 use crate::proxy::auth::Verdict;
 use crate::proxy::opened::{Asked, Opened, Opener};
 use crate::proxy::query::Query;
 use crate::proxy::route::prefix;
-use crate::supervisor::returns;
-use crate::upstream::jellyfin::opening_name;
+use crate::supervisor::{expected, returns};
+use crate::upstream::jellyfin::{Place, RawPath};
 
 /// The largest request that is kept to be sent again, and the largest request and answer that are looked into.
 const KEPT: usize = 1 << 20;
@@ -96,6 +97,9 @@ impl Gateway {
     /// (`abandoned`): nothing here may wait.
     fn opened(self: &Arc<Self>, opened: &Opened, opener: &Opener, abandoned: bool) {
         debug!(?opened, abandoned, "opened");
+        if !abandoned {
+            self.expect(opened, opener);
+        }
         let account = Some(self.account(opener.asker.credential.token()));
         let (live_stream, play_session) = (opened.live_stream.clone(), opened.play_session.clone());
         if !opened.taken {
@@ -103,12 +107,13 @@ impl Gateway {
             self.supervisor.followed(named, Follow::Named);
             return;
         }
+        let raw = opened.path.as_deref().and_then(RawPath::of_url);
         let opening = Opening {
             account,
             device: opener.asker.credential.device().cloned(),
             live_stream,
             play_session,
-            name: opened.path.as_deref().and_then(opening_name),
+            name: raw.as_ref().map(RawPath::opening),
             abandoned,
         };
         let opener = returns::Opener {
@@ -118,6 +123,24 @@ impl Gateway {
             item: opened.item.clone(),
         };
         self.supervisor.opened(opening, opener);
+    }
+
+    /// Whoever opened it will want a stream of it: where the gateway may make that itself, its input is opened now.
+    fn expect(&self, opened: &Opened, opener: &Opener) {
+        let raw = opened.path.as_deref().and_then(RawPath::of_url);
+        if let (Produce::Auto | Produce::Own, Some(raw), Some(item)) =
+            (self.produce, raw, opened.item.clone())
+        {
+            let (prefix, user) = (opener.prefix.clone(), opener.user.clone());
+            self.supervisor.expect(expected::Opening {
+                place: Place { prefix, item: item.clone(), user },
+                channel: Channel { item, source: opened.source.clone() },
+                live_stream: opened.live_stream.clone(),
+                raw,
+                account: self.account(opener.asker.credential.token()),
+                login: opener.asker.credential.login(),
+            });
+        }
     }
 
     async fn open_for_anybody(&self, item: Option<ItemId>, request: Request<Body>) -> Response<Body> {

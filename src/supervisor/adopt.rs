@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
-use tracing::{debug, info};
+use tracing::debug;
 
 use crate::domain::playlist::Reading;
 use crate::domain::reason::Failure;
 use crate::supervisor::caller::Caller;
 use crate::supervisor::hold::{FirstAttempt, Holding, Parting};
+use crate::supervisor::stream::Stream;
 use crate::upstream::follow::{Fetched, Pace, follow};
-use crate::upstream::jellyfin::{Error, Hold, Place};
+use crate::upstream::jellyfin::{Error, Place};
 use crate::upstream::job::Job;
 
 /// A start that takes longer is given up, whoever still waits: the server's own wait has no end (`HlsHelpers.cs`).
@@ -38,6 +39,7 @@ pub(super) struct Generation {
 #[derive(Debug)]
 pub(super) struct Work {
     caller: Caller,
+    stream: Arc<Stream>,
     play_session: String,
     first_attempt: FirstAttempt,
 }
@@ -46,25 +48,15 @@ impl Generation {
     /// Begins: takes a consumer of the live stream in a task of its own. `freed` is awaited if there is no tuner left.
     pub(super) fn begin(
         caller: Caller,
+        stream: Arc<Stream>,
         play_session: String,
         freed: impl Future<Output = bool> + Send + 'static,
         tasks: &TaskTracker,
     ) -> (Self, Work) {
-        let (ledger, name) = (Arc::clone(&caller.ledger), play_session.clone());
-        let place = &caller.stream.recipe.place;
-        ledger.note(&name, |entry| {
-            entry.prefix.clone_from(&place.prefix);
-            entry.item = place.item.to_string();
-            entry.user.clone_from(&place.user);
-        });
-        let held = move |hold: Option<&Hold>| {
-            ledger.note(&name, |entry| {
-                entry.live_stream = hold.map(|hold| hold.live_stream.to_string());
-                entry.opening = hold.and_then(|hold| hold.opening.clone());
-            });
-        };
+        caller.note_place(&play_session);
+        let held = caller.noted(&play_session);
         let (holding, first_attempt) = Holding::take(caller.clone(), held, freed, tasks);
-        let work = Work { caller: caller.clone(), play_session: play_session.clone(), first_attempt };
+        let work = Work { caller: caller.clone(), stream, play_session: play_session.clone(), first_attempt };
         (Self { caller, play_session, holding }, work)
     }
 
@@ -82,18 +74,16 @@ impl Generation {
             (true, true) => Parting::GiveBackNamed,
             (true, false) => Parting::GiveBack,
         });
-        if closed.await && ended {
-            caller.ledger.strike(play_session);
-            info!(item = %caller.stream.recipe.place.item, "released");
-            return;
+        let closed = closed.await && ended;
+        if !closed {
+            caller.ledger.note(play_session, |entry| {
+                entry.without_job = ended || entry.playlist.is_none();
+                if restarted && entry.opening.is_none() {
+                    entry.live_stream = None;
+                }
+            });
         }
-        caller.ledger.note(play_session, |entry| {
-            entry.without_job = ended || entry.playlist.is_none();
-            if restarted && entry.opening.is_none() {
-                entry.live_stream = None;
-            }
-        });
-        caller.leftovers.keep(play_session);
+        caller.settle(play_session, closed);
     }
 }
 
@@ -107,8 +97,8 @@ impl Work {
         opened_by_client: bool,
         deliver: impl FnMut(Fetched),
     ) -> Option<Failure> {
-        let stream = Arc::clone(&self.caller.stream);
-        if !opened_by_client && !stream.is_exclusive() {
+        let stream = Arc::clone(&self.stream);
+        if !opened_by_client && !self.caller.access.is_exclusive() {
             tokio::select! {
                 () = stream.stop.cancelled() => return None,
                 opened = self.first_attempt.outcome() => if let Err(failure) = opened { return Some(failure) },
@@ -131,12 +121,12 @@ impl Work {
     /// What has been asked of the server happens, whether or not its answer is heard: so a stop lets a start come to
     /// its end, and the job be there to be ended, if that does not take long.
     async fn stopped_for_good(&self) {
-        self.caller.stream.stop.cancelled().await;
+        self.stream.stop.cancelled().await;
         sleep(UNHEARD).await;
     }
 
     async fn start(&self) -> Result<(Job, Reading), Error> {
-        let Caller { jellyfin, stream, .. } = &self.caller;
+        let (Caller { jellyfin, .. }, stream) = (&self.caller, &self.stream);
         let play_session = &self.play_session;
         let start = |login, _| async move { jellyfin.start(&stream.recipe, play_session, &login).await };
         let started = timeout(START, self.caller.call(start)).await;
@@ -146,7 +136,7 @@ impl Work {
     }
 
     async fn follow(&self, job: &Job, reading: Reading, deliver: impl FnMut(Fetched)) -> Failure {
-        let stream = &self.caller.stream;
+        let stream = &self.stream;
         let first = reading.entries.first().map_or(Duration::ZERO, |entry| entry.duration);
         let pace =
             Pace { target: stream.target(first), cut: stream.recipe.cut, largest: stream.largest_segment() };

@@ -69,7 +69,7 @@ impl Holding {
         let (parting, parted) = watch::channel(None);
         let (told, first) = watch::channel(None);
         let task = tasks.spawn(async move {
-            if caller.stream.is_exclusive() {
+            if caller.access.is_exclusive() {
                 told.send_replace(Some(Err(Failure::Unreadable)));
                 return true;
             }
@@ -99,7 +99,7 @@ async fn take_and_give_back(
             Ok(hold) => break hold,
             Err(error) => error,
         };
-        warn!(item = %caller.stream.recipe.place.item, cause = %error, "no consumer of our own yet");
+        warn!(item = %caller.access.place.item, cause = %error, "no consumer of our own yet");
         if error.status() == Some(StatusCode::INTERNAL_SERVER_ERROR)
             && let Some(freed) = freed.take()
         {
@@ -115,9 +115,9 @@ async fn take_and_give_back(
         }
     };
     held(Some(&hold));
-    if hold.live_stream != caller.stream.recipe.live_stream {
+    if hold.live_stream != caller.access.live_stream {
         // It would protect nothing, and the next one would be yet another.
-        caller.stream.set_exclusive();
+        caller.access.set_exclusive();
         told.send_replace(Some(Err(Failure::Unreadable)));
         let closed = give_back(caller, &hold).await;
         if closed {
@@ -142,7 +142,7 @@ async fn parted(parting: &mut watch::Receiver<Option<Parting>>) -> Parting {
 }
 
 async fn take(caller: &Caller) -> Result<Hold, Error> {
-    let source = &caller.stream.recipe.source;
+    let source = &caller.access.source;
     caller.call(|login, place| async move { caller.jellyfin.hold(&place, source, &login).await }).await
 }
 
@@ -167,10 +167,10 @@ mod tests {
 
     use super::*;
     use crate::domain::key::{ItemId, LiveStreamId, MediaSourceId};
+    use crate::supervisor::access::Access;
     use crate::supervisor::reap::Leftovers;
-    use crate::supervisor::stream::{Stream, WindowSize};
     use crate::upstream::fake::{Fake, Reply};
-    use crate::upstream::jellyfin::{Login, Place, Recipe};
+    use crate::upstream::jellyfin::{Login, Place};
     use crate::upstream::ledger::Ledger;
 
     const LONG: Duration = Duration::from_secs(60);
@@ -200,19 +200,12 @@ mod tests {
 
     fn caller(fake: &Fake) -> Caller {
         let item = ItemId::parse(&"a".repeat(32)).unwrap();
-        let recipe = Recipe {
-            place: Place { prefix: String::new(), item, user: None },
-            source: MediaSourceId::new("source"),
-            live_stream: LiveStreamId::new("live"),
-            query: String::new(),
-            apple: false,
-            cut: Duration::from_secs(3),
-        };
-        let size = WindowSize { join: LONG, length: LONG, segment: 1000 };
+        let place = Place { prefix: String::new(), item, user: None };
+        let (source, live_stream) = (MediaSourceId::new("source"), LiveStreamId::new("live"));
         let ledger = Arc::new(Ledger::open(None).0);
         Caller {
             jellyfin: fake.jellyfin.clone(),
-            stream: Arc::new(Stream::new(recipe, size)),
+            access: Arc::new(Access::new(place, source, live_stream)),
             own: Some(Login::default()),
             leftovers: Arc::new(Leftovers::new(Arc::clone(&ledger), Default::default())),
             ledger,

@@ -2,17 +2,24 @@
 //!
 //! It knows nothing of HTTP: who asks, and in which words an answer is given, is the proxy's business.
 
+mod access;
 mod adopt;
 mod caller;
 mod driver;
+pub mod expected;
+mod feeds;
+mod generation;
 mod hold;
+mod intake;
+mod own;
 mod reap;
 pub mod returns;
+mod shared;
 pub mod stream;
+mod tap;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -22,19 +29,35 @@ use tokio_util::task::TaskTracker;
 
 use crate::domain::cadence::Class;
 use crate::domain::consumer::{Account, Viewer};
+use crate::domain::encoding::demand::Demand;
 use crate::domain::key::{Channel, ConsumerId, ItemId, LiveStreamId, StreamKey};
-use crate::domain::pool::{Admission, Event, Limits, Pool, Snapshot, StreamId, Tune, Warmth};
+use crate::domain::pool::{Admission, Event, Limits, Pool, Snapshot, Tune, Warmth};
+use crate::domain::produce::Produce;
 use crate::domain::reason::RefuseReason;
 use crate::domain::signal::{Signal, Whose};
-use crate::domain::time::Timestamp;
+use crate::feed;
+use crate::supervisor::feeds::Feeds;
 use crate::supervisor::reap::Leftovers;
 use crate::supervisor::returns::Returns;
+use crate::supervisor::shared::{Shared, random};
 use crate::supervisor::stream::{Playlist, Stream, WindowSize};
 use crate::upstream::jellyfin::{Jellyfin, Login, Recipe};
 use crate::upstream::ledger::Ledger;
 
-/// How long somebody who was denied a tuner waits for one of ours.
-const TUNER_WAIT: Duration = Duration::from_secs(8);
+/// What the streams have to keep to.
+#[derive(Debug)]
+pub struct Settings {
+    /// What the pool may use.
+    pub limits: Limits,
+    /// How windows are cut.
+    pub size: WindowSize,
+    /// What is kept of inputs.
+    pub feed: feed::Limits,
+    /// The gateway's own credential, if it has one.
+    pub own: Option<Login>,
+    /// Where it is written down what is open at the server.
+    pub ledger: Option<PathBuf>,
+}
 
 /// A viewer's wish.
 #[derive(Debug)]
@@ -45,6 +68,10 @@ pub struct Wish {
     pub viewer: Viewer,
     /// How its player can be expected to behave.
     pub class: Class,
+    /// How its stream may come about.
+    pub produce: Produce,
+    /// What it asks of the encoding; `None` if that cannot be read.
+    pub demand: Option<Demand>,
     /// As whom the gateway may act to serve it.
     pub login: Login,
     /// The user behind the login; `None` for a key that belongs to nobody.
@@ -92,34 +119,11 @@ impl Drop for Answering {
     }
 }
 
-#[derive(Debug)]
-struct Shared {
-    epoch: Instant,
-    pool: Mutex<Pool>,
-    /// Rung when the pool may have something to do, or an earlier deadline.
-    bell: Notify,
-    streams: RwLock<HashMap<StreamId, Arc<Stream>>>,
-    jellyfin: Jellyfin,
-    own: Option<Login>,
-    ledger: Arc<Ledger>,
-    leftovers: Arc<Leftovers>,
-    returns: Returns,
-    size: WindowSize,
-    generations: TaskTracker,
-    ended: CancellationToken,
-}
-
 impl Supervisor {
-    /// Starts the driver. `own` is the gateway's own credential, if it has one; `ledger` is where it is written down what
-    /// is open at the server.
+    /// Starts the driver.
     #[must_use]
-    pub fn new(
-        limits: Limits,
-        size: WindowSize,
-        jellyfin: Jellyfin,
-        own: Option<Login>,
-        ledger: Option<PathBuf>,
-    ) -> Self {
+    pub fn new(settings: Settings, jellyfin: Jellyfin) -> Self {
+        let Settings { limits, size, feed, own, ledger } = settings;
         let (ledger, left) = Ledger::open(ledger);
         let ledger = Arc::new(ledger);
         let (of_clients, left) = returns::of_clients(left);
@@ -130,6 +134,8 @@ impl Supervisor {
             streams: RwLock::default(),
             jellyfin,
             own,
+            feeds: Feeds::default(),
+            feed_limits: feed,
             leftovers: Arc::new(Leftovers::new(Arc::clone(&ledger), left)),
             returns: Returns::default(),
             ledger,
@@ -147,18 +153,18 @@ impl Supervisor {
 
     /// Grants a wish, or says why not; `recipe` says how to start the stream, should it not run. Never waits.
     pub fn tune(&self, wish: Wish, recipe: impl FnOnce() -> Recipe) -> Result<Lease, RefuseReason> {
-        let Wish { key, viewer, class, login, user } = wish;
+        let Wish { key, viewer, class, produce, demand, login, user } = wish;
         let account = viewer.account;
         let mut pool = self.shared.pool();
-        let tune = Tune { key, viewer, class, fresh: ConsumerId::from_bits(random()) };
+        let tune = Tune { key, viewer, class, produce, fresh: ConsumerId::from_bits(random()) };
         match pool.tune(tune, self.shared.now()) {
             Admission::Refused(reason) => Err(reason),
             Admission::Serve { stream, consumer, warmth } => {
                 // Still under the pool's lock, so that nobody sees a stream of the pool's that is not here.
-                let stream = self.shared.stream_or_insert(stream, recipe);
+                let stream = self.shared.stream_or_insert(stream, || (recipe(), demand));
                 drop(pool);
                 self.shared.reap(login.clone(), user.as_deref());
-                stream.remember(account, login, user);
+                stream.access.remember(account, login, user);
                 self.shared.bell.notify_one();
                 Ok(Lease { stream, consumer, warmth })
             }
@@ -209,8 +215,13 @@ impl Supervisor {
     /// A token is about to be revoked: returns once nothing is left that could be released with it alone.
     pub async fn logging_out(&self, account: Account, patience: Duration) {
         self.shared.stop_and_wait(Event::LoggingOut(account), patience).await;
+        if self.shared.own.is_none() {
+            let only = self.shared.feeds.only_expected_by(account);
+            let _ = timeout(patience, self.shared.expect_no_more(only)).await;
+        }
+        self.shared.feeds.forget(account);
         let streams = self.shared.streams.read().unwrap_or_else(PoisonError::into_inner);
-        streams.values().for_each(|stream| stream.forget(account));
+        streams.values().for_each(|stream| stream.access.forget(account));
     }
 
     /// The revocation of a token has been answered.
@@ -233,7 +244,8 @@ impl Supervisor {
     #[must_use]
     pub fn holds(&self, live_stream: &LiveStreamId) -> bool {
         let streams = self.shared.streams.read().unwrap_or_else(PoisonError::into_inner);
-        streams.values().any(|stream| stream.recipe.live_stream == *live_stream)
+        self.shared.feeds.holds(live_stream)
+            || streams.values().any(|stream| stream.recipe.live_stream == *live_stream)
     }
 
     /// Whether the account's consumer of this live stream was given back in its name.
@@ -252,6 +264,8 @@ impl Supervisor {
     pub async fn shut_down(&self, grace: Duration) {
         self.shared.tell(Event::Shutdown);
         self.shared.bell.notify_one();
+        let shared = Arc::clone(&self.shared);
+        self.shared.generations.spawn(async move { shared.expect_no_more(shared.feeds.expected()).await });
         self.shared.generations.close();
         let _ = timeout(grace, self.shared.generations.wait()).await;
         self.shared.ended.cancel();
@@ -262,83 +276,6 @@ impl Supervisor {
     pub fn snapshot(&self) -> Snapshot {
         self.shared.pool().snapshot()
     }
-}
-
-impl Shared {
-    fn now(&self) -> Timestamp {
-        Timestamp::after_start(self.epoch.elapsed())
-    }
-
-    fn pool(&self) -> MutexGuard<'_, Pool> {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn tell(&self, event: Event) {
-        self.pool().handle_event(event, self.now());
-    }
-
-    /// Somebody was denied a tuner: returns true once one of ours has been given back.
-    async fn free_tuner(&self) -> bool {
-        self.stop_and_wait(Event::TunerDenied, TUNER_WAIT).await
-    }
-
-    /// Tells the pool something that may stop streams, and waits for the stopped ones to be released.
-    async fn stop_and_wait(&self, event: Event, patience: Duration) -> bool {
-        let (before, after) = {
-            let mut pool = self.pool();
-            let before = pool.running();
-            pool.handle_event(event, self.now());
-            (before, pool.running())
-        };
-        self.bell.notify_one();
-        let stopped = before.into_iter().filter(|stream| !after.contains(stream));
-        let stopped: Vec<_> = stopped.filter_map(|stream| self.stream(stream)).collect();
-        let all_retired = async {
-            for stream in &stopped {
-                stream.retired().await;
-            }
-        };
-        !stopped.is_empty() && timeout(patience, all_retired).await.is_ok()
-    }
-
-    fn stream(&self, id: StreamId) -> Option<Arc<Stream>> {
-        self.streams.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
-    }
-
-    fn stream_or_insert(&self, id: StreamId, recipe: impl FnOnce() -> Recipe) -> Arc<Stream> {
-        if let Some(stream) = self.stream(id) {
-            return stream;
-        }
-        let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
-        let stream = streams.entry(id).or_insert_with(|| Arc::new(Stream::new(recipe(), self.size)));
-        Arc::clone(stream)
-    }
-
-    /// Closes what was left open, if anything was, as the gateway itself or as `login`, which belongs to `user`.
-    fn reap(self: &Arc<Self>, login: Login, user: Option<&str>) {
-        let left = self.leftovers.take();
-        if !left.is_empty() {
-            let shared = Arc::clone(self);
-            let (login, user) = match &self.own {
-                Some(own) => (own.clone(), None),
-                None => (login, user.map(str::to_owned)),
-            };
-            self.generations.spawn(async move {
-                shared.leftovers.close(left, &shared.jellyfin, &login, user.as_deref()).await;
-            });
-        }
-    }
-
-    fn remove(&self, id: StreamId) -> Option<Arc<Stream>> {
-        self.streams.write().unwrap_or_else(PoisonError::into_inner).remove(&id)
-    }
-}
-
-/// Drawn by chance: never the same twice, and not to be guessed.
-fn random() -> u128 {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).expect("the system gives random bytes");
-    u128::from_ne_bytes(bytes)
 }
 
 #[cfg(test)]

@@ -100,7 +100,11 @@ async fn close(
     };
     let user = user.map(str::to_owned).or_else(|| entry.user.clone());
     let place = Place { prefix: entry.prefix.clone(), item, user };
-    let hold = Hold { live_stream: LiveStreamId::new(live_stream.as_str()), opening: entry.opening.clone() };
+    let hold = Hold {
+        live_stream: LiveStreamId::new(live_stream.as_str()),
+        opening: entry.opening.clone(),
+        raw: None,
+    };
     let ours =
         lives || entry.without_job || jellyfin.version(&entry.prefix).await?.starts_with(KEEPS_CONSUMERS);
     if ours && !jellyfin.is_another(&place, &hold, login).await? {

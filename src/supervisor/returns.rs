@@ -13,7 +13,8 @@ use crate::domain::key::{ItemId, LiveStreamId, PlaySessionId};
 use crate::domain::openings::{Follow, Named, Opening, OpeningId};
 use crate::domain::pool::Event;
 use crate::domain::reason::ReturnReason;
-use crate::supervisor::{Shared, Supervisor, random};
+use crate::supervisor::Supervisor;
+use crate::supervisor::shared::{Shared, random};
 use crate::upstream::jellyfin::Login;
 use crate::upstream::ledger::Entry;
 

@@ -3,7 +3,7 @@
 //! It does not know how it is filled, nor whether it should be.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
@@ -11,14 +11,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::domain::consumer::Account;
+use crate::domain::cutter::Rule;
+use crate::domain::encoding::demand::Demand;
+use crate::domain::key::Channel;
 use crate::domain::playlist;
 use crate::domain::time::Timestamp;
-use crate::domain::window::Window;
-use crate::upstream::jellyfin::{Login, Media, Recipe};
-
-/// Credentials kept to release a stream with; the newest works longest.
-const LOGINS: usize = 8;
+use crate::domain::window::{Arrival, Window};
+use crate::supervisor::access::Access;
+use crate::upstream::jellyfin::{Media, Recipe};
 
 /// Whether a stream can be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,18 +49,25 @@ pub struct WindowSize {
 pub struct Stream {
     /// How to start it again.
     pub recipe: Recipe,
+    /// What it asks of the encoding, as far as that can be read.
+    pub(super) demand: Option<Demand>,
+    /// Whose pictures it carries.
+    pub(super) channel: Channel,
+    /// How the server may be called about it.
+    pub(super) access: Arc<Access>,
     pub(super) stop: CancellationToken,
     size: WindowSize,
     window: RwLock<Option<Window<Media>>>,
     readiness: watch::Sender<Readiness>,
-    logins: Mutex<Vec<(Account, Login, Option<String>)>>,
     work: tokio::sync::Mutex<()>,
+    /// Ends the generation that runs, and not the stream.
+    pause: Mutex<CancellationToken>,
     /// The generations that have yet to give back what they opened.
     generations: TaskTracker,
-    /// Whether the server opens another live stream for everybody who asks.
-    exclusive: AtomicBool,
     /// Whether a tuner was asked for since the last segment.
     begged: AtomicBool,
+    /// Whether the live stream is still the one that its first viewer opened, as far as is known.
+    opened_by_client: AtomicBool,
 }
 
 /// What a viewer is given.
@@ -73,25 +80,31 @@ pub struct Playlist {
 }
 
 impl Stream {
-    pub(super) fn new(recipe: Recipe, size: WindowSize) -> Self {
+    pub(super) fn new(recipe: Recipe, demand: Option<Demand>, size: WindowSize) -> Self {
+        let Recipe { place, source, live_stream, .. } = &recipe;
+        let access = Access::new(place.clone(), source.clone(), live_stream.clone());
+        let stop = CancellationToken::new();
         Self {
+            pause: Mutex::new(stop.child_token()),
+            channel: Channel { item: place.item.clone(), source: source.clone() },
+            access: Arc::new(access),
             recipe,
-            stop: CancellationToken::new(),
+            demand,
+            stop,
             size,
             window: RwLock::new(None),
             readiness: watch::Sender::new(Readiness::Starting),
-            logins: Mutex::new(Vec::new()),
             work: tokio::sync::Mutex::new(()),
             generations: TaskTracker::new(),
-            exclusive: AtomicBool::new(false),
             begged: AtomicBool::new(false),
+            opened_by_client: AtomicBool::new(true),
         }
     }
 
     /// Where the list of a viewer begins who joins at this moment; `None` before the first segment.
     pub(super) fn join_point(&self) -> Option<u64> {
         let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
-        window.as_ref().map(|window| window.join(self.size.join))
+        window.as_ref()?.join(self.size.join)
     }
 
     /// The list of a viewer who joined at `start`.
@@ -129,25 +142,23 @@ impl Stream {
         let _ = readiness.wait_for(|readiness| *readiness == Readiness::Retired).await;
     }
 
-    /// Appends a segment; returns the target duration and the bytes held.
-    pub(super) fn append(
-        &self,
-        duration: Duration,
-        anew: bool,
-        media: Media,
-        now: Timestamp,
-    ) -> (Duration, u64) {
+    /// Appends a segment of the generation that runs; returns the target duration and the bytes held.
+    pub(super) fn append(&self, arrival: Arrival, media: Media, now: Timestamp) -> Option<(Duration, u64)> {
         let mut window = self.window.write().unwrap_or_else(PoisonError::into_inner);
+        // Under the window's lock, as `rest` has it: what comes after it belongs to nobody.
+        if self.pause.lock().unwrap_or_else(PoisonError::into_inner).is_cancelled() {
+            return None;
+        }
         let window = window.get_or_insert_with(|| {
-            let target = playlist::target_duration(duration, self.recipe.cut);
+            let target = playlist::target_duration(arrival.duration, self.recipe.cut);
             Window::new(first_sequence(), target, self.size.length)
         });
         let size = media.body.len() as u64;
-        window.push(duration, anew, media, size, now);
+        window.push(arrival, media, size, now);
         let told = (window.target(), window.bytes());
         self.readiness.send_replace(Readiness::Ready);
         self.begged.store(false, Ordering::Relaxed);
-        told
+        Some(told)
     }
 
     /// Lets go of segments that no list names any more.
@@ -162,6 +173,16 @@ impl Stream {
     pub(super) fn target(&self, first: Duration) -> Duration {
         let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
         window.as_ref().map_or_else(|| playlist::target_duration(first, self.recipe.cut), Window::target)
+    }
+
+    /// What a new viewer is handed at least.
+    pub(super) const fn join_span(&self) -> Duration {
+        self.size.join
+    }
+
+    /// How it is cut where that is up to us, if a first segment is to last `first`.
+    pub(super) fn rule(&self, first: Duration) -> Rule {
+        Rule { first, usual: self.recipe.cut, target: self.target(first), largest: self.largest_segment() }
     }
 
     /// Bytes of the largest segment it takes.
@@ -185,17 +206,33 @@ impl Stream {
         self.generations.wait().await;
     }
 
-    pub(super) fn is_exclusive(&self) -> bool {
-        self.exclusive.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set_exclusive(&self) {
-        self.exclusive.store(true, Ordering::Relaxed);
-    }
-
     /// Whether it may ask for somebody's tuner: once, until it has shown that it makes something of it.
     pub(super) fn may_beg(&self) -> bool {
         !self.begged.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether the live stream can be used as its first viewer has opened it: by one generation, as long as none has made
+    /// anything of it.
+    pub(super) fn take_opening(&self) -> bool {
+        let unused = self.window.read().unwrap_or_else(PoisonError::into_inner).is_none();
+        self.opened_by_client.swap(false, Ordering::Relaxed) && unused
+    }
+
+    /// Until when the generation that begins may work.
+    pub(super) fn until_paused(&self) -> CancellationToken {
+        let pause = self.stop.child_token();
+        self.pause.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&pause);
+        pause
+    }
+
+    /// Ends the generation that runs: who comes now has to wait for the next one.
+    pub(super) fn rest(&self) {
+        self.pause.lock().unwrap_or_else(PoisonError::into_inner).cancel();
+        let mut window = self.window.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(window) = window.as_mut() {
+            window.interrupt();
+        }
+        self.readiness.send_replace(Readiness::Starting);
     }
 
     /// A generation begins: whoever comes may hope again.
@@ -222,26 +259,6 @@ impl Stream {
 
     pub(super) fn set_retired(&self) {
         self.readiness.send_replace(Readiness::Retired);
-    }
-
-    /// Remembers with what it can be released, and to which user that belongs.
-    pub(super) fn remember(&self, account: Account, login: Login, user: Option<String>) {
-        let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
-        logins.retain(|(known, ..)| *known != account);
-        logins.push((account, login, user));
-        let excess = logins.len().saturating_sub(LOGINS);
-        logins.drain(..excess);
-    }
-
-    /// Forgets a login that is worth nothing any more.
-    pub(super) fn forget(&self, account: Account) {
-        self.logins.lock().unwrap_or_else(PoisonError::into_inner).retain(|(known, ..)| *known != account);
-    }
-
-    /// With what it can be started and released, the newest first, and to which users that belongs.
-    pub(super) fn logins(&self) -> Vec<(Login, Option<String>)> {
-        let logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
-        logins.iter().rev().map(|(_, login, user)| (login.clone(), user.clone())).collect()
     }
 }
 

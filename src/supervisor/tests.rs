@@ -12,6 +12,8 @@ use crate::upstream::jellyfin::Place;
 const LIMITS: Limits = Limits {
     slots: 2,
     idle_timeout: Duration::from_secs(600),
+    warm_encode: Duration::from_secs(120),
+    warm_feed: Duration::from_secs(600),
     silence: Duration::from_secs(20),
     patience: Duration::from_secs(1800),
     cold_timeout: Duration::from_secs(20),
@@ -48,7 +50,8 @@ async fn refusing() -> Fake {
 
 fn supervisor(fake: &Fake) -> Supervisor {
     let size = WindowSize { join: Duration::ZERO, length: Duration::from_secs(30), segment: 1000 };
-    Supervisor::new(LIMITS, size, fake.jellyfin.clone(), None, None)
+    let settings = Settings { limits: LIMITS, size, feed: feed::Limits::default(), own: None, ledger: None };
+    Supervisor::new(settings, fake.jellyfin.clone())
 }
 
 /// A viewer of this account tunes.
@@ -64,6 +67,8 @@ fn tune(supervisor: &Supervisor, account: u64) -> Lease {
         },
         viewer: Viewer { account: Account(account), device: None, play_session: None },
         class: Class::Unknown,
+        produce: Produce::Adopt,
+        demand: None,
         login: Login::default(),
         user: user.clone(),
     };
@@ -96,7 +101,7 @@ async fn who_has_logged_out_is_not_called_for() {
     let supervisor = supervisor(&refusing().await);
     let lease = tune(&supervisor, 1);
     tune(&supervisor, 2);
-    let users = || lease.stream.logins().into_iter().filter_map(|(_, user)| user).collect::<Vec<_>>();
+    let users = || lease.stream.access.logins().into_iter().filter_map(|(_, user)| user).collect::<Vec<_>>();
     assert_eq!(users(), ["user-2", "user-1"]);
     supervisor.logging_out(Account(2), Duration::from_secs(60)).await;
     assert_eq!(users(), ["user-1"]);

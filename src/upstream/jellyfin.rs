@@ -11,6 +11,7 @@ use http::header::{CONTENT_TYPE, LAST_MODIFIED, RANGE, USER_AGENT};
 use http::{HeaderValue, Method, StatusCode};
 use serde_json::Value;
 
+use crate::body::{self, Body};
 use crate::domain::key::{ItemId, LiveStreamId, MediaSourceId};
 use crate::domain::playlist::{self, Reading};
 use crate::upstream::call::{Line, PROMPT, collect, encoded};
@@ -66,6 +67,37 @@ pub struct Hold {
     pub live_stream: LiveStreamId,
     /// The name of this very opening; unknown where a tuner shares nothing.
     pub opening: Option<String>,
+    /// The path of the raw stream that it shares, if it does.
+    pub raw: Option<RawPath>,
+}
+
+/// The path of the raw stream of an open channel, `…/LiveTv/LiveStreamFiles/{unique id}/stream.ts`: what the tuner sends,
+/// for whoever asks (`jellyfin-observed.md` 4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawPath(String);
+
+impl RawPath {
+    /// Takes the path, and nothing else, of the URL that an answer names as the source's.
+    #[must_use]
+    pub fn of_url(url: &str) -> Option<Self> {
+        let path = url.parse::<http::Uri>().ok()?.path().to_owned();
+        opening_in(&path)?;
+        Some(Self(path))
+    }
+
+    /// The name of the opening; fresh with each.
+    #[must_use]
+    pub fn opening(&self) -> String {
+        opening_in(&self.0).unwrap_or_default()
+    }
+}
+
+/// The unique id in such a path.
+fn opening_in(path: &str) -> Option<String> {
+    let path = path.to_ascii_lowercase();
+    let (_, rest) = path.split_once("/livetv/livestreamfiles/")?;
+    let (unique, file) = rest.split_once('/')?;
+    (file.starts_with("stream.") && !file.contains('/')).then(|| unique.to_owned())
 }
 
 /// A fetched segment.
@@ -144,7 +176,9 @@ impl Jellyfin {
         let source = field(&opened, "MediaSource").ok_or(Error::Unreadable("no MediaSource"))?;
         let live_stream = field(source, "LiveStreamId").and_then(Value::as_str);
         let live_stream = live_stream.ok_or(Error::Unreadable("no LiveStreamId"))?;
-        Ok(Hold { live_stream: LiveStreamId::new(live_stream), opening: opening_of(source) })
+        let raw = raw_path(source);
+        let opening = raw.as_ref().map(RawPath::opening);
+        Ok(Hold { live_stream: LiveStreamId::new(live_stream), opening, raw })
     }
 
     /// Whether the live stream has been opened anew since `hold` was taken, and its consumers are others. One that is
@@ -156,7 +190,7 @@ impl Jellyfin {
         match self.playback_info(place, "", login, &wish).await {
             Ok(info) => {
                 let source = field(&info, "MediaSources").and_then(|sources| sources.get(0));
-                Ok(source.and_then(opening_of).is_some_and(|current| current != *opening))
+                Ok(source.and_then(raw_path).is_some_and(|current| current.opening() != *opening))
             }
             // How the versions say that they know no such live stream: 10.8 and 10.9, 12.0, 10.10 and 10.11.
             Err(Error::Status(
@@ -243,6 +277,12 @@ impl Jellyfin {
             .map(drop)
     }
 
+    /// The raw stream of an open channel, without end.
+    pub async fn tap(&self, raw: &RawPath) -> Result<Body, Error> {
+        let request = self.line.request(Method::GET, &raw.0, "", &Login::default(), None)?;
+        Ok(body::boxed(self.line.answer(request).await?.into_body()))
+    }
+
     /// The end of a job's playlist.
     pub async fn poll(&self, job: &Job) -> Result<Reading, Error> {
         let mut request = self.line.request(Method::GET, &job.playlist(), "", &Login::default(), None)?;
@@ -284,16 +324,8 @@ fn open_token<'a>(info: &'a Value, source: &MediaSourceId) -> Option<&'a str> {
     field(sources.iter().find(is_wanted)?, "OpenToken")?.as_str()
 }
 
-fn opening_of(source: &Value) -> Option<String> {
-    opening_name(field(source, "Path")?.as_str()?)
-}
-
-/// The unique id in the `Path` of an open source, `…/LiveTv/LiveStreamFiles/{unique id}/stream.ts`: fresh with each opening.
-#[must_use]
-pub fn opening_name(path: &str) -> Option<String> {
-    let path = path.to_ascii_lowercase();
-    let (_, rest) = path.split_once("/livetv/livestreamfiles/")?;
-    rest.split_once('/').map(|(unique, _)| unique.to_owned())
+fn raw_path(source: &Value) -> Option<RawPath> {
+    RawPath::of_url(field(source, "Path")?.as_str()?)
 }
 
 #[cfg(test)]
@@ -311,11 +343,12 @@ mod tests {
 
     #[test]
     fn only_a_shared_stream_names_its_opening() {
-        let opening = |path: &str| opening_of(&serde_json::json!({ "path": path }));
+        let opening = |path: &str| Some(raw_path(&serde_json::json!({ "path": path }))?.opening());
         let shared = "http://127.0.0.1:8096/jf/LiveTv/LiveStreamFiles/5376A/stream.ts";
         assert_eq!(opening(shared).as_deref(), Some("5376a"));
         assert_eq!(opening("http://provider.example/ch/1.ts"), None);
         assert_eq!(opening("udp://239.0.0.1"), None);
+        assert_eq!(opening("http://x/LiveTv/LiveStreamFiles/../../Users"), None);
     }
 
     #[tokio::test]
@@ -328,7 +361,7 @@ mod tests {
         assert_eq!(fake.asked("playSessionId=p%231").len(), 1);
         let item = ItemId::parse(&"a".repeat(32)).unwrap();
         let place = Place { prefix: String::new(), item, user: Some("u&v".to_owned()) };
-        let hold = Hold { live_stream: odd, opening: Some("x".to_owned()) };
+        let hold = Hold { live_stream: odd, opening: Some("x".to_owned()), raw: None };
         fake.jellyfin.is_another(&place, &hold, &nobody).await.unwrap();
         assert_eq!(fake.asked("UserId=u%26v").len(), 1);
     }

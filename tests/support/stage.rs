@@ -27,6 +27,7 @@ use warmgate::config::{Config, Secret};
 use warmgate::demo::origin::{Origin, Seen, Settings, Token, User, Version};
 use warmgate::demo::viewer::{Answer, Playback, Viewer};
 use warmgate::domain::pool::Snapshot;
+use warmgate::domain::produce::Produce;
 use warmgate::supervisor::Supervisor;
 
 /// The longest that anything may take before a test fails.
@@ -62,7 +63,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// A quick origin, and a gateway that lets go of who says goodbye at once.
+    /// A quick origin, and a gateway that lets go of who says goodbye at once and adopts all its streams.
     pub async fn quick() -> Self {
         Self::with(|_| (), |_| ()).await
     }
@@ -86,6 +87,7 @@ impl Stage {
         let mut asked = Config::for_upstream(&format!("http://{upstream}")).unwrap();
         asked.listen = "127.0.0.1:0".parse().unwrap();
         asked.viewers.goodbye = Duration::from_millis(200);
+        asked.produce.default = Produce::Adopt;
         config(&mut asked);
         let app = App::bind(asked).await.unwrap();
         let base = format!("http://{}{}", app.local_addr(), settings.base_path);

@@ -14,7 +14,8 @@ use serde_yaml::{Location, Value};
 
 use crate::config::errors::{Errors, Place, Report};
 use crate::config::{
-    ByteSize, LineupServer, LiveTvRight, Log, Pool, Produce, Secret, Shutdown, UpstreamUrl, Viewers, Window,
+    ByteSize, Feed, LineupServer, LiveTvRight, Log, Pool, Produce, Secret, Shutdown, UpstreamUrl, Viewers,
+    Warm, Window,
 };
 use crate::config::{environment, lines, lineup, scalar};
 
@@ -35,6 +36,8 @@ pub(super) struct File {
     pub(super) lineup_server: LineupServer,
     pub(super) produce: Produce,
     pub(super) pool: Pool,
+    pub(super) warm: Warm,
+    pub(super) feed: Feed,
     pub(super) viewers: Viewers,
     pub(super) window: Window,
     pub(super) shutdown: Shutdown,
@@ -53,6 +56,8 @@ impl Default for File {
             lineup_server: LineupServer::default(),
             produce: Produce::default(),
             pool: Pool::default(),
+            warm: Warm::default(),
+            feed: Feed::default(),
             viewers: Viewers::default(),
             window: Window::default(),
             shutdown: Shutdown::default(),

@@ -37,6 +37,7 @@ impl Pool {
         if let Some(heard) = consumer.notice(signal, &terms, now) {
             self.learn(id, signal, heard, terms.target);
         }
+        self.wake(stream);
         Some(stream)
     }
 

@@ -18,7 +18,8 @@ use crate::domain::cadence::{Class, Habits};
 use crate::domain::consumer::{Account, Consumer, Presence, Viewer};
 use crate::domain::key::{Channel, ConsumerId, DeviceId, ItemId, LiveStreamId, StreamKey};
 use crate::domain::openings::{Follow, Named, Opening, OpeningId, Openings};
-use crate::domain::producer::Producer;
+use crate::domain::produce::{Means, Produce};
+use crate::domain::producer::{Producer, State};
 use crate::domain::reason::{Failure, RefuseReason, ReturnReason, StopReason};
 use crate::domain::signal::{Signal, Whose};
 use crate::domain::time::Timestamp;
@@ -30,8 +31,12 @@ pub use crate::domain::pool::snapshot::{ConsumerView, Snapshot, StreamView, Tall
 pub struct Limits {
     /// Streams at once.
     pub slots: usize,
-    /// How long a stream without consumers is kept.
+    /// How long an adopted stream without consumers is kept.
     pub idle_timeout: Duration,
+    /// How long a stream of the gateway's own goes on encoding without consumers.
+    pub warm_encode: Duration,
+    /// How long it keeps its input without consumers.
+    pub warm_feed: Duration,
     /// The least silence that means a consumer has left.
     pub silence: Duration,
     /// The most silence that does not.
@@ -65,6 +70,8 @@ pub struct Tune {
     pub viewer: Viewer,
     /// How its player can be expected to behave.
     pub class: Class,
+    /// How the stream may come about.
+    pub produce: Produce,
     /// The token it gets, should it be new: drawn by chance, never used before.
     pub fresh: ConsumerId,
 }
@@ -119,12 +126,8 @@ pub enum Event {
         stream: StreamId,
         /// Which.
         generation: u32,
-        /// The stream's target duration.
-        target: Duration,
-        /// The segment's size.
-        written: u64,
-        /// What the window holds.
-        held: u64,
+        /// What came of it.
+        output: Output,
     },
     /// A generation came to an end by itself; what it had opened is being closed.
     Failed {
@@ -143,6 +146,19 @@ pub enum Event {
     Shutdown,
 }
 
+/// What a segment more means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// The stream's target duration.
+    pub target: Duration,
+    /// Bytes that the server has written on its disk for it.
+    pub written: u64,
+    /// Bytes that the window holds.
+    pub held: u64,
+    /// Whether it takes an encoder of ours.
+    pub encoded: bool,
+}
+
 /// Something to do. The supervisor is the only one to do it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -152,7 +168,11 @@ pub enum Action {
         stream: StreamId,
         /// Which.
         generation: u32,
+        /// In which way.
+        means: Means,
     },
+    /// End a stream's generation, but keep its input.
+    Rest(StreamId),
     /// End a stream and close what it opened, then tell `Retired`.
     Stop {
         /// Which.
@@ -184,6 +204,7 @@ struct Stream {
     watched_at: Timestamp,
     written: u64,
     held: u64,
+    encoded: bool,
 }
 
 /// See the module.
@@ -263,8 +284,8 @@ impl Pool {
             Event::LoggedOut(account) => {
                 self.logging_out.remove(&account);
             }
-            Event::SegmentReady { stream, generation, target, written, held } => {
-                self.segment_ready(stream, generation, (target, written, held));
+            Event::SegmentReady { stream, generation, output } => {
+                self.segment_ready(stream, generation, output);
             }
             Event::Failed { stream, generation, failure } => self.failed(stream, generation, failure, now),
             Event::Retired(stream) => self.retired(stream),
@@ -292,9 +313,7 @@ impl Pool {
         self.give_back(now);
         for stream in self.running() {
             self.retry_or_give_up(stream, now);
-            if self.idle_since(stream).is_some_and(|since| since + self.limits.idle_timeout <= now) {
-                self.stop(stream, StopReason::Idle);
-            }
+            self.cool_down(stream, now);
         }
         self.check_invariants();
     }
@@ -310,10 +329,7 @@ impl Pool {
         let consumers = self.consumers.values().filter_map(Consumer::deadline);
         let retries = self.streams.values().filter_map(|stream| stream.producer.retry_at());
         let plain = self.plain.values().copied();
-        let idle = self
-            .streams
-            .keys()
-            .filter_map(|&stream| Some(self.idle_since(stream)? + self.limits.idle_timeout));
+        let idle = self.streams.keys().filter_map(|&stream| self.cooler_at(stream));
         consumers.chain(retries).chain(idle).chain(plain).chain(self.openings.deadline()).min()
     }
 
@@ -349,6 +365,19 @@ impl Pool {
         self.consumers.get(&consumer).map(Consumer::presence)
     }
 
+    /// Whether a first segment can still be hoped for.
+    #[must_use]
+    pub fn is_starting(&self, stream: StreamId) -> bool {
+        self.streams.get(&stream).is_some_and(|stream| stream.producer.state() == State::Starting)
+    }
+
+    /// Whether a stream of this channel runs.
+    #[must_use]
+    pub fn has_channel(&self, channel: &Channel) -> bool {
+        let mut running = self.streams.values().filter(|stream| !stream.producer.is_retiring());
+        running.any(|stream| stream.key.channel == *channel)
+    }
+
     /// Whether a stream runs that nobody watches.
     #[must_use]
     pub fn has_idle(&self) -> bool {
@@ -368,7 +397,10 @@ impl Pool {
             }
             for action in &self.actions {
                 match action {
-                    Action::Start { stream, .. } | Action::Stop { stream, .. } | Action::Shed(stream) => {
+                    Action::Start { stream, .. }
+                    | Action::Stop { stream, .. }
+                    | Action::Rest(stream)
+                    | Action::Shed(stream) => {
                         assert!(self.streams.contains_key(stream), "an action on no stream");
                     }
                     Action::GiveBack { .. } | Action::Settled(_) => {}

@@ -7,6 +7,7 @@ use crate::domain::cadence::laws::Rates;
 use crate::domain::consumer::{Consumer, Verdict};
 use crate::domain::key::ConsumerId;
 use crate::domain::pool::{Pool, StreamId, Warmth};
+use crate::domain::produce::Means;
 use crate::domain::producer::State;
 use crate::domain::reason::{Failure, LeaveReason, RefuseReason, ReturnReason, StopReason};
 
@@ -53,6 +54,8 @@ pub struct StreamView {
     pub item: String,
     /// Its profile, in canonical form.
     pub profile: String,
+    /// What its producer is.
+    pub means: Means,
     /// Where its producer stands.
     pub state: State,
     /// Which generation runs.
@@ -112,6 +115,7 @@ impl Pool {
             id,
             item: stream.key.channel.item.to_string(),
             profile: stream.key.profile.to_string(),
+            means: stream.producer.means(),
             state: stream.producer.state(),
             generation: stream.producer.generation(),
             held: stream.held,

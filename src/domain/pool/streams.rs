@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use crate::domain::key::ItemId;
-use crate::domain::pool::{Action, Pool, StreamId};
+use crate::domain::pool::{Action, Output, Pool, Stream, StreamId};
+use crate::domain::produce::Means;
+use crate::domain::producer::State;
 use crate::domain::reason::{Failure, StopReason};
 use crate::domain::time::Timestamp;
-
-/// The server writes a stream twice: the tuner's raw file and the segments cut from it (`jellyfin-observed.md` 2.8).
-const WRITTEN_TWICE: u64 = 2;
 
 impl Pool {
     /// The streams that are not being given back.
@@ -23,17 +22,61 @@ impl Pool {
         (!stream.producer.is_retiring() && !self.is_watched(id)).then_some(stream.watched_at)
     }
 
-    pub(super) fn segment_ready(
-        &mut self,
-        id: StreamId,
-        generation: u32,
-        (target, written, held): (Duration, u64, u64),
-    ) {
+    /// How long it may be without viewers.
+    fn patience(&self, stream: &Stream) -> Duration {
+        match stream.producer.means() {
+            Means::Own => self.limits.warm_feed,
+            Means::Adopted => self.limits.idle_timeout,
+        }
+    }
+
+    /// When a stream that nobody watches costs too much to go on as it does.
+    pub(super) fn cooler_at(&self, id: StreamId) -> Option<Timestamp> {
+        let since = self.idle_since(id)?;
+        let stream = self.streams.get(&id)?;
+        let encodes = stream.encoded && stream.producer.state() == State::Live;
+        let patience = self.patience(stream);
+        Some(since + if encodes { patience.min(self.limits.warm_encode) } else { patience })
+    }
+
+    /// One tier down, for a stream that nobody has watched for long: from encoding to its input alone, then to nothing.
+    pub(super) fn cool_down(&mut self, id: StreamId, now: Timestamp) {
+        if self.cooler_at(id).is_none_or(|at| at > now) {
+            return;
+        }
+        let (Some(since), Some(stream)) = (self.idle_since(id), self.streams.get(&id)) else { return };
+        if since + self.patience(stream) <= now {
+            self.stop(id, StopReason::Idle);
+        } else if let Some(stream) = self.streams.get_mut(&id)
+            && stream.producer.rest()
+        {
+            self.actions.push_back(Action::Rest(id));
+        }
+    }
+
+    /// Goes on with a stream that rests, for there is somebody again.
+    pub(super) fn wake(&mut self, id: StreamId) {
+        let rests = self.streams.get(&id).is_some_and(|stream| stream.producer.state() == State::Resting);
+        if rests && self.is_watched(id) {
+            self.restart(id);
+        }
+    }
+
+    fn restart(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let generation = stream.producer.restart();
+        let means = stream.producer.means();
+        self.actions.push_back(Action::Start { stream: id, generation, means });
+        self.tally.starts += 1;
+    }
+
+    pub(super) fn segment_ready(&mut self, id: StreamId, generation: u32, output: Output) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         stream.producer.produced(generation);
-        stream.target.get_or_insert(target);
-        stream.written += written;
-        stream.held = held;
+        stream.target.get_or_insert(output.target);
+        stream.written += output.written;
+        stream.held = output.held;
+        stream.encoded = output.encoded;
         self.bound_disk();
         self.bound_memory();
     }
@@ -45,7 +88,9 @@ impl Pool {
             stream.written = 0;
         }
         *self.tally.failures.entry(failure).or_default() += 1;
-        if !self.is_watched(id) {
+        if self.is_watched(id) {
+            self.retry_or_give_up(id, now);
+        } else {
             self.stop(id, StopReason::Failed);
         }
     }
@@ -60,9 +105,7 @@ impl Pool {
         if !watched || never_worked {
             self.stop(id, StopReason::Failed);
         } else {
-            let generation = stream.producer.restart();
-            self.actions.push_back(Action::Start { stream: id, generation });
-            self.tally.starts += 1;
+            self.restart(id);
         }
     }
 
@@ -114,7 +157,7 @@ impl Pool {
                 .filter(|&id| self.idle_since(id).is_some())
                 .filter_map(|id| Some((self.streams.get(&id)?.written, id)))
                 .collect();
-            let written: u64 = idle.iter().map(|(written, _)| written * WRITTEN_TWICE).sum();
+            let written: u64 = idle.iter().map(|(written, _)| written).sum();
             match idle.iter().max() {
                 Some(&(_, largest)) if written > self.limits.disk_budget => {
                     self.stop(largest, StopReason::DiskBudget);

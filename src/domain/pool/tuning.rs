@@ -6,6 +6,7 @@ use crate::domain::cadence::Class;
 use crate::domain::consumer::{Consumer, Viewer};
 use crate::domain::key::{ConsumerId, StreamKey};
 use crate::domain::pool::{Action, Admission, Pool, Stream, StreamId, Tune, Warmth};
+use crate::domain::produce::Produce;
 use crate::domain::producer::{Producer, State};
 use crate::domain::reason::{LeaveReason, RefuseReason, StopReason};
 use crate::domain::signal::Signal;
@@ -33,7 +34,7 @@ impl Pool {
             }
             Some(stream) => (stream, self.warmth(stream)),
             None => match self.make_room() {
-                Ok(()) => (self.start(tune.key, now), Warmth::Cold),
+                Ok(()) => (self.start(tune.key, tune.produce, now), Warmth::Cold),
                 Err(reason) => return Admission::Refused(reason),
             },
         };
@@ -83,12 +84,15 @@ impl Pool {
         self.streams.get(&stream).is_some_and(|stream| match stream.producer.state() {
             State::BackingOff { .. } if stream.target.is_none() => true,
             State::Starting | State::BackingOff { .. } => stream.producer.refusals() >= self.limits.refusals,
-            State::Live | State::Retiring(_) => false,
+            State::Live | State::Resting | State::Retiring(_) => false,
         })
     }
 
     fn warmth(&self, stream: StreamId) -> Warmth {
-        let has_segments = self.streams.get(&stream).is_some_and(|stream| stream.target.is_some());
+        let has_segments = self
+            .streams
+            .get(&stream)
+            .is_some_and(|stream| stream.target.is_some() && stream.producer.state() != State::Resting);
         if has_segments { Warmth::Warm } else { Warmth::Warming }
     }
 
@@ -103,19 +107,21 @@ impl Pool {
         }
     }
 
-    fn start(&mut self, key: StreamKey, now: Timestamp) -> StreamId {
+    fn start(&mut self, key: StreamKey, produce: Produce, now: Timestamp) -> StreamId {
         let id = StreamId(self.next_stream);
         self.next_stream += 1;
         let stream = Stream {
             key,
-            producer: Producer::default(),
+            producer: Producer::new(produce),
             accounts: BTreeSet::new(),
             target: None,
             watched_at: now,
             written: 0,
             held: 0,
+            encoded: false,
         };
-        self.actions.push_back(Action::Start { stream: id, generation: stream.producer.generation() });
+        let (generation, means) = (stream.producer.generation(), stream.producer.means());
+        self.actions.push_back(Action::Start { stream: id, generation, means });
         self.streams.insert(id, stream);
         self.tally.starts += 1;
         id
@@ -140,6 +146,7 @@ impl Pool {
         }
         let consumer = Consumer::new(stream, viewer, class, &self.terms(stream, class), now);
         self.consumers.insert(fresh, consumer);
+        self.wake(stream);
         fresh
     }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::domain::consumer::{Account, Presence, Viewer};
 use crate::domain::key::{Channel, ConsumerId, DeviceId, ItemId, MediaSourceId, PlaySessionId, StreamKey};
-use crate::domain::pool::{Admission, Event, Limits, Pool, Tune};
+use crate::domain::pool::{Admission, Event, Limits, Output, Pool, Tune};
+use crate::domain::produce::Produce;
 use crate::domain::profile::{Policy, ProfileKey};
 use crate::domain::signal::{Signal, Whose};
 use crate::domain::simulate::{Delay, Row, Seen, Trace};
@@ -168,6 +169,8 @@ impl Bench {
         let limits = Limits {
             slots: 64,
             idle_timeout: ages,
+            warm_encode: ages,
+            warm_feed: ages,
             silence: Duration::from_secs(20),
             patience: Duration::from_secs(30 * 60),
             cold_timeout: Duration::from_secs(20),
@@ -212,7 +215,8 @@ impl Bench {
 
     fn ask(&mut self, tune: &Tune, target: Duration, now: Timestamp) {
         if let Admission::Serve { stream, .. } = self.pool.tune(tune.clone(), now) {
-            let event = Event::SegmentReady { stream, generation: 1, target, written: 0, held: 0 };
+            let output = Output { target, written: 0, held: 0, encoded: false };
+            let event = Event::SegmentReady { stream, generation: 1, output };
             self.pool.handle_event(event, now);
         }
         while self.pool.poll_action().is_some() {}
@@ -294,6 +298,7 @@ fn tune(trace: &Trace, number: u32) -> Option<Tune> {
             play_session: Some(PlaySessionId::new(format!("play-{number}"))),
         },
         class: trace.class,
+        produce: Produce::Adopt,
         fresh: ConsumerId::from_bits(u128::from(number)),
     })
 }

@@ -12,6 +12,17 @@ use crate::domain::time::Timestamp;
 /// A live list is never shorter than this many target durations once it has been that long (6.2.2).
 const LISTED_TARGETS: u32 = 3;
 
+/// What is known of a segment that arrives.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// How long it lasts.
+    pub duration: Duration,
+    /// Whether it does not continue the one before (another generation, a splice).
+    pub discontinuity: bool,
+    /// Whether it can be decoded without the one before.
+    pub independent: bool,
+}
+
 /// A segment and what it carries.
 #[derive(Clone, Debug)]
 pub struct Segment<P> {
@@ -21,6 +32,8 @@ pub struct Segment<P> {
     pub payload: P,
     /// Bytes of `payload`, for the memory budget.
     pub size: u64,
+    /// Whether a list may begin with it.
+    independent: bool,
     /// When every list has dropped it; `None` while it may be listed.
     unlisted_at: Option<Timestamp>,
 }
@@ -36,6 +49,8 @@ pub struct Window<P> {
     next_sequence: u64,
     discontinuities: u64,
     listed_from: u64,
+    /// Newcomers are handed nothing older.
+    current_from: u64,
     bytes: u64,
 }
 
@@ -53,6 +68,7 @@ impl<P> Window<P> {
             next_sequence: first,
             discontinuities: first,
             listed_from: first,
+            current_from: first,
             bytes: 0,
         }
     }
@@ -76,26 +92,39 @@ impl<P> Window<P> {
         self.segments.get(usize::try_from(sequence.checked_sub(first)?).ok()?)
     }
 
-    /// Appends a segment; `discontinuity` when it does not continue the one before (another generation).
-    pub fn push(&mut self, duration: Duration, discontinuity: bool, payload: P, size: u64, now: Timestamp) {
-        let discontinuity = discontinuity && !self.segments.is_empty();
+    /// Appends a segment.
+    pub fn push(&mut self, arrival: Arrival, payload: P, size: u64, now: Timestamp) {
+        let discontinuity = arrival.discontinuity && !self.segments.is_empty();
         let listed = Listed {
             sequence: self.next_sequence,
-            duration,
+            duration: arrival.duration,
             discontinuity,
             discontinuity_sequence: self.discontinuities,
         };
         self.discontinuities += u64::from(discontinuity);
         self.next_sequence += 1;
         self.bytes += size;
-        self.segments.push_back(Segment { listed, payload, size, unlisted_at: None });
+        let independent = arrival.independent;
+        self.segments.push_back(Segment { listed, payload, size, independent, unlisted_at: None });
         self.slide(now);
     }
 
-    /// Where the list of a viewer begins who joins at this moment: the fewest newest segments that last `join`.
+    /// Where the list of a viewer begins who joins at this moment: the fewest newest segments that last `join` and can be
+    /// decoded from the first one on. `None` while there is nothing current to begin with.
     #[must_use]
-    pub fn join(&self, join: Duration) -> u64 {
-        self.suffix_lasting(join).max(self.listed_from)
+    pub fn join(&self, join: Duration) -> Option<u64> {
+        let oldest = self.listed_from.max(self.current_from);
+        let wished = self.suffix_lasting(join).max(oldest);
+        let beginnings = self.segments.iter().filter(|segment| segment.independent);
+        let mut beginnings =
+            beginnings.map(|segment| segment.listed.sequence).skip_while(|&sequence| sequence < oldest);
+        let first = beginnings.next()?;
+        Some(beginnings.take_while(|&sequence| sequence <= wished).last().unwrap_or(first))
+    }
+
+    /// What is held is over: whoever joins from now on begins with what is still to come.
+    pub const fn interrupt(&mut self) {
+        self.current_from = self.next_sequence;
     }
 
     /// The list of a viewer who joined at segment `start`.

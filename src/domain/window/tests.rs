@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::Window;
+use super::{Arrival, Window};
 use crate::domain::time::Timestamp;
 
 const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
+}
+
+const fn arrival(duration: Duration, discontinuity: bool) -> Arrival {
+    Arrival { duration, discontinuity, independent: true }
 }
 
 fn window_of(durations: &[u64]) -> Window<()> {
@@ -16,7 +20,7 @@ fn window_of(durations: &[u64]) -> Window<()> {
     let mut now = 0;
     for &duration in durations {
         now += duration;
-        window.push(secs(duration), false, (), 1, Timestamp::from_millis(now * 1000));
+        window.push(arrival(secs(duration), false), (), 1, Timestamp::from_millis(now * 1000));
     }
     window
 }
@@ -28,11 +32,39 @@ fn numbers(window: &Window<()>, start: u64) -> Vec<u64> {
 #[test]
 fn a_newcomer_gets_the_last_seconds_and_keeps_its_own_head() {
     let mut window = window_of(&[4, 2, 4, 2]);
-    let start = window.join(secs(6));
+    let start = window.join(secs(6)).unwrap();
     assert_eq!(numbers(&window, start), [2, 3]);
-    window.push(secs(4), false, (), 1, Timestamp::from_millis(16_000));
+    window.push(arrival(secs(4), false), (), 1, Timestamp::from_millis(16_000));
     assert_eq!(numbers(&window, start), [2, 3, 4]);
-    assert_eq!(numbers(&window, window.join(secs(6))), [3, 4]);
+    assert_eq!(numbers(&window, window.join(secs(6)).unwrap()), [3, 4]);
+}
+
+#[test]
+fn a_newcomer_begins_with_a_key_frame() {
+    let mut window = Window::new(0, secs(4), secs(12));
+    let push = |window: &mut Window<()>, independent| {
+        let arrival = Arrival { independent, ..arrival(secs(2), false) };
+        window.push(arrival, (), 1, Timestamp::from_millis(0));
+    };
+    push(&mut window, false);
+    assert_eq!(window.join(secs(6)), None);
+    for independent in [true, false, false, false] {
+        push(&mut window, independent);
+    }
+    assert_eq!(window.join(secs(2)), Some(1), "rather more than it wished than nothing to see");
+    push(&mut window, true);
+    assert_eq!(window.join(secs(6)), Some(1));
+    assert_eq!(window.join(secs(2)), Some(5));
+}
+
+#[test]
+fn nobody_joins_what_is_over() {
+    let mut window = window_of(&[4, 4]);
+    window.interrupt();
+    assert_eq!(window.join(secs(6)), None);
+    window.push(arrival(secs(4), true), (), 1, Timestamp::from_millis(60_000));
+    assert_eq!(window.join(secs(6)), Some(2));
+    assert_eq!(numbers(&window, 0), [0, 1, 2], "who was there goes on");
 }
 
 #[test]
@@ -41,9 +73,9 @@ fn a_segment_stays_to_be_had_after_it_has_left_the_list() {
     assert_eq!(numbers(&window, 0), [2, 3, 4]);
     assert!(window.get(0).is_some());
     // Unlisted at 16 s, promised for its own 4 s, the list's 12 s and one target more.
-    window.push(secs(4), false, (), 1, Timestamp::from_millis(36_000));
+    window.push(arrival(secs(4), false), (), 1, Timestamp::from_millis(36_000));
     assert!(window.get(0).is_some());
-    window.push(secs(4), false, (), 1, Timestamp::from_millis(36_001));
+    window.push(arrival(secs(4), false), (), 1, Timestamp::from_millis(36_001));
     assert!(window.get(0).is_none());
     assert!(window.get(1).is_some());
 }
@@ -62,7 +94,7 @@ fn a_discontinuity_that_has_slid_out_is_still_counted() {
     let mut window = Window::new(0, secs(4), secs(12));
     for sequence in 0..8_u64 {
         let discontinuity = sequence == 0 || sequence == 3 || sequence == 6;
-        window.push(secs(4), discontinuity, (), 1, Timestamp::from_millis(sequence * 4000));
+        window.push(arrival(secs(4), discontinuity), (), 1, Timestamp::from_millis(sequence * 4000));
     }
     let listed: Vec<_> = window
         .list(0)
@@ -75,11 +107,11 @@ fn a_discontinuity_that_has_slid_out_is_still_counted() {
 #[test]
 fn a_later_life_goes_on_beyond_the_last_one() {
     let mut window = Window::new(700, secs(4), secs(12));
-    window.push(secs(4), true, (), 1, Timestamp::from_millis(0));
+    window.push(arrival(secs(4), true), (), 1, Timestamp::from_millis(0));
     let first = window.list(0).next().unwrap();
     // Another discontinuity sequence tells a player that this does not continue what it had; a tag need not.
     assert_eq!((first.sequence, first.discontinuity, first.discontinuity_sequence), (700, false, 700));
-    assert_eq!(window.join(secs(6)), 700);
+    assert_eq!(window.join(secs(6)).unwrap(), 700);
 }
 
 proptest! {
@@ -91,9 +123,9 @@ proptest! {
         let mut viewer: Option<(u64, Vec<u64>)> = None;
         for (index, &millis) in durations.iter().enumerate() {
             now += millis;
-            window.push(Duration::from_millis(millis), false, index as u64, 1, Timestamp::from_millis(now));
+            window.push(arrival(Duration::from_millis(millis), false), index as u64, 1, Timestamp::from_millis(now));
             if index == joins {
-                viewer = Some((window.join(secs(6)), Vec::new()));
+                viewer = Some((window.join(secs(6)).unwrap(), Vec::new()));
             }
             if let Some((start, previous)) = &mut viewer {
                 let list: Vec<_> = window.list(*start).collect();

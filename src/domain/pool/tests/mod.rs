@@ -16,6 +16,8 @@ mod presence;
 const LIMITS: Limits = Limits {
     slots: 2,
     idle_timeout: Duration::from_secs(600),
+    warm_encode: Duration::from_secs(120),
+    warm_feed: Duration::from_secs(600),
     silence: Duration::from_secs(20),
     patience: Duration::from_secs(20),
     cold_timeout: Duration::from_secs(20),
@@ -68,7 +70,16 @@ impl Bench {
     fn tune(&mut self, channel: u8, number: u8, now: Timestamp) -> Admission {
         self.tokens += 1;
         let fresh = ConsumerId::from_bits(self.tokens);
-        self.pool.tune(Tune { key: key(channel), viewer: viewer(number), class: Class::Web, fresh }, now)
+        self.pool.tune(
+            Tune {
+                key: key(channel),
+                viewer: viewer(number),
+                class: Class::Web,
+                produce: Produce::Adopt,
+                fresh,
+            },
+            now,
+        )
     }
 
     fn serve(&mut self, channel: u8, number: u8, now: Timestamp) -> (StreamId, ConsumerId, Warmth) {
@@ -81,8 +92,8 @@ impl Bench {
     fn segment(&mut self, stream: StreamId, written: u64, now: Timestamp) {
         let generation = self.view(stream).generation;
         let target = Duration::from_secs(4);
-        self.pool
-            .handle_event(Event::SegmentReady { stream, generation, target, written, held: written }, now);
+        let output = Output { target, written: 2 * written, held: written, encoded: false };
+        self.pool.handle_event(Event::SegmentReady { stream, generation, output }, now);
     }
 
     fn actions(&mut self) -> Vec<Action> {
@@ -106,7 +117,10 @@ fn fifty_viewers_of_a_cold_channel_start_it_once() {
         assert_eq!(stream, StreamId(1));
         assert_eq!(warmth, if number == 0 { Warmth::Cold } else { Warmth::Warming });
     }
-    assert_eq!(bench.actions(), [Action::Start { stream: StreamId(1), generation: 1 }]);
+    assert_eq!(
+        bench.actions(),
+        [Action::Start { stream: StreamId(1), generation: 1, means: Means::Adopted }]
+    );
 }
 
 #[test]
@@ -189,7 +203,16 @@ fn two_players_on_one_device_do_not_end_each_other_for_ever() {
     let tune = |bench: &mut Bench, channel: u8, now: u64| {
         bench.tokens += 1;
         let fresh = ConsumerId::from_bits(bench.tokens);
-        bench.pool.tune(Tune { key: key(channel), viewer: tab(channel), class: Class::Web, fresh }, at(now))
+        bench.pool.tune(
+            Tune {
+                key: key(channel),
+                viewer: tab(channel),
+                class: Class::Web,
+                produce: Produce::Adopt,
+                fresh,
+            },
+            at(now),
+        )
     };
     tune(&mut bench, 1, 0);
     tune(&mut bench, 2, 1000);
@@ -208,7 +231,10 @@ fn nobody_ends_a_lease_by_claiming_its_device() {
     let (_, victim, _) = bench.serve(1, 1, at(0));
     let stranger = Viewer { account: Account(9), ..viewer(1) };
     let fresh = ConsumerId::from_bits(99);
-    bench.pool.tune(Tune { key: key(2), viewer: stranger, class: Class::Web, fresh }, at(1000));
+    bench.pool.tune(
+        Tune { key: key(2), viewer: stranger, class: Class::Web, produce: Produce::Adopt, fresh },
+        at(1000),
+    );
     assert!(bench.presence(victim).is_some_and(Presence::is_present));
 }
 
@@ -240,8 +266,10 @@ fn one_account_cannot_crowd_the_pool() {
     for play in 0..1000 {
         let one_of_many = Viewer { play_session: Some(PlaySessionId::new(format!("{play}"))), ..viewer(1) };
         let fresh = ConsumerId::from_bits(1000 + play);
-        let admission =
-            bench.pool.tune(Tune { key: key(1), viewer: one_of_many, class: Class::Web, fresh }, at(0));
+        let admission = bench.pool.tune(
+            Tune { key: key(1), viewer: one_of_many, class: Class::Web, produce: Produce::Adopt, fresh },
+            at(0),
+        );
         admitted += u32::from(matches!(admission, Admission::Serve { .. }));
     }
     assert_eq!(admitted, 256);
@@ -288,7 +316,7 @@ fn the_least_recently_watched_goes_and_nobody_is_cut() {
         bench.actions(),
         [
             Action::Stop { stream: StreamId(2), reason: StopReason::Evicted },
-            Action::Start { stream: StreamId(3), generation: 1 }
+            Action::Start { stream: StreamId(3), generation: 1, means: Means::Adopted }
         ]
     );
 }
@@ -316,7 +344,7 @@ fn a_generation_that_fails_is_followed_by_another_while_somebody_watches() {
     bench.pool.handle_event(Event::Failed { stream, generation: 1, failure: Failure::Gone }, at(2000));
     assert!(matches!(bench.tune(1, 1, at(2100)), Admission::Serve { warmth: Warmth::Warm, .. }));
     bench.pool.handle_timeout(at(2500));
-    assert_eq!(bench.actions(), [Action::Start { stream, generation: 2 }]);
+    assert_eq!(bench.actions(), [Action::Start { stream, generation: 2, means: Means::Adopted }]);
     // Nobody watches any more when the next one fails: let it go.
     bench.pool.handle_event(goodbye("play-1"), at(3000));
     bench.pool.handle_timeout(at(5000));
@@ -473,7 +501,8 @@ proptest! {
                 Step::Segment(stream, written) => {
                     let target = Duration::from_secs(4);
                     let stream = StreamId(stream);
-                    bench.pool.handle_event(Event::SegmentReady { stream, generation: 1, target, written, held: written }, at(now));
+                    let output = Output { target, written: 2 * written, held: written, encoded: false };
+                    bench.pool.handle_event(Event::SegmentReady { stream, generation: 1, output }, at(now));
                 }
                 Step::Fail(stream) => {
                     let failure = Failure::Gone;
@@ -514,4 +543,76 @@ proptest! {
         prop_assert_eq!(bench.pool.consumers.len(), 0);
         prop_assert_eq!(bench.pool.next_deadline(), None);
     }
+}
+
+const OWN: Limits =
+    Limits { warm_encode: Duration::from_secs(120), warm_feed: Duration::from_secs(600), ..LIMITS };
+
+impl Bench {
+    /// A stream of the gateway's own that has had a segment and whose one viewer left at one second.
+    fn deserted(&mut self, encoded: bool) -> StreamId {
+        self.tokens += 1;
+        let fresh = ConsumerId::from_bits(self.tokens);
+        let tune = Tune { key: key(1), viewer: viewer(1), class: Class::Web, produce: Produce::Auto, fresh };
+        let Admission::Serve { stream, consumer, .. } = self.pool.tune(tune, at(0)) else {
+            panic!("refused");
+        };
+        let output = Output { target: Duration::from_secs(4), written: 0, held: 1, encoded };
+        self.pool.handle_event(Event::SegmentReady { stream, generation: 1, output }, at(0));
+        self.pool.leave(vec![(consumer, LeaveReason::Zapped)], at(1000));
+        self.actions();
+        stream
+    }
+}
+
+#[test]
+fn an_encoder_without_viewers_goes_before_its_input() {
+    let mut bench = Bench::new(OWN);
+    let stream = bench.deserted(true);
+    assert_eq!(bench.pool.next_deadline(), Some(at(121_000)));
+    bench.pool.handle_timeout(at(121_000));
+    assert_eq!(bench.actions(), [Action::Rest(stream)]);
+    assert_eq!(bench.view(stream).state, State::Resting);
+    assert_eq!(bench.pool.next_deadline(), Some(at(601_000)));
+    bench.pool.handle_timeout(at(601_000));
+    assert_eq!(bench.actions(), [Action::Stop { stream, reason: StopReason::Idle }]);
+}
+
+#[test]
+fn a_copy_costs_no_encoder() {
+    let mut bench = Bench::new(OWN);
+    bench.deserted(false);
+    assert_eq!(bench.pool.next_deadline(), Some(at(601_000)));
+}
+
+#[test]
+fn who_comes_to_a_resting_stream_wakes_it() {
+    for returns in [false, true] {
+        let mut bench = Bench::new(OWN);
+        let stream = bench.deserted(true);
+        bench.pool.handle_timeout(at(121_000));
+        bench.actions();
+        if returns {
+            // Believed gone, it asks for a segment that it knows of.
+            bench.pool.heard(ConsumerId::from_bits(1), 0, at(119_000));
+        } else {
+            assert_eq!(bench.serve(1, 2, at(130_000)), (stream, ConsumerId::from_bits(2), Warmth::Warming));
+        }
+        assert_eq!(bench.actions(), [Action::Start { stream, generation: 2, means: Means::Own }]);
+    }
+}
+
+#[test]
+fn what_the_gateway_cannot_make_is_adopted_at_once() {
+    let mut bench = Bench::new(OWN);
+    let fresh = ConsumerId::from_bits(1);
+    let tune = Tune { key: key(1), viewer: viewer(1), class: Class::Web, produce: Produce::Auto, fresh };
+    bench.pool.tune(tune, at(0));
+    let stream = StreamId(1);
+    let failed = Event::Failed { stream, generation: 1, failure: Failure::Unsuitable };
+    bench.pool.handle_event(failed, at(100));
+    let starts = [(1, Means::Own), (2, Means::Adopted)];
+    let starts = starts.map(|(generation, means)| Action::Start { stream, generation, means });
+    assert_eq!(bench.actions(), starts);
+    assert!(bench.pool.is_starting(stream));
 }

@@ -113,7 +113,10 @@ fn a_quality_change_is_no_departure() {
     bench.signal(play(1), Signal::EncodingsDeleted, at(4000));
     let again = Viewer { play_session: Some(PlaySessionId::new("play-again")), ..viewer(1) };
     let fresh = ConsumerId::from_bits(77);
-    bench.pool.tune(Tune { key: key(1), viewer: again, class: Class::Web, fresh }, at(4500));
+    bench.pool.tune(
+        Tune { key: key(1), viewer: again, class: Class::Web, produce: Produce::Adopt, fresh },
+        at(4500),
+    );
     bench.signal(play(1), Signal::EncodingsDeleted, at(4600));
     for now in (5000..60_000).step_by(3000) {
         bench.wait(now);
@@ -173,7 +176,10 @@ fn who_closes_a_live_stream_that_two_of_a_household_watch_is_nobody() {
             ..viewer(1)
         };
         let fresh = ConsumerId::from_bits(100 + tokens.len() as u128);
-        bench.pool.tune(Tune { key: key(1), viewer: one, class: Class::Web, fresh }, at(0));
+        bench.pool.tune(
+            Tune { key: key(1), viewer: one, class: Class::Web, produce: Produce::Adopt, fresh },
+            at(0),
+        );
         tokens.push(fresh);
     }
     let whose = |device: Option<&str>| {
@@ -206,7 +212,10 @@ fn what_was_under_way_at_a_zap_takes_nothing_back() {
     let zap = |bench: &mut Bench, play: &str, now| {
         let other = Viewer { play_session: Some(PlaySessionId::new(play)), ..viewer(1) };
         let fresh = ConsumerId::from_bits(500 + u128::from(now));
-        bench.pool.tune(Tune { key: key(2), viewer: other, class: Class::Web, fresh }, at(now))
+        bench.pool.tune(
+            Tune { key: key(2), viewer: other, class: Class::Web, produce: Produce::Adopt, fresh },
+            at(now),
+        )
     };
     assert!(matches!(zap(&mut bench, "third", 14_000), Admission::Serve { .. }));
     assert_eq!(bench.presence(old), Some(Presence::Playing), "a device of several players ends no lease");
@@ -265,11 +274,12 @@ fn a_million_events_leave_nothing_behind() {
                 let class = Class::ALL[pick(28, 4)];
                 let fresh = ConsumerId::from_bits(token);
                 if let Admission::Serve { stream, .. } =
-                    bench.pool.tune(Tune { key, viewer, class, fresh }, at(now))
+                    bench.pool.tune(Tune { key, viewer, class, produce: Produce::Adopt, fresh }, at(now))
                 {
                     streams.insert(stream);
                     let target = Duration::from_secs(4);
-                    let event = Event::SegmentReady { stream, generation: 1, target, written: 1, held: 1 };
+                    let output = Output { target, written: 2, held: 1, encoded: false };
+                    let event = Event::SegmentReady { stream, generation: 1, output };
                     bench.pool.handle_event(event, at(now));
                 }
             }

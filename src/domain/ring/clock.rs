@@ -1,0 +1,96 @@
+//! How far a stream has come: by its own clock where that goes on evenly, else by when it arrived.
+//!
+//! It does not know what is in the stream.
+
+use std::time::Duration;
+
+use crate::domain::mpegts::clock::{HERTZ, Ticks, duration, nearest};
+use crate::domain::time::Timestamp;
+
+/// Farther on than any pause between two moments that are told, so another timeline.
+const AHEAD: Ticks = 10 * HERTZ;
+/// If the stream has told no moment for longer than this, the arrival counts.
+const SPARSE: Duration = Duration::from_secs(1);
+
+/// A clock that never goes back.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Clock {
+    position: Duration,
+    /// What the stream told last, and the position then.
+    last: Option<(Ticks, Duration)>,
+    /// When `position` was last set.
+    moved: Timestamp,
+}
+
+impl Clock {
+    /// How far the stream has come.
+    pub(super) const fn position(&self) -> Duration {
+        self.position
+    }
+
+    /// Something arrived that tells this moment, or none.
+    pub(super) fn advance(&mut self, told: Option<Ticks>, now: Timestamp) {
+        let silence = now.since(self.moved);
+        let arrived = self.position + silence;
+        self.position = match (self.last, told) {
+            (Some(_), None) if silence <= SPARSE => return,
+            (None, _) | (Some(_), None) => arrived,
+            (Some((last, then)), Some(told)) => match nearest(told, last) - last {
+                // What the arrival has counted already is not counted again.
+                ahead @ 0..=AHEAD => self.position.max(then + duration(ahead)),
+                _ => arrived,
+            },
+        };
+        if let Some(told) = told {
+            self.last = Some((told, self.position));
+        }
+        self.moved = now;
+    }
+
+    /// What follows has a timeline of its own.
+    pub(super) const fn splice(&mut self) {
+        self.last = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Milliseconds at which the clock stands after each of these arrivals: what is told in milliseconds, and when.
+    fn positions(arrivals: &[(Option<i64>, u64)]) -> Vec<u128> {
+        let mut clock = Clock::default();
+        arrivals
+            .iter()
+            .map(|(told, at)| {
+                clock.advance(told.map(|ms| ms * 90 % (1 << 33)), Timestamp::from_millis(*at));
+                clock.position().as_millis()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_the_stream_tells_counts_where_it_tells_anything() {
+        let burst = [(Some(1000), 5), (Some(2000), 5), (None, 5), (Some(4000), 6)];
+        assert_eq!(positions(&burst), [5, 1005, 1005, 3005]);
+        assert_eq!(positions(&[(None, 0), (None, 700), (None, 900)]), [0, 700, 900]);
+    }
+
+    #[test]
+    fn it_begins_anew_every_day() {
+        let last = (1 << 33) / 90;
+        assert_eq!(positions(&[(Some(last), 0), (Some(last + 500), 0)]), [0, 500]);
+    }
+
+    #[test]
+    fn a_pause_is_not_counted_twice() {
+        let paused = [(Some(0), 0), (None, 6000), (Some(6000), 6010), (Some(7000), 6010)];
+        assert_eq!(positions(&paused), [0, 6000, 6000, 7000]);
+    }
+
+    #[test]
+    fn a_jump_lasts_as_long_as_it_took_to_arrive() {
+        let jumps = [(Some(60_000), 0), (Some(5000), 40), (Some(5500), 40), (Some(90_000), 100)];
+        assert_eq!(positions(&jumps), [0, 40, 540, 600]);
+    }
+}

@@ -1,0 +1,151 @@
+//! What the handle, the driver and the generations have in common.
+//!
+//! It decides nothing: the pool does.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::domain::encoding::demand::Demand;
+use crate::domain::key::Channel;
+use crate::domain::pool::{Event, Pool, StreamId};
+use crate::domain::time::Timestamp;
+use crate::feed;
+use crate::supervisor::access::Access;
+use crate::supervisor::caller::Caller;
+use crate::supervisor::feeds::{Feeds, Member};
+use crate::supervisor::reap::Leftovers;
+use crate::supervisor::returns::Returns;
+use crate::supervisor::stream::{Stream, WindowSize};
+use crate::upstream::jellyfin::{Jellyfin, Login, Recipe};
+use crate::upstream::ledger::Ledger;
+
+/// How long somebody who was denied a tuner waits for one of ours.
+const TUNER_WAIT: Duration = Duration::from_secs(8);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) epoch: Instant,
+    pub(super) pool: Mutex<Pool>,
+    /// Rung when the pool may have something to do, or an earlier deadline.
+    pub(super) bell: Notify,
+    pub(super) streams: RwLock<HashMap<StreamId, Arc<Stream>>>,
+    pub(super) jellyfin: Jellyfin,
+    pub(super) own: Option<Login>,
+    pub(super) feeds: Feeds,
+    pub(super) feed_limits: feed::Limits,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) leftovers: Arc<Leftovers>,
+    pub(super) returns: Returns,
+    pub(super) size: WindowSize,
+    pub(super) generations: TaskTracker,
+    pub(super) ended: CancellationToken,
+}
+
+impl Shared {
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp::after_start(self.epoch.elapsed())
+    }
+
+    pub(super) fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn tell(&self, event: Event) {
+        self.pool().handle_event(event, self.now());
+    }
+
+    /// Somebody was denied a tuner: returns true once one of ours has been given back.
+    pub(super) async fn free_tuner(&self) -> bool {
+        self.stop_and_wait(Event::TunerDenied, TUNER_WAIT).await
+    }
+
+    /// As whom, and how, the server is called about a channel.
+    pub(super) fn caller(&self, access: &Arc<Access>) -> Caller {
+        Caller {
+            jellyfin: self.jellyfin.clone(),
+            access: Arc::clone(access),
+            own: self.own.clone(),
+            ledger: Arc::clone(&self.ledger),
+            leftovers: Arc::clone(&self.leftovers),
+        }
+    }
+
+    /// Nobody is expected any more on these channels.
+    pub(super) async fn expect_no_more(&self, channels: Vec<Channel>) {
+        for channel in channels {
+            self.feeds.leave(&channel, Member::Expected).await;
+        }
+    }
+
+    /// Tells the pool something that may stop streams, and waits for the stopped ones to be released.
+    pub(super) async fn stop_and_wait(&self, event: Event, patience: Duration) -> bool {
+        let (before, after) = {
+            let mut pool = self.pool();
+            let before = pool.running();
+            pool.handle_event(event, self.now());
+            (before, pool.running())
+        };
+        self.bell.notify_one();
+        let stopped = before.into_iter().filter(|stream| !after.contains(stream));
+        let stopped: Vec<_> = stopped.filter_map(|stream| self.stream(stream)).collect();
+        let all_retired = async {
+            for stream in &stopped {
+                stream.retired().await;
+            }
+        };
+        !stopped.is_empty() && timeout(patience, all_retired).await.is_ok()
+    }
+
+    pub(super) fn stream(&self, id: StreamId) -> Option<Arc<Stream>> {
+        self.streams.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    pub(super) fn stream_or_insert(
+        &self,
+        id: StreamId,
+        wish: impl FnOnce() -> (Recipe, Option<Demand>),
+    ) -> Arc<Stream> {
+        if let Some(stream) = self.stream(id) {
+            return stream;
+        }
+        let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
+        let stream = streams.entry(id).or_insert_with(|| {
+            let (recipe, demand) = wish();
+            Arc::new(Stream::new(recipe, demand, self.size))
+        });
+        Arc::clone(stream)
+    }
+
+    /// Closes what was left open, if anything was, as the gateway itself or as `login`, which belongs to `user`.
+    pub(super) fn reap(self: &Arc<Self>, login: Login, user: Option<&str>) {
+        let left = self.leftovers.take();
+        if !left.is_empty() {
+            let shared = Arc::clone(self);
+            let (login, user) = match &self.own {
+                Some(own) => (own.clone(), None),
+                None => (login, user.map(str::to_owned)),
+            };
+            self.generations.spawn(async move {
+                shared.leftovers.close(left, &shared.jellyfin, &login, user.as_deref()).await;
+            });
+        }
+    }
+
+    pub(super) fn remove(&self, id: StreamId) -> Option<Arc<Stream>> {
+        self.streams.write().unwrap_or_else(PoisonError::into_inner).remove(&id)
+    }
+}
+
+/// Drawn by chance: never the same twice, and not to be guessed.
+pub(super) fn random() -> u128 {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the system gives random bytes");
+    u128::from_ne_bytes(bytes)
+}

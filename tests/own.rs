@@ -1,0 +1,153 @@
+//! Streams of the gateway's own: made from what the tuner sends, without a job at the server; and whatever cannot be made
+//! so is adopted, as if nothing had been tried.
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
+
+#[path = "support/stage.rs"]
+mod stage;
+#[path = "support/watch.rs"]
+mod watch;
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
+use warmgate::config::Config;
+use warmgate::demo::origin::{Origin, Settings};
+use warmgate::domain::produce::{Means, Produce};
+use warmgate::domain::reason::Failure;
+
+use crate::stage::{Stage, VERSIONS, all_fetched, eventually, is_hit, is_ours, poll, soon, tune, with_key};
+use crate::watch::Watch;
+
+const PATIENCE: Duration = Duration::from_secs(25);
+
+fn own(config: &mut Config) {
+    config.produce.default = Produce::Auto;
+}
+
+fn means(stage: &Stage) -> Vec<Means> {
+    stage.snapshot().streams.iter().map(|stream| stream.means).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_is_made_without_a_job_at_the_server() {
+    let stage = Stage::with(|_| (), own).await;
+    let (alice, bob) = (stage.viewer(0, "tv"), stage.viewer(1, "phone"));
+    let (playback, cold) = tune(&alice, &stage.channel(1)).await;
+    assert!(is_ours(&cold), "{}", cold.field("cache-status"));
+    all_fetched(&alice, &playback, &cold).await;
+    let (again, warm) = tune(&bob, &stage.channel(1)).await;
+    assert!(is_hit(&warm), "{}", warm.field("cache-status"));
+    all_fetched(&bob, &again, &warm).await;
+    let last = warm.segments().last().cloned();
+    eventually("it goes on", async || poll(&bob, &again).await.segments().last().cloned() != last).await;
+    assert_eq!(means(&stage), [Means::Own]);
+    let counts = stage.origin().counts();
+    assert_eq!((counts.jobs_started, counts.tuners_open), (0, 1));
+    assert_eq!(stage.asked("/stream.ts").len(), 1, "one pull, however many watch");
+    assert!(stage.asked("/live.m3u8").is_empty());
+    stage.shut_down().await;
+    assert_eq!(stage.origin().counts().consumers.values().sum::<usize>(), 2, "the viewers' own are left");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_outlives_its_viewer_and_gives_everything_back() {
+    for version in VERSIONS {
+        let config = |config: &mut Config| {
+            own(config);
+            config.warm.encode = Duration::from_secs(1);
+            config.warm.feed = Duration::from_secs(1);
+        };
+        let stage = Stage::with(|settings| settings.version = version, config).await;
+        let viewer = stage.viewer(0, "tv");
+        let (playback, _) = tune(&viewer, &stage.channel(1)).await;
+        soon(viewer.report(&playback, "Playing")).await.unwrap();
+        soon(viewer.leave(&playback)).await.unwrap();
+        assert_eq!(stage.origin().counts().tuners_open, 1, "ours is left");
+        stage.nothing_open().await;
+        assert!(stage.snapshot().streams.is_empty());
+    }
+}
+
+/// Half the bitrate and half the size: what the source does not satisfy has to be encoded.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_better_left_to_the_server_is_adopted_at_once() {
+    let stage = Stage::with(|_| (), own).await;
+    let viewer = stage.viewer(0, "tv");
+    let mut playback = soon(viewer.open(&stage.channel(1))).await.unwrap();
+    playback.playlist += "&SubtitleStreamIndex=2&SubtitleMethod=Encode&AllowVideoStreamCopy=false";
+    let answer = poll(&viewer, &playback).await;
+    assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
+    assert_eq!(means(&stage), [Means::Adopted]);
+    assert_eq!(stage.snapshot().tally.failures.get(&Failure::Unsuitable), Some(&1));
+    eventually("its own input is let go", async || {
+        stage.origin().counts().consumers.values().sum::<usize>() == 2
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_wants_adoption_only_gets_nothing_else() {
+    let stage = Stage::with(|_| (), |config| config.produce.default = Produce::Adopt).await;
+    let viewer = stage.viewer(0, "tv");
+    tune(&viewer, &stage.channel(1)).await;
+    let pulls = stage.asked("/stream.ts");
+    assert!(pulls.is_empty(), "{pulls:?}");
+    assert_eq!(stage.origin().counts().jobs_started, 1);
+}
+
+/// The provider hangs up in mid-stream: a new opening, another generation, the same lists.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tuner_that_ends_is_opened_again() {
+    let stage = Stage::with(|_| (), own).await;
+    let mut watch = Watch::begin(stage.viewer(0, "tv"), &stage.channel(1)).await;
+    stage.origin().end(1);
+    watch.resume(PATIENCE).await;
+    assert_eq!(stage.origin().counts().jobs_started, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_comes_back_is_tapped_again() {
+    let mut stage = Stage::with(|_| (), |config| own(config)).await;
+    let mut watch = Watch::begin(stage.viewer(0, "tv"), &stage.channel(1)).await;
+    let settings = stage.kill_origin().await;
+    stage.restart_origin(settings).await;
+    watch.resume(PATIENCE).await;
+    stage.shut_down().await;
+    stage.nothing_open().await;
+}
+
+/// What real players make of it: not one complaint of FFmpeg's, and no picture missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn ffmpeg_has_nothing_to_complain_of() {
+    let stage = Stage::with(|_| (), own).await;
+    let viewer = stage.viewer(0, "tv");
+    let (playback, _) = tune(&viewer, &stage.channel(1)).await;
+    let url = format!("{}{}", stage.base, playback.playlist);
+    let ffmpeg = Command::new("ffmpeg")
+        .args(["-v", "warning", "-xerror", "-i", &url, "-t", "12", "-f", "null", "-"])
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(Duration::from_secs(40), ffmpeg).await.unwrap().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.trim().is_empty(), "{said}");
+}
+
+/// With a key of its own, and behind a base path.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_base_path_and_a_key_make_no_difference() {
+    let asked = Settings { base_path: "/jellyfin".to_owned(), ..Settings::quick() };
+    let origin = Origin::start(asked.clone()).await.unwrap();
+    let upstream = origin.addr().to_string();
+    let stage = Stage::before(origin, &asked, &upstream, |config| {
+        own(config);
+        with_key(config, &asked);
+    })
+    .await;
+    let viewer = stage.viewer(0, "tv");
+    let (playback, answer) = tune(&viewer, &stage.channel(1)).await;
+    all_fetched(&viewer, &playback, &answer).await;
+    assert_eq!((means(&stage), stage.origin().counts().jobs_started), (vec![Means::Own], 0));
+}
