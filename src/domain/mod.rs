@@ -7,6 +7,7 @@
 pub mod backoff;
 pub mod cadence;
 pub mod consumer;
+pub mod feeding;
 pub mod key;
 pub mod mpegts;
 pub mod playlist;
@@ -14,6 +15,7 @@ pub mod pool;
 pub mod producer;
 pub mod profile;
 pub mod reason;
+pub mod ring;
 pub mod signal;
 pub mod simulate;
 pub mod time;

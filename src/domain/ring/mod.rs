@@ -1,0 +1,219 @@
+//! The last seconds of a transport stream, and where in them one may begin.
+//!
+//! It holds runs of whole packets as they came. It does not read packets: what begins where, it is told.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::domain::time::Timestamp;
+
+mod clock;
+
+use crate::domain::ring::clock::Clock;
+
+/// What a run costs beside its bytes: its entry here, and its share of the allocation.
+const OVERHEAD: u64 = 96;
+/// A stream that has shown no access point for this long is taken as it comes.
+const POINTLESS: Duration = Duration::from_secs(5);
+
+/// How much a ring holds; whichever is reached first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Of the stream's own time.
+    pub span: Duration,
+    /// Of memory.
+    pub bytes: u64,
+}
+
+/// Where a reader begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Join {
+    /// At the newest access point that has this much behind it, so that it comes at once; else at the oldest.
+    Burst(Duration),
+    /// At the oldest access point.
+    Oldest,
+}
+
+/// Whole packets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// A multiple of 188 bytes.
+    pub bytes: Bytes,
+    /// Whether they do not continue the chunk before: another connection, another timeline.
+    pub splice: bool,
+}
+
+/// Where a reader stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// Bytes since the ring began.
+    at: u64,
+    /// What is to be read first: the tables in force there.
+    tables: Option<Bytes>,
+}
+
+/// What a reader gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// The next packets.
+    Chunk(Chunk),
+    /// It has read everything.
+    CaughtUp,
+    /// What it should have read next has been dropped.
+    Lagged,
+}
+
+#[derive(Debug)]
+struct Run {
+    start: u64,
+    position: Duration,
+    chunk: Chunk,
+}
+
+impl Run {
+    const fn end(&self) -> u64 {
+        self.start + self.chunk.bytes.len() as u64
+    }
+}
+
+/// A place where decoding can begin.
+#[derive(Debug)]
+struct Point {
+    start: u64,
+    position: Duration,
+    tables: Bytes,
+}
+
+/// The ring.
+///
+/// Invariants: runs follow one another without a gap, and points lie within them, in order.
+#[derive(Debug)]
+pub struct Ring {
+    size: Size,
+    clock: Clock,
+    runs: VecDeque<Run>,
+    points: VecDeque<Point>,
+    held: u64,
+    end: u64,
+}
+
+impl Ring {
+    /// An empty one.
+    #[must_use]
+    pub fn new(size: Size) -> Self {
+        Self {
+            size,
+            clock: Clock::default(),
+            runs: VecDeque::new(),
+            points: VecDeque::new(),
+            held: 0,
+            end: 0,
+        }
+    }
+
+    /// Bytes it was ever given.
+    #[must_use]
+    pub const fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Memory it takes.
+    #[must_use]
+    pub const fn held(&self) -> u64 {
+        self.held
+    }
+
+    /// How much of the stream's own time it holds.
+    #[must_use]
+    pub fn span(&self) -> Duration {
+        self.runs.front().map_or(Duration::ZERO, |oldest| self.clock.position() - oldest.position)
+    }
+
+    /// Bits in a second, as far as what it holds tells.
+    #[must_use]
+    pub fn bitrate(&self) -> Option<u64> {
+        let bits = (self.end - self.runs.front()?.end()) * 8;
+        let millis = self.span().as_millis();
+        if millis == 0 { None } else { u64::try_from(u128::from(bits) * 1000 / millis).ok() }
+    }
+
+    /// Appends whole packets that came at `now`; `stamp` is the last time stamp among them.
+    pub fn push(&mut self, chunk: Chunk, stamp: Option<u64>, now: Timestamp) {
+        if chunk.bytes.is_empty() {
+            return;
+        }
+        if chunk.splice {
+            self.clock.splice();
+        }
+        self.clock.advance(stamp, now);
+        let run = Run { start: self.end, position: self.clock.position(), chunk };
+        self.end = run.end();
+        self.held += run.chunk.bytes.len() as u64 + OVERHEAD;
+        self.runs.push_back(run);
+        self.evict();
+    }
+
+    /// Decoding can begin at the packet at `start`, which was pushed, with `tables` in front of it.
+    pub fn mark(&mut self, start: u64, tables: Bytes) {
+        let in_order = self.points.back().is_none_or(|last| last.start < start);
+        if let Some(run) = self.find(start).filter(|_| in_order) {
+            let position = run.position;
+            self.held += tables.len() as u64 + OVERHEAD;
+            self.points.push_back(Point { start, position, tables });
+        }
+    }
+
+    /// Where a reader begins; `None` if it has to wait for an access point.
+    #[must_use]
+    pub fn join(&self, join: Join) -> Option<Cursor> {
+        let point = match join {
+            Join::Burst(burst) => {
+                let leaves = |point: &&Point| self.clock.position() - point.position >= burst;
+                self.points.iter().rev().find(leaves).or_else(|| self.points.front())
+            }
+            Join::Oldest => self.points.front(),
+        };
+        match point {
+            Some(point) => Some(Cursor { at: point.start, tables: Some(point.tables.clone()) }),
+            None if self.span() < POINTLESS && self.held < self.size.bytes / 2 => None,
+            None => self.runs.front().map(|oldest| Cursor { at: oldest.start, tables: None }),
+        }
+    }
+
+    /// What comes next at `cursor`, which moves on.
+    pub fn read(&self, cursor: &mut Cursor) -> Read {
+        if cursor.at == self.end {
+            return Read::CaughtUp;
+        }
+        let Some(run) = self.find(cursor.at) else { return Read::Lagged };
+        if let Some(tables) = cursor.tables.take().filter(|tables| !tables.is_empty()) {
+            return Read::Chunk(Chunk { bytes: tables, splice: false });
+        }
+        let skip = usize::try_from(cursor.at - run.start).unwrap_or(usize::MAX);
+        cursor.at = run.end();
+        Read::Chunk(Chunk { bytes: run.chunk.bytes.slice(skip..), splice: run.chunk.splice && skip == 0 })
+    }
+
+    /// The run that holds the byte at `at`.
+    fn find(&self, at: u64) -> Option<&Run> {
+        let run = self.runs.get(self.runs.partition_point(|run| run.end() <= at))?;
+        (run.start <= at).then_some(run)
+    }
+
+    fn evict(&mut self) {
+        while self.runs.len() > 1 && (self.held > self.size.bytes || self.span() > self.size.span) {
+            if let Some(oldest) = self.runs.pop_front() {
+                self.held -= oldest.chunk.bytes.len() as u64 + OVERHEAD;
+            }
+            let start = self.runs.front().map_or(self.end, |oldest| oldest.start);
+            while let Some(point) = self.points.pop_front_if(|point| point.start < start) {
+                self.held -= point.tables.len() as u64 + OVERHEAD;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

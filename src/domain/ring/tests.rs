@@ -1,0 +1,174 @@
+//! The ring, with literal times and runs whose bytes say where they are.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const SECOND: u64 = 90_000;
+const TABLES: Bytes = Bytes::from_static(b"tables");
+
+fn ring(seconds: u64, bytes: u64) -> Ring {
+    Ring::new(Size { span: Duration::from_secs(seconds), bytes })
+}
+
+fn chunk(bytes: &str) -> Chunk {
+    Chunk { bytes: Bytes::copy_from_slice(bytes.as_bytes()), splice: false }
+}
+
+/// A ring of 12 s into which one run a second was pushed, which came all at once; access points at its beginning are
+/// marked with `|`.
+fn of(runs: &str) -> Ring {
+    let mut ring = ring(12, 1 << 20);
+    for (second, run) in runs.split(' ').enumerate() {
+        let start = ring.end();
+        ring.push(chunk(run.trim_start_matches('|')), Some(second as u64 * SECOND), Timestamp::default());
+        if run.starts_with('|') {
+            ring.mark(start, TABLES);
+        }
+    }
+    ring
+}
+
+/// What a reader gets who joins there, up to the newest.
+fn read(ring: &Ring, join: Join) -> Option<String> {
+    let mut cursor = ring.join(join)?;
+    let mut all = String::new();
+    while let Read::Chunk(chunk) = ring.read(&mut cursor) {
+        all.push_str(std::str::from_utf8(&chunk.bytes).unwrap());
+    }
+    Some(all)
+}
+
+const fn burst(seconds: u64) -> Join {
+    Join::Burst(Duration::from_secs(seconds))
+}
+
+#[test]
+fn readers_begin_with_tables_at_the_newest_point_that_leaves_a_burst() {
+    let ring = of("|a b |c d e |f g");
+    assert_eq!(read(&ring, burst(0)).unwrap(), "tablesfg");
+    assert_eq!(read(&ring, burst(1)).unwrap(), "tablesfg");
+    assert_eq!(read(&ring, burst(2)).unwrap(), "tablescdefg");
+    assert_eq!(read(&ring, burst(4)).unwrap(), "tablescdefg");
+    assert_eq!(read(&ring, burst(5)).unwrap(), "tablesabcdefg");
+    assert_eq!(read(&ring, burst(60)).unwrap(), "tablesabcdefg", "else at the oldest");
+    assert_eq!(read(&ring, Join::Oldest).unwrap(), "tablesabcdefg");
+}
+
+#[test]
+fn a_point_may_lie_within_a_run_or_an_earlier_one() {
+    let mut ring = of("abcd efgh");
+    ring.mark(2, TABLES);
+    ring.mark(6, Bytes::new());
+    ring.mark(5, TABLES);
+    assert_eq!(read(&ring, Join::Oldest).unwrap(), "tablescdefgh");
+    assert_eq!(read(&ring, burst(0)).unwrap(), "gh", "points come in order");
+}
+
+#[test]
+fn readers_wait_for_a_point_but_not_for_ever() {
+    assert_eq!(read(&of("a b c d e"), burst(0)), None);
+    assert_eq!(read(&of("a b c d e f"), burst(0)).unwrap(), "abcdef");
+    let mut short = ring(12, 300);
+    short.push(chunk("abc"), None, Timestamp::default());
+    assert_eq!(read(&short, Join::Oldest), None);
+    short.push(chunk("def"), None, Timestamp::default());
+    assert_eq!(read(&short, Join::Oldest).unwrap(), "abcdef", "half of it is full");
+}
+
+#[test]
+fn the_oldest_goes_with_its_points_when_the_span_is_reached() {
+    let ring = of("|a b |c d e f g h i j k l m n");
+    assert_eq!(ring.span(), Duration::from_secs(12));
+    assert_eq!(read(&ring, Join::Oldest).unwrap(), "tablescdefghijklmn");
+    assert_eq!(ring.held(), 13 * (1 + OVERHEAD) + TABLES.len() as u64 + OVERHEAD);
+}
+
+#[test]
+fn without_stamps_the_arrival_counts() {
+    let mut ring = ring(2, 1 << 20);
+    for second in 0..5 {
+        ring.push(chunk("x"), None, Timestamp::from_millis(second * 1000));
+    }
+    assert_eq!((ring.span(), ring.bitrate()), (Duration::from_secs(2), Some(8)));
+}
+
+#[test]
+fn a_burst_stays_within_the_bytes() {
+    let mut ring = ring(12, 1000);
+    for _ in 0..1000 {
+        ring.push(chunk("0123456789"), None, Timestamp::default());
+        assert!(ring.held() <= 1000);
+    }
+    assert_eq!((ring.end(), ring.bitrate()), (10_000, None));
+}
+
+#[test]
+fn who_is_too_slow_is_told() {
+    let mut ring = of("|a b c");
+    let mut cursor = ring.join(Join::Oldest).unwrap();
+    let mut in_time = cursor.clone();
+    assert_eq!(ring.read(&mut in_time), Read::Chunk(Chunk { bytes: TABLES, splice: false }));
+    assert_eq!(ring.read(&mut in_time), Read::Chunk(chunk("a")));
+    ring.push(chunk("y"), Some(9 * SECOND), Timestamp::default());
+    ring.push(chunk("z"), Some(13 * SECOND - 1), Timestamp::default());
+    assert_eq!(ring.read(&mut cursor), Read::Lagged);
+    assert_eq!(ring.read(&mut in_time), Read::Chunk(chunk("b")));
+    assert_eq!(ring.read(&mut in_time), Read::Chunk(chunk("c")));
+    assert_eq!(ring.read(&mut in_time), Read::Chunk(chunk("y")));
+    assert_eq!(ring.read(&mut in_time), Read::Chunk(chunk("z")));
+    assert_eq!(ring.read(&mut in_time), Read::CaughtUp);
+}
+
+#[test]
+fn a_splice_is_told_to_who_read_what_it_does_not_continue() {
+    let mut ring = of("|a b");
+    let spliced = Chunk { splice: true, ..chunk("cd") };
+    ring.push(spliced.clone(), Some(0), Timestamp::from_millis(100));
+    ring.mark(3, Bytes::new());
+    assert_eq!(ring.span(), Duration::from_millis(1100), "stamps begin anew");
+    let mut across = ring.join(Join::Oldest).unwrap();
+    let reads = std::array::from_fn::<_, 4, _>(|_| ring.read(&mut across));
+    assert_eq!(reads[3], Read::Chunk(spliced));
+    let mut behind = ring.join(burst(0)).unwrap();
+    assert_eq!(ring.read(&mut behind), Read::Chunk(chunk("d")), "whoever begins within it joins nothing");
+}
+
+proptest! {
+    /// Whatever is pushed and however it is read: the bytes are those pushed, without a gap, until the reader lags.
+    #[test]
+    fn readers_read_what_was_pushed(
+        sizes in prop::collection::vec(1_usize..40, 1..60),
+        reads in prop::collection::vec(0_usize..4, 60),
+        bytes in 200_u64..4000,
+    ) {
+        let mut ring = ring(1000, bytes);
+        let mut cursor: Option<Cursor> = None;
+        let mut expected = 0_u64;
+        for (size, reads) in sizes.into_iter().zip(reads) {
+            let start = ring.end();
+            let run: Vec<u8> = (start..start + size as u64).map(|at| at as u8).collect();
+            ring.push(Chunk { bytes: run.into(), splice: false }, None, Timestamp::default());
+            ring.mark(start, Bytes::new());
+            prop_assert!(ring.held() <= bytes.max(size as u64 + 2 * OVERHEAD) + OVERHEAD);
+            for _ in 0..reads {
+                let Some(cursor) = &mut cursor else {
+                    cursor = ring.join(Join::Oldest);
+                    expected = cursor.as_ref().map_or(0, |cursor| cursor.at);
+                    continue;
+                };
+                match ring.read(cursor) {
+                    Read::Chunk(chunk) => for byte in chunk.bytes {
+                        prop_assert_eq!(byte, expected as u8);
+                        expected += 1;
+                    },
+                    Read::CaughtUp => prop_assert_eq!(expected, ring.end()),
+                    Read::Lagged => {
+                        prop_assert!(ring.runs[0].start > expected);
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+}
