@@ -7,6 +7,7 @@ pub mod domain;
 
 pub mod body;
 pub mod config;
+pub mod fetch;
 pub mod shutdown;
 pub mod telemetry;
 pub mod wire;

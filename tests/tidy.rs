@@ -8,11 +8,12 @@ use std::path::Path;
 use serde_yaml::Value;
 
 /// The layer of each module; a module may name only lower ones, and itself.
-const RANKS: [(&str, u8); 15] = [
+const RANKS: [(&str, u8); 16] = [
     ("domain", 1),
-    ("body", 2),
-    ("wire", 2),
+    ("body", 1),
+    ("wire", 1),
     ("config", 2),
+    ("fetch", 2),
     ("shutdown", 2),
     ("telemetry", 2),
     ("server", 3),

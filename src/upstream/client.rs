@@ -20,8 +20,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::Instant;
 
 use crate::body::{self, Body, BoxError};
-use crate::upstream::Error;
-use crate::upstream::connector::{Answered, Conn, Connector, connector};
+use crate::wire::Error;
+use crate::wire::connector::{Answered, Conn, Connector, connector};
 
 /// An idle connection is closed after this: before Kestrel (130 s) does it under a request of ours.
 const POOL_IDLE: Duration = Duration::from_secs(60);

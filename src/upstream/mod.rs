@@ -3,8 +3,6 @@
 
 pub mod call;
 pub mod client;
-mod connector;
-mod error;
 #[cfg(test)]
 pub(crate) mod fake;
 pub mod follow;
@@ -12,4 +10,4 @@ pub mod jellyfin;
 pub mod job;
 pub mod ledger;
 
-pub use crate::upstream::error::Error;
+pub use crate::wire::Error;

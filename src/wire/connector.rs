@@ -1,4 +1,4 @@
-//! How a connection to the upstream comes to be: name, TCP, TLS, all under one deadline.
+//! How an outgoing connection comes to be: name, TCP, TLS, all under one deadline.
 
 use std::io;
 use std::sync::Arc;
@@ -14,39 +14,38 @@ use rustls::ClientConfig;
 use rustls::crypto::aws_lc_rs;
 use tokio::net::TcpStream;
 use tower::util::{BoxCloneSyncService, MapErr};
-use tower::{Service, ServiceExt};
+use tower::{BoxError, Service, ServiceExt};
 
-use crate::body::BoxError;
 use crate::wire::Wire;
 
 /// Probes of a silent TCP connection begin after this: a server that lost power is noticed within minutes.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// Makes connections.
-pub(super) type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<Conn>, BoxError>;
+pub(crate) type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<Conn>, BoxError>;
 
 /// The deadline for a connection has passed.
 #[derive(Debug, thiserror::Error)]
 #[error("connect deadline")]
-pub(super) struct Deadline;
+pub(crate) struct Deadline;
 
 /// A name could not be resolved.
 #[derive(Debug, thiserror::Error)]
 #[error("name lookup")]
-pub(super) struct NameLookup(#[source] io::Error);
+pub(crate) struct NameLookup(#[source] io::Error);
 
 /// Whether a connection has carried a response before, hence may be one that the server has closed meanwhile.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Answered(Arc<AtomicBool>);
+pub(crate) struct Answered(Arc<AtomicBool>);
 
 impl Answered {
     /// A response head has come.
-    pub(super) fn set(&self) {
+    pub(crate) fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
     /// True for a connection taken from the pool.
-    pub(super) fn get(&self) -> bool {
+    pub(crate) fn get(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -54,7 +53,7 @@ impl Answered {
 /// A connector whose connections stand within `timeout`, or fail.
 ///
 /// For `secure` targets the roots are the system's (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured).
-pub(super) fn connector(secure: bool, timeout: Duration) -> Connector {
+pub(crate) fn connector(secure: bool, timeout: Duration) -> Connector {
     let https = https(tcp(), secure);
     let service = tower::service_fn(move |uri: Uri| {
         let mut https = https.clone();
@@ -104,14 +103,14 @@ fn tls_config(secure: bool) -> ClientConfig {
     match builder().with_native_roots() {
         Ok(config) => config.with_no_client_auth(),
         Err(error) => {
-            tracing::error!(%error, "no trusted certificates on this system: the upstream's will be refused");
+            tracing::error!(%error, "no trusted certificates on this system: every server's will be refused");
             without_roots().with_no_client_auth()
         }
     }
 }
 
 /// A TCP connection that remembers whether it has answered.
-pub(super) type Conn = Wire<Answered>;
+pub(crate) type Conn = Wire<Answered>;
 
 fn conn(stream: TokioIo<TcpStream>) -> Conn {
     Wire::new(stream, Answered::default())

@@ -1,6 +1,10 @@
-//! A TCP connection that carries something along: what it holds, or what is known of it.
+//! A TCP connection that carries something along: what it holds, or what is known of it. Outgoing ones come from the
+//! connector; why there is none, or no answer on it, is an [`Error`].
 //!
 //! It does not look at the bytes.
+
+pub(crate) mod connector;
+mod error;
 
 use std::fmt;
 use std::io;
@@ -10,6 +14,8 @@ use std::task::{Context, Poll};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+
+pub use crate::wire::error::Error;
 
 /// A connection and its `tag`, which lives as long as the connection does, also beyond HTTP.
 pub struct Wire<T> {

@@ -1,12 +1,12 @@
-//! Why the upstream gave no answer.
+//! Why a server gave no answer.
 
 use std::error::Error as StdError;
 use std::io;
 
 use hyper_util::client::legacy;
+use tower::BoxError;
 
-use crate::body::BoxError;
-use crate::upstream::connector::{Deadline, NameLookup};
+use crate::wire::connector::{Deadline, NameLookup};
 
 /// A request that brought no response head. The cause is for the log; it is never shown downstream.
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +14,7 @@ pub enum Error {
     /// Nobody listens there.
     #[error("connection refused")]
     ConnectionRefused(#[source] BoxError),
-    /// Name lookup, TCP and TLS together took longer than [`Timeouts::connect`](crate::upstream::client::Timeouts).
+    /// Name lookup, TCP and TLS together took longer than they may.
     #[error("connect timed out")]
     ConnectTimeout,
     /// The name has no address.
@@ -35,7 +35,7 @@ pub enum Error {
     /// The connection ended before the response head was complete.
     #[error("response incomplete")]
     Incomplete(#[source] BoxError),
-    /// No response head within [`Timeouts::response`](crate::upstream::client::Timeouts).
+    /// No response head in time.
     #[error("response timed out")]
     ResponseTimeout,
     /// What came back is not HTTP, or its head is too large.
