@@ -7,6 +7,7 @@
 pub mod backoff;
 pub mod cadence;
 pub mod consumer;
+pub mod cutter;
 pub mod feeding;
 pub mod key;
 pub mod mpegts;

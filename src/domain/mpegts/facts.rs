@@ -38,6 +38,34 @@ pub struct Video {
     pub high_dynamic_range: bool,
 }
 
+impl Video {
+    /// A picture of which nothing but the codec is known.
+    #[must_use]
+    pub const fn unknown(codec: VideoCodec) -> Self {
+        Self {
+            codec,
+            profile: None,
+            level: None,
+            size: None,
+            bit_depth: None,
+            interlaced: None,
+            square_pixels: None,
+            frame_rate: None,
+            reference_frames: None,
+            high_dynamic_range: false,
+        }
+    }
+
+    /// Whether a decoder that was set up for `before` may go on with this one.
+    #[must_use]
+    pub fn continues(&self, before: &Self) -> bool {
+        let format = |video: &Self| {
+            (video.codec, video.profile, video.level, video.size, video.bit_depth, video.interlaced)
+        };
+        format(self) == format(before)
+    }
+}
+
 /// The profile of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profile {
@@ -102,6 +130,14 @@ impl VideoCodec {
             Self::Mpeg2 => "mpeg2video",
             Self::Other(_) => "unknown",
         }
+    }
+}
+
+impl Audio {
+    /// A sound of which nothing but the codec is known.
+    #[must_use]
+    pub const fn unknown(codec: AudioCodec) -> Self {
+        Self { codec, channels: None, sample_rate: None, language: None }
     }
 }
 

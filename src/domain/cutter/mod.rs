@@ -1,0 +1,396 @@
+//! Cuts a transport stream into segments for HLS: one programme, its picture and one sound, each segment with tables
+//! of our own and, wherever the stream allows it, a picture in front that decoding may begin with.
+//!
+//! ```text
+//!             decoding may begin             jump · other streams · splice
+//!  Seeking ────────────────────► Cutting ─────────────────────────────────► Seeking
+//! ```
+//!
+//! Everything before the first such picture is dropped. It does not know where the bytes come from, nor who plays.
+
+mod held;
+mod kept;
+mod pace;
+mod timeline;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::domain::cutter::held::Held;
+use crate::domain::cutter::kept::{Kept, Tables, Use};
+use crate::domain::cutter::pace::Pace;
+use crate::domain::cutter::timeline::{Placed, Timeline};
+use crate::domain::mpegts::align::Align;
+use crate::domain::mpegts::clock::{HERTZ, Ticks, duration, ticks};
+use crate::domain::mpegts::facts::Facts;
+use crate::domain::mpegts::packet::{PACKET, Packet};
+use crate::domain::mpegts::pes::Pes;
+use crate::domain::mpegts::scan::{Scan, Seen, Unit};
+use crate::domain::mpegts::track::Continuity;
+
+/// A longer way from one picture to the next is a discontinuity.
+const LONGEST_GAP: Ticks = 3 * HERTZ;
+
+/// Bytes of the tables in front of a segment, at most: a PAT of one packet, a PMT of three.
+const TABLES: usize = 4 * PACKET;
+
+/// How long segments are.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// The first one; each of the next is twice as long, until they are as long as usual.
+    pub first: Duration,
+    /// The others, at least, where a picture that decoding may begin with comes in time.
+    pub usual: Duration,
+    /// All of them, at most, rounded as a playlist's EXTINF is.
+    pub target: Duration,
+    /// Bytes of a segment, at most.
+    pub largest: usize,
+}
+
+/// A segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// What is served.
+    pub bytes: Bytes,
+    /// From its first picture's decoding to the next segment's.
+    pub duration: Duration,
+    /// Whether decoding may begin with it.
+    pub independent: bool,
+    /// Whether it does not continue the one before.
+    pub discontinuity: bool,
+}
+
+/// What was wrong with a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Packets before which something was missing.
+    pub breaks: u64,
+    /// Bytes that belonged to no packet.
+    pub skipped: u64,
+    /// How often packets had to be looked for anew.
+    pub losses: u64,
+    /// Packets that were scrambled.
+    pub scrambled: u64,
+    /// How often cutting had to begin anew.
+    pub restarts: u64,
+}
+
+/// Cuts one stream.
+#[derive(Debug)]
+pub struct Cutter {
+    largest: usize,
+    sound: usize,
+    align: Align,
+    scan: Scan,
+    timeline: Timeline,
+    pace: Pace,
+    kept: Option<(Kept, Tables)>,
+    held: Held,
+    /// What will be cut, from the beginning of a segment (or of what may become one) on.
+    body: Vec<u8>,
+    /// Where in `body` the picture begins that is not understood yet.
+    mark: Option<usize>,
+    state: State,
+    /// Whether the next segment does not continue the one before.
+    broken: bool,
+    has_cut: bool,
+    ready: VecDeque<Cut>,
+    counts: Counts,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// For a picture that decoding may begin with.
+    Seeking,
+    Cutting(Segment),
+}
+
+/// A segment under way.
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    begin: Ticks,
+    independent: bool,
+    discontinuity: bool,
+    /// The last picture in it that is understood: where it begins in the body, when, and whether decoding may begin.
+    last: Candidate,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    at: usize,
+    time: Ticks,
+    access: bool,
+}
+
+impl Cutter {
+    /// Cuts by `rule`.
+    #[must_use]
+    pub fn new(rule: Rule) -> Self {
+        let pace = Pace::new(&rule);
+        Self {
+            largest: rule.largest,
+            sound: 0,
+            align: Align::default(),
+            scan: Scan::default(),
+            timeline: Timeline::new(LONGEST_GAP.min(ticks(rule.target))),
+            pace,
+            kept: None,
+            held: Held::default(),
+            body: Vec::new(),
+            mark: None,
+            state: State::Seeking,
+            broken: false,
+            has_cut: false,
+            ready: VecDeque::new(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Keeps the sound at this place among the programme's, where there is one, instead of the first.
+    #[must_use]
+    pub const fn with_sound(mut self, sound: usize) -> Self {
+        self.sound = sound;
+        self
+    }
+
+    /// What the stream carries, as far as it has shown.
+    #[must_use]
+    pub const fn facts(&self) -> Option<&Facts> {
+        self.scan.facts()
+    }
+
+    /// What was wrong with it.
+    #[must_use]
+    pub const fn counts(&self) -> Counts {
+        Counts { skipped: self.align.skipped(), losses: self.align.losses(), ..self.counts }
+    }
+
+    /// The next segment that is complete.
+    pub fn poll(&mut self) -> Option<Cut> {
+        self.ready.pop_front()
+    }
+
+    /// Takes what came next of the stream.
+    pub fn push(&mut self, bytes: &Bytes) {
+        self.align.push(bytes);
+        while let Some(run) = self.align.next_run() {
+            for packet in Packet::all(&run) {
+                self.take(packet);
+            }
+        }
+    }
+
+    /// What comes next does not continue what came.
+    pub fn splice(&mut self) {
+        self.align.reset();
+        self.scan.splice();
+        if let State::Cutting(segment) = self.state {
+            // The last picture may be half there.
+            if segment.last.at > 0 {
+                self.cut(segment, segment.last);
+            }
+            self.counts.restarts += 1;
+            self.state = State::Seeking;
+        }
+        self.restart();
+    }
+
+    /// The last segment, when nothing comes any more and [`poll`](Self::poll) has given all others.
+    pub fn finish(&mut self) -> Option<Cut> {
+        self.held.pass(&mut self.body);
+        self.close();
+        self.poll()
+    }
+
+    fn take(&mut self, packet: Packet<'_>) {
+        let seen = self.scan.read(packet);
+        self.counts.breaks += u64::from(seen.continuity == Continuity::Broken);
+        self.counts.scrambled += u64::from(seen.scrambled);
+        if seen.tables {
+            self.choose();
+        }
+        if seen.continuity == Continuity::Repeated || seen.scrambled {
+            return;
+        }
+        let Some((kept, _)) = &self.kept else { return };
+        match kept.use_of(packet, seen.role) {
+            Use::Leading => self.lead(packet, seen),
+            Use::Sound if self.mark.is_some() || self.is_cutting() => self.held.take(packet, &mut self.body),
+            Use::Clock if self.mark.is_some() || self.is_cutting() => {
+                self.body.extend(packet.clock_only().iter().flatten());
+            }
+            Use::Sound | Use::Clock | Use::Nothing => {}
+        }
+        self.bound();
+    }
+
+    const fn is_cutting(&self) -> bool {
+        matches!(self.state, State::Cutting(_))
+    }
+
+    /// The tables are others than before.
+    fn choose(&mut self) {
+        let Some(programme) = self.scan.programme() else { return };
+        let kept = Kept::of(programme, self.sound);
+        let continues = self.kept.as_ref().is_some_and(|(before, _)| kept.continues(before));
+        let tables = match &self.kept {
+            Some((_, before)) => kept.tables().after(before),
+            None => kept.tables(),
+        };
+        if !continues && self.kept.is_some() {
+            self.restart();
+        }
+        self.kept = Some((kept, tables));
+    }
+
+    fn lead(&mut self, packet: Packet<'_>, seen: Seen) {
+        if packet.starts_unit() {
+            if !self.is_cutting() {
+                self.body.clear();
+                self.held.restart(Pes::read(packet.payload()).and_then(|pes| pes.stamps.pts));
+            }
+            self.mark = Some(self.body.len());
+        }
+        if self.mark.is_some() || self.is_cutting() {
+            self.body.extend_from_slice(packet.bytes());
+        }
+        if let Some(unit) = seen.unit
+            && let Some(at) = self.mark.take()
+        {
+            self.understand(unit, at);
+        }
+    }
+
+    /// The picture that begins at `at` is understood.
+    fn understand(&mut self, unit: Unit, at: usize) {
+        let placed = self.timeline.place(unit.stamps);
+        match (self.state, placed) {
+            (State::Seeking, Placed::At(time)) if unit.access => self.begin(time),
+            (State::Seeking, Placed::At(_) | Placed::Jumped) => {
+                self.timeline.restart();
+                self.body.clear();
+            }
+            (State::Cutting(_), Placed::Jumped) => self.begin_anew(unit, at),
+            (State::Cutting(_), Placed::At(_)) if unit.format => self.begin_anew(unit, at),
+            (State::Cutting(segment), Placed::At(time)) => {
+                self.go_on(segment, Candidate { at, time, access: unit.access });
+            }
+        }
+    }
+
+    /// The first segment begins, or the first behind a discontinuity.
+    fn begin(&mut self, time: Ticks) {
+        self.pace.learn(time);
+        let first = Candidate { at: 0, time, access: true };
+        let discontinuity = std::mem::take(&mut self.broken);
+        self.state = State::Cutting(Segment { begin: time, independent: true, discontinuity, last: first });
+    }
+
+    /// The picture at `at` does not continue what came.
+    fn begin_anew(&mut self, unit: Unit, at: usize) {
+        let picture = self.body.split_off(at);
+        self.restart();
+        self.body = picture;
+        self.held.restart(unit.stamps.pts);
+        if let (true, Placed::At(time)) = (unit.access, self.timeline.place(unit.stamps)) {
+            self.begin(time);
+        } else {
+            self.timeline.restart();
+            self.body.clear();
+        }
+    }
+
+    fn go_on(&mut self, mut segment: Segment, mut here: Candidate) {
+        if here.access {
+            self.pace.learn(here.time);
+        }
+        if here.time - segment.begin > self.pace.limit() && segment.last.at > 0 {
+            here.at -= segment.last.at;
+            segment = self.cut(segment, segment.last);
+        }
+        let length = here.time - segment.begin;
+        segment = if self.is_ripe(length) && self.pace.ends(length, here.time, here.access) {
+            self.cut(segment, here)
+        } else {
+            Segment { last: here, ..segment }
+        };
+        self.state = State::Cutting(segment);
+    }
+
+    /// Whether a segment may end: players set up only what the first one has, so it has sound if there is any.
+    fn is_ripe(&self, length: Ticks) -> bool {
+        let has_sound = self.kept.as_ref().is_some_and(|(kept, _)| kept.has_sound());
+        !has_sound || self.held.is_heard() || length > self.pace.limit() / 2
+    }
+
+    /// Ends a segment before a picture; gives the one that begins with it.
+    fn cut(&mut self, segment: Segment, end: Candidate) -> Segment {
+        self.emit(segment, end.at, end.time);
+        self.pace.cut();
+        self.body.drain(..end.at);
+        self.mark = self.mark.map(|mark| mark - end.at);
+        Segment {
+            begin: end.time,
+            independent: end.access,
+            discontinuity: false,
+            last: Candidate { at: 0, ..end },
+        }
+    }
+
+    fn emit(&mut self, segment: Segment, length: usize, end: Ticks) {
+        let Some((_, tables)) = &mut self.kept else { return };
+        let mut bytes = Vec::with_capacity(TABLES + length);
+        tables.write(&mut bytes);
+        bytes.extend_from_slice(&self.body[..length]);
+        self.ready.push_back(Cut {
+            bytes: bytes.into(),
+            // So that rounding never adds up.
+            duration: duration(end) - duration(segment.begin),
+            independent: segment.independent,
+            discontinuity: segment.discontinuity,
+        });
+        self.has_cut = true;
+    }
+
+    /// Ends the segment under way with all it has.
+    fn close(&mut self) {
+        self.body.truncate(self.mark.unwrap_or(self.body.len()));
+        if let State::Cutting(segment) = self.state
+            && let Some(end) = self.timeline.end()
+        {
+            self.emit(segment, self.body.len(), end);
+        }
+        self.state = State::Seeking;
+        self.body.clear();
+        self.mark = None;
+    }
+
+    /// What comes next begins anew.
+    fn restart(&mut self) {
+        self.counts.restarts += u64::from(self.is_cutting());
+        self.close();
+        self.broken = self.has_cut;
+        self.timeline.restart();
+        self.pace.restart();
+        self.held.restart(None);
+    }
+
+    /// Keeps segments, and what is held, from growing beyond measure.
+    fn bound(&mut self) {
+        if TABLES + self.body.len() + self.held.len() + PACKET <= self.largest {
+            return;
+        }
+        match self.state {
+            State::Cutting(segment) if segment.last.at > 0 => {
+                self.state = State::Cutting(self.cut(segment, segment.last));
+            }
+            // One picture that is larger than a segment may be.
+            State::Cutting(_) | State::Seeking => {
+                self.state = State::Seeking;
+                self.restart();
+            }
+        }
+    }
+}
