@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::domain::time::Timestamp;
-
 mod clock;
+#[cfg(test)]
+mod tests;
 
+use crate::domain::mpegts::clock::Ticks;
 use crate::domain::ring::clock::Clock;
+use crate::domain::time::Timestamp;
 
 /// What a run costs beside its bytes: its entry here, and its share of the allocation.
 const OVERHEAD: u64 = 96;
@@ -135,19 +137,18 @@ impl Ring {
     #[must_use]
     pub fn bitrate(&self) -> Option<u64> {
         let bits = (self.end - self.runs.front()?.end()) * 8;
-        let millis = self.span().as_millis();
-        if millis == 0 { None } else { u64::try_from(u128::from(bits) * 1000 / millis).ok() }
+        u64::try_from((u128::from(bits) * 1000).checked_div(self.span().as_millis())?).ok()
     }
 
-    /// Appends whole packets that came at `now`; `stamp` is the last time stamp among them.
-    pub fn push(&mut self, chunk: Chunk, stamp: Option<u64>, now: Timestamp) {
+    /// Appends whole packets that came at `now`; `told` is the last moment of the stream's clock in them.
+    pub fn push(&mut self, chunk: Chunk, told: Option<Ticks>, now: Timestamp) {
         if chunk.bytes.is_empty() {
             return;
         }
         if chunk.splice {
             self.clock.splice();
         }
-        self.clock.advance(stamp, now);
+        self.clock.advance(told, now);
         let run = Run { start: self.end, position: self.clock.position(), chunk };
         self.end = run.end();
         self.held += run.chunk.bytes.len() as u64 + OVERHEAD;
@@ -214,6 +215,3 @@ impl Ring {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

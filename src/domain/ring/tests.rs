@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const SECOND: u64 = 90_000;
+const SECOND: Ticks = 90_000;
 const TABLES: Bytes = Bytes::from_static(b"tables");
 
 fn ring(seconds: u64, bytes: u64) -> Ring {
@@ -21,7 +21,7 @@ fn of(runs: &str) -> Ring {
     let mut ring = ring(12, 1 << 20);
     for (second, run) in runs.split(' ').enumerate() {
         let start = ring.end();
-        ring.push(chunk(run.trim_start_matches('|')), Some(second as u64 * SECOND), Timestamp::default());
+        ring.push(chunk(run.trim_start_matches('|')), Some(second as Ticks * SECOND), Timestamp::default());
         if run.starts_with('|') {
             ring.mark(start, TABLES);
         }

@@ -1,0 +1,59 @@
+//! An input that is a transport stream over HTTP: a provider's, or the one that the media server shares.
+//!
+//! It does not look into the stream.
+
+use http::{HeaderMap, StatusCode};
+use url::Url;
+
+use crate::body::Body;
+use crate::domain::reason::Failure;
+use crate::feed::input::{Input, InputError, Opening};
+use crate::fetch::Fetcher;
+
+/// A stream at an address.
+#[derive(Debug)]
+pub struct Http {
+    name: String,
+    url: Url,
+    headers: HeaderMap,
+    fetcher: Fetcher,
+    absent: Failure,
+}
+
+impl Http {
+    /// A provider's stream, called `name` in the log and asked for with `headers`.
+    #[must_use]
+    pub const fn provider(name: String, url: Url, headers: HeaderMap, fetcher: Fetcher) -> Self {
+        Self { name, url, headers, fetcher, absent: Failure::Refused }
+    }
+
+    /// A live stream that the media server has open. Once it is closed its address means nothing for ever.
+    #[must_use]
+    pub fn tap(name: String, url: Url, fetcher: Fetcher) -> Self {
+        Self { name, url, headers: HeaderMap::new(), fetcher, absent: Failure::Gone }
+    }
+
+    async fn get(&self) -> Result<Body, InputError> {
+        let answer = self.fetcher.get(&self.url, &self.headers).await;
+        let response = answer.map_err(|error| InputError::new(Failure::Unreachable, error))?.response;
+        let failure = match response.status() {
+            StatusCode::OK => return Ok(response.into_body()),
+            StatusCode::NOT_FOUND | StatusCode::GONE => self.absent,
+            StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
+                Failure::Unreachable
+            }
+            _ => Failure::Refused,
+        };
+        Err(InputError::new(failure, format!("status {}", response.status().as_u16())))
+    }
+}
+
+impl Input for Http {
+    fn open(&self) -> Opening<'_> {
+        Box::pin(self.get())
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}

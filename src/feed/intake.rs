@@ -1,0 +1,201 @@
+//! From bytes as they come to runs of whole packets in the ring, with what is known of each.
+//!
+//! Runs are copied into blocks of our own: a slice of what the network gave would keep all of its buffer.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::domain::mpegts::align::Align;
+use crate::domain::mpegts::clock::Ticks;
+use crate::domain::mpegts::facts::Facts;
+use crate::domain::mpegts::packet::{PACKET, Packet};
+use crate::domain::mpegts::scan::{Role, Scan, Seen};
+use crate::domain::mpegts::track::Continuity;
+use crate::domain::ring::Chunk;
+use crate::domain::time::Timestamp;
+use crate::feed::shared::Shared;
+use crate::feed::tables::Tables;
+
+/// Bytes of a block, which is the longest run: about a quarter of a second of a good picture.
+const BLOCK: usize = 350 * PACKET;
+
+pub(super) struct Intake {
+    shared: Arc<Shared>,
+    align: Align,
+    scan: Scan,
+    tables: Tables,
+    run: Run,
+    connections: u64,
+    /// Whether what comes next does not continue what came.
+    splice: bool,
+}
+
+/// What is not in the ring yet.
+#[derive(Default)]
+struct Run {
+    bytes: BytesMut,
+    /// The last moment of the programme's clock in it.
+    clock: Option<Ticks>,
+    /// Where decoding can begin, in the whole stream, and the tables in force.
+    points: Vec<(u64, Bytes)>,
+    errors: u64,
+}
+
+impl Intake {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            align: Align::default(),
+            scan: Scan::default(),
+            tables: Tables::default(),
+            run: Run::default(),
+            connections: 0,
+            splice: false,
+        }
+    }
+
+    /// An input was opened; what it gives continues nothing.
+    pub(super) fn connected(&mut self) {
+        self.align.reset();
+        self.scan.splice();
+        self.splice = self.scan.packets() > 0;
+        self.connections += 1;
+        self.shared.lock().counts.connections = self.connections;
+    }
+
+    /// Takes what came at `now`; says whether any packet was in it.
+    pub(super) fn take(&mut self, bytes: &Bytes, now: Timestamp) -> bool {
+        let before = self.scan.packets();
+        self.align.push(bytes);
+        while let Some(packets) = self.align.next_run() {
+            let mut rest = &*packets;
+            while !rest.is_empty() {
+                let room = self.room(now).min(rest.len());
+                self.read(&rest[..room]);
+                rest = &rest[room..];
+            }
+        }
+        self.flush(now);
+        self.scan.packets() > before
+    }
+
+    /// What the stream carries, once all of it has shown what it is, or is seen to hide it.
+    pub(super) fn facts(&self) -> Option<&Facts> {
+        self.scan.facts().filter(|facts| facts.scrambled || self.scan.is_settled())
+    }
+
+    /// Bytes for which there is room in the block; a full one is followed by another.
+    fn room(&mut self, now: Timestamp) -> usize {
+        let left = self.run.bytes.capacity() - self.run.bytes.len();
+        if left >= PACKET {
+            return left - left % PACKET;
+        }
+        self.flush(now);
+        self.run.bytes = BytesMut::with_capacity(BLOCK);
+        BLOCK
+    }
+
+    fn read(&mut self, packets: &[u8]) {
+        self.run.bytes.extend_from_slice(packets);
+        for packet in Packet::all(packets) {
+            let seen = self.scan.read(packet);
+            self.note(packet, seen);
+        }
+    }
+
+    fn note(&mut self, packet: Packet<'_>, seen: Seen) {
+        if seen.continuity == Continuity::Broken {
+            self.run.errors += 1;
+        }
+        if seen.role == Role::Tables {
+            self.tables.take(packet);
+        }
+        let programme = self.scan.programme();
+        if let Some(unit) = seen.unit.filter(|unit| unit.access)
+            && let Some((entry, _)) = programme
+        {
+            self.run.points.push((unit.packet * PACKET as u64, self.tables.of(entry.pid)));
+        }
+        if let Some(clock) = packet.pcr()
+            && programme.is_some_and(|(_, map)| map.clock == packet.pid())
+        {
+            self.run.clock = Some(clock);
+        }
+    }
+
+    fn flush(&mut self, now: Timestamp) {
+        let mut held = self.shared.lock();
+        held.counts.skipped = self.align.skipped();
+        held.counts.resyncs = self.align.losses();
+        if self.run.bytes.is_empty() {
+            return;
+        }
+        let splice = std::mem::take(&mut self.splice);
+        held.counts.bytes += self.run.bytes.len() as u64;
+        held.counts.continuity_errors += std::mem::take(&mut self.run.errors);
+        held.counts.splices += u64::from(splice);
+        let bytes = self.run.bytes.split().freeze();
+        held.ring.push(Chunk { bytes, splice }, self.run.clock.take(), now);
+        for (start, tables) in self.run.points.drain(..) {
+            held.ring.mark(start, tables);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::ring::{Join, Read, Size};
+
+    /// Packets of nobody, each of which says where it is.
+    fn packets(count: usize) -> Vec<u8> {
+        let packet = |nth: usize| {
+            let mut packet = vec![0xff; PACKET];
+            packet[..4].copy_from_slice(&[0x47, 0x01, 0x00, 0x10 | (nth % 16) as u8]);
+            packet[4..12].copy_from_slice(&(nth as u64).to_be_bytes());
+            packet
+        };
+        (0..count).flat_map(packet).collect()
+    }
+
+    /// What is in the ring after `stream` came in pieces of these sizes, the last of them for ever.
+    fn held(stream: &[u8], sizes: &[usize]) -> Vec<u8> {
+        let shared = Arc::new(Shared::new(Size { span: Duration::from_secs(60), bytes: u64::MAX }));
+        let mut intake = Intake::new(Arc::clone(&shared));
+        intake.connected();
+        let mut rest = Bytes::copy_from_slice(stream);
+        for nth in 0.. {
+            if rest.is_empty() {
+                break;
+            }
+            let piece = rest.split_to(sizes[nth.min(sizes.len() - 1)].min(rest.len()));
+            intake.take(&piece, Timestamp::from_millis(10 * nth as u64));
+        }
+        let held = shared.lock();
+        assert_eq!(held.counts.bytes, held.ring.end());
+        let Some(mut cursor) = held.ring.join(Join::Oldest) else { return Vec::new() };
+        let mut all = Vec::new();
+        while let Read::Chunk(chunk) = held.ring.read(&mut cursor) {
+            assert_eq!(chunk.bytes.len() % PACKET, 0);
+            all.extend_from_slice(&chunk.bytes);
+        }
+        all
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn pieces_of_any_size_are_all_kept(sizes in prop::collection::vec(1_usize..100_000, 1..40)) {
+            let stream = packets(2500);
+            let sizes: Vec<_> = std::iter::repeat_n(1, 1000).chain(sizes).collect();
+            let held = held(&stream, &sizes);
+            let differs = held.iter().zip(&stream).position(|(held, given)| held != given);
+            prop_assert!(held == stream, "{} of {}, {differs:?}", held.len(), stream.len());
+        }
+    }
+}

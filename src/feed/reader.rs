@@ -1,0 +1,132 @@
+//! One of a feed's readers. It takes what there is, waits for more, and is nobody's concern if it is too slow.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame};
+use tokio::sync::watch;
+use tokio_util::sync::ReusableBoxFuture;
+
+use crate::body::{self, Body, BoxError};
+
+use crate::domain::feeding::State;
+use crate::domain::reason::Failure;
+use crate::domain::ring::{Chunk, Cursor, Join, Read};
+use crate::feed::shared::Shared;
+
+/// Why a reader gets nothing more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReaderEnd {
+    /// It was too slow: what it should have read next has been dropped.
+    #[error("read too slowly")]
+    Lagged,
+    /// The feed failed, on all its inputs.
+    #[error("the feed failed: {}", .0.as_str())]
+    Failed(Failure),
+    /// The feed was stopped.
+    #[error("the feed was stopped")]
+    Stopped,
+}
+
+/// Reads a feed from an access point on.
+#[derive(Debug)]
+pub struct Reader {
+    shared: Arc<Shared>,
+    grown: watch::Receiver<()>,
+    state: watch::Receiver<State>,
+    join: Join,
+    /// `None` until there is a place to begin.
+    cursor: Option<Cursor>,
+}
+
+impl Reader {
+    pub(super) const fn new(
+        shared: Arc<Shared>,
+        grown: watch::Receiver<()>,
+        state: watch::Receiver<State>,
+        join: Join,
+    ) -> Self {
+        Self { shared, grown, state, join, cursor: None }
+    }
+
+    /// The next packets: first the tables, then from the access point on. Cancel-safe.
+    ///
+    /// # Errors
+    /// There will be none; what was pulled before the feed's end has been read.
+    pub async fn next(&mut self) -> Result<Chunk, ReaderEnd> {
+        loop {
+            // Both before looking: what comes afterwards wakes, and what came before the end is not missed.
+            self.grown.mark_unchanged();
+            let end = self.end();
+            match self.look() {
+                Read::Chunk(chunk) => return Ok(chunk),
+                Read::Lagged => return Err(ReaderEnd::Lagged),
+                Read::CaughtUp => {}
+            }
+            if let Some(end) = end {
+                return Err(end);
+            }
+            // An error says that nobody pulls any more, which the next round finds out.
+            let _ = self.grown.changed().await;
+        }
+    }
+
+    /// All of it as a body, which ends cleanly if the feed is stopped and breaks off if it ends otherwise.
+    #[must_use]
+    pub fn into_body(self) -> Body {
+        body::boxed(Flow(ReusableBoxFuture::new(step(self))))
+    }
+
+    fn look(&mut self) -> Read {
+        let mut held = self.shared.lock();
+        if self.cursor.is_none() {
+            self.cursor = held.ring.join(self.join);
+        }
+        let Some(cursor) = &mut self.cursor else { return Read::CaughtUp };
+        let read = held.ring.read(cursor);
+        if read == Read::Lagged {
+            held.counts.readers_dropped += 1;
+        }
+        read
+    }
+
+    /// How the feed ended, if nobody pulls it any more.
+    fn end(&self) -> Option<ReaderEnd> {
+        self.grown.has_changed().err().map(|_| match *self.state.borrow() {
+            State::Failed(failure) => ReaderEnd::Failed(failure),
+            State::Ended => ReaderEnd::Stopped,
+            State::Connecting { .. } | State::Flowing { .. } | State::BackingOff { .. } => {
+                ReaderEnd::Failed(Failure::Panicked)
+            }
+        })
+    }
+}
+
+/// A reader and what it is about to get.
+struct Flow(ReusableBoxFuture<'static, (Reader, Result<Chunk, ReaderEnd>)>);
+
+async fn step(mut reader: Reader) -> (Reader, Result<Chunk, ReaderEnd>) {
+    let next = reader.next().await;
+    (reader, next)
+}
+
+impl HttpBody for Flow {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let (reader, next) = ready!(self.0.poll(cx));
+        // After an end the same end is found again.
+        self.0.set(step(reader));
+        Poll::Ready(match next {
+            Ok(chunk) => Some(Ok(Frame::data(chunk.bytes))),
+            Err(ReaderEnd::Stopped) => None,
+            Err(end @ (ReaderEnd::Lagged | ReaderEnd::Failed(_))) => Some(Err(end.into())),
+        })
+    }
+}
