@@ -9,6 +9,8 @@ use crate::domain::mpegts::clock::{HERTZ, Ticks, ticks};
 
 /// By this a segment may exceed the target, and still its duration, rounded, does not.
 const SLACK: Ticks = HERTZ * 2 / 5;
+/// Three pictures in a row may be shown before one that is decoded before them.
+const LATE: Ticks = HERTZ / 4;
 /// As many distances are remembered; the longest of them is expected next.
 const REMEMBERED: usize = 4;
 
@@ -85,8 +87,9 @@ impl Pace {
         if access {
             return Some(distance);
         }
-        // One that is overdue may come at any time, or not.
-        Some(self.access? + distance - now).filter(|left| *left > 0)
+        let left = self.access? + distance - now;
+        // Pictures that are shown earlier make it late; later than that, it may come at any time, or not.
+        (left > -LATE).then_some(left.max(0))
     }
 
     fn distance(&self) -> Option<Ticks> {
