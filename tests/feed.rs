@@ -16,11 +16,12 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::task::TaskTracker;
 use url::Url;
+use warmgate::body;
 use warmgate::domain::feeding::State;
 use warmgate::domain::reason::Failure;
 use warmgate::domain::ring::{Chunk, Join};
 use warmgate::feed::http::Http;
-use warmgate::feed::input::Input;
+use warmgate::feed::input::{Input, Opening};
 use warmgate::feed::reader::{Reader, ReaderEnd};
 use warmgate::feed::{Feed, Limits};
 use warmgate::fetch::{Fetcher, Timeouts};
@@ -315,12 +316,14 @@ async fn what_is_no_stream_is_told_apart() {
     assert!(begun.elapsed() < Duration::from_millis(400), "nothing to wait for");
 }
 
-/// A provider that sends all it has at once, again and again, has not more than the ring's bytes here.
+/// Without a clock in the stream nobody knows that it is sent too fast; the ring keeps to its bytes.
 #[tokio::test]
 async fn a_flood_stays_within_the_ring() {
     let server = raw_origin(|mut stream, _| async move {
         begin(&mut stream).await;
-        while stream.write_all(&CLIP).await.is_ok() {}
+        let mut packets = vec![0xff; 188 * 5000];
+        packets.chunks_mut(188).for_each(|packet| packet[..4].copy_from_slice(&[0x47, 0x01, 0x00, 0x10]));
+        while stream.write_all(&packets).await.is_ok() {}
     })
     .await;
     let before = resident();
@@ -336,9 +339,107 @@ async fn a_flood_stays_within_the_ring() {
     assert!(grown < (LIMITS.bytes >> 20) + 24, "{grown} MiB");
 }
 
+/// A file is pulled as fast as it plays, once the ring is full.
+#[tokio::test]
+async fn a_file_is_pulled_at_its_own_pace() {
+    let server = raw_origin(|mut stream, _| async move {
+        begin(&mut stream).await;
+        stream.write_all(&CLIP).await.unwrap();
+    })
+    .await;
+    let limits = Limits { ring: Duration::from_secs(5), ..LIMITS };
+    let feed = Feed::start(vec![provider(&server)], limits, &TaskTracker::new());
+    let mut reader = feed.read(Join::Oldest);
+    let begun = Instant::now();
+    let (all, splices) = read(&mut reader, clip(0, 8).len()).await;
+    assert_eq!((all.len() >= clip(0, 8).len(), splices), (true, 0), "no reader is driven out");
+    assert!(begun.elapsed() > Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
 /// MiB of memory this process has.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}
+
+/// Figures for whoever asks: `cargo test --release --test feed -- --ignored --nocapture`.
+#[tokio::test]
+#[ignore = "measures, and proves nothing"]
+async fn figures() {
+    throughput().await;
+    delay().await;
+}
+
+/// How fast a feed is pulled where nothing holds it back.
+async fn throughput() {
+    let _ = &*CLIP;
+    for size in [1316, 16 << 10, 256 << 10] {
+        let input = Arc::new(Memory { size, left: 1 << 30 });
+        let limits = Limits { ring: Duration::from_secs(1_000_000), ..LIMITS };
+        let begun = Instant::now();
+        let feed = Feed::start(vec![input], Limits { attempts: 1, ..limits }, &TaskTracker::new());
+        ends(&feed, State::Failed(Failure::Ended)).await;
+        let rate = feed.counts().bytes as f64 / begun.elapsed().as_secs_f64() / 1e6;
+        println!("pieces of {size}: {rate:.0} MB/s");
+    }
+}
+
+/// From a byte's being sent to a reader's having it, over a socket; and how long a burst takes to be there.
+async fn delay() {
+    let (sent, mut moments) = tokio::sync::mpsc::unbounded_channel();
+    let server = raw_origin(move |mut stream, _| {
+        let sent = sent.clone();
+        async move {
+            begin(&mut stream).await;
+            stream.write_all(&clip(0, 12)).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            for piece in clip(12, 14).chunks(1316) {
+                sent.send(Instant::now()).unwrap();
+                stream.write_all(piece).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            silence(stream).await;
+        }
+    })
+    .await;
+    let feed = start(vec![provider(&server)]);
+    let mut reader = feed.read(Join::Oldest);
+    read(&mut reader, clip(0, 12).len() - 188).await;
+    let joined = Instant::now();
+    let (burst, _) = read(&mut feed.read(Join::Burst(Duration::from_secs(6))), clip(0, 6).len()).await;
+    println!("a burst of {} bytes joined and read in {:?}", burst.len(), joined.elapsed());
+    let mut delays = Vec::new();
+    while let Some(sent) = moments.recv().await {
+        let Ok(chunk) = timeout(SILENCE, reader.next()).await else { break };
+        chunk.unwrap();
+        delays.push(sent.elapsed());
+        if delays.len() == 300 {
+            break;
+        }
+    }
+    delays.sort();
+    println!("delay: median {:?}, 99 % {:?}", delays[delays.len() / 2], delays[delays.len() * 99 / 100]);
+}
+
+/// The clip again and again, out of memory.
+#[derive(Debug)]
+struct Memory {
+    size: usize,
+    left: usize,
+}
+
+impl Input for Memory {
+    fn open(&self) -> Opening<'_> {
+        let (size, pieces) = (self.size, self.left / self.size);
+        let frames = futures_util::stream::iter((0..pieces).map(move |nth| {
+            let at = nth * size % (CLIP.len() - size);
+            Ok::<_, body::BoxError>(http_body::Frame::data(CLIP.slice(at..at + size)))
+        }));
+        Box::pin(std::future::ready(Ok(body::boxed(http_body_util::StreamBody::new(frames)))))
+    }
+
+    fn name(&self) -> &str {
+        "memory"
+    }
 }

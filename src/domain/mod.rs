@@ -11,6 +11,7 @@ pub mod cutter;
 pub mod feeding;
 pub mod key;
 pub mod mpegts;
+pub mod pace;
 pub mod playlist;
 pub mod pool;
 pub mod producer;

@@ -127,6 +127,12 @@ impl Ring {
         self.held
     }
 
+    /// How far the stream has come.
+    #[must_use]
+    pub const fn position(&self) -> Duration {
+        self.clock.position()
+    }
+
     /// How much of the stream's own time it holds.
     #[must_use]
     pub fn span(&self) -> Duration {
