@@ -15,6 +15,7 @@ pub mod key;
 pub mod lineup;
 pub mod mpegts;
 pub mod openings;
+pub mod pace;
 pub mod playlist;
 pub mod pool;
 pub mod produce;

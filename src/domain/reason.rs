@@ -63,21 +63,21 @@ reasons! {
 }
 
 reasons! {
-    /// How a generation of a stream came to its end without being asked to.
+    /// How a generation of a stream, or an attempt to pull a feed, came to its end without being asked to.
     Failure {
         /// The server cannot be reached.
         Unreachable = "unreachable",
         /// The server answered the start with an error.
         Refused = "refused",
-        /// The server's playlist has an end.
+        /// The server's playlist has an end, or what should flow for ever ended cleanly.
         Ended = "ended",
-        /// No new segment for too long.
+        /// Nothing new for too long.
         Stalled = "stalled",
-        /// The server does not know the job any more.
+        /// The server does not know it any more.
         Gone = "gone",
         /// A segment is larger than `window.segment`.
         Oversized = "oversized",
-        /// What the server sent is not a playlist this gateway can follow.
+        /// What the server sent is not a playlist, or not a transport stream, that this gateway can follow.
         Unreadable = "unreadable",
         /// What its profile asks for is better left to the server.
         Unsuitable = "unsuitable",

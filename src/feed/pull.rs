@@ -7,13 +7,14 @@ use std::sync::Arc;
 use http_body_util::BodyExt;
 use tokio::sync::watch;
 use tokio::task::coop::consume_budget;
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::body::Body;
 use crate::domain::feeding::{Feeding, State};
 use crate::domain::mpegts::facts::Facts;
+use crate::domain::pace::Pace;
 use crate::domain::reason::Failure;
 use crate::domain::time::Timestamp;
 use crate::feed::Limits;
@@ -98,6 +99,7 @@ impl Puller {
         self.intake.connected();
         let mut flowed_at = Instant::now();
         let mut came = 0;
+        let mut pace = Pace::new(self.limits.ring);
         loop {
             // A body that is always ready must not keep everybody else from running.
             consume_budget().await;
@@ -119,6 +121,11 @@ impl Puller {
                 self.feeding.flows(self.now());
                 self.tell();
                 self.grown.send_replace(());
+                let wait = pace.wait(self.intake.position(), self.now());
+                if !wait.is_zero() {
+                    sleep(wait).await;
+                    flowed_at = Instant::now();
+                }
             } else if came >= GARBAGE && !self.flows() {
                 return unreadable("this is no transport stream");
             }

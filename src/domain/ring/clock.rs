@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::domain::mpegts::clock::{HERTZ, Ticks, duration, nearest};
 use crate::domain::time::Timestamp;
 
-/// Farther on than any pause between two moments that are told, so another timeline.
-const AHEAD: Ticks = 10 * HERTZ;
+/// Moments are told ten times in a second; what is farther on lacks something before it, or is of another timeline.
+const AHEAD: Ticks = 2 * HERTZ;
 /// If the stream has told no moment for longer than this, the arrival counts.
 const SPARSE: Duration = Duration::from_secs(1);
 
@@ -71,8 +71,8 @@ mod tests {
 
     #[test]
     fn what_the_stream_tells_counts_where_it_tells_anything() {
-        let burst = [(Some(1000), 5), (Some(2000), 5), (None, 5), (Some(4000), 6)];
-        assert_eq!(positions(&burst), [5, 1005, 1005, 3005]);
+        let burst = [(Some(1000), 5), (Some(2000), 5), (None, 5), (Some(3500), 6)];
+        assert_eq!(positions(&burst), [5, 1005, 1005, 2505]);
         assert_eq!(positions(&[(None, 0), (None, 700), (None, 900)]), [0, 700, 900]);
     }
 
@@ -84,8 +84,8 @@ mod tests {
 
     #[test]
     fn a_pause_is_not_counted_twice() {
-        let paused = [(Some(0), 0), (None, 6000), (Some(6000), 6010), (Some(7000), 6010)];
-        assert_eq!(positions(&paused), [0, 6000, 6000, 7000]);
+        let paused = [(Some(0), 0), (None, 1500), (Some(1600), 1510), (Some(2600), 1510)];
+        assert_eq!(positions(&paused), [0, 1500, 1600, 2600]);
     }
 
     #[test]

@@ -127,6 +127,12 @@ impl Ring {
         self.held
     }
 
+    /// How far the stream has come.
+    #[must_use]
+    pub const fn position(&self) -> Duration {
+        self.clock.position()
+    }
+
     /// How much of the stream's own time it holds.
     #[must_use]
     pub fn span(&self) -> Duration {
@@ -137,8 +143,7 @@ impl Ring {
     #[must_use]
     pub fn bitrate(&self) -> Option<u64> {
         let bits = (self.end - self.runs.front()?.end()) * 8;
-        let millis = self.span().as_millis();
-        if millis == 0 { None } else { u64::try_from(u128::from(bits) * 1000 / millis).ok() }
+        u64::try_from((u128::from(bits) * 1000).checked_div(self.span().as_millis())?).ok()
     }
 
     /// Appends whole packets that came at `now`; `told` is the last moment of the stream's clock in them.
