@@ -1,11 +1,12 @@
 # make demo    see a zap: test channels, the gateway and a player; installs what it lacks
 # make test    all tests, with real FFmpeg, nginx and Chromium; installs what it lacks
 # make check   formatting, lints, documentation
-# make bench   the gateway beside nginx and the bare server, as ratios
+# make bench   the gateway beside nginx and the bare server, as ratios; how fast streams are cut
+# make fuzz    anything at all as a transport stream, for five minutes; installs cargo-fuzz if it is missing
 #
 # Needed beforehand: Debian (or anything with apt) and Rust. Nothing is asked; every target works twice in a row.
 
-.PHONY: demo test check bench ffmpeg fonts nginx chromium linker
+.PHONY: demo test check bench fuzz ffmpeg fonts nginx chromium linker
 
 # $(call need,what,test whether it is there,its Debian package)
 # apt-get is only reached for when the test fails, as root or through sudo.
@@ -56,6 +57,12 @@ chromium:
 linker:
 	$(call need,a C compiler,command -v cc,gcc libc6-dev)
 
-bench: nginx linker
+bench: ffmpeg nginx linker
 	@echo "==> Building and measuring: the gateway beside nginx and the bare server (a few minutes the first time)"
 	cargo bench --locked --bench passthrough
+	cargo bench --locked --bench cutter
+
+# The sanitizer needs a switch of the nightly compiler, which the stable one has too.
+fuzz: linker
+	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
+	RUSTC_BOOTSTRAP=1 cargo fuzz run cutter -- -max_total_time=300 -max_len=12000

@@ -269,7 +269,7 @@ fn a_stream_that_is_joined_anywhere() {
     let joined = joined(&cuts);
     // The pictures from the next group on.
     let count = frames(&joined, "v");
-    assert!(count % 50 == 0 && count >= 200, "{count}");
+    assert!(count.is_multiple_of(50) && count >= 200, "{count}");
     run("ffmpeg", "-xerror -i IN -f null -", &joined);
 }
 

@@ -8,74 +8,33 @@
 //!
 //! Everything before the first such picture is dropped. It does not know where the bytes come from, nor who plays.
 
+mod cut;
 mod held;
 mod kept;
 mod pace;
+mod segment;
 mod timeline;
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use bytes::Bytes;
 
+pub use crate::domain::cutter::cut::{Counts, Cut, Rule};
 use crate::domain::cutter::held::Held;
 use crate::domain::cutter::kept::{Kept, Tables, Use};
 use crate::domain::cutter::pace::Pace;
+use crate::domain::cutter::segment::{Candidate, Segment};
 use crate::domain::cutter::timeline::{Placed, Timeline};
 use crate::domain::mpegts::align::Align;
-use crate::domain::mpegts::clock::{HERTZ, Ticks, duration, ticks};
+use crate::domain::mpegts::clock::{HERTZ, Ticks, ticks};
 use crate::domain::mpegts::facts::Facts;
-use crate::domain::mpegts::packet::{PACKET, Packet};
+use crate::domain::mpegts::packet::Packet;
 use crate::domain::mpegts::pes::Pes;
 use crate::domain::mpegts::scan::{Scan, Seen, Unit};
 use crate::domain::mpegts::track::Continuity;
 
 /// A longer way from one picture to the next is a discontinuity.
 const LONGEST_GAP: Ticks = 3 * HERTZ;
-
-/// Bytes of the tables in front of a segment, at most: a PAT of one packet, a PMT of three.
-const TABLES: usize = 4 * PACKET;
-
-/// How long segments are.
-#[derive(Clone, Copy, Debug)]
-pub struct Rule {
-    /// The first one; each of the next is twice as long, until they are as long as usual.
-    pub first: Duration,
-    /// The others, at least, where a picture that decoding may begin with comes in time.
-    pub usual: Duration,
-    /// All of them, at most, rounded as a playlist's EXTINF is.
-    pub target: Duration,
-    /// Bytes of a segment, at most.
-    pub largest: usize,
-}
-
-/// A segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cut {
-    /// What is served.
-    pub bytes: Bytes,
-    /// From its first picture's decoding to the next segment's.
-    pub duration: Duration,
-    /// Whether decoding may begin with it.
-    pub independent: bool,
-    /// Whether it does not continue the one before.
-    pub discontinuity: bool,
-}
-
-/// What was wrong with a stream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Packets before which something was missing.
-    pub breaks: u64,
-    /// Bytes that belonged to no packet.
-    pub skipped: u64,
-    /// How often packets had to be looked for anew.
-    pub losses: u64,
-    /// Packets that were scrambled.
-    pub scrambled: u64,
-    /// How often cutting had to begin anew.
-    pub restarts: u64,
-}
 
 /// Cuts one stream.
 #[derive(Debug)]
@@ -93,6 +52,8 @@ pub struct Cutter {
     /// Where in `body` the picture begins that is not understood yet.
     mark: Option<usize>,
     state: State,
+    /// Whether the sound is another than in the segment under way.
+    reformed: bool,
     /// Whether the next segment does not continue the one before.
     broken: bool,
     has_cut: bool,
@@ -105,23 +66,6 @@ enum State {
     /// For a picture that decoding may begin with.
     Seeking,
     Cutting(Segment),
-}
-
-/// A segment under way.
-#[derive(Clone, Copy, Debug)]
-struct Segment {
-    begin: Ticks,
-    independent: bool,
-    discontinuity: bool,
-    /// The last picture in it that is understood: where it begins in the body, when, and whether decoding may begin.
-    last: Candidate,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Candidate {
-    at: usize,
-    time: Ticks,
-    access: bool,
 }
 
 impl Cutter {
@@ -141,6 +85,7 @@ impl Cutter {
             body: Vec::new(),
             mark: None,
             state: State::Seeking,
+            reformed: false,
             broken: false,
             has_cut: false,
             ready: VecDeque::new(),
@@ -194,13 +139,13 @@ impl Cutter {
             self.counts.restarts += 1;
             self.state = State::Seeking;
         }
-        self.restart();
+        self.restart(self.timeline.end());
     }
 
     /// The last segment, when nothing comes any more and [`poll`](Self::poll) has given all others.
     pub fn finish(&mut self) -> Option<Cut> {
         self.held.pass(&mut self.body);
-        self.close();
+        self.close(self.timeline.end());
         self.poll()
     }
 
@@ -215,7 +160,9 @@ impl Cutter {
             return;
         }
         let Some((kept, _)) = &self.kept else { return };
-        match kept.use_of(packet, seen.role) {
+        let usage = kept.use_of(packet, seen.role);
+        self.reformed |= usage == Use::Sound && seen.format;
+        match usage {
             Use::Leading => self.lead(packet, seen),
             Use::Sound if self.mark.is_some() || self.is_cutting() => self.held.take(packet, &mut self.body),
             Use::Clock if self.mark.is_some() || self.is_cutting() => {
@@ -240,7 +187,7 @@ impl Cutter {
             None => kept.tables(),
         };
         if !continues && self.kept.is_some() {
-            self.restart();
+            self.restart(self.timeline.end());
         }
         self.kept = Some((kept, tables));
     }
@@ -272,8 +219,10 @@ impl Cutter {
                 self.timeline.restart();
                 self.body.clear();
             }
-            (State::Cutting(_), Placed::Jumped) => self.begin_anew(unit, at),
-            (State::Cutting(_), Placed::At(_)) if unit.format => self.begin_anew(unit, at),
+            (State::Cutting(_), Placed::Jumped) => self.begin_anew(unit, at, self.timeline.end()),
+            (State::Cutting(_), Placed::At(time)) if unit.format || unit.access && self.reformed => {
+                self.begin_anew(unit, at, Some(time));
+            }
             (State::Cutting(segment), Placed::At(time)) => {
                 self.go_on(segment, Candidate { at, time, access: unit.access });
             }
@@ -283,15 +232,16 @@ impl Cutter {
     /// The first segment begins, or the first behind a discontinuity.
     fn begin(&mut self, time: Ticks) {
         self.pace.learn(time);
+        self.reformed = false;
         let first = Candidate { at: 0, time, access: true };
         let discontinuity = std::mem::take(&mut self.broken);
         self.state = State::Cutting(Segment { begin: time, independent: true, discontinuity, last: first });
     }
 
-    /// The picture at `at` does not continue what came.
-    fn begin_anew(&mut self, unit: Unit, at: usize) {
+    /// The picture at `at` does not continue what came, which ends at `end`.
+    fn begin_anew(&mut self, unit: Unit, at: usize, end: Option<Ticks>) {
         let picture = self.body.split_off(at);
-        self.restart();
+        self.restart(end);
         self.body = picture;
         self.held.restart(unit.stamps.pts);
         if let (true, Placed::At(time)) = (unit.access, self.timeline.place(unit.stamps)) {
@@ -324,73 +274,9 @@ impl Cutter {
         let has_sound = self.kept.as_ref().is_some_and(|(kept, _)| kept.has_sound());
         !has_sound || self.held.is_heard() || length > self.pace.limit() / 2
     }
-
-    /// Ends a segment before a picture; gives the one that begins with it.
-    fn cut(&mut self, segment: Segment, end: Candidate) -> Segment {
-        self.emit(segment, end.at, end.time);
-        self.pace.cut();
-        self.body.drain(..end.at);
-        self.mark = self.mark.map(|mark| mark - end.at);
-        Segment {
-            begin: end.time,
-            independent: end.access,
-            discontinuity: false,
-            last: Candidate { at: 0, ..end },
-        }
-    }
-
-    fn emit(&mut self, segment: Segment, length: usize, end: Ticks) {
-        let Some((_, tables)) = &mut self.kept else { return };
-        let mut bytes = Vec::with_capacity(TABLES + length);
-        tables.write(&mut bytes);
-        bytes.extend_from_slice(&self.body[..length]);
-        self.ready.push_back(Cut {
-            bytes: bytes.into(),
-            // So that rounding never adds up.
-            duration: duration(end) - duration(segment.begin),
-            independent: segment.independent,
-            discontinuity: segment.discontinuity,
-        });
-        self.has_cut = true;
-    }
-
-    /// Ends the segment under way with all it has.
-    fn close(&mut self) {
-        self.body.truncate(self.mark.unwrap_or(self.body.len()));
-        if let State::Cutting(segment) = self.state
-            && let Some(end) = self.timeline.end()
-        {
-            self.emit(segment, self.body.len(), end);
-        }
-        self.state = State::Seeking;
-        self.body.clear();
-        self.mark = None;
-    }
-
-    /// What comes next begins anew.
-    fn restart(&mut self) {
-        self.counts.restarts += u64::from(self.is_cutting());
-        self.close();
-        self.broken = self.has_cut;
-        self.timeline.restart();
-        self.pace.restart();
-        self.held.restart(None);
-    }
-
-    /// Keeps segments, and what is held, from growing beyond measure.
-    fn bound(&mut self) {
-        if TABLES + self.body.len() + self.held.len() + PACKET <= self.largest {
-            return;
-        }
-        match self.state {
-            State::Cutting(segment) if segment.last.at > 0 => {
-                self.state = State::Cutting(self.cut(segment, segment.last));
-            }
-            // One picture that is larger than a segment may be.
-            State::Cutting(_) | State::Seeking => {
-                self.state = State::Seeking;
-                self.restart();
-            }
-        }
-    }
 }
+
+#[cfg(test)]
+mod maker;
+#[cfg(test)]
+mod tests;

@@ -69,16 +69,10 @@ impl Pace {
             return length >= self.wished
                 || length >= self.first && next.is_none_or(|next| length + next > limit);
         }
-        if length < self.wished {
-            return false;
-        }
-        if is_opening && self.wished == self.first {
-            return true;
-        }
-        match next {
-            Some(next) if length + next <= limit => false,
-            Some(_) | None => length >= if is_opening { self.wished } else { self.share() },
-        }
+        let is_long = length >= if is_opening { self.wished } else { self.share() };
+        let is_awaited = next.is_some_and(|next| length + next <= limit);
+        // Nobody waits for the very first one to be better.
+        is_long && (!is_awaited || self.wished == self.first && is_opening)
     }
 
     /// How long it will be from `now` to the next picture that decoding may begin with, if what was seen holds.

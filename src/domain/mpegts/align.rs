@@ -160,3 +160,57 @@ enum Taken {
     Nothing,
     NoPacket,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packets(count: u8) -> Vec<u8> {
+        (0..count).flat_map(|nth| [&[SYNC, nth][..], &[0x55; PACKET - 2]].concat()).collect()
+    }
+
+    /// The second bytes of the packets found in `bytes`, and how many bytes were skipped and losses borne.
+    fn found(bytes: &[u8], piece: usize) -> (Vec<u8>, u64, u64) {
+        let (mut align, mut found) = (Align::default(), Vec::new());
+        for piece in bytes.chunks(piece) {
+            align.push(&Bytes::copy_from_slice(piece));
+            while let Some(run) = align.next_run() {
+                assert!(run.len() % PACKET == 0 && run.chunks(PACKET).all(|packet| packet[0] == SYNC));
+                found.extend(run.chunks(PACKET).map(|packet| packet[1]));
+            }
+            assert!(align.rest.len() <= SEARCHED && align.chunk.is_empty());
+        }
+        (found, align.skipped(), align.losses())
+    }
+
+    #[test]
+    fn packets_are_found_behind_whatever_comes_first() {
+        let lone = [&[1, SYNC][..], &[2; 300], &[SYNC; 1], &[3; 90]].concat();
+        for front in [vec![], vec![9; 77], lone, packets(1)[20..].to_vec()] {
+            let stream = [front.clone(), packets(9)].concat();
+            for piece in [1, 7, 188, 500, 10_000] {
+                let expected = ((0..9).collect(), front.len() as u64, 0);
+                assert_eq!(found(&stream, piece), expected, "{} in {piece}", front.len());
+            }
+        }
+    }
+
+    #[test]
+    fn packets_are_found_again_behind_a_gap() {
+        let mut stream = packets(20);
+        stream.drain(5 * PACKET + 50..5 * PACKET + 90);
+        for piece in [1, 188, 10_000] {
+            let (packets, skipped, losses) = found(&stream, piece);
+            // The damaged one keeps its beginning and takes some of the next.
+            assert_eq!(packets, (0..6).chain(7..20).collect::<Vec<_>>(), "{piece}");
+            assert_eq!((skipped, losses), (PACKET as u64 - 40, 1), "{piece}");
+        }
+    }
+
+    #[test]
+    fn garbage_is_not_kept() {
+        let (packets, skipped, losses) = found(&vec![0x11; 1 << 20], 4000);
+        assert!(packets.is_empty() && losses == 0);
+        assert!(skipped > (1 << 20) - SEARCHED as u64);
+    }
+}

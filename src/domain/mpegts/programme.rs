@@ -115,3 +115,84 @@ impl Programme {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::mpegts::facts::{AudioCodec, VideoCodec};
+    use crate::domain::mpegts::packet::PACKET;
+    use crate::domain::mpegts::tables::{Elementary, Kind};
+    use crate::domain::mpegts::write;
+
+    const ENTRIES: [Entry; 3] =
+        [Entry { number: 1, pid: 0x30 }, Entry { number: 2, pid: 0x31 }, Entry { number: 3, pid: 0x32 }];
+
+    fn map_of(number: u16, kinds: &[Kind]) -> Map {
+        let stream = |(nth, kind): (u16, &Kind)| Elementary {
+            pid: 0x100 + nth,
+            kind: *kind,
+            language: Some("deu".into()),
+            descriptors: vec![0x0a, 4, b'd', b'e', b'u', 0],
+        };
+        Map { number, clock: 0x100, streams: (0..).zip(kinds).map(stream).collect() }
+    }
+
+    fn read(programmes: &mut Programmes, pid: u16, section: &[u8], counter: &mut u8) -> bool {
+        let mut out = Vec::new();
+        write::packets(section, pid, counter, &mut out);
+        let changes = out.chunks(PACKET).filter(|bytes| programmes.read(Packet::new(bytes).unwrap()));
+        changes.count() > 0
+    }
+
+    fn list(programmes: &mut Programmes) {
+        // Our own writer lists one; so this is its section with more entries.
+        let mut section = vec![0, 0xb0, 9 + 12, 0, 1, 0xc1, 0, 0];
+        for Entry { number, pid } in ENTRIES {
+            section.extend([number.to_be_bytes(), (0xe000 | pid).to_be_bytes()].concat());
+        }
+        section.extend(crate::domain::mpegts::section::checksum(&section).to_be_bytes());
+        assert!(read(programmes, 0, &section, &mut 0));
+    }
+
+    const RADIO: &[Kind] = &[Kind::Audio(AudioCodec::Aac)];
+    const TELEVISION: &[Kind] = &[Kind::Video(VideoCodec::H264), Kind::Audio(AudioCodec::Aac), Kind::Other];
+
+    fn number(programmes: &Programmes) -> Option<u16> {
+        programmes.chosen().map(|(entry, _)| entry.number)
+    }
+
+    #[test]
+    fn the_first_with_a_picture_is_chosen() {
+        let mut programmes = Programmes::default();
+        list(&mut programmes);
+        assert!(!read(&mut programmes, 0x32, &write::map(&map_of(3, TELEVISION)), &mut 0));
+        assert!(!read(&mut programmes, 0x30, &write::map(&map_of(1, RADIO)), &mut 0));
+        assert!(read(&mut programmes, 0x31, &write::map(&map_of(2, TELEVISION)), &mut 0));
+        assert_eq!(number(&programmes), Some(2));
+        assert_eq!(programmes.chosen().unwrap().1.streams[1].language.as_deref(), Some("deu"));
+    }
+
+    #[test]
+    fn what_was_filtered_out_is_not_waited_for() {
+        let mut programmes = Programmes::default();
+        list(&mut programmes);
+        let section = write::map(&map_of(3, TELEVISION));
+        let chosen: Vec<_> = (0..3).map(|nth| read(&mut programmes, 0x32, &section, &mut { nth })).collect();
+        assert_eq!((chosen, number(&programmes)), (vec![false, false, true], Some(3)));
+    }
+
+    #[test]
+    fn a_long_map_is_put_together_and_a_wrong_one_is_not_believed() {
+        let kinds = [Kind::Audio(AudioCodec::Ac3); 30];
+        let mut section = write::map(&map_of(1, &[TELEVISION, &kinds[..]].concat()));
+        assert!(section.len() > 2 * PACKET);
+        let mut programmes = Programmes::default();
+        let association = write::association(ENTRIES[0]);
+        read(&mut programmes, 0, &association, &mut 0);
+        section[40] ^= 1;
+        assert!(!read(&mut programmes, 0x30, &section, &mut 0));
+        section[40] ^= 1;
+        assert!(read(&mut programmes, 0x30, &section, &mut 5));
+        assert_eq!(programmes.chosen().unwrap().1.audio().count(), 31);
+    }
+}

@@ -40,6 +40,8 @@ pub struct Seen {
     pub scrambled: bool,
     /// Whether the programme's tables are others than before.
     pub tables: bool,
+    /// Whether the sound it belongs to is another than before: a decoder must be set up anew.
+    pub format: bool,
     /// A PES packet of the picture (of the first sound, for radio) that is now understood.
     pub unit: Option<Unit>,
 }
@@ -68,6 +70,8 @@ pub struct Scan {
     /// The PES packet that `head` belongs to.
     unit: Unit,
     facts: Facts,
+    /// The last header of each sound.
+    heard: Vec<Option<sound::Header>>,
     packets: u64,
 }
 
@@ -80,6 +84,7 @@ impl Default for Scan {
             head: None,
             unit: Unit { packet: 0, stamps: Stamps::default(), access: false, format: false },
             facts: Facts::default(),
+            heard: Vec::new(),
             packets: 0,
         };
         scan.assign();
@@ -154,7 +159,7 @@ impl Scan {
             Role::Tables => seen.tables = self.read_table(packet),
             Role::Picture | Role::Sound(_) if seen.scrambled => self.facts.scrambled = true,
             Role::Picture => seen.unit = self.read_picture(packet, number),
-            Role::Sound(index) => seen.unit = self.read_sound(packet, index, number),
+            Role::Sound(index) => (seen.format, seen.unit) = self.read_sound(packet, index, number),
             Role::Clock | Role::Other => {}
         }
         seen
@@ -189,28 +194,33 @@ impl Scan {
         Some(Unit { access, ..self.unit })
     }
 
-    fn read_sound(&mut self, packet: Packet<'_>, index: usize, number: u64) -> Option<Unit> {
-        if !packet.starts_unit() {
-            return None;
-        }
-        let pes = Pes::read(packet.payload())?;
-        let is_leading = self.head.is_none() && index == 0;
+    /// A sound's PES packet begins; says whether it is another sound than before.
+    fn read_sound(&mut self, packet: Packet<'_>, index: usize, number: u64) -> (bool, Option<Unit>) {
+        let Some(pes) = Pes::read(packet.payload()).filter(|_| packet.starts_unit()) else {
+            return (false, None);
+        };
+        let leads = self.head.is_none() && index == 0;
         let format = self.hear(index, packet.payload().get(pes.header..).unwrap_or_default());
         let unit = Unit { packet: number, stamps: pes.stamps, access: true, format };
-        is_leading.then_some(unit)
+        (format, leads.then_some(unit))
     }
 
     /// Reads a sound's header; says whether it is another than before.
     fn hear(&mut self, index: usize, content: &[u8]) -> bool {
-        let Some(audio) = self.facts.audio.get_mut(index) else { return false };
-        let Some(header) = sound::header(audio.codec, content) else { return false };
-        let is_same = (audio.codec, audio.channels, audio.sample_rate)
-            == (header.codec, header.channels, header.sample_rate);
-        let was_known = audio.sample_rate.is_some();
+        let (Some(audio), Some(heard)) = (self.facts.audio.get_mut(index), self.heard.get_mut(index)) else {
+            return false;
+        };
+        let Some((header, at)) = sound::header(audio.codec, content) else { return false };
+        // What is found in the midst of a frame may be anything, but not twice the same.
+        let is_sure = heard.replace(header) == Some(header) || at == 0;
+        let before = (audio.codec, audio.channels, audio.sample_rate);
+        if !is_sure || before == (header.codec, header.channels, header.sample_rate) {
+            return false;
+        }
         audio.codec = header.codec;
         audio.channels = header.channels;
         audio.sample_rate = header.sample_rate;
-        was_known && !is_same
+        before.2.is_some()
     }
 
     /// Gives the PIDs of the programme their roles.
@@ -235,6 +245,7 @@ impl Scan {
                 .audio()
                 .map(|(stream, codec)| Audio { language: stream.language.clone(), ..Audio::unknown(codec) })
                 .collect();
+            self.heard = vec![None; self.facts.audio.len()];
         }
         for track in &mut self.tracks {
             if let Some(place) = self.places.get_mut(usize::from(track.pid())) {

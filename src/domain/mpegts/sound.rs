@@ -1,7 +1,7 @@
 //! The headers of sounds: ADTS, MPEG audio, AC-3 and Enhanced AC-3.
 //!
-//! A sync word may be anything in the middle of a frame; whoever calls begins where a PES packet's content begins, and
-//! the first header that makes sense counts.
+//! A sync word may be anything in the middle of a frame: whoever calls has to judge what is not found at the beginning of
+//! a PES packet's content.
 
 use crate::domain::mpegts::bits::Bits;
 use crate::domain::mpegts::facts::AudioCodec;
@@ -36,16 +36,16 @@ pub(super) const fn has_header(codec: AudioCodec) -> bool {
     }
 }
 
-/// The first header in `bytes` of a sound coded as `codec`.
+/// The first header in `bytes` of a sound coded as `codec`, and where it is.
 #[must_use]
-pub(super) fn header(codec: AudioCodec, bytes: &[u8]) -> Option<Header> {
+pub(super) fn header(codec: AudioCodec, bytes: &[u8]) -> Option<(Header, usize)> {
     let read = match codec {
         AudioCodec::Aac => adts,
         AudioCodec::Mp2 | AudioCodec::Mp3 => mpeg,
         AudioCodec::Ac3 | AudioCodec::Eac3 => ac3,
         AudioCodec::AacLatm | AudioCodec::Other(_) => return None,
     };
-    (0..bytes.len()).find_map(|at| read(&bytes[at..]))
+    (0..bytes.len()).find_map(|at| Some((read(&bytes[at..])?, at)))
 }
 
 fn adts(bytes: &[u8]) -> Option<Header> {
@@ -140,4 +140,28 @@ fn ac3(bytes: &[u8]) -> Option<Header> {
 
 fn channels(mode: u32, subwoofer: u32) -> Option<u32> {
     Some(AC3_CHANNELS.get(usize::try_from(mode).ok()?)? + subwoofer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_tell_channels_and_rate() {
+        use AudioCodec::{Aac, Ac3, Eac3, Mp2, Mp3};
+        let cases: [(AudioCodec, &[u8], AudioCodec, u32, u32); 5] = [
+            (Aac, &[0xff, 0xf1, 0x4c, 0x80, 0x17, 0xff, 0xfc], Aac, 2, 48_000),
+            (Mp2, &[0xff, 0xfd, 0xa4, 0xc0], Mp2, 1, 48_000),
+            (Mp2, &[0xff, 0xfb, 0x90, 0x00], Mp3, 2, 44_100),
+            (Mp2, &[0xff, 0xf5, 0x84, 0x00], Mp2, 2, 24_000),
+            (Ac3, &[0x0b, 0x77, 0, 0, 0x14, 0x40, 0xe1, 0], Ac3, 6, 48_000),
+        ];
+        for (given, bytes, codec, channels, rate) in cases {
+            let header = Header { codec, channels: Some(channels), sample_rate: Some(rate) };
+            assert_eq!(super::header(given, bytes), Some((header, 0)), "{bytes:x?}");
+            assert!((0..4).all(|end| super::header(given, &bytes[..end]).is_none()), "{bytes:x?}");
+            assert_eq!(super::header(given, &[&[1, 2], bytes].concat()), Some((header, 2)));
+        }
+        assert!(header(Eac3, &[0x0b, 0x77, 0, 0, 0x14, 0xff]).is_none());
+    }
 }

@@ -1,0 +1,6 @@
+//! The pure modules, from where they lie: nothing else of the gateway has to be built.
+
+#[path = "../../src/domain/cutter/mod.rs"]
+pub mod cutter;
+#[path = "../../src/domain/mpegts/mod.rs"]
+pub mod mpegts;
