@@ -12,6 +12,7 @@ pub mod shutdown;
 pub mod telemetry;
 pub mod wire;
 
+pub mod lineup;
 pub mod server;
 pub mod upstream;
 

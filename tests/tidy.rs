@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_yaml::Value;
 
 /// The layer of each module; a module may name only lower ones, and itself.
-const RANKS: [(&str, u8); 16] = [
+const RANKS: [(&str, u8); 17] = [
     ("domain", 1),
     ("body", 1),
     ("wire", 1),
@@ -16,6 +16,7 @@ const RANKS: [(&str, u8); 16] = [
     ("fetch", 2),
     ("shutdown", 2),
     ("telemetry", 2),
+    ("lineup", 3),
     ("server", 3),
     ("upstream", 3),
     ("supervisor", 4),
