@@ -39,6 +39,13 @@ pub struct Timeouts {
     pub response: Duration,
 }
 
+impl Default for Timeouts {
+    /// 10 s, and 30 s: panels that are busy make up their mind within half a minute.
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(10), response: Duration::from_secs(30) }
+    }
+}
+
 /// Why there is no answer. Neither it nor its sources contain the URL.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
