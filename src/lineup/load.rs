@@ -1,5 +1,6 @@
 //! Getting one playlist: from a server or from a file, unpacked, and only if it is another than before.
 
+use std::borrow::Cow;
 use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -7,11 +8,12 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use http::header::{ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use url::Url;
 
-use crate::body;
+use crate::body::{self, Body};
 use crate::config::{Location, Playlist};
+use crate::domain::lineup::Rules;
 use crate::domain::lineup::entry::Flaw;
 use crate::domain::lineup::parse::{self, decode};
 use crate::domain::lineup::source::SourceUrl;
@@ -36,7 +38,7 @@ pub enum Error {
     #[error("its server answers {0}")]
     Status(StatusCode),
     /// The answer broke off, or is too large.
-    #[error("it broke off, took too long or has more than 64 MiB")]
+    #[error("it broke off, took too long or is too large")]
     Body,
     /// The file cannot be read.
     #[error("it cannot be read")]
@@ -65,12 +67,8 @@ pub(super) struct Loader {
 
 impl Loader {
     pub(super) fn new(playlist: &Playlist, fetcher: Fetcher) -> Self {
-        let rules = &playlist.rules;
-        let user_agent = rules.user_agent.iter().map(|name| (USER_AGENT.as_str(), name.as_str()));
-        let fields =
-            user_agent.chain(rules.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let location = playlist.location.clone();
-        Self { location, fetcher, headers: fetch::headers(fields), validators: Vec::new(), stamp: None }
+        Self { location, fetcher, headers: headers(&playlist.rules), validators: Vec::new(), stamp: None }
     }
 
     /// The bytes as they are kept; none if they are the same as before.
@@ -91,16 +89,13 @@ impl Loader {
         let mut headers = self.headers.clone();
         headers.extend(self.validators.iter().cloned());
         let answer = self.fetcher.get(&url, &headers).await?.response;
-        match answer.status() {
-            StatusCode::NOT_MODIFIED if !self.validators.is_empty() => return Ok(None),
-            StatusCode::OK => {}
-            status => return Err(Error::Status(status)),
+        if answer.status() == StatusCode::NOT_MODIFIED && !self.validators.is_empty() {
+            return Ok(None);
         }
         let validators = [(ETAG, IF_NONE_MATCH), (LAST_MODIFIED, IF_MODIFIED_SINCE)];
         let known =
             validators.map(|(said, asked)| answer.headers().get(said).cloned().map(|value| (asked, value)));
-        let body = tokio::time::timeout(PATIENCE, body::read(answer.into_body(), LARGEST)).await;
-        let bytes = body.ok().flatten().ok_or(Error::Body)?;
+        let bytes = whole(answer).await?;
         self.validators = known.into_iter().flatten().collect();
         Ok(Some(bytes))
     }
@@ -120,22 +115,39 @@ impl Loader {
     }
 }
 
-/// What `bytes` say, packed or not.
-pub(super) fn parse(bytes: &[u8]) -> Result<parse::Playlist, Error> {
-    let mut unpacked = Vec::new();
-    let bytes = if bytes.starts_with(&GZIP) {
-        let packed = MultiGzDecoder::new(bytes).take(LARGEST as u64 + 1);
-        { packed }.read_to_end(&mut unpacked).map_err(Error::Packed)?;
-        unpacked.as_slice()
-    } else {
-        bytes
-    };
-    if bytes.len() > LARGEST {
-        return Err(Error::Body);
+/// What requests of a playlist's provider say.
+pub(super) fn headers(rules: &Rules) -> HeaderMap {
+    let user_agent = rules.user_agent.iter().map(|name| (USER_AGENT.as_str(), name.as_str()));
+    fetch::headers(
+        user_agent.chain(rules.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
+    )
+}
+
+/// The body of an answer that says yes.
+pub(super) async fn whole(answer: Response<Body>) -> Result<Bytes, Error> {
+    if answer.status() != StatusCode::OK {
+        return Err(Error::Status(answer.status()));
     }
-    let playlist = parse::parse(&decode(bytes));
-    let whole = playlist.complaints.iter().map(|complaint| complaint.flaw);
-    match whole.into_iter().find(|flaw| matches!(flaw, Flaw::Stream | Flaw::Page)) {
+    let body = tokio::time::timeout(PATIENCE, body::read(answer.into_body(), LARGEST)).await;
+    body.ok().flatten().ok_or(Error::Body)
+}
+
+/// `bytes`, unpacked if they are packed, and no more than `largest`.
+pub(super) fn unpack(bytes: &[u8], largest: usize) -> Result<Cow<'_, [u8]>, Error> {
+    if !bytes.starts_with(&GZIP) {
+        return Ok(Cow::Borrowed(bytes));
+    }
+    let mut unpacked = Vec::new();
+    let mut packed = MultiGzDecoder::new(bytes).take(largest as u64 + 1);
+    packed.read_to_end(&mut unpacked).map_err(Error::Packed)?;
+    if unpacked.len() > largest { Err(Error::Body) } else { Ok(Cow::Owned(unpacked)) }
+}
+
+/// The playlist that `bytes` are, packed or not.
+pub(super) fn parse(bytes: &[u8]) -> Result<parse::Playlist, Error> {
+    let playlist = parse::parse(&decode(&unpack(bytes, LARGEST)?));
+    let mut flaws = playlist.complaints.iter().map(|complaint| complaint.flaw);
+    match flaws.find(|flaw| matches!(flaw, Flaw::Stream | Flaw::Page)) {
         Some(flaw) => Err(Error::NoList(flaw)),
         None if playlist.entries.is_empty() => Err(Error::Empty),
         None => Ok(playlist),

@@ -3,6 +3,7 @@
 //! A playlist that cannot be got, or is none, leaves its last good version in place. It does not know what channels are
 //! wanted for, and pulls none.
 
+mod guide;
 mod load;
 mod shelf;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use crate::config::{Location, Playlist};
 use crate::domain::lineup::entry::Complaint;
 use crate::domain::lineup::{Lineup, Rules, m3u, parse};
 use crate::fetch::Fetcher;
+use crate::lineup::guide::Guides;
 use crate::lineup::load::Loader;
 use crate::lineup::shelf::Shelf;
 
@@ -49,6 +51,7 @@ impl Default for Pace {
 #[derive(Clone, Debug)]
 pub struct Lineups {
     board: Arc<Board>,
+    guides: Arc<Guides>,
     _keepers: Arc<Vec<AbortOnDropHandle<()>>>,
 }
 
@@ -66,6 +69,7 @@ impl Lineups {
         pace: Pace,
     ) -> Self {
         let board = Arc::new(Board::new(&playlists, site));
+        let guides = Arc::new(Guides::new(&playlists, fetcher.clone()));
         let keepers = playlists.into_iter().enumerate().map(|(index, playlist)| {
             let shelf = Shelf::new(folder.as_deref(), &playlist.location);
             let keeper = Keeper {
@@ -79,13 +83,18 @@ impl Lineups {
             AbortOnDropHandle::new(tokio::spawn(keeper.keep(pace)))
         });
         let keepers = Arc::new(keepers.collect());
-        Self { board, _keepers: keepers }
+        Self { board, guides, _keepers: keepers }
     }
 
     /// The lineup.
     #[must_use]
     pub fn current(&self) -> Arc<Lineup> {
         Arc::clone(&self.board.lineup.borrow())
+    }
+
+    /// The programme guide of the lineup, as XMLTV.
+    pub async fn guide(&self) -> String {
+        self.guides.render(self.current()).await
     }
 
     /// The lineup, and word of each change of it.

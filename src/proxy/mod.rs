@@ -17,6 +17,7 @@ pub mod forward;
 pub mod headers;
 pub mod hls;
 pub mod lendings;
+pub mod lineup;
 pub mod misses;
 pub mod opening;
 pub mod prime;
@@ -48,6 +49,7 @@ use crate::proxy::cors::Cors;
 use crate::proxy::credential::Credential;
 use crate::proxy::forward::Forwarder;
 use crate::proxy::lendings::Lendings;
+use crate::proxy::lineup::Served;
 use crate::proxy::misses::Misses;
 use crate::proxy::opening::Hopeless;
 use crate::proxy::prime::Primer;
@@ -74,6 +76,8 @@ pub struct Gateway {
     pub jellyfin: Jellyfin,
     /// The streams.
     pub supervisor: Supervisor,
+    /// The gateway's own playlist, where it is served.
+    pub lineup: Option<Served>,
     /// What was not ours to answer, by reason.
     pub misses: Misses,
     /// Who was denied a tuner although idle streams had been given back.
@@ -105,6 +109,7 @@ impl Gateway {
             }
             Route::Logout => self.log_out(request).await,
             Route::Close { live_stream } => self.close(live_stream, request).await,
+            Route::Lineup(page) => self.lineup(page, request).await,
             Route::Master => self.master(request).await,
             Route::Other => self.other(request).await,
         }

@@ -233,6 +233,11 @@ fn the_guide_has_each_channel_once() {
         "{guide}"
     );
     assert_eq!(guide.matches("<channel ").count(), 2);
+    let others = "<tv><channel id='x'/><programme start='1' channel=\"a&amp;b\">\n<title>T</title></programme>\
+        <programme channel='other'><title>a&amp;b</title></programme><programme stop='2' channel='a&amp;b' ></programme><programme";
+    let programmes = xmltv::programmes(others, &lineup);
+    assert_eq!(programmes.matches("<programme").count(), 2, "{programmes}");
+    assert!(programmes.contains("<title>T</title></programme>"), "{programmes}");
     assert!(guide.contains(&format!("<channel id=\"{}\"", lineup.channels()[2].id)));
 }
 
