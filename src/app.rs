@@ -11,13 +11,17 @@ use http::HeaderValue;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::config::Config;
+use crate::config::{Config, LineupServer, Secret};
+use crate::domain::lineup::m3u::Site;
 use crate::domain::pool::Limits;
 use crate::feed;
+use crate::fetch::{self, Fetcher};
+use crate::lineup::{Lineups, Pace};
 use crate::proxy::auth::Auth;
 use crate::proxy::cors::Cors;
 use crate::proxy::forward::{Forwarder, Identity};
 use crate::proxy::lendings::Lendings;
+use crate::proxy::lineup::Served;
 use crate::proxy::misses::Misses;
 use crate::proxy::opening::Hopeless;
 use crate::proxy::prime::Primer;
@@ -54,6 +58,7 @@ pub struct App {
     supervisor: Supervisor,
     client: Client,
     jellyfin: Jellyfin,
+    lineups: Option<Lineups>,
 }
 
 impl App {
@@ -78,7 +83,8 @@ impl App {
             ledger: ledger(&config, listener.local_addr()),
         };
         let supervisor = Supervisor::new(settings, jellyfin.clone());
-        Ok(Self { config, listener, supervisor, client, jellyfin })
+        let lineups = lineups(&config);
+        Ok(Self { config, listener, supervisor, client, jellyfin, lineups })
     }
 
     /// Where it listens.
@@ -93,6 +99,12 @@ impl App {
         self.supervisor.clone()
     }
 
+    /// What the provider's playlists know, if there are any.
+    #[must_use]
+    pub fn lineups(&self) -> Option<Lineups> {
+        self.lineups.clone()
+    }
+
     /// Serves until `stop`, then gives everything back, all within the grace period.
     pub async fn serve(self, stop: CancellationToken) {
         let identity =
@@ -105,6 +117,7 @@ impl App {
             auth: Auth::new(self.jellyfin.clone(), self.config.upstream.live_tv_right),
             jellyfin: self.jellyfin,
             supervisor: self.supervisor.clone(),
+            lineup: self.lineups.and_then(|lineups| served(&self.config.lineup_server, lineups)),
             misses: Misses::default(),
             hopeless: Hopeless::default(),
             lendings: Lendings::default(),
@@ -122,6 +135,27 @@ impl App {
         };
         tokio::join!(serving, releasing);
     }
+}
+
+/// Begins to keep the provider's playlists; without any there is nothing to fetch.
+fn lineups(config: &Config) -> Option<Lineups> {
+    if config.lineup.is_empty() {
+        return None;
+    }
+    let fetcher = Fetcher::new(fetch::Timeouts::default());
+    let (playlists, folder) = (config.lineup.clone(), config.state_dir.clone());
+    Some(Lineups::start(playlists, &fetcher, folder, site(&config.lineup_server), Pace::default()))
+}
+
+/// Where the gateway serves its own playlist, if that is said.
+fn site(server: &LineupServer) -> Option<Site> {
+    let base = server.base.as_ref().filter(|_| server.enabled)?;
+    Some(Site::new(base, server.token.as_ref().map(Secret::expose)))
+}
+
+fn served(server: &LineupServer, lineups: Lineups) -> Option<Served> {
+    let token = server.token.as_ref().filter(|_| server.enabled)?;
+    Some(Served { lineups, token: token.expose().to_owned(), site: site(server) })
 }
 
 /// As systemd gives it, else as the XDG base directories have it.

@@ -1,5 +1,6 @@
-//! The command line: `warmgate [run]`, `warmgate check`, `warmgate demo`, `warmgate simulate`.
+//! The command line: `warmgate [run]`, `warmgate check`, `warmgate lineup`, `warmgate demo`, `warmgate simulate`.
 
+mod channels;
 mod simulate;
 
 use std::future::Future;
@@ -30,6 +31,14 @@ enum Command {
     Run(File),
     /// Tell everything that is wrong with the configuration
     Check(File),
+    /// Show the channels of the provider's playlists, and what is wrong with those
+    Lineup {
+        #[command(flatten)]
+        file: File,
+        /// Print JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
     /// Show a zap: test channels, the gateway, and a page with a player
     Demo(demo::Args),
     /// Try the gateway's rules on simulated and recorded viewers
@@ -48,10 +57,10 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command.unwrap_or(Command::Run(cli.file)) {
         Command::Run(file) => with_config(&file, run),
-        Command::Check(file) => with_config(&file, |_| {
-            println!("{}: ok", file.config.display());
-            ExitCode::SUCCESS
-        }),
+        Command::Check(file) => with_config(&file, |config| check(&file, &config)),
+        Command::Lineup { file, json } => {
+            with_config(&file, |config| exit(block_on(async { Ok(channels::show(&config, json).await) })))
+        }
         Command::Demo(args) => report(demonstrate(args)),
         Command::Simulate(simulation) => report(simulate::run(simulation)),
     }
@@ -65,6 +74,15 @@ fn with_config(file: &File, then: impl FnOnce(Config) -> ExitCode) -> ExitCode {
             ExitCode::from(BAD_CONFIG)
         }
     }
+}
+
+fn check(file: &File, config: &Config) -> ExitCode {
+    exit(block_on(async {
+        let said = channels::check(config).await;
+        said.iter().for_each(|said| eprintln!("{said}"));
+        println!("{}: ok", file.config.display());
+        Ok(ExitCode::SUCCESS)
+    }))
 }
 
 fn run(config: Config) -> ExitCode {
@@ -81,14 +99,18 @@ fn demonstrate(args: demo::Args) -> anyhow::Result<()> {
     block_on(async { Ok(demo::run(args).await?) })
 }
 
-fn block_on(task: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn block_on<T>(task: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.context("the runtime cannot be started")?.block_on(task)
 }
 
 fn report(result: anyhow::Result<()>) -> ExitCode {
+    exit(result.map(|()| ExitCode::SUCCESS))
+}
+
+fn exit(result: anyhow::Result<ExitCode>) -> ExitCode {
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("warmgate: {error:#}");
             ExitCode::FAILURE

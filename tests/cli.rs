@@ -31,6 +31,39 @@ fn with_file(name: &str, text: &str) -> TempDir {
 }
 
 #[test]
+fn a_lineup_is_shown_without_its_passwords() {
+    let list = "#EXTM3U\n#EXTINF:-1 tvg-id=\"one\" tvg-chno=\"1\" group-title=\"News\",One\nhttp://127.0.0.1:9981/ch/1.ts\n\
+        #EXTINF:-1,Two\nhttp://me:secret@tv/live/secret/2.ts\n#EXTINF:-1,Three\nplugin://x/\n";
+    let dir = with_file("list.m3u", list);
+    let config = "upstream: {url: http://tv}\nlineup:\n  - file: list.m3u\n    channels: {one: {number: 7}, nobody: {skip: true}}\n";
+    fs::write(dir.path().join("gateway.yaml"), config).unwrap();
+    let (code, said, complained) = output(&dir, &["lineup"]);
+    assert_eq!((code, complained.as_str()), (Some(0), ""));
+    for part in [
+        "     7  One   News   f91bdbcf108c4e49092c20cd88e22af1  http://127.0.0.1:9981/…\n",
+        "http://tv/…",
+        "list.m3u: line 7: Three: the gateway pulls http",
+        "list.m3u: nobody: this override is for no channel of it",
+        "2 channels from 1 playlists\n",
+    ] {
+        assert!(said.contains(part), "{said}\n{part}");
+    }
+    let (_, document, _) = output(&dir, &["lineup", "--json"]);
+    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    assert_eq!(document["channels"][0]["media_sources"][0], "f91bdbcf108c4e49092c20cd88e22af1");
+    assert_eq!(document["playlists"][0]["complaints"][0]["line"], 7);
+    assert!(!format!("{said}{document}").contains("secret"));
+
+    let (code, said, complained) = output(&dir, &["check"]);
+    assert_eq!((code, said.as_str()), (Some(0), "gateway.yaml: ok\n"));
+    assert!(complained.starts_with("list.m3u: line 7: Three"), "{complained}");
+    fs::remove_file(dir.path().join("list.m3u")).unwrap();
+    let (code, said, _) = output(&dir, &["lineup"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("list.m3u: it cannot be read: No such file"), "{said}");
+}
+
+#[test]
 fn check_says_ok() {
     let dir = with_file("gateway.yaml", include_str!("../gateway.yaml"));
     assert_eq!(output(&dir, &["check"]), (Some(0), "gateway.yaml: ok\n".to_owned(), String::new()));

@@ -147,6 +147,7 @@ fn the_recorded_conversation_is_understood() {
         Route::PlaybackInfo { .. } => "playback info",
         Route::Open => "open",
         Route::Close { .. } => "close",
+        Route::Lineup(_) => "lineup",
         Route::Master => "master",
         Route::Playing(report) => match report.moment {
             Moment::Started => "started",

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_yaml::Value;
 
 /// The layer of each module; a module may name only lower ones, and itself.
-const RANKS: [(&str, u8); 17] = [
+const RANKS: [(&str, u8); 18] = [
     ("domain", 1),
     ("body", 1),
     ("wire", 1),
@@ -17,12 +17,14 @@ const RANKS: [(&str, u8); 17] = [
     ("shutdown", 2),
     ("telemetry", 2),
     ("feed", 3),
+    ("lineup", 3),
     ("server", 3),
     ("upstream", 3),
     ("supervisor", 4),
     ("proxy", 5),
     ("app", 6),
     ("demo", 7),
+    ("channels", 8),
     ("simulate", 8),
     ("main", 8),
     ("lib", 8),
@@ -130,7 +132,7 @@ fn unfinished(source: &Source, said: &mut Vec<String>) {
 
 /// The command line and the demonstration talk to a person; everything else logs.
 fn printing(source: &Source, said: &mut Vec<String>) {
-    let talks = ["main", "demo", "simulate"].contains(&source.module());
+    let talks = ["main", "channels", "demo", "simulate"].contains(&source.module());
     let prints = |line: &str| ["println!", "print!", "dbg!"].iter().any(|mark| line.contains(mark));
     if !talks && source.statements().any(prints) {
         said.push("prints; use tracing".to_owned());

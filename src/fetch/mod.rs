@@ -11,7 +11,7 @@ use std::fmt;
 use std::time::Duration;
 
 use http::header::USER_AGENT;
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use url::Url;
@@ -37,6 +37,13 @@ pub struct Timeouts {
     pub connect: Duration,
     /// Until the response head, from the connection's beginning on.
     pub response: Duration,
+}
+
+impl Default for Timeouts {
+    /// 10 s, and 30 s: panels that are busy make up their mind within half a minute.
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(10), response: Duration::from_secs(30) }
+    }
 }
 
 /// Why there is no answer. Neither it nor its sources contain the URL.
@@ -67,6 +74,15 @@ impl Error {
             Self::Address => "address",
         }
     }
+}
+
+/// `fields` as headers; what HTTP does not allow is left out.
+pub fn headers<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> HeaderMap {
+    let allowed = |(name, value)| {
+        let (name, value): (&str, &str) = (name, value);
+        Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
+    };
+    fields.into_iter().filter_map(allowed).collect()
 }
 
 /// An answer that is no redirect, of whatever status.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{self, HeaderMap, HeaderValue};
+use http::uri::Authority;
 use http::{Extensions, Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -51,11 +52,24 @@ impl Forwarder {
     /// `X-Forwarded-For` as a request is passed on with it.
     #[must_use]
     pub fn forwarded_for(&self, request: &Request<Body>) -> Option<HeaderValue> {
-        let claimed = request.headers().get_all(&headers::FORWARDED_FOR).iter();
-        let mut fields: HeaderMap = claimed.map(|value| (headers::FORWARDED_FOR, value.clone())).collect();
+        self.forwarded(request).remove(headers::FORWARDED_FOR)
+    }
+
+    /// Scheme and host that a request was made to, as far as they can be known behind another proxy.
+    #[must_use]
+    pub fn asked(&self, request: &Request<Body>) -> String {
+        let fields = self.forwarded(request);
+        let text = |name| fields.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let host = request.uri().authority().map(Authority::as_str).or_else(|| text(headers::FORWARDED_HOST));
+        format!("{}://{}", text(headers::FORWARDED_PROTO).unwrap_or("http"), host.unwrap_or_default())
+    }
+
+    /// A request's fields, with what is believed of those that say who asked whom.
+    fn forwarded(&self, request: &Request<Body>) -> HeaderMap {
+        let mut fields = request.headers().clone();
         let peer = request.extensions().get::<Peer>().map(|Peer(address)| address.ip());
         headers::set_forwarded(&mut fields, peer, &self.identity.trusted_proxies);
-        fields.remove(headers::FORWARDED_FOR)
+        fields
     }
 
     /// The upstream's answer, or a 502 or 504 that says why there is none.

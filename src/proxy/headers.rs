@@ -24,8 +24,10 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 
 /// The addresses a request came through (de facto standard).
 pub const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+/// Scheme of the request as it was made.
+pub const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// Host of the request as it was made.
+pub const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
 /// Removes what is meant for this hop only (RFC 9110 7.6.1). `Trailer` stays, for the trailers do, and `Host`

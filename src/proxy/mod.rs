@@ -18,6 +18,7 @@ pub mod forward;
 pub mod headers;
 pub mod hls;
 pub mod lendings;
+pub mod lineup;
 pub mod misses;
 pub mod opened;
 pub mod opening;
@@ -51,6 +52,7 @@ use crate::proxy::cors::Cors;
 use crate::proxy::credential::Credential;
 use crate::proxy::forward::Forwarder;
 use crate::proxy::lendings::Lendings;
+use crate::proxy::lineup::Served;
 use crate::proxy::misses::Misses;
 use crate::proxy::opening::Hopeless;
 use crate::proxy::prime::Primer;
@@ -79,6 +81,8 @@ pub struct Gateway {
     pub jellyfin: Jellyfin,
     /// The streams.
     pub supervisor: Supervisor,
+    /// The gateway's own playlist, where it is served.
+    pub lineup: Option<Served>,
     /// What was not ours to answer, by reason.
     pub misses: Misses,
     /// Who was denied a tuner although idle streams had been given back.
@@ -110,6 +114,7 @@ impl Gateway {
             }
             Route::Logout => self.log_out(request).await,
             Route::Close { live_stream } => self.close(live_stream, request).await,
+            Route::Lineup(page) => self.lineup(page, request).await,
             Route::Master => self.master(request).await,
             Route::Other => self.other(request).await,
         }

@@ -48,8 +48,19 @@ pub enum Route {
     },
     /// `POST …/Sessions/Logout`: the token dies.
     Logout,
+    /// `GET` or `HEAD` of something about the gateway's own lineup: no URL of Jellyfin's.
+    Lineup(Page),
     /// Everything else.
     Other,
+}
+
+/// What can be read of the gateway's own lineup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// `/lineup/channels.m3u`.
+    Channels,
+    /// `/lineup/guide.xml`.
+    Guide,
 }
 
 /// A live stream's media playlist.
@@ -155,6 +166,8 @@ pub fn route(method: &Method, uri: &Uri) -> Route {
         }
         ("DELETE", [.., "videos", "activeencodings"]) => active_encodings(&Query::of(uri)),
         ("POST", [.., "sessions", "logout"]) => Route::Logout,
+        ("GET" | "HEAD", ["", "lineup", "channels.m3u"]) => Route::Lineup(Page::Channels),
+        ("GET" | "HEAD", ["", "lineup", "guide.xml"]) => Route::Lineup(Page::Guide),
         _ => Route::Other,
     }
 }

@@ -1,6 +1,6 @@
 //! The lineup as a playlist of the gateway's own, for Jellyfin to tune through it.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use crate::domain::lineup::Lineup;
 
@@ -16,16 +16,48 @@ const OWN: [&str; 8] = [
     "catchup-source",
 ];
 
-/// The URL of the channel `id` at the gateway, which is at `base`.
-#[must_use]
-pub fn url(base: &str, id: &str) -> String {
-    format!("{}/lineup/{id}.ts", base.trim_end_matches('/'))
+/// Where the gateway serves its lineup, and what its URLs must carry.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Site {
+    base: String,
+    token: Option<String>,
 }
 
-/// All channels of `lineup`, pulled through the gateway at `base`.
+impl Site {
+    /// At `base`, which is scheme, host and whatever stands before `/lineup/`.
+    #[must_use]
+    pub fn new(base: &str, token: Option<&str>) -> Self {
+        Self { base: base.trim_end_matches('/').to_owned(), token: token.map(str::to_owned) }
+    }
+
+    /// The URL of the channel `id`.
+    #[must_use]
+    pub fn channel(&self, id: &str) -> String {
+        self.url(&format!("{id}.ts"))
+    }
+
+    /// The URL of the guide.
+    #[must_use]
+    pub fn guide(&self) -> String {
+        self.url("guide.xml")
+    }
+
+    fn url(&self, name: &str) -> String {
+        let token = self.token.iter().map(|token| format!("?token={token}"));
+        format!("{}/lineup/{name}{}", self.base, token.collect::<String>())
+    }
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Site").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+/// All channels of `lineup`, pulled through the gateway at `site`.
 #[must_use]
-pub fn render(lineup: &Lineup, base: &str) -> String {
-    let mut text = format!("#EXTM3U x-tvg-url=\"{}/lineup/guide.xml\"\n", base.trim_end_matches('/'));
+pub fn render(lineup: &Lineup, site: &Site) -> String {
+    let mut text = format!("#EXTM3U x-tvg-url=\"{}\"\n", site.guide());
     for channel in lineup.channels() {
         text.push_str("#EXTINF:-1");
         let said = channel.attributes.iter().filter(|(key, _)| !OWN.contains(&key.to_lowercase().as_str()));
@@ -40,7 +72,7 @@ pub fn render(lineup: &Lineup, base: &str) -> String {
         for (key, value) in id.into_iter().chain(said).chain(own) {
             let _ = write!(text, " {key}=\"{}\"", on_one_line(value).replace('"', "'"));
         }
-        let _ = writeln!(text, ",{}\n{}", on_one_line(&channel.name), url(base, &channel.id));
+        let _ = writeln!(text, ",{}\n{}", on_one_line(&channel.name), site.channel(&channel.id));
     }
     text
 }

@@ -106,11 +106,11 @@ impl Lineup {
         lineup
     }
 
-    /// The same, known also by the media sources that Jellyfin makes of the gateway's own playlist at `base`.
+    /// The same, known also by the media sources that Jellyfin makes of the gateway's own playlist at `site`.
     #[must_use]
-    pub fn served_at(mut self, base: &str) -> Self {
+    pub fn served_at(mut self, site: &m3u::Site) -> Self {
         for (index, channel) in self.channels.iter_mut().enumerate() {
-            let media_source = MediaSourceId::new(guid::md5(&m3u::url(base, &channel.id)));
+            let media_source = MediaSourceId::new(guid::md5(&site.channel(&channel.id)));
             channel.media_sources.push(media_source.clone());
             self.by_media_source.insert(media_source, index);
         }

@@ -199,10 +199,11 @@ fn rules_are_for_the_channels_they_name() {
 #[test]
 fn our_own_playlist_names_the_same_channels() {
     let lineup = Lineup::new(&[(Rules::default(), Arc::new(parse(DIALECTS)))]);
-    let text = m3u::render(&lineup, "http://gate.example:8097/");
+    let site = m3u::Site::new("http://gate.example:8097/", Some("t0k"));
+    let text = m3u::render(&lineup, &site);
     let served = parse(&text);
     assert_eq!(served.complaints, []);
-    let lineup = lineup.served_at("http://gate.example:8097");
+    let lineup = lineup.served_at(&site);
     for (entry, channel) in served.entries.iter().zip(lineup.channels()) {
         assert_eq!(
             lineup.find(&entry.media_source),
@@ -211,7 +212,10 @@ fn our_own_playlist_names_the_same_channels() {
         );
         assert_eq!((&entry.name, entry.number()), (&channel.name, channel.number.as_deref()));
         assert_eq!(entry.group, channel.group);
-        assert!(entry.url.expose().ends_with(&format!("/lineup/{}.ts", channel.id)));
+        assert_eq!(
+            entry.url.expose(),
+            format!("http://gate.example:8097/lineup/{}.ts?token=t0k", channel.id)
+        );
     }
     assert_eq!(served.entries.len(), 3);
     assert_eq!(served.entries[0].attributes.get("catchup-days"), Some("3"), "what we do not know goes along");
@@ -229,6 +233,11 @@ fn the_guide_has_each_channel_once() {
         "{guide}"
     );
     assert_eq!(guide.matches("<channel ").count(), 2);
+    let others = "<tv><channel id='x'/><programme start='1' channel=\"a&amp;b\">\n<title>T</title></programme>\
+        <programme channel='other'><title>a&amp;b</title></programme><programme stop='2' channel='a&amp;b' ></programme><programme";
+    let programmes = xmltv::programmes(others, &lineup);
+    assert_eq!(programmes.matches("<programme").count(), 2, "{programmes}");
+    assert!(programmes.contains("<title>T</title></programme>"), "{programmes}");
     assert!(guide.contains(&format!("<channel id=\"{}\"", lineup.channels()[2].id)));
 }
 
@@ -274,7 +283,7 @@ proptest! {
         prop_assert!(playlist.complaints.iter().all(|complaint| complaint.line <= lines));
         let lineup = Lineup::new(&[(Rules { merge: true, ..Rules::default() }, Arc::new(playlist))]);
         // What we serve is what we would read.
-        let served = parse(&m3u::render(&lineup, "http://g"));
+        let served = parse(&m3u::render(&lineup, &m3u::Site::new("http://g", None)));
         prop_assert_eq!(served.entries.len(), lineup.channels().len());
         for (entry, channel) in served.entries.iter().zip(lineup.channels()) {
             prop_assert!(entry.url.expose().contains(&channel.id));

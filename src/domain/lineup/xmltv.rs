@@ -1,4 +1,6 @@
-//! The guide's channels, as XMLTV has them, under the names of the gateway's own playlist.
+//! A programme guide for the gateway's own playlist, as XMLTV has it: its channels, and what other guides say of them.
+//!
+//! Programmes are passed on as they were written, unread but for the channel they are of.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
@@ -35,6 +37,34 @@ pub fn head(lineup: &Lineup) -> String {
 
 /// What ends a guide.
 pub const END: &str = "</tv>\n";
+
+/// The programmes in `guide` that are of channels of `lineup`.
+#[must_use]
+pub fn programmes(guide: &str, lineup: &Lineup) -> String {
+    const END: &str = "</programme>";
+    let known: BTreeSet<String> =
+        lineup.channels().iter().filter_map(|channel| Some(Escaped(channel.tvg_id()?).to_string())).collect();
+    let mut text = String::new();
+    let mut rest = guide;
+    while let Some(start) = rest.find("<programme") {
+        rest = &rest[start..];
+        let Some(length) = rest.find(END).map(|at| at + END.len()) else { break };
+        let (programme, behind) = rest.split_at(length);
+        rest = behind;
+        if channel_of(programme).is_some_and(|channel| known.contains(channel)) {
+            let _ = writeln!(text, "  {programme}");
+        }
+    }
+    text
+}
+
+/// The channel in the opening tag of `programme`, as it is written there.
+fn channel_of(programme: &str) -> Option<&str> {
+    let (tag, _) = programme.split_once('>')?;
+    let (before, value) = tag.split_once("channel=")?;
+    let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    before.ends_with(char::is_whitespace).then(|| value[1..].split(quote).next()).flatten()
+}
 
 /// Text that stands for itself in XML; characters that XML forbids are left out.
 struct Escaped<'a>(&'a str);

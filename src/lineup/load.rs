@@ -1,0 +1,155 @@
+//! Getting one playlist: from a server or from a file, unpacked, and only if it is another than before.
+
+use std::borrow::Cow;
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
+use http::header::{ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use url::Url;
+
+use crate::body::{self, Body};
+use crate::config::{Location, Playlist};
+use crate::domain::lineup::Rules;
+use crate::domain::lineup::entry::Flaw;
+use crate::domain::lineup::parse::{self, decode};
+use crate::domain::lineup::source::SourceUrl;
+use crate::fetch::{self, Fetcher};
+
+/// The largest playlist, packed and unpacked: a quarter of a million entries of a panel.
+const LARGEST: usize = 64 << 20;
+
+/// A playlist that takes longer is given up.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What gzip begins with (RFC 1952).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Why a playlist was not got.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no answer.
+    #[error(transparent)]
+    Fetch(#[from] fetch::Error),
+    /// The answer says no.
+    #[error("its server answers {0}")]
+    Status(StatusCode),
+    /// The answer broke off, or is too large.
+    #[error("it broke off, took too long or is too large")]
+    Body,
+    /// The file cannot be read.
+    #[error("it cannot be read")]
+    File(#[from] io::Error),
+    /// It is not what it is packed as.
+    #[error("it cannot be unpacked")]
+    Packed(#[source] io::Error),
+    /// It is something else.
+    #[error("{0}")]
+    NoList(Flaw),
+    /// There is nothing in it.
+    #[error("there is no channel in it that the gateway could pull")]
+    Empty,
+}
+
+/// Gets a playlist, again and again.
+#[derive(Debug)]
+pub(super) struct Loader {
+    location: Location,
+    fetcher: Fetcher,
+    headers: HeaderMap,
+    /// What the last answer is known by.
+    validators: Vec<(HeaderName, HeaderValue)>,
+    stamp: Option<(SystemTime, u64)>,
+}
+
+impl Loader {
+    pub(super) fn new(playlist: &Playlist, fetcher: Fetcher) -> Self {
+        let location = playlist.location.clone();
+        Self { location, fetcher, headers: headers(&playlist.rules), validators: Vec::new(), stamp: None }
+    }
+
+    /// The bytes as they are kept; none if they are the same as before.
+    pub(super) async fn load(&mut self) -> Result<Option<Bytes>, Error> {
+        match self.location.clone() {
+            Location::Url(url) => self.fetch(&url).await,
+            Location::File(path) => self.read(&path).await,
+        }
+    }
+
+    /// The next answer is taken as new: the last one was of no use.
+    pub(super) fn forget(&mut self) {
+        self.validators.clear();
+    }
+
+    async fn fetch(&mut self, url: &SourceUrl) -> Result<Option<Bytes>, Error> {
+        let url = Url::parse(url.expose()).map_err(|_| fetch::Error::Address)?;
+        let mut headers = self.headers.clone();
+        headers.extend(self.validators.iter().cloned());
+        let answer = self.fetcher.get(&url, &headers).await?.response;
+        if answer.status() == StatusCode::NOT_MODIFIED && !self.validators.is_empty() {
+            return Ok(None);
+        }
+        let validators = [(ETAG, IF_NONE_MATCH), (LAST_MODIFIED, IF_MODIFIED_SINCE)];
+        let known =
+            validators.map(|(said, asked)| answer.headers().get(said).cloned().map(|value| (asked, value)));
+        let bytes = whole(answer).await?;
+        self.validators = known.into_iter().flatten().collect();
+        Ok(Some(bytes))
+    }
+
+    async fn read(&mut self, path: &Path) -> Result<Option<Bytes>, Error> {
+        let about = tokio::fs::metadata(path).await?;
+        let stamp = Some((about.modified()?, about.len()));
+        if self.stamp == stamp {
+            return Ok(None);
+        }
+        if about.len() > LARGEST as u64 {
+            return Err(Error::Body);
+        }
+        let bytes = tokio::fs::read(path).await?;
+        self.stamp = stamp;
+        Ok(Some(bytes.into()))
+    }
+}
+
+/// What requests of a playlist's provider say.
+pub(super) fn headers(rules: &Rules) -> HeaderMap {
+    let user_agent = rules.user_agent.iter().map(|name| (USER_AGENT.as_str(), name.as_str()));
+    fetch::headers(
+        user_agent.chain(rules.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
+    )
+}
+
+/// The body of an answer that says yes.
+pub(super) async fn whole(answer: Response<Body>) -> Result<Bytes, Error> {
+    if answer.status() != StatusCode::OK {
+        return Err(Error::Status(answer.status()));
+    }
+    let body = tokio::time::timeout(PATIENCE, body::read(answer.into_body(), LARGEST)).await;
+    body.ok().flatten().ok_or(Error::Body)
+}
+
+/// `bytes`, unpacked if they are packed, and no more than `largest`.
+pub(super) fn unpack(bytes: &[u8], largest: usize) -> Result<Cow<'_, [u8]>, Error> {
+    if !bytes.starts_with(&GZIP) {
+        return Ok(Cow::Borrowed(bytes));
+    }
+    let mut unpacked = Vec::new();
+    let mut packed = MultiGzDecoder::new(bytes).take(largest as u64 + 1);
+    packed.read_to_end(&mut unpacked).map_err(Error::Packed)?;
+    if unpacked.len() > largest { Err(Error::Body) } else { Ok(Cow::Owned(unpacked)) }
+}
+
+/// The playlist that `bytes` are, packed or not.
+pub(super) fn parse(bytes: &[u8]) -> Result<parse::Playlist, Error> {
+    let playlist = parse::parse(&decode(&unpack(bytes, LARGEST)?));
+    let mut flaws = playlist.complaints.iter().map(|complaint| complaint.flaw);
+    match flaws.find(|flaw| matches!(flaw, Flaw::Stream | Flaw::Page)) {
+        Some(flaw) => Err(Error::NoList(flaw)),
+        None if playlist.entries.is_empty() => Err(Error::Empty),
+        None => Ok(playlist),
+    }
+}

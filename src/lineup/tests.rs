@@ -1,0 +1,168 @@
+//! Playlists over real sockets and from real files.
+
+use std::convert::Infallible;
+use std::io::Write as _;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::header::{ETAG, IF_NONE_MATCH, REFERER};
+use http::{HeaderMap, Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::domain::lineup::source::SourceUrl;
+use crate::fetch::Timeouts;
+
+const PACE: Pace = Pace { look: Duration::from_millis(10), retry: Duration::from_millis(10) };
+
+const ONE: &str = "#EXTINF:-1,One\nhttp://a/1\n";
+const TWO: &str = "#EXTINF:-1,One\nhttp://a/1\n#EXTINF:-1,Two\nhttp://a/2\n#EXTINF:-1,Three\nplugin://x\n";
+
+/// A provider that gives what it was told to, under an `ETag` of its length, and notes what it was asked.
+#[derive(Clone, Default)]
+struct Provider(Arc<Mutex<(u16, Bytes, Vec<HeaderMap>)>>);
+
+impl Provider {
+    async fn start(self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://me:secret@{}/list.m3u", listener.local_addr().unwrap());
+        let service = service_fn(move |request: Request<Incoming>| {
+            let mut state = self.0.lock().unwrap();
+            state.2.push(request.headers().clone());
+            let tag = format!("\"{}\"", state.1.len());
+            let known = request.headers().get(IF_NONE_MATCH).is_some_and(|known| known == tag.as_str());
+            let (status, body) = if known { (304, Bytes::new()) } else { (state.0, state.1.clone()) };
+            let answer = Response::builder().status(status).header(ETAG, tag).body(Full::new(body)).unwrap();
+            async move { Ok::<_, Infallible>(answer) }
+        });
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone()));
+            }
+        });
+        url
+    }
+
+    fn gives(&self, status: u16, body: impl Into<Bytes>) {
+        let mut state = self.0.lock().unwrap();
+        (state.0, state.1) = (status, body.into());
+    }
+
+    fn asked(&self) -> Vec<HeaderMap> {
+        self.0.lock().unwrap().2.clone()
+    }
+
+    /// Returns when it has been asked `more` times from now on.
+    async fn asked_again(&self, more: usize) {
+        let before = self.asked().len();
+        let asked = async {
+            while self.asked().len() < before + more {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        soon(asked).await;
+    }
+}
+
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), future).await.expect("took too long")
+}
+
+fn fetcher() -> Fetcher {
+    Fetcher::new(Timeouts { connect: Duration::from_secs(5), response: Duration::from_secs(5) })
+}
+
+fn playlist(location: Location) -> Playlist {
+    let rules = Rules { headers: vec![("Referer".to_owned(), "http://r/".to_owned())], ..Rules::default() };
+    Playlist { location, tuners: 1, reload: Duration::from_millis(20), guide: None, rules }
+}
+
+fn start(location: Location, folder: Option<PathBuf>) -> Lineups {
+    Lineups::start(vec![playlist(location)], &fetcher(), folder, None, PACE)
+}
+
+async fn has(lineups: &Lineups, channels: usize) -> Arc<Lineup> {
+    let mut changed = lineups.changed();
+    let found = soon(changed.wait_for(|lineup| lineup.channels().len() == channels)).await.unwrap();
+    Arc::clone(&found)
+}
+
+#[tokio::test]
+async fn a_playlist_is_asked_for_again_and_taken_only_if_it_is_new() {
+    let provider = Provider::default();
+    provider.gives(200, ONE);
+    let url = provider.clone().start().await;
+    let lineups = start(Location::Url(SourceUrl::new(url)), None);
+    has(&lineups, 1).await;
+    let changed = lineups.changed();
+    provider.asked_again(3).await;
+    assert!(!changed.has_changed().unwrap(), "304 is no change");
+    assert!(provider.asked().iter().all(|headers| headers[REFERER] == "http://r/"));
+    assert!(provider.asked()[1].contains_key(IF_NONE_MATCH));
+    provider.gives(200, TWO);
+    has(&lineups, 2).await;
+}
+
+#[tokio::test]
+async fn what_is_known_stays_when_nothing_good_comes() {
+    let provider = Provider::default();
+    provider.gives(200, TWO);
+    let url = provider.clone().start().await;
+    let lineups = start(Location::Url(SourceUrl::new(url)), None);
+    has(&lineups, 2).await;
+    for (status, body) in [(500, TWO.repeat(2)), (200, "<html>sorry</html>".into()), (200, String::new())] {
+        provider.gives(status, body);
+        provider.asked_again(2).await;
+        assert_eq!(lineups.current().channels().len(), 2);
+    }
+    provider.gives(200, ONE);
+    has(&lineups, 1).await;
+}
+
+#[tokio::test]
+async fn the_last_good_copy_does_for_a_start_without_the_provider() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = Provider::default();
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(TWO.as_bytes()).unwrap();
+    provider.gives(200, packed.finish().unwrap());
+    let url = SourceUrl::new(provider.clone().start().await);
+    let lineups = start(Location::Url(url.clone()), Some(folder.path().to_owned()));
+    has(&lineups, 2).await;
+    provider.asked_again(2).await;
+    drop(lineups);
+    provider.gives(503, "");
+    let lineups = start(Location::Url(url), Some(folder.path().to_owned()));
+    has(&lineups, 2).await;
+    provider.asked_again(2).await;
+    assert_eq!(lineups.current().channels().len(), 2);
+}
+
+#[tokio::test]
+async fn a_file_is_read_again_when_it_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("list.m3u");
+    let lineups = start(Location::File(path.clone()), None);
+    assert_eq!(lineups.current().channels().len(), 0, "not yet there");
+    std::fs::write(&path, ONE).unwrap();
+    has(&lineups, 1).await;
+    std::fs::write(&path, TWO).unwrap();
+    has(&lineups, 2).await;
+}
+
+#[tokio::test]
+async fn once_tells_why_there_is_none() {
+    let provider = Provider::default();
+    provider.gives(403, "");
+    let url = provider.start().await;
+    let locations = [Location::Url(SourceUrl::new(url)), Location::File("/no/such/list".into())];
+    let got = once(&locations.map(playlist), &fetcher()).await;
+    let said: Vec<_> = got.into_iter().map(|got| got.unwrap_err().to_string()).collect();
+    assert_eq!(said, ["its server answers 403 Forbidden", "it cannot be read"]);
+}
