@@ -11,6 +11,7 @@ pub mod shutdown;
 pub mod telemetry;
 pub mod wire;
 
+pub mod ffmpeg;
 pub mod server;
 pub mod upstream;
 

@@ -8,13 +8,14 @@ use std::path::Path;
 use serde_yaml::Value;
 
 /// The layer of each module; a module may name only lower ones, and itself.
-const RANKS: [(&str, u8); 15] = [
+const RANKS: [(&str, u8); 16] = [
     ("domain", 1),
     ("body", 2),
     ("wire", 2),
     ("config", 2),
     ("shutdown", 2),
     ("telemetry", 2),
+    ("ffmpeg", 3),
     ("server", 3),
     ("upstream", 3),
     ("supervisor", 4),

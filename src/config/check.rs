@@ -9,7 +9,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::errors::Report;
 use crate::config::file::{self, File};
-use crate::config::{ByteSize, Config, Pool, Secret, Upstream, Viewers, Window};
+use crate::config::{ByteSize, Config, Ffmpeg, Pool, Secret, Upstream, Viewers, Window};
 
 /// Checks `file`, which came from `path`; nothing if there is no telling what the upstream is.
 pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Config> {
@@ -18,11 +18,23 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
     pool(&file.pool, report);
     viewers(&file.viewers, report);
     window(&file.window, report);
+    ffmpeg(&file.ffmpeg, report);
     log_level(&file.log.level, report);
     let url = file.upstream.url.clone();
     let api_key = api_key(&file.upstream, path, report);
-    let File { listen, name, trusted_proxies, state_dir, upstream, pool, viewers, window, shutdown, log } =
-        file;
+    let File {
+        listen,
+        name,
+        trusted_proxies,
+        state_dir,
+        upstream,
+        pool,
+        viewers,
+        window,
+        ffmpeg,
+        shutdown,
+        log,
+    } = file;
     let upstream = Upstream {
         url: url?,
         api_key,
@@ -33,7 +45,19 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
         disk_budget: upstream.disk_budget,
         live_tv_right: upstream.live_tv_right,
     };
-    Some(Config { listen, name, trusted_proxies, state_dir, upstream, pool, viewers, window, shutdown, log })
+    Some(Config {
+        listen,
+        name,
+        trusted_proxies,
+        state_dir,
+        upstream,
+        pool,
+        viewers,
+        window,
+        ffmpeg,
+        shutdown,
+        log,
+    })
 }
 
 fn name(name: &str, report: &mut Report) {
@@ -70,6 +94,15 @@ fn window(window: &Window, report: &mut Report) {
     report.rule(window.segment > 0, "window.segment", &[], "must be more than nothing");
     let what = "must not be more than window.memory";
     report.rule(window.segment <= window.memory, "window.segment", &["window.memory"], what);
+}
+
+fn ffmpeg(ffmpeg: &Ffmpeg, report: &mut Report) {
+    report.rule(!ffmpeg.path.as_os_str().is_empty(), "ffmpeg.path", &[], "write a name or a path");
+    let word = !ffmpeg.preset.is_empty() && ffmpeg.preset.chars().all(|c| c.is_ascii_lowercase());
+    report.rule(word, "ffmpeg.preset", &[], "write one of libx264's presets, as in veryfast");
+    report.rule(ffmpeg.processes >= 1, "ffmpeg.processes", &[], "must be at least 1");
+    report.rule(ffmpeg.nice <= 19, "ffmpeg.nice", &[], "must be at most 19");
+    report.rule(ffmpeg.memory > 0, "ffmpeg.memory", &[], "must be more than nothing");
 }
 
 /// A word alone must be a level. `tracing` would take `inf` for the name of a target and log nothing.

@@ -27,7 +27,9 @@ use ipnet::IpNet;
 
 pub use errors::{Errors, Place, Problem};
 pub use secret::Secret;
-pub use sections::{LiveTvRight, Log, LogFormat, Pool, Shutdown, Viewers, Window};
+pub use sections::{
+    CopyWith, Encoders, Ffmpeg, LiveTvRight, Log, LogFormat, Pool, Shutdown, Viewers, Window,
+};
 pub use units::ByteSize;
 pub use upstream_url::UpstreamUrl;
 
@@ -51,6 +53,8 @@ pub struct Config {
     pub viewers: Viewers,
     /// What of a stream is kept and listed.
     pub window: Window,
+    /// What is made with FFmpeg.
+    pub ffmpeg: Ffmpeg,
     /// How the gateway ends.
     pub shutdown: Shutdown,
     /// What is logged.

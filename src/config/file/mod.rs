@@ -13,7 +13,9 @@ use serde_path_to_error::Segment;
 use serde_yaml::{Location, Value};
 
 use crate::config::errors::{Errors, Place, Report};
-use crate::config::{ByteSize, LiveTvRight, Log, Pool, Secret, Shutdown, UpstreamUrl, Viewers, Window};
+use crate::config::{
+    ByteSize, Ffmpeg, LiveTvRight, Log, Pool, Secret, Shutdown, UpstreamUrl, Viewers, Window,
+};
 use crate::config::{environment, lines, scalar};
 
 /// The whole file.
@@ -31,6 +33,7 @@ pub(super) struct File {
     pub(super) pool: Pool,
     pub(super) viewers: Viewers,
     pub(super) window: Window,
+    pub(super) ffmpeg: Ffmpeg,
     pub(super) shutdown: Shutdown,
     pub(super) log: Log,
 }
@@ -46,6 +49,7 @@ impl Default for File {
             pool: Pool::default(),
             viewers: Viewers::default(),
             window: Window::default(),
+            ffmpeg: Ffmpeg::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),
         }
