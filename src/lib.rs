@@ -13,6 +13,7 @@ pub mod telemetry;
 pub mod wire;
 
 pub mod feed;
+pub mod ffmpeg;
 pub mod lineup;
 pub mod server;
 pub mod upstream;

@@ -3,6 +3,7 @@
 mod channels;
 mod simulate;
 
+use std::ffi::OsString;
 use std::future::Future;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use warmgate::config::{Config, LogFormat};
+use warmgate::ffmpeg::launcher;
 use warmgate::{app, demo, telemetry};
 
 /// Exit code for a configuration with errors, as for a command line with errors.
@@ -44,6 +46,12 @@ enum Command {
     /// Try the gateway's rules on simulated and recorded viewers
     #[command(subcommand)]
     Simulate(simulate::Simulation),
+    /// Become FFmpeg, and end with whoever started it
+    #[command(name = launcher::SUBCOMMAND, hide = true, disable_help_flag = true)]
+    Ffmpeg {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 #[derive(clap::Args)]
@@ -63,6 +71,8 @@ fn main() -> ExitCode {
         }
         Command::Demo(args) => report(demonstrate(args)),
         Command::Simulate(simulation) => report(simulate::run(simulation)),
+        // The gateway that started it reads this as FFmpeg's own words.
+        Command::Ffmpeg { arguments } => report(Err(launcher::become_ffmpeg(&arguments).into())),
     }
 }
 

@@ -6,7 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use warmgate::config::{ByteSize, Config, LiveTvRight, Location, LogFormat};
+use warmgate::config::{ByteSize, Config, CopyWith, Encoders, LiveTvRight, Location, LogFormat};
+use warmgate::domain::encoding::abilities::VideoEncoder;
 use warmgate::domain::produce::Produce;
 
 /// Reads `text` with `variables` over it.
@@ -40,7 +41,7 @@ fn the_upstream_is_all_that_must_be_written() {
 fn every_kind_of_value_is_read() {
     let text = "listen: '[::]:80'\nname: tv-1\ntrusted_proxies: [10.0.0.0/8, '::1']\n\
         upstream:\n  url: https://tv\n  api_key: k\n  failures: 5\n  live_tv_right: as-upstream\n\
-        pool:\n  idle_timeout: 1m 30s\nwindow: {memory: 1GiB}\nlog:\n  level: warn,warmgate=debug\n  format: json\n";
+        pool:\n  idle_timeout: 1m 30s\nwindow: {memory: 1GiB}\nffmpeg: {encoders: 'vaapi, software', memory: 2GiB, copy: ffmpeg}\nlog:\n  level: warn,warmgate=debug\n  format: json\n";
     let config = read(text, &[]).unwrap();
     assert_eq!(config.listen.port(), 80);
     let proxies: Vec<_> = config.trusted_proxies.iter().map(ToString::to_string).collect();
@@ -51,6 +52,8 @@ fn every_kind_of_value_is_read() {
     assert_eq!(config.upstream.live_tv_right, LiveTvRight::AsUpstream);
     assert_eq!(config.pool.idle_timeout, Duration::from_secs(90));
     assert_eq!(config.window.memory, 1 << 30);
+    assert_eq!(config.ffmpeg.encoders, Encoders(vec![VideoEncoder::Vaapi, VideoEncoder::Software]));
+    assert_eq!((config.ffmpeg.memory, config.ffmpeg.copy), (2 << 30, CopyWith::Ffmpeg));
     assert_eq!((config.log.level.as_str(), config.log.format), ("warn,warmgate=debug", LogFormat::Json));
 }
 
@@ -130,6 +133,22 @@ fn each_rule_has_its_sentence() {
         (
             "upstream:\n  url: http://tv\nviewers: {unfollowed: 5s}\n",
             "gateway.yaml:3: viewers.unfollowed: 5s is less than upstream.cold_timeout (20s)",
+        ),
+        (
+            "upstream:\n  url: http://tv\nffmpeg: {encoders: 'vaapi, nvec'}\n",
+            "gateway.yaml:3: ffmpeg.encoders: \"nvec\": write nvenc or qsv",
+        ),
+        (
+            "upstream:\n  url: http://tv\nffmpeg: {nice: 20}\n",
+            "gateway.yaml:3: ffmpeg.nice: must be at most 19",
+        ),
+        (
+            "upstream:\n  url: http://tv\nffmpeg: {processes: 0}\n",
+            "gateway.yaml:3: ffmpeg.processes: must be",
+        ),
+        (
+            "upstream:\n  url: http://tv\nffmpeg: {copy: cut}\n",
+            "gateway.yaml:3: ffmpeg.copy: \"cut\": write native or ffmpeg",
         ),
         (
             "upstream:\n  url: http://tv\nlog: {level: inf}\n",

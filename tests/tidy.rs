@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_yaml::Value;
 
 /// The layer of each module; a module may name only lower ones, and itself.
-const RANKS: [(&str, u8); 18] = [
+const RANKS: [(&str, u8); 21] = [
     ("domain", 1),
     ("body", 1),
     ("wire", 1),
@@ -17,6 +17,7 @@ const RANKS: [(&str, u8); 18] = [
     ("shutdown", 2),
     ("telemetry", 2),
     ("feed", 3),
+    ("ffmpeg", 3),
     ("lineup", 3),
     ("server", 3),
     ("upstream", 3),

@@ -10,7 +10,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::config::errors::Report;
 use crate::config::file::{self, File};
 use crate::config::{
-    ByteSize, Config, Feed, LineupServer, Pool, Secret, Upstream, Viewers, Warm, Window, lineup,
+    ByteSize, Config, Feed, Ffmpeg, LineupServer, Pool, Secret, Upstream, Viewers, Warm, Window, lineup,
 };
 
 /// Checks `file`, which came from `path`; nothing if there is no telling what the upstream is.
@@ -22,6 +22,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
     feed(&file.feed, report);
     viewers(&file.viewers, file.upstream.cold_timeout, report);
     window(&file.window, report);
+    ffmpeg(&file.ffmpeg, report);
     lineup_server(&file.lineup_server, report);
     log_level(&file.log.level, report);
     let url = file.upstream.url.clone();
@@ -29,7 +30,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
     let lineup = lineup::lower(file.lineup, path.parent().unwrap_or(Path::new("")), report);
     let (lineup_server, produce) = (file.lineup_server, file.produce);
     let File { listen, name, trusted_proxies, state_dir, upstream, pool, .. } = file;
-    let File { warm, feed, viewers, window, shutdown, log, .. } = file;
+    let File { warm, feed, viewers, window, ffmpeg, shutdown, log, .. } = file;
     let upstream = Upstream {
         url: url?,
         api_key,
@@ -54,6 +55,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
         feed,
         viewers,
         window,
+        ffmpeg,
         shutdown,
         log,
     })
@@ -125,6 +127,15 @@ fn lineup_server(server: &LineupServer, report: &mut Report) {
     let http = |base: &String| base.starts_with("http://") || base.starts_with("https://");
     let what = "write the gateway's address as Jellyfin reaches it, as in http://192.168.1.2:8097";
     report.rule(server.base.as_ref().is_none_or(http), "lineup_server.base", &[], what);
+}
+
+fn ffmpeg(ffmpeg: &Ffmpeg, report: &mut Report) {
+    report.rule(!ffmpeg.path.as_os_str().is_empty(), "ffmpeg.path", &[], "write a name or a path");
+    let word = !ffmpeg.preset.is_empty() && ffmpeg.preset.chars().all(|c| c.is_ascii_lowercase());
+    report.rule(word, "ffmpeg.preset", &[], "write one of libx264's presets, as in veryfast");
+    report.rule(ffmpeg.processes >= 1, "ffmpeg.processes", &[], "must be at least 1");
+    report.rule(ffmpeg.nice <= 19, "ffmpeg.nice", &[], "must be at most 19");
+    report.rule(ffmpeg.memory > 0, "ffmpeg.memory", &[], "must be more than nothing");
 }
 
 /// A word alone must be a level. `tracing` would take `inf` for the name of a target and log nothing.

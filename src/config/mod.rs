@@ -31,7 +31,7 @@ pub use errors::{Errors, Place, Problem};
 pub use lineup::{Location, Playlist};
 pub use secret::Secret;
 pub use sections::{LineupServer, LiveTvRight, Log, LogFormat, Pool, Produce, Shutdown, Viewers, Window};
-pub use streams::{Feed, Warm};
+pub use streams::{CopyWith, Encoders, Feed, Ffmpeg, Warm};
 pub use units::ByteSize;
 pub use upstream_url::UpstreamUrl;
 
@@ -65,6 +65,8 @@ pub struct Config {
     pub viewers: Viewers,
     /// What of a stream is kept and listed.
     pub window: Window,
+    /// What is made with FFmpeg.
+    pub ffmpeg: Ffmpeg,
     /// How the gateway ends.
     pub shutdown: Shutdown,
     /// What is logged.

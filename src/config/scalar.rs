@@ -13,7 +13,8 @@ use ipnet::IpNet;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::config::units;
-use crate::config::{ByteSize, LiveTvRight, LogFormat, Secret, UpstreamUrl};
+use crate::config::{ByteSize, CopyWith, Encoders, LiveTvRight, LogFormat, Secret, UpstreamUrl};
+use crate::domain::encoding::abilities::VideoEncoder;
 use crate::domain::lineup::source::{SourceKind, SourceUrl};
 use crate::domain::produce::Produce;
 
@@ -272,6 +273,25 @@ impl Scalar for Produce {
 impl Scalar for LiveTvRight {
     fn read(text: &str) -> Result<Self, String> {
         named(&[Self::Enforce, Self::AsUpstream], Self::as_str, text)
+    }
+}
+
+impl Scalar for CopyWith {
+    fn read(text: &str) -> Result<Self, String> {
+        named(&[Self::Native, Self::Ffmpeg], Self::as_str, text)
+    }
+}
+
+/// `auto`, `vaapi, software`, or nothing at all: nothing is encoded then.
+impl Scalar for Encoders {
+    fn read(text: &str) -> Result<Self, String> {
+        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        match text.trim() {
+            "auto" => Ok(VideoEncoder::ALL.to_vec()),
+            _ => names.map(|name| named(&VideoEncoder::ALL, VideoEncoder::as_str, name)).collect(),
+        }
+        .map(Self)
+        .map_err(|said: String| format!("{said}, or auto"))
     }
 }
 

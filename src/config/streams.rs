@@ -1,10 +1,12 @@
 //! The sections about streams of the gateway's own, as they are written, with their defaults.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::config::{ByteSize, scalar};
+use crate::domain::encoding::abilities::VideoEncoder;
 
 /// What a stream of the gateway's own keeps, and for how long, when nobody watches it.
 #[derive(Clone, Debug, Deserialize)]
@@ -52,3 +54,71 @@ impl Default for Feed {
         }
     }
 }
+
+/// What is made with FFmpeg, and what that may cost.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
+pub struct Ffmpeg {
+    /// The program.
+    pub path: PathBuf,
+    /// What makes a copy.
+    #[serde(deserialize_with = "scalar::one")]
+    pub copy: CopyWith,
+    /// What may encode a picture, the preferred first.
+    #[serde(deserialize_with = "scalar::one")]
+    pub encoders: Encoders,
+    /// libx264's preset.
+    #[serde(deserialize_with = "scalar::one")]
+    pub preset: String,
+    /// Processes at once.
+    #[serde(deserialize_with = "scalar::one")]
+    pub processes: usize,
+    /// Encoded pictures at once.
+    #[serde(deserialize_with = "scalar::one")]
+    pub encodes: usize,
+    /// How far everything else goes before it. At most 19.
+    #[serde(deserialize_with = "scalar::one")]
+    pub nice: u32,
+    /// Bytes a process may hold.
+    #[serde(deserialize_with = "scalar::bytes")]
+    pub memory: u64,
+}
+
+impl Default for Ffmpeg {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::from("ffmpeg"),
+            copy: CopyWith::Native,
+            encoders: Encoders(VideoEncoder::ALL.to_vec()),
+            preset: "veryfast".to_owned(),
+            processes: 8,
+            encodes: 2,
+            nice: 5,
+            memory: 1 << 30,
+        }
+    }
+}
+
+/// What makes a stream of a source that needs no encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopyWith {
+    /// The gateway itself.
+    Native,
+    /// FFmpeg.
+    Ffmpeg,
+}
+
+impl CopyWith {
+    /// The one spelling.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Ffmpeg => "ffmpeg",
+        }
+    }
+}
+
+/// What may encode a picture, the preferred first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoders(pub Vec<VideoEncoder>);

@@ -14,7 +14,8 @@ use serde_yaml::{Location, Value};
 
 use crate::config::errors::{Errors, Place, Report};
 use crate::config::{
-    ByteSize, Feed, LineupServer, LiveTvRight, Log, Pool, Produce, Secret, Shutdown, UpstreamUrl, Viewers,
+use crate::config::{
+    ByteSize, Feed, Ffmpeg, LineupServer, LiveTvRight, Log, Pool, Produce, Secret, Shutdown, UpstreamUrl, Viewers,
     Warm, Window,
 };
 use crate::config::{environment, lines, lineup, scalar};
@@ -40,6 +41,7 @@ pub(super) struct File {
     pub(super) feed: Feed,
     pub(super) viewers: Viewers,
     pub(super) window: Window,
+    pub(super) ffmpeg: Ffmpeg,
     pub(super) shutdown: Shutdown,
     pub(super) log: Log,
 }
@@ -60,6 +62,7 @@ impl Default for File {
             feed: Feed::default(),
             viewers: Viewers::default(),
             window: Window::default(),
+            ffmpeg: Ffmpeg::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),
         }

@@ -22,8 +22,17 @@ fn the_manual_has_every_key() {
 
 #[test]
 fn every_key_of_the_manual_has_a_comment_beside_it() {
-    let sections =
-        ["upstream:", "lineup_server:", "produce:", "pool:", "viewers:", "window:", "shutdown:", "log:"];
+    let sections = [
+        "upstream:",
+        "lineup_server:",
+        "produce:",
+        "pool:",
+        "viewers:",
+        "window:",
+        "ffmpeg:",
+        "shutdown:",
+        "log:",
+    ];
     for line in MANUAL.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
         assert!(line.contains(" # ") || sections.contains(&line.trim()), "{line:?}");
     }

@@ -25,7 +25,8 @@ pub struct Limits {
 pub struct Health {
     limits: Limits,
     last_output: Timestamp,
-    /// Where the present measurement of speed began: the moment, and what had been made by then.
+    bytes: u64,
+    /// Where the present measurement of speed began: the moment, and where in the stream it was.
     since: Option<(Timestamp, Duration)>,
     failure: Option<Failure>,
 }
@@ -34,16 +35,24 @@ impl Health {
     /// That of an FFmpeg started `now`.
     #[must_use]
     pub const fn new(limits: Limits, now: Timestamp) -> Self {
-        Self { limits, last_output: now, since: None, failure: None }
+        Self { limits, last_output: now, bytes: 0, since: None, failure: None }
     }
 
-    /// Something came out.
-    pub fn output(&mut self, now: Timestamp) {
-        self.last_output = now;
+    /// It says how many bytes it has written.
+    pub fn wrote(&mut self, bytes: u64, now: Timestamp) {
+        if bytes > self.bytes {
+            self.bytes = bytes;
+            self.last_output = now;
+        }
     }
 
-    /// It says how much of the stream it has made, since it began.
-    pub fn made(&mut self, made: Duration, now: Timestamp) {
+    /// It says up to where in the stream it is; and it is `behind` if some of its source waits for it. One that waits for
+    /// its source is never slow.
+    pub fn made(&mut self, made: Duration, behind: bool, now: Timestamp) {
+        if !behind {
+            self.since = None;
+            return;
+        }
         let Some((began, made_then)) = self.since else {
             self.since = Some((now, made));
             return;
@@ -98,8 +107,9 @@ mod tests {
     fn silence_is_borne_for_a_while() {
         let mut health = Health::new(LIMITS, at(0));
         assert_eq!((health.verdict(at(9)), health.deadline()), (None, at(10)));
-        health.output(at(9));
+        health.wrote(188, at(9));
         assert_eq!(health.verdict(at(18)), None);
+        health.wrote(188, at(18));
         assert_eq!(health.verdict(health.deadline()), Some(Failure::Stalled));
     }
 
@@ -108,8 +118,8 @@ mod tests {
         for (made_each_second, failure) in [(890, Some(Failure::TooSlow)), (910, None), (3000, None)] {
             let mut health = Health::new(LIMITS, at(0));
             for second in 0..=40 {
-                health.output(at(second));
-                health.made(Duration::from_millis(second * made_each_second), at(second));
+                health.wrote(second, at(second));
+                health.made(Duration::from_millis(second * made_each_second), true, at(second));
                 let due = failure.filter(|_| second >= 30);
                 assert_eq!(health.verdict(at(second)), due, "{made_each_second} after {second} s");
             }
@@ -119,11 +129,21 @@ mod tests {
     #[test]
     fn a_fast_start_does_not_make_up_for_being_slow_later() {
         let mut health = Health::new(LIMITS, at(0));
-        health.made(Duration::ZERO, at(0));
-        health.made(Duration::from_secs(60), at(30));
-        health.made(Duration::from_secs(70), at(60));
-        health.output(at(60));
+        health.made(Duration::ZERO, true, at(0));
+        health.made(Duration::from_secs(60), true, at(30));
+        health.made(Duration::from_secs(70), true, at(60));
+        health.wrote(1, at(60));
         assert_eq!(health.verdict(at(60)), Some(Failure::TooSlow));
+    }
+
+    #[test]
+    fn who_waits_for_its_source_is_not_slow() {
+        let mut health = Health::new(LIMITS, at(0));
+        for second in 0..=100 {
+            health.wrote(second, at(second));
+            health.made(Duration::from_millis(second * 100), second % 29 != 0, at(second));
+        }
+        assert_eq!(health.verdict(at(100)), None);
     }
 
     #[test]

@@ -1,0 +1,125 @@
+//! How a process is started so that it cannot outlive the gateway, however that ends.
+//!
+//! Linux ends a child with its parent if the child asked for it; so FFmpeg is started by way of this program's own
+//! `__ffmpeg`, which asks, and then becomes FFmpeg. The kernel takes the *thread* that forked for the parent: all are
+//! started by one thread, which lives as long as anybody may want another.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::mpsc;
+
+use rustix::process::{Pid, getppid};
+use tokio::process::{Child, Command};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+/// The hidden subcommand that becomes FFmpeg.
+pub const SUBCOMMAND: &str = "__ffmpeg";
+
+/// What starts FFmpeg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Launcher {
+    /// A program that knows [`SUBCOMMAND`].
+    Own(PathBuf),
+    /// Nobody: FFmpeg is started as it is, at the usual priority, and outlives a gateway that is killed until the next
+    /// one starts (`leftovers`).
+    Plain,
+}
+
+impl Launcher {
+    /// This program, also after its file was replaced by an update.
+    #[must_use]
+    pub fn this_program() -> Self {
+        if cfg!(target_os = "linux") { Self::Own(PathBuf::from("/proc/self/exe")) } else { Self::Plain }
+    }
+
+    /// What is run so that `ffmpeg` comes to be.
+    pub(super) fn command(&self, ffmpeg: &Path, nice: i32) -> Command {
+        match self {
+            Self::Own(program) => {
+                let mut command = Command::new(program);
+                let own = std::process::id().to_string();
+                command.args([SUBCOMMAND, &own, &nice.to_string()]).arg(ffmpeg);
+                command
+            }
+            Self::Plain => Command::new(ffmpeg),
+        }
+    }
+}
+
+/// Becomes FFmpeg: `arguments` are the parent's process id, the niceness, the program and its arguments. Returns only if
+/// that cannot be done.
+#[must_use]
+pub fn become_ffmpeg(arguments: &[OsString]) -> io::Error {
+    let read = |argument: &OsString| argument.to_str()?.parse::<i32>().ok();
+    let [parent, nice, program, arguments @ ..] = arguments else {
+        return io::ErrorKind::InvalidInput.into();
+    };
+    let (Some(parent), Some(nice)) = (read(parent), read(nice)) else {
+        return io::ErrorKind::InvalidInput.into();
+    };
+    if let Err(cause) = end_with_parent() {
+        return cause;
+    }
+    // It may have gone before it could be asked for.
+    if getppid() != Pid::from_raw(parent) {
+        return io::Error::other("who started it is gone");
+    }
+    // A priority that cannot be had is no reason not to play.
+    let _ = rustix::process::nice(nice);
+    std::process::Command::new(program).args(arguments).exec()
+}
+
+#[cfg(target_os = "linux")]
+fn end_with_parent() -> io::Result<()> {
+    use rustix::process::{Signal, set_parent_process_death_signal};
+    Ok(set_parent_process_death_signal(Some(Signal::KILL))?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn end_with_parent() -> io::Result<()> {
+    Ok(())
+}
+
+/// The thread that starts all of them. Dropped, it ends, and they end with it.
+#[derive(Debug)]
+pub(super) struct Spawner(mpsc::Sender<Order>);
+
+#[derive(Debug)]
+struct Order {
+    command: Command,
+    answer: oneshot::Sender<io::Result<Child>>,
+}
+
+impl Spawner {
+    /// Starts the thread.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub(super) fn start() -> io::Result<Self> {
+        let (orders, received) = mpsc::channel::<Order>();
+        let runtime = Handle::current();
+        std::thread::Builder::new().name("ffmpeg-launcher".to_owned()).spawn(move || {
+            let _inside = runtime.enter();
+            for Order { mut command, answer } in received {
+                // Who ordered it may have gone: the child is dropped with the answer, and that kills it.
+                let _ = answer.send(command.spawn());
+            }
+        })?;
+        Ok(Self(orders))
+    }
+
+    /// Starts `command` in a process group of its own.
+    pub(super) async fn spawn(&self, mut command: Command, input: bool, output: bool) -> io::Result<Child> {
+        let pipe = |wanted| if wanted { Stdio::piped() } else { Stdio::null() };
+        command.stdin(pipe(input)).stdout(pipe(output)).stderr(Stdio::piped());
+        command.process_group(0).kill_on_drop(true);
+        let (answer, answered) = oneshot::channel();
+        let gone = || io::Error::other("the thread that starts FFmpeg is gone");
+        self.0.send(Order { command, answer }).map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+}

@@ -1,0 +1,169 @@
+//! FFmpeg: a transport stream goes in, another comes out, and whatever happens no process is left behind.
+//!
+//! [`command`] says what is asked of it, [`launcher`] starts it, [`process`] watches one and ends it (`life`), `input` feeds
+//! it, `progress` reads what it says, `encoders` finds out what it can do, [`leftovers`] ends what an earlier gateway left. It
+//! does not know what a channel or a stream is, nor who waits for the output.
+
+pub mod command;
+mod encoders;
+mod input;
+pub mod launcher;
+pub mod leftovers;
+mod life;
+pub mod process;
+mod progress;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::process::Child;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::task::TaskTracker;
+
+use crate::domain::encoding::abilities::{Abilities, VideoEncoder};
+use crate::domain::encoding::health::Limits;
+use crate::domain::reason::{Failure, Obstacle};
+use crate::ffmpeg::command::Command;
+use crate::ffmpeg::launcher::{Launcher, Spawner};
+use crate::ffmpeg::process::{Running, Watch};
+
+pub use encoders::Found;
+pub use input::Input;
+pub use progress::Progress;
+
+/// What a gateway uses FFmpeg with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The program.
+    pub path: PathBuf,
+    /// What starts it.
+    pub launcher: Launcher,
+    /// The encoders to try, the preferred first.
+    pub encoders: Vec<VideoEncoder>,
+    /// Processes at once.
+    pub processes: usize,
+    /// Encoded pictures at once.
+    pub encodes: usize,
+    /// How far behind everything else it stands for the processor, 0 to 19.
+    pub nice: i32,
+    /// What is borne of a process.
+    pub limits: Limits,
+    /// Who this gateway is, beside others on the machine.
+    pub owner: String,
+}
+
+/// Why an FFmpeg was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// As many run as may.
+    #[error("no room for another FFmpeg: {}", .0.as_str())]
+    Taken(Obstacle),
+    /// The system did not start it.
+    #[error("FFmpeg cannot be started: {0}")]
+    Spawn(#[from] io::Error),
+}
+
+impl Error {
+    /// What that is for the stream it was meant for.
+    #[must_use]
+    pub const fn failure(&self) -> Failure {
+        match self {
+            Self::Taken(_) => Failure::TooSlow,
+            Self::Spawn(_) => Failure::Crashed,
+        }
+    }
+}
+
+/// The FFmpeg of this machine, with its limits. Dropped altogether, every process ends.
+#[derive(Clone, Debug)]
+pub struct Ffmpeg(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    settings: Settings,
+    spawner: Spawner,
+    processes: Arc<Semaphore>,
+    encodes: Arc<Semaphore>,
+    found: watch::Sender<Option<Found>>,
+}
+
+impl Ffmpeg {
+    /// An FFmpeg of which nothing is known yet.
+    ///
+    /// # Errors
+    /// If the thread that starts processes cannot be had.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn new(settings: Settings) -> io::Result<Self> {
+        let processes = Arc::new(Semaphore::new(settings.processes));
+        let encodes = Arc::new(Semaphore::new(settings.encodes));
+        let spawner = Spawner::start()?;
+        Ok(Self(Arc::new(Shared { settings, spawner, processes, encodes, found: watch::Sender::new(None) })))
+    }
+
+    /// Finds out what it can do, which takes some seconds; until then it can do nothing.
+    pub async fn probe(&self) {
+        let found = encoders::find(self, &self.0.settings.encoders).await;
+        self.0.found.send_replace(Some(found));
+    }
+
+    /// What was found out, once it was.
+    #[must_use]
+    pub fn found(&self) -> watch::Receiver<Option<Found>> {
+        self.0.found.subscribe()
+    }
+
+    /// What it can do at this moment.
+    #[must_use]
+    pub fn abilities(&self) -> Abilities {
+        let found = self.0.found.borrow().clone().unwrap_or_default();
+        Abilities {
+            video_encoders: found.video_encoders,
+            audio_encoders: found.audio_encoders,
+            video_decoders: found.video_decoders,
+            audio_decoders: found.audio_decoders,
+            processes_left: self.0.processes.available_permits(),
+            encodes_left: self.0.encodes.available_permits(),
+        }
+    }
+
+    /// Starts `command`; what watches over it is one of `tasks`.
+    ///
+    /// # Errors
+    /// If there is no room for it, or the system does not start it.
+    pub async fn start(&self, command: &Command, tasks: &TaskTracker) -> Result<Running, Error> {
+        let take = |room: &Arc<Semaphore>, otherwise| {
+            Arc::clone(room).try_acquire_owned().map_err(|_| Error::Taken(otherwise))
+        };
+        let mut room = vec![take(&self.0.processes, Obstacle::ProcessesTaken)?];
+        if command.encodes_video {
+            room.push(take(&self.0.encodes, Obstacle::EncodesTaken)?);
+        }
+        let args: Vec<_> = command.args.iter().map(String::as_str).collect();
+        let child = self.spawn(&args, command.takes_input).await?;
+        let watched = Watch::over(child, self.0.settings.limits, room);
+        let (running, watching) = watched.ok_or_else(|| io::Error::other("it ended before it began"))?;
+        // The thread that started it must not end before it.
+        let shared = Arc::clone(&self.0);
+        tasks.spawn(async move {
+            watching.await;
+            drop(shared);
+        });
+        Ok(running)
+    }
+
+    async fn spawn(&self, args: &[&str], input: bool) -> io::Result<Child> {
+        let Settings { path, launcher, nice, owner, .. } = &self.0.settings;
+        let mut command = launcher.command(path, *nice);
+        command.args(args).env(leftovers::MARK, leftovers::mark(owner));
+        // The gateway's configuration, its key among it, is nothing to FFmpeg.
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("WARMGATE__"))
+        {
+            command.env_remove(name);
+        }
+        self.0.spawner.spawn(command, input, true).await
+    }
+}
