@@ -375,7 +375,7 @@ async fn figures() {
 async fn throughput() {
     let _ = &*CLIP;
     for size in [1316, 16 << 10, 256 << 10] {
-        let input = Arc::new(Memory { size, left: 1 << 30 });
+        let input = Arc::new(Memory { size, left: 128 << 20 });
         let limits = Limits { ring: Duration::from_secs(1_000_000), ..LIMITS };
         let begun = Instant::now();
         let feed = Feed::start(vec![input], Limits { attempts: 1, ..limits }, &TaskTracker::new());
