@@ -15,10 +15,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use warmgate::demo::origin::{Origin, Settings, Version};
-use warmgate::demo::viewer::{Answer, Playback, Viewer};
+use warmgate::demo::viewer::{Playback, Viewer};
 use warmgate::domain::reason::{Failure, StopReason};
 
-use crate::stage::{Stage, all_fetched, eventually, is_ours, poll, short, soon, tune};
+use crate::stage::{Stage, all_fetched, eventually, poll, soon, tune};
 use crate::watch::Watch;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_yaml::Value;
 
 /// The layer of each module; a module may name only lower ones, and itself.
-const RANKS: [(&str, u8); 21] = [
+const RANKS: [(&str, u8); 20] = [
     ("domain", 1),
     ("body", 1),
     ("wire", 1),

@@ -14,9 +14,8 @@ use serde_yaml::{Location, Value};
 
 use crate::config::errors::{Errors, Place, Report};
 use crate::config::{
-use crate::config::{
-    ByteSize, Feed, Ffmpeg, LineupServer, LiveTvRight, Log, Pool, Produce, Secret, Shutdown, UpstreamUrl, Viewers,
-    Warm, Window,
+    ByteSize, Feed, Ffmpeg, LineupServer, LiveTvRight, Log, Pool, Produce, Secret, Shutdown, UpstreamUrl,
+    Viewers, Warm, Window,
 };
 use crate::config::{environment, lines, lineup, scalar};
 
