@@ -14,6 +14,7 @@ use tracing::{info, warn};
 use crate::config::{Config, LineupServer, Secret};
 use crate::domain::lineup::m3u::Site;
 use crate::domain::pool::Limits;
+use crate::domain::produce::Rules;
 use crate::feed;
 use crate::fetch::{self, Fetcher};
 use crate::lineup::{Lineups, Pace};
@@ -28,6 +29,7 @@ use crate::proxy::prime::Primer;
 use crate::proxy::{Gateway, Handle};
 use crate::server::Listener;
 use crate::shutdown;
+use crate::supervisor::provider::Provider;
 use crate::supervisor::stream::WindowSize;
 use crate::supervisor::{Settings, Supervisor};
 use crate::upstream::client::{Client, Target, Timeouts};
@@ -75,15 +77,19 @@ impl App {
         let host = HeaderValue::try_from(url.authority().as_str()).map_err(io::Error::other)?;
         let jellyfin = Jellyfin::new(client.clone(), host);
         let own = config.upstream.api_key.as_ref().map(|key| Login::api_key(key.expose()));
+        let fetcher = Fetcher::new(fetch::Timeouts::default());
+        let lineups = lineups(&config, &fetcher);
+        let tuners = config.lineup.iter().map(|playlist| playlist.tuners);
+        let provider = lineups.clone().map(|lineups| Provider::new(lineups, fetcher, tuners, None));
         let settings = Settings {
             limits: limits(&config),
             size: window_size(&config),
             feed: feed_limits(&config),
+            provider,
             own,
             ledger: ledger(&config, listener.local_addr()),
         };
         let supervisor = Supervisor::new(settings, jellyfin.clone());
-        let lineups = lineups(&config);
         Ok(Self { config, listener, supervisor, client, jellyfin, lineups })
     }
 
@@ -112,7 +118,11 @@ impl App {
         let gateway = Gateway {
             name: self.config.name,
             cold_timeout: self.config.upstream.cold_timeout,
-            produce: self.config.produce.default,
+            produce: Rules {
+                default: self.config.produce.default,
+                channels: self.config.produce.channels,
+                clients: self.config.produce.clients,
+            },
             forwarder: Forwarder::new(self.client, identity),
             auth: Auth::new(self.jellyfin.clone(), self.config.upstream.live_tv_right),
             jellyfin: self.jellyfin,
@@ -138,13 +148,12 @@ impl App {
 }
 
 /// Begins to keep the provider's playlists; without any there is nothing to fetch.
-fn lineups(config: &Config) -> Option<Lineups> {
+fn lineups(config: &Config, fetcher: &Fetcher) -> Option<Lineups> {
     if config.lineup.is_empty() {
         return None;
     }
-    let fetcher = Fetcher::new(fetch::Timeouts::default());
     let (playlists, folder) = (config.lineup.clone(), config.state_dir.clone());
-    Some(Lineups::start(playlists, &fetcher, folder, site(&config.lineup_server), Pace::default()))
+    Some(Lineups::start(playlists, fetcher, folder, site(&config.lineup_server), Pace::default()))
 }
 
 /// Where the gateway serves its own playlist, if that is said.

@@ -98,7 +98,7 @@ fn document(lineup: &Lineup, got: &[Got<'_>]) -> Value {
     let source = |source: &Source| json!({ "url": source.url.to_string(), "kind": source.kind.as_str(), "playlist": source.playlist });
     let channel = |channel: &Channel| {
         json!({
-            "id": channel.id,
+            "id": channel.id.as_str(),
             "name": channel.name,
             "number": channel.number,
             "group": channel.group,

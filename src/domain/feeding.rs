@@ -149,9 +149,10 @@ fn is_final(failure: Failure) -> bool {
     failure == Failure::Gone
 }
 
-/// Whether the next input comes first: one that keeps a connection open and silent has cost a long wait already.
+/// Whether the next input comes first: one that keeps a connection open and silent has cost a long wait already, and
+/// where no connection is to be had another provider may have one.
 fn moves_on(failure: Failure) -> bool {
-    failure == Failure::Stalled
+    matches!(failure, Failure::Stalled | Failure::Busy)
 }
 
 #[cfg(test)]

@@ -98,6 +98,11 @@ impl LiveStreamId {
 }
 
 public_text_id!(
+    /// A channel of the lineup, by its id in the gateway's own playlist: 32 hex digits that outlive a change of its URL.
+    ChannelId
+);
+
+public_text_id!(
     /// A client's device, as it calls itself. Not a secret: anybody may claim it.
     DeviceId
 );

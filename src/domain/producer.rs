@@ -63,6 +63,16 @@ impl Producer {
         self.means
     }
 
+    /// Whether what it makes, now and later, is what `wish` wants.
+    #[must_use]
+    pub fn suits(&self, wish: Produce) -> bool {
+        match wish {
+            Produce::Auto => true,
+            Produce::Adopt => self.means == Means::Adopted,
+            Produce::Own => self.produce == Produce::Own,
+        }
+    }
+
     /// Where it stands.
     #[must_use]
     pub const fn state(&self) -> State {

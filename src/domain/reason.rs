@@ -73,6 +73,8 @@ reasons! {
         Ended = "ended",
         /// Nothing new for too long.
         Stalled = "stalled",
+        /// Its provider allows no further connection.
+        Busy = "busy",
         /// The server does not know it any more.
         Gone = "gone",
         /// A segment is larger than `window.segment`.

@@ -110,6 +110,12 @@ impl Feed {
         self.shared.counts()
     }
 
+    /// Waits until nobody pulls any more: nothing is connected then.
+    pub async fn ended(&self) {
+        let mut state = self.state.clone();
+        while state.changed().await.is_ok() {}
+    }
+
     /// Ends the pull. Readers read what was pulled, and then learn of the end.
     pub fn stop(&self) {
         self.stop.cancel();

@@ -140,9 +140,12 @@ impl Puller {
         Timestamp::after_start(self.epoch.elapsed())
     }
 
-    /// Lets everybody know where things stand, if that is news.
-    fn tell(&self) {
+    /// Lets everybody know where things stand, if that is news. What its inputs hold is given back before the end is told.
+    fn tell(&mut self) {
         let state = self.feeding.state();
+        if state.is_over() {
+            self.inputs.clear();
+        }
         self.state.send_if_modified(|told| std::mem::replace(told, state) != state);
         if let Some(facts) = self.intake.facts() {
             self.facts.send_if_modified(|told| told.replace(facts.clone()).as_ref() != Some(facts));

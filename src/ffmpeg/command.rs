@@ -80,11 +80,16 @@ impl Command {
         Self { args, takes_input: true, encodes_video: plan.encodes_video() }
     }
 
-    /// Fetches `url` and makes a transport stream of it, without encoding.
+    /// Fetches `url` and makes a transport stream of it, without encoding. `fields` are what requests say, where HTTP is
+    /// spoken.
     #[must_use]
-    pub fn front(url: &str, kind: Front) -> Self {
+    pub fn front<'a>(url: &str, kind: Front, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut args = preamble();
         put(&mut args, &PROBING);
+        let fields: String = fields.into_iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        if kind == Front::Hls && !fields.is_empty() {
+            put(&mut args, &["-headers", &fields]);
+        }
         put(
             &mut args,
             match kind {
@@ -323,6 +328,7 @@ mod tests {
         };
         let plain = AudioEncode { channels: None, sample_rate: None, downmix: false, ..surround.clone() };
         let sound = |encode: &AudioEncode| Some(AudioPlan::Encode(encode.clone()));
+        let fields = [("User-Agent", "tv")];
         let mut folder = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         folder.push("fixtures/ffmpeg");
         let all = [
@@ -336,10 +342,10 @@ mod tests {
             ("encode-small-nvenc", of(small(VideoEncoder::Nvenc))),
             ("encode-small-qsv", of(small(VideoEncoder::Qsv))),
             ("encode-videotoolbox", of(unlimited(VideoEncoder::VideoToolbox))),
-            ("front-hls", Command::front("https://example.org/live.m3u8", Front::Hls)),
-            ("front-rtsp", Command::front("rtsp://192.0.2.1/stream", Front::Rtsp)),
-            ("front-datagrams", Command::front("udp://@239.0.0.1:1234", Front::Datagrams)),
-            ("front-file", Command::front("/srv/loop.ts", Front::File)),
+            ("front-hls", Command::front("https://example.org/live.m3u8", Front::Hls, fields)),
+            ("front-rtsp", Command::front("rtsp://192.0.2.1/stream", Front::Rtsp, [])),
+            ("front-datagrams", Command::front("udp://@239.0.0.1:1234", Front::Datagrams, [])),
+            ("front-file", Command::front("/srv/loop.ts", Front::File, [])),
             ("trial-vaapi", Command::trial(VideoEncoder::Vaapi)),
         ];
         for (name, command) in all {

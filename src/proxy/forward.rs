@@ -64,6 +64,13 @@ impl Forwarder {
         format!("{}://{}", text(headers::FORWARDED_PROTO).unwrap_or("http"), host.unwrap_or_default())
     }
 
+    /// Whether what a request claims of itself is believed.
+    #[must_use]
+    pub fn is_trusted(&self, request: &Request<Body>) -> bool {
+        let peer = request.extensions().get::<Peer>().map(|Peer(address)| address.ip());
+        headers::is_trusted(peer, &self.identity.trusted_proxies)
+    }
+
     /// A request's fields, with what is believed of those that say who asked whom.
     fn forwarded(&self, request: &Request<Body>) -> HeaderMap {
         let mut fields = request.headers().clone();
@@ -124,6 +131,7 @@ impl Forwarder {
         headers::strip_hop_by_hop(fields);
         headers::set_connection(fields, trailers, upgrade);
         headers::join_cookies(fields);
+        fields.remove(headers::PRODUCE);
         headers::set_forwarded(
             fields,
             peer.map(|Peer(address)| address.ip()),

@@ -28,6 +28,8 @@ pub const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for")
 pub const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// Host of the request as it was made.
 pub const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+/// How a stream is to be made, as a trusted proxy says; nobody upstream is told.
+pub const PRODUCE: HeaderName = HeaderName::from_static("x-warmgate-produce");
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
 /// Removes what is meant for this hop only (RFC 9110 7.6.1). `Trailer` stays, for the trailers do, and `Host`
@@ -118,11 +120,17 @@ pub fn add_via(headers: &mut HeaderMap, version: Version, name: &str) -> Result<
     Ok(())
 }
 
+/// Whether what `peer` claims is believed.
+#[must_use]
+pub fn is_trusted(peer: Option<IpAddr>, trusted: &[IpNet]) -> bool {
+    peer.is_some_and(|ip| trusted.iter().any(|net| net.contains(&ip.to_canonical())))
+}
+
 /// Says who asked: `X-Forwarded-For`, `-Proto` and `-Host`. From a `trusted` peer the list of addresses is
 /// continued and the rest kept; from anybody else every such field is a claim, and dropped.
 pub fn set_forwarded(headers: &mut HeaderMap, peer: Option<IpAddr>, trusted: &[IpNet]) {
     let peer = peer.map(|ip| ip.to_canonical());
-    if !peer.is_some_and(|ip| trusted.iter().any(|net| net.contains(&ip))) {
+    if !is_trusted(peer, trusted) {
         remove_claims(headers);
     }
     if let Some(ip) = peer {

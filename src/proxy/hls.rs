@@ -123,7 +123,7 @@ impl Gateway {
                 Verdict::NoLiveTv => return self.bare(request.headers(), StatusCode::FORBIDDEN),
                 Verdict::Denied => Err(Miss::Denied),
                 Verdict::Unknown => Err(Miss::AuthUnknown),
-                Verdict::Allowed(me) => self.wish(&live, request.headers(), (&asker.credential, &said), me),
+                Verdict::Allowed(me) => self.wish(&live, &request, (&asker.credential, &said), me),
             },
         };
         let (wish, recipe) = match wished {
@@ -221,7 +221,7 @@ impl Gateway {
     fn wish<'a>(
         &self,
         live: &'a Live,
-        headers: &HeaderMap,
+        request: &Request<Body>,
         (credential, said): (&Credential, &Cmcd),
         me: Arc<Me>,
     ) -> Result<(Wish, impl FnOnce() -> Recipe + use<'a>), Miss> {
@@ -230,22 +230,22 @@ impl Gateway {
         if policy != Policy::UNRESTRICTED && self.supervisor.has_own_credential() {
             return Err(Miss::Restricted);
         }
+        let headers = request.headers();
         let apple = recipe::is_apple(headers);
         let profile = ProfileKey::from_query(live.query.pairs(), apple, policy).map_err(Miss::Unshareable)?;
         // A player that names no device may still name itself.
         let session = || said.session.as_deref().map(DeviceId::new);
+        let device = live.device.clone().or_else(|| credential.device().cloned()).or_else(session);
+        let channel = Channel { item: live.item.clone(), source: live.source.clone() };
         let wish = Wish {
-            key: StreamKey {
-                channel: Channel { item: live.item.clone(), source: live.source.clone() },
-                profile: profile.key.clone(),
-            },
+            produce: self.produce(&channel, &self.player(request, device.clone())),
+            key: StreamKey { channel, profile: profile.key.clone() },
             viewer: Viewer {
                 account: self.account(credential.token()),
-                device: live.device.clone().or_else(|| credential.device().cloned()).or_else(session),
+                device,
                 play_session: live.play_session.clone(),
             },
             class: Class::of_user_agent(text(headers, &USER_AGENT)),
-            produce: self.produce,
             demand: Demand::from_query(live.query.pairs(), policy).ok(),
             login: credential.login(),
             user: me.id.clone(),

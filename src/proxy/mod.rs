@@ -23,6 +23,7 @@ pub mod misses;
 pub mod opened;
 pub mod opening;
 pub mod prime;
+mod produce;
 pub mod query;
 mod range;
 mod recipe;
@@ -45,7 +46,7 @@ use hyper::service::Service;
 
 use crate::body::{self, Body};
 use crate::domain::consumer::Account;
-use crate::domain::produce::Produce;
+use crate::domain::produce::Rules;
 use crate::domain::signal::{Signal, Whose};
 use crate::proxy::auth::{Asker, Auth};
 use crate::proxy::cors::Cors;
@@ -72,7 +73,7 @@ pub struct Gateway {
     /// How long a viewer waits for a cold start.
     pub cold_timeout: Duration,
     /// How streams come about.
-    pub produce: Produce,
+    pub produce: Rules,
     /// The plain way through.
     pub forwarder: Forwarder,
     /// Who may be served.

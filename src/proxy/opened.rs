@@ -8,6 +8,7 @@ use http::Uri;
 use serde_json::Value;
 
 use crate::domain::key::{ItemId, LiveStreamId, MediaSourceId, PlaySessionId};
+use crate::domain::produce::Player;
 use crate::proxy::auth::Asker;
 use crate::proxy::query::Query;
 use crate::upstream::jellyfin::field;
@@ -42,6 +43,8 @@ impl fmt::Debug for Opened {
 pub struct Opener {
     /// Who opened it.
     pub asker: Asker,
+    /// With what.
+    pub player: Player,
     /// What stands before the server's own paths.
     pub prefix: String,
     /// The opener's user, if the server has told.

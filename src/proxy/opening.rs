@@ -20,7 +20,7 @@ use tracing::{debug, info};
 use crate::body::{self, Body};
 use crate::domain::key::{Channel, ItemId};
 use crate::domain::openings::{Follow, Named, Opening};
-use crate::domain::produce::Produce;
+use crate::domain::produce::Means;
 use crate::proxy::Gateway;
 use crate::proxy::auth::Verdict;
 use crate::proxy::opened::{Asked, Opened, Opener};
@@ -69,7 +69,8 @@ impl Gateway {
         let Some(asker) = self.asker(&request, &Query::of(request.uri())) else {
             return self.open_for_anybody(item, request).await;
         };
-        let mut opener = Opener { asker, prefix: prefix(request.uri()).to_owned(), user: None };
+        let player = self.player(&request, asker.credential.device().cloned());
+        let mut opener = Opener { asker, player, prefix: prefix(request.uri()).to_owned(), user: None };
         match self.auth.check(&opener.prefix, &opener.asker).await {
             Verdict::NoLiveTv => return self.opening_without_right(&opener, &asked, request).await,
             Verdict::Allowed(me) => opener.user = me.id.clone(),
@@ -127,20 +128,20 @@ impl Gateway {
 
     /// Whoever opened it will want a stream of it: where the gateway may make that itself, its input is opened now.
     fn expect(&self, opened: &Opened, opener: &Opener) {
-        let raw = opened.path.as_deref().and_then(RawPath::of_url);
-        if let (Produce::Auto | Produce::Own, Some(raw), Some(item)) =
-            (self.produce, raw, opened.item.clone())
-        {
-            let (prefix, user) = (opener.prefix.clone(), opener.user.clone());
-            self.supervisor.expect(expected::Opening {
-                place: Place { prefix, item: item.clone(), user },
-                channel: Channel { item, source: opened.source.clone() },
-                live_stream: opened.live_stream.clone(),
-                raw,
-                account: self.account(opener.asker.credential.token()),
-                login: opener.asker.credential.login(),
-            });
+        let Some(item) = opened.item.clone() else { return };
+        let channel = Channel { item: item.clone(), source: opened.source.clone() };
+        if self.produce(&channel, &opener.player).first() == Means::Adopted {
+            return;
         }
+        let (prefix, user) = (opener.prefix.clone(), opener.user.clone());
+        self.supervisor.expect(expected::Opening {
+            place: Place { prefix, item, user },
+            channel,
+            live_stream: opened.live_stream.clone(),
+            raw: opened.path.as_deref().and_then(RawPath::of_url),
+            account: self.account(opener.asker.credential.token()),
+            login: opener.asker.credential.login(),
+        });
     }
 
     async fn open_for_anybody(&self, item: Option<ItemId>, request: Request<Body>) -> Response<Body> {

@@ -6,7 +6,9 @@
 use http::{Method, Uri};
 use percent_encoding::percent_decode_str;
 
-use crate::domain::key::{ConsumerId, DeviceId, ItemId, LiveStreamId, MediaSourceId, PlaySessionId};
+use crate::domain::key::{
+    ChannelId, ConsumerId, DeviceId, ItemId, LiveStreamId, MediaSourceId, PlaySessionId,
+};
 use crate::proxy::query::Query;
 
 /// What a request is about. All but [`Live`] and [`Route::Segment`] go upstream as they came, and some teach something on the way.
@@ -55,12 +57,14 @@ pub enum Route {
 }
 
 /// What can be read of the gateway's own lineup.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Page {
     /// `/lineup/channels.m3u`.
     Channels,
     /// `/lineup/guide.xml`.
     Guide,
+    /// `/lineup/{channel}.ts`: a channel's raw stream.
+    Channel(ChannelId),
 }
 
 /// A live stream's media playlist.
@@ -168,6 +172,7 @@ pub fn route(method: &Method, uri: &Uri) -> Route {
         ("POST", [.., "sessions", "logout"]) => Route::Logout,
         ("GET" | "HEAD", ["", "lineup", "channels.m3u"]) => Route::Lineup(Page::Channels),
         ("GET" | "HEAD", ["", "lineup", "guide.xml"]) => Route::Lineup(Page::Guide),
+        ("GET" | "HEAD", ["", "lineup", file]) => lineup_channel(file),
         _ => Route::Other,
     }
 }
@@ -221,6 +226,12 @@ fn source(query: &Query, live_stream: &LiveStreamId) -> Result<MediaSourceId, Pl
         return Err(PlainReason::SourceMismatch);
     }
     Ok(MediaSourceId::new(asked))
+}
+
+fn lineup_channel(file: &str) -> Route {
+    let id =
+        file.strip_suffix(".ts").filter(|id| ItemId::parse(id).is_some_and(|known| known.as_str() == *id));
+    id.map_or(Route::Other, |id| Route::Lineup(Page::Channel(ChannelId::new(id))))
 }
 
 fn segment(parts: &[String]) -> Route {

@@ -77,7 +77,7 @@ fn perform(shared: &Arc<Shared>, action: Action) {
 async fn retire(shared: &Shared, id: StreamId) {
     let Some(stream) = shared.stream(id) else { return };
     stream.deserted().await;
-    shared.feeds.leave(&stream.channel, Member::Stream(id)).await;
+    shared.feeds.leave_all(Member::Stream(id), None).await;
     shared.tell(Event::Retired(id));
     shared.remove(id);
     stream.set_retired();

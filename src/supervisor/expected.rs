@@ -3,6 +3,7 @@
 //!
 //! It does not know whether anybody will ask; for nobody nothing stays open.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::domain::consumer::Account;
 use crate::domain::key::{Channel, LiveStreamId};
 use crate::supervisor::Supervisor;
 use crate::supervisor::access::Access;
-use crate::supervisor::feeds::Member;
+use crate::supervisor::feeds::{Member, Source};
 use crate::supervisor::intake::Intake;
 use crate::upstream::jellyfin::{Login, Place, RawPath};
 
@@ -29,8 +30,8 @@ pub struct Opening {
     pub channel: Channel,
     /// What is open.
     pub live_stream: LiveStreamId,
-    /// Where its raw stream is shared.
-    pub raw: RawPath,
+    /// Where its raw stream is shared, if it is.
+    pub raw: Option<RawPath>,
     /// Who opened it.
     pub account: Account,
     /// As whom the gateway may act to keep it open.
@@ -41,32 +42,41 @@ impl Supervisor {
     /// Somebody has opened a channel, and will want a stream of it that the gateway may make itself.
     pub fn expect(&self, opening: Opening) {
         let shared = &self.shared;
-        let Opening { place, channel, live_stream, raw, account, login } = opening;
-        if shared.pool().has_channel(&channel) || shared.feeds.has(&channel) {
+        if shared.pool().has_channel(&opening.channel) {
             return;
         }
-        let user = place.user.clone();
-        let access = Arc::new(Access::new(place, channel.source.clone(), live_stream));
-        access.remember(account, login, user);
-        debug!(item = %channel.item, "somebody is expected");
-        let intake = || {
-            let nothing_to_free = std::future::ready(false);
-            Intake::tap(
-                shared.caller(&access),
-                Some(raw),
-                shared.feed_limits,
-                nothing_to_free,
-                &shared.generations,
-            )
-        };
-        shared.feeds.join(&channel, Member::Expected, intake);
+        let item = opening.channel.item.clone();
+        let provided = shared.provided(&opening.channel.source, Member::Expected).map(|(source, _)| source);
+        let Some(source) = provided.or_else(|| self.tapped(opening)) else { return };
+        debug!(%item, ?source, "somebody is expected");
         let shared = Arc::clone(shared);
         shared.generations.clone().spawn(async move {
             tokio::select! {
                 () = sleep(EXPECTED) => {}
-                () = shared.ended.cancelled() => {}
+                () = shared.draining.cancelled() => {}
             }
-            shared.feeds.leave(&channel, Member::Expected).await;
+            shared.feeds.leave(&source, Member::Expected).await;
         });
+    }
+
+    /// Taps what the server shares, unless that is tapped already.
+    fn tapped(&self, opening: Opening) -> Option<Source> {
+        let shared = &self.shared;
+        let Opening { place, channel, live_stream, raw, account, login } = opening;
+        let raw = raw?;
+        let source = Source::Tap(channel.clone());
+        if shared.feeds.has(&source) {
+            return None;
+        }
+        let user = place.user.clone();
+        let access = Arc::new(Access::new(place, channel.source, live_stream));
+        access.remember(account, login, user);
+        let (limits, tasks) = (shared.feed_limits, &shared.generations);
+        let Ok(_) = shared.feeds.join(&source, Member::Expected, || {
+            let nothing_to_free = std::future::ready(false);
+            let caller = shared.caller(&access);
+            Ok::<_, Infallible>(Intake::tap(caller, Some(raw), limits, nothing_to_free, tasks))
+        });
+        Some(source)
     }
 }

@@ -7,9 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::consumer::Account;
-use crate::domain::key::{Channel, LiveStreamId};
+use crate::domain::key::{Channel, ChannelId, LiveStreamId};
 use crate::domain::pool::StreamId;
 use crate::supervisor::intake::Intake;
+
+/// What a feed is pulled from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Source {
+    /// A channel of the lineup, however it was asked for: the provider has it.
+    Lineup(ChannelId),
+    /// A channel that the server has open, and shares.
+    Tap(Channel),
+}
 
 /// Who needs a feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,12 +27,23 @@ pub(super) enum Member {
     Expected,
     /// A stream.
     Stream(StreamId),
+    /// Who reads it as it is.
+    Reader(u64),
+    /// Who did so until a while ago, and may come back.
+    Left(u64),
+}
+
+/// Nobody reads a feed, and if nobody watches what is made from it, its input can be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Spare {
+    pub(super) source: Source,
+    pub(super) streams: Vec<StreamId>,
 }
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Feeds {
-    open: Mutex<BTreeMap<Channel, Entry>>,
+    open: Mutex<BTreeMap<Source, Entry>>,
 }
 
 #[derive(Debug)]
@@ -34,76 +54,154 @@ struct Entry {
 
 impl Feeds {
     /// Makes `member` one of a channel's feed, which `open` opens if there is none that flows or may yet flow.
-    pub(super) fn join(
+    ///
+    /// # Errors
+    /// Those of `open`.
+    pub(super) fn join<E>(
         &self,
-        channel: &Channel,
+        source: &Source,
         member: Member,
-        open: impl FnOnce() -> Intake,
-    ) -> Arc<Intake> {
+        open: impl FnOnce() -> Result<Intake, E>,
+    ) -> Result<Arc<Intake>, E> {
         let mut feeds = self.feeds();
         let mut members = BTreeSet::from([member]);
-        if let Some(entry) = feeds.get_mut(channel) {
-            entry.members.insert(member);
+        if let Some(entry) = feeds.get_mut(source) {
             if entry.intake.is_alive() {
-                return Arc::clone(&entry.intake);
+                entry.members.insert(member);
+                return Ok(Arc::clone(&entry.intake));
             }
-            members.clone_from(&entry.members);
+            members.extend(&entry.members);
         }
-        let intake = Arc::new(open());
-        let replaced = feeds.insert(channel.clone(), Entry { intake: Arc::clone(&intake), members });
+        let intake = Arc::new(open()?);
+        let replaced = feeds.insert(source.clone(), Entry { intake: Arc::clone(&intake), members });
         drop(feeds);
         if let Some(Entry { intake, .. }) = replaced {
             intake.close_soon();
         }
-        intake
+        Ok(intake)
+    }
+
+    /// The feed that a member has, if it flows or may yet flow.
+    pub(super) fn of(&self, member: Member) -> Option<Arc<Intake>> {
+        let feeds = self.feeds();
+        let mut alive = feeds.values().filter(|entry| entry.intake.is_alive());
+        alive.find(|entry| entry.members.contains(&member)).map(|entry| Arc::clone(&entry.intake))
     }
 
     /// `member` needs it no more; returns when what nobody needs any more is closed.
-    pub(super) async fn leave(&self, channel: &Channel, member: Member) {
-        let deserted = {
-            let mut feeds = self.feeds();
-            let Some(entry) = feeds.get_mut(channel) else { return };
-            entry.members.remove(&member);
-            if entry.members.is_empty() { feeds.remove(channel) } else { None }
-        };
-        if let Some(Entry { intake, .. }) = deserted {
-            intake.close().await;
+    pub(super) async fn leave(&self, source: &Source, member: Member) {
+        self.dismiss(|of, known| of == source && *known == member).await;
+    }
+
+    /// `member` needs no feed any more, or none but that of `except`.
+    pub(super) async fn leave_all(&self, member: Member, except: Option<&Source>) {
+        self.dismiss(|of, known| Some(of) != except && *known == member).await;
+    }
+
+    /// A reader has left; it may come back as long as it is kept.
+    pub(super) fn left(&self, source: &Source, reader: u64) {
+        if let Some(entry) = self.feeds().get_mut(source)
+            && entry.members.remove(&Member::Reader(reader))
+        {
+            entry.members.insert(Member::Left(reader));
         }
     }
 
+    /// Nobody is needed any more but the streams.
+    pub(super) async fn close(&self) {
+        self.dismiss(|_, member| !matches!(member, Member::Stream(_))).await;
+    }
+
+    /// Closes a feed that is only kept for who has left it; says whether there was one.
+    pub(super) async fn close_unread(&self) -> bool {
+        let unread =
+            self.feeds().iter().find(|(_, entry)| entry.is_unread()).map(|(source, _)| source.clone());
+        let Some(unread) = unread else { return false };
+        self.forget_left(&unread).await;
+        true
+    }
+
+    /// Whether a feed is only kept for who has left it.
+    pub(super) fn has_unread(&self) -> bool {
+        self.feeds().values().any(Entry::is_unread)
+    }
+
+    /// Nobody who has left is expected back.
+    pub(super) async fn forget_left(&self, source: &Source) {
+        self.dismiss(|of, member| of == source && matches!(member, Member::Left(_))).await;
+    }
+
+    /// What could be closed so that a connection of one of `playlists` is free, what costs least first.
+    pub(super) fn spare(&self, playlists: &[usize]) -> Vec<Spare> {
+        let feeds = self.feeds();
+        let held = feeds.iter().filter(|(_, entry)| {
+            entry.intake.playlist().is_some_and(|playlist| playlists.contains(&playlist))
+                && !entry.members.iter().any(|member| matches!(member, Member::Expected | Member::Reader(_)))
+        });
+        let mut spare: Vec<_> =
+            held.map(|(source, entry)| Spare { source: source.clone(), streams: entry.streams() }).collect();
+        spare.sort_by_key(|spare| spare.streams.len());
+        spare
+    }
+
     /// Whether a channel's input is open.
-    pub(super) fn has(&self, channel: &Channel) -> bool {
-        self.feeds().get(channel).is_some_and(|entry| entry.intake.is_alive())
+    pub(super) fn has(&self, source: &Source) -> bool {
+        self.feeds().get(source).is_some_and(|entry| entry.intake.is_alive())
     }
 
     /// Whether one of them holds a consumer of this live stream.
     pub(super) fn holds(&self, live_stream: &LiveStreamId) -> bool {
-        self.feeds().values().any(|entry| entry.intake.access.live_stream == *live_stream)
+        let feeds = self.feeds();
+        let mut accesses = feeds.values().filter_map(|entry| entry.intake.access());
+        accesses.any(|access| access.live_stream == *live_stream)
     }
 
-    /// An account's token is about to be revoked: the channels that are open for nobody but it.
-    pub(super) fn only_expected_by(&self, account: Account) -> Vec<Channel> {
+    /// An account's token is about to be revoked: what is held with nothing but it, for nobody who watches.
+    pub(super) fn only_expected_by(&self, account: Account) -> Vec<Source> {
         let expected = BTreeSet::from([Member::Expected]);
         let feeds = self.feeds();
-        let only = feeds
-            .iter()
-            .filter(|(_, entry)| entry.members == expected && entry.intake.access.is_only(account));
-        only.map(|(channel, _)| channel.clone()).collect()
-    }
-
-    /// The channels for which somebody is expected.
-    pub(super) fn expected(&self) -> Vec<Channel> {
-        let feeds = self.feeds();
-        let expected = feeds.iter().filter(|(_, entry)| entry.members.contains(&Member::Expected));
-        expected.map(|(channel, _)| channel.clone()).collect()
+        let only = feeds.iter().filter(|(_, entry)| {
+            entry.members == expected && entry.intake.access().is_some_and(|access| access.is_only(account))
+        });
+        only.map(|(source, _)| source.clone()).collect()
     }
 
     /// No login of this account is worth anything any more.
     pub(super) fn forget(&self, account: Account) {
-        self.feeds().values().for_each(|entry| entry.intake.access.forget(account));
+        let feeds = self.feeds();
+        feeds.values().filter_map(|entry| entry.intake.access()).for_each(|access| access.forget(account));
     }
 
-    fn feeds(&self) -> MutexGuard<'_, BTreeMap<Channel, Entry>> {
+    /// Ends memberships; returns when what nobody needs any more is closed.
+    async fn dismiss(&self, whom: impl Fn(&Source, &Member) -> bool) {
+        let mut deserted = Vec::new();
+        self.feeds().retain(|source, entry| {
+            entry.members.retain(|member| !whom(source, member));
+            if entry.members.is_empty() {
+                deserted.push(Arc::clone(&entry.intake));
+            }
+            !entry.members.is_empty()
+        });
+        for intake in deserted {
+            intake.close().await;
+        }
+    }
+
+    fn feeds(&self) -> MutexGuard<'_, BTreeMap<Source, Entry>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    fn is_unread(&self) -> bool {
+        self.intake.is_alive() && self.members.iter().all(|member| matches!(member, Member::Left(_)))
+    }
+
+    fn streams(&self) -> Vec<StreamId> {
+        let streams = self.members.iter().filter_map(|member| match member {
+            Member::Stream(stream) => Some(*stream),
+            Member::Expected | Member::Reader(_) | Member::Left(_) => None,
+        });
+        streams.collect()
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! It does not know why it is started or stopped, nor who watches.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
@@ -13,7 +14,7 @@ use crate::domain::produce::Means;
 use crate::domain::reason::Failure;
 use crate::domain::window::Arrival;
 use crate::supervisor::adopt::Generation;
-use crate::supervisor::feeds::Member;
+use crate::supervisor::feeds::{Member, Source};
 use crate::supervisor::intake::Intake;
 use crate::supervisor::own;
 use crate::supervisor::shared::{Shared, random};
@@ -91,14 +92,30 @@ impl Run {
         }
     }
 
-    /// The channel's input, opened if need be.
+    /// The channel's input, opened if need be: the one it has, the provider's if that is to be had, or else what the
+    /// server shares.
     pub(super) fn intake(&self) -> Arc<Intake> {
         let Self { shared, stream, id, .. } = self;
-        let open = || {
+        let member = Member::Stream(*id);
+        if let Some(intake) = shared.feeds.of(member) {
+            return intake;
+        }
+        let provided = shared.provided(&stream.channel.source, member);
+        let (source, intake) = provided.unwrap_or_else(|| self.tapped(member));
+        let run = self.clone();
+        shared.generations.spawn(async move { run.shared.feeds.leave_all(member, Some(&source)).await });
+        intake
+    }
+
+    fn tapped(&self, member: Member) -> (Source, Arc<Intake>) {
+        let Self { shared, stream, .. } = self;
+        let (limits, tasks) = (shared.feed_limits, &shared.generations);
+        let source = Source::Tap(stream.channel.clone());
+        let Ok(intake) = shared.feeds.join(&source, member, || {
             let caller = shared.caller(&stream.access);
-            Intake::tap(caller, None, shared.feed_limits, self.freed_tuner(), &shared.generations)
-        };
-        shared.feeds.join(&stream.channel, Member::Stream(*id), open)
+            Ok::<_, Infallible>(Intake::tap(caller, None, limits, self.freed_tuner(), tasks))
+        });
+        (source, intake)
     }
 
     fn failed(&self, failure: Failure) {
@@ -131,7 +148,7 @@ impl Run {
     fn let_go_of_feed(&self) {
         let run = self.clone();
         self.shared.generations.spawn(async move {
-            run.shared.feeds.leave(&run.stream.channel, Member::Stream(run.id)).await;
+            run.shared.feeds.leave_all(Member::Stream(run.id), None).await;
         });
     }
 

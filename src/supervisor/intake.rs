@@ -1,9 +1,9 @@
-//! A channel's input while it is open: its feed, and what the gateway holds at the server for its sake. One owner, one way
-//! out.
+//! A channel's input while it is open: its feed, and what is held for its sake, at the server or of the provider's
+//! connections. One owner, one way out.
 //!
 //! It does not know who needs it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
@@ -14,6 +14,8 @@ use crate::feed::{Feed, Limits};
 use crate::supervisor::access::Access;
 use crate::supervisor::caller::Caller;
 use crate::supervisor::hold::{Holding, Parting};
+use crate::supervisor::provider::Pulled;
+use crate::supervisor::seats::Seat;
 use crate::supervisor::shared::random;
 use crate::supervisor::tap::{Tap, Whereabouts};
 use crate::upstream::jellyfin::{Hold, RawPath};
@@ -21,10 +23,18 @@ use crate::upstream::jellyfin::{Hold, RawPath};
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Intake {
-    pub(super) access: Arc<Access>,
     pub(super) feed: Feed,
-    held: Mutex<Option<Held>>,
+    origin: Origin,
     tasks: TaskTracker,
+}
+
+/// Where it comes from.
+#[derive(Debug)]
+enum Origin {
+    /// The server, which writes it on its disk; what is held there, until it is given back.
+    Server(Arc<Access>, Mutex<Option<Held>>),
+    /// The provider. The seat goes with whoever pulls.
+    Provider(Weak<Seat>),
 }
 
 /// What is held at the server, under its name in the ledger.
@@ -70,11 +80,33 @@ impl Intake {
             }
         });
         let tap = Tap { jellyfin: caller.jellyfin.clone(), path };
+        let access = Arc::clone(&caller.access);
+        let held = Mutex::new(Some(Held { caller, name, holding }));
         Self {
-            access: Arc::clone(&caller.access),
             feed: Feed::start(vec![Arc::new(tap)], limits, tasks),
-            held: Mutex::new(Some(Held { caller, name, holding })),
+            origin: Origin::Server(access, held),
             tasks: tasks.clone(),
+        }
+    }
+
+    /// What is pulled from the provider: the server has no part in it.
+    pub(super) fn pulled(Pulled { feed, seat }: Pulled, tasks: &TaskTracker) -> Self {
+        Self { feed, origin: Origin::Provider(seat), tasks: tasks.clone() }
+    }
+
+    /// How the server may be called about it, if it comes from there.
+    pub(super) const fn access(&self) -> Option<&Arc<Access>> {
+        match &self.origin {
+            Origin::Server(access, _) => Some(access),
+            Origin::Provider(_) => None,
+        }
+    }
+
+    /// Which playlist's connection it has.
+    pub(super) fn playlist(&self) -> Option<usize> {
+        match &self.origin {
+            Origin::Server(..) => None,
+            Origin::Provider(seat) => seat.upgrade().map(|seat| seat.playlist()),
         }
     }
 
@@ -93,15 +125,18 @@ impl Intake {
     }
 
     /// Whether the server writes on its disk what comes.
-    pub(super) fn is_on_disk(&self) -> bool {
-        true
+    pub(super) const fn is_on_disk(&self) -> bool {
+        matches!(self.origin, Origin::Server(..))
     }
 
     /// Ends the feed, and gives back what is held for it.
     pub(super) async fn close(&self) {
         let state = *self.feed.state().borrow();
         self.feed.stop();
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let held = match &self.origin {
+            Origin::Server(_, held) => held.lock().unwrap_or_else(PoisonError::into_inner).take(),
+            Origin::Provider(_) => return self.feed.ended().await,
+        };
         if let Some(Held { caller, name, holding }) = held {
             // A server that could not be reached may have been restarted since.
             let parting = match state {

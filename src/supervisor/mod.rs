@@ -5,15 +5,19 @@
 mod access;
 mod adopt;
 mod caller;
+pub mod direct;
 mod driver;
 pub mod expected;
 mod feeds;
+mod front;
 mod generation;
 mod hold;
 mod intake;
 mod own;
+pub mod provider;
 mod reap;
 pub mod returns;
+mod seats;
 mod shared;
 pub mod stream;
 mod tap;
@@ -37,6 +41,7 @@ use crate::domain::reason::RefuseReason;
 use crate::domain::signal::{Signal, Whose};
 use crate::feed;
 use crate::supervisor::feeds::Feeds;
+use crate::supervisor::provider::Provider;
 use crate::supervisor::reap::Leftovers;
 use crate::supervisor::returns::Returns;
 use crate::supervisor::shared::{Shared, random};
@@ -53,6 +58,8 @@ pub struct Settings {
     pub size: WindowSize,
     /// What is kept of inputs.
     pub feed: feed::Limits,
+    /// The provider's channels, if any are known.
+    pub provider: Option<Provider>,
     /// The gateway's own credential, if it has one.
     pub own: Option<Login>,
     /// Where it is written down what is open at the server.
@@ -123,7 +130,7 @@ impl Supervisor {
     /// Starts the driver.
     #[must_use]
     pub fn new(settings: Settings, jellyfin: Jellyfin) -> Self {
-        let Settings { limits, size, feed, own, ledger } = settings;
+        let Settings { limits, size, feed, provider, own, ledger } = settings;
         let (ledger, left) = Ledger::open(ledger);
         let ledger = Arc::new(ledger);
         let (of_clients, left) = returns::of_clients(left);
@@ -136,11 +143,14 @@ impl Supervisor {
             own,
             feeds: Feeds::default(),
             feed_limits: feed,
+            provider,
+            warm_feed: limits.warm_feed,
             leftovers: Arc::new(Leftovers::new(Arc::clone(&ledger), left)),
             returns: Returns::default(),
             ledger,
             size,
             generations: TaskTracker::new(),
+            draining: CancellationToken::new(),
             ended: CancellationToken::new(),
         });
         shared.expect(of_clients);
@@ -254,18 +264,19 @@ impl Supervisor {
         self.shared.pool().has_returned(account, live_stream)
     }
 
-    /// Whether a stream runs that nobody watches.
+    /// Whether anything runs that nobody watches.
     #[must_use]
     pub fn has_idle(&self) -> bool {
-        self.shared.pool().has_idle()
+        self.shared.pool().has_idle() || self.shared.feeds.has_unread()
     }
 
     /// Gives everything back; returns when that is done, or `grace` is over.
     pub async fn shut_down(&self, grace: Duration) {
         self.shared.tell(Event::Shutdown);
         self.shared.bell.notify_one();
+        self.shared.draining.cancel();
         let shared = Arc::clone(&self.shared);
-        self.shared.generations.spawn(async move { shared.expect_no_more(shared.feeds.expected()).await });
+        self.shared.generations.spawn(async move { shared.feeds.close().await });
         self.shared.generations.close();
         let _ = timeout(grace, self.shared.generations.wait()).await;
         self.shared.ended.cancel();

@@ -12,13 +12,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::encoding::demand::Demand;
-use crate::domain::key::Channel;
 use crate::domain::pool::{Event, Pool, StreamId};
 use crate::domain::time::Timestamp;
 use crate::feed;
 use crate::supervisor::access::Access;
 use crate::supervisor::caller::Caller;
-use crate::supervisor::feeds::{Feeds, Member};
+use crate::supervisor::feeds::{Feeds, Member, Source};
+use crate::supervisor::provider::Provider;
 use crate::supervisor::reap::Leftovers;
 use crate::supervisor::returns::Returns;
 use crate::supervisor::stream::{Stream, WindowSize};
@@ -40,11 +40,17 @@ pub(super) struct Shared {
     pub(super) own: Option<Login>,
     pub(super) feeds: Feeds,
     pub(super) feed_limits: feed::Limits,
+    /// Where the lineup's channels come from, if there is one.
+    pub(super) provider: Option<Provider>,
+    /// How long a feed is kept for who has read it and left.
+    pub(super) warm_feed: Duration,
     pub(super) ledger: Arc<Ledger>,
     pub(super) leftovers: Arc<Leftovers>,
     pub(super) returns: Returns,
     pub(super) size: WindowSize,
     pub(super) generations: TaskTracker,
+    /// Nobody is waited for any more.
+    pub(super) draining: CancellationToken,
     pub(super) ended: CancellationToken,
 }
 
@@ -63,7 +69,12 @@ impl Shared {
 
     /// Somebody was denied a tuner: returns true once one of ours has been given back.
     pub(super) async fn free_tuner(&self) -> bool {
-        self.stop_and_wait(Event::TunerDenied, TUNER_WAIT).await
+        if self.feeds.close_unread().await {
+            return true;
+        }
+        let stopped = self.stop_and_wait(Event::TunerDenied, TUNER_WAIT).await;
+        // What was made from a feed goes before the feed, which may be kept for a reader who has left.
+        self.feeds.close_unread().await || stopped
     }
 
     /// As whom, and how, the server is called about a channel.
@@ -78,9 +89,9 @@ impl Shared {
     }
 
     /// Nobody is expected any more on these channels.
-    pub(super) async fn expect_no_more(&self, channels: Vec<Channel>) {
-        for channel in channels {
-            self.feeds.leave(&channel, Member::Expected).await;
+    pub(super) async fn expect_no_more(&self, sources: Vec<Source>) {
+        for source in sources {
+            self.feeds.leave(&source, Member::Expected).await;
         }
     }
 

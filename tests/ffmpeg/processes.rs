@@ -176,7 +176,7 @@ async fn a_parent() {
         _ => settings().launcher,
     };
     let ffmpeg = Ffmpeg::new(Settings { launcher, ..settings() }).unwrap();
-    let front = command::Command::front(&url, command::Front::Hls);
+    let front = command::Command::front(&url, command::Front::Hls, []);
     let running = ffmpeg.start(&front, &TaskTracker::new()).await.unwrap();
     println!("\nffmpeg={}", running.process.id());
     tokio::time::sleep(Duration::from_secs(25)).await;

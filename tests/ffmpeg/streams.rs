@@ -129,7 +129,7 @@ async fn in_front_of_a_file_it_plays_in_real_time() {
     source(folder.path(), 10.0);
     let ffmpeg = Ffmpeg::new(settings()).unwrap();
     let path = folder.path().join("source.ts");
-    let front = Command::front(path.to_str().unwrap(), Front::File);
+    let front = Command::front(path.to_str().unwrap(), Front::File, []);
     let mut running = ffmpeg.start(&front, &TaskTracker::new()).await.unwrap();
     assert!(running.input.is_none());
     first_bytes(&mut running.output).await;

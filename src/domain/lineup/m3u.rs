@@ -72,7 +72,7 @@ pub fn render(lineup: &Lineup, site: &Site) -> String {
         for (key, value) in id.into_iter().chain(said).chain(own) {
             let _ = write!(text, " {key}=\"{}\"", on_one_line(value).replace('"', "'"));
         }
-        let _ = writeln!(text, ",{}\n{}", on_one_line(&channel.name), site.channel(&channel.id));
+        let _ = writeln!(text, ",{}\n{}", on_one_line(&channel.name), site.channel(channel.id.as_str()));
     }
     text
 }

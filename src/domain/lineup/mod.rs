@@ -22,11 +22,11 @@ pub mod xmltv;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::domain::guid;
-use crate::domain::key::MediaSourceId;
+use crate::domain::key::{ChannelId, MediaSourceId};
 use crate::domain::lineup::attributes::Attributes;
 use crate::domain::lineup::entry::Entry;
 use crate::domain::lineup::parse::Playlist;
@@ -38,8 +38,8 @@ pub use crate::domain::lineup::rules::{Override, Rules};
 /// What can be watched, under one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Channel {
-    /// Its id in the gateway's own playlist: 32 hex digits that outlive a change of its URL.
-    pub id: String,
+    /// Its id in the gateway's own playlist.
+    pub id: ChannelId,
     /// The media sources that mean it, at Jellyfin.
     pub media_sources: Vec<MediaSourceId>,
     /// What people call it.
@@ -78,6 +78,8 @@ pub struct Guide {
 pub struct Lineup {
     channels: Vec<Channel>,
     by_media_source: BTreeMap<MediaSourceId, usize>,
+    /// The media sources of the gateway's own playlist.
+    served: BTreeSet<MediaSourceId>,
     guides: Vec<Guide>,
     idle_rules: Vec<(usize, String)>,
 }
@@ -110,8 +112,9 @@ impl Lineup {
     #[must_use]
     pub fn served_at(mut self, site: &m3u::Site) -> Self {
         for (index, channel) in self.channels.iter_mut().enumerate() {
-            let media_source = MediaSourceId::new(guid::md5(&site.channel(&channel.id)));
+            let media_source = MediaSourceId::new(guid::md5(&site.channel(channel.id.as_str())));
             channel.media_sources.push(media_source.clone());
+            self.served.insert(media_source.clone());
             self.by_media_source.insert(media_source, index);
         }
         self
@@ -129,10 +132,17 @@ impl Lineup {
         self.by_media_source.get(media_source).map(|&index| &self.channels[index])
     }
 
+    /// Whether whoever asks for `media_source` has it from the gateway's own playlist: it tunes through the gateway, and
+    /// not at the provider itself.
+    #[must_use]
+    pub fn is_served(&self, media_source: &MediaSourceId) -> bool {
+        self.served.contains(media_source)
+    }
+
     /// The channel of this id in the gateway's own playlist.
     #[must_use]
-    pub fn channel(&self, id: &str) -> Option<&Channel> {
-        self.channels.iter().find(|channel| channel.id == id)
+    pub fn channel(&self, id: &ChannelId) -> Option<&Channel> {
+        self.channels.iter().find(|channel| channel.id == *id)
     }
 
     /// The programme guides that the playlists name.
@@ -184,7 +194,7 @@ impl Lineup {
             let name = channel.tvg_id().unwrap_or(&channel.name);
             let count = seen.entry(name.to_owned()).or_default();
             *count += 1;
-            channel.id = guid::md5(&format!("warmgate lineup: {name} #{count}"));
+            channel.id = ChannelId::new(guid::md5(&format!("warmgate lineup: {name} #{count}")));
         }
     }
 }
@@ -194,7 +204,7 @@ fn channel(entry: &Entry, rule: Option<&Override>) -> Channel {
         rule.and_then(|rule| wish(rule).clone()).or_else(|| said.map(str::to_owned))
     };
     Channel {
-        id: String::new(),
+        id: ChannelId::new(""),
         media_sources: vec![entry.media_source.clone()],
         name: wished(|rule| &rule.name, None).unwrap_or_else(|| entry.name.clone()),
         number: wished(|rule| &rule.number, entry.number()),

@@ -286,7 +286,7 @@ proptest! {
         let served = parse(&m3u::render(&lineup, &m3u::Site::new("http://g", None)));
         prop_assert_eq!(served.entries.len(), lineup.channels().len());
         for (entry, channel) in served.entries.iter().zip(lineup.channels()) {
-            prop_assert!(entry.url.expose().contains(&channel.id));
+            prop_assert!(entry.url.expose().contains(channel.id.as_str()));
         }
     }
 }

@@ -59,6 +59,12 @@ impl<H: Ord> Tuners<H> {
         self.playlists.get(playlist).into_iter().flat_map(|playlist| &playlist.holders)
     }
 
+    /// Whether there is no end of connections of `playlist`.
+    #[must_use]
+    pub fn is_unlimited(&self, playlist: usize) -> bool {
+        self.playlists.get(playlist).is_none_or(|playlist| playlist.allowed == 0)
+    }
+
     /// Whether a newcomer would get a connection of `playlist`.
     #[must_use]
     pub fn has_room(&self, playlist: usize) -> bool {

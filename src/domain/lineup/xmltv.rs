@@ -14,7 +14,7 @@ pub fn head(lineup: &Lineup) -> String {
         String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<tv generator-info-name=\"warmgate\">\n");
     let mut seen = BTreeSet::new();
     for channel in lineup.channels() {
-        let id = channel.tvg_id().unwrap_or(&channel.id);
+        let id = channel.tvg_id().unwrap_or(channel.id.as_str());
         if !seen.insert(id) {
             continue;
         }

@@ -142,6 +142,8 @@ pub enum Event {
     Retired(StreamId),
     /// Somebody was denied a tuner.
     TunerDenied,
+    /// The input that these streams have in common is needed elsewhere.
+    InputNeeded(Vec<StreamId>),
     /// The gateway is shutting down.
     Shutdown,
 }
@@ -292,6 +294,7 @@ impl Pool {
             Event::TunerDenied => {
                 let _ = self.free_slot(StopReason::TunerNeeded);
             }
+            Event::InputNeeded(streams) => self.free_input(&streams),
             Event::Shutdown => {
                 self.draining = true;
                 for stream in self.running() {

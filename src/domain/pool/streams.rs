@@ -148,6 +148,13 @@ impl Pool {
         victim.is_some()
     }
 
+    /// Stops `streams`, if nobody watches any of them.
+    pub(super) fn free_input(&mut self, streams: &[StreamId]) {
+        if streams.iter().all(|&stream| self.idle_since(stream).is_some()) {
+            streams.iter().for_each(|&stream| self.stop(stream, StopReason::TunerNeeded));
+        }
+    }
+
     /// Idle streams may not fill the server's disk: the one that wrote most goes first.
     pub(super) fn bound_disk(&mut self) {
         loop {

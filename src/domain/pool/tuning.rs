@@ -25,7 +25,7 @@ impl Pool {
             return Admission::Refused(RefuseReason::StaysPlain);
         }
         self.zapped(&tune, now);
-        let (stream, warmth) = match self.find(&tune.key) {
+        let (stream, warmth) = match self.find(&tune.key, tune.produce) {
             Some(stream) if self.is_failing(stream) => {
                 return Admission::Refused(RefuseReason::UpstreamFailing);
             }
@@ -51,7 +51,7 @@ impl Pool {
         if self.several.contains(&(tune.viewer.account, device.clone())) {
             return;
         }
-        let wanted = self.find(&tune.key);
+        let wanted = self.find(&tune.key, tune.produce);
         if wanted.is_some_and(|stream| self.known(stream, &tune.viewer).is_some()) {
             return;
         }
@@ -70,9 +70,10 @@ impl Pool {
         consumers.find(|(_, known)| known.stream == stream && known.viewer == *viewer).map(|(&id, _)| id)
     }
 
-    /// The stream under way that may serve `key`: the very same before one that merely meets it.
-    fn find(&self, key: &StreamKey) -> Option<StreamId> {
-        let running = || self.streams.iter().filter(|(_, stream)| !stream.producer.is_retiring());
+    /// The stream under way that may serve `key` in the wished way: the very same before one that merely meets it.
+    fn find(&self, key: &StreamKey, produce: Produce) -> Option<StreamId> {
+        let suits = |producer: &Producer| !producer.is_retiring() && producer.suits(produce);
+        let running = || self.streams.iter().filter(|(_, stream)| suits(&stream.producer));
         running()
             .find(|(_, stream)| stream.key == *key)
             .or_else(|| running().find(|(_, stream)| stream.key.meets(key)))

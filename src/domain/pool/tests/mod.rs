@@ -596,7 +596,16 @@ fn who_comes_to_a_resting_stream_wakes_it() {
             // Believed gone, it asks for a segment that it knows of.
             bench.pool.heard(ConsumerId::from_bits(1), 0, at(119_000));
         } else {
-            assert_eq!(bench.serve(1, 2, at(130_000)), (stream, ConsumerId::from_bits(2), Warmth::Warming));
+            let consumer = ConsumerId::from_bits(2);
+            let tune = Tune {
+                key: key(1),
+                viewer: viewer(2),
+                class: Class::Web,
+                produce: Produce::Auto,
+                fresh: consumer,
+            };
+            let joined = Admission::Serve { stream, consumer, warmth: Warmth::Warming };
+            assert_eq!(bench.pool.tune(tune, at(130_000)), joined);
         }
         assert_eq!(bench.actions(), [Action::Start { stream, generation: 2, means: Means::Own }]);
     }

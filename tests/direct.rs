@@ -1,0 +1,310 @@
+//! The provider's channels as inputs of the gateway's own: one connection per channel, whoever watches and however, and
+//! never one more than the provider allows.
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
+
+#[path = "support/provider.rs"]
+mod provider;
+#[path = "support/stage.rs"]
+mod stage;
+#[path = "support/watch.rs"]
+mod watch;
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::Path;
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use tempfile::TempDir;
+use tracing_subscriber::fmt::MakeWriter;
+use warmgate::body;
+use warmgate::config::{Config, Location, Playlist, Secret};
+use warmgate::domain::guid;
+use warmgate::domain::lineup::source::SourceUrl;
+use warmgate::domain::lineup::{Override, Rules};
+use warmgate::domain::produce::{Means, Produce};
+
+use crate::provider::Provider;
+use crate::stage::{Stage, all_fetched, eventually, is_ours, poll, soon, tune};
+use crate::watch::Watch;
+
+const PATIENCE: Duration = Duration::from_secs(25);
+const TOKEN: &str = "t0k-s3cr3t";
+
+/// All that was logged.
+static LOGGED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+/// Everything is logged, at the most talkative.
+static LOGGING: LazyLock<()> = LazyLock::new(|| {
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(Tape);
+    tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
+});
+
+struct Tape;
+
+impl io::Write for Tape {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        LOGGED.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Tape {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        Self
+    }
+}
+
+/// A stage before a lineup of two channels, the origin's first ones.
+struct Play {
+    stage: Stage,
+    folder: TempDir,
+}
+
+/// The origin's channels as its own playlist has them.
+fn write_list(folder: &Path, channels: usize) {
+    let mut list = "#EXTM3U\n".to_owned();
+    for number in 1..=channels {
+        let _ = write!(
+            list,
+            "#EXTINF:-1 tvg-id=\"c{number}\",C {number}\nhttp://127.0.0.1:9981/ch/{number}.ts\n"
+        );
+    }
+    std::fs::write(folder.join("list.m3u"), list).unwrap();
+}
+
+impl Play {
+    /// Each channel is pulled from all of `providers`, in order.
+    async fn before(providers: &[&Provider], tuners: u32, config: impl FnOnce(&mut Config)) -> Self {
+        LazyLock::force(&LOGGING);
+        let folder = tempfile::tempdir().unwrap();
+        write_list(folder.path(), 2);
+        let urls = |number: usize| {
+            providers.iter().map(|provider| SourceUrl::new(provider.url(number))).collect::<Vec<_>>()
+        };
+        let channel = |number: usize| Override {
+            channel: format!("c{number}"),
+            urls: urls(number),
+            user_agent: Some("tv".to_owned()),
+            ..Override::default()
+        };
+        let playlist = Playlist {
+            location: Location::File(folder.path().join("list.m3u")),
+            tuners,
+            reload: Duration::from_millis(50),
+            guide: None,
+            rules: Rules { overrides: vec![channel(1), channel(2)], ..Rules::default() },
+        };
+        let stage = Stage::with(
+            |_| (),
+            |asked| {
+                asked.produce.default = Produce::Auto;
+                asked.lineup = vec![playlist];
+                asked.lineup_server.enabled = true;
+                asked.lineup_server.token = Some(Secret::new(TOKEN));
+                asked.window.join = Duration::from_secs(3);
+                config(asked);
+            },
+        )
+        .await;
+        let play = Self { stage, folder };
+        eventually("the playlist is read", async || play.head(1).await == 200).await;
+        play
+    }
+
+    fn uri(&self, number: usize) -> String {
+        let id = guid::md5(&format!("warmgate lineup: c{number} #1"));
+        format!("{}/lineup/{id}.ts?token={TOKEN}", self.stage.base)
+    }
+
+    async fn head(&self, number: usize) -> u16 {
+        ask("HEAD", &self.uri(number)).await.0.as_u16()
+    }
+
+    /// Reads a channel's raw stream; at least `bytes` of it come.
+    async fn read(&self, number: usize, bytes: usize) -> Incoming {
+        let (status, headers, mut body) = ask("GET", &self.uri(number)).await;
+        assert_eq!((status.as_u16(), &headers["content-type"]), (200, &"video/mp2t".parse().unwrap()));
+        let (mut came, mut first) = (0, None);
+        while came < bytes {
+            let data = soon(body.frame()).await.unwrap().unwrap().into_data().unwrap();
+            first = first.or(data.first().copied());
+            came += data.len();
+        }
+        assert_eq!(first, Some(0x47));
+        body
+    }
+
+    fn means(&self) -> Vec<Means> {
+        self.stage.snapshot().streams.iter().map(|stream| stream.means).collect()
+    }
+
+    /// How often the gateway asked the origin for a raw stream.
+    fn taps(&self) -> usize {
+        let own = |agent: &String| agent.starts_with("warmgate");
+        let asked = self.stage.asked("/stream.ts");
+        asked.iter().filter(|seen| seen.user_agent.as_ref().is_some_and(own)).count()
+    }
+}
+
+async fn ask(method: &str, uri: &str) -> (StatusCode, HeaderMap, Incoming) {
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let request = Request::builder().method(method).uri(uri).body(body::empty()).unwrap();
+    let (head, body) = soon(client.request(request)).await.unwrap().into_parts();
+    (head.status, head.headers, body)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_connection_serves_every_profile_and_every_reader() {
+    let provider = Provider::start().await;
+    // Of a playlist that counts, what is open already costs nothing more.
+    let play = Play::before(&[&provider], 1, |_| ()).await;
+    let readers = (play.read(1, 100_000).await, play.read(1, 100_000).await);
+    let mut watched = Vec::new();
+    for (user, length) in [(0, 1), (1, 2), (0, 3)] {
+        let viewer = play.stage.viewer(user, &format!("tv {length}"));
+        let mut playback = soon(viewer.open(&play.stage.channel(1))).await.unwrap();
+        write!(playback.playlist, "&SegmentLength={length}").unwrap();
+        let answer = poll(&viewer, &playback).await;
+        assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
+        all_fetched(&viewer, &playback, &answer).await;
+        watched.push((viewer, playback));
+    }
+    assert_eq!(play.means(), [Means::Own; 3]);
+    assert_eq!((provider.asked().len(), provider.most(), play.taps()), (1, 1, 0));
+    let asked = provider.asked().remove(0).to_lowercase();
+    assert!(
+        asked.starts_with("get /live/s3cr3t/1.ts?key=s3cr3t ") && asked.contains("user-agent: tv"),
+        "{asked}"
+    );
+    drop(readers);
+    play.stage.shut_down().await;
+    eventually("nothing is connected", async || provider.open() == 0).await;
+    let logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let logged = String::from_utf8_lossy(&logged);
+    assert!(logged.contains("connected"));
+    let told: Vec<_> =
+        logged.lines().filter(|line| line.contains("s3cr3t") && line.contains("warmgate")).collect();
+    assert!(told.is_empty(), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_provider_is_pulled_where_it_counts_no_connections() {
+    let provider = Provider::start().await;
+    let play = Play::before(&[&provider], 0, |config| {
+        config.warm.encode = Duration::from_millis(500);
+        config.warm.feed = Duration::from_millis(500);
+    })
+    .await;
+    let viewer = play.stage.viewer(0, "tv");
+    let (playback, answer) = tune(&viewer, &play.stage.channel(1)).await;
+    assert!(is_ours(&answer), "{}", answer.field("cache-status"));
+    assert_eq!((play.means(), provider.asked().len(), play.taps()), (vec![Means::Own], 1, 0));
+    soon(viewer.leave(&playback)).await.unwrap();
+    eventually("it is let go", async || provider.open() == 0).await;
+}
+
+/// The server tunes at the provider itself, and has a connection for the channel already.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_provider_that_counts_connections_no_second_one_is_taken() {
+    let provider = Provider::start().await;
+    let play = Play::before(&[&provider], 1, |_| ()).await;
+    let (_, answer) = tune(&play.stage.viewer(0, "tv"), &play.stage.channel(1)).await;
+    assert!(is_ours(&answer));
+    assert_eq!((play.means(), provider.asked().len(), play.taps()), (vec![Means::Own], 0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_source_takes_over_while_a_player_goes_on() {
+    let (first, second) = (Provider::start().await, Provider::start().await);
+    let play = Play::before(&[&first, &second], 0, |_| ()).await;
+    let mut watch = Watch::begin(play.stage.viewer(0, "tv"), &play.stage.channel(1)).await;
+    first.fail();
+    watch.resume(PATIENCE).await;
+    assert_eq!((second.asked().len(), second.open(), play.taps()), (1, 1, 0));
+    assert_eq!(play.stage.origin().counts().jobs_started, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_left_without_a_connection_is_told_so() {
+    let provider = Provider::start().await;
+    let play = Play::before(&[&provider], 1, |_| ()).await;
+    assert_eq!(ask("GET", &play.uri(7)).await.0, 404);
+    assert_eq!(ask("GET", &play.uri(1).replace(TOKEN, "other")).await.0, 403);
+    assert_eq!((play.head(2).await, play.head(7).await), (200, 404));
+    assert!(provider.asked().is_empty(), "nobody has asked for a stream");
+    let reader = play.read(1, 10_000).await;
+    let (status, headers, _) = ask("GET", &play.uri(2)).await;
+    assert_eq!((status.as_u16(), &headers["retry-after"]), (503, &"5".parse().unwrap()));
+    // The server's own way goes on.
+    let (_, answer) = tune(&play.stage.viewer(0, "tv"), &play.stage.channel(2)).await;
+    assert!(is_ours(&answer));
+    assert_eq!((provider.asked().len(), play.taps()), (1, 1));
+    // Who has left keeps nobody waiting, and comes back to what is still there.
+    drop(reader);
+    let reader = play.read(1, 10_000).await;
+    assert_eq!(provider.asked().len(), 1);
+    drop(reader);
+    eventually("the other channel is read", async || ask("GET", &play.uri(2)).await.0 == 200).await;
+    assert_eq!((provider.asked().len(), provider.most()), (2, 1));
+}
+
+/// What is made of a channel that nobody watches gives way, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_stream_gives_its_connection_to_a_reader() {
+    let provider = Provider::start().await;
+    let play = Play::before(&[&provider], 1, |_| ()).await;
+    let reader = play.read(1, 10_000).await;
+    let viewer = play.stage.viewer(0, "tv");
+    let (playback, _) = tune(&viewer, &play.stage.channel(1)).await;
+    drop(reader);
+    assert_eq!(ask("GET", &play.uri(2)).await.0, 503, "somebody watches");
+    soon(viewer.leave(&playback)).await.unwrap();
+    play.stage.deserted().await;
+    let _reader = play.read(2, 10_000).await;
+    assert_eq!((provider.asked().len(), provider.most()), (2, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lineup_that_changes_cuts_nobody_off() {
+    let provider = Provider::start().await;
+    let play = Play::before(&[&provider], 0, |_| ()).await;
+    let mut watch = Watch::begin(play.stage.viewer(0, "tv"), &play.stage.channel(1)).await;
+    let mut reader = play.read(1, 10_000).await;
+    write_list(play.folder.path(), 0);
+    std::fs::write(
+        play.folder.path().join("list.m3u"),
+        "#EXTM3U\n#EXTINF:-1,Other\nhttp://127.0.0.1:9/x.ts\n",
+    )
+    .unwrap();
+    eventually("it is gone", async || play.head(1).await == 404).await;
+    let last = watch.look().await.segments().last().cloned();
+    eventually("it goes on", async || watch.look().await.segments().last().cloned() != last).await;
+    assert!(soon(reader.frame()).await.unwrap().is_ok());
+    write_list(play.folder.path(), 2);
+    eventually("it is back", async || play.head(1).await == 200).await;
+    let _again = play.read(1, 10_000).await;
+    assert_eq!((provider.asked().len(), provider.open()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wish_for_one_player_is_its_own() {
+    let provider = Provider::start().await;
+    let play = Play::before(&[&provider], 0, |config| {
+        config.produce.clients.insert("old tv".to_owned(), Produce::Adopt);
+    })
+    .await;
+    tune(&play.stage.viewer(0, "tv"), &play.stage.channel(1)).await;
+    tune(&play.stage.viewer(1, "old tv"), &play.stage.channel(1)).await;
+    assert_eq!(play.means(), [Means::Own, Means::Adopted]);
+}

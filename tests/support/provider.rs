@@ -1,0 +1,144 @@
+//! A provider: each connection gets a channel as FFmpeg makes it, in real time, for as long as it likes.
+#![allow(
+    clippy::unwrap_used,
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary compiles this module and uses its part"
+)]
+
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::Command;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// What the demo's origin sends too, so that the same wishes are met by a copy.
+const PICTURE: &str = "-v error -re -f lavfi -i testsrc2=size=320x180:rate=25,format=yuv420p \
+    -re -f lavfi -i sine=frequency=440:sample_rate=48000 -c:v libx264 -threads 1 -preset ultrafast \
+    -tune zerolatency -profile:v baseline -level 3.0 -b:v 1000k -maxrate 1200k -bufsize 1200k \
+    -g 12 -keyint_min 12 -sc_threshold 0 -c:a aac -b:a 96k -ac 1 \
+    -f mpegts -muxdelay 0 -muxpreload 0 -flush_packets 1 pipe:1";
+
+/// See the module. Dropped, it is gone.
+pub struct Provider {
+    address: SocketAddr,
+    inner: Arc<Inner>,
+    stop: CancellationToken,
+}
+
+struct Inner {
+    /// What was asked for.
+    asked: Mutex<Vec<String>>,
+    open: Mutex<usize>,
+    most: Mutex<usize>,
+    up: watch::Sender<bool>,
+}
+
+impl Provider {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (up, _) = watch::channel(true);
+        let inner = Inner { asked: Mutex::default(), open: Mutex::default(), most: Mutex::default(), up };
+        let provider = Self {
+            address: listener.local_addr().unwrap(),
+            inner: Arc::new(inner),
+            stop: CancellationToken::new(),
+        };
+        let (inner, stop) = (Arc::clone(&provider.inner), provider.stop.clone());
+        tokio::spawn(async move {
+            while let Some(Ok((stream, _))) = stop.run_until_cancelled(listener.accept()).await {
+                let (inner, stop) = (Arc::clone(&inner), stop.clone());
+                tokio::spawn(async move { stop.run_until_cancelled(inner.serve(stream)).await });
+            }
+        });
+        provider
+    }
+
+    /// The URL of a channel, with what nobody is to see in it.
+    pub fn url(&self, channel: usize) -> String {
+        format!("http://me:s3cr3t@{}/live/s3cr3t/{channel}.ts?key=s3cr3t", self.address)
+    }
+
+    /// It hangs up, and answers nobody from now on.
+    pub fn fail(&self) {
+        self.inner.up.send_replace(false);
+    }
+
+    /// The requests there were, as they were sent.
+    pub fn asked(&self) -> Vec<String> {
+        self.inner.asked.lock().unwrap().clone()
+    }
+
+    /// The connections there are.
+    pub fn open(&self) -> usize {
+        *self.inner.open.lock().unwrap()
+    }
+
+    /// As many there have been at once.
+    pub fn most(&self) -> usize {
+        *self.inner.most.lock().unwrap()
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// A connection that is counted.
+struct Counted<'a>(&'a Inner);
+
+impl<'a> Counted<'a> {
+    fn new(inner: &'a Inner) -> Self {
+        let mut open = inner.open.lock().unwrap();
+        *open += 1;
+        let mut most = inner.most.lock().unwrap();
+        *most = (*most).max(*open);
+        Self(inner)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        *self.0.open.lock().unwrap() -= 1;
+    }
+}
+
+impl Inner {
+    async fn serve(&self, mut stream: TcpStream) {
+        let mut up = self.up.subscribe();
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            let Ok(byte) = stream.read_u8().await else { return };
+            request.push(byte);
+        }
+        self.asked.lock().unwrap().push(String::from_utf8(request).unwrap());
+        if !*up.borrow() {
+            let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").await;
+            return;
+        }
+        let _counted = Counted::new(self);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n").await;
+        let mut ffmpeg = Command::new("ffmpeg")
+            .args(PICTURE.split_whitespace())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut output = ffmpeg.stdout.take().unwrap();
+        let (mut from, mut to) = stream.split();
+        let mut nothing = [0; 1];
+        tokio::select! {
+            _ = tokio::io::copy(&mut output, &mut to) => {}
+            _ = from.read(&mut nothing) => {}
+            _ = up.wait_for(|up| !up) => {}
+        }
+        let _ = ffmpeg.kill().await;
+    }
+}
