@@ -66,6 +66,10 @@ impl Feeds {
         let mut feeds = self.feeds();
         let mut members = BTreeSet::from([member]);
         if let Some(entry) = feeds.get_mut(source) {
+            if matches!(member, Member::Stream(_)) {
+                // Here they are.
+                entry.members.remove(&Member::Expected);
+            }
             if entry.intake.is_alive() {
                 entry.members.insert(member);
                 return Ok(Arc::clone(&entry.intake));
