@@ -99,6 +99,15 @@ pub struct Produce {
     pub clients: BTreeMap<String, Wish>,
 }
 
+impl Produce {
+    /// Whether nothing but `wish` is wished for, whoever asks for what; playlists may have wishes of their own.
+    #[must_use]
+    pub fn is_all(&self, wish: Wish) -> bool {
+        let mut all = self.channels.values().chain(self.clients.values()).chain([&self.default]);
+        all.all(|other| *other == wish)
+    }
+}
+
 /// The gateway's own playlist, through which Jellyfin may tune.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]

@@ -6,6 +6,7 @@ mod access;
 mod adopt;
 mod caller;
 mod driver;
+pub mod encode;
 pub mod expected;
 mod feeds;
 mod generation;
@@ -36,11 +37,12 @@ use crate::domain::produce::Produce;
 use crate::domain::reason::RefuseReason;
 use crate::domain::signal::{Signal, Whose};
 use crate::feed;
+use crate::supervisor::encode::Encoding;
 use crate::supervisor::feeds::Feeds;
 use crate::supervisor::reap::Leftovers;
 use crate::supervisor::returns::Returns;
 use crate::supervisor::shared::{Shared, random};
-use crate::supervisor::stream::{Playlist, Stream, WindowSize};
+use crate::supervisor::stream::{Brief, Playlist, Stream, WindowSize};
 use crate::upstream::jellyfin::{Jellyfin, Login, Recipe};
 use crate::upstream::ledger::Ledger;
 
@@ -53,6 +55,8 @@ pub struct Settings {
     pub size: WindowSize,
     /// What is kept of inputs.
     pub feed: feed::Limits,
+    /// With what profiles are made that an input does not satisfy; `None` leaves them to the server.
+    pub encoding: Option<Encoding>,
     /// The gateway's own credential, if it has one.
     pub own: Option<Login>,
     /// Where it is written down what is open at the server.
@@ -123,7 +127,7 @@ impl Supervisor {
     /// Starts the driver.
     #[must_use]
     pub fn new(settings: Settings, jellyfin: Jellyfin) -> Self {
-        let Settings { limits, size, feed, own, ledger } = settings;
+        let Settings { limits, size, feed, encoding, own, ledger } = settings;
         let (ledger, left) = Ledger::open(ledger);
         let ledger = Arc::new(ledger);
         let (of_clients, left) = returns::of_clients(left);
@@ -136,6 +140,7 @@ impl Supervisor {
             own,
             feeds: Feeds::default(),
             feed_limits: feed,
+            encoding,
             leftovers: Arc::new(Leftovers::new(Arc::clone(&ledger), left)),
             returns: Returns::default(),
             ledger,
@@ -161,7 +166,8 @@ impl Supervisor {
             Admission::Refused(reason) => Err(reason),
             Admission::Serve { stream, consumer, warmth } => {
                 // Still under the pool's lock, so that nobody sees a stream of the pool's that is not here.
-                let stream = self.shared.stream_or_insert(stream, || (recipe(), demand));
+                let brief = || Brief { recipe: recipe(), demand, produce };
+                let stream = self.shared.stream_or_insert(stream, brief);
                 drop(pool);
                 self.shared.reap(login.clone(), user.as_deref());
                 stream.access.remember(account, login, user);

@@ -15,6 +15,7 @@ use crate::domain::cutter::Rule;
 use crate::domain::encoding::demand::Demand;
 use crate::domain::key::Channel;
 use crate::domain::playlist;
+use crate::domain::produce::Produce;
 use crate::domain::time::Timestamp;
 use crate::domain::window::{Arrival, Window};
 use crate::supervisor::access::Access;
@@ -44,6 +45,17 @@ pub struct WindowSize {
     pub segment: u64,
 }
 
+/// What a stream is to be.
+#[derive(Debug)]
+pub(super) struct Brief {
+    /// How the server is asked for it.
+    pub(super) recipe: Recipe,
+    /// What it asks of the encoding, as far as that can be read.
+    pub(super) demand: Option<Demand>,
+    /// How it may come about.
+    pub(super) produce: Produce,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Stream {
@@ -51,6 +63,8 @@ pub struct Stream {
     pub recipe: Recipe,
     /// What it asks of the encoding, as far as that can be read.
     pub(super) demand: Option<Demand>,
+    /// How it may come about.
+    pub(super) produce: Produce,
     /// Whose pictures it carries.
     pub(super) channel: Channel,
     /// How the server may be called about it.
@@ -80,7 +94,8 @@ pub struct Playlist {
 }
 
 impl Stream {
-    pub(super) fn new(recipe: Recipe, demand: Option<Demand>, size: WindowSize) -> Self {
+    pub(super) fn new(brief: Brief, size: WindowSize) -> Self {
+        let Brief { recipe, demand, produce } = brief;
         let Recipe { place, source, live_stream, .. } = &recipe;
         let access = Access::new(place.clone(), source.clone(), live_stream.clone());
         let stop = CancellationToken::new();
@@ -90,6 +105,7 @@ impl Stream {
             access: Arc::new(access),
             recipe,
             demand,
+            produce,
             stop,
             size,
             window: RwLock::new(None),

@@ -50,7 +50,14 @@ async fn refusing() -> Fake {
 
 fn supervisor(fake: &Fake) -> Supervisor {
     let size = WindowSize { join: Duration::ZERO, length: Duration::from_secs(30), segment: 1000 };
-    let settings = Settings { limits: LIMITS, size, feed: feed::Limits::default(), own: None, ledger: None };
+    let settings = Settings {
+        limits: LIMITS,
+        size,
+        feed: feed::Limits::default(),
+        encoding: None,
+        own: None,
+        ledger: None,
+    };
     Supervisor::new(settings, fake.jellyfin.clone())
 }
 
