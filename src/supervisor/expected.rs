@@ -49,11 +49,12 @@ impl Supervisor {
         let access = Arc::new(Access::new(place, channel.source.clone(), live_stream));
         access.remember(account, login, user);
         debug!(item = %channel.item, "somebody is expected");
-        let intake = || {
+        let intake = |replaces| {
             let nothing_to_free = std::future::ready(false);
             Intake::tap(
                 shared.caller(&access),
                 Some(raw),
+                replaces,
                 shared.feed_limits,
                 nothing_to_free,
                 &shared.generations,

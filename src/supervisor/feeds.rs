@@ -33,12 +33,13 @@ struct Entry {
 }
 
 impl Feeds {
-    /// Makes `member` one of a channel's feed, which `open` opens if there is none that flows or may yet flow.
+    /// Makes `member` one of a channel's feed, which `open` opens if there is none that flows or may yet flow; it is told
+    /// which one it replaces.
     pub(super) fn join(
         &self,
         channel: &Channel,
         member: Member,
-        open: impl FnOnce() -> Intake,
+        open: impl FnOnce(Option<Arc<Intake>>) -> Intake,
     ) -> Arc<Intake> {
         let mut feeds = self.feeds();
         let mut members = BTreeSet::from([member]);
@@ -49,12 +50,9 @@ impl Feeds {
             }
             members.clone_from(&entry.members);
         }
-        let intake = Arc::new(open());
-        let replaced = feeds.insert(channel.clone(), Entry { intake: Arc::clone(&intake), members });
-        drop(feeds);
-        if let Some(Entry { intake, .. }) = replaced {
-            intake.close_soon();
-        }
+        let replaced = feeds.remove(channel).map(|entry| entry.intake);
+        let intake = Arc::new(open(replaced));
+        feeds.insert(channel.clone(), Entry { intake: Arc::clone(&intake), members });
         intake
     }
 

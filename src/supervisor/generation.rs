@@ -94,9 +94,9 @@ impl Run {
     /// The channel's input, opened if need be.
     pub(super) fn intake(&self) -> Arc<Intake> {
         let Self { shared, stream, id, .. } = self;
-        let open = || {
+        let open = |replaces| {
             let caller = shared.caller(&stream.access);
-            Intake::tap(caller, None, shared.feed_limits, self.freed_tuner(), &shared.generations)
+            Intake::tap(caller, None, replaces, shared.feed_limits, self.freed_tuner(), &shared.generations)
         };
         shared.feeds.join(&stream.channel, Member::Stream(*id), open)
     }

@@ -4,8 +4,10 @@
 //! It does not know who needs it.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::feeding::State;
@@ -18,13 +20,15 @@ use crate::supervisor::shared::random;
 use crate::supervisor::tap::{Tap, Whereabouts};
 use crate::upstream::jellyfin::{Hold, RawPath};
 
+/// How long the closing of the one before is waited for.
+const PREDECESSOR: Duration = Duration::from_secs(10);
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Intake {
     pub(super) access: Arc<Access>,
     pub(super) feed: Feed,
     held: Mutex<Option<Held>>,
-    tasks: TaskTracker,
 }
 
 /// What is held at the server, under its name in the ledger.
@@ -36,10 +40,12 @@ struct Held {
 }
 
 impl Intake {
-    /// Taps the raw stream that the server shares, at `raw` if that is known already, and takes a consumer of it.
+    /// Taps the raw stream that the server shares, at `raw` if that is known already, and takes a consumer of it. What it
+    /// `replaces` is closed first: the server knows both openings by the same name, and would close either.
     pub(super) fn tap(
         caller: Caller,
         raw: Option<RawPath>,
+        replaces: Option<Arc<Self>>,
         limits: Limits,
         freed: impl Future<Output = bool> + Send + 'static,
         tasks: &TaskTracker,
@@ -57,7 +63,12 @@ impl Intake {
                 told.send_replace(shared.unwrap_or(Whereabouts::Nowhere(Failure::Unsuitable)));
             }
         };
-        let (holding, mut first_attempt) = Holding::take(caller.clone(), held, freed, tasks);
+        let closed = async move {
+            if let Some(replaced) = replaces {
+                let _ = timeout(PREDECESSOR, replaced.close()).await;
+            }
+        };
+        let (holding, mut first_attempt) = Holding::take(caller.clone(), closed, held, freed, tasks);
         tasks.spawn(async move {
             if let Err(failure) = first_attempt.outcome().await {
                 tell.send_if_modified(|path| {
@@ -74,7 +85,6 @@ impl Intake {
             access: Arc::clone(&caller.access),
             feed: Feed::start(vec![Arc::new(tap)], limits, tasks),
             held: Mutex::new(Some(Held { caller, name, holding })),
-            tasks: tasks.clone(),
         }
     }
 
@@ -115,11 +125,5 @@ impl Intake {
             let closed = holding.part(parting).await;
             caller.settle(&name, closed);
         }
-    }
-
-    /// The same, for whoever cannot wait.
-    pub(super) fn close_soon(self: Arc<Self>) {
-        let tasks = self.tasks.clone();
-        tasks.spawn(async move { self.close().await });
     }
 }
