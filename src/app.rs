@@ -19,6 +19,7 @@ use crate::proxy::lendings::Lendings;
 use crate::proxy::misses::Misses;
 use crate::proxy::opening::Hopeless;
 use crate::proxy::prime::Primer;
+use crate::proxy::reload::Held;
 use crate::proxy::{Gateway, Handle};
 use crate::server::Listener;
 use crate::shutdown;
@@ -91,6 +92,8 @@ impl App {
         let gateway = Gateway {
             name: self.config.name,
             cold_timeout: self.config.upstream.cold_timeout,
+            blocking_reload: self.config.viewers.blocking_reload,
+            held: Held::default(),
             forwarder: Forwarder::new(self.client, identity),
             auth: Auth::new(self.jellyfin.clone(), self.config.upstream.live_tv_right),
             jellyfin: self.jellyfin,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio_tungstenite::connect_async;
+use warmgate::config::Config;
 use warmgate::demo::viewer::{Playback, Viewer};
 use warmgate::domain::consumer::Verdict;
 use warmgate::domain::reason::{Evidence, LeaveReason};
@@ -94,6 +95,35 @@ async fn a_closed_socket_is_evidence() {
     drop(socket);
     eventually("it is noticed", async || verdict(&stage).because.contains(&Evidence::SocketClosed)).await;
     assert!(verdict(&stage).state.is_present(), "but no proof");
+}
+
+/// The first viewer's clients close what they have, as a player does that is killed.
+#[tokio::test(flavor = "multi_thread")]
+async fn closed_connections_are_evidence_unless_they_are_a_proxys() {
+    for proxy in [false, true] {
+        let trust = |config: &mut Config| config.trusted_proxies.push("127.0.0.1/32".parse().unwrap());
+        let stage = Stage::with(
+            |_| (),
+            |config| {
+                if proxy {
+                    trust(config)
+                }
+            },
+        )
+        .await;
+        let (other, viewer) = (stage.viewer(1, "phone"), stage.viewer(0, "tv"));
+        let playback = playing(&stage, &viewer).await;
+        poll(&viewer, &playback).await;
+        drop(viewer);
+        let closed = async || verdict(&stage).because.contains(&Evidence::ConnectionClosed);
+        if proxy {
+            soon(other.open(&stage.channel(1))).await.unwrap();
+            assert!(!closed().await);
+        } else {
+            eventually("it is noticed", closed).await;
+        }
+        assert!(verdict(&stage).state.is_present(), "but no proof");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

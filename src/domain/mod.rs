@@ -15,6 +15,7 @@ pub mod pool;
 pub mod producer;
 pub mod profile;
 pub mod reason;
+pub mod reload;
 pub mod signal;
 pub mod simulate;
 pub mod time;

@@ -18,6 +18,7 @@ pub mod forward;
 pub mod headers;
 pub mod hls;
 pub mod lendings;
+mod linked;
 pub mod misses;
 pub mod opened;
 pub mod opening;
@@ -25,6 +26,7 @@ pub mod prime;
 pub mod query;
 mod range;
 mod recipe;
+pub mod reload;
 mod right;
 pub mod route;
 mod signals;
@@ -54,6 +56,7 @@ use crate::proxy::misses::Misses;
 use crate::proxy::opening::Hopeless;
 use crate::proxy::prime::Primer;
 use crate::proxy::query::Query;
+use crate::proxy::reload::Held;
 use crate::proxy::route::{Route, route};
 use crate::supervisor::Supervisor;
 use crate::upstream::jellyfin::Jellyfin;
@@ -68,6 +71,10 @@ pub struct Gateway {
     pub name: String,
     /// How long a viewer waits for a cold start.
     pub cold_timeout: Duration,
+    /// Whether playlist requests are held until the segment they name is there.
+    pub blocking_reload: bool,
+    /// Those that are.
+    pub held: Held,
     /// The plain way through.
     pub forwarder: Forwarder,
     /// Who may be served.

@@ -54,6 +54,7 @@ fn perform(shared: &Arc<Shared>, action: Action) {
             });
         }
         Action::GiveBack { opening, reason } => shared.give_back(opening, reason),
+        Action::Doubted(opening) => shared.doubted(opening),
         Action::Settled(opening) => shared.settled(opening),
         Action::Shed(stream) => {
             if let Some(stream) = shared.stream(stream) {

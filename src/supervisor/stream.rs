@@ -7,12 +7,14 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::domain::consumer::Account;
 use crate::domain::playlist;
+use crate::domain::reload::HELD_TARGETS;
 use crate::domain::time::Timestamp;
 use crate::domain::window::Window;
 use crate::upstream::jellyfin::{Login, Media, Recipe};
@@ -53,6 +55,8 @@ pub struct Stream {
     size: WindowSize,
     window: RwLock<Option<Window<Media>>>,
     readiness: watch::Sender<Readiness>,
+    /// The newest segment's number.
+    newest: watch::Sender<u64>,
     logins: Mutex<Vec<(Account, Login, Option<String>)>>,
     work: tokio::sync::Mutex<()>,
     /// The generations that have yet to give back what they opened.
@@ -80,6 +84,7 @@ impl Stream {
             size,
             window: RwLock::new(None),
             readiness: watch::Sender::new(Readiness::Starting),
+            newest: watch::Sender::new(0),
             logins: Mutex::new(Vec::new()),
             work: tokio::sync::Mutex::new(()),
             generations: TaskTracker::new(),
@@ -95,11 +100,16 @@ impl Stream {
     }
 
     /// The list of a viewer who joined at `start`.
-    pub(super) fn playlist(&self, start: u64, uri: impl FnMut(&mut String, u64)) -> Option<Playlist> {
+    pub(super) fn playlist(
+        &self,
+        start: u64,
+        blocking: bool,
+        uri: impl FnMut(&mut String, u64),
+    ) -> Option<Playlist> {
         let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
         let window = window.as_ref()?;
         let target = window.target();
-        Some(Playlist { text: playlist::write(target, window.list(start), uri), target })
+        Some(Playlist { text: playlist::write(target, blocking, window.list(start), uri), target })
     }
 
     /// A segment, as long as it is held.
@@ -120,6 +130,22 @@ impl Stream {
         match readiness.wait_for(|readiness| *readiness != Readiness::Starting).await {
             Ok(readiness) => *readiness,
             Err(_) => Readiness::Retired,
+        }
+    }
+
+    /// The number of its newest segment.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        *self.newest.borrow()
+    }
+
+    /// Waits until it has this segment, if that does not take longer than anybody may be held.
+    pub async fn reaches(&self, sequence: u64) -> bool {
+        let longest = self.target(Duration::ZERO) * HELD_TARGETS;
+        let mut newest = self.newest.subscribe();
+        tokio::select! {
+            reached = timeout(longest, newest.wait_for(|newest| *newest >= sequence)) => matches!(reached, Ok(Ok(_))),
+            () = self.retired() => false,
         }
     }
 
@@ -145,6 +171,7 @@ impl Stream {
         let size = media.body.len() as u64;
         window.push(duration, anew, media, size, now);
         let told = (window.target(), window.bytes());
+        self.newest.send_replace(window.newest());
         self.readiness.send_replace(Readiness::Ready);
         self.begged.store(false, Ordering::Relaxed);
         told
