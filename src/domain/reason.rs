@@ -171,6 +171,8 @@ reasons! {
         Quits = "quits",
         /// Its device asked for something else.
         TunedAway = "tuned-away",
+        /// It plays the server's own stream.
+        PassedOn = "passed-on",
         /// Its token was logged out.
         LoggedOut = "logged-out",
     }
