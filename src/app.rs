@@ -30,6 +30,7 @@ use crate::proxy::lineup::Served;
 use crate::proxy::misses::Misses;
 use crate::proxy::opening::Hopeless;
 use crate::proxy::prime::Primer;
+use crate::proxy::reload::Held;
 use crate::proxy::{Gateway, Handle};
 use crate::server::Listener;
 use crate::shutdown;
@@ -136,6 +137,8 @@ impl App {
             name: self.config.name,
             cold_timeout: self.config.upstream.cold_timeout,
             produce: self.config.produce.default,
+            blocking_reload: self.config.viewers.blocking_reload,
+            held: Held::default(),
             forwarder: Forwarder::new(self.client, identity),
             auth: Auth::new(self.jellyfin.clone(), self.config.upstream.live_tv_right),
             jellyfin: self.jellyfin,

@@ -89,6 +89,10 @@ impl<T: Scalar> Visitor<'_> for One<T> {
         T::read(text).map_err(E::custom)
     }
 
+    fn visit_bool<E: Error>(self, truth: bool) -> Result<T, E> {
+        T::read(&truth.to_string()).map_err(E::custom)
+    }
+
     fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
         T::read_number(number).map_err(E::custom)
     }
@@ -181,6 +185,12 @@ impl<'de, T: Scalar> Deserialize<'de> for Item<T> {
 impl Scalar for String {
     fn read(text: &str) -> Result<Self, String> {
         Ok(text.to_owned())
+    }
+}
+
+impl Scalar for bool {
+    fn read(text: &str) -> Result<Self, String> {
+        text.trim().parse().map_err(|_| format!("{text:?}: write true or false"))
     }
 }
 

@@ -19,6 +19,7 @@ pub mod headers;
 pub mod hls;
 pub mod lendings;
 pub mod lineup;
+mod linked;
 pub mod misses;
 pub mod opened;
 pub mod opening;
@@ -26,6 +27,7 @@ pub mod prime;
 pub mod query;
 mod range;
 mod recipe;
+pub mod reload;
 mod right;
 pub mod route;
 mod signals;
@@ -57,6 +59,7 @@ use crate::proxy::misses::Misses;
 use crate::proxy::opening::Hopeless;
 use crate::proxy::prime::Primer;
 use crate::proxy::query::Query;
+use crate::proxy::reload::Held;
 use crate::proxy::route::{Route, route};
 use crate::supervisor::Supervisor;
 use crate::upstream::jellyfin::Jellyfin;
@@ -73,6 +76,10 @@ pub struct Gateway {
     pub cold_timeout: Duration,
     /// How streams come about.
     pub produce: Produce,
+    /// Whether playlist requests are held until the segment they name is there.
+    pub blocking_reload: bool,
+    /// Those that are.
+    pub held: Held,
     /// The plain way through.
     pub forwarder: Forwarder,
     /// Who may be served.

@@ -177,12 +177,18 @@ impl Supervisor {
         }
     }
 
-    /// The list of a consumer, each segment at the URI that `uri` writes; `None` before the first segment.
+    /// The list of a consumer, each segment at the URI that `uri` writes, and whether requests
+    /// for it can be held; `None` before the first segment.
     #[must_use]
-    pub fn playlist(&self, lease: &Lease, uri: impl FnMut(&mut String, u64)) -> Option<Playlist> {
+    pub fn playlist(
+        &self,
+        lease: &Lease,
+        blocking: bool,
+        uri: impl FnMut(&mut String, u64),
+    ) -> Option<Playlist> {
         let newcomer = lease.stream.join_point()?;
         let start = self.shared.pool().join(lease.consumer, newcomer, self.shared.now());
-        lease.stream.playlist(start, uri)
+        lease.stream.playlist(start, blocking, uri)
     }
 
     /// A request for a segment with a consumer's token: the stream it is for, if that still runs.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -16,6 +17,7 @@ use crate::domain::encoding::demand::Demand;
 use crate::domain::key::Channel;
 use crate::domain::playlist;
 use crate::domain::produce::Produce;
+use crate::domain::reload::HELD_TARGETS;
 use crate::domain::time::Timestamp;
 use crate::domain::window::{Arrival, Window};
 use crate::supervisor::access::Access;
@@ -73,6 +75,8 @@ pub struct Stream {
     size: WindowSize,
     window: RwLock<Option<Window<Media>>>,
     readiness: watch::Sender<Readiness>,
+    /// The newest segment's number.
+    newest: watch::Sender<u64>,
     work: tokio::sync::Mutex<()>,
     /// Ends the generation that runs, and not the stream.
     pause: Mutex<CancellationToken>,
@@ -110,6 +114,7 @@ impl Stream {
             size,
             window: RwLock::new(None),
             readiness: watch::Sender::new(Readiness::Starting),
+            newest: watch::Sender::new(0),
             work: tokio::sync::Mutex::new(()),
             generations: TaskTracker::new(),
             begged: AtomicBool::new(false),
@@ -124,11 +129,16 @@ impl Stream {
     }
 
     /// The list of a viewer who joined at `start`.
-    pub(super) fn playlist(&self, start: u64, uri: impl FnMut(&mut String, u64)) -> Option<Playlist> {
+    pub(super) fn playlist(
+        &self,
+        start: u64,
+        blocking: bool,
+        uri: impl FnMut(&mut String, u64),
+    ) -> Option<Playlist> {
         let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
         let window = window.as_ref()?;
         let target = window.target();
-        Some(Playlist { text: playlist::write(target, window.list(start), uri), target })
+        Some(Playlist { text: playlist::write(target, blocking, window.list(start), uri), target })
     }
 
     /// A segment, as long as it is held.
@@ -152,6 +162,22 @@ impl Stream {
         }
     }
 
+    /// The number of its newest segment.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        *self.newest.borrow()
+    }
+
+    /// Waits until it has this segment, if that does not take longer than anybody may be held.
+    pub async fn reaches(&self, sequence: u64) -> bool {
+        let longest = self.target(Duration::ZERO) * HELD_TARGETS;
+        let mut newest = self.newest.subscribe();
+        tokio::select! {
+            reached = timeout(longest, newest.wait_for(|newest| *newest >= sequence)) => matches!(reached, Ok(Ok(_))),
+            () = self.retired() => false,
+        }
+    }
+
     /// Waits until everything it had opened is closed.
     pub async fn retired(&self) {
         let mut readiness = self.readiness.subscribe();
@@ -172,6 +198,7 @@ impl Stream {
         let size = media.body.len() as u64;
         window.push(arrival, media, size, now);
         let told = (window.target(), window.bytes());
+        self.newest.send_replace(window.newest());
         self.readiness.send_replace(Readiness::Ready);
         self.begged.store(false, Ordering::Relaxed);
         Some(told)

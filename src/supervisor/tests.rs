@@ -2,12 +2,15 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
+use http::HeaderValue;
+
 use super::*;
 use crate::domain::key::{Channel, ItemId, MediaSourceId};
 use crate::domain::profile::{Policy, ProfileKey};
 use crate::supervisor::stream::Readiness;
 use crate::upstream::fake::Fake;
-use crate::upstream::jellyfin::Place;
+use crate::upstream::jellyfin::{Media, Place};
 
 const LIMITS: Limits = Limits {
     slots: 2,
@@ -112,4 +115,29 @@ async fn who_has_logged_out_is_not_called_for() {
     assert_eq!(users(), ["user-2", "user-1"]);
     supervisor.logging_out(Account(2), Duration::from_secs(60)).await;
     assert_eq!(users(), ["user-1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_segment_is_waited_for_but_not_for_ever() {
+    let fake = refusing().await;
+    let stream = tune(&supervisor(&fake), 1).stream;
+    let media = || Media {
+        body: Bytes::from_static(b"x"),
+        content_type: HeaderValue::from_static("x"),
+        modified: None,
+    };
+    let append = || stream.append(Duration::from_secs(3), false, media(), Timestamp::default());
+    append();
+    let newest = stream.newest();
+    assert!(stream.reaches(newest).await, "it is there");
+    let begun = Instant::now();
+    assert!(!stream.reaches(newest + 1).await);
+    assert_eq!(begun.elapsed().as_secs(), 3 * stream.target(Duration::ZERO).as_secs());
+    let (reached, ()) = tokio::join!(stream.reaches(newest + 1), async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        append();
+    });
+    assert!(reached);
+    let (reached, ()) = tokio::join!(stream.reaches(newest + 2), async { stream.set_retired() });
+    assert!(!reached, "there is none to come");
 }

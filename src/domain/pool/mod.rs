@@ -187,6 +187,8 @@ pub enum Action {
         /// Why.
         reason: ReturnReason,
     },
+    /// What a client opened may have been given back by its stop, should the gateway be asked in its next life.
+    Doubted(OpeningId),
     /// What a client opened will be given back by others, and can be forgotten.
     Settled(OpeningId),
     /// Let go of the segments of a stream that no list names any more: memory is short.
@@ -276,8 +278,9 @@ impl Pool {
                 self.actions.extend(forgotten.map(Action::Settled));
             }
             Event::Followed(named, follow) => {
-                let settled = self.openings.followed(&named, follow, now);
-                self.actions.extend(settled.into_iter().map(Action::Settled));
+                let changed = self.openings.followed(&named, follow, now);
+                let action = if follow == Follow::Stopped { Action::Doubted } else { Action::Settled };
+                self.actions.extend(changed.into_iter().map(action));
             }
             Event::Signal(whose, signal) => self.signal(&whose, signal, now),
             Event::LoggingOut(account) => self.logging_out(account, now),
@@ -403,7 +406,7 @@ impl Pool {
                     | Action::Shed(stream) => {
                         assert!(self.streams.contains_key(stream), "an action on no stream");
                     }
-                    Action::GiveBack { .. } | Action::Settled(_) => {}
+                    Action::GiveBack { .. } | Action::Doubted(_) | Action::Settled(_) => {}
                 }
             }
         }
