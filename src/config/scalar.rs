@@ -101,10 +101,6 @@ impl<T: Scalar> Visitor<'_> for One<T> {
         T::read_number(number).map_err(E::custom)
     }
 
-    fn visit_bool<E: Error>(self, yes: bool) -> Result<T, E> {
-        T::read_number(yes).map_err(E::custom)
-    }
-
     fn visit_f64<E: Error>(self, number: f64) -> Result<T, E> {
         T::read_number(number).map_err(E::custom)
     }
@@ -209,12 +205,6 @@ impl Scalar for u32 {
 impl Scalar for i32 {
     fn read(text: &str) -> Result<Self, String> {
         text.trim().parse().map_err(|_| format!("{text:?} is not a whole number"))
-    }
-}
-
-impl Scalar for bool {
-    fn read(text: &str) -> Result<Self, String> {
-        text.trim().parse().map_err(|_| format!("{text:?}: write true or false"))
     }
 }
 

@@ -109,7 +109,7 @@ impl Shared {
     /// That of somebody who watches, and the user it belongs to.
     fn a_viewers_login(&self) -> Option<(Login, Option<String>)> {
         let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
-        streams.values().find_map(|stream| stream.logins().into_iter().next())
+        streams.values().find_map(|stream| stream.access.logins().into_iter().next())
     }
 
     pub(super) fn settled(&self, opening: OpeningId) {

@@ -8,6 +8,8 @@ use http::HeaderValue;
 use super::*;
 use crate::domain::key::{Channel, ItemId, MediaSourceId};
 use crate::domain::profile::{Policy, ProfileKey};
+use crate::domain::time::Timestamp;
+use crate::domain::window::Arrival;
 use crate::supervisor::stream::Readiness;
 use crate::upstream::fake::Fake;
 use crate::upstream::jellyfin::{Media, Place};
@@ -126,7 +128,8 @@ async fn a_segment_is_waited_for_but_not_for_ever() {
         content_type: HeaderValue::from_static("x"),
         modified: None,
     };
-    let append = || stream.append(Duration::from_secs(3), false, media(), Timestamp::default());
+    let arrival = Arrival { duration: Duration::from_secs(3), discontinuity: false, independent: true };
+    let append = || assert!(stream.append(arrival, media(), Timestamp::default()).is_some());
     append();
     let newest = stream.newest();
     assert!(stream.reaches(newest).await, "it is there");

@@ -312,12 +312,13 @@ fn a_million_events_leave_nothing_behind() {
                 let (key, viewer) = (keys[pick(20, 4)].clone(), viewers[pick(24, 8)].clone());
                 let class = Class::ALL[pick(28, 4)];
                 let fresh = ConsumerId::from_bits(token);
-                if let Admission::Serve { stream, .. } =
-                    bench.pool.tune(Tune { key, viewer, class, produce: Produce::Adopt, fresh }, at(now))
+                if let Admission::Serve { stream, .. } = bench
+                    .pool
+                    .tune(Tune { key, viewer, class, produce: Produce::ALL[pick(34, 3)], fresh }, at(now))
                 {
                     streams.insert(stream);
                     let target = Duration::from_secs(4);
-                    let output = Output { target, written: 2, held: 1, encoded: false };
+                    let output = Output { target, written: 2, held: 1, encoded: pick(36, 2) == 0 };
                     let event = Event::SegmentReady { stream, generation: 1, output };
                     bench.pool.handle_event(event, at(now));
                 }
@@ -353,7 +354,7 @@ fn a_million_events_leave_nothing_behind() {
                 Action::GiveBack { opening, .. } | Action::Settled(opening) => {
                     assert!(done.insert(opening), "given back twice");
                 }
-                Action::Start { .. } | Action::Doubted(_) | Action::Shed(_) => {}
+                Action::Start { .. } | Action::Rest(_) | Action::Doubted(_) | Action::Shed(_) => {}
             }
         }
         if pick(40, 1000) == 0 {
@@ -369,7 +370,11 @@ fn a_million_events_leave_nothing_behind() {
             match action {
                 Action::Stop { stream, .. } => bench.pool.handle_event(Event::Retired(stream), deadline),
                 Action::GiveBack { opening, .. } => assert!(done.insert(opening), "given back twice"),
-                Action::Start { .. } | Action::Doubted(_) | Action::Settled(_) | Action::Shed(_) => {}
+                Action::Start { .. }
+                | Action::Rest(_)
+                | Action::Doubted(_)
+                | Action::Settled(_)
+                | Action::Shed(_) => {}
             }
         }
     }
