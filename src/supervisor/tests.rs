@@ -66,6 +66,17 @@ fn supervisor(fake: &Fake) -> Supervisor {
     Supervisor::new(settings, fake.jellyfin.clone())
 }
 
+fn recipe(item: ItemId, user: Option<String>) -> Recipe {
+    Recipe {
+        place: Place { prefix: String::new(), item, user },
+        source: MediaSourceId::new("source"),
+        live_stream: LiveStreamId::new("live"),
+        query: String::new(),
+        apple: false,
+        cut: Duration::from_secs(3),
+    }
+}
+
 /// A viewer of this account tunes.
 fn tune(supervisor: &Supervisor, account: u64) -> Lease {
     let item = ItemId::parse(&"a".repeat(32)).unwrap();
@@ -84,15 +95,7 @@ fn tune(supervisor: &Supervisor, account: u64) -> Lease {
         login: Login::default(),
         user: user.clone(),
     };
-    let recipe = || Recipe {
-        place: Place { prefix: String::new(), item, user },
-        source,
-        live_stream: LiveStreamId::new("live"),
-        query: String::new(),
-        apple: false,
-        cut: Duration::from_secs(3),
-    };
-    supervisor.tune(wish, recipe).unwrap()
+    supervisor.tune(wish, || recipe(item, user)).unwrap()
 }
 
 /// With the credential goes the last chance: nothing may be open any more that a generation which failed has opened.
@@ -121,8 +124,9 @@ async fn who_has_logged_out_is_not_called_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_segment_is_waited_for_but_not_for_ever() {
-    let fake = refusing().await;
-    let stream = tune(&supervisor(&fake), 1).stream;
+    let recipe = recipe(ItemId::parse(&"a".repeat(32)).unwrap(), None);
+    let size = WindowSize { join: Duration::ZERO, length: Duration::from_secs(30), segment: 1000 };
+    let stream = Stream::new(Brief { recipe, demand: None, produce: Produce::Adopt }, size);
     let media = || Media {
         body: Bytes::from_static(b"x"),
         content_type: HeaderValue::from_static("x"),
