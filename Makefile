@@ -61,6 +61,8 @@ bench: ffmpeg nginx linker
 	@echo "==> Building and measuring: the gateway beside nginx and the bare server (a few minutes the first time)"
 	cargo bench --locked --bench passthrough
 	cargo bench --locked --bench cutter
+	cargo bench --locked --bench start
+	cargo bench --locked --bench zap
 
 # The sanitizer needs a switch of the nightly compiler, which the stable one has too.
 fuzz: linker

@@ -9,14 +9,18 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::config::{Config, LineupServer, Secret};
+use crate::config::{Config, CopyWith, Ffmpeg, LineupServer, Secret};
+use crate::domain::encoding::health;
 use crate::domain::lineup::m3u::Site;
 use crate::domain::pool::Limits;
-use crate::domain::produce::Rules;
+use crate::domain::produce::{Produce, Rules};
 use crate::feed;
 use crate::fetch::{self, Fetcher};
+use crate::ffmpeg;
+use crate::ffmpeg::launcher::Launcher;
 use crate::lineup::{Lineups, Pace};
 use crate::proxy::auth::Auth;
 use crate::proxy::cors::Cors;
@@ -26,15 +30,23 @@ use crate::proxy::lineup::Served;
 use crate::proxy::misses::Misses;
 use crate::proxy::opening::Hopeless;
 use crate::proxy::prime::Primer;
+use crate::proxy::reload::Held;
 use crate::proxy::{Gateway, Handle};
 use crate::server::Listener;
 use crate::shutdown;
+use crate::supervisor::encode::Encoding;
 use crate::supervisor::provider::Provider;
 use crate::supervisor::stream::WindowSize;
 use crate::supervisor::{Settings, Supervisor};
 use crate::upstream::client::{Client, Target, Timeouts};
 use crate::upstream::jellyfin::{Jellyfin, Login};
 
+/// An FFmpeg that makes nothing for so long has come to a halt, whatever its input does.
+const SILENT: Duration = Duration::from_secs(15);
+/// One that is slow for so long will not catch up.
+const SLOW: Duration = Duration::from_secs(15);
+/// Seconds of stream in a second that count as slow.
+const SLOWEST: f64 = 0.9;
 /// An input may have to wait for an opening at the server, behind those of others.
 const INPUT_OPENS: Duration = Duration::from_secs(30);
 
@@ -46,7 +58,7 @@ pub async fn run(mut config: Config) -> io::Result<()> {
     let stop = shutdown::on_signal()?;
     config.state_dir = config.state_dir.or_else(usual_state_dir);
     let upstream = config.upstream.url.to_string();
-    let app = App::bind(config).await?;
+    let app = App::bind_with(config, Launcher::this_program()).await?;
     info!(address = %app.local_addr(), %upstream, "listening");
     app.serve(stop).await;
     Ok(())
@@ -64,27 +76,40 @@ pub struct App {
 }
 
 impl App {
-    /// Binds the listener and starts the supervisor.
+    /// Binds the listener and starts the supervisor, within a program that is not the gateway's own: should it be killed,
+    /// its FFmpegs are ended by the next one.
     ///
     /// # Errors
     /// If the address to listen on cannot be had.
     pub async fn bind(config: Config) -> io::Result<Self> {
+        Self::bind_with(config, Launcher::Plain).await
+    }
+
+    /// Binds the listener and starts the supervisor; FFmpegs are started by way of `launcher`.
+    ///
+    /// # Errors
+    /// If the address to listen on cannot be had.
+    pub async fn bind_with(config: Config, launcher: Launcher) -> io::Result<Self> {
         let listener = Listener::bind(config.listen).await?;
         let url = &config.upstream.url;
         let target = Target { scheme: url.scheme().clone(), authority: url.authority().clone() };
-        let timeouts = Timeouts { connect: INPUT_OPENS, response: config.upstream.response_timeout };
+        let timeouts =
+            Timeouts { connect: config.upstream.connect_timeout, response: config.upstream.response_timeout };
         let client = Client::new(target, timeouts);
         let host = HeaderValue::try_from(url.authority().as_str()).map_err(io::Error::other)?;
         let jellyfin = Jellyfin::new(client.clone(), host);
         let own = config.upstream.api_key.as_ref().map(|key| Login::api_key(key.expose()));
         let fetcher = Fetcher::new(fetch::Timeouts::default());
         let lineups = lineups(&config, &fetcher);
+        let encoding = encoding(&config, launcher, listener.local_addr())?;
+        let ffmpeg = encoding.as_ref().map(|encoding| encoding.ffmpeg.clone());
         let tuners = config.lineup.iter().map(|playlist| playlist.tuners);
-        let provider = lineups.clone().map(|lineups| Provider::new(lineups, fetcher, tuners, None));
+        let provider = lineups.clone().map(|lineups| Provider::new(lineups, fetcher, tuners, ffmpeg));
         let settings = Settings {
             limits: limits(&config),
             size: window_size(&config),
             feed: feed_limits(&config),
+            encoding,
             provider,
             own,
             ledger: ledger(&config, listener.local_addr()),
@@ -123,6 +148,8 @@ impl App {
                 channels: self.config.produce.channels,
                 clients: self.config.produce.clients,
             },
+            blocking_reload: self.config.viewers.blocking_reload,
+            held: Held::default(),
             forwarder: Forwarder::new(self.client, identity),
             auth: Auth::new(self.jellyfin.clone(), self.config.upstream.live_tv_right),
             jellyfin: self.jellyfin,
@@ -205,6 +232,38 @@ fn limits(config: &Config) -> Limits {
 
 fn window_size(config: &Config) -> WindowSize {
     WindowSize { join: config.window.join, length: config.window.length, segment: config.window.segment }
+}
+
+/// What FFmpeg can do is found out meanwhile; until then, and where there is none, what has to be encoded is left to the
+/// server.
+fn encoding(config: &Config, launcher: Launcher, address: SocketAddr) -> io::Result<Option<Encoding>> {
+    if config.lineup.is_empty() && config.produce.is_all(Produce::Adopt) {
+        return Ok(None);
+    }
+    let Ffmpeg { path, copy, encoders, preset, processes, encodes, nice, memory } = config.ffmpeg.clone();
+    let limits = health::Limits { silence: SILENT, patience: SLOW, speed: SLOWEST, memory };
+    let owner = address.to_string();
+    let settings = ffmpeg::Settings {
+        path,
+        launcher,
+        encoders: encoders.0,
+        processes,
+        encodes,
+        nice: i32::try_from(nice).unwrap_or(0),
+        limits,
+        owner: owner.clone(),
+    };
+    let ffmpeg = ffmpeg::Ffmpeg::new(settings)?;
+    let probed = ffmpeg.clone();
+    tokio::spawn(async move {
+        let _ = tokio::task::spawn_blocking(move || ffmpeg::leftovers::end(&owner)).await;
+        probed.probe().await;
+    });
+    let copies_natively = match copy {
+        CopyWith::Native => true,
+        CopyWith::Ffmpeg => false,
+    };
+    Ok(Some(Encoding { ffmpeg, preset, copies_natively, tasks: TaskTracker::new() }))
 }
 
 fn feed_limits(config: &Config) -> feed::Limits {

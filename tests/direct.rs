@@ -12,6 +12,7 @@ mod watch;
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use tempfile::TempDir;
+use tokio::process::Command;
 use tracing_subscriber::fmt::MakeWriter;
 use warmgate::body;
 use warmgate::config::{Config, Location, Playlist, Secret};
@@ -29,7 +31,7 @@ use warmgate::domain::lineup::source::SourceUrl;
 use warmgate::domain::lineup::{Override, Rules};
 use warmgate::domain::produce::{Means, Produce};
 
-use crate::provider::Provider;
+use crate::provider::{PICTURE, Provider};
 use crate::stage::{Stage, all_fetched, eventually, is_ours, poll, soon, tune};
 use crate::watch::Watch;
 
@@ -86,12 +88,21 @@ fn write_list(folder: &Path, channels: usize) {
 impl Play {
     /// Each channel is pulled from all of `providers`, in order.
     async fn before(providers: &[&Provider], tuners: u32, config: impl FnOnce(&mut Config)) -> Self {
+        let urls = |number| {
+            providers.iter().map(|provider| SourceUrl::new(provider.url(number))).collect::<Vec<_>>()
+        };
+        Self::with(urls, tuners, config).await
+    }
+
+    /// Each channel is pulled from its `urls`.
+    async fn with(
+        urls: impl Fn(usize) -> Vec<SourceUrl>,
+        tuners: u32,
+        config: impl FnOnce(&mut Config),
+    ) -> Self {
         LazyLock::force(&LOGGING);
         let folder = tempfile::tempdir().unwrap();
         write_list(folder.path(), 2);
-        let urls = |number: usize| {
-            providers.iter().map(|provider| SourceUrl::new(provider.url(number))).collect::<Vec<_>>()
-        };
         let channel = |number: usize| Override {
             channel: format!("c{number}"),
             urls: urls(number),
@@ -297,6 +308,28 @@ async fn a_lineup_that_changes_cuts_nobody_off() {
     eventually("it is back", async || play.head(1).await == 200).await;
     let _again = play.read(1, 10_000).await;
     assert_eq!((provider.asked().len(), provider.open()), (1, 1));
+}
+
+/// What is no transport stream over HTTP is fetched by an FFmpeg, which takes a connection all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_played_by_ffmpeg() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s3cr3t.ts");
+    let picture = PICTURE.replace("-re ", "").replace("pipe:1", "-t 30");
+    let made = Command::new("ffmpeg")
+        .args(picture.split_whitespace())
+        .arg(&path)
+        .stdin(Stdio::null())
+        .status()
+        .await
+        .unwrap();
+    assert!(made.success());
+    let play = Play::with(|_| vec![SourceUrl::new(path.to_str().unwrap())], 0, |_| ()).await;
+    let (_, answer) = tune(&play.stage.viewer(0, "tv"), &play.stage.channel(1)).await;
+    assert!(is_ours(&answer), "{}", answer.field("cache-status"));
+    let _reader = play.read(1, 100_000).await;
+    assert_eq!((play.means(), play.taps()), (vec![Means::Own], 0));
+    play.stage.shut_down().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

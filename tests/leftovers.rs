@@ -29,6 +29,8 @@ impl Program {
             .env("WARMGATE__UPSTREAM__URL", format!("http://{}", origin.addr()))
             .env("WARMGATE__LISTEN", listen)
             .env("WARMGATE__STATE_DIR", state)
+            .env("WARMGATE__UPSTREAM__COLD_TIMEOUT", "3s")
+            .env("WARMGATE__VIEWERS__UNFOLLOWED", "3s")
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
@@ -87,7 +89,9 @@ async fn killed_and_started_again(with_key: bool) {
     let left = std::fs::read_dir(state.path()).unwrap().next().unwrap().unwrap().path();
     eventually("it is struck out", async || {
         let noted: serde_json::Value = serde_json::from_slice(&std::fs::read(&left).unwrap()).unwrap();
-        noted.as_object().unwrap().len() == others
+        // But for what the viewer of now has opened itself.
+        noted.as_object().unwrap().values().filter(|entry| entry["client"].is_null()).count() == others
+            && noted.as_object().unwrap().len() <= 2 * others
     })
     .await;
     assert!(!std::fs::read_to_string(left).unwrap().contains(settings.users[0].token()));
@@ -101,6 +105,29 @@ async fn with_a_key_of_its_own_it_closes_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_one_it_closes_with_the_first_viewers_token() {
     killed_and_started_again(false).await;
+}
+
+/// What a client had opened when the gateway was killed may still be followed; if it is not, it is given back.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_clients_had_opened_is_waited_for_and_given_back() {
+    let state = tempfile::tempdir().unwrap();
+    let settings = Settings { version: Version::V10_11, ..Settings::quick() };
+    let origin = Origin::start(settings.clone()).await.unwrap();
+    let channels = origin.channels();
+    let mut first = Program::start(state.path(), "127.0.0.1:0", &settings, &origin, true).await;
+    let viewer = first.viewer(&settings, "tv");
+    let followed = soon(viewer.open(&channels[0].item_id)).await.unwrap();
+    let forgotten = soon(first.viewer(&settings, "phone").open(&channels[1].item_id)).await.unwrap();
+    first.child.kill().await.unwrap();
+
+    let second = Program::start(state.path(), &first.address, &settings, &origin, true).await;
+    soon(second.viewer(&settings, "tv").report(&followed, "Playing")).await.unwrap();
+    assert_eq!(origin.counts().consumers.len(), 2, "neither is closed at once");
+    eventually("it is given back", async || !origin.counts().consumers.contains_key(&forgotten.live_stream))
+        .await;
+    assert_eq!(origin.counts().consumers.get(&followed.live_stream), Some(&1));
+    let left = std::fs::read_dir(state.path()).unwrap().next().unwrap().unwrap().path();
+    eventually("both are struck out", async || std::fs::read_to_string(&left).unwrap() == "{}").await;
 }
 
 /// A token that is revoked behind the gateway's back: what was opened with it is closed with the next viewer's.

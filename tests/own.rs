@@ -10,6 +10,7 @@ mod watch;
 use std::process::Stdio;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
 use warmgate::config::Config;
 use warmgate::demo::origin::{Origin, Settings};
@@ -33,6 +34,18 @@ fn means(stage: &Stage) -> Vec<Means> {
 fn pulls(stage: &Stage) -> usize {
     let own = |agent: &String| agent.starts_with("warmgate");
     stage.asked("/stream.ts").iter().filter(|seen| seen.user_agent.as_ref().is_some_and(own)).count()
+}
+
+/// The FFmpegs that this gateway runs, by the mark they carry.
+fn encoders(stage: &Stage) -> Vec<Pid> {
+    let mark = format!("WARMGATE_OWNER={}:", stage.base.trim_start_matches("http://"));
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let marked = |pid: &i32| {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        String::from_utf8_lossy(&environment).contains(&mark)
+    };
+    pids.filter(marked).filter_map(Pid::from_raw).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,13 +126,58 @@ async fn a_tuner_that_ends_is_opened_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_comes_back_is_tapped_again() {
-    let mut stage = Stage::with(|_| (), |config| own(config)).await;
+    let mut stage = Stage::with(|_| (), own).await;
     let mut watch = Watch::begin(stage.viewer(0, "tv"), &stage.channel(1)).await;
     let settings = stage.kill_origin().await;
     stage.restart_origin(settings).await;
     watch.resume(PATIENCE).await;
     stage.shut_down().await;
     stage.nothing_open().await;
+}
+
+/// Half as high: what the source does not satisfy goes through an FFmpeg of the gateway's own.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_profile_is_encoded_from_the_same_pull() {
+    let stage = Stage::with(|_| (), own).await;
+    let viewer = stage.viewer(0, "tv");
+    let (_, _) = tune(&viewer, &stage.channel(1)).await;
+    let mut small = soon(stage.viewer(1, "phone").open(&stage.channel(1))).await.unwrap();
+    small.playlist += "&MaxHeight=90";
+    let answer = poll(&viewer, &small).await;
+    assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
+    all_fetched(&viewer, &small, &answer).await;
+    assert_eq!(means(&stage), [Means::Own, Means::Own]);
+    assert_eq!((stage.origin().counts().jobs_started, pulls(&stage)), (0, 1));
+    let url = format!("{}{}", stage.base, small.playlist);
+    let probe = Command::new("ffprobe")
+        .args([
+            "-v",
+            "error",
+            "-select_streams",
+            "v",
+            "-show_entries",
+            "stream=height",
+            "-of",
+            "csv=p=0",
+            &url,
+        ])
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(PATIENCE, probe).await.unwrap().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).trim().starts_with("90"), "{output:?}");
+}
+
+/// The encoder dies: another takes its place behind a discontinuity, and the input goes on meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_encoder_is_replaced() {
+    let stage = Stage::with(|_| (), own).await;
+    let mut watch = Watch::begin_with(stage.viewer(0, "tv"), &stage.channel(1), "&MaxHeight=90").await;
+    assert_eq!(means(&stage), [Means::Own]);
+    let encoders = encoders(&stage);
+    assert_eq!(encoders.len(), 1);
+    kill_process(encoders[0], Signal::KILL).unwrap();
+    watch.resume(PATIENCE).await;
+    assert_eq!((stage.origin().counts().jobs_started, pulls(&stage)), (0, 1));
 }
 
 /// What real players make of it: not one complaint of FFmpeg's, and no picture missing.

@@ -4,10 +4,11 @@
 #[path = "support/stage.rs"]
 mod stage;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio_tungstenite::connect_async;
+use warmgate::config::Config;
 use warmgate::demo::viewer::{Playback, Viewer};
 use warmgate::domain::consumer::Verdict;
 use warmgate::domain::reason::{Evidence, LeaveReason};
@@ -96,14 +97,49 @@ async fn a_closed_socket_is_evidence() {
     assert!(verdict(&stage).state.is_present(), "but no proof");
 }
 
+/// The first viewer's clients close what they have, as a player does that is killed.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_zap_ends_the_old_lease_before_the_new_request_is_answered() {
+async fn closed_connections_are_evidence_unless_they_are_a_proxys() {
+    for proxy in [false, true] {
+        let trusting = |config: &mut Config| {
+            let trusted: &[&str] = if proxy { &["127.0.0.1/32"] } else { &[] };
+            config.trusted_proxies.extend(trusted.iter().map(|net| net.parse::<ipnet::IpNet>().unwrap()));
+        };
+        let stage = Stage::with(|_| (), trusting).await;
+        let (other, viewer) = (stage.viewer(1, "phone"), stage.viewer(0, "tv"));
+        let playback = playing(&stage, &viewer).await;
+        poll(&viewer, &playback).await;
+        drop(viewer);
+        let closed = async || verdict(&stage).because.contains(&Evidence::ConnectionClosed);
+        if proxy {
+            soon(other.open(&stage.channel(1))).await.unwrap();
+            assert!(!closed().await);
+        } else {
+            eventually("it is noticed", closed).await;
+        }
+        assert!(verdict(&stage).state.is_present(), "but no proof");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_zap_ends_the_old_lease_at_once_and_before_the_new_request_is_answered() {
     let stage = Stage::with(|settings| settings.delays.open = Duration::from_millis(300), |_| ()).await;
     let viewer = stage.viewer(0, "tv");
     playing(&stage, &viewer).await;
-    let next = soon(viewer.open(&stage.channel(2))).await.unwrap();
-    let asked = tokio::spawn(async move { poll(&viewer, &next).await });
-    eventually("it is seen", async || stage.snapshot().tally.left.contains_key(&LeaveReason::Zapped)).await;
-    assert_eq!(stage.snapshot().streams[1].consumers.len(), 1);
-    soon(asked).await.unwrap();
+    let mut took = Vec::new();
+    for (zaps, channel) in [2, 3, 1].into_iter().enumerate() {
+        let next = soon(viewer.open(&stage.channel(channel))).await.unwrap();
+        let (asking, asked) = (viewer.clone(), Instant::now());
+        let answered = tokio::spawn(async move { poll(&asking, &next).await });
+        let zapped = zaps as u64 + 1;
+        while stage.snapshot().tally.left.get(&LeaveReason::Zapped) != Some(&zapped) {
+            assert!(asked.elapsed() < stage::PATIENCE, "never seen");
+            tokio::task::yield_now().await;
+        }
+        took.push(asked.elapsed());
+        soon(answered).await.unwrap();
+        assert_eq!(stage.snapshot().present(), 1);
+    }
+    // One of them: a busy machine may delay anything.
+    assert!(took.iter().any(|took| *took < Duration::from_millis(50)), "{took:?}");
 }

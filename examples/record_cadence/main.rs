@@ -51,6 +51,9 @@ struct Args {
     /// Where npm has installed hls.js, shaka-player and video.js
     #[arg(long, default_value = "node_modules")]
     modules: PathBuf,
+    /// Offer players to hold their playlist requests (viewers.blocking_reload)
+    #[arg(long)]
+    blocking_reload: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -114,7 +117,7 @@ impl Running {
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let args = Args::parse();
-    let set = Set::build().await?;
+    let set = Set::build(args.blocking_reload).await?;
     let tape = Tape::new();
     let tap = Tap::lay(set.gateway, tape.clone()).await?;
     let url = set.tune(&tap).await?;
@@ -150,7 +153,7 @@ struct Set {
 }
 
 impl Set {
-    async fn build() -> Result<Self, BoxError> {
+    async fn build(blocking_reload: bool) -> Result<Self, BoxError> {
         let settings = Settings {
             delays: Delays { kill_timer: Duration::from_secs(60), ..Delays::quick() },
             width: 320,
@@ -161,6 +164,7 @@ impl Set {
         let origin = Arc::new(Origin::start(settings).await?);
         let mut config = Config::for_upstream(&format!("http://{}", origin.addr()))?;
         config.listen = (Ipv4Addr::LOCALHOST, 0).into();
+        config.viewers.blocking_reload = blocking_reload;
         let app = App::bind(config).await?;
         let (gateway, supervisor) = (app.local_addr(), app.supervisor());
         let stop = CancellationToken::new();

@@ -89,16 +89,16 @@ impl<T: Scalar> Visitor<'_> for One<T> {
         T::read(text).map_err(E::custom)
     }
 
+    fn visit_bool<E: Error>(self, truth: bool) -> Result<T, E> {
+        T::read(&truth.to_string()).map_err(E::custom)
+    }
+
     fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
         T::read_number(number).map_err(E::custom)
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
         T::read_number(number).map_err(E::custom)
-    }
-
-    fn visit_bool<E: Error>(self, yes: bool) -> Result<T, E> {
-        T::read_number(yes).map_err(E::custom)
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<T, E> {
@@ -184,6 +184,12 @@ impl Scalar for String {
     }
 }
 
+impl Scalar for bool {
+    fn read(text: &str) -> Result<Self, String> {
+        text.trim().parse().map_err(|_| format!("{text:?}: write true or false"))
+    }
+}
+
 impl Scalar for usize {
     fn read(text: &str) -> Result<Self, String> {
         text.trim().parse().map_err(|_| format!("{text:?} is not a whole number"))
@@ -199,12 +205,6 @@ impl Scalar for u32 {
 impl Scalar for i32 {
     fn read(text: &str) -> Result<Self, String> {
         text.trim().parse().map_err(|_| format!("{text:?} is not a whole number"))
-    }
-}
-
-impl Scalar for bool {
-    fn read(text: &str) -> Result<Self, String> {
-        text.trim().parse().map_err(|_| format!("{text:?}: write true or false"))
     }
 }
 

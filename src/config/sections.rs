@@ -39,6 +39,9 @@ pub struct Viewers {
     /// What a client opened is given back in its name if nothing follows for so long. No less than a cold start may take.
     #[serde(deserialize_with = "scalar::one")]
     pub unfollowed: Duration,
+    /// Whether playlist requests are held until the segment they name is there.
+    #[serde(deserialize_with = "scalar::one")]
+    pub blocking_reload: bool,
     /// This long after Stopped or ActiveEncodings, unless it asks again.
     #[serde(deserialize_with = "scalar::one")]
     pub goodbye: Duration,
@@ -49,6 +52,7 @@ impl Default for Viewers {
         Self {
             silence: Duration::from_secs(20),
             patience: Duration::from_secs(30 * 60),
+            blocking_reload: false,
             unfollowed: Duration::from_secs(2 * 60),
             goodbye: Duration::from_secs(2),
         }
@@ -97,6 +101,15 @@ pub struct Produce {
     /// For players, by device id or a part of their `User-Agent`.
     #[serde(deserialize_with = "scalar::map")]
     pub clients: BTreeMap<String, Wish>,
+}
+
+impl Produce {
+    /// Whether nothing but `wish` is wished for, whoever asks for what; playlists may have wishes of their own.
+    #[must_use]
+    pub fn is_all(&self, wish: Wish) -> bool {
+        let mut all = self.channels.values().chain(self.clients.values()).chain([&self.default]);
+        all.all(|other| *other == wish)
+    }
 }
 
 /// The gateway's own playlist, through which Jellyfin may tune.

@@ -130,6 +130,12 @@ impl ConsumerId {
         Self(bits)
     }
 
+    /// What it spells.
+    #[must_use]
+    pub const fn bits(self) -> u128 {
+        self.0
+    }
+
     /// Reads a token in the one spelling that the gateway gives out.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

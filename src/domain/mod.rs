@@ -22,6 +22,7 @@ pub mod produce;
 pub mod producer;
 pub mod profile;
 pub mod reason;
+pub mod reload;
 pub mod ring;
 pub mod signal;
 pub mod simulate;

@@ -87,12 +87,13 @@ pub struct Listed {
     pub discontinuity_sequence: u64,
 }
 
-/// Writes a live playlist of `listed`, each at the URI that `uri` writes.
+/// Writes a live playlist of `listed`, each at the URI that `uri` writes; `blocking` says that requests can be held (4.4.3.8).
 ///
 /// The first listed segment sets EXT-X-MEDIA-SEQUENCE and EXT-X-DISCONTINUITY-SEQUENCE (4.4.3.2, 4.4.3.3).
 /// A sliding list carries no EXT-X-PLAYLIST-TYPE (6.2.2).
 pub fn write(
     target: Duration,
+    blocking: bool,
     listed: impl Iterator<Item = Listed>,
     mut uri: impl FnMut(&mut String, u64),
 ) -> String {
@@ -105,6 +106,9 @@ pub fn write(
         "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:{}\n#EXT-X-MEDIA-SEQUENCE:{sequence}\n",
         target.as_secs()
     );
+    if blocking {
+        text.push_str("#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES\n");
+    }
     if discontinuities > 0 {
         let _ = writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{discontinuities}");
     }
@@ -186,7 +190,7 @@ mod tests {
             discontinuity,
             discontinuity_sequence: before,
         });
-        let text = write(Duration::from_secs(4), listed.into_iter(), |text, sequence| {
+        let text = write(Duration::from_secs(4), false, listed.into_iter(), |text, sequence| {
             let _ = write!(text, "s/{sequence}.ts");
         });
         assert_eq!(

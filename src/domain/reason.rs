@@ -159,6 +159,22 @@ reasons! {
 }
 
 reasons! {
+    /// Why a playlist request that waits for a segment is refused.
+    ReloadRefusal {
+        /// It names no number.
+        Malformed = "malformed",
+        /// It names a part, and no segment.
+        PartAlone = "part-alone",
+        /// It names a segment that is not about to come.
+        TooFarAhead = "too-far-ahead",
+        /// The segment did not come in time.
+        Late = "late",
+        /// So many are held already, of this viewer or of all.
+        Crowded = "crowded",
+    }
+}
+
+reasons! {
     /// What a verdict on a viewer's presence rests on.
     Evidence {
         /// It asked for a playlist and has yet to ask for a segment.
@@ -181,6 +197,8 @@ reasons! {
         Silence = "silence",
         /// Its WebSocket closed.
         SocketClosed = "socket-closed",
+        /// It closed all its connections.
+        ConnectionClosed = "connection-closed",
         /// It gave up a request before it was answered.
         Aborted = "aborted",
         /// It reported that it stopped.
@@ -193,6 +211,8 @@ reasons! {
         Quits = "quits",
         /// Its device asked for something else.
         TunedAway = "tuned-away",
+        /// It plays the server's own stream.
+        PassedOn = "passed-on",
         /// Its token was logged out.
         LoggedOut = "logged-out",
     }
@@ -215,6 +235,7 @@ mod tests {
         spellings(Obstacle::ALL.iter().map(|obstacle| obstacle.as_str()).collect());
         spellings(LeaveReason::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(ReturnReason::ALL.iter().map(|reason| reason.as_str()).collect());
+        spellings(ReloadRefusal::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(Evidence::ALL.iter().map(|evidence| evidence.as_str()).collect());
     }
 }

@@ -35,6 +35,15 @@ pub enum Signal {
     LiveStreamClosed,
     /// Its WebSocket closed.
     SocketClosed,
+    /// It asks over a connection that it has not used before.
+    ConnectionOpened,
+    /// It asks again over a connection.
+    ConnectionKept,
+    /// One of its connections ended.
+    ConnectionClosed {
+        /// Whether it was the one to end it.
+        by_peer: bool,
+    },
     /// It says that it is leaving (CMCD `sta=q`, `sta=e`).
     Quits,
 }

@@ -59,6 +59,16 @@ impl Input {
         let room = Arc::clone(&self.room).try_acquire_many_owned(size).map_err(|_| Failure::TooSlow)?;
         self.queue.send((bytes, room)).map_err(|_| Failure::Ended)
     }
+
+    /// The same, but waits until there is room.
+    ///
+    /// # Errors
+    /// [`Failure::Ended`] if it takes nothing any more.
+    pub async fn give(&self, bytes: Bytes) -> Result<(), Failure> {
+        let size = u32::try_from(bytes.len().min(CAPACITY)).map_err(|_| Failure::TooSlow)?;
+        let room = Arc::clone(&self.room).acquire_many_owned(size).await.map_err(|_| Failure::Ended)?;
+        self.queue.send((bytes, room)).map_err(|_| Failure::Ended)
+    }
 }
 
 async fn write(mut stdin: ChildStdin, mut queued: UnboundedReceiver<Chunk>) {

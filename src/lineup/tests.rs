@@ -157,6 +157,27 @@ async fn a_file_is_read_again_when_it_changes() {
 }
 
 #[tokio::test]
+async fn a_guide_has_the_programmes_of_our_channels() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("list.m3u");
+    let provider = Provider::default();
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    let guide = "<tv><programme channel=\"one\"><title>Now</title></programme><programme channel=\"two\"></programme></tv>";
+    packed.write_all(guide.as_bytes()).unwrap();
+    provider.gives(200, packed.finish().unwrap());
+    let url = provider.clone().start().await;
+    std::fs::write(&path, format!("#EXTM3U url-tvg=\"{url}\"\n#EXTINF:-1 tvg-id=\"one\",One\nhttp://a/1\n"))
+        .unwrap();
+    let lineups = start(Location::File(path), None);
+    has(&lineups, 1).await;
+    let guide = soon(lineups.guide()).await;
+    assert!(guide.contains("<title>Now</title></programme>") && !guide.contains("two"), "{guide}");
+    assert_eq!(provider.asked()[0][REFERER], "http://r/");
+    provider.gives(500, "");
+    assert!(soon(lineups.guide()).await.contains("<channel id=\"one\">"), "without programmes, but a guide");
+}
+
+#[tokio::test]
 async fn once_tells_why_there_is_none() {
     let provider = Provider::default();
     provider.gives(403, "");

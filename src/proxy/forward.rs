@@ -49,6 +49,13 @@ impl Forwarder {
         Self { client, identity: Arc::new(identity) }
     }
 
+    /// Whether a request comes from a proxy that is believed.
+    #[must_use]
+    pub fn is_from_a_proxy(&self, request: &Request<Body>) -> bool {
+        let peer = request.extensions().get::<Peer>().map(|Peer(address)| address.ip().to_canonical());
+        peer.is_some_and(|peer| self.identity.trusted_proxies.iter().any(|net| net.contains(&peer)))
+    }
+
     /// `X-Forwarded-For` as a request is passed on with it.
     #[must_use]
     pub fn forwarded_for(&self, request: &Request<Body>) -> Option<HeaderValue> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use tokio::time::{Instant, timeout};
 use tracing::debug;
 
@@ -28,7 +28,8 @@ use crate::proxy::credential::Credential;
 use crate::proxy::query::Query;
 use crate::proxy::range::{self, Validators};
 use crate::proxy::route::{Live, PlainReason, prefix, segment_uri};
-use crate::proxy::{Gateway, recipe};
+use crate::proxy::{Gateway, recipe, reload};
+use crate::server::Link;
 use crate::supervisor::stream::Readiness;
 use crate::supervisor::{Lease, Wish};
 use crate::upstream::jellyfin::{Me, Recipe};
@@ -104,12 +105,22 @@ impl Miss {
     }
 }
 
+/// What a playlist request brings besides its wish.
+struct By<'a> {
+    /// What its player says of itself.
+    said: &'a [Signal],
+    /// Its connection.
+    link: Option<Link>,
+    /// The segment it waits for.
+    wanted: Option<u64>,
+}
+
 impl Gateway {
     /// Answers `GET …/live.m3u8` that may be shared.
     pub(super) async fn live(&self, live: Live, request: Request<Body>) -> Response<Body> {
         let asked = Instant::now();
         let said = Cmcd::of(request.headers(), live.query.get("CMCD"));
-        let asker = self.asker(&request, &live.query);
+        let (asker, link) = (self.asker(&request, &live.query), self.link(&request));
         let named = Named {
             account: asker.as_ref().map(|asker| self.account(asker.credential.token())),
             live_stream: Some(live.live_stream.clone()),
@@ -131,7 +142,12 @@ impl Gateway {
             Err(miss) => return self.pass(miss, request).await,
         };
         let (viewer, channel) = (wish.viewer.clone(), wish.key.channel.clone());
-        let miss = match self.serve((wish, &said.signals()), recipe, request.headers(), asked).await {
+        let wanted = match self.waits_for(&live.query) {
+            Ok(wanted) => wanted,
+            Err(refusal) => return self.bare(request.headers(), reload::status(refusal)),
+        };
+        let by = By { said: &said.signals(), link, wanted };
+        let miss = match self.serve((wish, by), recipe, request.headers(), asked).await {
             Ok(response) => {
                 self.supervisor.followed(named, Follow::Served);
                 return response;
@@ -169,6 +185,7 @@ impl Gateway {
         };
         let said = Cmcd::of(request.headers(), Query::of(request.uri()).get("CMCD")).signals();
         self.said(consumer, &said);
+        self.comes_by(self.link(request).as_ref(), consumer);
         let etag = format!("\"{sequence:x}-{:x}\"", media.body.len());
         let etag = HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static("\"\""));
         let validators = Validators { etag, modified: media.modified };
@@ -195,16 +212,25 @@ impl Gateway {
 
     async fn serve(
         &self,
-        (wish, said): (Wish, &[Signal]),
+        (wish, By { said, link, wanted }): (Wish, By<'_>),
         recipe: impl FnOnce() -> Recipe,
         request: &HeaderMap,
         asked: Instant,
     ) -> Result<Response<Body>, Miss> {
         let lease = self.supervisor.tune(wish, recipe).map_err(Miss::Refused)?;
+        self.comes_by(link.as_ref(), lease.consumer);
         // Whoever waits is there; dropped with this future if the client goes away.
         let answering = self.supervisor.answering(lease.consumer);
         let ready = timeout(self.cold_timeout, lease.stream.ready()).await;
+        let held = match ready {
+            Ok(Readiness::Ready) => self.hold(&lease, wanted).await,
+            Ok(Readiness::Starting | Readiness::Failed | Readiness::Retired) | Err(_) => Ok(()),
+        };
         answering.whole();
+        if let Err(refusal) = held {
+            debug!(reason = refusal.as_str(), "not held");
+            return Ok(self.bare(request, reload::status(refusal)));
+        }
         match ready {
             Ok(Readiness::Ready) => {
                 let response = self.playlist(&lease, request, asked).ok_or(Miss::ColdFailure);
@@ -254,7 +280,7 @@ impl Gateway {
     }
 
     fn playlist(&self, lease: &Lease, request: &HeaderMap, asked: Instant) -> Option<Response<Body>> {
-        let playlist = self.supervisor.playlist(lease, |text, sequence| {
+        let playlist = self.supervisor.playlist(lease, self.blocking_reload, |text, sequence| {
             let _ = write!(text, "{}", segment_uri(lease.consumer, sequence));
         })?;
         let fresh = playlist.target.as_secs() / 2;
@@ -279,7 +305,7 @@ impl Gateway {
         if miss.is_for_the_server() {
             self.taken_over(request.headers(), request.uri());
         }
-        let mut response = self.forward(request).await;
+        let mut response = self.forward(without_directives(request)).await;
         let status = format!("{}; fwd=bypass; detail={}", self.name, miss.as_str());
         if let Ok(status) = HeaderValue::try_from(status) {
             response.headers_mut().append(CACHE_STATUS, status);
@@ -300,6 +326,19 @@ impl Gateway {
         self.cors.apply(request, response.headers_mut());
         response
     }
+}
+
+/// What asks us to hold a request means nothing upstream.
+fn without_directives(mut request: Request<Body>) -> Request<Body> {
+    if let Some(query) = Query::of(request.uri()).without_directives() {
+        let target = format!("{}?{query}", request.uri().path());
+        let (mut parts, path) = (request.uri().clone().into_parts(), target.parse());
+        parts.path_and_query = path.ok();
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+    request
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {

@@ -19,6 +19,7 @@ pub mod headers;
 pub mod hls;
 pub mod lendings;
 pub mod lineup;
+mod linked;
 pub mod misses;
 pub mod opened;
 pub mod opening;
@@ -27,6 +28,7 @@ mod produce;
 pub mod query;
 mod range;
 mod recipe;
+pub mod reload;
 mod right;
 pub mod route;
 mod signals;
@@ -58,6 +60,7 @@ use crate::proxy::misses::Misses;
 use crate::proxy::opening::Hopeless;
 use crate::proxy::prime::Primer;
 use crate::proxy::query::Query;
+use crate::proxy::reload::Held;
 use crate::proxy::route::{Route, route};
 use crate::supervisor::Supervisor;
 use crate::upstream::jellyfin::Jellyfin;
@@ -74,6 +77,10 @@ pub struct Gateway {
     pub cold_timeout: Duration,
     /// How streams come about.
     pub produce: Rules,
+    /// Whether playlist requests are held until the segment they name is there.
+    pub blocking_reload: bool,
+    /// Those that are.
+    pub held: Held,
     /// The plain way through.
     pub forwarder: Forwarder,
     /// Who may be served.

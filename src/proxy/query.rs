@@ -75,6 +75,13 @@ impl Query {
         Self { pairs }
     }
 
+    /// The same without what asks to be held; `None` if there is nothing of that.
+    #[must_use]
+    pub fn without_directives(&self) -> Option<Self> {
+        let kept: Vec<Pair> = self.pairs.iter().filter(|pair| !pair.is_directive()).cloned().collect();
+        (kept.len() < self.pairs.len()).then_some(Self { pairs: kept })
+    }
+
     /// The same without the pairs whose name is one of `names`.
     #[must_use]
     pub fn without(mut self, names: &[&str]) -> Self {
@@ -136,8 +143,11 @@ impl Pair {
     }
 
     fn is_the_players(&self) -> bool {
-        let start = self.name.get(..5).unwrap_or_default();
-        self.is("CMCD") || start.eq_ignore_ascii_case("_HLS_")
+        self.is("CMCD") || self.is_directive()
+    }
+
+    fn is_directive(&self) -> bool {
+        self.name.get(..5).unwrap_or_default().eq_ignore_ascii_case("_HLS_")
     }
 }
 

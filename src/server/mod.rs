@@ -2,9 +2,10 @@
 //!
 //! HTTP/1.1 and HTTP/2 with prior knowledge share a port. It does not know what a request means: whoever serves it
 //! brings a [`hyper::service::Service`]. What it knows of a connection it leaves in the request's extensions:
-//! [`Peer`], and [`Tunnels`] for requests that leave HTTP behind.
+//! [`Peer`], [`Link`] for what is to be told at its end, and [`Tunnels`] for requests that leave HTTP behind.
 
 mod io;
+mod link;
 mod tunnels;
 
 use std::convert::Infallible;
@@ -26,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::body::Body;
 
 pub use crate::server::io::reset;
+pub use crate::server::link::Link;
 pub use crate::server::tunnels::Tunnels;
 
 /// Connections open at once, tunnels included; one more waits in the kernel's backlog until another ends.
@@ -92,7 +94,8 @@ impl Listener {
                 accepted = self.accept(&limit) => accepted,
             };
             let Some((stream, peer, permit)) = accepted else { continue };
-            let connection = Connection { peer: Peer(peer), tunnels: tunnels.clone() };
+            let connection =
+                Connection { peer: Peer(peer), tunnels: tunnels.clone(), shutdown: shutdown.clone() };
             let watcher = open.watcher();
             let serving =
                 connection.serve(io::Io::new(TokioIo::new(stream), permit), service.clone(), watcher);
@@ -128,6 +131,7 @@ impl Listener {
 struct Connection {
     peer: Peer,
     tunnels: Tunnels,
+    shutdown: CancellationToken,
 }
 
 impl Connection {
@@ -137,21 +141,34 @@ impl Connection {
         S::Future: Send,
     {
         let asked = Arc::new(AtomicBool::new(false));
+        let (link, shutdown, peer) = (Link::default(), self.shutdown.clone(), self.peer);
+        let told = link.clone();
         let overdue = overdue(Arc::clone(&asked));
         let service = service_fn(move |mut request: Request<Incoming>| {
             asked.store(true, Ordering::Relaxed);
             request.extensions_mut().insert(self.peer);
             request.extensions_mut().insert(self.tunnels.clone());
+            request.extensions_mut().insert(told.clone());
             service.call(request)
         });
         let builder = builder();
         let connection = watcher.watch(builder.serve_connection_with_upgrades(io, service).into_owned());
-        tokio::select! {
-            ended = connection => if let Err(error) = ended {
-                tracing::debug!(%error, peer = %self.peer.0, "a connection ended badly");
-            },
-            () = overdue => tracing::debug!(peer = %self.peer.0, "a connection without a request"),
-        }
+        let ended = tokio::select! {
+            ended = connection => Some(ended),
+            () = overdue => None,
+        };
+        let by_peer = match ended {
+            Some(Ok(())) => true,
+            Some(Err(error)) => {
+                tracing::debug!(%error, peer = %peer.0, "a connection ended badly");
+                !error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_timeout)
+            }
+            None => {
+                tracing::debug!(peer = %peer.0, "a connection without a request");
+                false
+            }
+        };
+        link.ended(by_peer && !shutdown.is_cancelled());
     }
 }
 

@@ -3,7 +3,7 @@
 //! It sees what the gateway sees. A request being answered counts for nothing here: how long the gateway itself had it in
 //! hand is not known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -44,6 +44,7 @@ fn read(text: &str) -> anyhow::Result<(String, Trace)> {
         left_at: None,
     };
     let (mut began, mut cut, mut sockets) = (None, None, Vec::new());
+    let mut connections = BTreeSet::new();
     for line in lines {
         let line: Value = serde_json::from_str(line)?;
         let at = line["at_ms"].as_u64().context("a line without at_ms")?;
@@ -62,6 +63,17 @@ fn read(text: &str) -> anyhow::Result<(String, Trace)> {
             ("viewer", Some("restore")) => cut = None,
             ("viewer", Some("stop" | "kill")) => trace.left_at = Some(at),
             _ => trace.events.extend(seen(kind, detail, at)),
+        }
+        if let Some(connection) = detail["connection"].as_u64() {
+            match (kind, detail["by"].as_str()) {
+                ("playlist" | "segment", _) => {
+                    trace.events.push((at, Seen::Connected { new: connections.insert(connection) }));
+                }
+                ("close", by) if connections.remove(&connection) => {
+                    trace.events.push((at, Seen::Disconnected { by_peer: by == Some("player") }));
+                }
+                _ => {}
+            }
         }
     }
     let ends = sockets.into_iter().filter_map(|at| at.checked_sub(began?));

@@ -55,7 +55,8 @@ impl Generation {
     ) -> (Self, Work) {
         caller.note_place(&play_session);
         let held = caller.noted(&play_session);
-        let (holding, first_attempt) = Holding::take(caller.clone(), held, freed, tasks);
+        let (holding, first_attempt) =
+            Holding::take(caller.clone(), std::future::ready(()), held, freed, tasks);
         let work = Work { caller: caller.clone(), stream, play_session: play_session.clone(), first_attempt };
         (Self { caller, play_session, holding }, work)
     }

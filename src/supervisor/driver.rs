@@ -51,6 +51,7 @@ fn perform(shared: &Arc<Shared>, action: Action) {
             });
         }
         Action::GiveBack { opening, reason } => shared.give_back(opening, reason),
+        Action::Doubted(opening) => shared.doubted(opening),
         Action::Settled(opening) => shared.settled(opening),
         Action::Rest(stream) => {
             if let Some(running) = shared.stream(stream) {

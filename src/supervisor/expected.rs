@@ -72,10 +72,10 @@ impl Supervisor {
         let access = Arc::new(Access::new(place, channel.source, live_stream));
         access.remember(account, login, user);
         let (limits, tasks) = (shared.feed_limits, &shared.generations);
-        let Ok(_) = shared.feeds.join(&source, Member::Expected, || {
+        let Ok(_) = shared.feeds.join(&source, Member::Expected, |replaces| {
             let nothing_to_free = std::future::ready(false);
             let caller = shared.caller(&access);
-            Ok::<_, Infallible>(Intake::tap(caller, Some(raw), limits, nothing_to_free, tasks))
+            Ok::<_, Infallible>(Intake::tap(caller, Some(raw), replaces, limits, nothing_to_free, tasks))
         });
         Some(source)
     }

@@ -53,7 +53,8 @@ struct Entry {
 }
 
 impl Feeds {
-    /// Makes `member` one of a channel's feed, which `open` opens if there is none that flows or may yet flow.
+    /// Makes `member` one of a channel's feed, which `open` opens if there is none that flows or may yet flow; it is told
+    /// which one it replaces.
     ///
     /// # Errors
     /// Those of `open`.
@@ -61,7 +62,7 @@ impl Feeds {
         &self,
         source: &Source,
         member: Member,
-        open: impl FnOnce() -> Result<Intake, E>,
+        open: impl FnOnce(Option<Arc<Intake>>) -> Result<Intake, E>,
     ) -> Result<Arc<Intake>, E> {
         let mut feeds = self.feeds();
         let mut members = BTreeSet::from([member]);
@@ -76,12 +77,9 @@ impl Feeds {
             }
             members.extend(&entry.members);
         }
-        let intake = Arc::new(open()?);
-        let replaced = feeds.insert(source.clone(), Entry { intake: Arc::clone(&intake), members });
-        drop(feeds);
-        if let Some(Entry { intake, .. }) = replaced {
-            intake.close_soon();
-        }
+        let replaced = feeds.get(source).map(|entry| Arc::clone(&entry.intake));
+        let intake = Arc::new(open(replaced)?);
+        feeds.insert(source.clone(), Entry { intake: Arc::clone(&intake), members });
         Ok(intake)
     }
 

@@ -111,9 +111,9 @@ impl Run {
         let Self { shared, stream, .. } = self;
         let (limits, tasks) = (shared.feed_limits, &shared.generations);
         let source = Source::Tap(stream.channel.clone());
-        let Ok(intake) = shared.feeds.join(&source, member, || {
+        let Ok(intake) = shared.feeds.join(&source, member, |replaces| {
             let caller = shared.caller(&stream.access);
-            Ok::<_, Infallible>(Intake::tap(caller, None, limits, self.freed_tuner(), tasks))
+            Ok::<_, Infallible>(Intake::tap(caller, None, replaces, limits, self.freed_tuner(), tasks))
         });
         (source, intake)
     }

@@ -58,10 +58,11 @@ impl FirstAttempt {
 }
 
 impl Holding {
-    /// Takes a consumer, again and again until it is granted; `held` is told what is held. If the server has no tuner
-    /// left, `freed` is awaited, and if it says that there is one, the attempt is repeated at once.
+    /// Takes a consumer as soon as `begin` is over, again and again until it is granted; `held` is told what is held. If
+    /// the server has no tuner left, `freed` is awaited, and if it says that there is one, the attempt is repeated at once.
     pub(super) fn take(
         caller: Caller,
+        begin: impl Future<Output = ()> + Send + 'static,
         held: impl Fn(Option<&Hold>) + Send + Sync + 'static,
         freed: impl Future<Output = bool> + Send + 'static,
         tasks: &TaskTracker,
@@ -69,6 +70,7 @@ impl Holding {
         let (parting, parted) = watch::channel(None);
         let (told, first) = watch::channel(None);
         let task = tasks.spawn(async move {
+            begin.await;
             if caller.access.is_exclusive() {
                 told.send_replace(Some(Err(Failure::Unreadable)));
                 return true;
@@ -213,7 +215,7 @@ mod tests {
     }
 
     fn take(caller: &Caller, freed: bool) -> (Holding, FirstAttempt) {
-        Holding::take(caller.clone(), |_| (), ready(freed), &TaskTracker::new())
+        Holding::take(caller.clone(), ready(()), |_| (), ready(freed), &TaskTracker::new())
     }
 
     /// Opens and closes that the server was asked for.

@@ -4,8 +4,10 @@
 //! It does not know who needs it.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::feeding::State;
@@ -20,21 +22,30 @@ use crate::supervisor::shared::random;
 use crate::supervisor::tap::{Tap, Whereabouts};
 use crate::upstream::jellyfin::{Hold, RawPath};
 
+/// How long the closing of the one before is waited for.
+const PREDECESSOR: Duration = Duration::from_secs(10);
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Intake {
     pub(super) feed: Feed,
     origin: Origin,
-    tasks: TaskTracker,
 }
 
 /// Where it comes from.
 #[derive(Debug)]
 enum Origin {
-    /// The server, which writes it on its disk; what is held there, until it is given back.
-    Server(Arc<Access>, Mutex<Option<Held>>),
+    /// The server, which writes it on its disk.
+    Server(Box<Tapped>),
     /// The provider. The seat goes with whoever pulls.
     Provider(Weak<Seat>),
+}
+
+/// How the server may be called about it, and what is held there until it is given back.
+#[derive(Debug)]
+struct Tapped {
+    access: Arc<Access>,
+    held: Mutex<Option<Held>>,
 }
 
 /// What is held at the server, under its name in the ledger.
@@ -46,10 +57,12 @@ struct Held {
 }
 
 impl Intake {
-    /// Taps the raw stream that the server shares, at `raw` if that is known already, and takes a consumer of it.
+    /// Taps the raw stream that the server shares, at `raw` if that is known already, and takes a consumer of it. What it
+    /// `replaces` is closed first: the server knows both openings by the same name, and would close either.
     pub(super) fn tap(
         caller: Caller,
         raw: Option<RawPath>,
+        replaces: Option<Arc<Self>>,
         limits: Limits,
         freed: impl Future<Output = bool> + Send + 'static,
         tasks: &TaskTracker,
@@ -67,7 +80,12 @@ impl Intake {
                 told.send_replace(shared.unwrap_or(Whereabouts::Nowhere(Failure::Unsuitable)));
             }
         };
-        let (holding, mut first_attempt) = Holding::take(caller.clone(), held, freed, tasks);
+        let closed = async move {
+            if let Some(replaced) = replaces {
+                let _ = timeout(PREDECESSOR, replaced.close()).await;
+            }
+        };
+        let (holding, mut first_attempt) = Holding::take(caller.clone(), closed, held, freed, tasks);
         tasks.spawn(async move {
             if let Err(failure) = first_attempt.outcome().await {
                 tell.send_if_modified(|path| {
@@ -84,20 +102,19 @@ impl Intake {
         let held = Mutex::new(Some(Held { caller, name, holding }));
         Self {
             feed: Feed::start(vec![Arc::new(tap)], limits, tasks),
-            origin: Origin::Server(access, held),
-            tasks: tasks.clone(),
+            origin: Origin::Server(Box::new(Tapped { access, held })),
         }
     }
 
     /// What is pulled from the provider: the server has no part in it.
-    pub(super) fn pulled(Pulled { feed, seat }: Pulled, tasks: &TaskTracker) -> Self {
-        Self { feed, origin: Origin::Provider(seat), tasks: tasks.clone() }
+    pub(super) fn pulled(Pulled { feed, seat }: Pulled) -> Self {
+        Self { feed, origin: Origin::Provider(seat) }
     }
 
     /// How the server may be called about it, if it comes from there.
-    pub(super) const fn access(&self) -> Option<&Arc<Access>> {
+    pub(super) fn access(&self) -> Option<&Arc<Access>> {
         match &self.origin {
-            Origin::Server(access, _) => Some(access),
+            Origin::Server(tapped) => Some(&tapped.access),
             Origin::Provider(_) => None,
         }
     }
@@ -105,7 +122,7 @@ impl Intake {
     /// Which playlist's connection it has.
     pub(super) fn playlist(&self) -> Option<usize> {
         match &self.origin {
-            Origin::Server(..) => None,
+            Origin::Server(_) => None,
             Origin::Provider(seat) => seat.upgrade().map(|seat| seat.playlist()),
         }
     }
@@ -126,7 +143,7 @@ impl Intake {
 
     /// Whether the server writes on its disk what comes.
     pub(super) const fn is_on_disk(&self) -> bool {
-        matches!(self.origin, Origin::Server(..))
+        matches!(self.origin, Origin::Server(_))
     }
 
     /// Ends the feed, and gives back what is held for it.
@@ -134,7 +151,7 @@ impl Intake {
         let state = *self.feed.state().borrow();
         self.feed.stop();
         let held = match &self.origin {
-            Origin::Server(_, held) => held.lock().unwrap_or_else(PoisonError::into_inner).take(),
+            Origin::Server(tapped) => tapped.held.lock().unwrap_or_else(PoisonError::into_inner).take(),
             Origin::Provider(_) => return self.feed.ended().await,
         };
         if let Some(Held { caller, name, holding }) = held {
@@ -150,11 +167,5 @@ impl Intake {
             let closed = holding.part(parting).await;
             caller.settle(&name, closed);
         }
-    }
-
-    /// The same, for whoever cannot wait.
-    pub(super) fn close_soon(self: Arc<Self>) {
-        let tasks = self.tasks.clone();
-        tasks.spawn(async move { self.close().await });
     }
 }

@@ -7,6 +7,7 @@ mod adopt;
 mod caller;
 pub mod direct;
 mod driver;
+pub mod encode;
 pub mod expected;
 mod feeds;
 mod front;
@@ -40,12 +41,13 @@ use crate::domain::produce::Produce;
 use crate::domain::reason::RefuseReason;
 use crate::domain::signal::{Signal, Whose};
 use crate::feed;
+use crate::supervisor::encode::Encoding;
 use crate::supervisor::feeds::Feeds;
 use crate::supervisor::provider::Provider;
 use crate::supervisor::reap::Leftovers;
 use crate::supervisor::returns::Returns;
 use crate::supervisor::shared::{Shared, random};
-use crate::supervisor::stream::{Playlist, Stream, WindowSize};
+use crate::supervisor::stream::{Brief, Playlist, Stream, WindowSize};
 use crate::upstream::jellyfin::{Jellyfin, Login, Recipe};
 use crate::upstream::ledger::Ledger;
 
@@ -60,6 +62,8 @@ pub struct Settings {
     pub feed: feed::Limits,
     /// The provider's channels, if any are known.
     pub provider: Option<Provider>,
+    /// With what profiles are made that an input does not satisfy; `None` leaves them to the server.
+    pub encoding: Option<Encoding>,
     /// The gateway's own credential, if it has one.
     pub own: Option<Login>,
     /// Where it is written down what is open at the server.
@@ -130,7 +134,7 @@ impl Supervisor {
     /// Starts the driver.
     #[must_use]
     pub fn new(settings: Settings, jellyfin: Jellyfin) -> Self {
-        let Settings { limits, size, feed, provider, own, ledger } = settings;
+        let Settings { limits, size, feed, provider, encoding, own, ledger } = settings;
         let (ledger, left) = Ledger::open(ledger);
         let ledger = Arc::new(ledger);
         let (of_clients, left) = returns::of_clients(left);
@@ -145,6 +149,7 @@ impl Supervisor {
             feed_limits: feed,
             provider,
             warm_feed: limits.warm_feed,
+            encoding,
             leftovers: Arc::new(Leftovers::new(Arc::clone(&ledger), left)),
             returns: Returns::default(),
             ledger,
@@ -171,7 +176,8 @@ impl Supervisor {
             Admission::Refused(reason) => Err(reason),
             Admission::Serve { stream, consumer, warmth } => {
                 // Still under the pool's lock, so that nobody sees a stream of the pool's that is not here.
-                let stream = self.shared.stream_or_insert(stream, || (recipe(), demand));
+                let brief = || Brief { recipe: recipe(), demand, produce };
+                let stream = self.shared.stream_or_insert(stream, brief);
                 drop(pool);
                 self.shared.reap(login.clone(), user.as_deref());
                 stream.access.remember(account, login, user);
@@ -181,12 +187,18 @@ impl Supervisor {
         }
     }
 
-    /// The list of a consumer, each segment at the URI that `uri` writes; `None` before the first segment.
+    /// The list of a consumer, each segment at the URI that `uri` writes, and whether requests
+    /// for it can be held; `None` before the first segment.
     #[must_use]
-    pub fn playlist(&self, lease: &Lease, uri: impl FnMut(&mut String, u64)) -> Option<Playlist> {
+    pub fn playlist(
+        &self,
+        lease: &Lease,
+        blocking: bool,
+        uri: impl FnMut(&mut String, u64),
+    ) -> Option<Playlist> {
         let newcomer = lease.stream.join_point()?;
         let start = self.shared.pool().join(lease.consumer, newcomer, self.shared.now());
-        lease.stream.playlist(start, uri)
+        lease.stream.playlist(start, blocking, uri)
     }
 
     /// A request for a segment with a consumer's token: the stream it is for, if that still runs.

@@ -4,19 +4,21 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::HeaderValue;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::domain::cutter::{Cut, Cutter};
-use crate::domain::encoding::abilities::Abilities;
 use crate::domain::encoding::plan::{Plan, Tolerance, plan};
 use crate::domain::mpegts::facts::Facts;
+use crate::domain::produce::Produce;
 use crate::domain::reason::{Failure, Obstacle};
-use crate::domain::ring::Join;
+use crate::domain::ring::{Chunk, Join};
 use crate::domain::window::Arrival;
-use crate::feed::reader::ReaderEnd;
+use crate::feed::reader::{Reader, ReaderEnd};
+use crate::supervisor::encode::encode;
 use crate::supervisor::generation::{Cost, Delivery, Run};
 use crate::upstream::jellyfin::Media;
 
@@ -39,49 +41,144 @@ pub(super) async fn run(run: Run, paused: CancellationToken) -> Option<Failure> 
 
 async fn make(run: &Run) -> Failure {
     let intake = run.intake();
-    let mut reader = intake.feed.read(Join::Burst(run.stream.join_span()));
+    let reader = intake.feed.read(Join::Burst(run.stream.join_span()));
     let facts = match timeout(FIRST, intake.feed.facts()).await {
         Ok(Some(facts)) => facts,
         Ok(None) => return intake.failure(),
         Err(_) => return Failure::Stalled,
     };
-    if let Err(obstacle) = planned(run, &facts) {
-        info!(obstacle = obstacle.as_str(), ?facts, "left to the server");
-        return Failure::Unsuitable;
-    }
-    let mut cutter = Cutter::new(run.stream.rule(FIRST_SEGMENT));
-    let mut delivery = run.delivery();
-    let mut deadline = Instant::now() + FIRST;
-    loop {
-        let chunk = match timeout_at(deadline, reader.next()).await {
-            Ok(Ok(chunk)) => chunk,
-            Ok(Err(ReaderEnd::Lagged)) => return Failure::Lagged,
-            Ok(Err(ReaderEnd::Failed(failure))) => return failure,
-            Ok(Err(ReaderEnd::Stopped)) => return Failure::Ended,
-            Err(_) => return Failure::Stalled,
-        };
-        if chunk.splice {
-            cutter.splice();
+    let plan = match planned_at_last(run, &facts).await {
+        Ok(plan) => plan,
+        Err(obstacle) => {
+            info!(obstacle = obstacle.as_str(), ?facts, "left to the server");
+            return Failure::Unsuitable;
         }
-        cutter.push(&chunk.bytes);
-        while let Some(cut) = cutter.poll() {
-            deadline = Instant::now() + HALTED * run.stream.target(cut.duration);
-            deliver(&mut delivery, cut, intake.is_on_disk());
+    };
+    let mut cutting = Cutting::new(run, &plan, intake.is_on_disk());
+    match &run.shared.encoding {
+        Some(encoding) if !(plan.is_copy() && encoding.copies_natively) => {
+            encode(encoding, &plan, reader, &mut cutting).await
         }
+        Some(_) | None => copy(reader, &mut cutting, |facts| planned(run, facts) == Ok(plan.clone())).await,
     }
+}
+
+/// The same, but at the gateway's start what FFmpeg can do is waited for before it is said to be able to do nothing.
+async fn planned_at_last(run: &Run, facts: &Facts) -> Result<Plan, Obstacle> {
+    let first = planned(run, facts);
+    let (Err(Obstacle::EncoderMissing | Obstacle::DecoderMissing | Obstacle::EncodesTaken), Some(encoding)) =
+        (&first, &run.shared.encoding)
+    else {
+        return first;
+    };
+    let mut found = encoding.ffmpeg.found();
+    if found.borrow().is_some() {
+        return first;
+    }
+    let _ = timeout(FIRST, found.wait_for(Option::is_some)).await;
+    planned(run, facts)
 }
 
 /// How it is made from what the input carries.
 fn planned(run: &Run, facts: &Facts) -> Result<Plan, Obstacle> {
     let demand = run.stream.demand.as_ref().ok_or(Obstacle::UnreadableWish)?;
-    let plan = plan(demand, facts, &Abilities::default(), Tolerance::NONE)?;
-    if plan.is_copy() { Ok(plan) } else { Err(Obstacle::EncoderMissing) }
+    let abilities = run.shared.encoding.as_ref().map(|encoding| encoding.ffmpeg.abilities());
+    let tolerance = match run.stream.produce {
+        Produce::Auto | Produce::Adopt => Tolerance::NONE,
+        Produce::Own => Tolerance::FORCED,
+    };
+    let plan = plan(demand, facts, &abilities.unwrap_or_default(), tolerance)?;
+    if !plan.is_copy() && run.shared.encoding.is_none() { Err(Obstacle::EncoderMissing) } else { Ok(plan) }
 }
 
-fn deliver(delivery: &mut Delivery, cut: Cut, on_disk: bool) {
-    let Cut { bytes, duration, independent, discontinuity } = cut;
-    let written = if on_disk { bytes.len() as u64 } else { 0 };
-    let media = Media { body: bytes, content_type: MPEG_TS, modified: None };
-    let arrival = Arrival { duration, discontinuity, independent };
-    delivery.deliver(arrival, media, Cost { written, encoded: false });
+/// Cuts what comes as it is, for as long as what it carries is `still_right`.
+async fn copy(mut reader: Reader, cutting: &mut Cutting, still_right: impl Fn(&Facts) -> bool) -> Failure {
+    loop {
+        let Chunk { bytes, splice } = match timeout_at(cutting.deadline, reader.next()).await {
+            Ok(Ok(chunk)) => chunk,
+            Ok(Err(end)) => return failure_of(end),
+            Err(_) => return Failure::Stalled,
+        };
+        if splice {
+            cutting.cutter.splice();
+        }
+        cutting.consumed(bytes.len());
+        if !cutting.push(&bytes, &still_right) {
+            return Failure::Unsuitable;
+        }
+    }
+}
+
+/// What the end of an input means for what is made of it.
+pub(super) const fn failure_of(end: ReaderEnd) -> Failure {
+    match end {
+        ReaderEnd::Lagged => Failure::Lagged,
+        ReaderEnd::Failed(failure) => failure,
+        ReaderEnd::Stopped => Failure::Ended,
+    }
+}
+
+/// What comes, on its way into the window.
+#[derive(Debug)]
+pub(super) struct Cutting {
+    cutter: Cutter,
+    delivery: Delivery,
+    /// Until when the next segment must have come.
+    pub(super) deadline: Instant,
+    usual: Duration,
+    halted: Duration,
+    /// What the server has written on its disk since the last segment.
+    written: u64,
+    on_disk: bool,
+    encoded: bool,
+}
+
+impl Cutting {
+    fn new(run: &Run, plan: &Plan, on_disk: bool) -> Self {
+        let rule = run.stream.rule(FIRST_SEGMENT);
+        // What FFmpeg makes carries one sound; what comes as it is may carry more.
+        let sound = if plan.is_copy() { plan.audio_index } else { 0 };
+        Self {
+            cutter: Cutter::new(rule).with_sound(sound),
+            delivery: run.delivery(),
+            deadline: Instant::now() + FIRST,
+            usual: rule.usual,
+            halted: rule.target * HALTED,
+            written: 0,
+            on_disk,
+            encoded: plan.encodes_video(),
+        }
+    }
+
+    /// How long its segments are, as a rule.
+    pub(super) const fn usual(&self) -> Duration {
+        self.usual
+    }
+
+    /// So much of the input has been taken.
+    pub(super) const fn consumed(&mut self, bytes: usize) {
+        if self.on_disk {
+            self.written += bytes as u64;
+        }
+    }
+
+    /// Cuts, and delivers what is whole. Says whether what it carries is `still_right`, as often as that changes.
+    pub(super) fn push(&mut self, bytes: &Bytes, still_right: impl Fn(&Facts) -> bool) -> bool {
+        self.cutter.push(bytes);
+        while let Some(cut) = self.cutter.poll() {
+            if cut.discontinuity && !self.cutter.facts().is_none_or(&still_right) {
+                return false;
+            }
+            self.deadline = Instant::now() + self.halted;
+            self.deliver(cut);
+        }
+        true
+    }
+
+    fn deliver(&mut self, cut: Cut) {
+        let Cut { bytes, duration, independent, discontinuity } = cut;
+        let media = Media { body: bytes, content_type: MPEG_TS, modified: None };
+        let cost = Cost { written: std::mem::take(&mut self.written), encoded: self.encoded };
+        self.delivery.deliver(Arrival { duration, discontinuity, independent }, media, cost);
+    }
 }

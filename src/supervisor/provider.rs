@@ -147,10 +147,10 @@ impl Shared {
         may: impl FnOnce(&Provider) -> Result<(), Failure>,
     ) -> Result<Arc<Intake>, Failure> {
         let provider = self.provider.as_ref().ok_or(Failure::Unsuitable)?;
-        self.feeds.join(&Of::Lineup(channel.id.clone()), member, || {
+        self.feeds.join(&Of::Lineup(channel.id.clone()), member, |_| {
             may(provider)?;
             let pulled = provider.pull(channel, self.feed_limits, &self.generations)?;
-            Ok(Intake::pulled(pulled, &self.generations))
+            Ok(Intake::pulled(pulled))
         })
     }
 }

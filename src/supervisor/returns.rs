@@ -106,9 +106,22 @@ impl Shared {
         }
     }
 
+    /// That of somebody who watches, and the user it belongs to.
+    fn a_viewers_login(&self) -> Option<(Login, Option<String>)> {
+        let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+        streams.values().find_map(|stream| stream.access.logins().into_iter().next())
+    }
+
     pub(super) fn settled(&self, opening: OpeningId) {
         if let Some((name, _)) = self.returns.known().remove(&opening) {
             self.ledger.strike(&name);
+        }
+    }
+
+    /// Whether a stop gave it back depends on the version, as it does for a job that died.
+    pub(super) fn doubted(&self, opening: OpeningId) {
+        if let Some((name, _)) = self.returns.known().get(&opening) {
+            self.ledger.note(name, |entry| entry.without_job = false);
         }
     }
 
@@ -117,16 +130,15 @@ impl Shared {
         info!(reason = reason.as_str(), "giving back what a client had opened");
         self.ledger.note(&name, |entry| {
             entry.client = None;
-            // Whether a stop gave it back depends on the version, as it does for a job that died.
-            entry.without_job = reason != ReturnReason::Stopped;
         });
-        let (Some(login), Some(entry)) = (self.own.clone().or(login), self.ledger.entry(&name)) else {
+        let Some(entry) = self.ledger.entry(&name) else { return };
+        let openers = self.own.clone().or(login).map(|login| (login, entry.user.clone()));
+        let Some((login, user)) = openers.or_else(|| self.a_viewers_login()) else {
             debug!("nobody is known who could");
             self.leftovers.keep(&name);
             return;
         };
         let shared = Arc::clone(self);
-        let user = entry.user.clone();
         self.generations.spawn(async move {
             let taken = BTreeMap::from([(name, entry)]);
             shared.leftovers.close(taken, &shared.jellyfin, &login, user.as_deref()).await;

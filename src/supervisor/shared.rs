@@ -11,18 +11,18 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::encoding::demand::Demand;
 use crate::domain::pool::{Event, Pool, StreamId};
 use crate::domain::time::Timestamp;
 use crate::feed;
 use crate::supervisor::access::Access;
 use crate::supervisor::caller::Caller;
+use crate::supervisor::encode::Encoding;
 use crate::supervisor::feeds::{Feeds, Member, Source};
 use crate::supervisor::provider::Provider;
 use crate::supervisor::reap::Leftovers;
 use crate::supervisor::returns::Returns;
-use crate::supervisor::stream::{Stream, WindowSize};
-use crate::upstream::jellyfin::{Jellyfin, Login, Recipe};
+use crate::supervisor::stream::{Brief, Stream, WindowSize};
+use crate::upstream::jellyfin::{Jellyfin, Login};
 use crate::upstream::ledger::Ledger;
 
 /// How long somebody who was denied a tuner waits for one of ours.
@@ -44,6 +44,7 @@ pub(super) struct Shared {
     pub(super) provider: Option<Provider>,
     /// How long a feed is kept for who has read it and left.
     pub(super) warm_feed: Duration,
+    pub(super) encoding: Option<Encoding>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) leftovers: Arc<Leftovers>,
     pub(super) returns: Returns,
@@ -118,19 +119,12 @@ impl Shared {
         self.streams.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
-    pub(super) fn stream_or_insert(
-        &self,
-        id: StreamId,
-        wish: impl FnOnce() -> (Recipe, Option<Demand>),
-    ) -> Arc<Stream> {
+    pub(super) fn stream_or_insert(&self, id: StreamId, brief: impl FnOnce() -> Brief) -> Arc<Stream> {
         if let Some(stream) = self.stream(id) {
             return stream;
         }
         let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
-        let stream = streams.entry(id).or_insert_with(|| {
-            let (recipe, demand) = wish();
-            Arc::new(Stream::new(recipe, demand, self.size))
-        });
+        let stream = streams.entry(id).or_insert_with(|| Arc::new(Stream::new(brief(), self.size)));
         Arc::clone(stream)
     }
 

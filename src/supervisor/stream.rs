@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -15,6 +16,8 @@ use crate::domain::cutter::Rule;
 use crate::domain::encoding::demand::Demand;
 use crate::domain::key::Channel;
 use crate::domain::playlist;
+use crate::domain::produce::Produce;
+use crate::domain::reload::HELD_TARGETS;
 use crate::domain::time::Timestamp;
 use crate::domain::window::{Arrival, Window};
 use crate::supervisor::access::Access;
@@ -44,6 +47,17 @@ pub struct WindowSize {
     pub segment: u64,
 }
 
+/// What a stream is to be.
+#[derive(Debug)]
+pub(super) struct Brief {
+    /// How the server is asked for it.
+    pub(super) recipe: Recipe,
+    /// What it asks of the encoding, as far as that can be read.
+    pub(super) demand: Option<Demand>,
+    /// How it may come about.
+    pub(super) produce: Produce,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Stream {
@@ -51,6 +65,8 @@ pub struct Stream {
     pub recipe: Recipe,
     /// What it asks of the encoding, as far as that can be read.
     pub(super) demand: Option<Demand>,
+    /// How it may come about.
+    pub(super) produce: Produce,
     /// Whose pictures it carries.
     pub(super) channel: Channel,
     /// How the server may be called about it.
@@ -59,6 +75,8 @@ pub struct Stream {
     size: WindowSize,
     window: RwLock<Option<Window<Media>>>,
     readiness: watch::Sender<Readiness>,
+    /// The newest segment's number.
+    newest: watch::Sender<u64>,
     work: tokio::sync::Mutex<()>,
     /// Ends the generation that runs, and not the stream.
     pause: Mutex<CancellationToken>,
@@ -80,7 +98,8 @@ pub struct Playlist {
 }
 
 impl Stream {
-    pub(super) fn new(recipe: Recipe, demand: Option<Demand>, size: WindowSize) -> Self {
+    pub(super) fn new(brief: Brief, size: WindowSize) -> Self {
+        let Brief { recipe, demand, produce } = brief;
         let Recipe { place, source, live_stream, .. } = &recipe;
         let access = Access::new(place.clone(), source.clone(), live_stream.clone());
         let stop = CancellationToken::new();
@@ -90,10 +109,12 @@ impl Stream {
             access: Arc::new(access),
             recipe,
             demand,
+            produce,
             stop,
             size,
             window: RwLock::new(None),
             readiness: watch::Sender::new(Readiness::Starting),
+            newest: watch::Sender::new(0),
             work: tokio::sync::Mutex::new(()),
             generations: TaskTracker::new(),
             begged: AtomicBool::new(false),
@@ -108,11 +129,16 @@ impl Stream {
     }
 
     /// The list of a viewer who joined at `start`.
-    pub(super) fn playlist(&self, start: u64, uri: impl FnMut(&mut String, u64)) -> Option<Playlist> {
+    pub(super) fn playlist(
+        &self,
+        start: u64,
+        blocking: bool,
+        uri: impl FnMut(&mut String, u64),
+    ) -> Option<Playlist> {
         let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
         let window = window.as_ref()?;
         let target = window.target();
-        Some(Playlist { text: playlist::write(target, window.list(start), uri), target })
+        Some(Playlist { text: playlist::write(target, blocking, window.list(start), uri), target })
     }
 
     /// A segment, as long as it is held.
@@ -136,6 +162,22 @@ impl Stream {
         }
     }
 
+    /// The number of its newest segment.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        *self.newest.borrow()
+    }
+
+    /// Waits until it has this segment, if that does not take longer than anybody may be held.
+    pub async fn reaches(&self, sequence: u64) -> bool {
+        let longest = self.target(Duration::ZERO) * HELD_TARGETS;
+        let mut newest = self.newest.subscribe();
+        tokio::select! {
+            reached = timeout(longest, newest.wait_for(|newest| *newest >= sequence)) => matches!(reached, Ok(Ok(_))),
+            () = self.retired() => false,
+        }
+    }
+
     /// Waits until everything it had opened is closed.
     pub async fn retired(&self) {
         let mut readiness = self.readiness.subscribe();
@@ -156,6 +198,7 @@ impl Stream {
         let size = media.body.len() as u64;
         window.push(arrival, media, size, now);
         let told = (window.target(), window.bytes());
+        self.newest.send_replace(window.newest());
         self.readiness.send_replace(Readiness::Ready);
         self.begged.store(false, Ordering::Relaxed);
         Some(told)

@@ -2,12 +2,17 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
+use http::HeaderValue;
+
 use super::*;
 use crate::domain::key::{Channel, ItemId, MediaSourceId};
 use crate::domain::profile::{Policy, ProfileKey};
+use crate::domain::time::Timestamp;
+use crate::domain::window::Arrival;
 use crate::supervisor::stream::Readiness;
 use crate::upstream::fake::Fake;
-use crate::upstream::jellyfin::Place;
+use crate::upstream::jellyfin::{Media, Place};
 
 const LIMITS: Limits = Limits {
     slots: 2,
@@ -55,10 +60,22 @@ fn supervisor(fake: &Fake) -> Supervisor {
         size,
         feed: feed::Limits::default(),
         provider: None,
+        encoding: None,
         own: None,
         ledger: None,
     };
     Supervisor::new(settings, fake.jellyfin.clone())
+}
+
+fn recipe(item: ItemId, user: Option<String>) -> Recipe {
+    Recipe {
+        place: Place { prefix: String::new(), item, user },
+        source: MediaSourceId::new("source"),
+        live_stream: LiveStreamId::new("live"),
+        query: String::new(),
+        apple: false,
+        cut: Duration::from_secs(3),
+    }
 }
 
 /// A viewer of this account tunes.
@@ -79,15 +96,7 @@ fn tune(supervisor: &Supervisor, account: u64) -> Lease {
         login: Login::default(),
         user: user.clone(),
     };
-    let recipe = || Recipe {
-        place: Place { prefix: String::new(), item, user },
-        source,
-        live_stream: LiveStreamId::new("live"),
-        query: String::new(),
-        apple: false,
-        cut: Duration::from_secs(3),
-    };
-    supervisor.tune(wish, recipe).unwrap()
+    supervisor.tune(wish, || recipe(item, user)).unwrap()
 }
 
 /// With the credential goes the last chance: nothing may be open any more that a generation which failed has opened.
@@ -112,4 +121,31 @@ async fn who_has_logged_out_is_not_called_for() {
     assert_eq!(users(), ["user-2", "user-1"]);
     supervisor.logging_out(Account(2), Duration::from_secs(60)).await;
     assert_eq!(users(), ["user-1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_segment_is_waited_for_but_not_for_ever() {
+    let recipe = recipe(ItemId::parse(&"a".repeat(32)).unwrap(), None);
+    let size = WindowSize { join: Duration::ZERO, length: Duration::from_secs(30), segment: 1000 };
+    let stream = Stream::new(Brief { recipe, demand: None, produce: Produce::Adopt }, size);
+    let media = || Media {
+        body: Bytes::from_static(b"x"),
+        content_type: HeaderValue::from_static("x"),
+        modified: None,
+    };
+    let arrival = Arrival { duration: Duration::from_secs(3), discontinuity: false, independent: true };
+    let append = || assert!(stream.append(arrival, media(), Timestamp::default()).is_some());
+    append();
+    let newest = stream.newest();
+    assert!(stream.reaches(newest).await, "it is there");
+    let begun = Instant::now();
+    assert!(!stream.reaches(newest + 1).await);
+    assert_eq!(begun.elapsed().as_secs(), 3 * stream.target(Duration::ZERO).as_secs());
+    let (reached, ()) = tokio::join!(stream.reaches(newest + 1), async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        append();
+    });
+    assert!(reached);
+    let (reached, ()) = tokio::join!(stream.reaches(newest + 2), async { stream.set_retired() });
+    assert!(!reached, "there is none to come");
 }

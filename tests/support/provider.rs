@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// What the demo's origin sends too, so that the same wishes are met by a copy.
-const PICTURE: &str = "-v error -re -f lavfi -i testsrc2=size=320x180:rate=25,format=yuv420p \
+pub const PICTURE: &str = "-v error -re -f lavfi -i testsrc2=size=320x180:rate=25,format=yuv420p \
     -re -f lavfi -i sine=frequency=440:sample_rate=48000 -c:v libx264 -threads 1 -preset ultrafast \
     -tune zerolatency -profile:v baseline -level 3.0 -b:v 1000k -maxrate 1200k -bufsize 1200k \
     -g 12 -keyint_min 12 -sc_threshold 0 -c:a aac -b:a 96k -ac 1 \

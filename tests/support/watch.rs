@@ -21,7 +21,13 @@ pub struct Watch {
 
 impl Watch {
     pub async fn begin(viewer: Viewer, item: &str) -> Self {
-        let playback = short(soon(viewer.open(item)).await.unwrap());
+        Self::begin_with(viewer, item, "").await
+    }
+
+    /// With these parameters on top.
+    pub async fn begin_with(viewer: Viewer, item: &str, more: &str) -> Self {
+        let mut playback = short(soon(viewer.open(item)).await.unwrap());
+        playback.playlist += more;
         let last = poll(&viewer, &playback).await;
         assert!(is_ours(&last), "{} {}", last.status, last.field("cache-status"));
         Self { viewer, playback, last }

@@ -33,6 +33,12 @@ pub(super) const UNDER_WAY: f64 = 60.0;
 
 /// A closed WebSocket multiplies the odds of having left by this (zapping 4.1).
 pub const SOCKET_CLOSED: f64 = 10.0;
+/// All connections closed, of a player known to ask again over the same one (zapping 4.1). In `fixtures/cadence` every program
+/// that was stopped or killed closed them within a second; three living ones did in some two hours, and each was back
+/// within 30 ms.
+pub const CONNECTION_CLOSED_KEPT: f64 = 50.0;
+/// The same, of any other (zapping 4.1).
+pub const CONNECTION_CLOSED: f64 = 3.0;
 /// A request given up by the player (zapping 4.1: a connection cancelled, of a client not known to keep them).
 pub const ABORTED: f64 = 3.0;
 

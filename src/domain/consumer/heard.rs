@@ -40,6 +40,7 @@ impl Consumer {
         let silence = now.since(self.seen);
         self.rhythm.learn(silence);
         self.seen = now;
+        self.has_returned();
         self.clues.clear();
         self.presence = self.attentive(now);
         Heard { silence, revived }
@@ -96,6 +97,20 @@ impl Consumer {
             self.clues.insert(how);
         }
         None
+    }
+
+    /// It is there, whatever it did with its connections.
+    pub(super) fn has_returned(&mut self) {
+        if self.clues.remove(&Evidence::ConnectionClosed) {
+            self.links.returned();
+        }
+    }
+
+    /// One of its connections ended. Who gives up a request may have no other way than to close its connection.
+    pub(super) fn hangs_up(&mut self, by_peer: bool, now: Timestamp) -> Option<Heard> {
+        let all = self.links.closed(now);
+        let gave_up = self.open.0 > 0 || self.clues.contains(&Evidence::Aborted);
+        if all && by_peer && !gave_up { self.hints(Evidence::ConnectionClosed) } else { None }
     }
 
     pub(super) fn hints(&mut self, clue: Evidence) -> Option<Heard> {

@@ -18,6 +18,7 @@
 //! are presence. It does not know which streams exist, nor what hangs on its presence.
 
 mod heard;
+mod links;
 mod plan;
 mod view;
 
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 use crate::domain::cadence::laws::Rates;
 use crate::domain::cadence::{Class, Outlook, Rhythm};
+use crate::domain::consumer::links::Links;
 use crate::domain::key::{DeviceId, PlaySessionId};
 use crate::domain::pool::StreamId;
 use crate::domain::reason::{Evidence, LeaveReason};
@@ -130,6 +132,7 @@ pub struct Consumer {
     reports: bool,
     /// Requests being answered, and since when the last of them.
     open: (u32, Timestamp),
+    links: Links,
     /// When its goodbye counts.
     farewell: Option<Timestamp>,
     /// What was learned since the last sign of life.
@@ -193,6 +196,7 @@ impl Consumer {
             polls_in_pause: false,
             reports: false,
             open: (0, now),
+            links: Links::default(),
             farewell: None,
             clues: BTreeSet::new(),
             outlook: None,
@@ -247,6 +251,16 @@ impl Consumer {
             Signal::EncodingsDeleted => self.says_goodbye(Evidence::EncodingsDeleted, terms, now),
             Signal::LiveStreamClosed => self.says_goodbye(Evidence::LiveStreamClosed, terms, now),
             Signal::SocketClosed => self.hints(Evidence::SocketClosed),
+            Signal::ConnectionOpened => {
+                self.links.opened();
+                self.has_returned();
+                None
+            }
+            Signal::ConnectionKept => {
+                self.links.kept();
+                None
+            }
+            Signal::ConnectionClosed { by_peer } => self.hangs_up(by_peer, now),
             Signal::Quits => self.hints(Evidence::Quits),
         };
         match self.presence {

@@ -36,6 +36,11 @@ impl Consumer {
             let left = self.crossings.1.clamp(least, terms.patience.max(least));
             (self.crossings.0.min(left), left)
         };
+        if self.clues.contains(&Evidence::ConnectionClosed) {
+            let least = self.links.least(self.seen, target);
+            (self.suspect_after, self.left_after) =
+                (self.suspect_after.max(least), self.left_after.max(least));
+        }
     }
 
     fn outlook(&self, target: Duration, rates: Rates) -> Outlook {
@@ -50,7 +55,9 @@ impl Consumer {
         Outlook {
             reports: self.reports,
             pause,
-            odds: odds(Evidence::SocketClosed, SOCKET_CLOSED) * odds(Evidence::Aborted, ABORTED),
+            odds: odds(Evidence::SocketClosed, SOCKET_CLOSED)
+                * odds(Evidence::Aborted, ABORTED)
+                * odds(Evidence::ConnectionClosed, self.links.odds()),
             ..Outlook::new(&self.rhythm, self.class, target, rates)
         }
     }

@@ -140,3 +140,60 @@ fn reports_call_back_only_who_was_silent() {
         assert_eq!(viewer.is_present(), called_back, "{reason:?}");
     }
 }
+
+#[test]
+fn closed_connections_are_worth_what_the_player_makes_of_them() {
+    const CLOSED: Signal = Signal::ConnectionClosed { by_peer: true };
+    let keeping = || {
+        let mut signals = vec![(0, Signal::Playlist), (0, Signal::ConnectionOpened), (0, Signal::Segment(0))];
+        signals.extend(polls(3..30));
+        signals.push((27, Signal::ConnectionKept));
+        signals
+    };
+    let asking_anew = |times: u64| {
+        let polls = (0..times).flat_map(|at| {
+            [(at * 3, Signal::Segment(at)), (at * 3, Signal::ConnectionOpened), (at * 3, CLOSED)]
+        });
+        polls.collect::<Vec<_>>()
+    };
+    let terms = Terms { rates: Rates::assumed(Class::Pull), ..TERMS };
+    let wait = |signals: &[(u64, Signal)]| {
+        let mut viewer = consumer(Class::Pull);
+        for &(second, signal) in signals {
+            viewer.notice(signal, &terms, at(second));
+        }
+        assert!(viewer.is_present());
+        let waits = viewer.left_at_latest().since(viewer.seen());
+        viewer.notice(Signal::Segment(99), &terms, at(200));
+        assert!(viewer.is_present(), "nobody is cut");
+        waits
+    };
+    let with = |mut signals: Vec<(u64, Signal)>, more: &[Signal]| {
+        signals.extend(more.iter().map(|&signal| (27, signal)));
+        signals
+    };
+    let plain = wait(&keeping());
+    let closed = wait(&with(keeping(), &[CLOSED]));
+    assert!(closed < plain / 2, "{closed:?} {plain:?}");
+    assert_eq!(wait(&with(keeping(), &[Signal::ConnectionOpened, CLOSED])), plain, "it has another");
+    let ours = Signal::ConnectionClosed { by_peer: false };
+    assert_eq!(wait(&with(keeping(), &[ours])), plain, "we closed it");
+    let back = [CLOSED, Signal::Segment(28), Signal::ConnectionOpened, CLOSED];
+    let once = wait(&with(keeping(), &back));
+    assert!(closed < once && once < plain, "it has come back: {once:?}");
+    let first = wait(&asking_anew(1));
+    assert!(closed < first && first < plain, "nothing is known of it: {first:?}");
+    assert_eq!(wait(&asking_anew(9)), plain, "one that asks over another each time");
+}
+
+#[test]
+fn who_gives_up_a_request_closes_its_connection_by_that() {
+    let mut viewer = after(Class::Web, &[(0, Signal::Segment(0)), (0, Signal::ConnectionOpened)]);
+    viewer.opened(at(1));
+    viewer.closed(false, &TERMS, at(2));
+    viewer.notice(Signal::ConnectionClosed { by_peer: true }, &TERMS, at(2));
+    assert_eq!(viewer.verdict(at(3)).because, [Evidence::Aborted, Evidence::Fetches].into());
+    let mut viewer = after(Class::Web, &[(0, Signal::Segment(0)), (0, Signal::ConnectionOpened)]);
+    viewer.notice(Signal::ConnectionClosed { by_peer: true }, &TERMS, at(2));
+    assert_eq!(viewer.verdict(at(3)).because, [Evidence::ConnectionClosed, Evidence::Fetches].into());
+}

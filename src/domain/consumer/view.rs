@@ -107,7 +107,9 @@ impl Consumer {
             Presence::Left { reason: LeaveReason::Silence, .. } => Some(Evidence::Silence),
             Presence::Left { reason: LeaveReason::Zapped, .. } => Some(Evidence::TunedAway),
             Presence::Left { reason: LeaveReason::LoggedOut, .. } => Some(Evidence::LoggedOut),
-            Presence::Left { reason: LeaveReason::PassedOn | LeaveReason::Goodbye, .. } => None,
+            Presence::Left { reason: LeaveReason::PassedOn, .. } => Some(Evidence::PassedOn),
+            // The word itself is among what was heard.
+            Presence::Left { reason: LeaveReason::Goodbye, .. } => None,
         }
     }
 }

@@ -90,14 +90,14 @@ impl Lineup {
     pub fn new(playlists: &[(Rules, Arc<Playlist>)]) -> Self {
         let mut order: Vec<usize> = (0..playlists.len()).collect();
         order.sort_by_key(|&index| std::cmp::Reverse(playlists[index].0.priority));
-        let mut lineup = Self::default();
+        let (mut lineup, mut names) = (Self::default(), Names::default());
         for index in order {
             let (rules, playlist) = &playlists[index];
             let mut used = vec![false; rules.overrides.len()];
             for entry in &playlist.entries {
                 let of_entry = rules.of(entry);
                 of_entry.iter().for_each(|&at| used[at] = true);
-                lineup.add(index, entry, rules, of_entry.map(|at| &rules.overrides[at]));
+                lineup.add(index, entry, rules, of_entry.map(|at| &rules.overrides[at]), &mut names);
             }
             let idle = rules.overrides.iter().zip(used).filter(|(_, used)| !used);
             lineup.idle_rules.extend(idle.map(|(rule, _)| (index, rule.channel.clone())));
@@ -157,13 +157,23 @@ impl Lineup {
         &self.idle_rules
     }
 
-    fn add(&mut self, playlist: usize, entry: &Entry, rules: &Rules, of_entry: Option<&Override>) {
+    fn add(
+        &mut self,
+        playlist: usize,
+        entry: &Entry,
+        rules: &Rules,
+        of_entry: Option<&Override>,
+        names: &mut Names,
+    ) {
         if of_entry.is_some_and(|rule| rule.skip) {
             return;
         }
         let sources = rules.sources(playlist, entry, of_entry);
-        let index = self.same(entry, rules.merge).unwrap_or_else(|| {
+        // The same URL is the same channel, whoever lists it.
+        let by_url = self.by_media_source.get(&entry.media_source).copied();
+        let index = by_url.or_else(|| names.find(entry).filter(|_| rules.merge)).unwrap_or_else(|| {
             self.channels.push(channel(entry, of_entry));
+            names.note(entry, self.channels.len() - 1);
             self.channels.len() - 1
         });
         let channel = &mut self.channels[index];
@@ -172,19 +182,6 @@ impl Lineup {
             channel.media_sources.push(entry.media_source.clone());
         }
         self.by_media_source.insert(entry.media_source.clone(), index);
-    }
-
-    /// The channel that `entry` is another source of: certainly by its URL, and where that is wished by its name in the
-    /// guide, or by the very same name where one of the two has none there.
-    fn same(&self, entry: &Entry, merge: bool) -> Option<usize> {
-        let by_url = self.by_media_source.get(&entry.media_source).copied();
-        by_url.or_else(|| {
-            let same = |channel: &Channel| match (channel.tvg_id(), entry.tvg_id()) {
-                (Some(one), Some(other)) => one == other,
-                (None, _) | (_, None) => channel.name == entry.name,
-            };
-            self.channels.iter().position(same).filter(|_| merge)
-        })
     }
 
     /// Gives each channel its id: from its name in the guide, else from its name; the second of a name is told apart.
@@ -196,6 +193,36 @@ impl Lineup {
             *count += 1;
             channel.id = ChannelId::new(guid::md5(&format!("warmgate lineup: {name} #{count}")));
         }
+    }
+}
+
+/// Which channel has which name, while a lineup is put together: playlists are too long to be searched.
+#[derive(Default)]
+struct Names {
+    in_guide: BTreeMap<String, usize>,
+    any: BTreeMap<String, usize>,
+    /// Of those without a name in the guide.
+    plain: BTreeMap<String, usize>,
+}
+
+impl Names {
+    /// The channel of the same name in the guide, or of the very same name where one of the two has none there.
+    fn find(&self, entry: &Entry) -> Option<usize> {
+        let found = match entry.tvg_id() {
+            Some(id) => self.in_guide.get(id).or_else(|| self.plain.get(&entry.name)),
+            None => self.any.get(&entry.name),
+        };
+        found.copied()
+    }
+
+    /// Notes the channel that `entry` has become; the first of a name counts.
+    fn note(&mut self, entry: &Entry, index: usize) {
+        let mine = match entry.tvg_id() {
+            Some(id) => self.in_guide.entry(id.to_owned()),
+            None => self.plain.entry(entry.name.clone()),
+        };
+        mine.or_insert(index);
+        self.any.entry(entry.name.clone()).or_insert(index);
     }
 }
 

@@ -165,6 +165,14 @@ fn playlists_stay_apart_unless_they_are_to_meet() {
 }
 
 #[test]
+fn a_long_playlist_takes_no_time() {
+    let entry = |at: usize| format!("#EXTINF:-1 tvg-id=\"{at}\",{at}\nhttp://a/{at}\n");
+    let playlist = Arc::new(parse(&(0..50_000).map(entry).collect::<String>()));
+    let rules = Rules { merge: true, ..Rules::default() };
+    assert_eq!(Lineup::new(&[(rules, playlist)]).channels().len(), 50_000);
+}
+
+#[test]
 fn rules_are_for_the_channels_they_name() {
     let playlist =
         list(&[("one", "One", "http://a/1"), ("two", "Two", "http://a/2"), ("", "Three", "http://a/3")]);

@@ -125,7 +125,7 @@ impl Openings {
         forgotten.inspect(|id| drop(self.open.remove(id)))
     }
 
-    /// Something followed; the openings that are settled by it.
+    /// Something followed; the openings that are settled by it, or that their client has stopped.
     pub fn followed(&mut self, named: &Named, follow: Follow, now: Timestamp) -> Vec<OpeningId> {
         let meant = self.meant(named);
         match follow {
@@ -143,7 +143,10 @@ impl Openings {
                 | ReturnReason::Abandoned
                 | ReturnReason::Left => ReturnReason::Left,
             }),
-            Follow::Stopped => self.go_on(&meant, now, |_| ReturnReason::Stopped),
+            Follow::Stopped => {
+                self.go_on(&meant, now, |_| ReturnReason::Stopped);
+                meant
+            }
             Follow::TakenOver => self.settle(meant),
             // One is given back, whichever it is.
             Follow::Closed => self.settle(meant.into_iter().take(1).collect()),

@@ -31,7 +31,8 @@ impl Pool {
         let (stream, class) = (known.stream, known.class());
         let terms = self.terms(stream, class);
         let consumer = self.consumers.get_mut(&id)?;
-        if consumer.is_straggling(terms.target.unwrap_or_default() * STRAGGLES, now) {
+        let asks = !matches!(signal, Signal::ConnectionOpened | Signal::ConnectionClosed { .. });
+        if asks && consumer.is_straggling(terms.target.unwrap_or_default() * STRAGGLES, now) {
             return Some(stream);
         }
         if let Some(heard) = consumer.notice(signal, &terms, now) {

@@ -22,6 +22,10 @@ const BUFFER: f64 = 20.0;
 const REPORTS: f64 = 10.0;
 const SAYS_GOODBYE: f64 = 0.9;
 const GOODBYE_TAKES: f64 = 0.2;
+/// Seconds until a program that has ended has closed its connections (`fixtures/cadence`).
+const CLOSING_TAKES: f64 = 0.05;
+/// Seconds after which a player gives up a connection that brings nothing (hls.js, Shaka and GStreamer in `fixtures/cadence`).
+const GIVES_UP: f64 = 15.0;
 
 /// The kinds of viewers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +132,9 @@ impl Viewer {
             *at = held_back(&self.gaps, *at);
         }
         events.retain(|(at, _)| *at < self.stays);
+        if self.closes() {
+            events.push((self.stays + CLOSING_TAKES, Seen::Disconnected { by_peer: true }));
+        }
         if hints && chance.happens(SAYS_GOODBYE) {
             events.push((held_back(&self.gaps, self.stays + GOODBYE_TAKES), Seen::Stopped));
         }
@@ -141,8 +148,26 @@ impl Viewer {
         }
     }
 
+    /// A poll's connection: another if the one before was given up while the network failed and the poll waited.
+    fn connects(&self, at: f64, polled_at: &mut f64, events: &mut Vec<(f64, Seen)>) {
+        let gap = within(&self.gaps, at).filter(|(start, end)| end - start > GIVES_UP && *polled_at < *start);
+        if gap.is_some() {
+            events.push((at, Seen::Disconnected { by_peer: true }));
+        }
+        events.push((at, Seen::Connected { new: at == 0.0 || gap.is_some() }));
+        *polled_at = at;
+    }
+
+    /// Whether its end closes its connections: a page's belong to the browser.
+    const fn closes(&self) -> bool {
+        match self.player {
+            Player::Ffmpeg | Player::FfmpegPausing | Player::Media3 => true,
+            Player::HlsJs | Player::HlsJsHidden => false,
+        }
+    }
+
     fn polls(&self, events: &mut Vec<(f64, Seen)>, chance: &mut Chance) {
-        let (mut at, mut sequence) = (0.0, 0);
+        let (mut at, mut polled_at, mut sequence) = (0.0, 0.0, 0);
         while at < self.stays {
             let pause = within(&self.pauses, at);
             match pause {
@@ -152,6 +177,7 @@ impl Viewer {
                 }
                 Some(_) | None => {}
             }
+            self.connects(at, &mut polled_at, events);
             events.push((at, Seen::Playlist));
             let fills = pause.is_none_or(|(start, _)| at - start < BUFFER);
             let unchanged = chance.happens(0.1);

@@ -117,8 +117,11 @@ fn by_timeout(trace: &Trace, patience: impl Fn(&[f64]) -> f64, score: &mut Score
         if seen == Seen::Stopped {
             said = Some(at + FAREWELL);
         }
-        if matches!(seen, Seen::Stopped | Seen::SocketClosed) {
-            continue;
+        match seen {
+            Seen::Stopped | Seen::SocketClosed | Seen::Connected { .. } | Seen::Disconnected { .. } => {
+                continue;
+            }
+            Seen::Playlist | Seen::Segment(_) | Seen::Report { .. } => {}
         }
         let gap = seconds(at - last);
         if gap > patience(&gaps) {
@@ -202,6 +205,11 @@ impl Bench {
                 Seen::Report { paused } => self.hint(&tune, Signal::Report { paused: Some(paused) }, now),
                 Seen::Stopped => self.hint(&tune, Signal::Stopped, now),
                 Seen::SocketClosed => self.hint(&tune, Signal::SocketClosed, now),
+                Seen::Connected { new: true } => self.hint(&tune, Signal::ConnectionOpened, now),
+                Seen::Connected { new: false } => self.hint(&tune, Signal::ConnectionKept, now),
+                Seen::Disconnected { by_peer } => {
+                    self.hint(&tune, Signal::ConnectionClosed { by_peer }, now);
+                }
             }
             watch.look(self.pool.presence(consumer), start + at);
             self.over = start + at;

@@ -49,6 +49,16 @@ pub enum Seen {
     Stopped,
     /// The end of its WebSocket.
     SocketClosed,
+    /// A request for media came over a connection: a new one, or one that was kept.
+    Connected {
+        /// Whether it was new.
+        new: bool,
+    },
+    /// The player closed a connection, or the gateway did.
+    Disconnected {
+        /// Whether it was the player.
+        by_peer: bool,
+    },
 }
 
 /// How one detector did on some traces.

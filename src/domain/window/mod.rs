@@ -92,6 +92,12 @@ impl<P> Window<P> {
         self.segments.get(usize::try_from(sequence.checked_sub(first)?).ok()?)
     }
 
+    /// The number of the newest segment; of no segment before the first.
+    #[must_use]
+    pub const fn newest(&self) -> u64 {
+        self.next_sequence.saturating_sub(1)
+    }
+
     /// Appends a segment.
     pub fn push(&mut self, arrival: Arrival, payload: P, size: u64, now: Timestamp) {
         let discontinuity = arrival.discontinuity && !self.segments.is_empty();

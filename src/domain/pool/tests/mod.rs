@@ -8,8 +8,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::consumer::Presence;
 use crate::domain::key::{Channel, DeviceId, ItemId, MediaSourceId, PlaySessionId};
+use crate::domain::produce::{Means, Produce};
 use crate::domain::profile::{Policy, ProfileKey};
-use crate::domain::reason::LeaveReason;
+use crate::domain::reason::{Failure, LeaveReason, RefuseReason};
+use crate::domain::signal::Whose;
 
 mod presence;
 

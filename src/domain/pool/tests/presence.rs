@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::domain::consumer::Verdict;
-use crate::domain::reason::Evidence;
+use crate::domain::key::LiveStreamId;
+use crate::domain::openings::{Follow, Named, Opening, OpeningId};
+use crate::domain::reason::{Evidence, ReturnReason};
 
 const PATIENT: Limits = Limits { patience: Duration::from_secs(1800), ..LIMITS };
 
@@ -245,6 +247,39 @@ fn who_was_passed_on_keeps_nothing_alive_by_its_reports() {
     assert!(matches!(bench.presence(consumer), Some(Presence::Left { reason: LeaveReason::PassedOn, .. })));
 }
 
+fn opening(viewer: &Viewer, channel: usize, abandoned: bool) -> Opening {
+    Opening {
+        account: Some(viewer.account),
+        device: viewer.device.clone(),
+        live_stream: LiveStreamId::new(format!("live-{channel}")),
+        play_session: viewer.play_session.clone(),
+        name: None,
+        abandoned,
+    }
+}
+
+/// What a viewer watches by is kept while it watches, for longer than openings go unfollowed; and given back after.
+#[test]
+fn an_opening_is_kept_for_as_long_as_its_viewer() {
+    let mut bench = Bench::new(PATIENT);
+    bench.pool.handle_event(Event::Opened(OpeningId(1), opening(&viewer(1), 1, false)), at(0));
+    let (_, consumer) = bench.watching(1, 1, at(0));
+    let named = Named { play_session: viewer(1).play_session, ..Named::default() };
+    bench.pool.handle_event(Event::Followed(named, Follow::Served), at(0));
+    for now in (3000..400_000).step_by(3000) {
+        bench.wait(now);
+        bench.pool.heard(consumer, now, at(now));
+        bench.serve(1, 1, at(now));
+    }
+    let given_back = |bench: &mut Bench| {
+        bench.actions().into_iter().filter(|action| matches!(action, Action::GiveBack { .. })).count()
+    };
+    assert_eq!(given_back(&mut bench), 0);
+    bench.wait(1_000_000);
+    assert_eq!(given_back(&mut bench), 1);
+    assert_eq!(bench.pool.snapshot().tally.returned.get(&ReturnReason::Left), Some(&1));
+}
+
 #[test]
 fn a_million_events_leave_nothing_behind() {
     let mut bench = Bench::new(Limits { disk_budget: u64::MAX, memory: u64::MAX, ..PATIENT });
@@ -252,6 +287,7 @@ fn a_million_events_leave_nothing_behind() {
     let viewers: Vec<_> = (0..8).map(viewer).collect();
     let sessions: Vec<_> = (0..8).map(play).collect();
     let (mut chance, mut now, mut token, mut streams) = (1_u64, 0, 0_u128, BTreeSet::new());
+    let (mut opened, mut done) = (0, BTreeSet::new());
     for _ in 0..1_000_000 {
         // xorshift64 (Marsaglia 2003).
         chance ^= chance << 13;
@@ -266,19 +302,23 @@ fn a_million_events_leave_nothing_behind() {
             Signal::SocketClosed,
             Signal::Quits,
             Signal::Starved,
+            Signal::ConnectionOpened,
+            Signal::ConnectionClosed { by_peer: pick(3, 2) == 0 },
         ];
-        match pick(16, 12) {
+        let follows = [Follow::Named, Follow::Served, Follow::Stopped, Follow::TakenOver, Follow::Closed];
+        match pick(16, 14) {
             0..3 => {
                 token += 1;
                 let (key, viewer) = (keys[pick(20, 4)].clone(), viewers[pick(24, 8)].clone());
                 let class = Class::ALL[pick(28, 4)];
                 let fresh = ConsumerId::from_bits(token);
-                if let Admission::Serve { stream, .. } =
-                    bench.pool.tune(Tune { key, viewer, class, produce: Produce::Adopt, fresh }, at(now))
+                if let Admission::Serve { stream, .. } = bench
+                    .pool
+                    .tune(Tune { key, viewer, class, produce: Produce::ALL[pick(34, 3)], fresh }, at(now))
                 {
                     streams.insert(stream);
                     let target = Duration::from_secs(4);
-                    let output = Output { target, written: 2, held: 1, encoded: false };
+                    let output = Output { target, written: 2, held: 1, encoded: pick(36, 2) == 0 };
                     let event = Event::SegmentReady { stream, generation: 1, output };
                     bench.pool.handle_event(event, at(now));
                 }
@@ -286,8 +326,19 @@ fn a_million_events_leave_nothing_behind() {
             3..6 => drop(bench.pool.heard(one_of_late, pick(20, 5) as u64, at(now))),
             6 => bench.pool.opened(one_of_late, at(now)),
             7 => bench.pool.closed(one_of_late, pick(20, 2) == 0, at(now)),
-            8 => bench.signal(sessions[pick(24, 8)].clone(), signals[pick(30, 6)], at(now)),
+            8 => bench.signal(sessions[pick(24, 8)].clone(), signals[pick(30, 8)], at(now)),
             9 => bench.pool.handle_event(Event::TunerDenied, at(now)),
+            10 => {
+                opened += 1;
+                let opening = opening(&viewers[pick(24, 8)], pick(20, 4), pick(30, 8) == 0);
+                bench.pool.handle_event(Event::Opened(OpeningId(opened), opening), at(now));
+            }
+            11 => {
+                let one = opening(&viewers[pick(24, 8)], pick(20, 4), false);
+                let (account, live_stream) = (one.account, Some(one.live_stream));
+                let named = Named { account, live_stream, play_session: one.play_session, name: None };
+                bench.pool.handle_event(Event::Followed(named, follows[pick(30, 5)]), at(now));
+            }
             _ => {
                 now += pick(32, 3000) as u64;
                 bench.pool.handle_timeout(at(now));
@@ -295,9 +346,20 @@ fn a_million_events_leave_nothing_behind() {
             }
         }
         while let Some(action) = bench.pool.poll_action() {
-            if let Action::Stop { stream, .. } = action {
-                streams.remove(&stream);
-                bench.pool.handle_event(Event::Retired(stream), at(now));
+            match action {
+                Action::Stop { stream, .. } => {
+                    streams.remove(&stream);
+                    bench.pool.handle_event(Event::Retired(stream), at(now));
+                }
+                Action::GiveBack { opening, .. } | Action::Settled(opening) => {
+                    assert!(done.insert(opening), "given back twice");
+                }
+                Action::Start { .. } | Action::Rest(_) | Action::Doubted(_) | Action::Shed(_) => {}
+            }
+        }
+        if pick(40, 1000) == 0 {
+            for view in bench.pool.snapshot().streams.into_iter().flat_map(|stream| stream.consumers) {
+                assert!(!view.verdict.because.is_empty(), "no verdict without a reason: {view:?}");
             }
         }
         assert!(bench.pool.consumers.len() <= 2 * 80 && streams.len() <= 2);
@@ -305,11 +367,18 @@ fn a_million_events_leave_nothing_behind() {
     while let Some(deadline) = bench.pool.next_deadline() {
         bench.pool.handle_timeout(deadline);
         while let Some(action) = bench.pool.poll_action() {
-            if let Action::Stop { stream, .. } = action {
-                bench.pool.handle_event(Event::Retired(stream), deadline);
+            match action {
+                Action::Stop { stream, .. } => bench.pool.handle_event(Event::Retired(stream), deadline),
+                Action::GiveBack { opening, .. } => assert!(done.insert(opening), "given back twice"),
+                Action::Start { .. }
+                | Action::Rest(_)
+                | Action::Doubted(_)
+                | Action::Settled(_)
+                | Action::Shed(_) => {}
             }
         }
     }
+    assert_eq!((done.len() as u64, bench.pool.snapshot().openings), (opened, 0), "each has one way out");
     assert_eq!((bench.pool.streams.len(), bench.pool.consumers.len()), (0, 0));
     assert_eq!(bench.pool.poll_action(), None);
     assert!(bench.pool.several.len() <= 8, "as many as there are devices");

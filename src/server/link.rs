@@ -1,0 +1,76 @@
+//! What requests leave with their connection, to be told at its end.
+//!
+//! It does not know what that means to whom.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// More than this on one connection is no player; the oldest is let go.
+const KEPT: usize = 16;
+
+type Then = Box<dyn FnOnce(bool) + Send>;
+
+/// The connection of a request, in the extensions of each.
+#[derive(Clone, Default)]
+pub struct Link(Arc<Mutex<VecDeque<(u128, Then)>>>);
+
+impl Link {
+    /// Has `then` called at the end of the connection, or when there is too much to be told, with whether its peer ended
+    /// it. Once for each `key`: says whether this one is new.
+    pub fn at_end(&self, key: u128, then: impl FnOnce(bool) + Send + 'static) -> bool {
+        let mut kept = self.kept();
+        if kept.iter().any(|(known, _)| *known == key) {
+            return false;
+        }
+        kept.push_back((key, Box::new(then)));
+        let oldest = if kept.len() > KEPT { kept.pop_front() } else { None };
+        drop(kept);
+        if let Some((_, then)) = oldest {
+            then(false);
+        }
+        true
+    }
+
+    /// The connection has ended.
+    pub(super) fn ended(&self, by_peer: bool) {
+        let kept = std::mem::take(&mut *self.kept());
+        for (_, then) in kept {
+            then(by_peer);
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, VecDeque<(u128, Then)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Link")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn each_is_told_once() {
+        let (link, (sender, told)) = (Link::default(), mpsc::channel());
+        let tell = |key: u128| {
+            let sender = sender.clone();
+            link.at_end(key, move |by_peer| sender.send((key, by_peer)).unwrap())
+        };
+        assert!(tell(0) && !tell(0));
+        for key in 1..=KEPT as u128 {
+            assert!(tell(key));
+        }
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), [(0, false)], "the oldest made room");
+        link.ended(true);
+        link.ended(true);
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), (1..=16).map(|key| (key, true)).collect::<Vec<_>>());
+    }
+}
