@@ -175,18 +175,19 @@ impl Ring {
     /// Where a reader begins; `None` if it has to wait for an access point.
     #[must_use]
     pub fn join(&self, join: Join) -> Option<Cursor> {
-        // What a reader begins with has to go on: nothing before the newest splice does.
-        let splice = self.runs.iter().rev().find(|run| run.chunk.splice).map_or(0, |run| run.start);
-        let mut points = self.points.iter().filter(|point| point.start >= splice);
         let point = match join {
             Join::Burst(burst) => {
+                // What is handed over in one go has to go on: nothing before the newest splice does.
+                let splice = self.runs.iter().rev().find(|run| run.chunk.splice).map_or(0, |run| run.start);
+                let mut current = self.points.iter().filter(|point| point.start >= splice);
                 let leaves = |point: &&Point| self.clock.position() - point.position >= burst;
-                points.clone().rev().find(leaves).or_else(|| points.next())
+                current.clone().rev().find(leaves).or_else(|| current.next())
             }
-            Join::Oldest => points.next(),
+            Join::Oldest => self.points.front(),
         };
         match point {
             Some(point) => Some(Cursor { at: point.start, tables: Some(point.tables.clone()) }),
+            None if !self.points.is_empty() => None,
             None if self.span() < POINTLESS && self.held < self.size.bytes / 2 => None,
             None => self.runs.front().map(|oldest| Cursor { at: oldest.start, tables: None }),
         }

@@ -138,6 +138,16 @@ fn a_splice_is_told_to_who_read_what_it_does_not_continue() {
     assert_eq!(ring.read(&mut behind), Read::Chunk(chunk("d")), "whoever begins within it joins nothing");
 }
 
+#[test]
+fn a_burst_does_not_reach_behind_a_splice() {
+    let mut ring = of("|a b |c d e f");
+    ring.push(Chunk { splice: true, ..chunk("gh") }, Some(0), Timestamp::from_millis(100));
+    assert_eq!(read(&ring, burst(0)), None, "there is a point, but what follows it breaks off");
+    ring.mark(7, TABLES);
+    assert_eq!(read(&ring, burst(4)).unwrap(), "tablesh");
+    assert_eq!(read(&ring, Join::Oldest).unwrap(), "tablesabcdefgh");
+}
+
 proptest! {
     /// Whatever is pushed and however it is read: the bytes are those pushed, without a gap, until the reader lags.
     #[test]
