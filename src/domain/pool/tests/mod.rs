@@ -630,7 +630,7 @@ fn what_the_gateway_cannot_make_is_adopted_at_once() {
 
 #[test]
 fn a_stream_is_shared_only_in_the_way_that_is_wished_for() {
-    let mut bench = Bench::new(OWN);
+    let mut bench = Bench::new(Limits { slots: 3, ..OWN });
     let mut tuned = |number: u8, produce: Produce| {
         let fresh = ConsumerId::from_bits(number.into());
         let tune = Tune { key: key(1), viewer: viewer(number), class: Class::Web, produce, fresh };
