@@ -5,7 +5,7 @@
 //!  Starting ───────────────► Live ─────────────► Retiring ──► (gone)
 //!    │  ▲  ▲                  │ │                   ▲  ▲
 //!    │  │  └ restart ─┐  rest │ │ failed            │  │
-//!    │  │             └─ Resting ─── stop ──────────┘  │
+//!    │  │             └─ Resting ─┤─ stop ──────────┘  │
 //!    │  │ retry_at              ▼                      │
 //!    └──┴─ failed ───────► BackingOff ──── stop ───────┘
 //! ```
@@ -47,14 +47,32 @@ pub struct Producer {
     generation: u32,
     failures: u32,
     refusals: u32,
+    /// Segments of the generation that runs.
+    segments: u32,
+    /// Generations of the gateway's own in a row that came to something, and soon to an end.
+    setbacks: u32,
 }
+
+/// A generation that has given so many segments, about a minute of them, was a good one.
+const PROVEN: u32 = 20;
+/// After so many that were not, the stream is better adopted.
+const SETBACKS: u32 = 3;
 
 impl Producer {
     /// One that is to start, in the way that `produce` wants.
     #[must_use]
     pub const fn new(produce: Produce) -> Self {
         let state = State::Starting;
-        Self { produce, means: produce.first(), state, generation: 1, failures: 0, refusals: 0 }
+        Self {
+            produce,
+            means: produce.first(),
+            state,
+            generation: 1,
+            failures: 0,
+            refusals: 0,
+            segments: 0,
+            setbacks: 0,
+        }
     }
 
     /// What the generation that runs, or ran last, is made by.
@@ -104,6 +122,10 @@ impl Producer {
                 self.state = State::Live;
                 self.failures = 0;
                 self.refusals = 0;
+                self.segments = self.segments.saturating_add(1);
+                if self.segments >= PROVEN {
+                    self.setbacks = 0;
+                }
             }
             State::Starting
             | State::Live
@@ -116,13 +138,16 @@ impl Producer {
     /// `generation` came to an end by itself; says whether that is news.
     pub fn failed(&mut self, generation: u32, failure: Failure, now: Timestamp) -> bool {
         match self.state {
-            State::Starting if generation == self.generation && self.has_another_way() => {
+            State::Starting | State::Live
+                if generation == self.generation && self.is_better_adopted(failure) =>
+            {
                 self.means = self.produce.instead_of(self.means);
                 self.state = State::BackingOff { retry_at: now, failure };
                 true
             }
-            State::Starting | State::Live if generation == self.generation => {
+            State::Starting | State::Live | State::Resting if generation == self.generation => {
                 self.failures += 1;
+                self.setbacks += 1;
                 // A server that is down is not refusing: viewers keep their playlist until it is back.
                 if failure != Failure::Unreachable {
                     self.refusals += 1;
@@ -138,8 +163,25 @@ impl Producer {
         }
     }
 
-    fn has_another_way(&self) -> bool {
-        self.produce.instead_of(self.means) != self.means
+    /// Whether the server would do better: what did not come about will not, what is too slow stays too slow, and what
+    /// keeps failing is not worth its viewers' patience.
+    fn is_better_adopted(&self, failure: Failure) -> bool {
+        if self.produce.instead_of(self.means) == self.means {
+            return false;
+        }
+        match failure {
+            Failure::TooSlow | Failure::TooMuchMemory | Failure::Lagged | Failure::Unsuitable => true,
+            Failure::Unreachable
+            | Failure::Refused
+            | Failure::Ended
+            | Failure::Stalled
+            | Failure::Gone
+            | Failure::Oversized
+            | Failure::Unreadable
+            | Failure::Crashed
+            | Failure::Busy
+            | Failure::Panicked => self.state == State::Starting || self.setbacks + 1 >= SETBACKS,
+        }
     }
 
     /// Lets go of everything but the input. Says whether that is news.
@@ -156,6 +198,7 @@ impl Producer {
     /// Begins the next generation and says its number.
     pub fn restart(&mut self) -> u32 {
         self.generation += 1;
+        self.segments = 0;
         self.state = State::Starting;
         self.generation
     }
@@ -195,7 +238,7 @@ mod tests {
         let table = [
             (State::Starting, State::Live, backing_off, State::Starting, retiring),
             (State::Live, State::Live, backing_off, State::Resting, retiring),
-            (State::Resting, State::Resting, State::Resting, State::Resting, retiring),
+            (State::Resting, State::Resting, backing_off, State::Resting, retiring),
             (backing_off, backing_off, backing_off, backing_off, retiring),
             (retiring, retiring, retiring, retiring, retiring),
         ];
@@ -253,6 +296,34 @@ mod tests {
         let mut forced = Producer::new(Produce::Own);
         forced.failed(1, Failure::Unsuitable, AT);
         assert_eq!((forced.means(), forced.refusals()), (Means::Own, 1));
+    }
+
+    #[test]
+    fn what_cannot_hold_its_ground_is_adopted() {
+        let live = || {
+            let mut producer = Producer::new(Produce::Auto);
+            producer.produced(1);
+            producer
+        };
+        let mut slow = live();
+        slow.failed(1, Failure::TooSlow, AT);
+        assert_eq!(slow.means(), Means::Adopted, "it would be as slow again");
+        let mut unsteady = live();
+        for generation in 1..=3 {
+            assert_eq!(unsteady.means(), Means::Own);
+            unsteady.failed(generation, Failure::Crashed, AT);
+            let next = unsteady.restart();
+            unsteady.produced(next);
+        }
+        assert_eq!(unsteady.means(), Means::Adopted);
+        let mut steady = live();
+        for generation in 1..=9 {
+            (0..PROVEN).for_each(|_| steady.produced(generation));
+            steady.failed(generation, Failure::Gone, AT);
+            steady.restart();
+            steady.produced(generation + 1);
+        }
+        assert_eq!(steady.means(), Means::Own, "a tuner may be lost once a minute");
     }
 
     #[test]

@@ -21,6 +21,9 @@ use crate::feed::tables::Tables;
 /// Bytes of a block, which is the longest run: about a quarter of a second of a good picture.
 const BLOCK: usize = 350 * PACKET;
 
+/// So long after the others a sound may begin, before it is taken for one that is not sent.
+const MUTE: Duration = Duration::from_secs(1);
+
 pub(super) struct Intake {
     shared: Arc<Shared>,
     align: Align,
@@ -29,6 +32,8 @@ pub(super) struct Intake {
     run: Run,
     connections: u64,
     position: Duration,
+    /// Where picture and a sound had shown what they are, while other sounds had not.
+    shown_at: Option<Duration>,
     /// Whether what comes next does not continue what came.
     splice: bool,
 }
@@ -54,6 +59,7 @@ impl Intake {
             run: Run::default(),
             connections: 0,
             position: Duration::ZERO,
+            shown_at: None,
             splice: false,
         }
     }
@@ -88,9 +94,21 @@ impl Intake {
         self.position
     }
 
-    /// What the stream carries, once all of it has shown what it is, or is seen to hide it.
-    pub(super) fn facts(&self) -> Option<&Facts> {
-        self.scan.facts().filter(|facts| facts.scrambled || self.scan.is_settled())
+    /// What the stream carries, once all of it has shown what it is, or is seen to hide it. A sound that is listed and
+    /// never comes is not waited for.
+    pub(super) fn facts(&mut self) -> Option<&Facts> {
+        let facts = self.scan.facts()?;
+        if facts.scrambled || self.scan.is_settled() {
+            return Some(facts);
+        }
+        let shown = facts.video.as_ref().is_none_or(|video| video.size.is_some());
+        let heard = facts.audio.iter().any(|audio| audio.sample_rate.is_some());
+        let since = *self.shown_at.get_or_insert(self.position);
+        if !(shown && heard) {
+            self.shown_at = None;
+            return None;
+        }
+        (self.position.saturating_sub(since) >= MUTE).then_some(facts)
     }
 
     /// Bytes for which there is room in the block; a full one is followed by another.

@@ -1,7 +1,7 @@
 //! One step of a fetch: where to, and what may be shown there.
 
 use data_encoding::BASE64;
-use http::header::{AUTHORIZATION, COOKIE, LOCATION, PROXY_AUTHORIZATION};
+use http::header::{AUTHORIZATION, LOCATION, REFERER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
 use url::Url;
@@ -9,8 +9,8 @@ use url::Url;
 use crate::body::{self, Body};
 use crate::wire;
 
-/// What is meant for one server only.
-const CREDENTIALS: [http::HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
+/// What may be told to whoever one is sent on to; anything else may be a credential.
+const HARMLESS: [http::HeaderName; 2] = [USER_AGENT, REFERER];
 
 /// A step. The URL holds neither user nor password: they are among the headers.
 pub(super) struct Hop {
@@ -36,7 +36,8 @@ impl Hop {
     pub(super) fn to(mut self, location: &str) -> Option<Self> {
         let next = self.url.join(location).ok()?;
         if !trusted(&self.url, &next) {
-            CREDENTIALS.iter().for_each(|name| drop(self.headers.remove(name)));
+            let harmless = HARMLESS.map(|name| self.headers.remove(&name).map(|value| (name, value)));
+            self.headers = harmless.into_iter().flatten().collect();
         }
         Self::new(next, self.headers)
     }

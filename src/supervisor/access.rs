@@ -48,6 +48,12 @@ impl Access {
         logins.iter().rev().map(|(_, login, user)| (login.clone(), user.clone())).collect()
     }
 
+    /// Whether a login of this account is known.
+    pub(super) fn knows(&self, account: Account) -> bool {
+        let logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
+        logins.iter().any(|(known, ..)| *known == account)
+    }
+
     /// Whether no other account's login is known.
     pub(super) fn is_only(&self, account: Account) -> bool {
         let logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);

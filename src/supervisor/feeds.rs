@@ -10,6 +10,7 @@ use crate::domain::consumer::Account;
 use crate::domain::key::{Channel, ChannelId, LiveStreamId};
 use crate::domain::pool::StreamId;
 use crate::supervisor::intake::Intake;
+use crate::upstream::jellyfin::Login;
 
 /// What a feed is pulled from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,16 +115,22 @@ impl Feeds {
         self.dismiss(|_, member| !matches!(member, Member::Stream(_))).await;
     }
 
-    /// Closes a feed that is only kept for who has left it; says whether there was one.
+    /// Closes a feed that is only kept for who has left it, or is yet to come; says whether there was one.
     pub(super) async fn close_unread(&self) -> bool {
-        let unread =
-            self.feeds().iter().find(|(_, entry)| entry.is_unread()).map(|(source, _)| source.clone());
+        let unread = {
+            let feeds = self.feeds();
+            let unread = feeds.iter().filter(|(_, entry)| entry.is_unread());
+            // Who has left is less likely to ask than who has just opened a channel.
+            let unread = unread.min_by_key(|(_, entry)| entry.members.contains(&Member::Expected));
+            unread.map(|(source, _)| source.clone())
+        };
         let Some(unread) = unread else { return false };
-        self.forget_left(&unread).await;
+        self.dismiss(|of, member| *of == unread && matches!(member, Member::Left(_) | Member::Expected))
+            .await;
         true
     }
 
-    /// Whether a feed is only kept for who has left it.
+    /// Whether a feed is only kept for who has left it, or is yet to come.
     pub(super) fn has_unread(&self) -> bool {
         self.feeds().values().any(Entry::is_unread)
     }
@@ -168,6 +175,16 @@ impl Feeds {
         only.map(|(source, _)| source.clone()).collect()
     }
 
+    /// Remembers with what the server may be called about what a stream is made from.
+    pub(super) fn remember(&self, stream: StreamId, account: Account, login: &Login, user: Option<&str>) {
+        let intake = self.of(Member::Stream(stream));
+        if let Some(access) = intake.as_ref().and_then(|intake| intake.access()) {
+            if !access.knows(account) {
+                access.remember(account, login.clone(), user.map(str::to_owned));
+            }
+        }
+    }
+
     /// No login of this account is worth anything any more.
     pub(super) fn forget(&self, account: Account) {
         let feeds = self.feeds();
@@ -196,7 +213,8 @@ impl Feeds {
 
 impl Entry {
     fn is_unread(&self) -> bool {
-        self.intake.is_alive() && self.members.iter().all(|member| matches!(member, Member::Left(_)))
+        let unread = |member: &Member| matches!(member, Member::Left(_) | Member::Expected);
+        self.intake.is_alive() && self.members.iter().all(unread)
     }
 
     fn streams(&self) -> Vec<StreamId> {

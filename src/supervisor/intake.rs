@@ -46,6 +46,7 @@ enum Origin {
 struct Tapped {
     access: Arc<Access>,
     held: Mutex<Option<Held>>,
+    tasks: TaskTracker,
 }
 
 /// What is held at the server, under its name in the ledger.
@@ -102,7 +103,7 @@ impl Intake {
         let held = Mutex::new(Some(Held { caller, name, holding }));
         Self {
             feed: Feed::start(vec![Arc::new(tap)], limits, tasks),
-            origin: Origin::Server(Box::new(Tapped { access, held })),
+            origin: Origin::Server(Box::new(Tapped { access, held, tasks: tasks.clone() })),
         }
     }
 
@@ -150,22 +151,32 @@ impl Intake {
     pub(super) async fn close(&self) {
         let state = *self.feed.state().borrow();
         self.feed.stop();
-        let held = match &self.origin {
-            Origin::Server(tapped) => tapped.held.lock().unwrap_or_else(PoisonError::into_inner).take(),
+        let tapped = match &self.origin {
+            Origin::Server(tapped) => tapped,
             Origin::Provider(_) => return self.feed.ended().await,
         };
-        if let Some(Held { caller, name, holding }) = held {
-            // A server that could not be reached may have been restarted since.
-            let parting = match state {
-                State::Failed(Failure::Unreachable) => Parting::GiveBackNamed,
-                State::Connecting { .. }
-                | State::Flowing { .. }
-                | State::BackingOff { .. }
-                | State::Failed(_)
-                | State::Ended => Parting::GiveBack,
-            };
-            let closed = holding.part(parting).await;
-            caller.settle(&name, closed);
+        let held = tapped.held.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(held) = held {
+            // In a task of its own: whoever waits for it may give up, and it has to come to its end all the same.
+            let _ = tapped.tasks.spawn(held.give_back(state)).await;
         }
+    }
+}
+
+impl Held {
+    /// Gives it back, for a feed that was in this `state` at its end.
+    async fn give_back(self, state: State) {
+        let Self { caller, name, holding } = self;
+        // A server that could not be reached may have been restarted since.
+        let parting = match state {
+            State::Failed(Failure::Unreachable) => Parting::GiveBackNamed,
+            State::Connecting { .. }
+            | State::Flowing { .. }
+            | State::BackingOff { .. }
+            | State::Failed(_)
+            | State::Ended => Parting::GiveBack,
+        };
+        let closed = holding.part(parting).await;
+        caller.settle(&name, closed);
     }
 }

@@ -177,8 +177,10 @@ impl Supervisor {
             Admission::Serve { stream, consumer, warmth } => {
                 // Still under the pool's lock, so that nobody sees a stream of the pool's that is not here.
                 let brief = || Brief { recipe: recipe(), demand, produce };
-                let stream = self.shared.stream_or_insert(stream, brief);
+                let id = stream;
+                let stream = self.shared.stream_or_insert(id, brief);
                 drop(pool);
+                self.shared.feeds.remember(id, account, &login, user.as_deref());
                 self.shared.reap(login.clone(), user.as_deref());
                 stream.access.remember(account, login, user);
                 self.shared.bell.notify_one();
@@ -196,8 +198,8 @@ impl Supervisor {
         blocking: bool,
         uri: impl FnMut(&mut String, u64),
     ) -> Option<Playlist> {
-        let newcomer = lease.stream.join_point()?;
-        let start = self.shared.pool().join(lease.consumer, newcomer, self.shared.now());
+        let newcomer = lease.stream.join_point();
+        let start = self.shared.pool().join(lease.consumer, newcomer, self.shared.now())?;
         lease.stream.playlist(start, blocking, uri)
     }
 

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::domain::cutter::{Cut, Cutter};
 use crate::domain::encoding::plan::{Plan, Tolerance, plan};
+use crate::domain::feeding::State;
 use crate::domain::mpegts::facts::Facts;
 use crate::domain::produce::Produce;
 use crate::domain::reason::{Failure, Obstacle};
@@ -41,20 +42,30 @@ pub(super) async fn run(run: Run, paused: CancellationToken) -> Option<Failure> 
 
 async fn make(run: &Run) -> Failure {
     let intake = run.intake();
-    let reader = intake.feed.read(Join::Burst(run.stream.join_span()));
-    let facts = match timeout(FIRST, intake.feed.facts()).await {
+    let deadline = Instant::now() + FIRST;
+    let flowing = async {
+        let mut state = intake.feed.state();
+        // What is in the ring of a feed that does not flow has been seen.
+        let flows = state.wait_for(|state| matches!(state, State::Flowing { .. }) || state.is_over()).await;
+        drop(flows);
+        intake.feed.facts().await
+    };
+    let facts = match timeout_at(deadline, flowing).await {
         Ok(Some(facts)) => facts,
         Ok(None) => return intake.failure(),
         Err(_) => return Failure::Stalled,
     };
-    let plan = match planned_at_last(run, &facts).await {
+    // Whoever goes on watching has seen what lies behind; whoever comes anew wants some of it at once.
+    let burst = if run.stream.join_point().is_some() { Duration::ZERO } else { run.stream.join_span() };
+    let reader = intake.feed.read(Join::Burst(burst));
+    let plan = match planned_at_last(run, &facts, deadline).await {
         Ok(plan) => plan,
         Err(obstacle) => {
             info!(obstacle = obstacle.as_str(), ?facts, "left to the server");
             return Failure::Unsuitable;
         }
     };
-    let mut cutting = Cutting::new(run, &plan, intake.is_on_disk());
+    let mut cutting = Cutting::new(run, &plan, intake.is_on_disk(), deadline);
     match &run.shared.encoding {
         Some(encoding) if !(plan.is_copy() && encoding.copies_natively) => {
             encode(encoding, &plan, reader, &mut cutting).await
@@ -64,7 +75,7 @@ async fn make(run: &Run) -> Failure {
 }
 
 /// The same, but at the gateway's start what FFmpeg can do is waited for before it is said to be able to do nothing.
-async fn planned_at_last(run: &Run, facts: &Facts) -> Result<Plan, Obstacle> {
+async fn planned_at_last(run: &Run, facts: &Facts, deadline: Instant) -> Result<Plan, Obstacle> {
     let first = planned(run, facts);
     let (Err(Obstacle::EncoderMissing | Obstacle::DecoderMissing | Obstacle::EncodesTaken), Some(encoding)) =
         (&first, &run.shared.encoding)
@@ -75,7 +86,7 @@ async fn planned_at_last(run: &Run, facts: &Facts) -> Result<Plan, Obstacle> {
     if found.borrow().is_some() {
         return first;
     }
-    let _ = timeout(FIRST, found.wait_for(Option::is_some)).await;
+    let _ = timeout_at(deadline, found.wait_for(Option::is_some)).await;
     planned(run, facts)
 }
 
@@ -134,14 +145,14 @@ pub(super) struct Cutting {
 }
 
 impl Cutting {
-    fn new(run: &Run, plan: &Plan, on_disk: bool) -> Self {
+    fn new(run: &Run, plan: &Plan, on_disk: bool, deadline: Instant) -> Self {
         let rule = run.stream.rule(FIRST_SEGMENT);
         // What FFmpeg makes carries one sound; what comes as it is may carry more.
         let sound = if plan.is_copy() { plan.audio_index } else { 0 };
         Self {
             cutter: Cutter::new(rule).with_sound(sound),
             delivery: run.delivery(),
-            deadline: Instant::now() + FIRST,
+            deadline,
             usual: rule.usual,
             halted: rule.target * HALTED,
             written: 0,

@@ -95,9 +95,11 @@ impl Pool {
     }
 
     /// A consumer is about to be given its list: where it begins, which is `start` only if it has none yet.
-    pub fn join(&mut self, consumer: ConsumerId, start: u64, now: Timestamp) -> u64 {
+    pub fn join(&mut self, consumer: ConsumerId, start: Option<u64>, now: Timestamp) -> Option<u64> {
         self.refresh(consumer, Signal::Playlist, now);
-        self.consumers.get_mut(&consumer).map_or(start, |consumer| *consumer.start.get_or_insert(start))
+        let Some(consumer) = self.consumers.get_mut(&consumer) else { return start };
+        consumer.start = consumer.start.or(start);
+        consumer.start
     }
 
     /// Something happened.

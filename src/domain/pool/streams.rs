@@ -83,7 +83,11 @@ impl Pool {
 
     pub(super) fn failed(&mut self, id: StreamId, generation: u32, failure: Failure, now: Timestamp) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
-        if stream.producer.failed(generation, failure, now) {
+        let means = stream.producer.means();
+        if !stream.producer.failed(generation, failure, now) {
+            return;
+        }
+        if means == Means::Adopted {
             // The server's files of that generation are gone with it.
             stream.written = 0;
         }

@@ -175,12 +175,15 @@ impl Ring {
     /// Where a reader begins; `None` if it has to wait for an access point.
     #[must_use]
     pub fn join(&self, join: Join) -> Option<Cursor> {
+        // What a reader begins with has to go on: nothing before the newest splice does.
+        let splice = self.runs.iter().rev().find(|run| run.chunk.splice).map_or(0, |run| run.start);
+        let mut points = self.points.iter().filter(|point| point.start >= splice);
         let point = match join {
             Join::Burst(burst) => {
                 let leaves = |point: &&Point| self.clock.position() - point.position >= burst;
-                self.points.iter().rev().find(leaves).or_else(|| self.points.front())
+                points.clone().rev().find(leaves).or_else(|| points.next())
             }
-            Join::Oldest => self.points.front(),
+            Join::Oldest => points.next(),
         };
         match point {
             Some(point) => Some(Cursor { at: point.start, tables: Some(point.tables.clone()) }),
