@@ -343,3 +343,22 @@ async fn a_wish_for_one_player_is_its_own() {
     tune(&play.stage.viewer(1, "old-tv"), &play.stage.channel(1)).await;
     assert_eq!(play.means(), [Means::Own, Means::Adopted]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trusted_proxy_may_wish() {
+    for (trusted, means) in [(true, Means::Adopted), (false, Means::Own)] {
+        let provider = Provider::start().await;
+        let play = Play::before(&[&provider], 0, |config| {
+            config.trusted_proxies = if trusted { vec!["127.0.0.1/32".parse().unwrap()] } else { Vec::new() };
+        })
+        .await;
+        let playback = soon(play.stage.viewer(0, "tv").open(&play.stage.channel(1))).await.unwrap();
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let request = Request::get(format!("{}{}", play.stage.base, playback.playlist))
+            .header("X-Warmgate-Produce", "adopt")
+            .body(body::empty())
+            .unwrap();
+        assert_eq!(soon(client.request(request)).await.unwrap().status(), 200);
+        assert_eq!(play.means(), [means], "{trusted}");
+    }
+}

@@ -30,6 +30,7 @@ impl Program {
             .env("WARMGATE__LISTEN", listen)
             .env("WARMGATE__STATE_DIR", state)
             .env("WARMGATE__UPSTREAM__COLD_TIMEOUT", "3s")
+            .env("WARMGATE__PRODUCE__DEFAULT", "adopt")
             .env("WARMGATE__VIEWERS__UNFOLLOWED", "3s")
             .stdin(Stdio::null())
             .stderr(Stdio::piped())

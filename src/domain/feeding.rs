@@ -223,6 +223,12 @@ mod tests {
     }
 
     #[test]
+    fn where_no_connection_is_to_be_had_another_provider_is_asked_first() {
+        let (inputs, _) = tried(2, 2, &[Failure::Busy; 3]);
+        assert_eq!(inputs, [(1, 0), (0, 500), (1, 500)]);
+    }
+
+    #[test]
     fn what_is_gone_is_not_tried_again() {
         let (inputs, _) = tried(2, 3, &[Failure::Gone, Failure::Refused]);
         assert_eq!(inputs, [(1, 0), (1, 500)]);

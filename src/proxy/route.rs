@@ -473,6 +473,24 @@ mod tests {
     }
 
     #[test]
+    fn the_lineup_is_ours_at_its_own_place_only() {
+        let channel = Route::Lineup(Page::Channel(ChannelId::new(ITEM)));
+        for (method, target, expected) in [
+            ("GET", format!("/lineup/{ITEM}.ts?token=t"), channel.clone()),
+            ("HEAD", format!("/lineup/{ITEM}.ts"), channel.clone()),
+            ("GET", format!("/Lineup/{}.ts", ITEM.to_uppercase()), channel),
+            ("POST", format!("/lineup/{ITEM}.ts"), Route::Other),
+            ("GET", format!("/lineup/{ITEM}"), Route::Other),
+            ("GET", format!("/jellyfin/lineup/{ITEM}.ts"), Route::Other),
+            ("GET", "/lineup/34703199-2925-5d2e-4e0e-08ae69de1bd6.ts".to_owned(), Route::Other),
+            ("GET", "/lineup/1.ts".to_owned(), Route::Other),
+            ("GET", "/lineup/guide.xml".to_owned(), Route::Lineup(Page::Guide)),
+        ] {
+            assert_eq!(of(method, &target), expected, "{method} {target}");
+        }
+    }
+
+    #[test]
     fn shows_no_token() {
         let live = live_of(&format!(
             "/videos/{ITEM}/live.m3u8?LiveStreamId={LIVE_STREAM}&ApiKey=secret&PlaySessionId=secret"

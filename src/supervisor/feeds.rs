@@ -178,10 +178,10 @@ impl Feeds {
     /// Remembers with what the server may be called about what a stream is made from.
     pub(super) fn remember(&self, stream: StreamId, account: Account, login: &Login, user: Option<&str>) {
         let intake = self.of(Member::Stream(stream));
-        if let Some(access) = intake.as_ref().and_then(|intake| intake.access()) {
-            if !access.knows(account) {
-                access.remember(account, login.clone(), user.map(str::to_owned));
-            }
+        if let Some(access) = intake.as_ref().and_then(|intake| intake.access())
+            && !access.knows(account)
+        {
+            access.remember(account, login.clone(), user.map(str::to_owned));
         }
     }
 

@@ -218,6 +218,7 @@ fn our_own_playlist_names_the_same_channels() {
             Some(channel),
             "a request that came of our own playlist"
         );
+        assert!(lineup.is_served(&entry.media_source) && !lineup.is_served(&channel.media_sources[0]));
         assert_eq!((&entry.name, entry.number()), (&channel.name, channel.number.as_deref()));
         assert_eq!(entry.group, channel.group);
         assert_eq!(

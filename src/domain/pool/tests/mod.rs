@@ -627,3 +627,35 @@ fn what_the_gateway_cannot_make_is_adopted_at_once() {
     assert_eq!(bench.actions(), starts);
     assert!(bench.pool.is_starting(stream));
 }
+
+#[test]
+fn a_stream_is_shared_only_in_the_way_that_is_wished_for() {
+    let mut bench = Bench::new(Limits { slots: 3, ..OWN });
+    let mut tuned = |number: u8, produce: Produce| {
+        let fresh = ConsumerId::from_bits(number.into());
+        let tune = Tune { key: key(1), viewer: viewer(number), class: Class::Web, produce, fresh };
+        match bench.pool.tune(tune, at(0)) {
+            Admission::Serve { stream, .. } => stream,
+            Admission::Refused(reason) => panic!("{reason:?}"),
+        }
+    };
+    let auto = tuned(1, Produce::Auto);
+    let adopted = tuned(2, Produce::Adopt);
+    assert_ne!(adopted, auto);
+    assert_eq!(tuned(3, Produce::Auto), auto);
+    assert_eq!(tuned(4, Produce::Adopt), adopted);
+    let own = tuned(5, Produce::Own);
+    assert!(own != auto && own != adopted, "the first may yet be adopted");
+}
+
+#[test]
+fn an_input_is_needed_elsewhere_only_if_nobody_watches_any_of_it() {
+    let mut bench = Bench::new(OWN);
+    let stream = bench.deserted(true);
+    let (watched, ..) = bench.serve(2, 2, at(2000));
+    bench.actions();
+    bench.pool.handle_event(Event::InputNeeded(vec![stream, watched]), at(2000));
+    assert_eq!(bench.actions(), []);
+    bench.pool.handle_event(Event::InputNeeded(vec![stream]), at(2000));
+    assert_eq!(bench.actions(), [Action::Stop { stream, reason: StopReason::TunerNeeded }]);
+}
