@@ -8,7 +8,7 @@ mod stage;
 mod watch;
 
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
@@ -122,6 +122,25 @@ async fn a_tuner_that_ends_is_opened_again() {
     stage.origin().end(1);
     watch.resume(PATIENCE).await;
     assert_eq!(stage.origin().counts().jobs_started, 0);
+}
+
+/// Nothing comes for longer than an input is waited for; then it does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tuner_that_stalls_is_waited_for() {
+    let config = |config: &mut Config| {
+        own(config);
+        config.feed.stall = Duration::from_secs(2);
+    };
+    let stage = Stage::with(|_| (), config).await;
+    let mut watch = Watch::begin(stage.viewer(0, "tv"), &stage.channel(1)).await;
+    stage.origin().stall(1);
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(8) {
+        watch.look().await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    stage.origin().recover(1);
+    watch.resume(PATIENCE).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

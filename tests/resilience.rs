@@ -222,6 +222,12 @@ async fn close(stage: &Stage, playback: &Playback) {
 /// The real program, the real signal.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_gives_everything_back_within_the_grace_period() {
+    for (produce, jobs) in [("adopt", 2), ("auto", 0)] {
+        a_signal_gives_back(produce, jobs).await;
+    }
+}
+
+async fn a_signal_gives_back(produce: &str, jobs: usize) {
     let settings = Settings::quick();
     let user = settings.users[0].clone();
     let origin = Origin::start(settings).await.unwrap();
@@ -229,6 +235,7 @@ async fn a_signal_gives_everything_back_within_the_grace_period() {
         .arg("run")
         .env("WARMGATE__UPSTREAM__URL", format!("http://{}", origin.addr()))
         .env("WARMGATE__LISTEN", "127.0.0.1:0")
+        .env("WARMGATE__PRODUCE__DEFAULT", produce)
         .env("WARMGATE__LOG__FORMAT", "json")
         .env_remove("RUST_LOG")
         .current_dir(tempfile::tempdir().unwrap().path())
@@ -253,7 +260,7 @@ async fn a_signal_gives_everything_back_within_the_grace_period() {
         soon(viewer.leave(&playback)).await.unwrap();
     }
     eventually("both are held", async || origin.counts().opens == 4).await;
-    assert_eq!((origin.counts().jobs, origin.counts().tuners_open), (2, 2));
+    assert_eq!((origin.counts().jobs, origin.counts().tuners_open), (jobs, 2));
     let pid = Pid::from_raw(gateway.id().unwrap().try_into().unwrap()).unwrap();
     kill_process(pid, Signal::TERM).unwrap();
     let asked = Instant::now();

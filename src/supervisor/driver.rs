@@ -53,10 +53,12 @@ fn perform(shared: &Arc<Shared>, action: Action) {
         Action::GiveBack { opening, reason } => shared.give_back(opening, reason),
         Action::Doubted(opening) => shared.doubted(opening),
         Action::Settled(opening) => shared.settled(opening),
-        Action::Rest(stream) => {
+        Action::Rest { stream, generation } => {
             if let Some(running) = shared.stream(stream) {
                 info!(stream = stream.0, "resting");
                 running.rest();
+                let run = Run { shared: Arc::clone(shared), stream: running, id: stream, generation };
+                shared.generations.spawn(run.attend());
             }
         }
         Action::Shed(stream) => {

@@ -42,7 +42,7 @@ impl Supervisor {
     /// Somebody has opened a channel, and will want a stream of it that the gateway may make itself.
     pub fn expect(&self, opening: Opening) {
         let shared = &self.shared;
-        if shared.pool().has_channel(&opening.channel) {
+        if shared.draining.is_cancelled() || shared.pool().has_channel(&opening.channel) {
             return;
         }
         let item = opening.channel.item.clone();

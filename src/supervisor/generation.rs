@@ -152,6 +152,17 @@ impl Run {
         });
     }
 
+    /// Nothing is made of the input, but it is kept for whoever comes: until it ends, or the stream.
+    pub(super) async fn attend(self) {
+        let Some(intake) = self.shared.feeds.of(Member::Stream(self.id)) else {
+            return self.failed(Failure::Gone);
+        };
+        tokio::select! {
+            () = intake.feed.ended() => self.failed(intake.failure()),
+            () = self.stream.stop.cancelled() => {}
+        }
+    }
+
     /// Gives back an idle stream's tuner, for a stream that was watched and has lost its own; a first opening is a
     /// client's, and it has been helped already.
     pub(super) fn freed_tuner(&self) -> impl Future<Output = bool> + Send + 'static {

@@ -8,6 +8,7 @@
 
 use std::time::{Duration, Instant};
 
+use broadcast_hls::MediaPlaylist;
 use warmgate::demo::viewer::{Answer, Playback, Viewer};
 
 use crate::stage::{all_fetched, is_ours, poll, short, soon};
@@ -38,6 +39,10 @@ impl Watch {
         let next = poll(&self.viewer, &self.playback).await;
         assert_eq!(next.status, 200, "{}", next.field("cache-status"));
         assert!(is_ours(&next), "{}", next.field("cache-status"));
+        let list = MediaPlaylist::parse(&next.text()).unwrap();
+        for segment in &list.segments {
+            assert!(segment.duration.get().round() <= f64::from(list.target_duration), "{}", next.text());
+        }
         let tags = |answer: &Answer| (answer.tag("EXT-X-TARGETDURATION"), answer.tag("EXT-X-MEDIA-SEQUENCE"));
         let (before, after) = (tags(&self.last), tags(&next));
         assert_eq!(after.0, before.0);

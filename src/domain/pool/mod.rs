@@ -237,7 +237,7 @@ impl Pool {
                 match action {
                     Action::Start { stream, .. }
                     | Action::Stop { stream, .. }
-                    | Action::Rest(stream)
+                    | Action::Rest { stream, .. }
                     | Action::Shed(stream) => {
                         assert!(self.streams.contains_key(stream), "an action on no stream");
                     }

@@ -157,8 +157,13 @@ pub enum Action {
         /// In which way.
         means: Means,
     },
-    /// End a stream's generation, but keep its input.
-    Rest(StreamId),
+    /// End this generation of a stream, but keep its input; should that end, it is to be told by `Failed`.
+    Rest {
+        /// Whose.
+        stream: StreamId,
+        /// Which.
+        generation: u32,
+    },
     /// End a stream and close what it opened, then tell `Retired`.
     Stop {
         /// Which.

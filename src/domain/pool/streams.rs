@@ -50,7 +50,8 @@ impl Pool {
         } else if let Some(stream) = self.streams.get_mut(&id)
             && stream.producer.rest()
         {
-            self.actions.push_back(Action::Rest(id));
+            let generation = stream.producer.generation();
+            self.actions.push_back(Action::Rest { stream: id, generation });
         }
     }
 

@@ -573,11 +573,24 @@ fn an_encoder_without_viewers_goes_before_its_input() {
     let stream = bench.deserted(true);
     assert_eq!(bench.pool.next_deadline(), Some(at(121_000)));
     bench.pool.handle_timeout(at(121_000));
-    assert_eq!(bench.actions(), [Action::Rest(stream)]);
+    assert_eq!(bench.actions(), [Action::Rest { stream, generation: 1 }]);
     assert_eq!(bench.view(stream).state, State::Resting);
     assert_eq!(bench.pool.next_deadline(), Some(at(601_000)));
     bench.pool.handle_timeout(at(601_000));
     assert_eq!(bench.actions(), [Action::Stop { stream, reason: StopReason::Idle }]);
+}
+
+#[test]
+fn a_resting_stream_whose_input_ends_holds_no_tuner() {
+    let mut bench = Bench::new(OWN);
+    let stream = bench.deserted(true);
+    bench.pool.handle_timeout(at(121_000));
+    bench.actions();
+    let failed = |generation| Event::Failed { stream, generation, failure: Failure::Gone };
+    bench.pool.handle_event(failed(0), at(130_000));
+    assert_eq!(bench.view(stream).state, State::Resting);
+    bench.pool.handle_event(failed(1), at(130_000));
+    assert_eq!(bench.actions(), [Action::Stop { stream, reason: StopReason::Failed }]);
 }
 
 #[test]

@@ -354,7 +354,7 @@ fn a_million_events_leave_nothing_behind() {
                 Action::GiveBack { opening, .. } | Action::Settled(opening) => {
                     assert!(done.insert(opening), "given back twice");
                 }
-                Action::Start { .. } | Action::Rest(_) | Action::Doubted(_) | Action::Shed(_) => {}
+                Action::Start { .. } | Action::Rest { .. } | Action::Doubted(_) | Action::Shed(_) => {}
             }
         }
         if pick(40, 1000) == 0 {
@@ -371,7 +371,7 @@ fn a_million_events_leave_nothing_behind() {
                 Action::Stop { stream, .. } => bench.pool.handle_event(Event::Retired(stream), deadline),
                 Action::GiveBack { opening, .. } => assert!(done.insert(opening), "given back twice"),
                 Action::Start { .. }
-                | Action::Rest(_)
+                | Action::Rest { .. }
                 | Action::Doubted(_)
                 | Action::Settled(_)
                 | Action::Shed(_) => {}
