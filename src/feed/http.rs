@@ -1,4 +1,4 @@
-//! An input that is a transport stream over HTTP: a provider's, or the one that the media server shares.
+//! An input that is a provider's transport stream over HTTP.
 //!
 //! It does not look into the stream.
 
@@ -17,20 +17,13 @@ pub struct Http {
     url: Url,
     headers: HeaderMap,
     fetcher: Fetcher,
-    absent: Failure,
 }
 
 impl Http {
     /// A provider's stream, called `name` in the log and asked for with `headers`.
     #[must_use]
     pub const fn provider(name: String, url: Url, headers: HeaderMap, fetcher: Fetcher) -> Self {
-        Self { name, url, headers, fetcher, absent: Failure::Refused }
-    }
-
-    /// A live stream that the media server has open. Once it is closed its address means nothing for ever.
-    #[must_use]
-    pub fn tap(name: String, url: Url, fetcher: Fetcher) -> Self {
-        Self { name, url, headers: HeaderMap::new(), fetcher, absent: Failure::Gone }
+        Self { name, url, headers, fetcher }
     }
 
     async fn get(&self) -> Result<Body, InputError> {
@@ -38,7 +31,6 @@ impl Http {
         let response = answer.map_err(|error| InputError::new(Failure::Unreachable, error))?.response;
         let failure = match response.status() {
             StatusCode::OK => return Ok(response.into_body()),
-            StatusCode::NOT_FOUND | StatusCode::GONE => self.absent,
             StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
                 Failure::Unreachable
             }

@@ -14,8 +14,8 @@ use crate::domain::mpegts::facts::Facts;
 use crate::domain::ring::{Join, Size};
 
 pub mod http;
+mod inflow;
 pub mod input;
-mod intake;
 mod pull;
 pub mod reader;
 mod shared;

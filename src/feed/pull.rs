@@ -18,8 +18,8 @@ use crate::domain::pace::Pace;
 use crate::domain::reason::Failure;
 use crate::domain::time::Timestamp;
 use crate::feed::Limits;
+use crate::feed::inflow::Inflow;
 use crate::feed::input::{Input, InputError};
-use crate::feed::intake::Intake;
 use crate::feed::shared::Shared;
 
 /// An input that has given no packet in so many bytes gives something else.
@@ -29,7 +29,7 @@ pub(super) struct Puller {
     inputs: Vec<Arc<dyn Input>>,
     limits: Limits,
     feeding: Feeding,
-    intake: Intake,
+    inflow: Inflow,
     epoch: Instant,
     grown: watch::Sender<()>,
     state: watch::Sender<State>,
@@ -49,9 +49,9 @@ impl Puller {
         let (grown, grown_watch) = watch::channel(());
         let (state, state_watch) = watch::channel(feeding.state());
         let (facts, facts_watch) = watch::channel(None);
-        let intake = Intake::new(shared);
+        let inflow = Inflow::new(shared);
         let epoch = Instant::now();
-        let puller = Self { inputs, limits, feeding, intake, epoch, grown, state, facts };
+        let puller = Self { inputs, limits, feeding, inflow, epoch, grown, state, facts };
         (puller, Watched { grown: grown_watch, state: state_watch, facts: facts_watch })
     }
 
@@ -96,7 +96,7 @@ impl Puller {
     }
 
     async fn take(&mut self, mut body: Body) -> InputError {
-        self.intake.connected();
+        self.inflow.connected();
         let mut flowed_at = Instant::now();
         let mut came = 0;
         let mut pace = Pace::new(self.limits.ring);
@@ -116,12 +116,12 @@ impl Puller {
                 return unreadable(what);
             }
             came += data.len();
-            if self.intake.take(&data, self.now()) {
+            if self.inflow.take(&data, self.now()) {
                 flowed_at = Instant::now();
                 self.feeding.flows(self.now());
                 self.tell();
                 self.grown.send_replace(());
-                let wait = pace.wait(self.intake.position(), self.now());
+                let wait = pace.wait(self.inflow.position(), self.now());
                 if !wait.is_zero() {
                     sleep(wait).await;
                     flowed_at = Instant::now();
@@ -147,7 +147,7 @@ impl Puller {
             self.inputs.clear();
         }
         self.state.send_if_modified(|told| std::mem::replace(told, state) != state);
-        if let Some(facts) = self.intake.facts() {
+        if let Some(facts) = self.inflow.facts() {
             self.facts.send_if_modified(|told| told.replace(facts.clone()).as_ref() != Some(facts));
         }
     }

@@ -24,7 +24,7 @@ const BLOCK: usize = 350 * PACKET;
 /// So long after the others a sound may begin, before it is taken for one that is not sent.
 const MUTE: Duration = Duration::from_secs(1);
 
-pub(super) struct Intake {
+pub(super) struct Inflow {
     shared: Arc<Shared>,
     align: Align,
     scan: Scan,
@@ -49,7 +49,7 @@ struct Run {
     errors: u64,
 }
 
-impl Intake {
+impl Inflow {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self {
             shared,
@@ -191,15 +191,15 @@ mod tests {
     /// What is in the ring after `stream` came in pieces of these sizes, the last of them for ever.
     fn held(stream: &[u8], sizes: &[usize]) -> Vec<u8> {
         let shared = Arc::new(Shared::new(Size { span: Duration::from_secs(60), bytes: u64::MAX }));
-        let mut intake = Intake::new(Arc::clone(&shared));
-        intake.connected();
+        let mut inflow = Inflow::new(Arc::clone(&shared));
+        inflow.connected();
         let mut rest = Bytes::copy_from_slice(stream);
         for nth in 0.. {
             if rest.is_empty() {
                 break;
             }
             let piece = rest.split_to(sizes[nth.min(sizes.len() - 1)].min(rest.len()));
-            intake.take(&piece, Timestamp::from_millis(10 * nth as u64));
+            inflow.take(&piece, Timestamp::from_millis(10 * nth as u64));
         }
         let held = shared.lock();
         assert_eq!(held.counts.bytes, held.ring.end());
