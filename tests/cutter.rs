@@ -231,6 +231,21 @@ fn stamps_that_begin_anew() {
     assert_eq!((audio.codec, audio.channels, audio.sample_rate), (AudioCodec::Ac3, Some(2), Some(48_000)));
 }
 
+/// Two hours, with the clock's zero in their middle.
+#[test]
+fn nothing_is_lost_or_drifts_in_two_hours() {
+    let input = "-f lavfi -i testsrc2=size=64x36:rate=5:duration=7200";
+    let how =
+        "-c:v libx264 -preset ultrafast -tune zerolatency -g 10 -output_ts_offset 91843 -f mpegts pipe:1";
+    let stream: Bytes = run("ffmpeg", &format!("{input} {how}"), &[]).into();
+    let cuts = cut(&stream, 100_000);
+    assert!((total(&cuts) - 7200.0).abs() <= 0.25, "{} s", total(&cuts));
+    assert_eq!(packets(&joined(&cuts), "v"), 36_000);
+    assert!(cuts.iter().skip(1).all(|cut| !cut.discontinuity), "seamless");
+    let usual = cuts.iter().skip(3);
+    assert!(usual.clone().all(|cut| cut.independent && cut.duration.as_secs() <= 4));
+}
+
 #[test]
 fn radio() {
     for codec in ["aac", "mp2", "ac3"] {

@@ -362,3 +362,15 @@ async fn a_trusted_proxy_may_wish() {
         assert_eq!(play.means(), [means], "{trusted}");
     }
 }
+
+/// The provider puts another picture, of another size and by another clock, on the same connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_picture_in_mid_stream_is_a_discontinuity() {
+    let provider = Provider::start().await;
+    let play = Play::before(&[&provider], 0, |_| ()).await;
+    let mut watch = Watch::begin(play.stage.viewer(0, "tv"), &play.stage.channel(1)).await;
+    provider.show("640x360");
+    watch.resume(PATIENCE).await;
+    assert_eq!((provider.asked().len(), provider.open()), (1, 1));
+    assert_eq!(play.stage.origin().counts().jobs_started, 0);
+}

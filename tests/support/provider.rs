@@ -36,13 +36,16 @@ struct Inner {
     open: Mutex<usize>,
     most: Mutex<usize>,
     up: watch::Sender<bool>,
+    size: watch::Sender<&'static str>,
 }
 
 impl Provider {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (up, _) = watch::channel(true);
-        let inner = Inner { asked: Mutex::default(), open: Mutex::default(), most: Mutex::default(), up };
+        let (size, _) = watch::channel("320x180");
+        let inner =
+            Inner { asked: Mutex::default(), open: Mutex::default(), most: Mutex::default(), up, size };
         let provider = Self {
             address: listener.local_addr().unwrap(),
             inner: Arc::new(inner),
@@ -66,6 +69,11 @@ impl Provider {
     /// It hangs up, and answers nobody from now on.
     pub fn fail(&self) {
         self.inner.up.send_replace(false);
+    }
+
+    /// Whoever is connected gets a picture of this size from now on.
+    pub fn show(&self, size: &'static str) {
+        self.inner.size.send_replace(size);
     }
 
     /// The requests there were, as they were sent.
@@ -124,21 +132,25 @@ impl Inner {
         }
         let _counted = Counted::new(self);
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n").await;
-        let mut ffmpeg = Command::new("ffmpeg")
-            .args(PICTURE.split_whitespace())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut output = ffmpeg.stdout.take().unwrap();
-        let (mut from, mut to) = stream.split();
-        let mut nothing = [0; 1];
-        tokio::select! {
-            _ = tokio::io::copy(&mut output, &mut to) => {}
-            _ = from.read(&mut nothing) => {}
-            _ = up.wait_for(|up| !up) => {}
+        let mut size = self.size.subscribe();
+        loop {
+            let shown = PICTURE.replace("320x180", *size.borrow_and_update());
+            let mut ffmpeg = Command::new("ffmpeg")
+                .args(shown.split_whitespace())
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .kill_on_drop(true)
+                .spawn()
+                .unwrap();
+            let mut output = ffmpeg.stdout.take().unwrap();
+            let (mut from, mut to) = stream.split();
+            let mut nothing = [0; 1];
+            tokio::select! {
+                _ = tokio::io::copy(&mut output, &mut to) => return,
+                _ = from.read(&mut nothing) => return,
+                _ = up.wait_for(|up| !up) => return,
+                _ = size.changed() => {}
+            }
         }
-        let _ = ffmpeg.kill().await;
     }
 }
