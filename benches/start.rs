@@ -165,6 +165,11 @@ impl Source {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let mut live = send.subscribe();
                 tokio::spawn(async move {
+                    let mut request = Vec::new();
+                    while !request.ends_with(b"\r\n\r\n") {
+                        let Ok(byte) = stream.read_u8().await else { return };
+                        request.push(byte);
+                    }
                     let head = b"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\nConnection: close\r\n\r\n";
                     let mut sent = stream.write_all(head).await;
                     while let (Ok(()), Ok(bytes)) = (sent, live.recv().await) {
