@@ -148,7 +148,13 @@ impl Puller {
         }
         self.state.send_if_modified(|told| std::mem::replace(told, state) != state);
         if let Some(facts) = self.inflow.facts() {
-            self.facts.send_if_modified(|told| told.replace(facts.clone()).as_ref() != Some(facts));
+            self.facts.send_if_modified(|told| {
+                let news = told.as_ref() != Some(facts);
+                if news {
+                    *told = Some(facts.clone());
+                }
+                news
+            });
         }
     }
 }
