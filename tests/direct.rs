@@ -226,6 +226,41 @@ async fn the_provider_is_pulled_where_it_counts_no_connections() {
 }
 
 /// The server tunes at the provider itself, and has a connection for the channel already.
+/// FFmpeg is started before the source has shown what it carries: as it was the last time, so it is taken to be.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_channel_carries_is_remembered() {
+    let provider = Provider::start().await;
+    let play = Play::before(&[&provider], 0, |config| {
+        config.viewers.goodbye = Duration::ZERO;
+        config.warm.encode = Duration::from_millis(50);
+        config.warm.feed = Duration::from_millis(50);
+    })
+    .await;
+    let watched = async |device: &str, encoders: usize| {
+        let viewer = play.stage.viewer(0, device);
+        let mut playback = soon(viewer.open(&play.stage.channel(1))).await.unwrap();
+        playback.playlist += "&MaxHeight=90";
+        let answer = poll(&viewer, &playback).await;
+        assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
+        eventually("as many run", async || play.stage.encoders().len() == encoders).await;
+        assert_eq!(play.means(), [Means::Own]);
+        soon(viewer.leave(&playback)).await.unwrap();
+    };
+    watched("tv", 1).await;
+    eventually("nothing is connected", async || provider.open() == 0).await;
+    provider.keep(true);
+    let early = async {
+        eventually("FFmpeg is started", async || play.stage.encoders().len() == 1).await;
+        provider.keep(false);
+    };
+    tokio::join!(watched("phone", 1), early);
+    eventually("nothing runs", async || play.stage.encoders().is_empty()).await;
+    // Now it is another picture, and what was remembered is wrong.
+    eventually("nothing is connected", async || provider.open() == 0).await;
+    provider.show("640x80");
+    watched("tablet", 0).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_provider_that_counts_connections_no_second_one_is_taken() {
     let provider = Provider::start().await;

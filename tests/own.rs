@@ -10,7 +10,7 @@ mod watch;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 use tokio::process::Command;
 use warmgate::config::Config;
 use warmgate::demo::origin::{Origin, Settings};
@@ -34,18 +34,6 @@ fn means(stage: &Stage) -> Vec<Means> {
 fn pulls(stage: &Stage) -> usize {
     let own = |agent: &String| agent.starts_with("warmgate");
     stage.asked("/stream.ts").iter().filter(|seen| seen.user_agent.as_ref().is_some_and(own)).count()
-}
-
-/// The FFmpegs that this gateway runs, by the mark they carry.
-fn encoders(stage: &Stage) -> Vec<Pid> {
-    let mark = format!("WARMGATE_OWNER={}:", stage.base.trim_start_matches("http://"));
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    let marked = |pid: &i32| {
-        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        String::from_utf8_lossy(&environment).contains(&mark)
-    };
-    pids.filter(marked).filter_map(Pid::from_raw).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,7 +180,7 @@ async fn a_killed_encoder_is_replaced() {
     let stage = Stage::with(|_| (), own).await;
     let mut watch = Watch::begin_with(stage.viewer(0, "tv"), &stage.channel(1), "&MaxHeight=90").await;
     assert_eq!(means(&stage), [Means::Own]);
-    let encoders = encoders(&stage);
+    let encoders = stage.encoders();
     assert_eq!(encoders.len(), 1);
     kill_process(encoders[0], Signal::KILL).unwrap();
     watch.resume(PATIENCE).await;

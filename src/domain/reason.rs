@@ -73,7 +73,7 @@ reasons! {
         Ended = "ended",
         /// Nothing new for too long.
         Stalled = "stalled",
-        /// Its provider allows no further connection.
+        /// Its provider allows no further connection, or this machine no further FFmpeg.
         Busy = "busy",
         /// The server does not know it any more.
         Gone = "gone",
@@ -121,6 +121,25 @@ reasons! {
         ProcessesTaken = "processes-taken",
         /// As many pictures are being encoded as may (`ffmpeg.encodes`).
         EncodesTaken = "encodes-taken",
+    }
+}
+
+impl Obstacle {
+    /// How a stream fails that meets it.
+    #[must_use]
+    pub const fn failure(self) -> Failure {
+        match self {
+            Self::ProcessesTaken | Self::EncodesTaken => Failure::Busy,
+            Self::UnreadableWish
+            | Self::NothingToPlay
+            | Self::UnknownSource
+            | Self::Scrambled
+            | Self::Interlaced
+            | Self::HighDynamicRange
+            | Self::BurntInSubtitles
+            | Self::DecoderMissing
+            | Self::EncoderMissing => Failure::Unsuitable,
+        }
     }
 }
 

@@ -69,7 +69,7 @@ impl Error {
     #[must_use]
     pub const fn failure(&self) -> Failure {
         match self {
-            Self::Taken(_) => Failure::TooSlow,
+            Self::Taken(obstacle) => obstacle.failure(),
             Self::Spawn(_) => Failure::Crashed,
         }
     }

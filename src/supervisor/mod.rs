@@ -14,6 +14,7 @@ mod front;
 mod generation;
 mod hold;
 mod intake;
+mod known;
 mod own;
 pub mod provider;
 mod reap;
@@ -43,6 +44,7 @@ use crate::domain::signal::{Signal, Whose};
 use crate::feed;
 use crate::supervisor::encode::Encoding;
 use crate::supervisor::feeds::Feeds;
+use crate::supervisor::known::Known;
 use crate::supervisor::provider::Provider;
 use crate::supervisor::reap::Leftovers;
 use crate::supervisor::returns::Returns;
@@ -150,6 +152,7 @@ impl Supervisor {
             provider,
             warm_feed: limits.warm_feed,
             encoding,
+            known: Known::default(),
             leftovers: Arc::new(Leftovers::new(Arc::clone(&ledger), left)),
             returns: Returns::default(),
             ledger,

@@ -2,6 +2,7 @@
 //!
 //! It does not know who watches, nor what becomes of it when it fails.
 
+use std::future::pending;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,9 +19,11 @@ use crate::domain::produce::Produce;
 use crate::domain::reason::{Failure, Obstacle};
 use crate::domain::ring::{Chunk, Join};
 use crate::domain::window::Arrival;
+use crate::feed::Feed;
 use crate::feed::reader::{Reader, ReaderEnd};
 use crate::supervisor::encode::encode;
 use crate::supervisor::generation::{Cost, Delivery, Run};
+use crate::supervisor::intake::Intake;
 use crate::upstream::jellyfin::Media;
 
 /// What comes as MPEG-TS is played as that.
@@ -43,40 +46,73 @@ pub(super) async fn run(run: Run, paused: CancellationToken) -> Option<Failure> 
 async fn make(run: &Run) -> Failure {
     let intake = run.intake();
     let deadline = Instant::now() + FIRST;
-    let flowing = async {
-        let mut state = intake.feed.state();
-        // What is in the ring of a feed that does not flow has been seen.
-        let flows = state.wait_for(|state| matches!(state, State::Flowing { .. }) || state.is_over()).await;
-        drop(flows);
-        intake.feed.facts().await
-    };
-    let facts = match timeout_at(deadline, flowing).await {
+    match timeout_at(deadline, flowing(&intake.feed)).await {
+        Ok(true) => {}
+        Ok(false) => return intake.failure(),
+        Err(_) => return Failure::Stalled,
+    }
+    if let Some(plan) = remembered(run) {
+        tokio::select! {
+            biased;
+            () = disproved(run, &intake.feed, &plan) => {}
+            failure = carry_out(run, &intake, &plan, deadline) => return failure,
+        }
+    }
+    let facts = match timeout_at(deadline, intake.feed.facts()).await {
         Ok(Some(facts)) => facts,
         Ok(None) => return intake.failure(),
         Err(_) => return Failure::Stalled,
     };
+    run.shared.known.note(&run.stream.channel.source, &facts);
+    match planned_at_last(run, &facts, deadline).await {
+        Ok(plan) => carry_out(run, &intake, &plan, deadline).await,
+        Err(obstacle) => {
+            info!(obstacle = obstacle.as_str(), ?facts, "left to the server");
+            obstacle.failure()
+        }
+    }
+}
+
+/// Whether anything comes: what is in the ring of a feed that does not flow has been seen.
+async fn flowing(feed: &Feed) -> bool {
+    let mut state = feed.state();
+    let flows = state.wait_for(|state| matches!(state, State::Flowing { .. }) || state.is_over()).await;
+    flows.is_ok_and(|state| !state.is_over())
+}
+
+/// What was made of the channel's input when it was last open, if that took an FFmpeg: it can be started before the input has
+/// shown what it carries.
+fn remembered(run: &Run) -> Option<Plan> {
+    let facts = run.shared.known.of(&run.stream.channel.source)?;
+    let plan = planned(run, &facts, 0).ok()?;
+    let takes_ffmpeg = run.shared.encoding.as_ref().is_some_and(|encoding| !encoding.copies(&plan));
+    takes_ffmpeg.then_some(plan)
+}
+
+/// Returns when `feed` has shown that `plan`, which is being carried out, is not what is to be made of it.
+async fn disproved(run: &Run, feed: &Feed, plan: &Plan) {
+    match feed.facts().await {
+        Some(facts) if planned(run, &facts, 1).as_ref() != Ok(plan) => {}
+        Some(_) | None => pending().await,
+    }
+}
+
+async fn carry_out(run: &Run, intake: &Intake, plan: &Plan, deadline: Instant) -> Failure {
     // Whoever goes on watching has seen what lies behind; whoever comes anew wants some of it at once.
     let burst = if run.stream.join_point().is_some() { Duration::ZERO } else { run.stream.join_span() };
     let reader = intake.feed.read(Join::Burst(burst));
-    let plan = match planned_at_last(run, &facts, deadline).await {
-        Ok(plan) => plan,
-        Err(obstacle) => {
-            info!(obstacle = obstacle.as_str(), ?facts, "left to the server");
-            return Failure::Unsuitable;
-        }
-    };
-    let mut cutting = Cutting::new(run, &plan, intake.is_on_disk(), deadline);
+    let mut cutting = Cutting::new(run, plan, intake.is_on_disk(), deadline);
     match &run.shared.encoding {
-        Some(encoding) if !(plan.is_copy() && encoding.copies_natively) => {
-            encode(encoding, &plan, reader, &mut cutting).await
+        Some(encoding) if !encoding.copies(plan) => encode(encoding, plan, reader, &mut cutting).await,
+        Some(_) | None => {
+            copy(reader, &mut cutting, |facts| planned(run, facts, 0).as_ref() == Ok(plan)).await
         }
-        Some(_) | None => copy(reader, &mut cutting, |facts| planned(run, facts) == Ok(plan.clone())).await,
     }
 }
 
 /// The same, but at the gateway's start what FFmpeg can do is waited for before it is said to be able to do nothing.
 async fn planned_at_last(run: &Run, facts: &Facts, deadline: Instant) -> Result<Plan, Obstacle> {
-    let first = planned(run, facts);
+    let first = planned(run, facts, 0);
     let (Err(Obstacle::EncoderMissing | Obstacle::DecoderMissing | Obstacle::EncodesTaken), Some(encoding)) =
         (&first, &run.shared.encoding)
     else {
@@ -87,18 +123,21 @@ async fn planned_at_last(run: &Run, facts: &Facts, deadline: Instant) -> Result<
         return first;
     }
     let _ = timeout_at(deadline, found.wait_for(Option::is_some)).await;
-    planned(run, facts)
+    planned(run, facts, 0)
 }
 
-/// How it is made from what the input carries.
-fn planned(run: &Run, facts: &Facts) -> Result<Plan, Obstacle> {
+/// How it is made from what the input carries, if as many FFmpegs as are `spared` ended first.
+fn planned(run: &Run, facts: &Facts, spared: usize) -> Result<Plan, Obstacle> {
     let demand = run.stream.demand.as_ref().ok_or(Obstacle::UnreadableWish)?;
-    let abilities = run.shared.encoding.as_ref().map(|encoding| encoding.ffmpeg.abilities());
+    let mut abilities =
+        run.shared.encoding.as_ref().map(|encoding| encoding.ffmpeg.abilities()).unwrap_or_default();
+    abilities.processes_left += spared;
+    abilities.encodes_left += spared;
     let tolerance = match run.stream.produce {
         Produce::Auto | Produce::Adopt => Tolerance::NONE,
         Produce::Own => Tolerance::FORCED,
     };
-    let plan = plan(demand, facts, &abilities.unwrap_or_default(), tolerance)?;
+    let plan = plan(demand, facts, &abilities, tolerance)?;
     if !plan.is_copy() && run.shared.encoding.is_none() { Err(Obstacle::EncoderMissing) } else { Ok(plan) }
 }
 

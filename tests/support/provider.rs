@@ -23,6 +23,13 @@ pub const PICTURE: &str = "-v error -re -f lavfi -i testsrc2=size=320x180:rate=2
     -g 12 -keyint_min 12 -sc_threshold 0 -c:a aac -b:a 96k -ac 1 \
     -f mpegts -muxdelay 0 -muxpreload 0 -flush_packets 1 pipe:1";
 
+/// A packet of nobody's (ISO/IEC 13818-1, 2.4.3.3).
+const STUFFING: [u8; 188] = {
+    let mut packet = [0xff; 188];
+    [packet[0], packet[1], packet[2], packet[3]] = [0x47, 0x1f, 0xff, 0x10];
+    packet
+};
+
 /// See the module. Dropped, it is gone.
 pub struct Provider {
     address: SocketAddr,
@@ -36,6 +43,7 @@ struct Inner {
     open: Mutex<usize>,
     most: Mutex<usize>,
     up: watch::Sender<bool>,
+    silent: watch::Sender<bool>,
     size: watch::Sender<&'static str>,
 }
 
@@ -43,9 +51,16 @@ impl Provider {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (up, _) = watch::channel(true);
+        let (silent, _) = watch::channel(false);
         let (size, _) = watch::channel("320x180");
-        let inner =
-            Inner { asked: Mutex::default(), open: Mutex::default(), most: Mutex::default(), up, size };
+        let inner = Inner {
+            asked: Mutex::default(),
+            open: Mutex::default(),
+            most: Mutex::default(),
+            up,
+            silent,
+            size,
+        };
         let provider = Self {
             address: listener.local_addr().unwrap(),
             inner: Arc::new(inner),
@@ -69,6 +84,11 @@ impl Provider {
     /// It hangs up, and answers nobody from now on.
     pub fn fail(&self) {
         self.inner.up.send_replace(false);
+    }
+
+    /// Whoever connects gets nothing but stuffing, for as long as it is `silent`.
+    pub fn keep(&self, silent: bool) {
+        self.inner.silent.send_replace(silent);
     }
 
     /// Whoever is connected gets a picture of this size from now on.
@@ -132,6 +152,11 @@ impl Inner {
         }
         let _counted = Counted::new(self);
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n").await;
+        let mut silent = self.silent.subscribe();
+        if *silent.borrow_and_update() {
+            let _ = stream.write_all(&STUFFING.repeat(10)).await;
+            let _ = silent.changed().await;
+        }
         let mut size = self.size.subscribe();
         loop {
             let shown = PICTURE.replace("320x180", *size.borrow_and_update());

@@ -111,9 +111,10 @@ impl Pool {
     fn start(&mut self, key: StreamKey, produce: Produce, now: Timestamp) -> StreamId {
         let id = StreamId(self.next_stream);
         self.next_stream += 1;
+        let hindered = self.hindrances.stand(&key, now);
         let stream = Stream {
             key,
-            producer: Producer::new(produce),
+            producer: if hindered { Producer::hindered(produce) } else { Producer::new(produce) },
             accounts: BTreeSet::new(),
             target: None,
             watched_at: now,
