@@ -174,6 +174,22 @@ async fn another_profile_is_encoded_from_the_same_pull() {
     assert!(String::from_utf8_lossy(&output.stdout).trim().starts_with("90"), "{output:?}");
 }
 
+/// A server that encodes in hardware does it better than a processor here would; what is copied is no matter of that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_encodes_in_hardware_is_let_do_it() {
+    for (produce, encoded) in [(Produce::Auto, Means::Adopted), (Produce::Own, Means::Own)] {
+        let stage =
+            Stage::with(|server| server.hardware = true, |config| config.produce.default = produce).await;
+        let viewer = stage.viewer(0, "tv");
+        let (_, _) = tune(&viewer, &stage.channel(1)).await;
+        let mut small = soon(stage.viewer(1, "phone").open(&stage.channel(1))).await.unwrap();
+        small.playlist += "&MaxHeight=90";
+        let answer = poll(&viewer, &small).await;
+        assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
+        assert_eq!(means(&stage), [Means::Own, encoded]);
+    }
+}
+
 /// The encoder dies: another takes its place behind a discontinuity, and the input goes on meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_encoder_is_replaced() {

@@ -113,6 +113,8 @@ reasons! {
         HighDynamicRange = "high-dynamic-range",
         /// Subtitles would have to be drawn into the picture.
         BurntInSubtitles = "burnt-in-subtitles",
+        /// The server encodes in hardware, and this machine cannot.
+        ServerHardware = "server-hardware",
         /// There is no decoder for what would have to be encoded anew.
         DecoderMissing = "decoder-missing",
         /// There is no encoder for what is wished for.
@@ -137,6 +139,7 @@ impl Obstacle {
             | Self::Interlaced
             | Self::HighDynamicRange
             | Self::BurntInSubtitles
+            | Self::ServerHardware
             | Self::DecoderMissing
             | Self::EncoderMissing => Failure::Unsuitable,
         }

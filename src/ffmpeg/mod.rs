@@ -126,6 +126,7 @@ impl Ffmpeg {
             audio_decoders: found.audio_decoders,
             processes_left: self.0.processes.available_permits(),
             encodes_left: self.0.encodes.available_permits(),
+            server_hardware: false,
         }
     }
 

@@ -12,6 +12,7 @@ pub mod expected;
 mod feeds;
 mod front;
 mod generation;
+mod hardware;
 mod hold;
 mod intake;
 mod known;
@@ -44,6 +45,7 @@ use crate::domain::signal::{Signal, Whose};
 use crate::feed;
 use crate::supervisor::encode::Encoding;
 use crate::supervisor::feeds::Feeds;
+use crate::supervisor::hardware::ServerHardware;
 use crate::supervisor::known::Known;
 use crate::supervisor::provider::Provider;
 use crate::supervisor::reap::Leftovers;
@@ -153,6 +155,7 @@ impl Supervisor {
             warm_feed: limits.warm_feed,
             encoding,
             known: Known::default(),
+            hardware: ServerHardware::default(),
             leftovers: Arc::new(Leftovers::new(Arc::clone(&ledger), left)),
             returns: Returns::default(),
             ledger,

@@ -85,8 +85,9 @@ async fn flowing(feed: &Feed) -> bool {
 fn remembered(run: &Run) -> Option<Plan> {
     let facts = run.shared.known.of(&run.stream.channel.source)?;
     let plan = planned(run, &facts, 0).ok()?;
+    let foreseeable = !plan.encodes_in_software() || run.shared.hardware.known().is_some();
     let takes_ffmpeg = run.shared.encoding.as_ref().is_some_and(|encoding| !encoding.copies(&plan));
-    takes_ffmpeg.then_some(plan)
+    (foreseeable && takes_ffmpeg).then_some(plan)
 }
 
 /// Returns when `feed` has shown that `plan`, which is being carried out, is not what is to be made of it.
@@ -110,9 +111,14 @@ async fn carry_out(run: &Run, intake: &Intake, plan: &Plan, deadline: Instant) -
     }
 }
 
-/// The same, but at the gateway's start what FFmpeg can do is waited for before it is said to be able to do nothing.
+/// The same, once all is known that it takes: how the server would encode it; and, at the gateway's start, what FFmpeg can do
+/// before it is said to be able to do nothing.
 async fn planned_at_last(run: &Run, facts: &Facts, deadline: Instant) -> Result<Plan, Obstacle> {
     let first = planned(run, facts, 0);
+    if first.as_ref().is_ok_and(Plan::encodes_in_software) && run.stream.produce != Produce::Own {
+        run.shared.hardware.learn(&run.shared.caller(&run.stream.access), deadline).await;
+        return planned(run, facts, 0);
+    }
     let (Err(Obstacle::EncoderMissing | Obstacle::DecoderMissing | Obstacle::EncodesTaken), Some(encoding)) =
         (&first, &run.shared.encoding)
     else {
@@ -133,6 +139,7 @@ fn planned(run: &Run, facts: &Facts, spared: usize) -> Result<Plan, Obstacle> {
         run.shared.encoding.as_ref().map(|encoding| encoding.ffmpeg.abilities()).unwrap_or_default();
     abilities.processes_left += spared;
     abilities.encodes_left += spared;
+    abilities.server_hardware = run.shared.hardware.known().unwrap_or(false);
     let tolerance = match run.stream.produce {
         Produce::Auto | Produce::Adopt => Tolerance::NONE,
         Produce::Own => Tolerance::FORCED,

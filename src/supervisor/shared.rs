@@ -18,6 +18,7 @@ use crate::supervisor::access::Access;
 use crate::supervisor::caller::Caller;
 use crate::supervisor::encode::Encoding;
 use crate::supervisor::feeds::{Feeds, Member, Source};
+use crate::supervisor::hardware::ServerHardware;
 use crate::supervisor::known::Known;
 use crate::supervisor::provider::Provider;
 use crate::supervisor::reap::Leftovers;
@@ -47,6 +48,7 @@ pub(super) struct Shared {
     pub(super) warm_feed: Duration,
     pub(super) encoding: Option<Encoding>,
     pub(super) known: Known,
+    pub(super) hardware: ServerHardware,
     pub(super) ledger: Arc<Ledger>,
     pub(super) leftovers: Arc<Leftovers>,
     pub(super) returns: Returns,

@@ -93,8 +93,12 @@ impl Tolerance {
     /// What is made is as good as Jellyfin's, or left to it.
     pub const NONE: Self = Self(&[]);
     /// What can be made is made.
-    pub const FORCED: Self =
-        Self(&[Obstacle::Interlaced, Obstacle::UnknownSource, Obstacle::BurntInSubtitles]);
+    pub const FORCED: Self = Self(&[
+        Obstacle::Interlaced,
+        Obstacle::UnknownSource,
+        Obstacle::BurntInSubtitles,
+        Obstacle::ServerHardware,
+    ]);
 
     fn bear(self, obstacle: Obstacle) -> Result<(), Obstacle> {
         if self.0.contains(&obstacle) { Ok(()) } else { Err(obstacle) }
@@ -106,6 +110,12 @@ impl Plan {
     #[must_use]
     pub fn is_copy(&self) -> bool {
         !self.encodes_video() && !matches!(self.audio, Some(AudioPlan::Encode(_)))
+    }
+
+    /// Whether a picture is encoded by the processor.
+    #[must_use]
+    pub const fn encodes_in_software(&self) -> bool {
+        matches!(&self.video, Some(VideoPlan::Encode(encode)) if matches!(encode.encoder, VideoEncoder::Software))
     }
 
     /// Whether a picture is encoded, which is what takes a processor.
@@ -175,7 +185,11 @@ fn of_video(
     if !abilities.video_decoders.contains(&video.codec) {
         return Err(Obstacle::DecoderMissing);
     }
-    Ok(VideoPlan::Encode(encode_video(demand, video, abilities)?))
+    let encode = encode_video(demand, video, abilities)?;
+    if encode.encoder == VideoEncoder::Software && abilities.server_hardware {
+        tolerance.bear(Obstacle::ServerHardware)?;
+    }
+    Ok(VideoPlan::Encode(encode))
 }
 
 fn encode_video(demand: &Demand, video: &Video, abilities: &Abilities) -> Result<VideoEncode, Obstacle> {

@@ -64,6 +64,7 @@ fn abilities() -> Abilities {
         audio_decoders: vec![AudioCodec::Aac, AudioCodec::Mp2, AudioCodec::Ac3],
         processes_left: 1,
         encodes_left: 1,
+        server_hardware: false,
     }
 }
 
@@ -350,4 +351,18 @@ fn what_cannot_be_read_is_the_servers_to_refuse() {
     {
         assert_eq!(demand_of(query, Policy::UNRESTRICTED), Err(Obstacle::UnreadableWish), "{query}");
     }
+}
+
+#[test]
+fn what_the_server_does_in_hardware_is_not_done_by_the_processor() {
+    let encode = web("AllowVideoStreamCopy=false");
+    let made = |demand: &Demand, video_encoders: Vec<VideoEncoder>, tolerance: Tolerance| {
+        let abilities = Abilities { video_encoders, server_hardware: true, ..abilities() };
+        plan(demand, &source(), &abilities, tolerance).err()
+    };
+    let software = || vec![VideoEncoder::Software];
+    assert_eq!(made(&encode, software(), Tolerance::NONE), Some(Obstacle::ServerHardware));
+    assert_eq!(made(&encode, software(), Tolerance::FORCED), None);
+    assert_eq!(made(&encode, vec![VideoEncoder::Vaapi], Tolerance::NONE), None);
+    assert_eq!(made(&web(""), software(), Tolerance::NONE), None, "a copy is no work");
 }
