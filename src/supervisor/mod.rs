@@ -164,7 +164,7 @@ impl Supervisor {
             draining: CancellationToken::new(),
             ended: CancellationToken::new(),
         });
-        shared.expect(of_clients);
+        shared.inherit(of_clients);
         tokio::spawn(driver::run(Arc::clone(&shared)));
         if let Some(own) = shared.own.clone() {
             shared.reap(own, None);

@@ -221,6 +221,12 @@ impl Pool {
         running.any(|stream| stream.key.channel == *channel)
     }
 
+    /// Whether what this account wants of this channel could not be made here, when it was tried last.
+    #[must_use]
+    pub fn is_hindered(&self, channel: &Channel, account: Account, now: Timestamp) -> bool {
+        self.hindrances.has_met(channel, account, now)
+    }
+
     /// Whether a stream runs that nobody watches.
     #[must_use]
     pub fn has_idle(&self) -> bool {

@@ -92,7 +92,7 @@ impl Pool {
             // The server's files of that generation are gone with it.
             stream.written = 0;
         } else if stream.producer.means() == Means::Adopted && Producer::will_recur(failure) {
-            self.hindrances.note(stream.key.clone(), now);
+            self.hindrances.note(stream.key.clone(), stream.accounts.clone(), now);
         }
         *self.tally.failures.entry(failure).or_default() += 1;
         if self.is_watched(id) {
