@@ -409,3 +409,49 @@ async fn another_picture_in_mid_stream_is_a_discontinuity() {
     assert_eq!((provider.asked().len(), provider.open()), (1, 1));
     assert_eq!(play.stage.origin().counts().jobs_started, 0);
 }
+
+/// … of another codec, which has to be encoded; and the first one again.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_codec_in_mid_stream_is_encoded_from_then_on() {
+    let provider = Provider::start().await;
+    let play = Play::before(&[&provider], 0, |_| ()).await;
+    let mut watch = Watch::begin(play.stage.viewer(0, "tv"), &play.stage.channel(1)).await;
+    assert!(play.stage.encoders().is_empty());
+    provider.show_mpeg2();
+    watch.resume(PATIENCE).await;
+    assert_eq!((play.means(), play.stage.encoders().len()), (vec![Means::Own], 1));
+    provider.show("320x180");
+    eventually("it is copied again", async || {
+        watch.look().await;
+        play.stage.encoders().is_empty()
+    })
+    .await;
+    watch.resume(PATIENCE).await;
+    assert_eq!((play.means(), provider.asked().len()), (vec![Means::Own], 1));
+    assert_eq!(play.stage.snapshot().tally.failures.len(), 0);
+}
+
+/// A megabyte that is no transport stream, with what looks like the beginning of a packet here and there.
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_in_mid_stream_is_passed_over() {
+    let provider = Provider::start().await;
+    let play = Play::before(&[&provider], 0, |_| ()).await;
+    for (nth, more) in ["", "&MaxHeight=90"].into_iter().enumerate() {
+        let mut watch = Watch::begin_with(play.stage.viewer(0, "tv"), &play.stage.channel(1), more).await;
+        provider
+            .interject((0_u32..1 << 20).map(|nth| (nth.wrapping_mul(2_654_435_761) >> 24) as u8).collect());
+        let last = watch.last.segments().pop().unwrap();
+        eventually("three segments later", async || {
+            let listed = watch.look().await.segments();
+            listed.iter().position(|listed| *listed == last).is_some_and(|at| listed.len() - at > 3)
+        })
+        .await;
+        all_fetched(&watch.viewer, &watch.playback, &watch.last).await;
+        assert_eq!((play.means(), provider.asked().len()), (vec![Means::Own; 1 + nth], 1));
+        assert_eq!(
+            (play.stage.origin().counts().jobs_started, play.stage.snapshot().tally.failures.len()),
+            (0, 0)
+        );
+        soon(watch.viewer.leave(&watch.playback)).await.unwrap();
+    }
+}
