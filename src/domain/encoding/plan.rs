@@ -125,7 +125,7 @@ pub fn plan(
     abilities: &Abilities,
     tolerance: Tolerance,
 ) -> Result<Plan, Obstacle> {
-    if facts.scrambled {
+    if facts.is_scrambled() {
         return Err(Obstacle::Scrambled);
     }
     if demand.burns_in_subtitles {
@@ -216,9 +216,11 @@ fn width_at(bitrate: u64) -> Option<u32> {
     WIDTHS.iter().find(|(enough, _)| bitrate <= *enough).map(|(_, width)| *width)
 }
 
-/// The sound that FFmpeg would choose: the one with the most loudspeakers, the first of several.
+/// The sound that FFmpeg would choose: the one with the most loudspeakers, the first of several, and none that it cannot
+/// hear.
 fn chosen_audio(sounds: &[Audio]) -> Option<(usize, &Audio)> {
-    sounds.iter().enumerate().rev().max_by_key(|(_, audio)| audio.channels)
+    let clear = sounds.iter().enumerate().filter(|(_, audio)| !audio.scrambled);
+    clear.rev().max_by_key(|(_, audio)| audio.channels)
 }
 
 fn of_audio(

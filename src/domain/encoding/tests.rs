@@ -26,7 +26,6 @@ fn web(changes: &str) -> Demand {
 fn source() -> Facts {
     Facts {
         video: Some(Video {
-            codec: VideoCodec::H264,
             profile: Some(Profile { idc: 100, constraints: 0 }),
             level: Some(40),
             size: Some((1920, 1080)),
@@ -35,15 +34,14 @@ fn source() -> Facts {
             square_pixels: Some(true),
             frame_rate: Some(25.0),
             reference_frames: Some(4),
-            high_dynamic_range: false,
+            ..Video::unknown(VideoCodec::H264)
         }),
         audio: vec![sound(AudioCodec::Aac, 2)],
-        scrambled: false,
     }
 }
 
 fn sound(codec: AudioCodec, channels: u32) -> Audio {
-    Audio { codec, channels: Some(channels), sample_rate: Some(48_000), language: None }
+    Audio { channels: Some(channels), sample_rate: Some(48_000), ..Audio::unknown(codec) }
 }
 
 fn picture(change: impl FnOnce(&mut Video)) -> Facts {
@@ -181,7 +179,7 @@ fn lines_of_the_picture() {
 /// Each line of `CanStreamCopyAudio`, on either side of its limit.
 #[test]
 fn lines_of_the_sound() {
-    let unsaid = Audio { codec: AudioCodec::Aac, channels: None, sample_rate: None, language: None };
+    let unsaid = Audio::unknown(AudioCodec::Aac);
     for (changes, audio, expected) in [
         ("AllowAudioStreamCopy=false", sound(AudioCodec::Aac, 2), Ok(false)),
         ("EnableAutoStreamCopy=false", sound(AudioCodec::Aac, 2), Ok(false)),
@@ -261,7 +259,18 @@ fn who_forces_it_gets_what_can_be_made() {
     assert!(forced(&drawn, &source()).is_ok());
     let bright = picture(|video| video.high_dynamic_range = true);
     assert_eq!(forced(&web(""), &bright), Err(Obstacle::HighDynamicRange));
-    assert_eq!(forced(&web(""), &Facts { scrambled: true, ..source() }), Err(Obstacle::Scrambled));
+    assert_eq!(forced(&web(""), &picture(|video| video.scrambled = true)), Err(Obstacle::Scrambled));
+}
+
+#[test]
+fn what_is_scrambled_is_in_the_way_only_if_it_would_be_played() {
+    let hidden = |codec| Audio { scrambled: true, ..sound(codec, 6) };
+    let clear = Audio::unknown(AudioCodec::AacLatm);
+    let index = |list: &[Audio]| planned(&web("AudioCodec=copy"), &sounds(list)).map(|plan| plan.audio_index);
+    assert_eq!(index(&[hidden(AudioCodec::Ac3), clear, hidden(AudioCodec::Aac)]), Ok(1));
+    assert_eq!(index(&[hidden(AudioCodec::Ac3), hidden(AudioCodec::Aac)]), Err(Obstacle::Scrambled));
+    let radio = Facts { video: None, ..sounds(&[hidden(AudioCodec::Mp2)]) };
+    assert_eq!(planned(&web(""), &radio), Err(Obstacle::Scrambled));
 }
 
 #[test]
