@@ -105,7 +105,7 @@ reasons! {
         NothingToPlay = "nothing-to-play",
         /// The source does not say of itself what the decision rests on.
         UnknownSource = "unknown-source",
-        /// The source is scrambled.
+        /// The picture is scrambled, or every sound.
         Scrambled = "scrambled",
         /// It would have to be deinterlaced.
         Interlaced = "interlaced",
