@@ -17,7 +17,9 @@ use warmgate::demo::origin::{Origin, Settings};
 use warmgate::domain::produce::{Means, Produce};
 use warmgate::domain::reason::Failure;
 
-use crate::stage::{Stage, VERSIONS, all_fetched, eventually, is_hit, is_ours, poll, soon, tune, with_key};
+use crate::stage::{
+    Stage, VERSIONS, all_fetched, eventually, is_hit, is_ours, poll, soon, tune, watching, with_key,
+};
 use crate::watch::Watch;
 
 const PATIENCE: Duration = Duration::from_secs(25);
@@ -124,15 +126,16 @@ async fn a_tuner_that_ends_is_opened_again() {
 /// Nothing comes for longer than an input is waited for; then it does.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tuner_that_stalls_is_waited_for() {
+    let silence = watching(8, 40);
     let config = |config: &mut Config| {
         own(config);
-        config.feed.stall = Duration::from_secs(2);
+        config.feed.stall = silence / 4;
     };
     let stage = Stage::with(|_| (), config).await;
     let mut watch = Watch::begin(stage.viewer(0, "tv"), &stage.channel(1)).await;
     stage.origin().stall(1);
     let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(8) {
+    while begun.elapsed() < silence {
         watch.look().await;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
