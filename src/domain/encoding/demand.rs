@@ -77,7 +77,7 @@ impl Demand {
         let video_bitrate = number(&values, "videobitrate")?
             .map(|video| bitrate::bucket(video, audio_bitrate.unwrap_or(0)).video.unwrap_or(video));
         let (width, height) = (number(&values, "width")?, number(&values, "height")?);
-        let frame_rate = number(&values, "framerate")?;
+        let frame_rate = frame_rate(&values, "framerate")?;
         let sound: Option<i64> = number(&values, "audiostreamindex")?;
         Ok(Self {
             video_codecs: words(values.text("videocodec")),
@@ -87,7 +87,7 @@ impl Demand {
             audio_bitrate,
             max_width: number(&values, "maxwidth")?.or(width),
             max_height: number(&values, "maxheight")?.or(height),
-            max_frame_rate: number(&values, "maxframerate")?.or(frame_rate),
+            max_frame_rate: self::frame_rate(&values, "maxframerate")?.or(frame_rate),
             sample_rate: number(&values, "audiosamplerate")?,
             require_square_pixels: flag(&values, "requirenonanamorphic", false),
             may_copy_video: flag(&values, "allowvideostreamcopy", true),
@@ -166,6 +166,13 @@ impl Demand {
 /// A parameter that Jellyfin binds as a number, and refuses where it is none.
 fn number<T: FromStr>(values: &Values, name: &str) -> Result<Option<T>, Obstacle> {
     values.text(name).map(str::parse).transpose().map_err(|_| Obstacle::UnreadableWish)
+}
+
+/// The same, where that is one that pictures can have.
+fn frame_rate(values: &Values, name: &str) -> Result<Option<f64>, Obstacle> {
+    let read: Option<f64> = number(values, name)?;
+    let is_one = read.is_none_or(|rate| rate.is_finite() && rate > 0.0);
+    is_one.then_some(read).ok_or(Obstacle::UnreadableWish)
 }
 
 fn flag(values: &Values, name: &str, default: bool) -> bool {

@@ -501,9 +501,16 @@ fn no_level_is_wished_of_nvenc() {
 
 #[test]
 fn what_cannot_be_read_is_the_servers_to_refuse() {
-    for query in
-        ["VideoBitrate=much", "MaxWidth=-", "MaxFramerate=x", "Static=true", "SubtitleStreamIndex=en"]
-    {
+    for query in [
+        "VideoBitrate=much",
+        "MaxWidth=-",
+        "MaxFramerate=x",
+        "MaxFramerate=NaN",
+        "MaxFramerate=inf",
+        "Framerate=0",
+        "Static=true",
+        "SubtitleStreamIndex=en",
+    ] {
         assert_eq!(demand_of(query, Policy::UNRESTRICTED), Err(Obstacle::UnreadableWish), "{query}");
     }
 }
