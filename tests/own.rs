@@ -202,6 +202,21 @@ async fn a_server_that_encodes_in_hardware_is_let_do_it() {
     }
 }
 
+/// How the server encodes is not worth a wait that the viewer would notice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_does_not_say_how_it_encodes_is_not_waited_for() {
+    let settings = Settings::quick();
+    let origin = Origin::start(settings.clone()).await.unwrap();
+    let slow = stage::delaying(origin.addr(), "/configuration/encoding", 2 * PATIENCE).await;
+    let stage = Stage::before(origin, &settings, &slow.to_string(), own).await;
+    let viewer = stage.viewer(0, "tv");
+    let mut small = soon(viewer.open(&stage.channel(1))).await.unwrap();
+    small.playlist += "&MaxHeight=90";
+    let answer = poll(&viewer, &small).await;
+    assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
+    assert_eq!(means(&stage), [Means::Own]);
+}
+
 /// The encoder dies: another takes its place behind a discontinuity, and the input goes on meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_encoder_is_replaced() {

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use moka::sync::Cache;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 use tracing::debug;
 
 use crate::supervisor::caller::Caller;
@@ -14,6 +14,8 @@ use crate::upstream::jellyfin::Error;
 
 /// Operators change such things rarely.
 const BELIEVED: Duration = Duration::from_secs(10 * 60);
+/// A viewer waits meanwhile, and what it is asked for is not worth much of that.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// See the module.
 #[derive(Debug)]
@@ -31,15 +33,15 @@ impl ServerHardware {
         self.0.get(&())
     }
 
-    /// Finds out, unless that is known, until `deadline` at most.
-    pub(super) async fn learn(&self, caller: &Caller, deadline: Instant) {
+    /// Finds out, unless that is known or takes too long.
+    pub(super) async fn learn(&self, caller: &Caller) {
         if self.known().is_some() {
             return;
         }
         let ask = caller.call(|login, place| async move {
             caller.jellyfin.encodes_in_hardware(&place.prefix, &login).await
         });
-        match timeout_at(deadline, ask).await.unwrap_or_else(|_| Err(Error::late())) {
+        match timeout(PATIENCE, ask).await.unwrap_or_else(|_| Err(Error::late())) {
             Ok(does) => self.0.insert((), does),
             Err(error) => debug!(cause = %error, "how the server encodes is not known"),
         }

@@ -150,7 +150,7 @@ async fn planned_at_last(run: &Run, facts: &Facts, deadline: Instant) -> Result<
         plan = planned(run, facts, 0);
     }
     if plan.as_ref().is_ok_and(|plan| !is_foreseeable(run, plan)) {
-        run.shared.hardware.learn(&run.shared.caller(&run.stream.access), deadline).await;
+        run.shared.hardware.learn(&run.shared.caller(&run.stream.access)).await;
         plan = planned(run, facts, 0);
     }
     plan
