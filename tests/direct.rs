@@ -9,6 +9,7 @@ mod stage;
 #[path = "support/watch.rs"]
 mod watch;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
@@ -30,6 +31,7 @@ use warmgate::domain::guid;
 use warmgate::domain::lineup::source::SourceUrl;
 use warmgate::domain::lineup::{Override, Rules};
 use warmgate::domain::produce::{Means, Produce};
+use warmgate::domain::reason::Failure;
 
 use crate::provider::{PICTURE, Provider};
 use crate::stage::{Stage, all_fetched, eventually, is_ours, poll, soon, tune};
@@ -225,7 +227,6 @@ async fn the_provider_is_pulled_where_it_counts_no_connections() {
     eventually("it is let go", async || provider.open() == 0).await;
 }
 
-/// The server tunes at the provider itself, and has a connection for the channel already.
 /// FFmpeg is started before the source has shown what it carries: as it was the last time, so it is taken to be.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_channel_carries_is_remembered() {
@@ -247,6 +248,7 @@ async fn what_a_channel_carries_is_remembered() {
         soon(viewer.leave(&playback)).await.unwrap();
     };
     watched("tv", 1).await;
+    eventually("nothing runs", async || play.stage.encoders().is_empty()).await;
     eventually("nothing is connected", async || provider.open() == 0).await;
     provider.keep(true);
     let early = async {
@@ -261,6 +263,31 @@ async fn what_a_channel_carries_is_remembered() {
     watched("tablet", 0).await;
 }
 
+/// What FFmpeg was begun for does not keep from saying at once that nobody can play it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_scrambled_by_now_is_left_to_the_server_at_once() {
+    let provider = Provider::start().await;
+    let play = Play::before(&[&provider], 0, |config| {
+        config.viewers.goodbye = Duration::ZERO;
+        config.warm.encode = Duration::from_millis(50);
+        config.warm.feed = Duration::from_millis(50);
+    })
+    .await;
+    for means in [Means::Own, Means::Adopted] {
+        let viewer = play.stage.viewer(0, "tv");
+        let mut playback = soon(viewer.open(&play.stage.channel(1))).await.unwrap();
+        playback.playlist += "&MaxHeight=90";
+        let answer = poll(&viewer, &playback).await;
+        assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
+        assert_eq!(play.means(), [means]);
+        soon(viewer.leave(&playback)).await.unwrap();
+        eventually("nothing is connected", async || provider.open() == 0).await;
+        provider.scramble();
+    }
+    assert_eq!(play.stage.snapshot().tally.failures, [(Failure::Unsuitable, 1)].into());
+}
+
+/// The server tunes at the provider itself, and has a connection for the channel already.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_provider_that_counts_connections_no_second_one_is_taken() {
     let provider = Provider::start().await;
@@ -398,6 +425,18 @@ async fn a_trusted_proxy_may_wish() {
     }
 }
 
+/// Nothing comes of what nothing comes from: that is no fault of how it is made.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_is_gone_is_what_its_streams_fail_for() {
+    let provider = Provider::start().await;
+    let play = Play::before(&[&provider], 0, |config| config.feed.attempts = 100).await;
+    let _watch = Watch::begin(play.stage.viewer(0, "tv"), &play.stage.channel(1)).await;
+    provider.fail();
+    let failures = || play.stage.snapshot().tally.failures;
+    eventually("it is noticed", async || !failures().is_empty()).await;
+    assert_eq!(failures(), [(Failure::Refused, 1)].into());
+}
+
 /// The provider puts another picture, of another size and by another clock, on the same connection.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_picture_in_mid_stream_is_a_discontinuity() {
@@ -429,6 +468,23 @@ async fn another_codec_in_mid_stream_is_encoded_from_then_on() {
     watch.resume(PATIENCE).await;
     assert_eq!((play.means(), provider.asked().len()), (vec![Means::Own], 1));
     assert_eq!(play.stage.snapshot().tally.failures.len(), 0);
+}
+
+/// … which is encoded in the same way, but not by the FFmpeg that was begun for the first one; nor for another size.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_encoded_may_be_another_picture_in_mid_stream() {
+    let changes: [fn(&Provider); 2] = [Provider::show_mpeg2, |provider| provider.show("800x450")];
+    for change in changes {
+        let provider = Provider::start().await;
+        // The one goes before the other comes.
+        let play = Play::before(&[&provider], 0, |config| config.ffmpeg.encodes = 1).await;
+        let viewer = play.stage.viewer(0, "tv");
+        let mut watch = Watch::begin_with(viewer, &play.stage.channel(1), "&MaxHeight=90").await;
+        change(&provider);
+        watch.resume(PATIENCE).await;
+        assert_eq!((play.means(), provider.asked().len()), (vec![Means::Own], 1));
+        assert_eq!(play.stage.snapshot().tally.failures, BTreeMap::new());
+    }
 }
 
 /// A megabyte that is no transport stream, with what looks like the beginning of a packet here and there.

@@ -2,6 +2,8 @@
 //!
 //! Whatever keeps either side waiting too long ends this generation, and nothing else.
 
+use std::pin::pin;
+
 use bytes::BytesMut;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::ChildStdout;
@@ -41,28 +43,36 @@ impl Encoding {
     }
 }
 
-/// Makes `plan` of what `reader` reads, until that fails.
+/// Makes `plan` of what `reader` reads, until that fails or is `wrong` (`None`). FFmpeg has ended then, and its place is free.
 pub(super) async fn encode(
     encoding: &Encoding,
     plan: &Plan,
     reader: Reader,
     cutting: &mut Cutting,
-) -> Failure {
+    wrong: impl Future<Output = ()>,
+) -> Option<Failure> {
+    let mut wrong = pin!(wrong);
     let rule = Rule { key_frames: cutting.usual(), preset: encoding.preset.clone() };
-    let started = encoding.ffmpeg.start(&Command::make(plan, &rule), &encoding.tasks).await;
+    let command = Command::make(plan, &rule);
+    let started = tokio::select! {
+        biased;
+        () = &mut wrong => return None,
+        started = encoding.ffmpeg.start(&command, &encoding.tasks) => started,
+    };
     let Running { input, output, process, .. } = match started {
         Ok(running) => running,
         Err(error) => {
             warn!(cause = %error, "no FFmpeg");
-            return error.failure();
+            return Some(error.failure());
         }
     };
-    let Some(input) = input else { return Failure::Panicked };
+    let Some(input) = input else { return Some(Failure::Panicked) };
     debug!(process = process.id(), "encoding");
     let failure = tokio::select! {
-        failure = feed(reader, &input) => failure,
-        failure = cut(output, cutting) => failure,
-        ended = process.ended() => ended.failure.unwrap_or(Failure::Crashed),
+        () = wrong => None,
+        failure = feed(reader, &input) => Some(failure),
+        failure = cut(output, cutting) => Some(failure),
+        ended = process.ended() => Some(ended.failure.unwrap_or(Failure::Crashed)),
     };
     process.stop().await;
     failure

@@ -46,12 +46,10 @@ pub(super) async fn run(run: Run, paused: CancellationToken) -> Option<Failure> 
 async fn make(run: &Run) -> Failure {
     let intake = run.intake();
     let mut deadline = Instant::now() + FIRST;
-    match timeout_at(deadline, flowing(&intake.feed)).await {
-        Ok(true) => {}
-        Ok(false) => return intake.failure(),
-        Err(_) => return Failure::Stalled,
+    if !timeout_at(deadline, flowing(&intake.feed)).await.unwrap_or(false) {
+        return intake.failure();
     }
-    let mut before = None;
+    let mut copied = None;
     let mut next = remembered(run);
     loop {
         let plan = match next.take() {
@@ -59,19 +57,21 @@ async fn make(run: &Run) -> Failure {
             None => match timeout_at(deadline, shown(run, &intake, deadline)).await {
                 Ok(Ok(plan)) => plan,
                 Ok(Err(failure)) => return failure,
-                Err(_) => return Failure::Stalled,
+                Err(_) => return intake.failure(),
             },
         };
-        if before.as_ref() == Some(&plan) {
+        if copied.as_ref() == Some(&plan) {
             // What its segments carry is not what the feed has shown.
             return Failure::Unsuitable;
         }
-        match carry_out(run, &intake, &plan, deadline).await {
+        match carry_out(run, &intake, &plan, &mut deadline).await {
+            // If nothing comes of it because nothing comes, that is what it fails for.
+            End::Failed(Failure::Stalled) => return intake.failure(),
+
             End::Failed(failure) => return failure,
             End::Disproved => {}
         }
-        before = Some(plan);
-        deadline = Instant::now() + FIRST;
+        copied = Some(plan).filter(|plan| !takes_ffmpeg(run, plan));
     }
 }
 
@@ -95,8 +95,11 @@ async fn flowing(feed: &Feed) -> bool {
 fn remembered(run: &Run) -> Option<Plan> {
     let facts = run.shared.known.of(&run.stream.channel.source)?;
     let plan = planned(run, &facts, 0).ok()?;
-    let takes_ffmpeg = run.shared.encoding.as_ref().is_some_and(|encoding| !encoding.copies(&plan));
-    (takes_ffmpeg && is_foreseeable(run, &plan)).then_some(plan)
+    (takes_ffmpeg(run, &plan) && is_foreseeable(run, &plan)).then_some(plan)
+}
+
+fn takes_ffmpeg(run: &Run, plan: &Plan) -> bool {
+    run.shared.encoding.as_ref().is_some_and(|encoding| !encoding.copies(plan))
 }
 
 /// What is made of the input by what it shows that it carries.
@@ -109,29 +112,43 @@ async fn shown(run: &Run, intake: &Intake, deadline: Instant) -> Result<Plan, Fa
     })
 }
 
-async fn carry_out(run: &Run, intake: &Intake, plan: &Plan, deadline: Instant) -> End {
+/// Makes segments by `plan`, the first of them until `deadline`. Whatever is planned next has as long as this had, once that
+/// was there, and no longer than is left if it was not.
+async fn carry_out(run: &Run, intake: &Intake, plan: &Plan, deadline: &mut Instant) -> End {
     // Whoever goes on watching has seen what lies behind; whoever comes anew wants some of it at once.
     let burst = if run.stream.join_point().is_some() { Duration::ZERO } else { run.stream.join_span() };
     let reader = intake.feed.read(Join::Burst(burst));
-    let mut cutting = Cutting::new(run, plan, intake.is_on_disk(), deadline);
-    match &run.shared.encoding {
-        Some(encoding) if !encoding.copies(plan) => tokio::select! {
-            biased;
+    let mut cutting = Cutting::new(run, plan, intake.is_on_disk(), *deadline);
+    let end = match &run.shared.encoding {
+        Some(encoding) if !encoding.copies(plan) => {
             // FFmpeg would go on with what it was begun for.
-            () = disproved(run, &intake.feed, plan) => End::Disproved,
-            failure = encode(encoding, plan, reader, &mut cutting) => End::Failed(failure),
-        },
+            let wrong = disproved(run, &intake.feed, plan);
+            encode(encoding, plan, reader, &mut cutting, wrong).await.map_or(End::Disproved, End::Failed)
+        }
         Some(_) | None => {
             copy(reader, &mut cutting, |facts| planned(run, facts, 0).as_ref() == Ok(plan)).await
         }
+    };
+    if cutting.deadline != *deadline {
+        *deadline = Instant::now() + FIRST;
     }
+    end
 }
 
-/// Returns when `feed` shows that `plan`, which is being carried out, is not what is to be made of it.
+/// Returns when `feed` shows that `plan`, which is being carried out, is not what is to be made of it, or not by the FFmpeg
+/// that was begun: that decodes no other codec.
 async fn disproved(run: &Run, feed: &Feed, plan: &Plan) {
+    let Some(first) = feed.facts().await else { return pending().await };
+    if planned(run, &first, 1).as_ref() != Ok(plan) {
+        return;
+    }
+    let codecs = |facts: &Facts| {
+        let sound = facts.audio.get(plan.audio_index);
+        (facts.video.as_ref().map(|video| video.codec), sound.map(|audio| audio.codec))
+    };
     // What is scrambled may be clear again in a moment; if not, nothing comes of it, and that is noticed.
     let wrong = |facts: &Facts| match planned(run, facts, 1) {
-        Ok(other) => other != *plan,
+        Ok(other) => other != *plan || codecs(facts) != codecs(&first),
         Err(obstacle) => obstacle != Obstacle::Scrambled,
     };
     if feed.facts_when(wrong).await.is_none() {

@@ -6,11 +6,12 @@
     reason = "each test binary compiles this module and uses its part"
 )]
 
+use std::io;
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 use tokio::sync::watch;
@@ -48,6 +49,7 @@ struct Inner {
     silent: watch::Sender<bool>,
     picture: watch::Sender<String>,
     garbage: watch::Sender<Vec<u8>>,
+    scrambled: watch::Sender<bool>,
 }
 
 impl Provider {
@@ -57,6 +59,7 @@ impl Provider {
         let (silent, _) = watch::channel(false);
         let (picture, _) = watch::channel(PICTURE.to_owned());
         let (garbage, _) = watch::channel(Vec::new());
+        let (scrambled, _) = watch::channel(false);
         let inner = Inner {
             asked: Mutex::default(),
             open: Mutex::default(),
@@ -65,6 +68,7 @@ impl Provider {
             silent,
             picture,
             garbage,
+            scrambled,
         };
         let provider = Self {
             address: listener.local_addr().unwrap(),
@@ -107,6 +111,11 @@ impl Provider {
         let (_, sound) = codec.split_once("-c:a ").unwrap();
         let mpeg2 = "mpeg2video -b:v 1000k -g 12";
         self.inner.picture.send_replace(format!("{before}-c:v {mpeg2} -c:a {sound}"));
+    }
+
+    /// … and nobody can read it from now on.
+    pub fn scramble(&self) {
+        self.inner.scrambled.send_replace(true);
     }
 
     /// … and this in the place of a piece of it.
@@ -156,6 +165,23 @@ impl Drop for Counted<'_> {
 }
 
 impl Inner {
+    /// Not cancel-safe: what was read and not written is lost.
+    async fn copy(
+        &self,
+        from: &mut (impl AsyncRead + Unpin),
+        to: &mut (impl AsyncWrite + Unpin),
+    ) -> io::Result<()> {
+        let mut packet = [0; 188];
+        loop {
+            from.read_exact(&mut packet).await?;
+            let pid = u16::from_be_bytes([packet[1] & 0x1f, packet[2]]);
+            if *self.scrambled.borrow() && (0x100..0x110).contains(&pid) {
+                packet[3] |= 0x80;
+            }
+            to.write_all(&packet).await?;
+        }
+    }
+
     async fn serve(&self, mut stream: TcpStream) {
         let mut up = self.up.subscribe();
         let mut request = Vec::new();
@@ -190,7 +216,7 @@ impl Inner {
             let mut nothing = [0; 1];
             loop {
                 tokio::select! {
-                    _ = tokio::io::copy(&mut output, &mut to) => return,
+                    _ = self.copy(&mut output, &mut to) => return,
                     _ = from.read(&mut nothing) => return,
                     _ = up.wait_for(|up| !up) => return,
                     _ = garbage.changed() => {}
