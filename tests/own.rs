@@ -7,6 +7,8 @@ mod stage;
 #[path = "support/watch.rs"]
 mod watch;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -215,6 +217,27 @@ async fn a_server_that_does_not_say_how_it_encodes_is_not_waited_for() {
     let answer = poll(&viewer, &small).await;
     assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
     assert_eq!(means(&stage), [Means::Own]);
+}
+
+/// At its start the gateway does not know yet what it can encode, which says nothing of what it will.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_known_yet_is_no_reason_for_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ffmpeg");
+    std::fs::write(&path, "#!/bin/sh\nexec sleep 60\n").unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    let config = |config: &mut Config| {
+        own(config);
+        config.ffmpeg.path = path.clone();
+    };
+    let stage = Stage::with(|_| (), config).await;
+    let viewer = stage.viewer(0, "tv");
+    let mut small = soon(viewer.open(&stage.channel(1))).await.unwrap();
+    small.playlist += "&MaxHeight=90";
+    let answer = poll(&viewer, &small).await;
+    assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
+    assert_eq!(means(&stage), [Means::Adopted]);
+    assert_eq!(stage.snapshot().tally.failures, [(Failure::Busy, 1)].into());
 }
 
 /// The encoder dies: another takes its place behind a discontinuity, and the input goes on meanwhile.

@@ -73,7 +73,7 @@ reasons! {
         Ended = "ended",
         /// Nothing new for too long.
         Stalled = "stalled",
-        /// Its provider allows no further connection, or this machine no further FFmpeg.
+        /// Its provider allows no further connection, or this machine no further FFmpeg, or none yet.
         Busy = "busy",
         /// The server does not know it any more.
         Gone = "gone",
@@ -115,6 +115,8 @@ reasons! {
         BurntInSubtitles = "burnt-in-subtitles",
         /// The server encodes in hardware, and this machine cannot.
         ServerHardware = "server-hardware",
+        /// What can be decoded and encoded here is still being found out.
+        NotTried = "not-tried",
         /// There is no decoder for what would have to be encoded anew.
         DecoderMissing = "decoder-missing",
         /// There is no encoder for what is wished for.
@@ -131,7 +133,7 @@ impl Obstacle {
     #[must_use]
     pub const fn failure(self) -> Failure {
         match self {
-            Self::ProcessesTaken | Self::EncodesTaken => Failure::Busy,
+            Self::NotTried | Self::ProcessesTaken | Self::EncodesTaken => Failure::Busy,
             Self::UnreadableWish
             | Self::NothingToPlay
             | Self::UnknownSource

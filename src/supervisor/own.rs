@@ -163,7 +163,10 @@ async fn planned_at_last(run: &Run, facts: &Facts, deadline: Instant) -> Result<
     if let (Err(Obstacle::EncoderMissing | Obstacle::DecoderMissing), Some(encoding)) =
         (&plan, &run.shared.encoding)
     {
-        let _ = timeout_at(deadline, encoding.ffmpeg.found().wait_for(Option::is_some)).await;
+        let mut found = encoding.ffmpeg.found();
+        if !matches!(timeout_at(deadline, found.wait_for(Option::is_some)).await, Ok(Ok(_))) {
+            return Err(Obstacle::NotTried);
+        }
         plan = planned(run, facts, 0);
     }
     if plan.as_ref().is_ok_and(|plan| !is_foreseeable(run, plan)) {
