@@ -30,6 +30,8 @@ use warmgate::config::{Config, Location, Playlist, Secret};
 use warmgate::domain::guid;
 use warmgate::domain::lineup::source::SourceUrl;
 use warmgate::domain::lineup::{Override, Rules};
+use warmgate::domain::mpegts::packet::Packet;
+use warmgate::domain::mpegts::scan::Scan;
 use warmgate::domain::produce::{Means, Produce};
 use warmgate::domain::reason::Failure;
 
@@ -485,6 +487,26 @@ async fn what_is_encoded_may_be_another_picture_in_mid_stream() {
         assert_eq!((play.means(), provider.asked().len()), (vec![Means::Own], 1));
         assert_eq!(play.stage.snapshot().tally.failures, BTreeMap::new());
     }
+}
+
+/// … and the same one under other PIDs, which FFmpeg takes for the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_encoded_may_move_to_other_pids() {
+    let provider = Provider::start().await;
+    let play = Play::before(&[&provider], 0, |_| ()).await;
+    let viewer = play.stage.viewer(0, "tv");
+    let mut watch = Watch::begin_with(viewer, &play.stage.channel(1), "&MaxHeight=90").await;
+    provider.move_pids();
+    let before = watch.last.segments().len();
+    eventually("eight segments later", async || watch.look().await.segments().len() >= before + 8).await;
+    assert_eq!(play.stage.snapshot().tally.failures, BTreeMap::new());
+    let last = watch.last.segments().pop().unwrap();
+    let segment = soon(watch.viewer.segment(&watch.playback, &last)).await.unwrap();
+    let mut scan = Scan::default();
+    for packet in Packet::all(&segment.body) {
+        scan.read(packet);
+    }
+    assert!(scan.is_settled(), "picture and sound are there: {:?}", scan.facts());
 }
 
 /// A megabyte that is no transport stream, with what looks like the beginning of a packet here and there.

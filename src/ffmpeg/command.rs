@@ -59,7 +59,8 @@ impl Command {
         }
         put(&mut args, &PROBING);
         put(&mut args, &["-fflags", "+genpts+discardcorrupt", "-itsoffset", ONE_ROUND]);
-        put(&mut args, &["-f", "mpegts", "-i", "pipe:0"]);
+        // What moves to other PIDs is the same: it would wait for the first ones for ever.
+        put(&mut args, &["-f", "mpegts", "-merge_pmt_versions", "1", "-i", "pipe:0"]);
         match &plan.video {
             None => put(&mut args, &["-vn"]),
             Some(VideoPlan::Copy) => put(&mut args, &["-map", "0:v:0", "-c:v", "copy"]),

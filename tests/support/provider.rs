@@ -113,6 +113,11 @@ impl Provider {
         self.inner.picture.send_replace(format!("{before}-c:v {mpeg2} -c:a {sound}"));
     }
 
+    /// … the same one under other PIDs.
+    pub fn move_pids(&self) {
+        self.inner.picture.send_replace(PICTURE.replace("-f mpegts", "-f mpegts -mpegts_start_pid 0x200"));
+    }
+
     /// … and nobody can read it from now on.
     pub fn scramble(&self) {
         self.inner.scrambled.send_replace(true);
