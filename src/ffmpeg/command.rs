@@ -212,11 +212,11 @@ fn filters(encode: &VideoEncode) -> String {
     if encode.deinterlace {
         chain.push("bwdif=mode=send_frame:deint=interlaced".to_owned());
     }
-    // Commas within an expression are escaped from the chain's own.
+    // Commas within an expression are escaped from the chain's own. No encoder takes an odd number of pixels.
     match (encode.max_width, encode.max_height) {
         (None, None) => {}
-        (Some(width), None) => chain.push(format!("scale=w='min(iw,{width})':h=-2")),
-        (None, Some(height)) => chain.push(format!("scale=w=-2:h='min(ih,{height})'")),
+        (Some(width), None) => chain.push(format!("scale=w='trunc(min(iw,{width})/2)*2':h=-2")),
+        (None, Some(height)) => chain.push(format!("scale=w=-2:h='trunc(min(ih,{height})/2)*2'")),
         (Some(width), Some(height)) => chain.push(format!(
             "scale=w='min(iw,{width})':h='min(ih,{height})':force_original_aspect_ratio=decrease:force_divisible_by=2"
         )),

@@ -8,6 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio_util::task::TaskTracker;
 use warmgate::domain::encoding::abilities::VideoEncoder;
+use warmgate::domain::encoding::plan::VideoPlan;
 use warmgate::domain::reason::Obstacle;
 use warmgate::ffmpeg::command::{Command, Front};
 use warmgate::ffmpeg::process::Running;
@@ -109,18 +110,27 @@ async fn a_small_picture_is_small() {
     let folder = tempfile::tempdir().unwrap();
     let ffmpeg = Ffmpeg::new(settings()).unwrap();
     let source = source(folder.path(), 10.0);
-    let made = through(start(&ffmpeg, &encode(160, 100_000)).await, &source).await;
-    let path = folder.path().join("small.ts");
-    std::fs::write(&path, &made).unwrap();
-    let read = Program::new("ffprobe")
-        .args(["-loglevel", "error", "-show_entries", "stream=codec_name,width,height", "-of", "csv=p=0"])
-        .arg(&path)
-        .output()
-        .unwrap();
-    let text = String::from_utf8(read.stdout).unwrap();
-    // Once for its programme and once for itself.
-    let streams: BTreeSet<_> = text.split_whitespace().collect();
-    assert_eq!(streams, BTreeSet::from(["h264,160,90", "aac"]));
+    // Nobody encodes an odd number of pixels.
+    let limits =
+        [(Some(160), None), (Some(161), None), (None, Some(90)), (None, Some(91)), (Some(161), Some(91))];
+    for (max_width, max_height) in limits {
+        let mut plan = encode(160, 100_000);
+        if let Some(VideoPlan::Encode(encode)) = &mut plan.video {
+            (encode.max_width, encode.max_height) = (max_width, max_height);
+        }
+        let made = through(start(&ffmpeg, &plan).await, &source).await;
+        let path = folder.path().join("small.ts");
+        std::fs::write(&path, &made).unwrap();
+        let read = Program::new("ffprobe")
+            .args(["-loglevel", "error", "-show_entries", "stream=codec_name,width,height", "-of", "csv=p=0"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(read.stdout).unwrap();
+        // Once for its programme and once for itself.
+        let streams: BTreeSet<_> = text.split_whitespace().collect();
+        assert_eq!(streams, BTreeSet::from(["h264,160,90", "aac"]), "{max_width:?} {max_height:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
