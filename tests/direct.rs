@@ -30,9 +30,11 @@ use warmgate::config::{Config, Location, Playlist, Secret};
 use warmgate::domain::guid;
 use warmgate::domain::lineup::source::SourceUrl;
 use warmgate::domain::lineup::{Override, Rules};
+use warmgate::domain::mpegts::facts::VideoCodec;
 use warmgate::domain::mpegts::packet::Packet;
 use warmgate::domain::mpegts::scan::Scan;
 use warmgate::domain::produce::{Means, Produce};
+use warmgate::domain::producer::State;
 use warmgate::domain::reason::Failure;
 
 use crate::provider::{PICTURE, Provider};
@@ -470,6 +472,31 @@ async fn another_codec_in_mid_stream_is_encoded_from_then_on() {
     watch.resume(PATIENCE).await;
     assert_eq!((play.means(), provider.asked().len()), (vec![Means::Own], 1));
     assert_eq!(play.stage.snapshot().tally.failures.len(), 0);
+}
+
+/// … and of that codec on another connection, when the stream begins anew before it has shown itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_shown_before_is_not_taken_for_what_comes() {
+    let providers = [Provider::start().await, Provider::start().await];
+    let [first, second] = &providers;
+    second.show_mpeg2();
+    second.keep(true);
+    let play = Play::before(&[first, second], 0, |config| config.feed.attempts = 1).await;
+    let mut watch = Watch::begin(play.stage.viewer(0, "tv"), &play.stage.channel(1)).await;
+    first.fail();
+    let failures = || play.stage.snapshot().tally.failures.values().sum::<u64>();
+    eventually("nothing comes", async || failures() > 0).await;
+    eventually("it begins anew", async || play.stage.snapshot().streams[0].state == State::Starting).await;
+    second.keep(false);
+    watch.resume(PATIENCE).await;
+    let last = watch.last.segments().pop().unwrap();
+    let segment = soon(watch.viewer.segment(&watch.playback, &last)).await.unwrap();
+    let mut scan = Scan::default();
+    for packet in Packet::all(&segment.body) {
+        scan.read(packet);
+    }
+    let codec = scan.facts().unwrap().video.as_ref().map(|video| video.codec);
+    assert_eq!((play.means(), codec), (vec![Means::Own], Some(VideoCodec::H264)));
 }
 
 /// … which is encoded in the same way, but not by the FFmpeg that was begun for the first one; nor for another size.

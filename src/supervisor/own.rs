@@ -229,6 +229,8 @@ pub(super) const fn failure_of(end: ReaderEnd) -> Failure {
 pub(super) struct Cutting {
     cutter: Cutter,
     delivery: Delivery,
+    /// Whether what is planned was compared with what comes: the plan may rest on what another connection has shown.
+    compared: bool,
     /// Until when the next segment must have come.
     pub(super) deadline: Instant,
     usual: Duration,
@@ -247,6 +249,7 @@ impl Cutting {
         Self {
             cutter: Cutter::new(rule).with_sound(sound),
             delivery: run.delivery(),
+            compared: false,
             deadline,
             usual: rule.usual,
             halted: rule.target * HALTED,
@@ -268,12 +271,15 @@ impl Cutting {
         }
     }
 
-    /// Cuts, and delivers what is whole. Says whether what it carries is `still_right`, as often as that changes.
+    /// Cuts, and delivers what is whole. Says whether what it carries is `still_right`, at first and as often as that changes.
     pub(super) fn push(&mut self, bytes: &Bytes, still_right: impl Fn(&Facts) -> bool) -> bool {
         self.cutter.push(bytes);
         while let Some(cut) = self.cutter.poll() {
-            if cut.discontinuity && !self.cutter.facts().is_none_or(&still_right) {
-                return false;
+            if cut.discontinuity || !self.compared && self.cutter.is_settled() {
+                if !self.cutter.facts().is_none_or(&still_right) {
+                    return false;
+                }
+                self.compared = true;
             }
             self.deadline = Instant::now() + self.halted;
             self.deliver(cut);

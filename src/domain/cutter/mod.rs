@@ -106,6 +106,12 @@ impl Cutter {
         self.scan.facts()
     }
 
+    /// Whether all of it has shown what it is.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.scan.is_settled()
+    }
+
     /// What was wrong with it.
     #[must_use]
     pub const fn counts(&self) -> Counts {
