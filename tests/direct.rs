@@ -453,6 +453,35 @@ async fn another_picture_in_mid_stream_is_a_discontinuity() {
     assert_eq!(play.stage.origin().counts().jobs_started, 0);
 }
 
+/// … that Jellyfin would rather deinterlace: who watches is not made to wait for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_would_do_better_is_no_reason_in_mid_stream() {
+    for more in ["&h264-deinterlace=true", "&h264-deinterlace=true&MaxHeight=90"] {
+        let provider = Provider::start().await;
+        let play = Play::before(&[&provider], 0, |_| ()).await;
+        let mut watch = Watch::begin_with(play.stage.viewer(0, "tv"), &play.stage.channel(1), more).await;
+        provider.show_interlaced();
+        watch.resume(PATIENCE).await;
+        assert_eq!(play.means(), [Means::Own], "{more}");
+        assert_eq!(play.stage.snapshot().tally.failures.len(), 0);
+    }
+}
+
+/// … that goes on by a clock of hours before: nothing waits until that has caught up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_jumps_is_followed_at_once() {
+    for more in ["", "&MaxHeight=90"] {
+        let provider = Provider::start().await;
+        provider.show_at(20_000);
+        let play = Play::before(&[&provider], 0, |_| ()).await;
+        let mut watch = Watch::begin_with(play.stage.viewer(0, "tv"), &play.stage.channel(1), more).await;
+        provider.show_at(10);
+        watch.resume(PATIENCE).await;
+        assert_eq!(play.means(), [Means::Own], "{more}");
+        assert_eq!(play.stage.snapshot().tally.failures.len(), 0);
+    }
+}
+
 /// … of another codec, which has to be encoded; and the first one again.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_codec_in_mid_stream_is_encoded_from_then_on() {

@@ -127,7 +127,7 @@ fn complete(stream: &Bytes) -> Bytes {
 async fn read(reader: &mut Reader, bytes: usize) -> (Bytes, usize) {
     let (mut all, mut splices) = (BytesMut::new(), 0);
     while all.len() < bytes {
-        let Ok(Ok(Chunk { bytes, splice })) = timeout(SILENCE, reader.next()).await else { break };
+        let Ok(Ok(Chunk { bytes, splice, .. })) = timeout(SILENCE, reader.next()).await else { break };
         assert_eq!(bytes.len() % 188, 0);
         splices += usize::from(splice);
         all.extend_from_slice(&bytes);

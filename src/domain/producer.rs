@@ -81,28 +81,6 @@ impl Producer {
         Self { means: produce.instead_of(produce.first()), ..Self::new(produce) }
     }
 
-    /// Whether what failed for this reason will fail again in a while: it lies with the source, the profile or the machine,
-    /// not with what is passing.
-    #[must_use]
-    pub const fn will_recur(failure: Failure) -> bool {
-        match failure {
-            Failure::Unsuitable
-            | Failure::Stalled
-            | Failure::Unreadable
-            | Failure::Lagged
-            | Failure::TooSlow
-            | Failure::TooMuchMemory
-            | Failure::Crashed => true,
-            Failure::Unreachable
-            | Failure::Refused
-            | Failure::Ended
-            | Failure::Busy
-            | Failure::Gone
-            | Failure::Oversized
-            | Failure::Panicked => false,
-        }
-    }
-
     /// What the generation that runs, or ran last, is made by.
     #[must_use]
     pub const fn means(&self) -> Means {

@@ -13,7 +13,6 @@ use crate::domain::mpegts::facts::Facts;
 use crate::domain::mpegts::packet::{PACKET, Packet};
 use crate::domain::mpegts::scan::{Role, Scan, Seen};
 use crate::domain::mpegts::track::Continuity;
-use crate::domain::ring::Chunk;
 use crate::domain::time::Timestamp;
 use crate::feed::shared::Shared;
 use crate::feed::tables::Tables;
@@ -162,7 +161,7 @@ impl Inflow {
         held.counts.continuity_errors += std::mem::take(&mut self.run.errors);
         held.counts.splices += u64::from(splice);
         let bytes = self.run.bytes.split().freeze();
-        held.ring.push(Chunk { bytes, splice }, self.run.clock.take(), now);
+        held.ring.push(bytes, splice, self.run.clock.take(), now);
         for (start, tables) in self.run.points.drain(..) {
             held.ring.mark(start, tables);
         }

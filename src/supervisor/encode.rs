@@ -43,7 +43,8 @@ impl Encoding {
     }
 }
 
-/// Makes `plan` of what `reader` reads, until that fails or is `wrong` (`None`). FFmpeg has ended then, and its place is free.
+/// Makes `plan` of what `reader` reads, until that fails, or is to be begun anew because it
+/// is `wrong` or the input goes on by another clock (`None`). FFmpeg has ended then, and its place is free.
 pub(super) async fn encode(
     encoding: &Encoding,
     plan: &Plan,
@@ -70,7 +71,7 @@ pub(super) async fn encode(
     debug!(process = process.id(), "encoding");
     let failure = tokio::select! {
         () = wrong => None,
-        failure = feed(reader, &input) => Some(failure),
+        failure = feed(reader, &input) => failure,
         failure = cut(output, cutting) => Some(failure),
         ended = process.ended() => Some(ended.failure.unwrap_or(Failure::Crashed)),
     };
@@ -78,19 +79,19 @@ pub(super) async fn encode(
     failure
 }
 
-/// A splice ends it: FFmpeg would go on by the old clock.
-async fn feed(mut reader: Reader, input: &Input) -> Failure {
-    let mut begun = false;
+/// Gives it what comes, until that goes on by another clock (`None`): FFmpeg would wait until that shows what the old one did.
+async fn feed(mut reader: Reader, input: &Input) -> Option<Failure> {
+    let mut before = None;
     loop {
         match reader.next().await {
-            Ok(Chunk { splice: true, .. }) if begun => return Failure::Ended,
-            Ok(Chunk { bytes, .. }) => {
-                begun = true;
+            Ok(Chunk { timeline, .. }) if before.is_some_and(|before| before != timeline) => return None,
+            Ok(Chunk { bytes, timeline, .. }) => {
+                before = Some(timeline);
                 if let Err(failure) = input.give(bytes).await {
-                    return failure;
+                    return Some(failure);
                 }
             }
-            Err(end) => return failure_of(end),
+            Err(end) => return Some(failure_of(end)),
         }
     }
 }

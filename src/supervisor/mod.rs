@@ -17,6 +17,7 @@ mod hold;
 mod intake;
 mod known;
 mod own;
+mod planning;
 pub mod provider;
 mod reap;
 pub mod returns;

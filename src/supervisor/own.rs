@@ -2,28 +2,25 @@
 //!
 //! It does not know who watches, nor what becomes of it when it fails.
 
-use std::future::pending;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
 
 use crate::domain::cutter::{Cut, Cutter};
-use crate::domain::encoding::plan::{Plan, Tolerance, plan};
+use crate::domain::encoding::plan::Plan;
 use crate::domain::feeding::State;
 use crate::domain::mpegts::facts::Facts;
-use crate::domain::produce::Produce;
-use crate::domain::reason::{Failure, Obstacle};
+use crate::domain::reason::Failure;
 use crate::domain::ring::{Chunk, Join};
 use crate::domain::window::Arrival;
 use crate::feed::Feed;
 use crate::feed::reader::{Reader, ReaderEnd};
 use crate::supervisor::encode::encode;
 use crate::supervisor::generation::{Cost, Delivery, Run};
-use crate::supervisor::intake::Intake;
+use crate::supervisor::planning::{Before, Planned, Planning};
 use crate::upstream::jellyfin::Media;
 
 /// What comes as MPEG-TS is played as that.
@@ -45,33 +42,51 @@ pub(super) async fn run(run: Run, paused: CancellationToken) -> Option<Failure> 
 
 async fn make(run: &Run) -> Failure {
     let intake = run.intake();
+    let planning = Planning::new(run, &intake);
     let mut deadline = Instant::now() + FIRST;
     if !timeout_at(deadline, flowing(&intake.feed)).await.unwrap_or(false) {
         return intake.failure();
     }
-    let mut copied = None;
-    let mut next = remembered(run);
+    // Whoever goes on watching has seen what lies behind; whoever comes anew wants some of it at once.
+    let mut burst = if run.stream.join_point().is_some() { Duration::ZERO } else { run.stream.join_span() };
+    let mut next = planning.remembered();
+    let (mut before, mut played, mut rejoined) = (None::<Plan>, false, false);
     loop {
-        let plan = match next.take() {
-            Some(plan) => plan,
-            None => match timeout_at(deadline, shown(run, &intake, deadline)).await {
-                Ok(Ok(plan)) => plan,
+        let made = match &before {
+            None => Before::Nothing,
+            Some(plan) if played => Before::Played(plan),
+            Some(plan) => Before::Begun(plan),
+        };
+        if Instant::now() >= deadline {
+            return intake.failure();
+        }
+        let planned = match next.take() {
+            Some(planned) => planned,
+            None => match timeout_at(deadline, planning.shown(made, deadline)).await {
+                Ok(Ok(planned)) => planned,
                 Ok(Err(failure)) => return failure,
                 Err(_) => return intake.failure(),
             },
         };
-        if copied.as_ref() == Some(&plan) {
+        if rejoined && before.as_ref() == Some(&planned.plan) && !planning.takes_ffmpeg(&planned.plan) {
             // What its segments carry is not what the feed has shown.
             return Failure::Unsuitable;
         }
-        match carry_out(run, &intake, &plan, &mut deadline).await {
+        rejoined = burst.is_zero();
+        let mut cutting = Cutting::new(run, &planned.plan, intake.is_on_disk(), deadline);
+        match carry_out(&planning, &planned, burst, &mut cutting).await {
             // If nothing comes of it because nothing comes, that is what it fails for.
             End::Failed(Failure::Stalled) => return intake.failure(),
-
             End::Failed(failure) => return failure,
             End::Disproved => {}
         }
-        copied = Some(plan).filter(|plan| !takes_ffmpeg(run, plan));
+        if cutting.has_delivered {
+            // What is planned next has as long as this had; but no longer than is left, if nothing came of this.
+            deadline = Instant::now() + FIRST;
+            played = true;
+        }
+        burst = Duration::ZERO;
+        before = Some(planned.plan);
     }
 }
 
@@ -90,117 +105,29 @@ async fn flowing(feed: &Feed) -> bool {
     flows.is_ok_and(|state| !state.is_over())
 }
 
-/// What is made of the channel's input by what that carried when it was last open, if it takes an FFmpeg: it can be started
-/// before the input has shown what it carries.
-fn remembered(run: &Run) -> Option<Plan> {
-    let facts = run.shared.known.of(&run.stream.channel.source)?;
-    let plan = planned(run, &facts, 0).ok()?;
-    (takes_ffmpeg(run, &plan) && is_foreseeable(run, &plan)).then_some(plan)
-}
-
-fn takes_ffmpeg(run: &Run, plan: &Plan) -> bool {
-    run.shared.encoding.as_ref().is_some_and(|encoding| !encoding.copies(plan))
-}
-
-/// What is made of the input by what it shows that it carries.
-async fn shown(run: &Run, intake: &Intake, deadline: Instant) -> Result<Plan, Failure> {
-    let facts = intake.feed.facts().await.ok_or_else(|| intake.failure())?;
-    run.shared.known.note(&run.stream.channel.source, &facts);
-    planned_at_last(run, &facts, deadline).await.map_err(|obstacle| {
-        info!(obstacle = obstacle.as_str(), ?facts, "left to the server");
-        obstacle.failure()
-    })
-}
-
-/// Makes segments by `plan`, the first of them until `deadline`. Whatever is planned next has as long as this had, once that
-/// was there, and no longer than is left if it was not.
-async fn carry_out(run: &Run, intake: &Intake, plan: &Plan, deadline: &mut Instant) -> End {
-    // Whoever goes on watching has seen what lies behind; whoever comes anew wants some of it at once.
-    let burst = if run.stream.join_point().is_some() { Duration::ZERO } else { run.stream.join_span() };
+/// Makes segments as `planned`, from where so much comes in one go.
+async fn carry_out(
+    planning: &Planning<'_>,
+    planned: &Planned,
+    burst: Duration,
+    cutting: &mut Cutting,
+) -> End {
+    let Planning { run, intake } = planning;
     let reader = intake.feed.read(Join::Burst(burst));
-    let mut cutting = Cutting::new(run, plan, intake.is_on_disk(), *deadline);
-    let end = match &run.shared.encoding {
-        Some(encoding) if !encoding.copies(plan) => {
-            // FFmpeg would go on with what it was begun for.
-            let wrong = disproved(run, &intake.feed, plan);
-            encode(encoding, plan, reader, &mut cutting, wrong).await.map_or(End::Disproved, End::Failed)
+    match &run.shared.encoding {
+        Some(encoding) if !encoding.copies(&planned.plan) => {
+            let wrong = planning.disproved(planned);
+            let failure = encode(encoding, &planned.plan, reader, cutting, wrong).await;
+            failure.map_or(End::Disproved, End::Failed)
         }
-        Some(_) | None => {
-            copy(reader, &mut cutting, |facts| planned(run, facts, 0).as_ref() == Ok(plan)).await
-        }
-    };
-    if cutting.deadline != *deadline {
-        *deadline = Instant::now() + FIRST;
+        Some(_) | None => copy(reader, cutting, |facts| planning.holds(planned, facts)).await,
     }
-    end
-}
-
-/// Returns when `feed` shows that `plan`, which is being carried out, is not what is to be made of it, or not by the FFmpeg
-/// that was begun: that decodes no other codec.
-async fn disproved(run: &Run, feed: &Feed, plan: &Plan) {
-    let Some(first) = feed.facts().await else { return pending().await };
-    if planned(run, &first, 1).as_ref() != Ok(plan) {
-        return;
-    }
-    let codecs = |facts: &Facts| {
-        let sound = facts.audio.get(plan.audio_index);
-        (facts.video.as_ref().map(|video| video.codec), sound.map(|audio| audio.codec))
-    };
-    // What is scrambled may be clear again in a moment; if not, nothing comes of it, and that is noticed.
-    let wrong = |facts: &Facts| match planned(run, facts, 1) {
-        Ok(other) => other != *plan || codecs(facts) != codecs(&first),
-        Err(obstacle) => obstacle != Obstacle::Scrambled,
-    };
-    if feed.facts_when(wrong).await.is_none() {
-        pending().await
-    }
-}
-
-/// The same, once all is known that it takes: how the server would encode it; and, at the gateway's start, what FFmpeg can do
-/// before it is said to be able to do nothing.
-async fn planned_at_last(run: &Run, facts: &Facts, deadline: Instant) -> Result<Plan, Obstacle> {
-    let mut plan = planned(run, facts, 0);
-    if let (Err(Obstacle::EncoderMissing | Obstacle::DecoderMissing), Some(encoding)) =
-        (&plan, &run.shared.encoding)
-    {
-        let mut found = encoding.ffmpeg.found();
-        if !matches!(timeout_at(deadline, found.wait_for(Option::is_some)).await, Ok(Ok(_))) {
-            return Err(Obstacle::NotTried);
-        }
-        plan = planned(run, facts, 0);
-    }
-    if plan.as_ref().is_ok_and(|plan| !is_foreseeable(run, plan)) {
-        run.shared.hardware.learn(&run.shared.caller(&run.stream.access)).await;
-        plan = planned(run, facts, 0);
-    }
-    plan
-}
-
-/// Whether all that bears on `plan` is known, and not only what the source carries.
-fn is_foreseeable(run: &Run, plan: &Plan) -> bool {
-    !plan.encodes_in_software() || run.stream.produce == Produce::Own || run.shared.hardware.known().is_some()
-}
-
-/// How it is made from what the input carries, if as many FFmpegs as are `spared` ended first.
-fn planned(run: &Run, facts: &Facts, spared: usize) -> Result<Plan, Obstacle> {
-    let demand = run.stream.demand.as_ref().ok_or(Obstacle::UnreadableWish)?;
-    let mut abilities =
-        run.shared.encoding.as_ref().map(|encoding| encoding.ffmpeg.abilities()).unwrap_or_default();
-    abilities.processes_left += spared;
-    abilities.encodes_left += spared;
-    abilities.server_hardware = run.shared.hardware.known().unwrap_or(false);
-    let tolerance = match run.stream.produce {
-        Produce::Auto | Produce::Adopt => Tolerance::NONE,
-        Produce::Own => Tolerance::FORCED,
-    };
-    let plan = plan(demand, facts, &abilities, tolerance)?;
-    if !plan.is_copy() && run.shared.encoding.is_none() { Err(Obstacle::EncoderMissing) } else { Ok(plan) }
 }
 
 /// Cuts what comes as it is, for as long as what it carries is `still_right`.
 async fn copy(mut reader: Reader, cutting: &mut Cutting, still_right: impl Fn(&Facts) -> bool) -> End {
     loop {
-        let Chunk { bytes, splice } = match timeout_at(cutting.deadline, reader.next()).await {
+        let Chunk { bytes, splice, .. } = match timeout_at(cutting.deadline, reader.next()).await {
             Ok(Ok(chunk)) => chunk,
             Ok(Err(end)) => return End::Failed(failure_of(end)),
             Err(_) => return End::Failed(Failure::Stalled),
@@ -231,6 +158,7 @@ pub(super) struct Cutting {
     delivery: Delivery,
     /// Whether what is planned was compared with what comes: the plan may rest on what another connection has shown.
     compared: bool,
+    has_delivered: bool,
     /// Until when the next segment must have come.
     pub(super) deadline: Instant,
     usual: Duration,
@@ -250,6 +178,7 @@ impl Cutting {
             cutter: Cutter::new(rule).with_sound(sound),
             delivery: run.delivery(),
             compared: false,
+            has_delivered: false,
             deadline,
             usual: rule.usual,
             halted: rule.target * HALTED,
@@ -282,6 +211,7 @@ impl Cutting {
                 self.compared = true;
             }
             self.deadline = Instant::now() + self.halted;
+            self.has_delivered = true;
             self.deliver(cut);
         }
         true

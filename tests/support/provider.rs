@@ -113,6 +113,18 @@ impl Provider {
         self.inner.picture.send_replace(format!("{before}-c:v {mpeg2} -c:a {sound}"));
     }
 
+    /// … one whose clock begins at so many seconds.
+    pub fn show_at(&self, seconds: u32) {
+        let offset = format!("-output_ts_offset {seconds} -f mpegts");
+        self.inner.picture.send_replace(PICTURE.replace("-f mpegts", &offset));
+    }
+
+    /// … one that is interlaced.
+    pub fn show_interlaced(&self) {
+        let interlaced = "-profile:v high -x264-params tff=1:cabac=0 -flags +ilme+ildct";
+        self.inner.picture.send_replace(PICTURE.replace("-profile:v baseline", interlaced));
+    }
+
     /// … the same one under other PIDs.
     pub fn move_pids(&self) {
         self.inner.picture.send_replace(PICTURE.replace("-f mpegts", "-f mpegts -mpegts_start_pid 0x200"));

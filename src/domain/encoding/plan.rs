@@ -138,6 +138,31 @@ pub fn plan(
     abilities: &Abilities,
     tolerance: Tolerance,
 ) -> Result<Plan, Obstacle> {
+    made(demand, facts, abilities, tolerance, None)
+}
+
+/// The same where what was made `before` is watched: what can be made is made, and the sound stays the one it is, as long as
+/// it can be heard.
+///
+/// # Errors
+/// What keeps the gateway from going on.
+pub fn replan(
+    demand: &Demand,
+    facts: &Facts,
+    abilities: &Abilities,
+    before: &Plan,
+) -> Result<Plan, Obstacle> {
+    let played = before.audio.as_ref().map(|_| before.audio_index);
+    made(demand, facts, abilities, Tolerance::FORCED, played)
+}
+
+fn made(
+    demand: &Demand,
+    facts: &Facts,
+    abilities: &Abilities,
+    tolerance: Tolerance,
+    played: Option<usize>,
+) -> Result<Plan, Obstacle> {
     if facts.is_scrambled() {
         return Err(Obstacle::Scrambled);
     }
@@ -149,7 +174,7 @@ pub fn plan(
     }
     let video =
         facts.video.as_ref().map(|video| of_video(demand, video, abilities, tolerance)).transpose()?;
-    let chosen = chosen_audio(&facts.audio);
+    let chosen = chosen_audio(&facts.audio, played);
     let audio = chosen.map(|(_, audio)| of_audio(demand, audio, abilities, tolerance)).transpose()?;
     let plan = Plan { video, audio, audio_index: chosen.map_or(0, |(index, _)| index) };
     match (&plan.video, &plan.audio) {
@@ -238,10 +263,11 @@ fn encoded_level(wished: f64) -> Option<u32> {
 
 /// The sound that FFmpeg would choose: the one with the most loudspeakers, the first of several, and none that it cannot
 /// hear. Jellyfin leaves the choice to it, since the sounds of a source it has probed have no numbers
-/// (`EncodingHelper.GetMapArgs`).
-fn chosen_audio(sounds: &[Audio]) -> Option<(usize, &Audio)> {
-    let clear = sounds.iter().enumerate().filter(|(_, audio)| !audio.scrambled);
-    clear.rev().max_by_key(|(_, audio)| audio.channels)
+/// (`EncodingHelper.GetMapArgs`). An FFmpeg that runs does not choose again, whatever becomes of what is `played`.
+fn chosen_audio(sounds: &[Audio], played: Option<usize>) -> Option<(usize, &Audio)> {
+    let clear = || sounds.iter().enumerate().filter(|(_, audio)| !audio.scrambled);
+    let goes_on = clear().find(|(index, _)| Some(*index) == played);
+    goes_on.or_else(|| clear().rev().max_by_key(|(_, audio)| audio.channels))
 }
 
 fn of_audio(

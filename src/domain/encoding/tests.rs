@@ -3,7 +3,7 @@
 use crate::domain::encoding::abilities::{Abilities, AudioEncoder, VideoEncoder};
 use crate::domain::encoding::demand::Demand;
 use crate::domain::encoding::plan::{
-    AudioEncode, AudioPlan, H264Profile, Plan, Tolerance, VideoEncode, VideoPlan, plan,
+    AudioEncode, AudioPlan, H264Profile, Plan, Tolerance, VideoEncode, VideoPlan, plan, replan,
 };
 use crate::domain::mpegts::facts::{Audio, AudioCodec, Facts, Profile, Video, VideoCodec};
 use crate::domain::profile::Policy;
@@ -460,6 +460,18 @@ fn of_several_sounds_the_richest_is_taken() {
     let numbered = |list: &[Audio]| copies_audio(&web("AudioStreamIndex=1&AudioCodec=copy"), &sounds(list));
     assert_eq!(numbered(&[stereo.clone(), stereo.clone()]), Err(Obstacle::UnknownSource));
     assert_eq!(numbered(&[stereo]), Ok(true));
+}
+
+#[test]
+fn the_sound_that_is_played_goes_on_while_it_can_be_heard() {
+    let (first, second) = (sound(AudioCodec::Mp2, 2), sound(AudioCodec::Ac3, 6));
+    let demand = web("AudioCodec=copy");
+    let before = planned(&demand, &sounds(&[first.clone(), second.clone()])).unwrap();
+    let after = |list: &[Audio]| replan(&demand, &sounds(list), &abilities(), &before).unwrap().audio_index;
+    assert_eq!(before.audio_index, 1);
+    assert_eq!(after(&[first.clone(), sound(AudioCodec::Ac3, 2)]), 1, "it has become a stereo sound");
+    assert_eq!(after(&[first.clone(), Audio { scrambled: true, ..second }]), 0);
+    assert_eq!(after(&[first]), 0);
 }
 
 #[test]

@@ -12,6 +12,19 @@ const AHEAD: Ticks = 2 * HERTZ;
 /// If the stream has told no moment for longer than this, the arrival counts.
 const SPARSE: Duration = Duration::from_secs(1);
 
+/// What a clock tells of where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Course {
+    /// What goes on from before, or nothing.
+    Even,
+    /// What does not go on from before: it has jumped, or is damaged.
+    Astray,
+    /// That it was damaged.
+    Back,
+    /// That it has jumped.
+    Elsewhere,
+}
+
 /// A clock that never goes back.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Clock {
@@ -20,6 +33,8 @@ pub(super) struct Clock {
     last: Option<(Ticks, Duration)>,
     /// When `position` was last set.
     moved: Timestamp,
+    /// Where it stood before it went astray.
+    strayed_from: Option<Ticks>,
 }
 
 impl Clock {
@@ -29,11 +44,11 @@ impl Clock {
     }
 
     /// Something arrived that tells this moment, or none.
-    pub(super) fn advance(&mut self, told: Option<Ticks>, now: Timestamp) {
+    pub(super) fn advance(&mut self, told: Option<Ticks>, now: Timestamp) -> Course {
         let silence = now.since(self.moved);
         let arrived = self.position + silence;
         self.position = match (self.last, told) {
-            (Some(_), None) if silence <= SPARSE => return,
+            (Some(_), None) if silence <= SPARSE => return Course::Even,
             (None, _) | (Some(_), None) => arrived,
             (Some((last, then)), Some(told)) => match nearest(told, last) - last {
                 // What the arrival has counted already is not counted again.
@@ -41,15 +56,31 @@ impl Clock {
                 _ => arrived,
             },
         };
-        if let Some(told) = told {
-            self.last = Some((told, self.position));
-        }
         self.moved = now;
+        let Some(told) = told else { return Course::Even };
+        match self.last.replace((told, self.position)) {
+            Some((last, _)) => self.course(last, told),
+            None => Course::Even,
+        }
+    }
+
+    fn course(&mut self, last: Ticks, told: Ticks) -> Course {
+        let goes_on = |from: Ticks| (0..=AHEAD).contains(&(nearest(told, from) - from));
+        match self.strayed_from.take() {
+            None if goes_on(last) => Course::Even,
+            Some(_) if goes_on(last) => Course::Elsewhere,
+            Some(from) if goes_on(from) => Course::Back,
+            strayed => {
+                self.strayed_from = strayed.or(Some(last));
+                Course::Astray
+            }
+        }
     }
 
     /// What follows has a timeline of its own.
     pub(super) const fn splice(&mut self) {
         self.last = None;
+        self.strayed_from = None;
     }
 }
 
@@ -74,6 +105,20 @@ mod tests {
         let burst = [(Some(1000), 5), (Some(2000), 5), (None, 5), (Some(3500), 6)];
         assert_eq!(positions(&burst), [5, 1005, 1005, 2505]);
         assert_eq!(positions(&[(None, 0), (None, 700), (None, 900)]), [0, 700, 900]);
+    }
+
+    #[test]
+    fn a_moment_that_stands_alone_is_damaged_and_two_are_a_jump() {
+        let courses = |told: &[i64]| {
+            let mut clock = Clock::default();
+            let advance = |ms: &i64| clock.advance(Some(ms * 90), Timestamp::default());
+            told.iter().map(advance).collect::<Vec<_>>()
+        };
+        let (even, astray) = (Course::Even, Course::Astray);
+        assert_eq!(courses(&[0, 100, 9000, 9100, 9200]), [even, even, astray, Course::Elsewhere, even]);
+        assert_eq!(courses(&[9000, 9100, 0, 100]), [even, even, astray, Course::Elsewhere]);
+        assert_eq!(courses(&[0, 100, 9000, 200, 300]), [even, even, astray, Course::Back, even]);
+        assert_eq!(courses(&[0, 9000, 50_000, 50_100]), [even, astray, astray, Course::Elsewhere]);
     }
 
     #[test]

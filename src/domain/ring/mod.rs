@@ -12,7 +12,7 @@ mod clock;
 mod tests;
 
 use crate::domain::mpegts::clock::Ticks;
-use crate::domain::ring::clock::Clock;
+use crate::domain::ring::clock::{Clock, Course};
 use crate::domain::time::Timestamp;
 
 /// What a run costs beside its bytes: its entry here, and its share of the allocation.
@@ -43,8 +43,11 @@ pub enum Join {
 pub struct Chunk {
     /// A multiple of 188 bytes.
     pub bytes: Bytes,
-    /// Whether they do not continue the chunk before: another connection, another timeline.
+    /// Whether they do not continue the chunk before: another connection.
     pub splice: bool,
+    /// By what clock they are to be understood: another number, another clock. One that goes on from elsewhere on the same
+    /// connection is known a moment later.
+    pub timeline: u32,
 }
 
 /// Where a reader stands.
@@ -99,6 +102,9 @@ pub struct Ring {
     points: VecDeque<Point>,
     held: u64,
     end: u64,
+    timeline: u32,
+    /// Since where the clock tells what does not go on from before, and may be damaged.
+    astray: Option<u64>,
 }
 
 impl Ring {
@@ -112,6 +118,8 @@ impl Ring {
             points: VecDeque::new(),
             held: 0,
             end: 0,
+            timeline: 0,
+            astray: None,
         }
     }
 
@@ -146,15 +154,31 @@ impl Ring {
         u64::try_from((u128::from(bits) * 1000).checked_div(self.span().as_millis())?).ok()
     }
 
-    /// Appends whole packets that came at `now`; `told` is the last moment of the stream's clock in them.
-    pub fn push(&mut self, chunk: Chunk, told: Option<Ticks>, now: Timestamp) {
-        if chunk.bytes.is_empty() {
+    /// Appends whole packets that came at `now`, and that are a `splice` if they do not continue the ones before; `told` is
+    /// the last moment of the stream's clock in them.
+    pub fn push(&mut self, bytes: Bytes, splice: bool, told: Option<Ticks>, now: Timestamp) {
+        if bytes.is_empty() {
             return;
         }
-        if chunk.splice {
+        if splice {
             self.clock.splice();
+            self.astray = None;
+            self.timeline += 1;
         }
-        self.clock.advance(told, now);
+        match self.clock.advance(told, now) {
+            Course::Even => {}
+            Course::Astray => {
+                self.astray.get_or_insert(self.end);
+            }
+            Course::Back => self.astray = None,
+            Course::Elsewhere => {
+                self.timeline += 1;
+                let since = self.astray.take().unwrap_or(self.end);
+                let later = self.runs.iter_mut().rev().take_while(|run| run.start >= since);
+                later.for_each(|run| run.chunk.timeline = self.timeline);
+            }
+        }
+        let chunk = Chunk { bytes, splice, timeline: self.timeline };
         let run = Run { start: self.end, position: self.clock.position(), chunk };
         self.end = run.end();
         self.held += run.chunk.bytes.len() as u64 + OVERHEAD;
@@ -177,9 +201,10 @@ impl Ring {
     pub fn join(&self, join: Join) -> Option<Cursor> {
         let point = match join {
             Join::Burst(burst) => {
-                // What is handed over in one go has to go on: nothing before the newest splice does.
-                let splice = self.runs.iter().rev().find(|run| run.chunk.splice).map_or(0, |run| run.start);
-                let mut current = self.points.iter().filter(|point| point.start >= splice);
+                // What is handed over in one go has to go on: nothing of an older timeline does.
+                let begins = self.runs.iter().find(|run| run.chunk.timeline == self.timeline);
+                let begins = begins.map_or(0, |run| run.start);
+                let mut current = self.points.iter().filter(|point| point.start >= begins);
                 let leaves = |point: &&Point| self.clock.position() - point.position >= burst;
                 current.clone().rev().find(leaves).or_else(|| current.next())
             }
@@ -200,11 +225,12 @@ impl Ring {
         }
         let Some(run) = self.find(cursor.at) else { return Read::Lagged };
         if let Some(tables) = cursor.tables.take().filter(|tables| !tables.is_empty()) {
-            return Read::Chunk(Chunk { bytes: tables, splice: false });
+            return Read::Chunk(Chunk { bytes: tables, splice: false, timeline: run.chunk.timeline });
         }
         let skip = usize::try_from(cursor.at - run.start).unwrap_or(usize::MAX);
         cursor.at = run.end();
-        Read::Chunk(Chunk { bytes: run.chunk.bytes.slice(skip..), splice: run.chunk.splice && skip == 0 })
+        let Chunk { bytes, splice, timeline } = &run.chunk;
+        Read::Chunk(Chunk { bytes: bytes.slice(skip..), splice: *splice && skip == 0, timeline: *timeline })
     }
 
     /// The run that holds the byte at `at`.

@@ -11,8 +11,13 @@ fn ring(seconds: u64, bytes: u64) -> Ring {
     Ring::new(Size { span: Duration::from_secs(seconds), bytes })
 }
 
-fn chunk(bytes: &str) -> Chunk {
-    Chunk { bytes: Bytes::copy_from_slice(bytes.as_bytes()), splice: false }
+fn bytes(text: &str) -> Bytes {
+    Bytes::copy_from_slice(text.as_bytes())
+}
+
+/// As it was read, of the first timeline.
+fn chunk(text: &str) -> Chunk {
+    Chunk { bytes: bytes(text), splice: false, timeline: 0 }
 }
 
 /// A ring of 12 s into which one run a second was pushed, which came all at once; access points at its beginning are
@@ -21,7 +26,12 @@ fn of(runs: &str) -> Ring {
     let mut ring = ring(12, 1 << 20);
     for (second, run) in runs.split(' ').enumerate() {
         let start = ring.end();
-        ring.push(chunk(run.trim_start_matches('|')), Some(second as Ticks * SECOND), Timestamp::default());
+        ring.push(
+            bytes(run.trim_start_matches('|')),
+            false,
+            Some(second as Ticks * SECOND),
+            Timestamp::default(),
+        );
         if run.starts_with('|') {
             ring.mark(start, TABLES);
         }
@@ -70,9 +80,9 @@ fn readers_wait_for_a_point_but_not_for_ever() {
     assert_eq!(read(&of("a b c d e"), burst(0)), None);
     assert_eq!(read(&of("a b c d e f"), burst(0)).unwrap(), "abcdef");
     let mut short = ring(12, 300);
-    short.push(chunk("abc"), None, Timestamp::default());
+    short.push(bytes("abc"), false, None, Timestamp::default());
     assert_eq!(read(&short, Join::Oldest), None);
-    short.push(chunk("def"), None, Timestamp::default());
+    short.push(bytes("def"), false, None, Timestamp::default());
     assert_eq!(read(&short, Join::Oldest).unwrap(), "abcdef", "half of it is full");
 }
 
@@ -88,7 +98,7 @@ fn the_oldest_goes_with_its_points_when_the_span_is_reached() {
 fn without_stamps_the_arrival_counts() {
     let mut ring = ring(2, 1 << 20);
     for second in 0..5 {
-        ring.push(chunk("x"), None, Timestamp::from_millis(second * 1000));
+        ring.push(bytes("x"), false, None, Timestamp::from_millis(second * 1000));
     }
     assert_eq!((ring.span(), ring.bitrate()), (Duration::from_secs(2), Some(8)));
 }
@@ -97,7 +107,7 @@ fn without_stamps_the_arrival_counts() {
 fn a_burst_stays_within_the_bytes() {
     let mut ring = ring(12, 1000);
     for _ in 0..1000 {
-        ring.push(chunk("0123456789"), None, Timestamp::default());
+        ring.push(bytes("0123456789"), false, None, Timestamp::default());
         assert!(ring.held() <= 1000);
     }
     assert_eq!((ring.end(), ring.bitrate()), (10_000, None));
@@ -108,12 +118,12 @@ fn who_is_too_slow_is_told() {
     let mut ring = of("|a b c");
     let mut cursor = ring.join(Join::Oldest).unwrap();
     let mut in_time = cursor.clone();
-    assert_eq!(ring.read(&mut in_time), Read::Chunk(Chunk { bytes: TABLES, splice: false }));
+    assert_eq!(ring.read(&mut in_time), Read::Chunk(chunk("tables")));
     assert_eq!(ring.read(&mut in_time), Read::Chunk(chunk("a")));
     for second in 3..13 {
-        ring.push(chunk("-"), Some(second * SECOND), Timestamp::default());
+        ring.push(bytes("-"), false, Some(second * SECOND), Timestamp::default());
     }
-    ring.push(chunk("z"), Some(13 * SECOND - 1), Timestamp::default());
+    ring.push(bytes("z"), false, Some(13 * SECOND - 1), Timestamp::default());
     assert_eq!(ring.read(&mut cursor), Read::Lagged);
     assert_eq!(ring.read(&mut in_time), Read::Chunk(chunk("b")));
     assert_eq!(ring.read(&mut in_time), Read::Chunk(chunk("c")));
@@ -127,21 +137,52 @@ fn who_is_too_slow_is_told() {
 #[test]
 fn a_splice_is_told_to_who_read_what_it_does_not_continue() {
     let mut ring = of("|a b");
-    let spliced = Chunk { splice: true, ..chunk("cd") };
-    ring.push(spliced.clone(), Some(0), Timestamp::from_millis(100));
+    ring.push(bytes("cd"), true, Some(0), Timestamp::from_millis(100));
     ring.mark(3, Bytes::new());
     assert_eq!(ring.span(), Duration::from_millis(1100), "stamps begin anew");
     let mut across = ring.join(Join::Oldest).unwrap();
     let reads = std::array::from_fn::<_, 4, _>(|_| ring.read(&mut across));
-    assert_eq!(reads[3], Read::Chunk(spliced));
+    assert_eq!(reads[3], Read::Chunk(Chunk { bytes: bytes("cd"), splice: true, timeline: 1 }));
     let mut behind = ring.join(burst(0)).unwrap();
-    assert_eq!(ring.read(&mut behind), Read::Chunk(chunk("d")), "whoever begins within it joins nothing");
+    let within = Chunk { timeline: 1, ..chunk("d") };
+    assert_eq!(ring.read(&mut behind), Read::Chunk(within), "whoever begins within it joins nothing");
+}
+
+/// The clock goes on from elsewhere, which the second of its moments makes sure.
+#[test]
+fn a_jump_begins_another_timeline() {
+    let mut ring = of("|a b |c");
+    let push = |ring: &mut Ring, text: &str, second: Ticks| {
+        ring.push(bytes(text), false, Some(second * SECOND), Timestamp::from_millis(100));
+    };
+    push(&mut ring, "d", 900);
+    ring.mark(3, TABLES);
+    let mut early = ring.join(Join::Oldest).unwrap();
+    let timelines = |cursor: &mut Cursor, ring: &Ring| {
+        let mut all = Vec::new();
+        while let Read::Chunk(chunk) = ring.read(cursor) {
+            all.push(chunk.timeline);
+        }
+        all
+    };
+    assert_eq!(timelines(&mut early, &ring), [0; 5], "it may be damage");
+    push(&mut ring, "e", 901);
+    assert_eq!(timelines(&mut early, &ring), [1]);
+    assert_eq!(read(&ring, burst(9)).unwrap(), "tablesde");
+    assert_eq!(
+        timelines(&mut ring.join(burst(0)).unwrap(), &ring),
+        [1; 3],
+        "who begins with it meets no other"
+    );
+    push(&mut ring, "f", 5);
+    push(&mut ring, "g", 902);
+    assert_eq!(timelines(&mut early, &ring), [1, 1], "that was damage");
 }
 
 #[test]
 fn a_burst_does_not_reach_behind_a_splice() {
     let mut ring = of("|a b |c d e f");
-    ring.push(Chunk { splice: true, ..chunk("gh") }, Some(0), Timestamp::from_millis(100));
+    ring.push(bytes("gh"), true, Some(0), Timestamp::from_millis(100));
     assert_eq!(read(&ring, burst(0)), None, "there is a point, but what follows it breaks off");
     ring.mark(7, TABLES);
     assert_eq!(read(&ring, burst(4)).unwrap(), "tablesh");
@@ -162,7 +203,7 @@ proptest! {
         for (size, reads) in sizes.into_iter().zip(reads) {
             let start = ring.end();
             let run: Vec<u8> = (start..start + size as u64).map(|at| at as u8).collect();
-            ring.push(Chunk { bytes: run.into(), splice: false }, None, Timestamp::default());
+            ring.push(run.into(), false, None, Timestamp::default());
             ring.mark(start, Bytes::new());
             prop_assert!(ring.held() <= bytes.max(size as u64 + 2 * OVERHEAD) + OVERHEAD);
             for _ in 0..reads {

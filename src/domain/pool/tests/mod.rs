@@ -652,9 +652,12 @@ fn what_the_gateway_cannot_make_is_adopted_at_once() {
 
 #[test]
 fn what_could_not_be_made_is_not_tried_again_for_a_while() {
-    let means = |failure: Failure, produce: Produce, again: u64| {
+    let tried = |failure: Failure, worked: bool, produce: Produce, again: u64| {
         let mut bench = Bench::new(OWN);
         bench.started(Produce::Auto, at(0));
+        if worked {
+            bench.segment(StreamId(1), 0, at(0));
+        }
         bench.pool.handle_event(Event::Failed { stream: StreamId(1), generation: 1, failure }, at(100));
         bench.pool.stop(StreamId(1), StopReason::Failed);
         bench.actions();
@@ -664,12 +667,18 @@ fn what_could_not_be_made_is_not_tried_again_for_a_while() {
             ref other => panic!("{other:?}"),
         }
     };
-    assert_eq!(means(Failure::Unsuitable, Produce::Auto, 1_799_000), Means::Adopted);
-    assert_eq!(means(Failure::Unsuitable, Produce::Auto, 1_800_100), Means::Own, "it may have changed");
-    assert_eq!(means(Failure::Unsuitable, Produce::Own, 1000), Means::Own, "it is wished for all the same");
-    assert_eq!(means(Failure::Stalled, Produce::Auto, 1000), Means::Adopted);
-    assert_eq!(means(Failure::Busy, Produce::Auto, 1000), Means::Own, "that has passed");
-    assert_eq!(means(Failure::Unreachable, Produce::Auto, 1000), Means::Own);
+    let means = |failure: Failure, again: u64| tried(failure, false, Produce::Auto, again);
+    assert_eq!(means(Failure::Unsuitable, 1_799_000), Means::Adopted);
+    assert_eq!(means(Failure::Unsuitable, 1_800_100), Means::Own, "it may have changed");
+    assert_eq!(means(Failure::Stalled, 299_000), Means::Adopted);
+    assert_eq!(means(Failure::Stalled, 300_100), Means::Own, "it was a bad moment");
+    assert_eq!(means(Failure::Busy, 1000), Means::Own, "that has passed");
+    assert_eq!(means(Failure::Unreachable, 1000), Means::Own);
+    let forced = tried(Failure::Unsuitable, false, Produce::Own, 1000);
+    assert_eq!(forced, Means::Own, "it is wished for all the same");
+    let later = |failure: Failure| tried(failure, true, Produce::Auto, 1000);
+    assert_eq!(later(Failure::Unsuitable), Means::Own, "it could be made");
+    assert_eq!(later(Failure::TooSlow), Means::Adopted, "it would be as slow again");
 }
 
 #[test]
