@@ -1,6 +1,7 @@
 //! How long a cold zap waits, from the answer to PlaybackInfo to the playlist and to the first segment: before the bare
 //! server, before a gateway that adopts, and before one that taps the tuner's stream; in turn, in one run, on channels that
-//! the server knows. `cargo bench --bench zap`.
+//! the server knows. Once for sources with a key frame each second, once for every other; where between two of them a
+//! stream is joined is spread evenly, and the same for all three. `cargo bench --bench zap`.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -14,7 +15,9 @@ use warmgate::demo::origin::{Origin, Settings};
 use warmgate::demo::viewer::Viewer;
 use warmgate::domain::produce::Produce;
 
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 9;
+/// The distance of the sources' key frames.
+const GOPS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
 /// What a server needs to be rid of everything.
 const AT_MOST: Duration = Duration::from_secs(30);
 
@@ -42,10 +45,17 @@ struct Taken {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    for gop in GOPS {
+        measure(gop).await?;
+    }
+    Ok(())
+}
+
+async fn measure(gop: Duration) -> anyhow::Result<()> {
     let mut ways = [
-        Way::to("bare server", None).await?,
-        Way::to("adopt", Some(Produce::Adopt)).await?,
-        Way::to("tap", Some(Produce::Auto)).await?,
+        Way::to("bare server", gop, None).await?,
+        Way::to("adopt", gop, Some(Produce::Adopt)).await?,
+        Way::to("tap", gop, Some(Produce::Auto)).await?,
     ];
     for round in 0..=ROUNDS {
         for way in &mut ways {
@@ -56,7 +66,7 @@ async fn main() -> anyhow::Result<()> {
             }
         }
     }
-    print(&ways);
+    print(gop, &ways);
     for way in ways {
         way.end().await;
     }
@@ -64,8 +74,8 @@ async fn main() -> anyhow::Result<()> {
 }
 
 impl Way {
-    async fn to(name: &'static str, produce: Option<Produce>) -> anyhow::Result<Self> {
-        let origin = Origin::start(Settings { first_play_fails: false, ..Settings::real() }).await?;
+    async fn to(name: &'static str, gop: Duration, produce: Option<Produce>) -> anyhow::Result<Self> {
+        let origin = Origin::start(Settings { gop, ..Settings::real() }).await?;
         let mut way = Self { name, at: origin.addr(), origin, gateway: None, taken: Vec::new() };
         if let Some(produce) = produce {
             let mut config = Config::for_upstream(&format!("http://{}", way.at))?;
@@ -133,10 +143,9 @@ impl Way {
 }
 
 #[expect(clippy::print_stdout, reason = "a bench reports to its terminal")]
-fn print(ways: &[Way]) {
-    println!(
-        "medians of {ROUNDS} cold zaps to a known channel, ms after the click, then after PlaybackInfo's answer"
-    );
+fn print(gop: Duration, ways: &[Way]) {
+    println!("a key frame each {gop:?}; medians of {ROUNDS} cold zaps to a known channel,");
+    println!("ms after the click, then after PlaybackInfo's answer");
     println!("{:<12} {:>12} {:>10} {:>14}   (÷ bare)", "", "PlaybackInfo", "playlist", "first segment");
     let columns: [fn(&Taken) -> f64; 3] = [|taken| taken.info, |taken| taken.playlist, |taken| taken.segment];
     for way in ways {

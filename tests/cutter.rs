@@ -198,18 +198,26 @@ fn hevc_and_enhanced_ac3() {
 
 #[test]
 fn high_dynamic_range() {
-    let x265 =
-        "-x265-params log-level=none:keyint=50:transfer=arib-std-b67:colorprim=bt2020:colormatrix=bt2020nc";
-    let stream = encoded(3, &format!("-c:v libx265 -preset ultrafast -pix_fmt yuv420p10le {x265} -c:a aac"));
-    let video = facts(&stream).video.unwrap();
-    assert!(video.high_dynamic_range);
-    assert_eq!((video.bit_depth, video.profile.unwrap().idc), (Some(10), 2));
+    // The last one as broadcasts have it: a message says that HLG is meant.
+    for (transfer, is_high) in
+        [("bt709", false), ("arib-std-b67", true), ("bt2020-10", false), ("bt2020-10:atc-sei=18", true)]
+    {
+        let x265 = format!(
+            "-x265-params log-level=none:keyint=50:colorprim=bt2020:colormatrix=bt2020nc:transfer={transfer}"
+        );
+        let how = format!("-c:v libx265 -preset ultrafast -pix_fmt yuv420p10le {x265} -c:a aac");
+        let video = facts(&encoded(3, &how)).video.unwrap();
+        assert_eq!(video.high_dynamic_range, is_high, "{transfer}");
+        assert_eq!((video.bit_depth, video.profile.unwrap().idc), (Some(10), 2));
+    }
 }
 
 #[test]
 fn mpeg2_and_layer_two() {
-    let stream =
-        encoded(10, "-c:v mpeg2video -b:v 2M -g 15 -bf 2 -aspect 16:9 -c:a mp2 -metadata:s:a:0 language=deu");
+    let stream = encoded(
+        10,
+        "-c:v mpeg2video -b:v 2M -maxrate 2500k -bufsize 1M -g 15 -bf 2 -aspect 16:9 -c:a mp2 -b:a 192k -metadata:s:a:0 language=deu",
+    );
     hold(&stream, &cut(&stream, 20_000), 10.0);
     let facts = facts(&stream);
     let video = facts.video.unwrap();
@@ -217,8 +225,10 @@ fn mpeg2_and_layer_two() {
         (video.codec, video.size, video.frame_rate),
         (VideoCodec::Mpeg2, Some((320, 180)), Some(25.0))
     );
+    assert_eq!((video.bitrate, video.square_pixels), (Some(2_500_000), Some(true)));
     let audio = &facts.audio[0];
     assert_eq!((audio.codec, audio.channels, audio.sample_rate), (AudioCodec::Mp2, Some(1), Some(48_000)));
+    assert_eq!(audio.bitrate, Some(192_000));
     assert_eq!(audio.language.as_deref(), Some("deu"));
 }
 
@@ -229,6 +239,7 @@ fn stamps_that_begin_anew() {
     hold(&stream, &cut(&stream, 20_000), 14.0);
     let audio = &facts(&stream).audio[0];
     assert_eq!((audio.codec, audio.channels, audio.sample_rate), (AudioCodec::Ac3, Some(2), Some(48_000)));
+    assert_eq!(audio.bitrate, Some(192_000));
 }
 
 /// Two hours, with the clock's zero in their middle.

@@ -226,6 +226,41 @@ async fn the_provider_is_pulled_where_it_counts_no_connections() {
 }
 
 /// The server tunes at the provider itself, and has a connection for the channel already.
+/// FFmpeg is started before the source has shown what it carries: as it was the last time, so it is taken to be.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_channel_carries_is_remembered() {
+    let provider = Provider::start().await;
+    let play = Play::before(&[&provider], 0, |config| {
+        config.viewers.goodbye = Duration::ZERO;
+        config.warm.encode = Duration::from_millis(50);
+        config.warm.feed = Duration::from_millis(50);
+    })
+    .await;
+    let watched = async |device: &str, encoders: usize| {
+        let viewer = play.stage.viewer(0, device);
+        let mut playback = soon(viewer.open(&play.stage.channel(1))).await.unwrap();
+        playback.playlist += "&MaxHeight=90";
+        let answer = poll(&viewer, &playback).await;
+        assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
+        eventually("as many run", async || play.stage.encoders().len() == encoders).await;
+        assert_eq!(play.means(), [Means::Own]);
+        soon(viewer.leave(&playback)).await.unwrap();
+    };
+    watched("tv", 1).await;
+    eventually("nothing is connected", async || provider.open() == 0).await;
+    provider.keep(true);
+    let early = async {
+        eventually("FFmpeg is started", async || play.stage.encoders().len() == 1).await;
+        provider.keep(false);
+    };
+    tokio::join!(watched("phone", 1), early);
+    eventually("nothing runs", async || play.stage.encoders().is_empty()).await;
+    // Now it is another picture, and what was remembered is wrong.
+    eventually("nothing is connected", async || provider.open() == 0).await;
+    provider.show("640x80");
+    watched("tablet", 0).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_provider_that_counts_connections_no_second_one_is_taken() {
     let provider = Provider::start().await;
@@ -373,4 +408,50 @@ async fn another_picture_in_mid_stream_is_a_discontinuity() {
     watch.resume(PATIENCE).await;
     assert_eq!((provider.asked().len(), provider.open()), (1, 1));
     assert_eq!(play.stage.origin().counts().jobs_started, 0);
+}
+
+/// … of another codec, which has to be encoded; and the first one again.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_codec_in_mid_stream_is_encoded_from_then_on() {
+    let provider = Provider::start().await;
+    let play = Play::before(&[&provider], 0, |_| ()).await;
+    let mut watch = Watch::begin(play.stage.viewer(0, "tv"), &play.stage.channel(1)).await;
+    eventually("none runs, not even to be tried", async || play.stage.encoders().is_empty()).await;
+    provider.show_mpeg2();
+    watch.resume(PATIENCE).await;
+    assert_eq!((play.means(), play.stage.encoders().len()), (vec![Means::Own], 1));
+    provider.show("320x180");
+    eventually("it is copied again", async || {
+        watch.look().await;
+        play.stage.encoders().is_empty()
+    })
+    .await;
+    watch.resume(PATIENCE).await;
+    assert_eq!((play.means(), provider.asked().len()), (vec![Means::Own], 1));
+    assert_eq!(play.stage.snapshot().tally.failures.len(), 0);
+}
+
+/// A megabyte that is no transport stream, with what looks like the beginning of a packet here and there.
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_in_mid_stream_is_passed_over() {
+    let provider = Provider::start().await;
+    let play = Play::before(&[&provider], 0, |_| ()).await;
+    for (nth, more) in ["", "&MaxHeight=90"].into_iter().enumerate() {
+        let mut watch = Watch::begin_with(play.stage.viewer(0, "tv"), &play.stage.channel(1), more).await;
+        provider
+            .interject((0_u32..1 << 20).map(|nth| (nth.wrapping_mul(2_654_435_761) >> 24) as u8).collect());
+        let last = watch.last.segments().pop().unwrap();
+        eventually("three segments later", async || {
+            let listed = watch.look().await.segments();
+            listed.iter().position(|listed| *listed == last).is_some_and(|at| listed.len() - at > 3)
+        })
+        .await;
+        all_fetched(&watch.viewer, &watch.playback, &watch.last).await;
+        assert_eq!((play.means(), provider.asked().len()), (vec![Means::Own; 1 + nth], 1));
+        assert_eq!(
+            (play.stage.origin().counts().jobs_started, play.stage.snapshot().tally.failures.len()),
+            (0, 0)
+        );
+        soon(watch.viewer.leave(&watch.playback)).await.unwrap();
+    }
 }

@@ -75,6 +75,34 @@ impl Producer {
         }
     }
 
+    /// The same, where the gateway has tried to make it lately, and could not.
+    #[must_use]
+    pub const fn hindered(produce: Produce) -> Self {
+        Self { means: produce.instead_of(produce.first()), ..Self::new(produce) }
+    }
+
+    /// Whether what failed for this reason will fail again in a while: it lies with the source, the profile or the machine,
+    /// not with what is passing.
+    #[must_use]
+    pub const fn will_recur(failure: Failure) -> bool {
+        match failure {
+            Failure::Unsuitable
+            | Failure::Stalled
+            | Failure::Unreadable
+            | Failure::Lagged
+            | Failure::TooSlow
+            | Failure::TooMuchMemory
+            | Failure::Crashed => true,
+            Failure::Unreachable
+            | Failure::Refused
+            | Failure::Ended
+            | Failure::Busy
+            | Failure::Gone
+            | Failure::Oversized
+            | Failure::Panicked => false,
+        }
+    }
+
     /// What the generation that runs, or ran last, is made by.
     #[must_use]
     pub const fn means(&self) -> Means {
@@ -282,6 +310,13 @@ mod tests {
         producer.failed(generation, Failure::Gone, AT);
         assert!(producer.retry_at() > Some(AT));
         assert_eq!(producer.means(), Means::Adopted);
+    }
+
+    #[test]
+    fn who_knows_better_does_not_try_again() {
+        assert_eq!(Producer::hindered(Produce::Auto).means(), Means::Adopted);
+        assert_eq!(Producer::hindered(Produce::Adopt).means(), Means::Adopted);
+        assert_eq!(Producer::hindered(Produce::Own).means(), Means::Own, "it is wished for all the same");
     }
 
     #[test]

@@ -73,7 +73,7 @@ reasons! {
         Ended = "ended",
         /// Nothing new for too long.
         Stalled = "stalled",
-        /// Its provider allows no further connection.
+        /// Its provider allows no further connection, or this machine no further FFmpeg.
         Busy = "busy",
         /// The server does not know it any more.
         Gone = "gone",
@@ -105,7 +105,7 @@ reasons! {
         NothingToPlay = "nothing-to-play",
         /// The source does not say of itself what the decision rests on.
         UnknownSource = "unknown-source",
-        /// The source is scrambled.
+        /// The picture is scrambled, or every sound.
         Scrambled = "scrambled",
         /// It would have to be deinterlaced.
         Interlaced = "interlaced",
@@ -113,6 +113,8 @@ reasons! {
         HighDynamicRange = "high-dynamic-range",
         /// Subtitles would have to be drawn into the picture.
         BurntInSubtitles = "burnt-in-subtitles",
+        /// The server encodes in hardware, and this machine cannot.
+        ServerHardware = "server-hardware",
         /// There is no decoder for what would have to be encoded anew.
         DecoderMissing = "decoder-missing",
         /// There is no encoder for what is wished for.
@@ -121,6 +123,26 @@ reasons! {
         ProcessesTaken = "processes-taken",
         /// As many pictures are being encoded as may (`ffmpeg.encodes`).
         EncodesTaken = "encodes-taken",
+    }
+}
+
+impl Obstacle {
+    /// How a stream fails that meets it.
+    #[must_use]
+    pub const fn failure(self) -> Failure {
+        match self {
+            Self::ProcessesTaken | Self::EncodesTaken => Failure::Busy,
+            Self::UnreadableWish
+            | Self::NothingToPlay
+            | Self::UnknownSource
+            | Self::Scrambled
+            | Self::Interlaced
+            | Self::HighDynamicRange
+            | Self::BurntInSubtitles
+            | Self::ServerHardware
+            | Self::DecoderMissing
+            | Self::EncoderMissing => Failure::Unsuitable,
+        }
     }
 }
 

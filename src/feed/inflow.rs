@@ -98,7 +98,7 @@ impl Inflow {
     /// never comes is not waited for.
     pub(super) fn facts(&mut self) -> Option<&Facts> {
         let facts = self.scan.facts()?;
-        if facts.scrambled || self.scan.is_settled() {
+        if facts.is_scrambled() || self.scan.is_settled() {
             return Some(facts);
         }
         let shown = facts.video.as_ref().is_none_or(|video| video.size.is_some());
@@ -175,6 +175,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::mpegts::facts::{AudioCodec, VideoCodec};
+    use crate::domain::mpegts::tables::{Elementary, Entry, Kind, Map};
+    use crate::domain::mpegts::write;
     use crate::domain::ring::{Join, Read, Size};
 
     /// Packets of nobody, each of which says where it is.
@@ -210,6 +213,36 @@ mod tests {
             all.extend_from_slice(&chunk.bytes);
         }
         all
+    }
+
+    /// Nothing else of it needs to have come.
+    #[test]
+    fn what_is_scrambled_is_told_with_its_first_packet() {
+        const PICTURE: u16 = 0x101;
+        const SOUND: u16 = 0x102;
+        let entry = Entry { number: 1, pid: 0x30 };
+        let stream = |pid, kind| Elementary { pid, kind, language: None, descriptors: Vec::new() };
+        let streams = vec![
+            stream(PICTURE, Kind::Video(VideoCodec::H264)),
+            stream(SOUND, Kind::Audio(AudioCodec::Aac)),
+            stream(SOUND + 1, Kind::Audio(AudioCodec::Ac3)),
+        ];
+        for (pid, is_told) in [(PICTURE, true), (SOUND, false)] {
+            let mut bytes = Vec::new();
+            write::packets(&write::association(entry), 0, &mut 0, &mut bytes);
+            let map = Map { number: 1, clock: PICTURE, streams: streams.clone() };
+            write::packets(&write::map(&map), entry.pid, &mut 0, &mut bytes);
+            bytes.extend(packets(1));
+            let [high, low] = pid.to_be_bytes();
+            let last = bytes.len() - PACKET;
+            bytes[last..last + 4].copy_from_slice(&[0x47, high, low, 0x90]);
+            bytes.extend(packets(10));
+            let mut inflow =
+                Inflow::new(Arc::new(Shared::new(Size { span: Duration::MAX, bytes: u64::MAX })));
+            inflow.connected();
+            inflow.take(&bytes.into(), Timestamp::from_millis(0));
+            assert_eq!(inflow.facts().is_some_and(Facts::is_scrambled), is_told, "{pid:x}");
+        }
     }
 
     proptest! {

@@ -100,8 +100,13 @@ impl Feed {
 
     /// What it carries, as soon as that is known; `None` if it ended before.
     pub async fn facts(&self) -> Option<Facts> {
+        self.facts_when(|_| true).await
+    }
+
+    /// What it carries, as soon as that is `such`; `None` if it ended before.
+    pub async fn facts_when(&self, such: impl Fn(&Facts) -> bool) -> Option<Facts> {
         let mut facts = self.facts.clone();
-        facts.wait_for(Option::is_some).await.ok().and_then(|facts| facts.clone())
+        facts.wait_for(|facts| facts.as_ref().is_some_and(&such)).await.ok().and_then(|facts| facts.clone())
     }
 
     /// What it has done.

@@ -69,7 +69,7 @@ impl Error {
     #[must_use]
     pub const fn failure(&self) -> Failure {
         match self {
-            Self::Taken(_) => Failure::TooSlow,
+            Self::Taken(obstacle) => obstacle.failure(),
             Self::Spawn(_) => Failure::Crashed,
         }
     }
@@ -126,6 +126,7 @@ impl Ffmpeg {
             audio_decoders: found.audio_decoders,
             processes_left: self.0.processes.available_permits(),
             encodes_left: self.0.encodes.available_permits(),
+            server_hardware: false,
         }
     }
 

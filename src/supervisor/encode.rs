@@ -34,6 +34,13 @@ pub struct Encoding {
     pub tasks: TaskTracker,
 }
 
+impl Encoding {
+    /// Whether `plan` is carried out without an FFmpeg.
+    pub(super) fn copies(&self, plan: &Plan) -> bool {
+        self.copies_natively && plan.is_copy()
+    }
+}
+
 /// Makes `plan` of what `reader` reads, until that fails.
 pub(super) async fn encode(
     encoding: &Encoding,

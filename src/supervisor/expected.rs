@@ -42,8 +42,14 @@ impl Supervisor {
     /// Somebody has opened a channel, and will want a stream of it that the gateway may make itself.
     pub fn expect(&self, opening: Opening) {
         let shared = &self.shared;
-        if shared.draining.is_cancelled() || shared.pool().has_channel(&opening.channel) {
+        if shared.draining.is_cancelled() {
             return;
+        }
+        {
+            let (pool, channel) = (shared.pool(), &opening.channel);
+            if pool.has_channel(channel) || pool.is_hindered(channel, opening.account, shared.now()) {
+                return;
+            }
         }
         let item = opening.channel.item.clone();
         let provided = shared.provided(&opening.channel.source, Member::Expected).map(|(source, _)| source);

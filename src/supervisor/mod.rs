@@ -12,8 +12,10 @@ pub mod expected;
 mod feeds;
 mod front;
 mod generation;
+mod hardware;
 mod hold;
 mod intake;
+mod known;
 mod own;
 pub mod provider;
 mod reap;
@@ -43,6 +45,8 @@ use crate::domain::signal::{Signal, Whose};
 use crate::feed;
 use crate::supervisor::encode::Encoding;
 use crate::supervisor::feeds::Feeds;
+use crate::supervisor::hardware::ServerHardware;
+use crate::supervisor::known::Known;
 use crate::supervisor::provider::Provider;
 use crate::supervisor::reap::Leftovers;
 use crate::supervisor::returns::Returns;
@@ -150,6 +154,8 @@ impl Supervisor {
             provider,
             warm_feed: limits.warm_feed,
             encoding,
+            known: Known::default(),
+            hardware: ServerHardware::default(),
             leftovers: Arc::new(Leftovers::new(Arc::clone(&ledger), left)),
             returns: Returns::default(),
             ledger,
@@ -158,7 +164,7 @@ impl Supervisor {
             draining: CancellationToken::new(),
             ended: CancellationToken::new(),
         });
-        shared.expect(of_clients);
+        shared.inherit(of_clients);
         tokio::spawn(driver::run(Arc::clone(&shared)));
         if let Some(own) = shared.own.clone() {
             shared.reap(own, None);

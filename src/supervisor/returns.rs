@@ -87,7 +87,7 @@ impl Shared {
     }
 
     /// What clients had opened in the last life: they may have gone on meanwhile, so it is waited for as anything is.
-    pub(super) fn expect(&self, left: BTreeMap<String, Entry>) {
+    pub(super) fn inherit(&self, left: BTreeMap<String, Entry>) {
         for (name, entry) in left {
             // The server may have been restarted since: what has no name would be taken from whoever came after.
             let (Some(live_stream), Some(unique)) = (entry.live_stream, entry.opening) else {

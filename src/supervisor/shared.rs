@@ -18,6 +18,8 @@ use crate::supervisor::access::Access;
 use crate::supervisor::caller::Caller;
 use crate::supervisor::encode::Encoding;
 use crate::supervisor::feeds::{Feeds, Member, Source};
+use crate::supervisor::hardware::ServerHardware;
+use crate::supervisor::known::Known;
 use crate::supervisor::provider::Provider;
 use crate::supervisor::reap::Leftovers;
 use crate::supervisor::returns::Returns;
@@ -45,6 +47,8 @@ pub(super) struct Shared {
     /// How long a feed is kept for who has read it and left.
     pub(super) warm_feed: Duration,
     pub(super) encoding: Option<Encoding>,
+    pub(super) known: Known,
+    pub(super) hardware: ServerHardware,
     pub(super) ledger: Arc<Ledger>,
     pub(super) leftovers: Arc<Leftovers>,
     pub(super) returns: Returns,

@@ -228,6 +228,16 @@ impl Jellyfin {
         version.map(str::to_owned).ok_or(Error::Unreadable("no Version"))
     }
 
+    /// Whether it encodes pictures by other means than the processor. Any user may know (`ConfigurationController`).
+    pub async fn encodes_in_hardware(&self, prefix: &str, login: &Login) -> Result<bool, Error> {
+        let path = format!("{prefix}/System/Configuration/encoding");
+        let options = self.line.json(self.line.request(Method::GET, &path, "", login, None)?, PROMPT).await?;
+        // `none` since 10.10, nothing before (`EncodingOptions.cs`).
+        let kind = field(&options, "HardwareAccelerationType").and_then(Value::as_str).unwrap_or_default();
+        let enabled = field(&options, "EnableHardwareEncoding").and_then(Value::as_bool).unwrap_or(true);
+        Ok(enabled && !kind.is_empty() && !kind.eq_ignore_ascii_case("none"))
+    }
+
     /// Gives a consumer back.
     pub async fn close(&self, prefix: &str, live_stream: &LiveStreamId, login: &Login) -> Result<(), Error> {
         let path = format!("{prefix}/LiveStreams/Close");

@@ -23,6 +23,15 @@ pub const PICTURE: &str = "-v error -re -f lavfi -i testsrc2=size=320x180:rate=2
     -g 12 -keyint_min 12 -sc_threshold 0 -c:a aac -b:a 96k -ac 1 \
     -f mpegts -muxdelay 0 -muxpreload 0 -flush_packets 1 pipe:1";
 
+/// Bytes of a channel that garbage takes the place of: most of a second, and no whole number of packets.
+const LOST: usize = 100_000;
+/// A packet of nobody's (ISO/IEC 13818-1, 2.4.3.3).
+const STUFFING: [u8; 188] = {
+    let mut packet = [0xff; 188];
+    [packet[0], packet[1], packet[2], packet[3]] = [0x47, 0x1f, 0xff, 0x10];
+    packet
+};
+
 /// See the module. Dropped, it is gone.
 pub struct Provider {
     address: SocketAddr,
@@ -36,16 +45,27 @@ struct Inner {
     open: Mutex<usize>,
     most: Mutex<usize>,
     up: watch::Sender<bool>,
-    size: watch::Sender<&'static str>,
+    silent: watch::Sender<bool>,
+    picture: watch::Sender<String>,
+    garbage: watch::Sender<Vec<u8>>,
 }
 
 impl Provider {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (up, _) = watch::channel(true);
-        let (size, _) = watch::channel("320x180");
-        let inner =
-            Inner { asked: Mutex::default(), open: Mutex::default(), most: Mutex::default(), up, size };
+        let (silent, _) = watch::channel(false);
+        let (picture, _) = watch::channel(PICTURE.to_owned());
+        let (garbage, _) = watch::channel(Vec::new());
+        let inner = Inner {
+            asked: Mutex::default(),
+            open: Mutex::default(),
+            most: Mutex::default(),
+            up,
+            silent,
+            picture,
+            garbage,
+        };
         let provider = Self {
             address: listener.local_addr().unwrap(),
             inner: Arc::new(inner),
@@ -71,9 +91,27 @@ impl Provider {
         self.inner.up.send_replace(false);
     }
 
+    /// Whoever connects gets nothing but stuffing, for as long as it is `silent`.
+    pub fn keep(&self, silent: bool) {
+        self.inner.silent.send_replace(silent);
+    }
+
     /// Whoever is connected gets a picture of this size from now on.
-    pub fn show(&self, size: &'static str) {
-        self.inner.size.send_replace(size);
+    pub fn show(&self, size: &str) {
+        self.inner.picture.send_replace(PICTURE.replace("320x180", size));
+    }
+
+    /// … one of MPEG-2.
+    pub fn show_mpeg2(&self) {
+        let (before, codec) = PICTURE.split_once("-c:v ").unwrap();
+        let (_, sound) = codec.split_once("-c:a ").unwrap();
+        let mpeg2 = "mpeg2video -b:v 1000k -g 12";
+        self.inner.picture.send_replace(format!("{before}-c:v {mpeg2} -c:a {sound}"));
+    }
+
+    /// … and this in the place of a piece of it.
+    pub fn interject(&self, garbage: Vec<u8>) {
+        self.inner.garbage.send_replace(garbage);
     }
 
     /// The requests there were, as they were sent.
@@ -132,9 +170,14 @@ impl Inner {
         }
         let _counted = Counted::new(self);
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n").await;
-        let mut size = self.size.subscribe();
+        let mut silent = self.silent.subscribe();
+        if *silent.borrow_and_update() {
+            let _ = stream.write_all(&STUFFING.repeat(10)).await;
+            let _ = silent.changed().await;
+        }
+        let (mut picture, mut garbage) = (self.picture.subscribe(), self.garbage.subscribe());
         loop {
-            let shown = PICTURE.replace("320x180", *size.borrow_and_update());
+            let shown = picture.borrow_and_update().clone();
             let mut ffmpeg = Command::new("ffmpeg")
                 .args(shown.split_whitespace())
                 .stdin(Stdio::null())
@@ -145,11 +188,17 @@ impl Inner {
             let mut output = ffmpeg.stdout.take().unwrap();
             let (mut from, mut to) = stream.split();
             let mut nothing = [0; 1];
-            tokio::select! {
-                _ = tokio::io::copy(&mut output, &mut to) => return,
-                _ = from.read(&mut nothing) => return,
-                _ = up.wait_for(|up| !up) => return,
-                _ = size.changed() => {}
+            loop {
+                tokio::select! {
+                    _ = tokio::io::copy(&mut output, &mut to) => return,
+                    _ = from.read(&mut nothing) => return,
+                    _ = up.wait_for(|up| !up) => return,
+                    _ = garbage.changed() => {}
+                    _ = picture.changed() => break,
+                }
+                let bytes = garbage.borrow_and_update().clone();
+                let _ = to.write_all(&bytes).await;
+                let _ = output.read_exact(&mut vec![0; LOST]).await;
             }
         }
     }

@@ -19,6 +19,7 @@ use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustix::process::Pid;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -162,6 +163,18 @@ impl Stage {
         let own = |seen: &Seen| seen.user_agent.as_deref().is_some_and(|agent| agent.starts_with("warmgate"));
         let starts = self.asked("/live.m3u8").into_iter().filter(own);
         starts.filter_map(|seen| parameter(&seen.query, "PlaySessionId")).collect()
+    }
+
+    /// The FFmpegs that this gateway runs, by the mark they carry.
+    pub fn encoders(&self) -> Vec<Pid> {
+        let mark = format!("WARMGATE_OWNER={}:", self.base.trim_start_matches("http://"));
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        let marked = |pid: &i32| {
+            let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            String::from_utf8_lossy(&environment).contains(&mark)
+        };
+        pids.filter(marked).filter_map(Pid::from_raw).collect()
     }
 
     /// Waits until nobody is held to be watching.

@@ -59,6 +59,8 @@ pub struct Settings {
     pub first_play_fails: bool,
     /// Whether probing finds anything; if not, every source stays unknown.
     pub probes: bool,
+    /// Whether its operator says that it encodes in hardware; it does not.
+    pub hardware: bool,
     /// The media source ids whose probe is cached already.
     pub probed: BTreeSet<String>,
     /// The origins CORS allows; none means `*`.
@@ -85,6 +87,7 @@ impl Settings {
             fallback_max_bitrate: 30_000_000,
             first_play_fails: false,
             probes: true,
+            hardware: false,
             probed: BTreeSet::new(),
             cors_hosts: Vec::new(),
         }

@@ -52,6 +52,14 @@ pub(super) fn tuner_hosts(state: &State) -> Answer {
     }]}))
 }
 
+/// `GET /System/Configuration/encoding`: as far as anybody asks.
+pub(super) fn encoding(state: &State) -> Answer {
+    let kind = if state.settings.hardware { "vaapi" } else { "none" };
+    json(
+        &json!({"EncodingThreadCount": -1, "HardwareAccelerationType": kind, "EnableHardwareEncoding": true}),
+    )
+}
+
 /// `GET /Playback/BitrateTest?Size=`: that many bytes, rounded up to a power of two.
 ///
 /// # Errors

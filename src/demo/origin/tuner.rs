@@ -23,6 +23,8 @@ use crate::demo::origin::state::State;
 
 /// Frames per second of every channel.
 pub(super) const FRAME_RATE: u32 = 25;
+/// How much of FFmpeg's beginning is thrown away, for it is a key frame: two pictures' time.
+const OPENING: Duration = Duration::from_millis(80);
 /// Length of an MPEG-TS packet in bytes.
 const PACKET: usize = 188;
 
@@ -53,18 +55,15 @@ impl Tuner {
     pub(super) async fn start(state: &State, channel: &Channel, unique_id: &str) -> io::Result<Self> {
         let path = state.folder.join(format!("{unique_id}.ts"));
         let file = File::create(&path).await?;
-        let (process, stdout) = Process::start(&picture(&state.settings, channel), &state.folder, true)?;
+        let opening = u32::try_from(state.live.tunes.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
+        let key_frame = first_key_frame(state.settings.gop, opening);
+        let picture = picture(&state.settings, channel, key_frame);
+        let (process, stdout) = Process::start(&picture, &state.folder, true)?;
         let stdout = stdout.ok_or_else(|| io::Error::other("FFmpeg has no standard output"))?;
         let (progress, written) = watch::channel(0);
         let ended = Arc::new(AtomicBool::new(false));
-        let pump = Pump {
-            number: channel.number,
-            faults: state.faults.clone(),
-            // A provider's stream is joined somewhere between two key frames, never at one.
-            skip: state.settings.gop / 4,
-            progress,
-            ended: ended.clone(),
-        };
+        let pump =
+            Pump { number: channel.number, faults: state.faults.clone(), progress, ended: ended.clone() };
         state.spawn(pump.run(stdout, file, path.clone()));
         Ok(Self { file: path, process, written, ended })
     }
@@ -102,8 +101,6 @@ impl Drop for Tuner {
 struct Pump {
     number: u32,
     faults: Faults,
-    /// How much of the beginning is thrown away.
-    skip: Duration,
     progress: watch::Sender<u64>,
     ended: Arc<AtomicBool>,
 }
@@ -113,7 +110,7 @@ impl Pump {
         let mut buffer = vec![0; 64 * 1024];
         let (mut read, mut total, mut begin) = (0, 0, None);
         while let Ok(count @ 1..) = from.read(&mut buffer).await {
-            let begin = *begin.get_or_insert_with(|| Instant::now() + self.skip);
+            let begin = *begin.get_or_insert_with(|| Instant::now() + OPENING);
             let start = if total == 0 { (PACKET - read % PACKET) % PACKET } else { 0 };
             read += count;
             if self.is_stalled() || Instant::now() < begin || start >= count {
@@ -135,10 +132,18 @@ impl Pump {
     }
 }
 
+/// When the first key frame comes: a provider's stream is joined anywhere between two of them, never at one. The golden
+/// section spreads the openings evenly, and each server's in the same order.
+fn first_key_frame(gop: Duration, opening: u32) -> Duration {
+    const GOLDEN_SECTION: f64 = 0.618_033_988_749_895;
+    let soonest = 2 * OPENING;
+    soonest + gop.saturating_sub(soonest).mul_f64((f64::from(opening) * GOLDEN_SECTION).fract())
+}
+
 /// Test pictures with the channel's number and a running clock, and a tone of its own. As light as H.264 gets.
-fn picture(settings: &Settings, channel: &Channel) -> Vec<std::ffi::OsString> {
+fn picture(settings: &Settings, channel: &Channel, key_frame: Duration) -> Vec<std::ffi::OsString> {
     let (width, height) = (settings.width, settings.height);
-    let gop = ((settings.gop.as_millis() * u128::from(FRAME_RATE)) / 1000).max(1).to_string();
+    let (first, gop) = (key_frame.as_secs_f64(), settings.gop.as_secs_f64());
     let label = |text: &str, size: u32, y: &str| {
         format!(
             "drawtext=text='{text}':fontsize={size}:fontcolor=white:box=1:boxcolor=black@0.6:boxborderw=8:x=24:y={y}"
@@ -188,9 +193,11 @@ fn picture(settings: &Settings, channel: &Channel) -> Vec<std::ffi::OsString> {
         "-bufsize",
         "1200k",
         "-g",
-        &gop,
-        "-keyint_min",
-        &gop,
+        "100000",
+        "-force_key_frames",
+        format!("expr:gte(t,{first}+n_forced*{gop})"),
+        "-forced-idr",
+        "1",
         "-sc_threshold",
         "0",
         "-c:a",

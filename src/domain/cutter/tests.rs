@@ -8,8 +8,10 @@ use proptest::prelude::*;
 use crate::domain::cutter::maker::{CLOCK, FRAME, Maker, OTHER_SPS, SOUND, VIDEO};
 use crate::domain::cutter::{Cut, Cutter, Rule};
 use crate::domain::mpegts::clock::HERTZ;
+use crate::domain::mpegts::facts::Facts;
 use crate::domain::mpegts::packet::{PACKET, Packet};
 use crate::domain::mpegts::pes::Pes;
+use crate::domain::mpegts::scan::Scan;
 
 const RULE: Rule = Rule {
     first: Duration::from_millis(500),
@@ -209,19 +211,73 @@ fn a_splice_drops_what_may_be_half_there() {
     assert_eq!(lengths(&cuts), ["!520", "1000", "840", "/!2400"]);
 }
 
-#[test]
-fn what_is_scrambled_is_said_and_not_cut() {
+/// A hundred pictures with what is beside them; nobody can read what these carry.
+fn scrambled(pids: &[u16]) -> Vec<u8> {
     let mut stream = made(|maker| {
         maker.pictures(100, 25);
     });
-    for packet in stream.chunks_mut(PACKET).filter(|packet| packet[1] & 0x1f == 1) {
-        packet[3] |= 0x80;
+    for packet in stream.chunks_mut(PACKET) {
+        if pids.contains(&Packet::new(packet).unwrap().pid()) {
+            packet[3] |= 0x80;
+            packet[4..].iter_mut().for_each(|byte| *byte ^= 0x5a);
+        }
     }
+    stream
+}
+
+#[test]
+fn what_is_scrambled_is_said_at_once_and_not_cut() {
+    let stream = scrambled(&[VIDEO, SOUND, SOUND + 1]);
+    let mut scan = Scan::default();
+    let read = Packet::all(&stream).position(|packet| {
+        scan.read(packet);
+        scan.facts().is_some_and(Facts::is_scrambled)
+    });
+    // Two tables and the clock come before it.
+    assert_eq!(read, Some(3));
     let mut cutter = Cutter::new(RULE);
     cutter.push(&stream.into());
-    assert!(cutter.facts().unwrap().scrambled);
+    assert!(cutter.facts().unwrap().is_scrambled());
     assert!(cutter.counts().scrambled > 100);
     assert!(cutter.poll().is_none() && cutter.finish().is_none());
+}
+
+#[test]
+fn a_scrambled_sound_beside_another_is_in_nobodys_way() {
+    for (hidden, kept) in [(SOUND + 1, 0), (SOUND, 1)] {
+        let stream = scrambled(&[hidden]);
+        let mut scan = Scan::default();
+        let settled = Packet::all(&stream).position(|packet| {
+            scan.read(packet);
+            scan.is_settled()
+        });
+        assert!(settled.is_some_and(|settled| settled < 12), "not waited for: {settled:?}");
+        let facts = scan.facts().unwrap();
+        assert!(!facts.is_scrambled());
+        assert_eq!([0, 1].map(|nth| facts.audio[nth].scrambled), [kept == 1, kept == 0]);
+
+        let mut cutter = Cutter::new(RULE).with_sound(kept);
+        cutter.push(&stream.clone().into());
+        let mut cuts: Vec<_> = std::iter::from_fn(|| cutter.poll()).collect();
+        cuts.extend(cutter.finish());
+        assert_eq!(lengths(&cuts), lengths(&cut(&scrambled(&[]))));
+        let bytes: Vec<u8> = cuts.iter().flat_map(|cut| cut.bytes.to_vec()).collect();
+        let counts = [SOUND, SOUND + 1].map(|pid| packets_of(&bytes, pid).len());
+        assert_eq!(counts.iter().sum::<usize>(), packets_of(&stream, SOUND).len());
+        assert_eq!(counts[1 - kept], 0);
+    }
+}
+
+#[test]
+fn what_was_scrambled_and_is_not_any_more_can_be_read() {
+    let mut scan = Scan::default();
+    for stream in [scrambled(&[VIDEO, SOUND]), scrambled(&[])] {
+        for packet in Packet::all(&stream) {
+            scan.read(packet);
+        }
+    }
+    let facts = scan.facts().unwrap();
+    assert!(!facts.video.as_ref().unwrap().scrambled && !facts.audio[0].scrambled);
 }
 
 #[test]

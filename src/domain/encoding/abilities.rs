@@ -17,6 +17,8 @@ pub struct Abilities {
     pub processes_left: usize,
     /// Pictures that may still be encoded.
     pub encodes_left: usize,
+    /// Whether the server encodes pictures in hardware.
+    pub server_hardware: bool,
 }
 
 /// What encodes a picture to H.264.

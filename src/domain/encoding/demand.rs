@@ -1,8 +1,7 @@
 //! What a `live.m3u8` request asks of the encoding, typed.
 //!
 //! It reads the very values a [`ProfileKey`](crate::domain::profile::ProfileKey) is made of, so that equal keys are equal
-//! demands. Two things are read elsewhere or not at all: the length of a segment is the profile's
-//! (`Profile::segment_length`), and of several sounds Jellyfin plays FFmpeg's choice whatever `AudioStreamIndex` says.
+//! demands. The length of a segment is read elsewhere (`Profile::segment_length`).
 
 use std::str::FromStr;
 
@@ -19,31 +18,28 @@ const COPY: &str = "copy";
 pub struct Demand {
     /// Codecs of the picture that would do, the preferred first; empty if any would.
     pub video_codecs: Vec<String>,
-    /// The codec of the sound; `None` if any would do.
-    pub audio_codec: Option<String>,
+    /// Codecs of the sound that would do, the preferred first; empty if any would.
+    pub audio_codecs: Vec<String>,
+    /// Whether it names one of several sounds. Those of a source that Jellyfin has probed have no numbers
+    /// (`LiveStreamHelper.AddMediaInfoWithProbe`).
+    pub names_sound: bool,
     /// Bit/s of the picture at most.
     pub video_bitrate: Option<u64>,
     /// Bit/s of the sound at most.
     pub audio_bitrate: Option<u64>,
-    /// Pixels in a line at most.
+    /// Pixels in a line at most. `Width` is no more than that either (`EncodingHelper.EnforceResolutionLimit`).
     pub max_width: Option<u32>,
-    /// Lines at most.
+    /// Lines at most, likewise.
     pub max_height: Option<u32>,
-    /// Pixels in a line of an encoded picture; a copied one may have fewer or more.
-    pub width: Option<u32>,
-    /// Lines of an encoded picture, likewise.
-    pub height: Option<u32>,
     /// Frames in a second at most.
     pub max_frame_rate: Option<f64>,
     /// Hertz at most.
     pub sample_rate: Option<u32>,
-    /// Whether H.264 must be of the kind with length prefixes, which no transport stream carries.
-    pub require_avc: bool,
     /// Whether pixels must be square.
     pub require_square_pixels: bool,
     /// Whether the picture may be copied.
     pub may_copy_video: bool,
-    /// Whether the sound may be copied.
+    /// Whether the sound may be copied; `EnableAutoStreamCopy` is a wish for it alone.
     pub may_copy_audio: bool,
     /// Whether subtitles are to be drawn into the picture.
     pub burns_in_subtitles: bool,
@@ -60,7 +56,7 @@ pub(super) struct VideoLimits {
     /// Ranges that would do, in lower case; empty if any would.
     pub(super) ranges: Vec<String>,
     /// The level, as the codec counts it.
-    pub(super) level: Option<u32>,
+    pub(super) level: Option<f64>,
     pub(super) bit_depth: Option<u32>,
     pub(super) reference_frames: Option<u32>,
     /// Whether it must not be interlaced.
@@ -80,23 +76,23 @@ impl Demand {
         let audio_bitrate = number(&values, "audiobitrate")?;
         let video_bitrate = number(&values, "videobitrate")?
             .map(|video| bitrate::bucket(video, audio_bitrate.unwrap_or(0)).video.unwrap_or(video));
+        let (width, height) = (number(&values, "width")?, number(&values, "height")?);
         let frame_rate = number(&values, "framerate")?;
-        let auto_copy = flag(&values, "enableautostreamcopy", true);
+        let sound: Option<i64> = number(&values, "audiostreamindex")?;
         Ok(Self {
             video_codecs: words(values.text("videocodec")),
-            audio_codec: values.text("audiocodec").filter(|codec| *codec != COPY).map(str::to_owned),
+            audio_codecs: words(values.text("audiocodec")),
+            names_sound: sound.is_some_and(|index| index >= 0),
             video_bitrate,
             audio_bitrate,
-            max_width: number(&values, "maxwidth")?,
-            max_height: number(&values, "maxheight")?,
-            width: number(&values, "width")?,
-            height: number(&values, "height")?,
+            max_width: number(&values, "maxwidth")?.or(width),
+            max_height: number(&values, "maxheight")?.or(height),
             max_frame_rate: number(&values, "maxframerate")?.or(frame_rate),
             sample_rate: number(&values, "audiosamplerate")?,
-            require_avc: flag(&values, "requireavc", false),
             require_square_pixels: flag(&values, "requirenonanamorphic", false),
-            may_copy_video: auto_copy && flag(&values, "allowvideostreamcopy", true),
-            may_copy_audio: auto_copy && flag(&values, "allowaudiostreamcopy", true),
+            may_copy_video: flag(&values, "allowvideostreamcopy", true),
+            may_copy_audio: flag(&values, "enableautostreamcopy", true)
+                && flag(&values, "allowaudiostreamcopy", true),
             burns_in_subtitles: burns_in_subtitles(&values)?,
             policy,
             values,
@@ -108,13 +104,27 @@ impl Demand {
         self.video_codecs.first().is_some_and(|codec| codec == COPY) || !self.policy.video_transcoding
     }
 
-    /// Whether the sound is to be copied whatever it is: Jellyfin encodes to nothing where nothing is named.
+    /// Whether the sound is to be copied whatever it is. Where nothing is named, Jellyfin up to 10.9 copies, and later
+    /// ones know of nothing to encode to (`EncodingHelper.InferAudioCodec`).
     pub(super) fn forces_audio_copy(&self) -> bool {
-        self.audio_codec.is_none() || !self.policy.audio_transcoding
+        self.audio_codecs.iter().all(|codec| codec == COPY) || !self.policy.audio_transcoding
+    }
+
+    /// The codecs of the sound in the order in which they are encoded to, where the source has so many loudspeakers.
+    ///
+    /// In AC-3 and its successor stereo is not encoded if anything else would do
+    /// (`EncodingHelper.ShiftAudioCodecsIfNeeded`).
+    pub(super) fn audio_codecs_to_encode(&self, channels: Option<u32>) -> impl Iterator<Item = &str> {
+        const SURROUND: [&str; 2] = ["ac3", "eac3"];
+        let is_stereo = channels.is_some_and(|channels| channels < 6);
+        let shifted =
+            self.audio_codecs.iter().take_while(|codec| is_stereo && SURROUND.contains(&codec.as_str()));
+        let (first, rest) = self.audio_codecs.split_at(shifted.count());
+        rest.iter().chain(first).map(String::as_str)
     }
 
     /// What a picture of `codec` may be. A general parameter wins over one for the codec
-    /// (`EncodingJobInfo.GetRequestedLevel` and its like).
+    /// (`EncodingJobInfo.GetRequestedLevel` and its like); ranges have none.
     pub(super) fn video_limits(&self, codec: &str) -> VideoLimits {
         let values = &self.values;
         let deinterlace = self.option(codec, "deinterlace") == Some("true");
@@ -130,8 +140,8 @@ impl Demand {
 
     /// Loudspeakers at most, for a sound of `codec`. Here the codec's own option wins (`GetRequestedAudioChannels`).
     pub(super) fn max_channels(&self, codec: &str) -> Option<u32> {
-        let option = self.option(codec, "audiochannels").and_then(|channels| channels.parse().ok());
-        option
+        self.values
+            .number(&format!("{codec}-audiochannels"))
             .or_else(|| self.values.number("maxaudiochannels"))
             .or_else(|| self.values.number("audiochannels"))
             .or_else(|| self.transcoding_max_channels())
@@ -147,10 +157,9 @@ impl Demand {
     }
 
     /// A general parameter, else a codec's option. What cannot be read limits nothing, as in Jellyfin.
-    fn limit(&self, general: &str, codec: &str, name: &str) -> Option<u32> {
-        let read = |text: &str| text.trim().parse::<f64>().ok().filter(|number| *number >= 0.0);
-        let number = self.values.text(general).and_then(read);
-        number.or_else(|| self.option(codec, name).and_then(read)).map(|number| number as u32)
+    fn limit<T: FromStr>(&self, general: &str, codec: &str, name: &str) -> Option<T> {
+        let read = |text: &str| text.trim().parse().ok();
+        self.values.text(general).and_then(read).or_else(|| self.option(codec, name).and_then(read))
     }
 }
 
@@ -163,7 +172,8 @@ fn flag(values: &Values, name: &str, default: bool) -> bool {
     values.text(name).map_or(default, |text| text == "true")
 }
 
-/// Live sources of built-in tuners have no subtitles, but a wish for them is Jellyfin's to meet.
+/// Live sources of built-in tuners have no subtitles, but a wish for them is Jellyfin's to meet. Up to 10.9 it draws them
+/// where no method is named.
 fn burns_in_subtitles(values: &Values) -> Result<bool, Obstacle> {
     let index: Option<i64> = number(values, "subtitlestreamindex")?;
     let drawn = matches!(values.text("subtitlemethod"), None | Some("encode" | "embed"));

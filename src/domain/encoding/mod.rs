@@ -5,6 +5,7 @@
 //! FFmpeg is told or run.
 
 pub mod abilities;
+mod bitrate;
 mod copying;
 pub mod demand;
 pub mod health;

@@ -2,10 +2,13 @@
 //!
 //! It mirrors `EncodingHelper.TryStreamCopy`: what Jellyfin would copy is copied. What Jellyfin would do better is an
 //! [`Obstacle`], unless the operator would rather have it worse than not at all ([`Tolerance`]).
+//!
+//! One thing is Jellyfin's that is not done here: of several sounds it judges the first and plays another
+//! (`LiveStreamHelper.AddMediaInfoWithProbe`, `EncodingHelper.GetMapArgs`). What is played here is what is judged.
 
 use crate::domain::encoding::abilities::{Abilities, AudioEncoder, VideoEncoder};
-use crate::domain::encoding::copying;
 use crate::domain::encoding::demand::Demand;
+use crate::domain::encoding::{bitrate, copying};
 use crate::domain::mpegts::facts::{Audio, Facts, Video, VideoCodec};
 use crate::domain::reason::Obstacle;
 
@@ -93,8 +96,12 @@ impl Tolerance {
     /// What is made is as good as Jellyfin's, or left to it.
     pub const NONE: Self = Self(&[]);
     /// What can be made is made.
-    pub const FORCED: Self =
-        Self(&[Obstacle::Interlaced, Obstacle::UnknownSource, Obstacle::BurntInSubtitles]);
+    pub const FORCED: Self = Self(&[
+        Obstacle::Interlaced,
+        Obstacle::UnknownSource,
+        Obstacle::BurntInSubtitles,
+        Obstacle::ServerHardware,
+    ]);
 
     fn bear(self, obstacle: Obstacle) -> Result<(), Obstacle> {
         if self.0.contains(&obstacle) { Ok(()) } else { Err(obstacle) }
@@ -106,6 +113,12 @@ impl Plan {
     #[must_use]
     pub fn is_copy(&self) -> bool {
         !self.encodes_video() && !matches!(self.audio, Some(AudioPlan::Encode(_)))
+    }
+
+    /// Whether a picture is encoded by the processor.
+    #[must_use]
+    pub const fn encodes_in_software(&self) -> bool {
+        matches!(&self.video, Some(VideoPlan::Encode(encode)) if matches!(encode.encoder, VideoEncoder::Software))
     }
 
     /// Whether a picture is encoded, which is what takes a processor.
@@ -125,11 +138,14 @@ pub fn plan(
     abilities: &Abilities,
     tolerance: Tolerance,
 ) -> Result<Plan, Obstacle> {
-    if facts.scrambled {
+    if facts.is_scrambled() {
         return Err(Obstacle::Scrambled);
     }
     if demand.burns_in_subtitles {
         tolerance.bear(Obstacle::BurntInSubtitles)?;
+    }
+    if demand.names_sound && facts.audio.len() > 1 {
+        tolerance.bear(Obstacle::UnknownSource)?;
     }
     let video =
         facts.video.as_ref().map(|video| of_video(demand, video, abilities, tolerance)).transpose()?;
@@ -175,50 +191,57 @@ fn of_video(
     if !abilities.video_decoders.contains(&video.codec) {
         return Err(Obstacle::DecoderMissing);
     }
-    Ok(VideoPlan::Encode(encode_video(demand, video, abilities)?))
+    let encode = encode_video(demand, video, abilities)?;
+    if encode.encoder == VideoEncoder::Software && abilities.server_hardware {
+        tolerance.bear(Obstacle::ServerHardware)?;
+    }
+    Ok(VideoPlan::Encode(encode))
 }
 
 fn encode_video(demand: &Demand, video: &Video, abilities: &Abilities) -> Result<VideoEncode, Obstacle> {
     let wished = demand.video_codecs.is_empty() || demand.video_codecs.iter().any(|codec| codec == "h264");
     let encoder = abilities.video_encoders.first().filter(|_| wished).ok_or(Obstacle::EncoderMissing)?;
     let limits = demand.video_limits("h264");
-    let profile = limits.profiles.first().map(|profile| match profile.as_str() {
-        "constrainedbaseline" | "baseline" => H264Profile::Baseline,
-        "main" | "extended" => H264Profile::Main,
-        _ => H264Profile::High,
-    });
-    let least = |one: Option<u32>, two: Option<u32>| one.into_iter().chain(two).min();
-    let by_bitrate = demand.video_bitrate.and_then(width_at);
+    let (bitrate, max_width) = bitrate::of(demand, video);
     Ok(VideoEncode {
         encoder: *encoder,
-        profile,
-        level: limits.level.filter(|level| (9..=62).contains(level)),
-        bitrate: demand.video_bitrate,
-        max_width: least(least(demand.max_width, demand.width), by_bitrate),
-        max_height: least(demand.max_height, demand.height),
+        profile: limits.profiles.first().and_then(|profile| encoded_profile(profile)),
+        // NVENC does not raise a level that is too low, it fails (`EncodingHelper.GetVideoQualityParam`).
+        level: limits.level.filter(|_| *encoder != VideoEncoder::Nvenc).and_then(encoded_level),
+        bitrate,
+        max_width,
+        max_height: demand.max_height,
         max_frame_rate: demand.max_frame_rate,
         deinterlace: video.interlaced != Some(false),
     })
 }
 
-/// The widest picture that a bitrate is enough for, as Jellyfin has it (`ResolutionNormalizer`).
-fn width_at(bitrate: u64) -> Option<u32> {
-    const WIDTHS: [(u64, u32); 8] = [
-        (365_000, 416),
-        (730_000, 640),
-        (1_100_000, 768),
-        (3_000_000, 960),
-        (6_000_000, 1280),
-        (13_500_000, 1920),
-        (28_000_000, 2560),
-        (35_000_000, 3840),
-    ];
-    WIDTHS.iter().find(|(enough, _)| bitrate <= *enough).map(|(_, width)| *width)
+/// The profile that is encoded to for the one wished for (`EncodingHelper.GetVideoQualityParam`).
+fn encoded_profile(wished: &str) -> Option<H264Profile> {
+    match wished {
+        "constrainedbaseline" | "baseline" => Some(H264Profile::Baseline),
+        "main" | "extended" => Some(H264Profile::Main),
+        "high" | "progressivehigh" | "constrainedhigh" | "high10" => Some(H264Profile::High),
+        _ => None,
+    }
 }
 
-/// The sound that FFmpeg would choose: the one with the most loudspeakers, the first of several.
+/// The level that is encoded to for the one wished for (`EncodingHelper.NormalizeTranscodingLevel`). Below the lowest there
+/// is none to encode to.
+fn encoded_level(wished: f64) -> Option<u32> {
+    const HIGHEST: u32 = 51;
+    const LOWEST: u32 = 9;
+    let is_lower = wished >= 0.0 && wished < f64::from(HIGHEST);
+    let level = if is_lower { wished as u32 } else { HIGHEST };
+    (level >= LOWEST).then_some(level)
+}
+
+/// The sound that FFmpeg would choose: the one with the most loudspeakers, the first of several, and none that it cannot
+/// hear. Jellyfin leaves the choice to it, since the sounds of a source it has probed have no numbers
+/// (`EncodingHelper.GetMapArgs`).
 fn chosen_audio(sounds: &[Audio]) -> Option<(usize, &Audio)> {
-    sounds.iter().enumerate().rev().max_by_key(|(_, audio)| audio.channels)
+    let clear = sounds.iter().enumerate().filter(|(_, audio)| !audio.scrambled);
+    clear.rev().max_by_key(|(_, audio)| audio.channels)
 }
 
 fn of_audio(
@@ -227,9 +250,9 @@ fn of_audio(
     abilities: &Abilities,
     tolerance: Tolerance,
 ) -> Result<AudioPlan, Obstacle> {
-    let Some(wished) = demand.audio_codec.as_deref().filter(|_| !demand.forces_audio_copy()) else {
+    if demand.forces_audio_copy() {
         return Ok(AudioPlan::Copy);
-    };
+    }
     match copying::audio(demand, audio) {
         Some(true) => return Ok(AudioPlan::Copy),
         Some(false) => {}
@@ -241,33 +264,47 @@ fn of_audio(
     if !abilities.audio_decoders.contains(&audio.codec) {
         return Err(Obstacle::DecoderMissing);
     }
-    let encoder = abilities.audio_encoders.iter().find(|encoder| encoder.as_str() == wished);
-    Ok(AudioPlan::Encode(encode_audio(demand, audio, *encoder.ok_or(Obstacle::EncoderMissing)?)))
+    let named = |wished: &str| abilities.audio_encoders.iter().find(|encoder| encoder.as_str() == wished);
+    let encoder = demand.audio_codecs_to_encode(audio.channels).find_map(named);
+    let encoder = *encoder.ok_or(Obstacle::EncoderMissing)?;
+    if audio.channels.is_none() && most_channels(demand, encoder) > 2 {
+        // Whether two are enough is for whoever knows how many there are.
+        tolerance.bear(Obstacle::UnknownSource)?;
+    }
+    Ok(AudioPlan::Encode(encode_audio(demand, audio, encoder)))
 }
 
+/// `EncodingHelper.GetNumAudioChannelsParam`, `EncodingHelper.GetAudioBitrateParam` and
+/// `EncodingHelper.GetAudioFilterParam`.
 fn encode_audio(demand: &Demand, audio: &Audio, encoder: AudioEncoder) -> AudioEncode {
-    /// Bit/s for each loudspeaker, at most and where nothing is wished.
-    const MOST: u64 = 192_000;
-    const USUAL: u64 = 64_000;
-    let limits = [demand.max_channels(encoder.as_str()), demand.transcoding_max_channels()];
-    let limit = limits.into_iter().flatten().fold(encoder.most_channels(), u32::min);
+    /// Bit/s at most: for each loudspeaker, and for six or more of them.
+    const EACH: u64 = 128_000;
+    const SURROUND: u64 = 640_000;
+    let limit = most_channels(demand, encoder);
     let channels = layout(audio.channels.unwrap_or(2).min(limit).max(1));
-    let most = u64::from(channels) * MOST;
+    let is_surround = channels >= 6 && audio.channels.is_some_and(|channels| channels >= 6);
+    let most = if is_surround { SURROUND } else { u64::from(channels) * EACH };
     AudioEncode {
         encoder,
         channels: (audio.channels != Some(channels)).then_some(channels),
-        bitrate: demand.audio_bitrate.unwrap_or(u64::from(channels) * USUAL).min(most),
+        bitrate: demand.audio_bitrate.unwrap_or(most).min(most),
         sample_rate: demand.sample_rate.filter(|_| audio.sample_rate != demand.sample_rate),
         downmix: channels == 2 && audio.channels.is_some_and(|channels| channels > 2),
     }
 }
 
-/// The loudspeakers that players know how to place: one, two, six or eight.
+/// Loudspeakers at most.
+fn most_channels(demand: &Demand, encoder: AudioEncoder) -> u32 {
+    let limits = [demand.max_channels(encoder.as_str()), demand.transcoding_max_channels()];
+    limits.into_iter().flatten().fold(encoder.most_channels(), u32::min)
+}
+
+/// The loudspeakers that players know how to place: one, two, six or eight. What lacks one is given a silent one.
 const fn layout(channels: u32) -> u32 {
     match channels {
         0 | 1 => 1,
-        2..=5 => 2,
-        6 | 7 => 6,
-        8.. => 8,
+        2..=4 => 2,
+        5 | 6 => 6,
+        7.. => 8,
     }
 }

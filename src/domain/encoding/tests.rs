@@ -26,7 +26,6 @@ fn web(changes: &str) -> Demand {
 fn source() -> Facts {
     Facts {
         video: Some(Video {
-            codec: VideoCodec::H264,
             profile: Some(Profile { idc: 100, constraints: 0 }),
             level: Some(40),
             size: Some((1920, 1080)),
@@ -35,15 +34,14 @@ fn source() -> Facts {
             square_pixels: Some(true),
             frame_rate: Some(25.0),
             reference_frames: Some(4),
-            high_dynamic_range: false,
+            ..Video::unknown(VideoCodec::H264)
         }),
         audio: vec![sound(AudioCodec::Aac, 2)],
-        scrambled: false,
     }
 }
 
 fn sound(codec: AudioCodec, channels: u32) -> Audio {
-    Audio { codec, channels: Some(channels), sample_rate: Some(48_000), language: None }
+    Audio { channels: Some(channels), sample_rate: Some(48_000), ..Audio::unknown(codec) }
 }
 
 fn picture(change: impl FnOnce(&mut Video)) -> Facts {
@@ -64,6 +62,7 @@ fn abilities() -> Abilities {
         audio_decoders: vec![AudioCodec::Aac, AudioCodec::Mp2, AudioCodec::Ac3],
         processes_left: 1,
         encodes_left: 1,
+        server_hardware: false,
     }
 }
 
@@ -91,6 +90,12 @@ fn encode_audio(demand: &Demand, facts: &Facts) -> AudioEncode {
     encode
 }
 
+/// Of each case what it is, what became of it, and what should have.
+fn all_as_expected<T: std::fmt::Debug + PartialEq>(cases: impl IntoIterator<Item = (&'static str, T, T)>) {
+    let wrong: Vec<_> = cases.into_iter().filter(|(_, made, expected)| made != expected).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn what_meets_the_demand_is_copied() {
     let plan = planned(&web(""), &source()).unwrap();
@@ -108,7 +113,7 @@ fn lines_of_the_picture() {
     let table: [(&str, Change, Result<bool, Obstacle>); _] = [
         ("AllowVideoStreamCopy=false", same, Ok(false)),
         ("allowVideoStreamCopy=true", same, Ok(true)),
-        ("EnableAutoStreamCopy=false", same, Ok(false)),
+        ("EnableAutoStreamCopy=false", same, Ok(true)),
         ("", |video| video.interlaced = Some(true), Err(Obstacle::Interlaced)),
         ("", |video| video.interlaced = None, Err(Obstacle::UnknownSource)),
         ("h264-deinterlace=false", |video| video.interlaced = Some(true), Ok(true)),
@@ -120,8 +125,9 @@ fn lines_of_the_picture() {
         ("", |video| video.square_pixels = Some(false), Ok(true)),
         ("RequireNonAnamorphic=true", |video| video.square_pixels = Some(false), Ok(false)),
         ("RequireNonAnamorphic=true", |video| video.square_pixels = None, Ok(true)),
-        ("RequireAvc=true", same, Ok(false)),
+        ("RequireAvc=true", same, Ok(true)),
         ("VideoCodec=h264,hevc", |video| video.codec = VideoCodec::Hevc, Ok(true)),
+        ("VideoCodec=h264,h265", |video| video.codec = VideoCodec::Hevc, Ok(false)),
         ("VideoCodec=h264", |video| video.codec = VideoCodec::Hevc, Ok(false)),
         ("VideoCodec=hevc", same, Err(Obstacle::EncoderMissing)),
         ("h264-profile=main", same, Ok(false)),
@@ -129,6 +135,11 @@ fn lines_of_the_picture() {
         ("Profile=Main", same, Ok(false)),
         ("h264-profile=high10", same, Ok(true)),
         ("h264-profile=unheard-of", same, Ok(false)),
+        (
+            "h264-profile=high10",
+            |video| video.profile = Some(Profile { idc: 110, constraints: 0x10 }),
+            Ok(false),
+        ),
         (
             "h264-profile=constrainedbaseline",
             |video| video.profile = Some(Profile { idc: 66, constraints: 0xC0 }),
@@ -141,7 +152,7 @@ fn lines_of_the_picture() {
         ),
         ("", |video| video.profile = Some(Profile { idc: 122, constraints: 0 }), Ok(false)),
         ("", |video| video.profile = None, Err(Obstacle::UnknownSource)),
-        ("h264-rangetype=HDR10", same, Ok(false)),
+        ("h264-rangetype=HDR10", same, Ok(true)),
         ("", |video| video.high_dynamic_range = true, Err(Obstacle::HighDynamicRange)),
         ("h264-rangetype=SDR,HDR10,HLG", |video| video.high_dynamic_range = true, Ok(true)),
         (
@@ -153,54 +164,112 @@ fn lines_of_the_picture() {
         ("MaxWidth=1919", same, Ok(false)),
         ("MaxHeight=1079", same, Ok(false)),
         ("MaxWidth=1919", |video| video.size = None, Err(Obstacle::UnknownSource)),
-        ("Width=640&Height=360", same, Ok(true)),
+        ("Width=1919", same, Ok(false)),
+        ("Height=1079", same, Ok(false)),
+        ("Width=1919&MaxWidth=1920", same, Ok(true)),
         ("MaxFramerate=24.95", same, Ok(true)),
         ("MaxFramerate=24.94", same, Ok(false)),
         ("Framerate=24", |video| video.frame_rate = Some(25.0), Ok(true)),
         ("", |video| video.frame_rate = None, Err(Obstacle::UnknownSource)),
-        ("VideoBitrate=1", same, Ok(true)),
+        ("VideoBitrate=20000000&AudioBitrate=0", same, Ok(true)),
+        ("VideoBitrate=15000000&AudioBitrate=0", same, Ok(false)),
+        ("VideoBitrate=25000000&AudioBitrate=0", |video| video.size = Some((3840, 2160)), Ok(false)),
+        ("VideoBitrate=30000000", |video| video.size = Some((3840, 2160)), Ok(true)),
+        ("VideoBitrate=8000000&AudioBitrate=0", |video| video.size = Some((1440, 1080)), Ok(true)),
+        ("VideoBitrate=7200000&AudioBitrate=0", |video| video.size = Some((1280, 720)), Ok(false)),
+        ("VideoBitrate=2000000&AudioBitrate=0", |video| video.size = Some((720, 576)), Ok(true)),
+        ("VideoBitrate=1500000&AudioBitrate=0", |video| video.size = Some((720, 576)), Ok(false)),
+        ("VideoBitrate=1", |video| video.size = Some((640, 360)), Ok(true)),
+        ("VideoBitrate=1", |video| video.size = None, Err(Obstacle::UnknownSource)),
         ("", |video| video.bit_depth = Some(10), Ok(false)),
         ("MaxVideoBitDepth=10", |video| video.bit_depth = Some(10), Ok(true)),
-        ("", |video| video.bit_depth = None, Ok(true)),
+        ("", |video| video.bit_depth = None, Err(Obstacle::UnknownSource)),
         ("h264-maxrefframes=3", same, Ok(false)),
         ("h264-maxrefframes=4", same, Ok(true)),
         ("MaxRefFrames=3&h264-maxrefframes=4", same, Ok(false)),
         ("h264-level=39", same, Ok(false)),
         ("Level=41&h264-level=39", same, Ok(true)),
-        ("h264-level=39", |video| video.level = None, Ok(true)),
+        ("h264-level=39.5", same, Ok(false)),
+        ("h264-level=-99", same, Ok(false)),
+        ("h264-level=39", |video| video.level = None, Err(Obstacle::UnknownSource)),
         ("h264-level=x", same, Ok(true)),
         ("VideoCodec=copy&AllowVideoStreamCopy=false", same, Ok(true)),
         ("", |video| video.codec = VideoCodec::Other(0xD1), Err(Obstacle::UnknownSource)),
     ];
-    for (changes, change, expected) in table {
-        let facts = picture(change);
-        assert_eq!(copies_video(&web(changes), &facts), expected, "{changes} {:?}", facts.video);
-    }
+    all_as_expected(table.map(|(changes, change, expected)| {
+        (changes, copies_video(&web(changes), &picture(change)), expected)
+    }));
+}
+
+/// What is known of other codecs, and what is not.
+#[test]
+fn lines_of_other_pictures() {
+    type Change = fn(&mut Video);
+    let hevc: Change = |video| {
+        video.codec = VideoCodec::Hevc;
+        video.profile = Some(Profile { idc: 2, constraints: 0 });
+        video.level = Some(120);
+    };
+    let mpeg2: Change = |video| {
+        video.codec = VideoCodec::Mpeg2;
+        video.profile = Some(Profile { idc: 4, constraints: 0 });
+        video.bitrate = Some(15_000_000);
+    };
+    let mpeg2_of_30: Change = |video| {
+        video.codec = VideoCodec::Mpeg2;
+        video.bitrate = Some(30_000_000);
+    };
+    let table = [
+        ("hevc-level=120", hevc, Ok(true)),
+        ("hevc-level=119", hevc, Ok(false)),
+        ("hevc-profile=main10", hevc, Ok(true)),
+        ("hevc-profile=main", hevc, Ok(false)),
+        // Four, and FFprobe says one.
+        ("hevc-maxrefframes=1", hevc, Ok(true)),
+        ("mpeg2video-profile=main", mpeg2, Ok(true)),
+        ("mpeg2video-profile=high", mpeg2, Ok(false)),
+        ("VideoBitrate=20000000&AudioBitrate=0", mpeg2, Ok(true)),
+        ("VideoBitrate=15000000&AudioBitrate=0", mpeg2, Err(Obstacle::UnknownSource)),
+        ("VideoBitrate=12000000&AudioBitrate=0", mpeg2, Ok(false)),
+        ("VideoBitrate=25000000&AudioBitrate=0", mpeg2_of_30, Err(Obstacle::UnknownSource)),
+        ("VideoBitrate=15000000&AudioBitrate=0", mpeg2_of_30, Ok(false)),
+    ];
+    all_as_expected(table.map(|(changes, change, expected)| {
+        let demand = web(&format!("VideoCodec=hevc,mpeg2video,h264&{changes}"));
+        (changes, copies_video(&demand, &picture(change)), expected)
+    }));
 }
 
 /// Each line of `CanStreamCopyAudio`, on either side of its limit.
 #[test]
 fn lines_of_the_sound() {
-    let unsaid = Audio { codec: AudioCodec::Aac, channels: None, sample_rate: None, language: None };
-    for (changes, audio, expected) in [
+    let unsaid = Audio::unknown(AudioCodec::Aac);
+    let ac3 = Audio { bitrate: Some(448_000), ..sound(AudioCodec::Ac3, 2) };
+    let table = [
         ("AllowAudioStreamCopy=false", sound(AudioCodec::Aac, 2), Ok(false)),
         ("EnableAutoStreamCopy=false", sound(AudioCodec::Aac, 2), Ok(false)),
         ("", sound(AudioCodec::Mp2, 2), Ok(false)),
         ("AudioCodec=copy", sound(AudioCodec::Mp2, 2), Ok(true)),
+        ("AudioCodec=copy&AllowAudioStreamCopy=false", sound(AudioCodec::Mp2, 2), Ok(true)),
+        ("AudioCodec=copy,aac", sound(AudioCodec::Mp2, 2), Ok(false)),
+        ("AudioCodec=aac,ac3,mp2", sound(AudioCodec::Mp2, 2), Ok(true)),
+        ("AudioCodec=ac3", ac3.clone(), Ok(false)),
+        ("AudioCodec=ac3&AudioBitrate=448000", ac3, Ok(true)),
         ("AudioCodec=vorbis", sound(AudioCodec::Mp2, 2), Err(Obstacle::EncoderMissing)),
         ("", sound(AudioCodec::Other(0x8A), 2), Err(Obstacle::DecoderMissing)),
         ("", sound(AudioCodec::Aac, 6), Ok(false)),
         ("TranscodingMaxAudioChannels=6", sound(AudioCodec::Aac, 6), Ok(true)),
         ("MaxAudioChannels=6", sound(AudioCodec::Aac, 6), Ok(true)),
         ("MaxAudioChannels=6&aac-audiochannels=2", sound(AudioCodec::Aac, 6), Ok(false)),
+        ("MaxAudioChannels=6&AudioChannels=2", sound(AudioCodec::Aac, 6), Ok(true)),
         ("", unsaid.clone(), Err(Obstacle::UnknownSource)),
         ("AudioSampleRate=48000", sound(AudioCodec::Aac, 2), Ok(true)),
         ("AudioSampleRate=44100", sound(AudioCodec::Aac, 2), Ok(false)),
         ("AudioBitrate=1", sound(AudioCodec::Aac, 2), Ok(true)),
-    ] {
-        let facts = sounds(&[audio]);
-        assert_eq!(copies_audio(&web(changes), &facts), expected, "{changes} {:?}", facts.audio);
-    }
+    ];
+    all_as_expected(table.map(|(changes, audio, expected)| {
+        (changes, copies_audio(&web(changes), &sounds(&[audio])), expected)
+    }));
 }
 
 #[test]
@@ -226,23 +295,54 @@ fn an_encoded_picture_keeps_the_limits() {
             profile: Some(H264Profile::Main),
             level: Some(40),
             bitrate: Some(2_600_000),
-            max_width: Some(960),
+            max_width: Some(1920),
             max_height: None,
             max_frame_rate: Some(25.0),
             deinterlace: false,
         }
     );
-    for (changes, width, height) in [
-        ("VideoBitrate=30000000", Some(3840), None),
-        ("VideoBitrate=8000000&MaxWidth=1280&MaxHeight=720", Some(1280), Some(720)),
-        ("VideoBitrate=700000&MaxWidth=1280", Some(640), None),
-        ("Width=320&Height=180", Some(320), Some(180)),
-    ] {
-        let encode = encode(&web(&format!("AllowVideoStreamCopy=false&AudioBitrate=0&{changes}")), &source());
-        assert_eq!((encode.max_width, encode.max_height), (width, height), "{changes}");
-    }
-    let baseline = encode(&web("AllowVideoStreamCopy=false&Profile=ConstrainedBaseline&Level=99"), &source());
-    assert_eq!((baseline.profile, baseline.level), (Some(H264Profile::Baseline), None));
+    let named = |wish: &str| {
+        let encode = encode(&web(&format!("AllowVideoStreamCopy=false&{wish}")), &source());
+        (encode.profile, encode.level)
+    };
+    assert_eq!(named("Profile=ConstrainedBaseline&Level=99"), (Some(H264Profile::Baseline), Some(51)));
+    assert_eq!(named("Profile=High10&Level=-99"), (Some(H264Profile::High), Some(51)));
+    assert_eq!(named("Profile=unheard-of&Level=4.1"), (None, None));
+}
+
+/// `ResolutionNormalizer` with what comes before it, reckoned by hand.
+#[test]
+fn an_encoded_picture_is_as_large_as_its_bitrate_is_enough_for() {
+    type Change = fn(&mut Video);
+    let full: Change = |_| {};
+    let hevc: Change = |video| video.codec = VideoCodec::Hevc;
+    let standard: Change = |video| video.size = Some((720, 576));
+    let small: Change = |video| video.size = Some((640, 360));
+    let table = [
+        // No more than such a picture is thought to have, and no size is asked for.
+        ("VideoBitrate=30000000", full, 20_000_000, None, None),
+        ("VideoBitrate=30000000&MaxWidth=1280&MaxHeight=720", full, 20_000_000, Some(1280), Some(720)),
+        // HEVC says as much in less.
+        ("VideoBitrate=30000000", hevc, 30_000_000, None, None),
+        // Two and a half times as much as it is thought to have; without such a thought as much as there may be.
+        ("VideoBitrate=30000000", standard, 5_000_000, None, None),
+        ("VideoBitrate=30000000", small, 30_000_000, Some(3840), None),
+        ("VideoBitrate=30000000&MaxHeight=90", small, 30_000_000, Some(3840), Some(90)),
+        // By 30/25: 9.6, 1.2 (400 000 are taken for four times as much) and 1.92 Mbit/s.
+        ("VideoBitrate=8000000&MaxWidth=1280&MaxHeight=720", full, 8_000_000, Some(1280), Some(720)),
+        ("VideoBitrate=8000000&MaxWidth=2560&MaxHeight=1440", full, 8_000_000, Some(1920), Some(1440)),
+        ("VideoBitrate=250000&MaxWidth=1280", full, 250_000, Some(960), None),
+        ("VideoBitrate=400000&MaxWidth=1280", full, 400_000, Some(960), None),
+        ("VideoBitrate=5000000&MaxFramerate=30", full, 5_000_000, Some(1280), None),
+        ("VideoBitrate=5000000&MaxFramerate=24", full, 5_000_000, Some(1920), None),
+        ("VideoBitrate=6000000&MaxFramerate=60", full, 6_000_000, Some(1280), None),
+        ("Width=320&Height=180", full, 20_000_000, Some(320), Some(180)),
+    ];
+    all_as_expected(table.map(|(changes, change, bitrate, width, height)| {
+        let demand = web(&format!("AllowVideoStreamCopy=false&AudioBitrate=0&{changes}"));
+        let encode = encode(&demand, &picture(change));
+        (changes, (encode.bitrate, encode.max_width, encode.max_height), (Some(bitrate), width, height))
+    }));
 }
 
 #[test]
@@ -261,7 +361,18 @@ fn who_forces_it_gets_what_can_be_made() {
     assert!(forced(&drawn, &source()).is_ok());
     let bright = picture(|video| video.high_dynamic_range = true);
     assert_eq!(forced(&web(""), &bright), Err(Obstacle::HighDynamicRange));
-    assert_eq!(forced(&web(""), &Facts { scrambled: true, ..source() }), Err(Obstacle::Scrambled));
+    assert_eq!(forced(&web(""), &picture(|video| video.scrambled = true)), Err(Obstacle::Scrambled));
+}
+
+#[test]
+fn what_is_scrambled_is_in_the_way_only_if_it_would_be_played() {
+    let hidden = |codec| Audio { scrambled: true, ..sound(codec, 6) };
+    let clear = Audio::unknown(AudioCodec::AacLatm);
+    let index = |list: &[Audio]| planned(&web("AudioCodec=copy"), &sounds(list)).map(|plan| plan.audio_index);
+    assert_eq!(index(&[hidden(AudioCodec::Ac3), clear, hidden(AudioCodec::Aac)]), Ok(1));
+    assert_eq!(index(&[hidden(AudioCodec::Ac3), hidden(AudioCodec::Aac)]), Err(Obstacle::Scrambled));
+    let radio = Facts { video: None, ..sounds(&[hidden(AudioCodec::Mp2)]) };
+    assert_eq!(planned(&web(""), &radio), Err(Obstacle::Scrambled));
 }
 
 #[test]
@@ -284,27 +395,59 @@ fn an_encoded_sound_keeps_the_limits() {
         AudioEncode {
             encoder: AudioEncoder::Aac,
             channels: Some(2),
-            bitrate: 384_000,
+            bitrate: 256_000,
             sample_rate: None,
             downmix: true,
         }
     );
     let mp2 = |changes: &str| encode_audio(&web(changes), &sounds(&[sound(AudioCodec::Mp2, 2)]));
     assert_eq!((mp2("").channels, mp2("").downmix), (None, false));
-    assert_eq!(mp2("AudioBitrate=").bitrate, 128_000);
+    assert_eq!(mp2("AudioBitrate=").bitrate, 256_000);
     assert_eq!(mp2("AudioBitrate=96000").bitrate, 96_000);
     assert_eq!(mp2("AudioSampleRate=44100").sample_rate, Some(44_100));
     assert_eq!(mp2("AudioSampleRate=48000").sample_rate, None);
-    for (wished, channels) in [(1, 1), (2, 2), (5, 2), (6, 6), (7, 6), (8, 8)] {
-        let changes = format!("AllowAudioStreamCopy=false&TranscodingMaxAudioChannels={wished}");
+    for (wished, channels, bitrate) in [
+        (1, 1, 128_000),
+        (2, 2, 256_000),
+        (4, 2, 256_000),
+        (5, 6, 640_000),
+        (6, 6, 640_000),
+        (7, 8, 640_000),
+        (8, 8, 640_000),
+    ] {
+        let changes =
+            format!("AllowAudioStreamCopy=false&AudioBitrate=1000000&TranscodingMaxAudioChannels={wished}");
         let encode = encode_audio(&web(&changes), &sounds(&[sound(AudioCodec::Aac, 8)]));
-        assert_eq!(encode.channels.unwrap_or(8), channels, "{wished}");
+        assert_eq!((encode.channels.unwrap_or(8), encode.bitrate), (channels, bitrate), "{wished}");
     }
     let ac3 = encode_audio(
         &web("AudioCodec=ac3&TranscodingMaxAudioChannels=8"),
         &sounds(&[sound(AudioCodec::Aac, 8)]),
     );
     assert_eq!(ac3.channels, Some(6));
+    // As many as there are; two are two, and of more only their number tells how many are made.
+    let latm = sounds(&[Audio::unknown(AudioCodec::AacLatm)]);
+    let abilities = Abilities { audio_decoders: vec![AudioCodec::AacLatm], ..abilities() };
+    let plan = |changes: &str| plan(&web(changes), &latm, &abilities, Tolerance::NONE);
+    assert!(plan("").is_ok());
+    assert_eq!(plan("TranscodingMaxAudioChannels=6"), Err(Obstacle::UnknownSource));
+}
+
+/// `ShiftAudioCodecsIfNeeded`, and `CanEncodeToAudioCodec`.
+#[test]
+fn a_sound_is_encoded_to_the_first_codec_that_will_do() {
+    for (wished, channels, expected) in [
+        ("aac,ac3", 2, AudioEncoder::Aac),
+        ("ac3,aac", 2, AudioEncoder::Aac),
+        ("eac3,ac3,opus,aac", 2, AudioEncoder::Aac),
+        ("ac3,eac3", 2, AudioEncoder::Ac3),
+        ("ac3,aac", 6, AudioEncoder::Ac3),
+        ("opus,flac,aac", 6, AudioEncoder::Aac),
+    ] {
+        let demand = web(&format!("TranscodingMaxAudioChannels=6&AudioCodec={wished}"));
+        let encode = encode_audio(&demand, &sounds(&[sound(AudioCodec::Mp2, channels)]));
+        assert_eq!(encode.encoder, expected, "{wished} {channels}");
+    }
 }
 
 #[test]
@@ -312,7 +455,11 @@ fn of_several_sounds_the_richest_is_taken() {
     let (stereo, surround) = (sound(AudioCodec::Mp2, 2), sound(AudioCodec::Ac3, 6));
     let index = |list: &[Audio]| planned(&web("AudioCodec=copy"), &sounds(list)).unwrap().audio_index;
     assert_eq!(index(&[stereo.clone(), surround.clone(), surround]), 1);
-    assert_eq!(index(&[stereo.clone(), stereo]), 0);
+    assert_eq!(index(&[stereo.clone(), stereo.clone()]), 0);
+    // A number is of a source that Jellyfin numbers otherwise.
+    let numbered = |list: &[Audio]| copies_audio(&web("AudioStreamIndex=1&AudioCodec=copy"), &sounds(list));
+    assert_eq!(numbered(&[stereo.clone(), stereo.clone()]), Err(Obstacle::UnknownSource));
+    assert_eq!(numbered(&[stereo]), Ok(true));
 }
 
 #[test]
@@ -343,6 +490,15 @@ fn what_ffmpeg_has_not_or_may_not_is_not_planned() {
     assert!(plan(&web(""), &mp2, &sound_only, Tolerance::NONE).is_ok(), "a sound is no picture");
 }
 
+/// It fails where a level is too low.
+#[test]
+fn no_level_is_wished_of_nvenc() {
+    let abilities = Abilities { video_encoders: vec![VideoEncoder::Nvenc], ..abilities() };
+    let plan = plan(&web("AllowVideoStreamCopy=false"), &source(), &abilities, Tolerance::NONE).unwrap();
+    let Some(VideoPlan::Encode(encode)) = plan.video else { panic!("copied: {plan:?}") };
+    assert_eq!((encode.profile, encode.level), (Some(H264Profile::High), None));
+}
+
 #[test]
 fn what_cannot_be_read_is_the_servers_to_refuse() {
     for query in
@@ -350,4 +506,18 @@ fn what_cannot_be_read_is_the_servers_to_refuse() {
     {
         assert_eq!(demand_of(query, Policy::UNRESTRICTED), Err(Obstacle::UnreadableWish), "{query}");
     }
+}
+
+#[test]
+fn what_the_server_does_in_hardware_is_not_done_by_the_processor() {
+    let encode = web("AllowVideoStreamCopy=false");
+    let made = |demand: &Demand, video_encoders: Vec<VideoEncoder>, tolerance: Tolerance| {
+        let abilities = Abilities { video_encoders, server_hardware: true, ..abilities() };
+        plan(demand, &source(), &abilities, tolerance).err()
+    };
+    let software = || vec![VideoEncoder::Software];
+    assert_eq!(made(&encode, software(), Tolerance::NONE), Some(Obstacle::ServerHardware));
+    assert_eq!(made(&encode, software(), Tolerance::FORCED), None);
+    assert_eq!(made(&encode, vec![VideoEncoder::Vaapi], Tolerance::NONE), None);
+    assert_eq!(made(&web(""), software(), Tolerance::NONE), None, "a copy is no work");
 }

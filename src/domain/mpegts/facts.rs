@@ -9,8 +9,15 @@ pub struct Facts {
     pub video: Option<Video>,
     /// Its sounds, in the order of its PMT.
     pub audio: Vec<Audio>,
-    /// Whether any of it is scrambled.
-    pub scrambled: bool,
+}
+
+impl Facts {
+    /// Whether nobody can play it: its picture is scrambled, or every sound of it.
+    #[must_use]
+    pub fn is_scrambled(&self) -> bool {
+        let silent = !self.audio.is_empty() && self.audio.iter().all(|audio| audio.scrambled);
+        silent || self.video.as_ref().is_some_and(|video| video.scrambled)
+    }
 }
 
 /// A picture.
@@ -28,7 +35,7 @@ pub struct Video {
     pub bit_depth: Option<u32>,
     /// Whether it may be interlaced.
     pub interlaced: Option<bool>,
-    /// Whether its pixels are square, as far as it says.
+    /// Whether its pixels are square, but for a hundredth, as far as it says.
     pub square_pixels: Option<bool>,
     /// Frames (not fields) in a second.
     pub frame_rate: Option<f64>,
@@ -36,6 +43,10 @@ pub struct Video {
     pub reference_frames: Option<u32>,
     /// Whether it is of a high dynamic range: its transfer characteristics are PQ (16) or HLG (18).
     pub high_dynamic_range: bool,
+    /// Bit/s at most, as it says.
+    pub bitrate: Option<u64>,
+    /// Whether it cannot be read.
+    pub scrambled: bool,
 }
 
 impl Video {
@@ -53,6 +64,8 @@ impl Video {
             frame_rate: None,
             reference_frames: None,
             high_dynamic_range: false,
+            bitrate: None,
+            scrambled: false,
         }
     }
 
@@ -97,6 +110,10 @@ pub struct Audio {
     pub channels: Option<u32>,
     /// Hertz.
     pub sample_rate: Option<u32>,
+    /// Bit/s, where each frame says it: of MPEG audio and AC-3.
+    pub bitrate: Option<u64>,
+    /// Whether it cannot be read.
+    pub scrambled: bool,
     /// ISO 639-2, from its descriptor.
     pub language: Option<String>,
 }
@@ -137,7 +154,7 @@ impl Audio {
     /// A sound of which nothing but the codec is known.
     #[must_use]
     pub const fn unknown(codec: AudioCodec) -> Self {
-        Self { codec, channels: None, sample_rate: None, language: None }
+        Self { codec, channels: None, sample_rate: None, bitrate: None, scrambled: false, language: None }
     }
 }
 

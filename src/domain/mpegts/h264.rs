@@ -8,8 +8,11 @@ use crate::domain::mpegts::head::Part;
 const HIGH: [u32; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
 /// Transfer characteristics of a high dynamic range: PQ and HLG.
 pub(super) const HDR_TRANSFERS: [u32; 2] = [16, 18];
-/// Numbers of sample aspect ratios (table E-1).
+/// A message that pictures are right from somewhere on (D.1.8).
+const RECOVERY_POINT: usize = 6;
+/// Numbers of sample aspect ratios (table E-1); those between these two are wide or narrow.
 const SQUARE: u32 = 1;
+const LAST_SAR: u32 = 16;
 const EXTENDED_SAR: u32 = 255;
 
 /// What a NAL unit means for whoever looks for a beginning; `whole` says whether its end has been seen.
@@ -23,7 +26,7 @@ pub(super) fn part(nal: &[u8], whole: bool) -> Part {
         // Data partitioning: never in what is broadcast, never a beginning.
         2 => Part::Picture { access: false },
         6 if whole => {
-            if has_recovery_point(body) {
+            if message(body, RECOVERY_POINT).is_some() {
                 Part::Recovery
             } else {
                 Part::Other
@@ -41,18 +44,18 @@ fn is_intra(slice: &[u8]) -> bool {
     kind.is_some_and(|kind| matches!(kind, 2 | 4 | 7 | 9))
 }
 
-/// Whether one of its messages says that pictures are right from somewhere on (D.1.8: 6).
-fn has_recovery_point(messages: &[u8]) -> bool {
+/// The first byte of what the first of these messages that is of this kind says.
+pub(super) fn message(messages: &[u8], kind: usize) -> Option<u8> {
     let mut bytes = unescaped(messages);
     loop {
-        let Some(kind) = extended(&mut bytes) else { return false };
-        if kind == 6 {
-            return true;
-        }
+        let found = extended(&mut bytes)?;
         // The trailing bits look like a message without a size.
-        let Some(size) = extended(&mut bytes) else { return false };
-        if size > 0 && bytes.nth(size - 1).is_none() {
-            return false;
+        let size = extended(&mut bytes)?;
+        if found == kind {
+            return bytes.next();
+        }
+        if size > 0 {
+            bytes.nth(size - 1)?;
         }
     }
 }
@@ -94,7 +97,6 @@ pub(super) fn parameters(nal: &[u8]) -> Option<Video> {
     let height = rows.checked_mul(16 * field)?.checked_sub(crop.1.checked_mul(chroma.down * field)?)?;
     let usability = if bits.flag().unwrap_or(false) { usability(&mut bits) } else { Usability::default() };
     Some(Video {
-        codec: VideoCodec::H264,
         profile: Some(Profile { idc, constraints }),
         level: Some(level),
         size: Some((width, height)),
@@ -104,6 +106,7 @@ pub(super) fn parameters(nal: &[u8]) -> Option<Video> {
         frame_rate: usability.frame_rate,
         reference_frames: Some(reference_frames),
         high_dynamic_range: usability.high_dynamic_range,
+        ..Video::unknown(VideoCodec::H264)
     })
 }
 
@@ -215,11 +218,16 @@ pub(super) fn aspect_ratio<I: Iterator<Item = u8>>(bits: &mut Bits<I>) -> Option
         return Some(None);
     }
     Some(match bits.number(8)? {
-        0 => None,
         SQUARE => Some(true),
-        EXTENDED_SAR => Some(bits.number(16)? == bits.number(16)?),
-        _ => Some(false),
+        2..=LAST_SAR => Some(false),
+        EXTENDED_SAR => is_square(f64::from(bits.number(16)?), f64::from(bits.number(16)?)),
+        _ => None,
     })
+}
+
+/// Whether these are as good as equal, if they are a ratio at all.
+pub(super) fn is_square(across: f64, down: f64) -> Option<bool> {
+    (across > 0.0 && down > 0.0).then(|| (across / down - 1.0).abs() < 0.01)
 }
 
 /// The transfer characteristics, from the overscan flags on.

@@ -21,6 +21,8 @@ pub(super) enum Part {
     Parameters,
     /// Pictures are right from here on.
     Recovery,
+    /// Pictures are of a high dynamic range, whatever their parameters say.
+    HighDynamicRange,
     /// A picture; `access` if it refers to no other.
     Picture {
         /// Whether decoding may begin with it.
@@ -39,6 +41,7 @@ pub(super) struct Head {
     header: usize,
     random_access: bool,
     recovery: bool,
+    high_dynamic_range: bool,
     decided: bool,
     /// Up to where no part's end was found.
     searched: usize,
@@ -60,6 +63,7 @@ impl Head {
             header: 0,
             random_access: false,
             recovery: false,
+            high_dynamic_range: false,
             decided: true,
             searched: 0,
             found: None,
@@ -81,6 +85,7 @@ impl Head {
         self.header = header;
         self.random_access = random_access;
         self.recovery = false;
+        self.high_dynamic_range = false;
         self.decided = false;
         self.searched = 0;
         self.found = None;
@@ -128,6 +133,7 @@ impl Head {
                     self.found.get_or_insert(content..end.unwrap_or(self.bytes.len()));
                 }
                 Part::Recovery => self.recovery = true,
+                Part::HighDynamicRange => self.high_dynamic_range = true,
                 Part::Picture { access } => {
                     let access = access || self.recovery || self.random_access;
                     return Some(self.learn(begin) && access);
@@ -145,6 +151,12 @@ impl Head {
 
     /// Reads the parameters in front of the picture at `picture`; `false` if there are none.
     fn learn(&mut self, picture: usize) -> bool {
+        let is_there = self.read_parameters(picture);
+        self.video.high_dynamic_range |= self.high_dynamic_range;
+        is_there
+    }
+
+    fn read_parameters(&mut self, picture: usize) -> bool {
         let Some(mut found) = self.found.clone() else { return false };
         if self.codec == VideoCodec::Mpeg2 {
             // Its extensions follow under start codes of their own.

@@ -2,11 +2,14 @@
 
 use crate::domain::mpegts::bits::{Bits, unescaped};
 use crate::domain::mpegts::facts::{Profile, Video, VideoCodec};
-use crate::domain::mpegts::h264::{HDR_TRANSFERS, aspect_ratio, crop, rate, transfer};
+use crate::domain::mpegts::h264::{HDR_TRANSFERS, aspect_ratio, crop, message, rate, transfer};
 use crate::domain::mpegts::head::Part;
 
 /// As many sets of reference pictures there may be (7.4.3.2.1).
 const REFERENCE_SETS: u32 = 64;
+/// A message of the transfer characteristics that are meant (D.3.38); the parameters then tell those for players that know
+/// no other. So do broadcasts in HLG.
+const TRANSFER: usize = 147;
 
 /// What a NAL unit means for whoever looks for a beginning; `whole` says whether its end has been seen.
 #[must_use]
@@ -17,6 +20,14 @@ pub(super) fn part(nal: &[u8], whole: bool) -> Part {
         16..=23 => Part::Picture { access: true },
         0..=15 => Part::Picture { access: false },
         33 if whole => Part::Parameters,
+        39 if whole => {
+            let transfer = message(nal.get(2..).unwrap_or_default(), TRANSFER);
+            if transfer.is_some_and(|transfer| HDR_TRANSFERS.contains(&u32::from(transfer))) {
+                Part::HighDynamicRange
+            } else {
+                Part::Other
+            }
+        }
         _ => Part::Other,
     }
 }

@@ -108,17 +108,17 @@ impl Scan {
         }
     }
 
-    /// Whether picture and sounds have all shown what they are.
+    /// Whether picture and sounds have all shown what they are, or that they hide it.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        let shown = |audio: &Audio| audio.sample_rate.is_some() || !sound::has_header(audio.codec);
+        let heard =
+            |audio: &Audio| audio.scrambled || audio.sample_rate.is_some() || !sound::has_header(audio.codec);
+        let shown = |video: &Video| {
+            video.scrambled || video.size.is_some() || matches!(video.codec, VideoCodec::Other(_))
+        };
         self.programmes.chosen().is_some()
-            && self
-                .facts
-                .video
-                .as_ref()
-                .is_none_or(|video| video.size.is_some() || matches!(video.codec, VideoCodec::Other(_)))
-            && self.facts.audio.iter().all(shown)
+            && self.facts.video.as_ref().is_none_or(shown)
+            && self.facts.audio.iter().all(heard)
     }
 
     /// The programme that is read, and where its map is.
@@ -157,7 +157,7 @@ impl Scan {
         }
         match seen.role {
             Role::Tables => seen.tables = self.read_table(packet),
-            Role::Picture | Role::Sound(_) if seen.scrambled => self.facts.scrambled = true,
+            Role::Picture | Role::Sound(_) if seen.scrambled => self.hide(seen.role),
             Role::Picture => seen.unit = self.read_picture(packet, number),
             Role::Sound(index) => (seen.format, seen.unit) = self.read_sound(packet, index, number),
             Role::Clock | Role::Other => {}
@@ -190,8 +190,19 @@ impl Scan {
             self.unit.format = known && before.is_some_and(|before| !head.video().continues(before));
             self.facts.video = Some(head.video().clone());
         }
-        self.facts.scrambled &= !access;
         Some(Unit { access, ..self.unit })
+    }
+
+    /// What has this role cannot be read, until it is.
+    fn hide(&mut self, role: Role) {
+        let scrambled = match role {
+            Role::Picture => self.facts.video.as_mut().map(|video| &mut video.scrambled),
+            Role::Sound(index) => self.facts.audio.get_mut(index).map(|audio| &mut audio.scrambled),
+            Role::Tables | Role::Clock | Role::Other => None,
+        };
+        if let Some(scrambled) = scrambled {
+            *scrambled = true;
+        }
     }
 
     /// A sound's PES packet begins; says whether it is another sound than before.
@@ -210,16 +221,24 @@ impl Scan {
         let (Some(audio), Some(heard)) = (self.facts.audio.get_mut(index), self.heard.get_mut(index)) else {
             return false;
         };
-        let Some((header, at)) = sound::header(audio.codec, content) else { return false };
+        let Some((header, at)) = sound::header(audio.codec, content) else {
+            audio.scrambled &= sound::has_header(audio.codec);
+            return false;
+        };
         // What is found in the midst of a frame may be anything, but not twice the same.
-        let is_sure = heard.replace(header) == Some(header) || at == 0;
+        let last = heard.replace(header).map(|last| last.format());
+        if at > 0 && last != Some(header.format()) {
+            return false;
+        }
+        audio.scrambled = false;
         let before = (audio.codec, audio.channels, audio.sample_rate);
-        if !is_sure || before == (header.codec, header.channels, header.sample_rate) {
+        if before == header.format() {
             return false;
         }
         audio.codec = header.codec;
         audio.channels = header.channels;
         audio.sample_rate = header.sample_rate;
+        audio.bitrate = header.bitrate;
         before.2.is_some()
     }
 

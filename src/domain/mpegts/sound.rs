@@ -13,6 +13,15 @@ const AAC_RATES: [u32; 13] =
 const MPEG_RATES: [u32; 3] = [44100, 48000, 32000];
 /// Hertz by index (A/52, table 5.6).
 const AC3_RATES: [u32; 3] = [48000, 44100, 32000];
+/// Kbit/s by index, of layers II and III of MPEG-1 and of MPEG-2.
+const MPEG_BITRATES: [[u64; 14]; 3] = [
+    [32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],
+    [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
+    [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
+];
+/// Kbit/s by half of `frmsizecod` (A/52, table 5.18).
+const AC3_BITRATES: [u64; 19] =
+    [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640];
 /// Loudspeakers by `acmod`, without the subwoofer.
 const AC3_CHANNELS: [u32; 8] = [2, 1, 2, 3, 3, 4, 4, 5];
 
@@ -25,6 +34,15 @@ pub(super) struct Header {
     pub channels: Option<u32>,
     /// Hertz.
     pub sample_rate: Option<u32>,
+    /// Bit/s.
+    pub bitrate: Option<u64>,
+}
+
+impl Header {
+    /// What a decoder is set up for.
+    pub(super) const fn format(&self) -> (AudioCodec, Option<u32>, Option<u32>) {
+        (self.codec, self.channels, self.sample_rate)
+    }
 }
 
 /// Whether sounds coded so have a header that is read here.
@@ -64,7 +82,12 @@ fn adts(bytes: &[u8]) -> Option<Header> {
     };
     bits.skip(4)?;
     // A frame is longer than its header.
-    (bits.number(13)? > 7).then_some(Header { codec: AudioCodec::Aac, channels, sample_rate: Some(rate) })
+    (bits.number(13)? > 7).then_some(Header {
+        codec: AudioCodec::Aac,
+        channels,
+        sample_rate: Some(rate),
+        bitrate: None,
+    })
 }
 
 fn mpeg(bytes: &[u8]) -> Option<Header> {
@@ -89,10 +112,18 @@ fn mpeg(bytes: &[u8]) -> Option<Header> {
         2 | 3 => AudioCodec::Mp2,
         _ => return None,
     };
+    let bitrates = match (version, layer) {
+        (_, 3) => None,
+        (3, 2) => Some(MPEG_BITRATES[0]),
+        (3, _) => Some(MPEG_BITRATES[1]),
+        (_, _) => Some(MPEG_BITRATES[2]),
+    };
+    let kilobits = bitrates.zip(bitrate.checked_sub(1)).and_then(|(bitrates, at)| pick(&bitrates, at));
     (bitrate != 15).then_some(Header {
         codec,
         channels: Some(if mono { 1 } else { 2 }),
         sample_rate: Some(rate / divisor),
+        bitrate: kilobits.map(|kilobits| kilobits * 1000),
     })
 }
 
@@ -106,7 +137,8 @@ fn ac3(bytes: &[u8]) -> Option<Header> {
         0..=8 => {
             bits.skip(16)?;
             let rate = *AC3_RATES.get(usize::try_from(bits.number(2)?).ok()?)?;
-            bits.skip(6 + 5 + 3)?;
+            let kilobits = pick(&AC3_BITRATES, bits.number(6)? >> 1);
+            bits.skip(5 + 3)?;
             let mode = bits.number(3)?;
             // Mix levels stand between the mode and the subwoofer where there is something to mix.
             bits.skip(if mode & 1 != 0 && mode != 1 { 2 } else { 0 })?;
@@ -116,6 +148,7 @@ fn ac3(bytes: &[u8]) -> Option<Header> {
                 codec: AudioCodec::Ac3,
                 channels: channels(mode, bits.bit()?),
                 sample_rate: Some(rate),
+                bitrate: kilobits.map(|kilobits| kilobits * 1000),
             })
         }
         11..=16 => {
@@ -132,10 +165,15 @@ fn ac3(bytes: &[u8]) -> Option<Header> {
                 codec: AudioCodec::Eac3,
                 channels: channels(mode, bits.bit()?),
                 sample_rate: Some(rate),
+                bitrate: None,
             })
         }
         _ => None,
     }
+}
+
+fn pick(table: &[u64], at: u32) -> Option<u64> {
+    table.get(usize::try_from(at).ok()?).copied()
 }
 
 fn channels(mode: u32, subwoofer: u32) -> Option<u32> {
@@ -149,15 +187,17 @@ mod tests {
     #[test]
     fn headers_tell_channels_and_rate() {
         use AudioCodec::{Aac, Ac3, Eac3, Mp2, Mp3};
-        let cases: [(AudioCodec, &[u8], AudioCodec, u32, u32); 5] = [
-            (Aac, &[0xff, 0xf1, 0x4c, 0x80, 0x17, 0xff, 0xfc], Aac, 2, 48_000),
-            (Mp2, &[0xff, 0xfd, 0xa4, 0xc0], Mp2, 1, 48_000),
-            (Mp2, &[0xff, 0xfb, 0x90, 0x00], Mp3, 2, 44_100),
-            (Mp2, &[0xff, 0xf5, 0x84, 0x00], Mp2, 2, 24_000),
-            (Ac3, &[0x0b, 0x77, 0, 0, 0x14, 0x40, 0xe1, 0], Ac3, 6, 48_000),
+        type Case = (AudioCodec, &'static [u8], AudioCodec, (u32, u32, Option<u64>));
+        let cases: [Case; 6] = [
+            (Aac, &[0xff, 0xf1, 0x4c, 0x80, 0x17, 0xff, 0xfc], Aac, (2, 48_000, None)),
+            (Mp2, &[0xff, 0xfd, 0xa4, 0xc0], Mp2, (1, 48_000, Some(192_000))),
+            (Mp2, &[0xff, 0xfb, 0x90, 0x00], Mp3, (2, 44_100, Some(128_000))),
+            (Mp2, &[0xff, 0xf5, 0x84, 0x00], Mp2, (2, 24_000, Some(64_000))),
+            (Mp2, &[0xff, 0xfd, 0x04, 0xc0], Mp2, (1, 48_000, None)),
+            (Ac3, &[0x0b, 0x77, 0, 0, 0x1e, 0x40, 0xe1, 0], Ac3, (6, 48_000, Some(448_000))),
         ];
-        for (given, bytes, codec, channels, rate) in cases {
-            let header = Header { codec, channels: Some(channels), sample_rate: Some(rate) };
+        for (given, bytes, codec, (channels, rate, bitrate)) in cases {
+            let header = Header { codec, channels: Some(channels), sample_rate: Some(rate), bitrate };
             assert_eq!(super::header(given, bytes), Some((header, 0)), "{bytes:x?}");
             assert!((0..4).all(|end| super::header(given, &bytes[..end]).is_none()), "{bytes:x?}");
             assert_eq!(super::header(given, &[&[1, 2], bytes].concat()), Some((header, 2)));

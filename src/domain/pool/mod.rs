@@ -7,6 +7,7 @@
 //! that exists.
 
 mod consumers;
+mod hindrances;
 mod seam;
 mod snapshot;
 mod streams;
@@ -19,6 +20,7 @@ use crate::domain::cadence::{Class, Habits};
 use crate::domain::consumer::{Account, Consumer, Presence, Viewer};
 use crate::domain::key::{Channel, ConsumerId, DeviceId, LiveStreamId, StreamKey};
 use crate::domain::openings::{Follow, Openings};
+use crate::domain::pool::hindrances::Hindrances;
 use crate::domain::producer::{Producer, State};
 use crate::domain::reason::StopReason;
 use crate::domain::signal::Signal;
@@ -51,6 +53,8 @@ pub struct Pool {
     plain: BTreeMap<(Viewer, Channel), Timestamp>,
     logging_out: BTreeSet<Account>,
     openings: Openings,
+    /// What was tried in vain.
+    hindrances: Hindrances,
     /// What the viewers of each class have in common.
     habits: BTreeMap<Class, Habits>,
     /// Devices that have proved to be several players.
@@ -74,6 +78,7 @@ impl Pool {
             plain: BTreeMap::new(),
             logging_out: BTreeSet::new(),
             openings: Openings::new(limits.unfollowed),
+            hindrances: Hindrances::default(),
             habits: Class::ALL.into_iter().map(|class| (class, Habits::of(class))).collect(),
             several: BTreeSet::new(),
             told_at: Timestamp::default(),
@@ -214,6 +219,12 @@ impl Pool {
     pub fn has_channel(&self, channel: &Channel) -> bool {
         let mut running = self.streams.values().filter(|stream| !stream.producer.is_retiring());
         running.any(|stream| stream.key.channel == *channel)
+    }
+
+    /// Whether what this account wants of this channel could not be made here, when it was tried last.
+    #[must_use]
+    pub fn is_hindered(&self, channel: &Channel, account: Account, now: Timestamp) -> bool {
+        self.hindrances.has_met(channel, account, now)
     }
 
     /// Whether a stream runs that nobody watches.

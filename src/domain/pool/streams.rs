@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::domain::key::ItemId;
 use crate::domain::pool::{Action, Output, Pool, Stream, StreamId};
 use crate::domain::produce::Means;
-use crate::domain::producer::State;
+use crate::domain::producer::{Producer, State};
 use crate::domain::reason::{Failure, StopReason};
 use crate::domain::time::Timestamp;
 
@@ -91,6 +91,8 @@ impl Pool {
         if means == Means::Adopted {
             // The server's files of that generation are gone with it.
             stream.written = 0;
+        } else if stream.producer.means() == Means::Adopted && Producer::will_recur(failure) {
+            self.hindrances.note(stream.key.clone(), stream.accounts.clone(), now);
         }
         *self.tally.failures.entry(failure).or_default() += 1;
         if self.is_watched(id) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::domain::cadence::Class;
-use crate::domain::consumer::{Consumer, Viewer};
+use crate::domain::consumer::{Account, Consumer, Viewer};
 use crate::domain::key::{ConsumerId, StreamKey};
 use crate::domain::pool::{Action, Admission, Pool, Stream, StreamId, Tune, Warmth};
 use crate::domain::produce::Produce;
@@ -34,7 +34,7 @@ impl Pool {
             }
             Some(stream) => (stream, self.warmth(stream)),
             None => match self.make_room() {
-                Ok(()) => (self.start(tune.key, tune.produce, now), Warmth::Cold),
+                Ok(()) => (self.start(tune.key, tune.produce, tune.viewer.account, now), Warmth::Cold),
                 Err(reason) => return Admission::Refused(reason),
             },
         };
@@ -108,12 +108,13 @@ impl Pool {
         }
     }
 
-    fn start(&mut self, key: StreamKey, produce: Produce, now: Timestamp) -> StreamId {
+    fn start(&mut self, key: StreamKey, produce: Produce, account: Account, now: Timestamp) -> StreamId {
         let id = StreamId(self.next_stream);
         self.next_stream += 1;
+        let hindered = self.hindrances.meet(&key, account, now);
         let stream = Stream {
             key,
-            producer: Producer::new(produce),
+            producer: if hindered { Producer::hindered(produce) } else { Producer::new(produce) },
             accounts: BTreeSet::new(),
             target: None,
             watched_at: now,

@@ -28,8 +28,6 @@ pub(super) enum Kind {
     Word(&'static str),
     /// Codecs by preference.
     Codecs,
-    /// Codecs of which only the first is encoded to.
-    FirstCodec,
     /// A boolean with this default.
     Flag(bool),
     /// A whole number with this default.
@@ -71,7 +69,6 @@ pub(super) fn canonical(kind: Kind, value: &str) -> Option<String> {
         Kind::Text => unread(),
         Kind::Word(default) => Some(value.to_ascii_lowercase()).filter(|word| word != default),
         Kind::Codecs => some_text(codecs(value).join(",")),
-        Kind::FirstCodec => codecs(value).into_iter().next(),
         Kind::Flag(default) => match flag(value) {
             Some(read) => (read != default).then(|| read.to_string()),
             None => unread(),
@@ -117,7 +114,7 @@ fn bound(folded: &str) -> Option<Rule> {
             Rule::Ignored
         }
         "videocodec" | "subtitlecodec" => Rule::Wish(Kind::Codecs),
-        "audiocodec" => Rule::Derived(Kind::FirstCodec),
+        "audiocodec" => Rule::Derived(Kind::Codecs),
         "audiobitrate" => Rule::Derived(Kind::Integer(None)),
         "maxframerate" => Rule::Derived(Kind::Fraction),
         "framerate" => Rule::Wish(Kind::Fraction),

@@ -551,6 +551,15 @@ const OWN: Limits =
     Limits { warm_encode: Duration::from_secs(120), warm_feed: Duration::from_secs(600), ..LIMITS };
 
 impl Bench {
+    /// What a viewer's wish for the first channel leads to.
+    fn started(&mut self, produce: Produce, now: Timestamp) -> Vec<Action> {
+        self.tokens += 1;
+        let fresh = ConsumerId::from_bits(self.tokens);
+        let tune = Tune { key: key(1), viewer: viewer(1), class: Class::Web, produce, fresh };
+        self.pool.tune(tune, now);
+        self.actions()
+    }
+
     /// A stream of the gateway's own that has had a segment and whose one viewer left at one second.
     fn deserted(&mut self, encoded: bool) -> StreamId {
         self.tokens += 1;
@@ -639,6 +648,28 @@ fn what_the_gateway_cannot_make_is_adopted_at_once() {
     let starts = starts.map(|(generation, means)| Action::Start { stream, generation, means });
     assert_eq!(bench.actions(), starts);
     assert!(bench.pool.is_starting(stream));
+}
+
+#[test]
+fn what_could_not_be_made_is_not_tried_again_for_a_while() {
+    let means = |failure: Failure, produce: Produce, again: u64| {
+        let mut bench = Bench::new(OWN);
+        bench.started(Produce::Auto, at(0));
+        bench.pool.handle_event(Event::Failed { stream: StreamId(1), generation: 1, failure }, at(100));
+        bench.pool.stop(StreamId(1), StopReason::Failed);
+        bench.actions();
+        bench.pool.handle_event(Event::Retired(StreamId(1)), at(200));
+        match bench.started(produce, at(again))[..] {
+            [Action::Start { means, .. }] => means,
+            ref other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(means(Failure::Unsuitable, Produce::Auto, 1_799_000), Means::Adopted);
+    assert_eq!(means(Failure::Unsuitable, Produce::Auto, 1_800_100), Means::Own, "it may have changed");
+    assert_eq!(means(Failure::Unsuitable, Produce::Own, 1000), Means::Own, "it is wished for all the same");
+    assert_eq!(means(Failure::Stalled, Produce::Auto, 1000), Means::Adopted);
+    assert_eq!(means(Failure::Busy, Produce::Auto, 1000), Means::Own, "that has passed");
+    assert_eq!(means(Failure::Unreachable, Produce::Auto, 1000), Means::Own);
 }
 
 #[test]
