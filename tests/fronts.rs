@@ -31,8 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(25);
 
 /// A gateway whose lineup is the origin's first channel, pulled from `sender`.
 async fn before(sender: &Sender, config: impl FnOnce(&mut Config)) -> Stage {
-    let folder = tempfile::tempdir().unwrap();
-    let list = folder.path().join("list.m3u");
+    let list = sender.folder().join("list.m3u");
     std::fs::write(&list, "#EXTM3U\n#EXTINF:-1 tvg-id=\"c1\",C 1\nhttp://127.0.0.1:9981/ch/1.ts\n").unwrap();
     let pulled = Override {
         channel: "c1".to_owned(),

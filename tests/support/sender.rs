@@ -7,6 +7,7 @@
 )]
 
 use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -80,6 +81,11 @@ impl Sender {
             Kind::Rtp => format!("rtp://{address}"),
             Kind::Rtsp => format!("rtsp://{address}/ch"),
         }
+    }
+
+    /// Where there is room for files, as long as it is there.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The channel goes off the air, without a word.

@@ -23,7 +23,7 @@ use crate::fetch::{self, Fetcher};
 /// A connected input.
 #[derive(Debug)]
 pub(super) enum Input {
-    Painted(Process),
+    Painted(Box<Process>),
     Pulled(CancellationToken),
 }
 
@@ -37,7 +37,7 @@ pub(super) enum Flow {
 pub(super) fn paint(picture: &[OsString], folder: &Path) -> io::Result<(Input, Flow)> {
     let (process, stdout) = Process::start(picture, folder, true)?;
     let stdout = stdout.ok_or_else(|| io::Error::other("FFmpeg has no standard output"))?;
-    Ok((Input::Painted(process), Flow::Painted(stdout)))
+    Ok((Input::Painted(Box::new(process)), Flow::Painted(stdout)))
 }
 
 /// Asks for what is at `url`, without asking anything beforehand (`SharedHttpStream.cs`).
