@@ -1,12 +1,12 @@
 # make demo    see a zap: test channels, the gateway and a player; installs what it lacks
-# make test    all tests, with real FFmpeg, nginx and Chromium; installs what it lacks
+# make test    all tests, with real FFmpeg, nginx, VLC and Chromium; installs what it lacks
 # make check   formatting, lints, documentation
 # make bench   the gateway beside nginx and the bare server, as ratios; how fast streams are cut
 # make fuzz    anything at all as a transport stream, for five minutes; installs cargo-fuzz if it is missing
 #
 # Needed beforehand: Debian (or anything with apt) and Rust. Nothing is asked; every target works twice in a row.
 
-.PHONY: demo test check bench fuzz ffmpeg fonts nginx chromium linker
+.PHONY: demo test check bench fuzz ffmpeg fonts nginx vlc chromium linker
 
 # $(call need,what,test whether it is there,its Debian package)
 # apt-get is only reached for when the test fails, as root or through sudo.
@@ -29,7 +29,7 @@ demo: ffmpeg fonts linker
 	@echo "==> Starting the demonstration; Ctrl-C ends it"
 	@exec target/release/warmgate demo
 
-test: ffmpeg fonts nginx chromium linker
+test: ffmpeg fonts nginx vlc chromium linker
 	@echo "==> Building and running all tests (some minutes the first time)"
 	cargo test --locked
 
@@ -50,6 +50,10 @@ fonts:
 
 nginx:
 	$(call need,nginx,test -x /usr/sbin/nginx || command -v nginx,nginx-light)
+
+# It sends RTSP, without a screen: 7 MB.
+vlc:
+	$(call need,VLC,command -v vlc,vlc-bin vlc-plugin-base)
 
 chromium:
 	$(call need,Chromium,command -v chromium,chromium)

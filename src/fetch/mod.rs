@@ -22,7 +22,7 @@ use crate::wire;
 use crate::wire::connector::{Connector, connector};
 
 /// What the gateway calls itself where it was not told another name.
-const OWN_NAME: HeaderValue = HeaderValue::from_static(concat!("warmgate/", env!("CARGO_PKG_VERSION")));
+pub const OWN_NAME: &str = concat!("warmgate/", env!("CARGO_PKG_VERSION"));
 
 /// As many redirects as `libcurl` and players bear before they suspect a circle.
 const REDIRECTS: usize = 10;
@@ -126,7 +126,7 @@ impl Fetcher {
     /// There is no response head that is no redirect. Dropping the future ends the request.
     pub async fn get(&self, url: &Url, headers: &HeaderMap) -> Result<Answer, Error> {
         let mut headers = headers.clone();
-        headers.entry(USER_AGENT).or_insert(OWN_NAME);
+        headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(OWN_NAME));
         let mut hop = Hop::new(url.clone(), headers).ok_or(Error::Address)?;
         for _ in 0..=REDIRECTS {
             let response = self.exchange(&hop).await?;

@@ -16,6 +16,11 @@ const HARDWARE_BITRATE: u64 = 10_000_000;
 const ONE_ROUND: &str = "95443.717688";
 /// Enough to meet every stream once; half a second is at hand when FFmpeg starts, and no more is waited for.
 const PROBING: [&str; 6] = ["-probesize", "1000000", "-analyzeduration", "500000", "-fpsprobesize", "0"];
+/// The same where everything comes as slowly as it plays, and most of it has been described beforehand.
+const LIVE_PROBING: [&str; 6] = ["-probesize", "1000000", "-analyzeduration", "100000", "-fpsprobesize", "0"];
+/// Seconds; what jumps by more in a live playlist, as after an advertisement, has its times moved so that it goes on.
+/// They must not be passed on as they are (`-copyts`): what lies behind what was written would be squeezed into nothing.
+const JUMP: &str = "3";
 /// The render node of the first graphics card.
 const RENDER_NODE: &str = "/dev/dri/renderD128";
 
@@ -41,9 +46,9 @@ pub struct Rule {
 pub enum Front {
     /// A live playlist (RFC 8216).
     Hls,
-    /// RTSP (RFC 7826), over TCP.
+    /// RTSP (RFC 7826), over TCP if its server can.
     Rtsp,
-    /// UDP or RTP, multicast or not.
+    /// A transport stream in UDP or RTP, multicast or not: passed on as it comes, RTP's headers and all.
     Datagrams,
     /// A file, read as fast as it plays.
     File,
@@ -81,27 +86,47 @@ impl Command {
         Self { args, takes_input: true, encodes_video: plan.encodes_video() }
     }
 
-    /// Fetches `url` and makes a transport stream of it, without encoding. `fields` are what requests say, where HTTP is
-    /// spoken.
+    /// Fetches `url` and makes a transport stream of it, without encoding. `fields` are what requests say, where any are
+    /// made.
     #[must_use]
     pub fn front<'a>(url: &str, kind: Front, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut args = preamble();
-        put(&mut args, &PROBING);
-        let fields: String = fields.into_iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        if kind == Front::Hls && !fields.is_empty() {
-            put(&mut args, &["-headers", &fields]);
+        let mut fields = fields.into_iter();
+        match kind {
+            Front::Hls => {
+                put(&mut args, &PROBING);
+                let fields: String = fields.map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+                put(&mut args, &["-headers", &fields, "-f", "hls"]);
+            }
+            Front::Rtsp => {
+                put(&mut args, &LIVE_PROBING);
+                if let Some((_, agent)) = fields.find(|(name, _)| name.eq_ignore_ascii_case("user-agent")) {
+                    put(&mut args, &["-user_agent", agent]);
+                }
+                put(&mut args, &["-rtsp_flags", "prefer_tcp"]);
+            }
+            Front::Datagrams => put(&mut args, &["-f", "data"]),
+            Front::File => {
+                put(&mut args, &PROBING);
+                put(&mut args, &["-re"]);
+            }
         }
-        put(
-            &mut args,
-            match kind {
-                Front::Hls => &["-f", "hls"],
-                Front::Rtsp => &["-rtsp_transport", "tcp"],
-                Front::Datagrams => &["-fflags", "+discardcorrupt"],
-                Front::File => &["-re"],
-            },
-        );
-        put(&mut args, &["-i", url, "-map", "0:v:0?", "-map", "0:a?", "-c", "copy", "-copyts"]);
-        args.extend(output());
+        put(&mut args, &["-i", url]);
+        match kind {
+            // The first variant, which is the one to begin with; the others would be fetched for their sounds alone.
+            Front::Hls => put(&mut args, &["-map", "0:p:0:v:0?", "-map", "0:p:0:a?"]),
+            Front::Rtsp | Front::File => put(&mut args, &["-map", "0:v:0?", "-map", "0:a?"]),
+            Front::Datagrams => put(&mut args, &["-map", "0"]),
+        }
+        put(&mut args, &["-c", "copy"]);
+        match kind {
+            Front::Hls => {
+                put(&mut args, &["-dts_delta_threshold", JUMP]);
+                args.extend(output());
+            }
+            Front::Rtsp | Front::File => args.extend(output()),
+            Front::Datagrams => put(&mut args, &["-f", "data", "-flush_packets", "1", "pipe:1"]),
+        }
         Self { args, takes_input: false, encodes_video: false }
     }
 
@@ -344,7 +369,7 @@ mod tests {
             ("encode-small-qsv", of(small(VideoEncoder::Qsv))),
             ("encode-videotoolbox", of(unlimited(VideoEncoder::VideoToolbox))),
             ("front-hls", Command::front("https://example.org/live.m3u8", Front::Hls, fields)),
-            ("front-rtsp", Command::front("rtsp://192.0.2.1/stream", Front::Rtsp, [])),
+            ("front-rtsp", Command::front("rtsp://192.0.2.1/stream", Front::Rtsp, fields)),
             ("front-datagrams", Command::front("udp://@239.0.0.1:1234", Front::Datagrams, [])),
             ("front-file", Command::front("/srv/loop.ts", Front::File, [])),
             ("trial-vaapi", Command::trial(VideoEncoder::Vaapi)),

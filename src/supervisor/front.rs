@@ -12,6 +12,7 @@ use tokio_util::io::poll_read_buf;
 use tokio_util::task::TaskTracker;
 
 use crate::body::{self, BoxError};
+use crate::domain::mpegts::rtp::Unwrap;
 use crate::feed::input::{Input, InputError, Opening};
 use crate::ffmpeg::Ffmpeg;
 use crate::ffmpeg::command::Command;
@@ -25,13 +26,21 @@ const PIECE: usize = 64 << 10;
 pub(super) struct FrontInput {
     name: String,
     command: Command,
+    /// Whether what comes is wrapped in RTP.
+    rtp: bool,
     ffmpeg: Ffmpeg,
     tasks: TaskTracker,
 }
 
 impl FrontInput {
-    pub(super) const fn new(name: String, command: Command, ffmpeg: Ffmpeg, tasks: TaskTracker) -> Self {
-        Self { name, command, ffmpeg, tasks }
+    pub(super) const fn new(
+        name: String,
+        command: Command,
+        rtp: bool,
+        ffmpeg: Ffmpeg,
+        tasks: TaskTracker,
+    ) -> Self {
+        Self { name, command, rtp, ffmpeg, tasks }
     }
 }
 
@@ -41,7 +50,8 @@ impl Input for FrontInput {
             let started = self.ffmpeg.start(&self.command, &self.tasks).await;
             let running = started.map_err(|error| InputError::new(error.failure(), error))?;
             let Running { output, process, .. } = running;
-            Ok(body::boxed(Output { output, buffer: BytesMut::new(), _process: process }))
+            let rtp = self.rtp.then(Unwrap::default);
+            Ok(body::boxed(Output { output, buffer: BytesMut::new(), rtp, _process: process }))
         })
     }
 
@@ -54,6 +64,7 @@ impl Input for FrontInput {
 struct Output {
     output: ChildStdout,
     buffer: BytesMut,
+    rtp: Option<Unwrap>,
     _process: Process,
 }
 
@@ -65,11 +76,18 @@ impl Body for Output {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Self { output, buffer, .. } = &mut *self;
+        let Self { output, buffer, rtp, .. } = &mut *self;
         buffer.reserve(PIECE);
         match ready!(poll_read_buf(Pin::new(output), cx, buffer)) {
             Ok(0) => Poll::Ready(None),
-            Ok(_) => Poll::Ready(Some(Ok(Frame::data(buffer.split().freeze())))),
+            Ok(_) => {
+                let came = buffer.split().freeze();
+                let data = match rtp {
+                    Some(rtp) => rtp.take(&came),
+                    None => came,
+                };
+                Poll::Ready(Some(Ok(Frame::data(data))))
+            }
             Err(broken) => Poll::Ready(Some(Err(broken.into()))),
         }
     }

@@ -115,8 +115,10 @@ impl Provider {
             warn!(input = name, kind = source.kind.as_str(), "left out: there is no FFmpeg to pull it with");
             return None;
         };
-        let command = Command::front(source.url.expose(), front, source.fields());
-        Some(Arc::new(FrontInput::new(name, command, ffmpeg, tasks.clone())))
+        let own_name = source.user_agent.is_none().then_some(("User-Agent", fetch::OWN_NAME));
+        let command = Command::front(source.url.expose(), front, own_name.into_iter().chain(source.fields()));
+        let rtp = source.kind == SourceKind::Rtp;
+        Some(Arc::new(FrontInput::new(name, command, rtp, ffmpeg, tasks.clone())))
     }
 }
 

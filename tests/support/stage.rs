@@ -29,6 +29,7 @@ use warmgate::demo::origin::{Origin, Seen, Settings, Token, User, Version};
 use warmgate::demo::viewer::{Answer, Playback, Viewer};
 use warmgate::domain::pool::Snapshot;
 use warmgate::domain::produce::Produce;
+use warmgate::lineup::Lineups;
 use warmgate::supervisor::Supervisor;
 
 /// The longest that anything may take before a test fails.
@@ -58,6 +59,7 @@ pub struct Stage {
     origin: Option<Origin>,
     pub base: String,
     pub supervisor: Supervisor,
+    pub lineups: Option<Lineups>,
     users: Vec<User>,
     stop: CancellationToken,
     serving: Mutex<Option<JoinHandle<()>>>,
@@ -92,9 +94,9 @@ impl Stage {
         config(&mut asked);
         let app = App::bind(asked).await.unwrap();
         let base = format!("http://{}{}", app.local_addr(), settings.base_path);
-        let (supervisor, stop) = (app.supervisor(), CancellationToken::new());
+        let (supervisor, lineups, stop) = (app.supervisor(), app.lineups(), CancellationToken::new());
         let serving = Mutex::new(Some(tokio::spawn(app.serve(stop.clone()))));
-        Self { origin: Some(origin), base, supervisor, users: settings.users.clone(), stop, serving }
+        Self { origin: Some(origin), base, supervisor, lineups, users: settings.users.clone(), stop, serving }
     }
 
     pub fn origin(&self) -> &Origin {

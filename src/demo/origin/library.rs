@@ -26,25 +26,57 @@ pub struct Channel {
     pub live_stream_id: String,
     /// What `LiveStreams/Open` wants.
     pub open_token: String,
-    /// The provider's URL: never asked, but in PlaybackInfo and in the ids.
+    /// The provider's URL, which is in PlaybackInfo and in the ids.
     pub url: String,
+    /// How it is received.
+    pub reception: Reception,
+}
+
+/// How a channel is received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reception {
+    /// FFmpeg paints it; its URL is never asked.
+    Painted,
+    /// Its URL is asked.
+    Pulled,
 }
 
 impl Channel {
-    /// The channel with this number.
+    /// The painted channel with this number.
     #[must_use]
     pub fn new(number: u32) -> Self {
         let url = format!("http://127.0.0.1:9981/ch/{number}.ts");
+        Self::at(url, number, format!("Test {number}"), Reception::Painted)
+    }
+
+    /// The channels of an M3U playlist. The URL's line, as it was written, is what their ids are made of (`M3uParser.cs`).
+    pub(super) fn all_of(playlist: &str) -> Vec<Self> {
+        let (mut channels, mut name) = (Vec::new(), None);
+        for line in playlist.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            if let Some(info) = line.strip_prefix("#EXTINF:") {
+                name = Some(info.rsplit_once(',').map_or(info, |(_, name)| name).trim().to_owned());
+            } else if !line.starts_with('#')
+                && let Some(name) = name.take()
+            {
+                let number = u32::try_from(channels.len() + 1).unwrap_or(u32::MAX);
+                channels.push(Self::at(line.to_owned(), number, name, Reception::Pulled));
+            }
+        }
+        channels
+    }
+
+    fn at(url: String, number: u32, name: String, reception: Reception) -> Self {
         let item_id = guid::md5(&format!("internal_channel_{url}"));
         let media_source_id = guid::md5(&url);
         Self {
             number,
-            name: format!("Test {number}"),
+            name,
             live_stream_id: format!("{PROVIDER}_{SERVICE}_{media_source_id}"),
             open_token: format!("{PROVIDER}_LiveTvChannel_{item_id}_{media_source_id}"),
             item_id,
             media_source_id,
             url,
+            reception,
         }
     }
 
@@ -89,7 +121,7 @@ pub(super) fn new_guid() -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::demo::origin::library::Channel;
+    use crate::demo::origin::library::{Channel, Reception};
 
     #[test]
     fn ids_are_those_of_the_recorded_server() {
@@ -99,5 +131,14 @@ mod tests {
             channel.live_stream_id,
             "e2329f4997b378e64ccf8fa396deb76e_af999c25a00715699361240d4c6c7a53_f91bdbcf108c4e49092c20cd88e22af1"
         );
+    }
+
+    #[test]
+    fn a_playlist_names_what_is_to_be_asked() {
+        let text = "#EXTM3U\n#EXTINF:-1 tvg-id=\"a\",One, more\n#EXTGRP:x\nhttp://127.0.0.1:9981/ch/1.ts\nhttp://x/2\n";
+        let channels = Channel::all_of(text);
+        let [one] = &channels[..] else { panic!("{channels:?}") };
+        assert_eq!((one.name.as_str(), one.reception), ("more", Reception::Pulled));
+        assert_eq!(one.media_source_id, Channel::new(1).media_source_id);
     }
 }

@@ -10,6 +10,7 @@ mod auth;
 mod fields;
 mod files;
 mod hls;
+mod input;
 mod library;
 mod live;
 mod plan;
@@ -35,23 +36,32 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use http::HeaderMap;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
+use url::Url;
 
-pub use crate::demo::origin::library::Channel;
+use crate::body;
+pub use crate::demo::origin::library::{Channel, Reception};
 pub use crate::demo::origin::seen::Seen;
 pub use crate::demo::origin::settings::{Delays, Policy, Settings, Token, User, Version};
 use crate::demo::origin::state::State;
 use crate::demo::origin::tuner::Fault;
 
-/// Why a server does not start.
+/// The longest playlist it reads.
+const LONGEST_PLAYLIST: usize = 1 << 20;
+
+/// Why a server does not start, or does not do as it is told.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address is not to be had.
     #[error("cannot listen on {0}")]
     Listen(SocketAddr, #[source] std::io::Error),
+    /// There are no channels at the address of the playlist.
+    #[error("no channels to tune to by this playlist: {0}")]
+    Playlist(String),
     /// No folder for the raw files, playlists and segments.
     #[error("cannot make a transcode folder")]
     Folder(#[source] std::io::Error),
@@ -120,7 +130,26 @@ impl Origin {
     /// Its channels, by number.
     #[must_use]
     pub fn channels(&self) -> Vec<Channel> {
-        self.state.channels.clone()
+        self.state.channels().to_vec()
+    }
+
+    /// From here on it tunes by the M3U playlist at `url`: its channels are that playlist's, and their URLs are asked.
+    /// That can be said once.
+    ///
+    /// # Errors
+    /// [`Error::Playlist`], if there is none, or no channel in it.
+    pub async fn tune_by(&self, url: &str) -> Result<(), Error> {
+        let none = |why: String| Error::Playlist(why);
+        let at = Url::parse(url).map_err(|error| none(error.to_string()))?;
+        let answer = self.state.fetcher.get(&at, &HeaderMap::new()).await;
+        let answer = answer.map_err(|error| none(error.to_string()))?.response;
+        let status = answer.status();
+        let bytes = body::read(answer.into_body(), LONGEST_PLAYLIST).await.unwrap_or_default();
+        let channels = Channel::all_of(&String::from_utf8_lossy(&bytes));
+        if channels.is_empty() || self.state.listed.set(channels).is_err() {
+            return Err(none(format!("it was answered with {status}")));
+        }
+        Ok(())
     }
 
     /// What it holds and has done.

@@ -62,7 +62,7 @@ pub(super) async fn open(state: &State, caller: &Caller, fields: &Fields) -> Res
     }
     let token = fields.text("OpenToken").ok_or(Refusal::BadRequest)?;
     let channel =
-        state.channels.iter().find(|channel| channel.open_token == token).ok_or(Refusal::Missing)?;
+        state.channels().iter().find(|channel| channel.open_token == token).ok_or(Refusal::Missing)?;
     let opened = live::open(state, channel).await?;
     let play_session = fields.text("PlaySessionId").unwrap_or_default();
     let source = describe(state, caller, channel, Some(&opened), fields, &play_session, true);

@@ -9,7 +9,8 @@ use crate::demo::origin::settings::{Settings, Version};
 use crate::demo::origin::state::State;
 use crate::demo::origin::tuner::FRAME_RATE;
 
-const PROVIDER_AGENT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/122.0.0.0 Safari/537.36";
+/// What the server calls itself at a provider.
+pub(super) const PROVIDER_AGENT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/122.0.0.0 Safari/537.36";
 
 /// A JSON object that keeps its order.
 #[derive(Clone, Debug, Default)]

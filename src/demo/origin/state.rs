@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +19,7 @@ use crate::demo::origin::seen::Log;
 use crate::demo::origin::settings::{Settings, User};
 use crate::demo::origin::transcode::Jobs;
 use crate::demo::origin::tuner::Faults;
+use crate::fetch::{Fetcher, Timeouts};
 
 /// A server's memory.
 #[derive(Debug)]
@@ -28,7 +29,10 @@ pub(super) struct State {
     pub(super) address: SocketAddr,
     /// The transcode folder: raw files, playlists and segments.
     pub(super) folder: PathBuf,
-    pub(super) channels: Vec<Channel>,
+    painted: Vec<Channel>,
+    /// Those of its playlist, once it tunes by one.
+    pub(super) listed: OnceLock<Vec<Channel>>,
+    pub(super) fetcher: Fetcher,
     pub(super) users: Mutex<Vec<User>>,
     pub(super) probed: Mutex<BTreeSet<String>>,
     pub(super) live: LiveStreams,
@@ -45,7 +49,9 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(settings: Settings, address: SocketAddr, folder: PathBuf) -> Self {
         Self {
-            channels: (1..=settings.channels).map(Channel::new).collect(),
+            painted: (1..=settings.channels).map(Channel::new).collect(),
+            listed: OnceLock::new(),
+            fetcher: Fetcher::new(Timeouts::default()),
             users: Mutex::new(settings.users.clone()),
             probed: Mutex::new(settings.probed.clone()),
             live: LiveStreams::default(),
@@ -84,10 +90,15 @@ impl State {
         self.tasks.wait().await;
     }
 
+    /// Its channels.
+    pub(super) fn channels(&self) -> &[Channel] {
+        self.listed.get().unwrap_or(&self.painted)
+    }
+
     /// The channel of an item id, dashed or not.
     pub(super) fn channel(&self, item_id: &str) -> Option<&Channel> {
         let id = plain_id(item_id);
-        self.channels.iter().find(|channel| channel.item_id == id)
+        self.channels().iter().find(|channel| channel.item_id == id)
     }
 
     /// The URL of the shared raw stream, as the server names itself.

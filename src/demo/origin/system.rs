@@ -146,9 +146,9 @@ pub(super) fn channels(state: &State, caller: &Caller, query: &Query) -> Result<
         return Err(Refusal::Forbidden);
     }
     let bound = |name: &str, default: usize| query.number(name).map_or(default, |value| value as usize);
-    let page = state.channels.iter().skip(bound("StartIndex", 0)).take(bound("Limit", usize::MAX));
+    let page = state.channels().iter().skip(bound("StartIndex", 0)).take(bound("Limit", usize::MAX));
     let items: Vec<_> = page.map(|channel| channel.as_item()).collect();
     Ok(json(
-        &json!({"Items": items, "TotalRecordCount": state.channels.len(), "StartIndex": bound("StartIndex", 0)}),
+        &json!({"Items": items, "TotalRecordCount": state.channels().len(), "StartIndex": bound("StartIndex", 0)}),
     ))
 }

@@ -1,4 +1,4 @@
-//! The tuner side: one FFmpeg per open channel paints the picture and fills the shared raw file.
+//! The tuner side: each open channel has an input, which fills the shared raw file; mostly an FFmpeg that paints it.
 //!
 //! It knows nothing of consumers; who opened it closes it by dropping it.
 
@@ -10,14 +10,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::ChildStdout;
+use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::demo::origin::library::Channel;
+use crate::demo::origin::input::{self, Flow, Input};
+use crate::demo::origin::library::{Channel, Reception};
 use crate::demo::origin::lock;
-use crate::demo::origin::process::{Process, args};
+use crate::demo::origin::process::args;
 use crate::demo::origin::settings::Settings;
 use crate::demo::origin::state::State;
 
@@ -40,12 +40,12 @@ pub(super) enum Fault {
 /// The faults by channel number; a channel without one is well.
 pub(super) type Faults = Arc<Mutex<BTreeMap<u32, Fault>>>;
 
-/// An open input. Dropping it ends the FFmpeg and deletes the file.
+/// An open input. Dropping it hangs up and deletes the file.
 #[derive(Debug)]
 pub(super) struct Tuner {
     /// The shared raw file.
     pub(super) file: PathBuf,
-    process: Process,
+    input: Input,
     written: watch::Receiver<u64>,
     ended: Arc<AtomicBool>,
 }
@@ -55,17 +55,21 @@ impl Tuner {
     pub(super) async fn start(state: &State, channel: &Channel, unique_id: &str) -> io::Result<Self> {
         let path = state.folder.join(format!("{unique_id}.ts"));
         let file = File::create(&path).await?;
-        let opening = u32::try_from(state.live.tunes.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
-        let key_frame = first_key_frame(state.settings.gop, opening);
-        let picture = picture(&state.settings, channel, key_frame);
-        let (process, stdout) = Process::start(&picture, &state.folder, true)?;
-        let stdout = stdout.ok_or_else(|| io::Error::other("FFmpeg has no standard output"))?;
+        let ((input, flow), opening) = match channel.reception {
+            Reception::Painted => {
+                let nth = u32::try_from(state.live.tunes.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
+                let key_frame = first_key_frame(state.settings.gop, nth);
+                let picture = picture(&state.settings, channel, key_frame);
+                (input::paint(&picture, &state.folder)?, OPENING)
+            }
+            Reception::Pulled => (input::pull(&state.fetcher, &channel.url).await?, Duration::ZERO),
+        };
         let (progress, written) = watch::channel(0);
         let ended = Arc::new(AtomicBool::new(false));
-        let pump =
-            Pump { number: channel.number, faults: state.faults.clone(), progress, ended: ended.clone() };
-        state.spawn(pump.run(stdout, file, path.clone()));
-        Ok(Self { file: path, process, written, ended })
+        let (number, faults) = (channel.number, state.faults.clone());
+        let pump = Pump { number, faults, opening, progress, ended: ended.clone() };
+        state.spawn(pump.run(flow, file, path.clone()));
+        Ok(Self { file: path, input, written, ended })
     }
 
     /// How many bytes there are; closed when there will be no more.
@@ -80,43 +84,45 @@ impl Tuner {
 
     /// Ends it, as if the provider had hung up.
     pub(super) fn hang_up(&self) {
-        self.process.kill();
+        self.input.hang_up();
     }
 
-    /// Whether its FFmpeg has gone.
+    /// Whether its input has gone.
     pub(super) fn is_gone(&self) -> bool {
-        self.process.exit().is_some()
+        self.input.is_gone()
     }
 }
 
 impl Drop for Tuner {
     fn drop(&mut self) {
-        self.process.kill();
+        self.input.hang_up();
         // The file is gone already if the input had ended, or the folder was wiped.
         let _ = std::fs::remove_file(&self.file);
     }
 }
 
-/// Carries FFmpeg's output into the file.
+/// Carries what comes into the file.
 struct Pump {
     number: u32,
     faults: Faults,
+    /// How much of the beginning is thrown away.
+    opening: Duration,
     progress: watch::Sender<u64>,
     ended: Arc<AtomicBool>,
 }
 
 impl Pump {
-    async fn run(self, mut from: ChildStdout, mut file: File, path: PathBuf) {
-        let mut buffer = vec![0; 64 * 1024];
+    async fn run(self, mut from: Flow, mut file: File, path: PathBuf) {
         let (mut read, mut total, mut begin) = (0, 0, None);
-        while let Ok(count @ 1..) = from.read(&mut buffer).await {
-            let begin = *begin.get_or_insert_with(|| Instant::now() + OPENING);
+        while let Some(came) = from.next().await {
+            let count = came.len();
+            let begin = *begin.get_or_insert_with(|| Instant::now() + self.opening);
             let start = if total == 0 { (PACKET - read % PACKET) % PACKET } else { 0 };
             read += count;
             if self.is_stalled() || Instant::now() < begin || start >= count {
                 continue;
             }
-            let stored = file.write_all(&buffer[start..count]).await;
+            let stored = file.write_all(&came[start..]).await;
             if stored.and(file.flush().await).is_err() {
                 break;
             }

@@ -14,6 +14,7 @@ mod mpeg2;
 pub mod packet;
 pub mod pes;
 mod programme;
+pub mod rtp;
 pub mod scan;
 mod section;
 mod sound;
