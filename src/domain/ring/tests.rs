@@ -21,7 +21,12 @@ fn of(runs: &str) -> Ring {
     let mut ring = ring(12, 1 << 20);
     for (second, run) in runs.split(' ').enumerate() {
         let start = ring.end();
-        ring.push(chunk(run.trim_start_matches('|')), Some(second as Ticks * SECOND), Timestamp::default());
+        ring.push(
+            run.trim_start_matches('|').as_bytes(),
+            false,
+            Some(second as Ticks * SECOND),
+            Timestamp::default(),
+        );
         if run.starts_with('|') {
             ring.mark(start, TABLES);
         }
@@ -70,9 +75,9 @@ fn readers_wait_for_a_point_but_not_for_ever() {
     assert_eq!(read(&of("a b c d e"), burst(0)), None);
     assert_eq!(read(&of("a b c d e f"), burst(0)).unwrap(), "abcdef");
     let mut short = ring(12, 300);
-    short.push(chunk("abc"), None, Timestamp::default());
+    short.push(b"abc", false, None, Timestamp::default());
     assert_eq!(read(&short, Join::Oldest), None);
-    short.push(chunk("def"), None, Timestamp::default());
+    short.push(b"def", false, None, Timestamp::default());
     assert_eq!(read(&short, Join::Oldest).unwrap(), "abcdef", "half of it is full");
 }
 
@@ -88,7 +93,7 @@ fn the_oldest_goes_with_its_points_when_the_span_is_reached() {
 fn without_stamps_the_arrival_counts() {
     let mut ring = ring(2, 1 << 20);
     for second in 0..5 {
-        ring.push(chunk("x"), None, Timestamp::from_millis(second * 1000));
+        ring.push(b"x", false, None, Timestamp::from_millis(second * 1000));
     }
     assert_eq!((ring.span(), ring.bitrate()), (Duration::from_secs(2), Some(8)));
 }
@@ -97,7 +102,7 @@ fn without_stamps_the_arrival_counts() {
 fn a_burst_stays_within_the_bytes() {
     let mut ring = ring(12, 1000);
     for _ in 0..1000 {
-        ring.push(chunk("0123456789"), None, Timestamp::default());
+        ring.push(b"0123456789", false, None, Timestamp::default());
         assert!(ring.held() <= 1000);
     }
     assert_eq!((ring.end(), ring.bitrate()), (10_000, None));
@@ -111,9 +116,9 @@ fn who_is_too_slow_is_told() {
     assert_eq!(ring.read(&mut in_time), Read::Chunk(Chunk { bytes: TABLES, splice: false }));
     assert_eq!(ring.read(&mut in_time), Read::Chunk(chunk("a")));
     for second in 3..13 {
-        ring.push(chunk("-"), Some(second * SECOND), Timestamp::default());
+        ring.push(b"-", false, Some(second * SECOND), Timestamp::default());
     }
-    ring.push(chunk("z"), Some(13 * SECOND - 1), Timestamp::default());
+    ring.push(b"z", false, Some(13 * SECOND - 1), Timestamp::default());
     assert_eq!(ring.read(&mut cursor), Read::Lagged);
     assert_eq!(ring.read(&mut in_time), Read::Chunk(chunk("b")));
     assert_eq!(ring.read(&mut in_time), Read::Chunk(chunk("c")));
@@ -128,7 +133,7 @@ fn who_is_too_slow_is_told() {
 fn a_splice_is_told_to_who_read_what_it_does_not_continue() {
     let mut ring = of("|a b");
     let spliced = Chunk { splice: true, ..chunk("cd") };
-    ring.push(spliced.clone(), Some(0), Timestamp::from_millis(100));
+    ring.push(&spliced.bytes, true, Some(0), Timestamp::from_millis(100));
     ring.mark(3, Bytes::new());
     assert_eq!(ring.span(), Duration::from_millis(1100), "stamps begin anew");
     let mut across = ring.join(Join::Oldest).unwrap();
@@ -141,7 +146,7 @@ fn a_splice_is_told_to_who_read_what_it_does_not_continue() {
 #[test]
 fn a_burst_does_not_reach_behind_a_splice() {
     let mut ring = of("|a b |c d e f");
-    ring.push(Chunk { splice: true, ..chunk("gh") }, Some(0), Timestamp::from_millis(100));
+    ring.push(b"gh", true, Some(0), Timestamp::from_millis(100));
     assert_eq!(read(&ring, burst(0)), None, "there is a point, but what follows it breaks off");
     ring.mark(7, TABLES);
     assert_eq!(read(&ring, burst(4)).unwrap(), "tablesh");
@@ -162,7 +167,7 @@ proptest! {
         for (size, reads) in sizes.into_iter().zip(reads) {
             let start = ring.end();
             let run: Vec<u8> = (start..start + size as u64).map(|at| at as u8).collect();
-            ring.push(Chunk { bytes: run.into(), splice: false }, None, Timestamp::default());
+            ring.push(&run, false, None, Timestamp::default());
             ring.mark(start, Bytes::new());
             prop_assert!(ring.held() <= bytes.max(size as u64 + 2 * OVERHEAD) + OVERHEAD);
             for _ in 0..reads {
