@@ -141,9 +141,9 @@ impl Gateway {
         }
         std::fs::write(folder.path().join("list.m3u"), list)?;
         let config = format!(
-            "listen: 127.0.0.1:0\nstate_dir: .\nupstream:\n  url: http://{}\npool:\n  slots: {CHANNELS}\n\
+            "listen: 127.0.0.1:0\nstate_dir: .\nupstream:\n  url: http://{}\npool:\n  slots: {CHANNELS}\n  memory: 8GiB\n\
              warm:\n  encode: 2s\n  feed: 2s\n\
-             produce:\n  default: own\nffmpeg:\n  encodes: 0\nwindow:\n  memory: 8GiB\nlineup:\n  - file: list.m3u\n    channels:\n{urls}",
+             produce:\n  default: own\nffmpeg:\n  encodes: 0\nlineup:\n  - file: list.m3u\n    channels:\n{urls}",
             origin.addr()
         );
         std::fs::write(folder.path().join("gateway.yaml"), config)?;

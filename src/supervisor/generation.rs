@@ -47,7 +47,7 @@ pub(super) struct Delivery {
 /// What a segment costs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cost {
-    /// Bytes on the server's disk.
+    /// Bytes on the server's disk, beside those of its input.
     pub(super) written: u64,
     /// Whether it took an encoder of ours.
     pub(super) encoded: bool,

@@ -148,6 +148,7 @@ impl Supervisor {
             feeds: Feeds::default(),
             feed_limits: feed,
             provider,
+            expected: limits.slots,
             warm_feed: limits.warm_feed,
             encoding,
             leftovers: Arc::new(Leftovers::new(Arc::clone(&ledger), left)),

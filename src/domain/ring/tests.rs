@@ -44,6 +44,16 @@ fn read(ring: &Ring, join: Join) -> Option<String> {
     Some(all)
 }
 
+/// Bytes that may be read at once.
+fn read_bytes(ring: &Ring) -> usize {
+    let mut cursor = Cursor { at: ring.runs[0].start, tables: None };
+    let mut all = 0;
+    while let Read::Chunk(chunk) = ring.read(&mut cursor) {
+        all += chunk.bytes.len();
+    }
+    all
+}
+
 const fn burst(seconds: u64) -> Join {
     Join::Burst(Duration::from_secs(seconds))
 }
@@ -106,6 +116,19 @@ fn a_burst_stays_within_the_bytes() {
         assert!(ring.held() <= 1000);
     }
     assert_eq!((ring.end(), ring.bitrate()), (10_000, None));
+}
+
+#[test]
+fn memory_goes_with_what_lay_in_it() {
+    let (mut ring, packets) = (ring(1, 1 << 30), vec![0; 100 * PACKET]);
+    for second in 0..100 {
+        ring.push(&packets, false, None, Timestamp::from_millis(second * 500));
+        assert!(
+            ring.blocks.iter().map(|block| block.memory.len()).sum::<usize>() <= 3 * packets.len() + BLOCK
+        );
+        assert!(ring.runs.iter().all(|run| run.len % PACKET == 0), "packets are whole");
+    }
+    assert_eq!(read_bytes(&ring), 3 * packets.len());
 }
 
 #[test]
