@@ -1,7 +1,7 @@
 # make demo    see a zap: test channels, the gateway and a player; installs what it lacks
 # make test    all tests, with real FFmpeg, nginx, VLC and Chromium; installs what it lacks
 # make check   formatting, lints, documentation
-# make bench   the gateway beside nginx and the bare server, as ratios; how fast streams are cut
+# make bench   the gateway beside nginx and the bare server, as ratios; how fast streams are cut, and what memory that takes
 # make fuzz    anything at all as a transport stream, for five minutes; installs cargo-fuzz if it is missing
 #
 # Needed beforehand: Debian (or anything with apt) and Rust. Nothing is asked; every target works twice in a row.
@@ -65,6 +65,7 @@ bench: ffmpeg nginx linker
 	@echo "==> Building and measuring: the gateway beside nginx and the bare server (a few minutes the first time)"
 	cargo bench --locked --bench passthrough
 	cargo bench --locked --bench cutter
+	cargo bench --locked --bench memory
 	cargo bench --locked --bench start
 	cargo bench --locked --bench zap
 

@@ -225,7 +225,7 @@ fn limits(config: &Config) -> Limits {
         unfollowed: config.viewers.unfollowed,
         refusals: config.upstream.failures,
         disk_budget: config.upstream.disk_budget.0,
-        memory: config.window.memory,
+        memory: config.pool.memory,
         own_credential: config.upstream.api_key.is_some(),
     }
 }

@@ -33,7 +33,7 @@ fn the_upstream_is_all_that_must_be_written() {
         assert_eq!(config.upstream.cold_timeout, Duration::from_secs(20));
         assert_eq!(config.upstream.disk_budget, ByteSize(20 << 30));
         assert_eq!(config.pool.slots, 4);
-        assert_eq!(config.window.memory, 512 << 20);
+        assert_eq!(config.pool.memory, 512 << 20);
     }
 }
 
@@ -41,7 +41,7 @@ fn the_upstream_is_all_that_must_be_written() {
 fn every_kind_of_value_is_read() {
     let text = "listen: '[::]:80'\nname: tv-1\ntrusted_proxies: [10.0.0.0/8, '::1']\n\
         upstream:\n  url: https://tv\n  api_key: k\n  failures: 5\n  live_tv_right: as-upstream\n\
-        pool:\n  idle_timeout: 1m 30s\nwindow: {memory: 1GiB}\nffmpeg: {encoders: 'vaapi, software', memory: 2GiB, copy: ffmpeg}\nlog:\n  level: warn,warmgate=debug\n  format: json\n";
+        pool:\n  idle_timeout: 1m 30s\n  memory: 1GiB\nffmpeg: {encoders: 'vaapi, software', memory: 2GiB, copy: ffmpeg}\nlog:\n  level: warn,warmgate=debug\n  format: json\n";
     let config = read(text, &[]).unwrap();
     assert_eq!(config.listen.port(), 80);
     let proxies: Vec<_> = config.trusted_proxies.iter().map(ToString::to_string).collect();
@@ -51,7 +51,7 @@ fn every_kind_of_value_is_read() {
     assert_eq!(config.upstream.failures, 5);
     assert_eq!(config.upstream.live_tv_right, LiveTvRight::AsUpstream);
     assert_eq!(config.pool.idle_timeout, Duration::from_secs(90));
-    assert_eq!(config.window.memory, 1 << 30);
+    assert_eq!(config.pool.memory, 1 << 30);
     assert_eq!(config.ffmpeg.encoders, Encoders(vec![VideoEncoder::Vaapi, VideoEncoder::Software]));
     assert_eq!((config.ffmpeg.memory, config.ffmpeg.copy), (2 << 30, CopyWith::Ffmpeg));
     assert_eq!((config.log.level.as_str(), config.log.format), ("warn,warmgate=debug", LogFormat::Json));
@@ -96,7 +96,7 @@ fn all_mistakes_are_told_at_once_in_the_order_of_the_file() {
         "gateway.yaml:11: window.join: 40s is more than window.length (30s)",
         "gateway.yaml:12: log: invalid type: string \"loud\", expected a section with keys of its own",
         "gateway.yaml:13: shutdwn: unknown key `shutdwn`, expected one of `listen`",
-        "WARMGATE__POOL__SLOTZ: unknown key `slotz`, expected `slots` or `idle_timeout`",
+        "WARMGATE__POOL__SLOTZ: unknown key `slotz`, expected one of `slots`, `idle_timeout`, `memory`",
         "WARMGATE__VIEWERS__SILENCE: must be longer than nothing",
     ];
     assert_eq!(said.len(), expected.len(), "{said:#?}");

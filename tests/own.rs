@@ -14,10 +14,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, kill_process};
 use tokio::process::Command;
-use warmgate::config::Config;
+use warmgate::config::{ByteSize, Config};
 use warmgate::demo::origin::{Origin, Settings};
 use warmgate::domain::produce::{Means, Produce};
-use warmgate::domain::reason::Failure;
+use warmgate::domain::producer::State;
+use warmgate::domain::reason::{Failure, StopReason};
 
 use crate::stage::{
     Stage, VERSIONS, all_fetched, eventually, is_hit, is_ours, poll, soon, tune, watching, with_key,
@@ -154,6 +155,51 @@ async fn a_server_that_comes_back_is_tapped_again() {
     watch.resume(PATIENCE).await;
     stage.shut_down().await;
     stage.nothing_open().await;
+}
+
+/// Whoever opens many channels and plays none makes the gateway hold no more inputs than it keeps streams.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_latest_openings_have_their_inputs_opened() {
+    let config = |config: &mut Config| {
+        own(config);
+        config.pool.slots = 2;
+    };
+    let stage = Stage::with(|settings| settings.tuners = 4, config).await;
+    let viewer = stage.viewer(0, "tv");
+    for channel in 1..=4 {
+        soon(viewer.open(&stage.channel(channel))).await.unwrap();
+    }
+    let live_streams = stage.origin().channels().into_iter().map(|channel| channel.live_stream_id);
+    let live_streams: Vec<_> = live_streams.take(4).collect();
+    eventually("two inputs are left", async || {
+        let consumers = stage.origin().counts().consumers;
+        let of_each: Vec<_> = live_streams.iter().filter_map(|id| consumers.get(id)).collect();
+        of_each == [&1, &1, &2, &2] && stage.snapshot().inputs.len() == 2
+    })
+    .await;
+}
+
+/// The server writes on its disk for as long as its stream is tapped, whether or not anything is made of that.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_input_that_nobody_watches_does_not_fill_the_disk() {
+    let config = |config: &mut Config| {
+        own(config);
+        config.warm.encode = Duration::from_millis(100);
+        config.upstream.disk_budget = ByteSize(1 << 20);
+    };
+    let stage = Stage::with(|_| (), config).await;
+    let viewer = stage.viewer(0, "tv");
+    let mut playback = soon(viewer.open(&stage.channel(1))).await.unwrap();
+    playback.playlist += "&MaxHeight=90";
+    assert!(is_ours(&poll(&viewer, &playback).await));
+    soon(viewer.leave(&playback)).await.unwrap();
+    eventually("it rests", async || {
+        stage.snapshot().streams.iter().any(|stream| stream.state == State::Resting)
+    })
+    .await;
+    assert!(stage.snapshot().inputs.iter().all(|input| input.written < 1 << 20));
+    stage.nothing_open().await;
+    assert_eq!(stage.snapshot().tally.stopped.get(&StopReason::DiskBudget), Some(&1));
 }
 
 /// Half as high: what the source does not satisfy goes through an FFmpeg of the gateway's own.

@@ -2,5 +2,7 @@
 
 #[path = "../../src/domain/cutter/mod.rs"]
 pub mod cutter;
+#[path = "../../src/domain/memory.rs"]
+pub mod memory;
 #[path = "../../src/domain/mpegts/mod.rs"]
 pub mod mpegts;

@@ -21,7 +21,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
     warm(&file.warm, report);
     feed(&file.feed, report);
     viewers(&file.viewers, file.upstream.cold_timeout, report);
-    window(&file.window, report);
+    window(&file.window, file.pool.memory, report);
     ffmpeg(&file.ffmpeg, report);
     lineup_server(&file.lineup_server, report);
     log_level(&file.log.level, report);
@@ -103,13 +103,13 @@ fn viewers(viewers: &Viewers, cold_timeout: Duration, report: &mut Report) {
     report.rule(viewers.unfollowed >= cold_timeout, "viewers.unfollowed", &["upstream.cold_timeout"], what);
 }
 
-fn window(window: &Window, report: &mut Report) {
+fn window(window: &Window, memory: u64, report: &mut Report) {
     positive(window.join, "window.join", report);
     let what = format!("{:?} is more than window.length ({:?})", window.join, window.length);
     report.rule(window.join <= window.length, "window.join", &["window.length"], what);
     report.rule(window.segment > 0, "window.segment", &[], "must be more than nothing");
-    let what = "must not be more than window.memory";
-    report.rule(window.segment <= window.memory, "window.segment", &["window.memory"], what);
+    let what = "must not be more than pool.memory";
+    report.rule(window.segment <= memory, "window.segment", &["pool.memory"], what);
 }
 
 fn lineup_server(server: &LineupServer, report: &mut Report) {

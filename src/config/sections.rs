@@ -18,11 +18,14 @@ pub struct Pool {
     /// A stream nobody watches is given back after this.
     #[serde(deserialize_with = "scalar::one")]
     pub idle_timeout: Duration,
+    /// Bytes of segments and inputs over all streams.
+    #[serde(deserialize_with = "scalar::bytes")]
+    pub memory: u64,
 }
 
 impl Default for Pool {
     fn default() -> Self {
-        Self { slots: 4, idle_timeout: Duration::from_secs(10 * 60) }
+        Self { slots: 4, idle_timeout: Duration::from_secs(10 * 60), memory: 512 << 20 }
     }
 }
 
@@ -69,22 +72,14 @@ pub struct Window {
     /// What is listed at most.
     #[serde(deserialize_with = "scalar::one")]
     pub length: Duration,
-    /// Bytes of segments over all streams.
-    #[serde(deserialize_with = "scalar::bytes")]
-    pub memory: u64,
-    /// Bytes of the largest segment accepted. No more than `memory`.
+    /// Bytes of the largest segment accepted. No more than `pool.memory`.
     #[serde(deserialize_with = "scalar::bytes")]
     pub segment: u64,
 }
 
 impl Default for Window {
     fn default() -> Self {
-        Self {
-            join: Duration::from_secs(6),
-            length: Duration::from_secs(30),
-            memory: 512 << 20,
-            segment: 64 << 20,
-        }
+        Self { join: Duration::from_secs(6), length: Duration::from_secs(30), segment: 64 << 20 }
     }
 }
 

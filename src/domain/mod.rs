@@ -13,6 +13,7 @@ pub mod feeding;
 pub mod guid;
 pub mod key;
 pub mod lineup;
+pub mod memory;
 pub mod mpegts;
 pub mod openings;
 pub mod pace;

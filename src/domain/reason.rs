@@ -25,7 +25,7 @@ reasons! {
     RefuseReason {
         /// Every slot has a present consumer.
         PoolFull = "pool-full",
-        /// Windows hold all the memory they may, and all of them are watched.
+        /// Windows and inputs hold all the memory they may, and all of them are in use.
         MemoryFull = "memory-full",
         /// One account has as many consumers of one stream as anybody may have.
         Crowded = "crowded",
@@ -49,9 +49,9 @@ reasons! {
         Evicted = "evicted",
         /// The server had no tuner left for somebody else.
         TunerNeeded = "tuner-needed",
-        /// Idle streams together wrote more than `upstream.disk_budget` on the server's disk.
+        /// What nobody uses has more than `upstream.disk_budget` on the server's disk.
         DiskBudget = "disk-budget",
-        /// Windows together hold more than `window.memory`.
+        /// Windows and inputs together hold more than `pool.memory`.
         Memory = "memory",
         /// It kept failing, and nobody watches it.
         Failed = "failed",

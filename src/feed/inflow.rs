@@ -1,11 +1,11 @@
 //! From bytes as they come to runs of whole packets in the ring, with what is known of each.
 //!
-//! Runs are copied into blocks of our own: a slice of what the network gave would keep all of its buffer.
+//! It does not know who reads them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::domain::mpegts::align::Align;
 use crate::domain::mpegts::clock::Ticks;
@@ -17,8 +17,8 @@ use crate::domain::time::Timestamp;
 use crate::feed::shared::Shared;
 use crate::feed::tables::Tables;
 
-/// Bytes of a block, which is the longest run: about a quarter of a second of a good picture.
-const BLOCK: usize = 350 * PACKET;
+/// Bytes of the longest run: about a quarter of a second of a good picture.
+const LONGEST: usize = 348 * PACKET;
 
 /// So long after the others a sound may begin, before it is taken for one that is not sent.
 const MUTE: Duration = Duration::from_secs(1);
@@ -40,7 +40,7 @@ pub(super) struct Inflow {
 /// What is not in the ring yet.
 #[derive(Default)]
 struct Run {
-    bytes: BytesMut,
+    bytes: Vec<u8>,
     /// The last moment of the programme's clock in it.
     clock: Option<Ticks>,
     /// Where decoding can begin, in the whole stream, and the tables in force.
@@ -79,7 +79,10 @@ impl Inflow {
         while let Some(packets) = self.align.next_run() {
             let mut rest = &*packets;
             while !rest.is_empty() {
-                let room = self.room(now).min(rest.len());
+                if self.run.bytes.len() == LONGEST {
+                    self.flush(now);
+                }
+                let room = (LONGEST - self.run.bytes.len()).min(rest.len());
                 self.read(&rest[..room]);
                 rest = &rest[room..];
             }
@@ -108,17 +111,6 @@ impl Inflow {
             return None;
         }
         (self.position.saturating_sub(since) >= MUTE).then_some(facts)
-    }
-
-    /// Bytes for which there is room in the block; a full one is followed by another.
-    fn room(&mut self, now: Timestamp) -> usize {
-        let left = self.run.bytes.capacity() - self.run.bytes.len();
-        if left >= PACKET {
-            return left - left % PACKET;
-        }
-        self.flush(now);
-        self.run.bytes = BytesMut::with_capacity(BLOCK);
-        BLOCK
     }
 
     fn read(&mut self, packets: &[u8]) {
@@ -160,8 +152,8 @@ impl Inflow {
         held.counts.bytes += self.run.bytes.len() as u64;
         held.counts.continuity_errors += std::mem::take(&mut self.run.errors);
         held.counts.splices += u64::from(splice);
-        let bytes = self.run.bytes.split().freeze();
-        held.ring.push(bytes, splice, self.run.clock.take(), now);
+        held.ring.push(&self.run.bytes, splice, self.run.clock.take(), now);
+        self.run.bytes.clear();
         for (start, tables) in self.run.points.drain(..) {
             held.ring.mark(start, tables);
         }

@@ -74,6 +74,7 @@ impl Supervisor {
                 Failure::Busy => Denied::Busy,
                 failure => Denied::Failed(failure),
             })?;
+            shared.bell.notify_one();
             let source = Source::Lineup(id.clone());
             (intake, Reading { shared: Arc::clone(shared), source, number })
         };

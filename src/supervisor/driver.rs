@@ -1,8 +1,9 @@
 //! The one performer of the pool's actions: waits for the bell or the next deadline, and does what there is to do.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::sleep_until;
+use tokio::time::{sleep, sleep_until};
 use tracing::{Instrument, info, info_span};
 
 use crate::domain::pool::{Action, Event, StreamId};
@@ -10,11 +11,17 @@ use crate::supervisor::feeds::Member;
 use crate::supervisor::generation::Run;
 use crate::supervisor::shared::Shared;
 
+/// How often it is looked after what inputs hold, if nothing happens in between.
+const LOOK: Duration = Duration::from_secs(5);
+
 /// Drives the pool until the gateway has ended.
 pub(super) async fn run(shared: Arc<Shared>) {
     loop {
+        let inputs = shared.feeds.inputs();
+        let growing = !inputs.is_empty();
         let (actions, deadline) = {
             let mut pool = shared.pool();
+            pool.handle_event(Event::Inputs(inputs), shared.now());
             pool.handle_timeout(shared.now());
             let actions: Vec<_> = std::iter::from_fn(|| pool.poll_action()).collect();
             (actions, pool.next_deadline())
@@ -33,6 +40,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
             () = shared.ended.cancelled() => return,
             () = shared.bell.notified() => {}
             () = due => {}
+            () = sleep(LOOK), if growing => {}
         }
     }
 }
@@ -49,6 +57,11 @@ fn perform(shared: &Arc<Shared>, action: Action) {
                 task.await;
                 drop(entered);
             });
+        }
+        Action::Close { input, reason } => {
+            info!(input = input.0, reason = reason.as_str(), "closing");
+            let shared = Arc::clone(shared);
+            shared.generations.clone().spawn(async move { shared.feeds.give_up(input).await });
         }
         Action::GiveBack { opening, reason } => shared.give_back(opening, reason),
         Action::Doubted(opening) => shared.doubted(opening),

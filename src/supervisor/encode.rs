@@ -102,8 +102,7 @@ async fn cut(mut output: ChildStdout, cutting: &mut Cutting) -> Failure {
         piece.reserve(PIECE);
         match timeout_at(cutting.deadline, output.read_buf(&mut piece)).await {
             Ok(Ok(0)) | Ok(Err(_)) => return Failure::Crashed,
-            Ok(Ok(bytes)) => {
-                cutting.consumed(bytes);
+            Ok(Ok(_)) => {
                 cutting.push(&piece.split().freeze(), |_| true);
             }
             Err(_) => return Failure::Stalled,

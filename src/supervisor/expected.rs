@@ -52,21 +52,24 @@ impl Supervisor {
             }
         }
         let item = opening.channel.item.clone();
-        let provided = shared.provided(&opening.channel.source, Member::Expected).map(|(source, _)| source);
-        let Some(source) = provided.or_else(|| self.tapped(opening)) else { return };
+        let somebody = shared.feeds.somebody();
+        let provided = shared.provided(&opening.channel.source, somebody).map(|(source, _)| source);
+        let Some(source) = provided.or_else(|| self.tapped(opening, somebody)) else { return };
         debug!(%item, ?source, "somebody is expected");
+        shared.bell.notify_one();
         let shared = Arc::clone(shared);
         shared.generations.clone().spawn(async move {
+            shared.feeds.bound_expected(shared.expected).await;
             tokio::select! {
                 () = sleep(EXPECTED) => {}
                 () = shared.draining.cancelled() => {}
             }
-            shared.feeds.leave(&source, Member::Expected).await;
+            shared.feeds.leave(&source, somebody).await;
         });
     }
 
     /// Taps what the server shares, unless that is tapped already.
-    fn tapped(&self, opening: Opening) -> Option<Source> {
+    fn tapped(&self, opening: Opening, somebody: Member) -> Option<Source> {
         let shared = &self.shared;
         let Opening { place, channel, live_stream, raw, account, login } = opening;
         let raw = raw?;
@@ -78,7 +81,7 @@ impl Supervisor {
         let access = Arc::new(Access::new(place, channel.source, live_stream));
         access.remember(account, login, user);
         let (limits, tasks) = (shared.feed_limits, &shared.generations);
-        let Ok(_) = shared.feeds.join(&source, Member::Expected, |replaces| {
+        let Ok(_) = shared.feeds.join(&source, somebody, |replaces| {
             let nothing_to_free = std::future::ready(false);
             let caller = shared.caller(&access);
             Ok::<_, Infallible>(Intake::tap(caller, Some(raw), replaces, limits, nothing_to_free, tasks))

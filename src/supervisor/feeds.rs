@@ -4,11 +4,12 @@
 //! Members are a set, so that nothing can be counted wrong. It does not know what is made of a feed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::consumer::Account;
 use crate::domain::key::{Channel, ChannelId, LiveStreamId};
-use crate::domain::pool::StreamId;
+use crate::domain::pool::{Claim, Input, InputId, StreamId};
 use crate::supervisor::intake::Intake;
 use crate::upstream::jellyfin::Login;
 
@@ -24,8 +25,8 @@ pub(super) enum Source {
 /// Who needs a feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Member {
-    /// Whoever was told of the opening, and is expected to ask for a stream of it.
-    Expected,
+    /// Whoever was told of an opening, and is expected to ask for a stream of it; who was told later has a larger number.
+    Expected(u64),
     /// A stream.
     Stream(StreamId),
     /// Who reads it as it is.
@@ -45,10 +46,13 @@ pub(super) struct Spare {
 #[derive(Debug, Default)]
 pub(super) struct Feeds {
     open: Mutex<BTreeMap<Source, Entry>>,
+    /// The number of the next one that needs one.
+    next: AtomicU64,
 }
 
 #[derive(Debug)]
 struct Entry {
+    id: InputId,
     intake: Arc<Intake>,
     members: BTreeSet<Member>,
 }
@@ -70,7 +74,7 @@ impl Feeds {
         if let Some(entry) = feeds.get_mut(source) {
             if matches!(member, Member::Stream(_)) {
                 // Here they are.
-                entry.members.remove(&Member::Expected);
+                entry.members.retain(|member| !matches!(member, Member::Expected(_)));
             }
             if entry.intake.is_alive() {
                 entry.members.insert(member);
@@ -80,7 +84,8 @@ impl Feeds {
         }
         let replaced = feeds.get(source).map(|entry| Arc::clone(&entry.intake));
         let intake = Arc::new(open(replaced)?);
-        feeds.insert(source.clone(), Entry { intake: Arc::clone(&intake), members });
+        let id = InputId(self.number());
+        feeds.insert(source.clone(), Entry { id, intake: Arc::clone(&intake), members });
         Ok(intake)
     }
 
@@ -121,11 +126,11 @@ impl Feeds {
             let feeds = self.feeds();
             let unread = feeds.iter().filter(|(_, entry)| entry.is_unread());
             // Who has left is less likely to ask than who has just opened a channel.
-            let unread = unread.min_by_key(|(_, entry)| entry.members.contains(&Member::Expected));
+            let unread = unread.min_by_key(|(_, entry)| entry.claim());
             unread.map(|(source, _)| source.clone())
         };
         let Some(unread) = unread else { return false };
-        self.dismiss(|of, member| *of == unread && matches!(member, Member::Left(_) | Member::Expected))
+        self.dismiss(|of, member| *of == unread && matches!(member, Member::Left(_) | Member::Expected(_)))
             .await;
         true
     }
@@ -145,12 +150,69 @@ impl Feeds {
         let feeds = self.feeds();
         let held = feeds.iter().filter(|(_, entry)| {
             entry.intake.playlist().is_some_and(|playlist| playlists.contains(&playlist))
-                && !entry.members.iter().any(|member| matches!(member, Member::Expected | Member::Reader(_)))
+                && !entry
+                    .members
+                    .iter()
+                    .any(|member| matches!(member, Member::Expected(_) | Member::Reader(_)))
         });
         let mut spare: Vec<_> =
             held.map(|(source, entry)| Spare { source: source.clone(), streams: entry.streams() }).collect();
         spare.sort_by_key(|spare| spare.streams.len());
         spare
+    }
+
+    /// All that are open, as the pool sees them.
+    pub(super) fn inputs(&self) -> Vec<Input> {
+        let input = |entry: &Entry| {
+            let counts = entry.intake.feed.counts();
+            let written = if entry.intake.is_on_disk() { counts.bytes } else { 0 };
+            Input { id: entry.id, streams: entry.streams(), claim: entry.claim(), held: counts.held, written }
+        };
+        self.feeds().values().map(input).collect()
+    }
+
+    /// Somebody who is expected.
+    pub(super) fn somebody(&self) -> Member {
+        Member::Expected(self.number())
+    }
+
+    /// Of the feeds that are only open for who is expected, at most so many stay: who has been expected longest is expected
+    /// no more.
+    pub(super) async fn bound_expected(&self, most: usize) {
+        let mut expected: Vec<_> = {
+            let feeds = self.feeds();
+            let only = feeds.iter().filter(|(_, entry)| entry.is_only_expected());
+            only.map(|(source, entry)| (entry.members.last().copied(), source.clone())).collect()
+        };
+        expected.sort();
+        let too_many = expected.len().saturating_sub(most);
+        for (_, source) in expected.drain(..too_many) {
+            self.nobody_is_expected(&source).await;
+        }
+    }
+
+    /// Who has opened this channel is expected no more.
+    pub(super) async fn nobody_is_expected(&self, source: &Source) {
+        self.dismiss(|of, member| of == source && matches!(member, Member::Expected(_))).await;
+    }
+
+    /// Closes an input, unless somebody reads it or something is made of it.
+    pub(super) async fn give_up(&self, input: InputId) {
+        let unread = {
+            let feeds = self.feeds();
+            let given_up = feeds.iter().find(|(_, entry)| entry.id == input);
+            given_up.filter(|(_, entry)| entry.claim() != Claim::Read).map(|(source, _)| source.clone())
+        };
+        if let Some(unread) = unread {
+            self.dismiss(|of, member| {
+                *of == unread && matches!(member, Member::Left(_) | Member::Expected(_))
+            })
+            .await;
+        }
+    }
+
+    fn number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Whether a channel's input is open.
@@ -167,10 +229,9 @@ impl Feeds {
 
     /// An account's token is about to be revoked: what is held with nothing but it, for nobody who watches.
     pub(super) fn only_expected_by(&self, account: Account) -> Vec<Source> {
-        let expected = BTreeSet::from([Member::Expected]);
         let feeds = self.feeds();
         let only = feeds.iter().filter(|(_, entry)| {
-            entry.members == expected && entry.intake.access().is_some_and(|access| access.is_only(account))
+            entry.is_only_expected() && entry.intake.access().is_some_and(|access| access.is_only(account))
         });
         only.map(|(source, _)| source.clone()).collect()
     }
@@ -213,14 +274,29 @@ impl Feeds {
 
 impl Entry {
     fn is_unread(&self) -> bool {
-        let unread = |member: &Member| matches!(member, Member::Left(_) | Member::Expected);
+        let unread = |member: &Member| matches!(member, Member::Left(_) | Member::Expected(_));
         self.intake.is_alive() && self.members.iter().all(unread)
+    }
+
+    fn is_only_expected(&self) -> bool {
+        self.members.iter().all(|member| matches!(member, Member::Expected(_)))
+    }
+
+    /// For whom it is open besides streams.
+    fn claim(&self) -> Claim {
+        let claims = self.members.iter().map(|member| match member {
+            Member::Stream(_) => Claim::Nobody,
+            Member::Left(_) => Claim::Left,
+            Member::Expected(_) => Claim::Expected,
+            Member::Reader(_) => Claim::Read,
+        });
+        claims.max().unwrap_or(Claim::Nobody)
     }
 
     fn streams(&self) -> Vec<StreamId> {
         let streams = self.members.iter().filter_map(|member| match member {
             Member::Stream(stream) => Some(*stream),
-            Member::Expected | Member::Reader(_) | Member::Left(_) => None,
+            Member::Expected(_) | Member::Reader(_) | Member::Left(_) => None,
         });
         streams.collect()
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tracing::{Instrument, debug, info};
 
+use crate::domain::memory::Memory;
 use crate::domain::pool::{Event, Output, StreamId};
 use crate::domain::produce::Means;
 use crate::domain::reason::Failure;
@@ -46,7 +47,7 @@ pub(super) struct Delivery {
 /// What a segment costs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cost {
-    /// Bytes on the server's disk.
+    /// Bytes on the server's disk, beside those of its input.
     pub(super) written: u64,
     /// Whether it took an encoder of ours.
     pub(super) encoded: bool,
@@ -138,6 +139,7 @@ impl Run {
             if delivery.anew {
                 delivery.run.let_go_of_feed();
             }
+            let media = Media { body: Memory::holding(&media.body).into(), ..media };
             let written = WRITTEN_TWICE * media.body.len() as u64;
             let arrival = Arrival { duration, discontinuity: gap, independent: true };
             delivery.deliver(arrival, media, Cost { written, encoded: false });

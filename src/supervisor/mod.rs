@@ -153,6 +153,7 @@ impl Supervisor {
             feeds: Feeds::default(),
             feed_limits: feed,
             provider,
+            expected: limits.slots,
             warm_feed: limits.warm_feed,
             encoding,
             known: Known::default(),

@@ -73,7 +73,7 @@ async fn make(run: &Run) -> Failure {
             return Failure::Unsuitable;
         }
         rejoined = burst.is_zero();
-        let mut cutting = Cutting::new(run, &planned.plan, intake.is_on_disk(), deadline);
+        let mut cutting = Cutting::new(run, &planned.plan, deadline);
         match carry_out(&planning, &planned, burst, &mut cutting).await {
             // If nothing comes of it because nothing comes, that is what it fails for.
             End::Failed(Failure::Stalled) => return intake.failure(),
@@ -135,7 +135,6 @@ async fn copy(mut reader: Reader, cutting: &mut Cutting, still_right: impl Fn(&F
         if splice {
             cutting.cutter.splice();
         }
-        cutting.consumed(bytes.len());
         if !cutting.push(&bytes, &still_right) {
             return End::Disproved;
         }
@@ -163,14 +162,11 @@ pub(super) struct Cutting {
     pub(super) deadline: Instant,
     usual: Duration,
     halted: Duration,
-    /// What the server has written on its disk since the last segment.
-    written: u64,
-    on_disk: bool,
     encoded: bool,
 }
 
 impl Cutting {
-    fn new(run: &Run, plan: &Plan, on_disk: bool, deadline: Instant) -> Self {
+    fn new(run: &Run, plan: &Plan, deadline: Instant) -> Self {
         let rule = run.stream.rule(FIRST_SEGMENT);
         // What FFmpeg makes carries one sound; what comes as it is may carry more.
         let sound = if plan.is_copy() { plan.audio_index } else { 0 };
@@ -182,8 +178,6 @@ impl Cutting {
             deadline,
             usual: rule.usual,
             halted: rule.target * HALTED,
-            written: 0,
-            on_disk,
             encoded: plan.encodes_video(),
         }
     }
@@ -191,13 +185,6 @@ impl Cutting {
     /// How long its segments are, as a rule.
     pub(super) const fn usual(&self) -> Duration {
         self.usual
-    }
-
-    /// So much of the input has been taken.
-    pub(super) const fn consumed(&mut self, bytes: usize) {
-        if self.on_disk {
-            self.written += bytes as u64;
-        }
     }
 
     /// Cuts, and delivers what is whole. Says whether what it carries is `still_right`, at first and as often as that changes.
@@ -220,7 +207,7 @@ impl Cutting {
     fn deliver(&mut self, cut: Cut) {
         let Cut { bytes, duration, independent, discontinuity } = cut;
         let media = Media { body: bytes, content_type: MPEG_TS, modified: None };
-        let cost = Cost { written: std::mem::take(&mut self.written), encoded: self.encoded };
+        let cost = Cost { written: 0, encoded: self.encoded };
         self.delivery.deliver(Arrival { duration, discontinuity, independent }, media, cost);
     }
 }

@@ -17,7 +17,7 @@ use crate::feed;
 use crate::supervisor::access::Access;
 use crate::supervisor::caller::Caller;
 use crate::supervisor::encode::Encoding;
-use crate::supervisor::feeds::{Feeds, Member, Source};
+use crate::supervisor::feeds::{Feeds, Source};
 use crate::supervisor::hardware::ServerHardware;
 use crate::supervisor::known::Known;
 use crate::supervisor::provider::Provider;
@@ -44,6 +44,8 @@ pub(super) struct Shared {
     pub(super) feed_limits: feed::Limits,
     /// Where the lineup's channels come from, if there is one.
     pub(super) provider: Option<Provider>,
+    /// How many inputs are open, at most, for nobody but who is expected.
+    pub(super) expected: usize,
     /// How long a feed is kept for who has read it and left.
     pub(super) warm_feed: Duration,
     pub(super) encoding: Option<Encoding>,
@@ -96,7 +98,7 @@ impl Shared {
     /// Nobody is expected any more on these channels.
     pub(super) async fn expect_no_more(&self, sources: Vec<Source>) {
         for source in sources {
-            self.feeds.leave(&source, Member::Expected).await;
+            self.feeds.nobody_is_expected(&source).await;
         }
     }
 

@@ -1,6 +1,7 @@
 //! The PES packet of the sound that is under way, so that every one is whole in one segment: players begin anew with
 //! each of them and lose what they have half of.
 
+use crate::domain::memory::Memory;
 use crate::domain::mpegts::clock::{HERTZ, Ticks, nearest};
 use crate::domain::mpegts::packet::{PACKET, Packet};
 use crate::domain::mpegts::pes::Pes;
@@ -38,7 +39,7 @@ impl Held {
     }
 
     /// Takes a packet; appends to `out` what is whole.
-    pub(super) fn take(&mut self, packet: Packet<'_>, out: &mut Vec<u8>) {
+    pub(super) fn take(&mut self, packet: Packet<'_>, out: &mut Memory) {
         let payload = packet.payload();
         if packet.starts_unit() {
             self.pass(out);
@@ -63,7 +64,7 @@ impl Held {
     }
 
     /// Appends to `out` what is held, whole or not.
-    pub(super) fn pass(&mut self, out: &mut Vec<u8>) {
+    pub(super) fn pass(&mut self, out: &mut Memory) {
         let is_early = match (self.from, self.shown) {
             (Some(from), Some(shown)) => nearest(shown, from) < from - EARLY,
             (None, _) | (_, None) => false,

@@ -25,6 +25,7 @@ use crate::domain::cutter::kept::{Kept, Tables, Use};
 use crate::domain::cutter::pace::Pace;
 use crate::domain::cutter::segment::{Candidate, Segment};
 use crate::domain::cutter::timeline::{Placed, Timeline};
+use crate::domain::memory::Memory;
 use crate::domain::mpegts::align::Align;
 use crate::domain::mpegts::clock::{HERTZ, Ticks, ticks};
 use crate::domain::mpegts::facts::Facts;
@@ -48,7 +49,7 @@ pub struct Cutter {
     kept: Option<(Kept, Tables)>,
     held: Held,
     /// What will be cut, from the beginning of a segment (or of what may become one) on.
-    body: Vec<u8>,
+    body: Memory,
     /// Where in `body` the picture begins that is not understood yet.
     mark: Option<usize>,
     state: State,
@@ -82,7 +83,7 @@ impl Cutter {
             pace,
             kept: None,
             held: Held::default(),
-            body: Vec::new(),
+            body: Memory::default(),
             mark: None,
             state: State::Seeking,
             reformed: false,
@@ -172,7 +173,9 @@ impl Cutter {
             Use::Leading => self.lead(packet, seen),
             Use::Sound if self.mark.is_some() || self.is_cutting() => self.held.take(packet, &mut self.body),
             Use::Clock if self.mark.is_some() || self.is_cutting() => {
-                self.body.extend(packet.clock_only().iter().flatten());
+                if let Some(clock) = packet.clock_only() {
+                    self.body.extend_from_slice(&clock);
+                }
             }
             Use::Sound | Use::Clock | Use::Nothing => {}
         }
@@ -201,7 +204,7 @@ impl Cutter {
     fn lead(&mut self, packet: Packet<'_>, seen: Seen) {
         if packet.starts_unit() {
             if !self.is_cutting() {
-                self.body.clear();
+                self.body.truncate(0);
                 self.held.restart(Pes::read(packet.payload()).and_then(|pes| pes.stamps.pts));
             }
             self.mark = Some(self.body.len());
@@ -223,7 +226,7 @@ impl Cutter {
             (State::Seeking, Placed::At(time)) if unit.access => self.begin(time),
             (State::Seeking, Placed::At(_) | Placed::Jumped) => {
                 self.timeline.restart();
-                self.body.clear();
+                self.body.truncate(0);
             }
             (State::Cutting(_), Placed::Jumped) => self.begin_anew(unit, at, self.timeline.end()),
             (State::Cutting(_), Placed::At(time)) if unit.format || unit.access && self.reformed => {
@@ -254,7 +257,7 @@ impl Cutter {
             self.begin(time);
         } else {
             self.timeline.restart();
-            self.body.clear();
+            self.body.truncate(0);
         }
     }
 

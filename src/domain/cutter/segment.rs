@@ -1,6 +1,7 @@
 //! How a segment ends: cut before a picture, at a discontinuity, or because it must not grow.
 
 use crate::domain::cutter::{Cut, Cutter, State};
+use crate::domain::memory::Memory;
 use crate::domain::mpegts::clock::{Ticks, duration};
 use crate::domain::mpegts::packet::PACKET;
 
@@ -29,7 +30,6 @@ impl Cutter {
     pub(super) fn cut(&mut self, segment: Segment, end: Candidate) -> Segment {
         self.emit(segment, end.at, end.time);
         self.pace.cut();
-        self.body.drain(..end.at);
         self.mark = self.mark.map(|mark| mark - end.at);
         Segment {
             begin: end.time,
@@ -39,11 +39,16 @@ impl Cutter {
         }
     }
 
+    /// Gives the first `length` bytes of the body, which they leave.
     fn emit(&mut self, segment: Segment, length: usize, end: Ticks) {
+        let next = self.body.split_off(length);
+        let body = std::mem::replace(&mut self.body, next);
         let Some((_, tables)) = &mut self.kept else { return };
-        let mut bytes = Vec::with_capacity(TABLES + length);
-        tables.write(&mut bytes);
-        bytes.extend_from_slice(&self.body[..length]);
+        let mut front = Vec::with_capacity(TABLES);
+        tables.write(&mut front);
+        let mut bytes = Memory::with_room(front.len() + length);
+        bytes.extend_from_slice(&front);
+        bytes.extend_from_slice(&body);
         self.ready.push_back(Cut {
             bytes: bytes.into(),
             // So that rounding never adds up.
@@ -63,7 +68,7 @@ impl Cutter {
             self.emit(segment, self.body.len(), end);
         }
         self.state = State::Seeking;
-        self.body.clear();
+        self.body.truncate(0);
         self.mark = None;
     }
 

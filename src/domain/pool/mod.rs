@@ -6,6 +6,7 @@
 //! its last credential, or a server that keeps refusing stops it); every consumer and every action belongs to a stream
 //! that exists.
 
+mod budgets;
 mod consumers;
 mod hindrances;
 mod seam;
@@ -26,7 +27,9 @@ use crate::domain::reason::StopReason;
 use crate::domain::signal::Signal;
 use crate::domain::time::Timestamp;
 
-pub use crate::domain::pool::seam::{Action, Admission, Event, Limits, Output, StreamId, Tune, Warmth};
+pub use crate::domain::pool::seam::{
+    Action, Admission, Claim, Event, Input, InputId, Limits, Output, StreamId, Tune, Warmth,
+};
 pub use crate::domain::pool::snapshot::{ConsumerView, Snapshot, StreamView, Tally};
 
 #[derive(Debug)]
@@ -38,6 +41,7 @@ struct Stream {
     target: Option<Duration>,
     /// When it last had a consumer.
     watched_at: Timestamp,
+    /// Bytes on the server's disk, beside those of its input.
     written: u64,
     held: u64,
     encoded: bool,
@@ -48,6 +52,8 @@ struct Stream {
 pub struct Pool {
     limits: Limits,
     streams: BTreeMap<StreamId, Stream>,
+    /// What is open, as last told.
+    inputs: BTreeMap<InputId, Input>,
     consumers: BTreeMap<ConsumerId, Consumer>,
     /// Who plays the server's own stream of what, and until when that is believed.
     plain: BTreeMap<(Viewer, Channel), Timestamp>,
@@ -74,6 +80,7 @@ impl Pool {
         Self {
             limits,
             streams: BTreeMap::new(),
+            inputs: BTreeMap::new(),
             consumers: BTreeMap::new(),
             plain: BTreeMap::new(),
             logging_out: BTreeSet::new(),
@@ -131,6 +138,7 @@ impl Pool {
             }
             Event::Failed { stream, generation, failure } => self.failed(stream, generation, failure, now),
             Event::Retired(stream) => self.retired(stream),
+            Event::Inputs(inputs) => self.inputs(inputs),
             Event::TunerDenied => {
                 let _ = self.free_slot(StopReason::TunerNeeded);
             }
@@ -252,7 +260,10 @@ impl Pool {
                     | Action::Shed(stream) => {
                         assert!(self.streams.contains_key(stream), "an action on no stream");
                     }
-                    Action::GiveBack { .. } | Action::Doubted(_) | Action::Settled(_) => {}
+                    Action::Close { .. }
+                    | Action::GiveBack { .. }
+                    | Action::Doubted(_)
+                    | Action::Settled(_) => {}
                 }
             }
         }

@@ -33,9 +33,9 @@ pub struct Limits {
     pub unfollowed: Duration,
     /// Refused starts in a row after which viewers get the server's own answer.
     pub refusals: u32,
-    /// Bytes that idle streams together may have written on the server's disk.
+    /// Bytes that what nobody uses may have on the server's disk, all together.
     pub disk_budget: u64,
-    /// Bytes that all windows together may hold.
+    /// Bytes that all windows and inputs together may hold.
     pub memory: u64,
     /// Whether streams can be released without any client's credential.
     pub own_credential: bool,
@@ -44,6 +44,38 @@ pub struct Limits {
 /// A stream's name within this process; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub u64);
+
+/// An open input's name within this process; never used twice, and larger than those before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InputId(pub u64);
+
+/// An open input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// Which.
+    pub id: InputId,
+    /// What is made of it.
+    pub streams: Vec<StreamId>,
+    /// For whom it is open besides.
+    pub claim: Claim,
+    /// Bytes of memory.
+    pub held: u64,
+    /// Bytes that the server has on its disk for it.
+    pub written: u64,
+}
+
+/// For whom an input is open, besides the streams that are made of it; the strongest there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Claim {
+    /// For nobody.
+    Nobody,
+    /// For one who has read it as it is, and may come back.
+    Left,
+    /// For one who has opened the channel.
+    Expected,
+    /// For one who reads it as it is.
+    Read,
+}
 
 /// A viewer asks for a stream.
 #[derive(Clone, Debug)]
@@ -124,6 +156,8 @@ pub enum Event {
     },
     /// What a stopped stream had opened is closed.
     Retired(StreamId),
+    /// These inputs are open, and no others.
+    Inputs(Vec<Input>),
     /// Somebody was denied a tuner.
     TunerDenied,
     /// The input that these streams have in common is needed elsewhere.
@@ -137,7 +171,7 @@ pub enum Event {
 pub struct Output {
     /// The stream's target duration.
     pub target: Duration,
-    /// Bytes that the server has written on its disk for it.
+    /// Bytes that the server has written on its disk for it, beside those of its input.
     pub written: u64,
     /// Bytes that the window holds.
     pub held: u64,
@@ -168,6 +202,13 @@ pub enum Action {
     Stop {
         /// Which.
         stream: StreamId,
+        /// Why.
+        reason: StopReason,
+    },
+    /// Close an input of which nothing is made, if still nobody reads it.
+    Close {
+        /// Which.
+        input: InputId,
         /// Why.
         reason: StopReason,
     },

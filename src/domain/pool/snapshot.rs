@@ -6,7 +6,7 @@ use crate::domain::cadence::Class;
 use crate::domain::cadence::laws::Rates;
 use crate::domain::consumer::{Consumer, Verdict};
 use crate::domain::key::ConsumerId;
-use crate::domain::pool::{Pool, StreamId, Warmth};
+use crate::domain::pool::{Input, Pool, StreamId, Warmth};
 use crate::domain::produce::Means;
 use crate::domain::producer::State;
 use crate::domain::reason::{Failure, LeaveReason, RefuseReason, ReturnReason, StopReason};
@@ -37,6 +37,8 @@ pub struct Tally {
 pub struct Snapshot {
     /// Every stream, those being given back included.
     pub streams: Vec<StreamView>,
+    /// Every open input, as last told.
+    pub inputs: Vec<Input>,
     /// What was learned of each class: events per hour of viewing.
     pub habits: BTreeMap<Class, Rates>,
     /// What clients have opened and nothing has taken over yet.
@@ -124,6 +126,7 @@ impl Pool {
         let habits = self.habits.iter().map(|(&class, habits)| (class, habits.rates())).collect();
         Snapshot {
             streams: streams.collect(),
+            inputs: self.inputs.values().cloned().collect(),
             habits,
             openings: self.openings.count(),
             tally: self.tally.clone(),

@@ -163,38 +163,6 @@ impl Pool {
         }
     }
 
-    /// Idle streams may not fill the server's disk: the one that wrote most goes first.
-    pub(super) fn bound_disk(&mut self) {
-        loop {
-            let idle: Vec<_> = self
-                .running()
-                .into_iter()
-                .filter(|&id| self.idle_since(id).is_some())
-                .filter_map(|id| Some((self.streams.get(&id)?.written, id)))
-                .collect();
-            let written: u64 = idle.iter().map(|(written, _)| written).sum();
-            match idle.iter().max() {
-                Some(&(_, largest)) if written > self.limits.disk_budget => {
-                    self.stop(largest, StopReason::DiskBudget);
-                }
-                Some(_) | None => return,
-            }
-        }
-    }
-
-    /// Windows may not outgrow the memory: idle streams go, then what watched ones keep beyond their lists.
-    pub(super) fn bound_memory(&mut self) {
-        while self.held() > self.limits.memory && self.free_slot(StopReason::Memory) {}
-        if self.held() > self.limits.memory {
-            self.actions.extend(self.running().into_iter().map(Action::Shed));
-        }
-    }
-
-    pub(super) fn held(&self) -> u64 {
-        let running = self.streams.values().filter(|stream| !stream.producer.is_retiring());
-        running.map(|stream| stream.held).sum()
-    }
-
     /// Whoever opens a channel is about to watch it: its stream is not the one to go.
     pub(super) fn opening(&mut self, item: &ItemId, now: Timestamp) {
         for stream in self.streams.values_mut().filter(|stream| stream.key.channel.item == *item) {

@@ -98,7 +98,7 @@ impl Pool {
     }
 
     fn make_room(&mut self) -> Result<(), RefuseReason> {
-        if self.held() > self.limits.memory && !self.free_slot(StopReason::Memory) {
+        if self.held() > self.limits.memory && !self.free_memory() {
             return Err(RefuseReason::MemoryFull);
         }
         if self.running().len() < self.limits.slots || self.free_slot(StopReason::Evicted) {

@@ -11,11 +11,15 @@ mod clock;
 #[cfg(test)]
 mod tests;
 
+use crate::domain::memory::Memory;
 use crate::domain::mpegts::clock::Ticks;
+use crate::domain::mpegts::packet::PACKET;
 use crate::domain::ring::clock::{Clock, Course};
 use crate::domain::time::Timestamp;
 
-/// What a run costs beside its bytes: its entry here, and its share of the allocation.
+/// Bytes of a block. It goes when the last of its runs does.
+const BLOCK: usize = 64 << 10;
+/// What a run costs beside its bytes: its entry here, and what is free in front of the next block.
 const OVERHEAD: u64 = 96;
 /// A stream that has shown no access point for this long is taken as it comes.
 const POINTLESS: Duration = Duration::from_secs(5);
@@ -73,14 +77,23 @@ pub enum Read {
 #[derive(Debug)]
 struct Run {
     start: u64,
+    len: usize,
     position: Duration,
-    chunk: Chunk,
+    splice: bool,
+    timeline: u32,
 }
 
 impl Run {
     const fn end(&self) -> u64 {
-        self.start + self.chunk.bytes.len() as u64
+        self.start + self.len as u64
     }
+}
+
+/// Where the bytes of some runs lie.
+#[derive(Debug)]
+struct Block {
+    start: u64,
+    memory: Memory,
 }
 
 /// A place where decoding can begin.
@@ -93,11 +106,12 @@ struct Point {
 
 /// The ring.
 ///
-/// Invariants: runs follow one another without a gap, and points lie within them, in order.
+/// Invariants: runs follow one another without a gap, each in one block, and points lie within them, in order.
 #[derive(Debug)]
 pub struct Ring {
     size: Size,
     clock: Clock,
+    blocks: VecDeque<Block>,
     runs: VecDeque<Run>,
     points: VecDeque<Point>,
     held: u64,
@@ -114,6 +128,7 @@ impl Ring {
         Self {
             size,
             clock: Clock::default(),
+            blocks: VecDeque::new(),
             runs: VecDeque::new(),
             points: VecDeque::new(),
             held: 0,
@@ -156,8 +171,8 @@ impl Ring {
 
     /// Appends whole packets that came at `now`, and that are a `splice` if they do not continue the ones before; `told` is
     /// the last moment of the stream's clock in them.
-    pub fn push(&mut self, bytes: Bytes, splice: bool, told: Option<Ticks>, now: Timestamp) {
-        if bytes.is_empty() {
+    pub fn push(&mut self, packets: &[u8], splice: bool, told: Option<Ticks>, now: Timestamp) {
+        if packets.is_empty() {
             return;
         }
         if splice {
@@ -175,15 +190,33 @@ impl Ring {
                 self.timeline += 1;
                 let since = self.astray.take().unwrap_or(self.end);
                 let later = self.runs.iter_mut().rev().take_while(|run| run.start >= since);
-                later.for_each(|run| run.chunk.timeline = self.timeline);
+                later.for_each(|run| run.timeline = self.timeline);
             }
         }
-        let chunk = Chunk { bytes, splice, timeline: self.timeline };
-        let run = Run { start: self.end, position: self.clock.position(), chunk };
-        self.end = run.end();
-        self.held += run.chunk.bytes.len() as u64 + OVERHEAD;
-        self.runs.push_back(run);
+        let timeline = self.timeline;
+        let (mut rest, mut splice) = (packets, splice);
+        while !rest.is_empty() {
+            let len = self.room().min(rest.len());
+            if let Some(block) = self.blocks.back_mut() {
+                block.memory.extend_from_slice(&rest[..len]);
+            }
+            let run = Run { start: self.end, len, position: self.clock.position(), splice, timeline };
+            self.end = run.end();
+            self.held += len as u64 + OVERHEAD;
+            self.runs.push_back(run);
+            (rest, splice) = (&rest[len..], false);
+        }
         self.evict();
+    }
+
+    /// Bytes of whole packets for which there is room in the newest block.
+    fn room(&mut self) -> usize {
+        let room = self.blocks.back().map_or(0, |block| block.memory.room());
+        if room >= PACKET {
+            return room - room % PACKET;
+        }
+        self.blocks.push_back(Block { start: self.end, memory: Memory::with_room(BLOCK) });
+        BLOCK - BLOCK % PACKET
     }
 
     /// Decoding can begin at the packet at `start`, which was pushed, with `tables` in front of it.
@@ -202,7 +235,7 @@ impl Ring {
         let point = match join {
             Join::Burst(burst) => {
                 // What is handed over in one go has to go on: nothing of an older timeline does.
-                let begins = self.runs.iter().find(|run| run.chunk.timeline == self.timeline);
+                let begins = self.runs.iter().find(|run| run.timeline == self.timeline);
                 let begins = begins.map_or(0, |run| run.start);
                 let mut current = self.points.iter().filter(|point| point.start >= begins);
                 let leaves = |point: &&Point| self.clock.position() - point.position >= burst;
@@ -223,14 +256,21 @@ impl Ring {
         if cursor.at == self.end {
             return Read::CaughtUp;
         }
-        let Some(run) = self.find(cursor.at) else { return Read::Lagged };
+        let Some((run, block)) = self.find(cursor.at).zip(self.block(cursor.at)) else { return Read::Lagged };
         if let Some(tables) = cursor.tables.take().filter(|tables| !tables.is_empty()) {
-            return Read::Chunk(Chunk { bytes: tables, splice: false, timeline: run.chunk.timeline });
+            return Read::Chunk(Chunk { bytes: tables, splice: false, timeline: run.timeline });
         }
-        let skip = usize::try_from(cursor.at - run.start).unwrap_or(usize::MAX);
+        let splice = run.splice && cursor.at == run.start;
+        let within = |at: u64| usize::try_from(at - block.start).unwrap_or(usize::MAX);
+        let bytes = &block.memory[within(cursor.at)..within(run.end())];
         cursor.at = run.end();
-        let Chunk { bytes, splice, timeline } = &run.chunk;
-        Read::Chunk(Chunk { bytes: bytes.slice(skip..), splice: *splice && skip == 0, timeline: *timeline })
+        // A copy: a reader that is slow keeps no block.
+        Read::Chunk(Chunk { bytes: Bytes::copy_from_slice(bytes), splice, timeline: run.timeline })
+    }
+
+    /// The block that holds the byte at `at`.
+    fn block(&self, at: u64) -> Option<&Block> {
+        self.blocks.get(self.blocks.partition_point(|block| block.start <= at).checked_sub(1)?)
     }
 
     /// The run that holds the byte at `at`.
@@ -242,11 +282,14 @@ impl Ring {
     fn evict(&mut self) {
         while self.runs.len() > 1 && (self.held > self.size.bytes || self.span() > self.size.span) {
             if let Some(oldest) = self.runs.pop_front() {
-                self.held -= oldest.chunk.bytes.len() as u64 + OVERHEAD;
+                self.held -= oldest.len as u64 + OVERHEAD;
             }
             let start = self.runs.front().map_or(self.end, |oldest| oldest.start);
             while let Some(point) = self.points.pop_front_if(|point| point.start < start) {
                 self.held -= point.tables.len() as u64 + OVERHEAD;
+            }
+            while self.blocks.get(1).is_some_and(|next| next.start <= start) {
+                self.blocks.pop_front();
             }
         }
     }

@@ -27,7 +27,7 @@ fn of(runs: &str) -> Ring {
     for (second, run) in runs.split(' ').enumerate() {
         let start = ring.end();
         ring.push(
-            bytes(run.trim_start_matches('|')),
+            run.trim_start_matches('|').as_bytes(),
             false,
             Some(second as Ticks * SECOND),
             Timestamp::default(),
@@ -47,6 +47,16 @@ fn read(ring: &Ring, join: Join) -> Option<String> {
         all.push_str(std::str::from_utf8(&chunk.bytes).unwrap());
     }
     Some(all)
+}
+
+/// Bytes that may be read at once.
+fn read_bytes(ring: &Ring) -> usize {
+    let mut cursor = Cursor { at: ring.runs[0].start, tables: None };
+    let mut all = 0;
+    while let Read::Chunk(chunk) = ring.read(&mut cursor) {
+        all += chunk.bytes.len();
+    }
+    all
 }
 
 const fn burst(seconds: u64) -> Join {
@@ -80,9 +90,9 @@ fn readers_wait_for_a_point_but_not_for_ever() {
     assert_eq!(read(&of("a b c d e"), burst(0)), None);
     assert_eq!(read(&of("a b c d e f"), burst(0)).unwrap(), "abcdef");
     let mut short = ring(12, 300);
-    short.push(bytes("abc"), false, None, Timestamp::default());
+    short.push(b"abc", false, None, Timestamp::default());
     assert_eq!(read(&short, Join::Oldest), None);
-    short.push(bytes("def"), false, None, Timestamp::default());
+    short.push(b"def", false, None, Timestamp::default());
     assert_eq!(read(&short, Join::Oldest).unwrap(), "abcdef", "half of it is full");
 }
 
@@ -98,7 +108,7 @@ fn the_oldest_goes_with_its_points_when_the_span_is_reached() {
 fn without_stamps_the_arrival_counts() {
     let mut ring = ring(2, 1 << 20);
     for second in 0..5 {
-        ring.push(bytes("x"), false, None, Timestamp::from_millis(second * 1000));
+        ring.push(b"x", false, None, Timestamp::from_millis(second * 1000));
     }
     assert_eq!((ring.span(), ring.bitrate()), (Duration::from_secs(2), Some(8)));
 }
@@ -107,10 +117,23 @@ fn without_stamps_the_arrival_counts() {
 fn a_burst_stays_within_the_bytes() {
     let mut ring = ring(12, 1000);
     for _ in 0..1000 {
-        ring.push(bytes("0123456789"), false, None, Timestamp::default());
+        ring.push(b"0123456789", false, None, Timestamp::default());
         assert!(ring.held() <= 1000);
     }
     assert_eq!((ring.end(), ring.bitrate()), (10_000, None));
+}
+
+#[test]
+fn memory_goes_with_what_lay_in_it() {
+    let (mut ring, packets) = (ring(1, 1 << 30), vec![0; 100 * PACKET]);
+    for second in 0..100 {
+        ring.push(&packets, false, None, Timestamp::from_millis(second * 500));
+        assert!(
+            ring.blocks.iter().map(|block| block.memory.len()).sum::<usize>() <= 3 * packets.len() + BLOCK
+        );
+        assert!(ring.runs.iter().all(|run| run.len % PACKET == 0), "packets are whole");
+    }
+    assert_eq!(read_bytes(&ring), 3 * packets.len());
 }
 
 #[test]
@@ -121,9 +144,9 @@ fn who_is_too_slow_is_told() {
     assert_eq!(ring.read(&mut in_time), Read::Chunk(chunk("tables")));
     assert_eq!(ring.read(&mut in_time), Read::Chunk(chunk("a")));
     for second in 3..13 {
-        ring.push(bytes("-"), false, Some(second * SECOND), Timestamp::default());
+        ring.push(b"-", false, Some(second * SECOND), Timestamp::default());
     }
-    ring.push(bytes("z"), false, Some(13 * SECOND - 1), Timestamp::default());
+    ring.push(b"z", false, Some(13 * SECOND - 1), Timestamp::default());
     assert_eq!(ring.read(&mut cursor), Read::Lagged);
     assert_eq!(ring.read(&mut in_time), Read::Chunk(chunk("b")));
     assert_eq!(ring.read(&mut in_time), Read::Chunk(chunk("c")));
@@ -137,7 +160,7 @@ fn who_is_too_slow_is_told() {
 #[test]
 fn a_splice_is_told_to_who_read_what_it_does_not_continue() {
     let mut ring = of("|a b");
-    ring.push(bytes("cd"), true, Some(0), Timestamp::from_millis(100));
+    ring.push(b"cd", true, Some(0), Timestamp::from_millis(100));
     ring.mark(3, Bytes::new());
     assert_eq!(ring.span(), Duration::from_millis(1100), "stamps begin anew");
     let mut across = ring.join(Join::Oldest).unwrap();
@@ -153,7 +176,7 @@ fn a_splice_is_told_to_who_read_what_it_does_not_continue() {
 fn a_jump_begins_another_timeline() {
     let mut ring = of("|a b |c");
     let push = |ring: &mut Ring, text: &str, second: Ticks| {
-        ring.push(bytes(text), false, Some(second * SECOND), Timestamp::from_millis(100));
+        ring.push(text.as_bytes(), false, Some(second * SECOND), Timestamp::from_millis(100));
     };
     push(&mut ring, "d", 900);
     ring.mark(3, TABLES);
@@ -182,7 +205,7 @@ fn a_jump_begins_another_timeline() {
 #[test]
 fn a_burst_does_not_reach_behind_a_splice() {
     let mut ring = of("|a b |c d e f");
-    ring.push(bytes("gh"), true, Some(0), Timestamp::from_millis(100));
+    ring.push(b"gh", true, Some(0), Timestamp::from_millis(100));
     assert_eq!(read(&ring, burst(0)), None, "there is a point, but what follows it breaks off");
     ring.mark(7, TABLES);
     assert_eq!(read(&ring, burst(4)).unwrap(), "tablesh");
@@ -203,7 +226,7 @@ proptest! {
         for (size, reads) in sizes.into_iter().zip(reads) {
             let start = ring.end();
             let run: Vec<u8> = (start..start + size as u64).map(|at| at as u8).collect();
-            ring.push(run.into(), false, None, Timestamp::default());
+            ring.push(&run, false, None, Timestamp::default());
             ring.mark(start, Bytes::new());
             prop_assert!(ring.held() <= bytes.max(size as u64 + 2 * OVERHEAD) + OVERHEAD);
             for _ in 0..reads {

@@ -13,6 +13,7 @@ use crate::domain::profile::{Policy, ProfileKey};
 use crate::domain::reason::{Failure, LeaveReason, RefuseReason};
 use crate::domain::signal::Whose;
 
+mod budgets;
 mod presence;
 
 const LIMITS: Limits = Limits {
@@ -468,6 +469,7 @@ enum Step {
     Fail(u64),
     Retired(u64),
     TunerDenied,
+    Inputs([(u64, u64); 3]),
     Wait(u64),
 }
 
@@ -481,6 +483,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1_u64..20).prop_map(Step::Fail),
         2 => (1_u64..20).prop_map(Step::Retired),
         1 => Just(Step::TunerDenied),
+        2 => [(1_u64..20, 0_u64..700), (1_u64..20, 0_u64..700), (1_u64..20, 0_u64..700)].prop_map(Step::Inputs),
         3 => (0_u64..40_000).prop_map(Step::Wait),
     ]
 }
@@ -511,6 +514,17 @@ proptest! {
                     bench.pool.handle_event(Event::Failed { stream: StreamId(stream), generation: 1, failure }, at(now));
                 }
                 Step::Retired(stream) => bench.pool.handle_event(Event::Retired(StreamId(stream)), at(now)),
+                Step::Inputs(inputs) => {
+                    let claims = [Claim::Nobody, Claim::Left, Claim::Expected, Claim::Read];
+                    let inputs = inputs.into_iter().enumerate().map(|(nth, (stream, bytes))| Input {
+                        id: InputId(nth as u64),
+                        streams: vec![StreamId(stream), StreamId(stream + 1)],
+                        claim: claims[(bytes % 4) as usize],
+                        held: bytes,
+                        written: bytes,
+                    });
+                    bench.pool.handle_event(Event::Inputs(inputs.collect()), at(now));
+                }
                 Step::TunerDenied => bench.pool.handle_event(Event::TunerDenied, at(now)),
                 Step::Wait(millis) => {
                     now += millis;

@@ -354,7 +354,11 @@ fn a_million_events_leave_nothing_behind() {
                 Action::GiveBack { opening, .. } | Action::Settled(opening) => {
                     assert!(done.insert(opening), "given back twice");
                 }
-                Action::Start { .. } | Action::Rest { .. } | Action::Doubted(_) | Action::Shed(_) => {}
+                Action::Start { .. }
+                | Action::Rest { .. }
+                | Action::Close { .. }
+                | Action::Doubted(_)
+                | Action::Shed(_) => {}
             }
         }
         if pick(40, 1000) == 0 {
@@ -372,6 +376,7 @@ fn a_million_events_leave_nothing_behind() {
                 Action::GiveBack { opening, .. } => assert!(done.insert(opening), "given back twice"),
                 Action::Start { .. }
                 | Action::Rest { .. }
+                | Action::Close { .. }
                 | Action::Doubted(_)
                 | Action::Settled(_)
                 | Action::Shed(_) => {}

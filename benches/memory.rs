@@ -1,0 +1,302 @@
+//! What the gateway's memory is besides what it keeps on purpose: growth of its resident set, over the bytes of its windows
+//! and rings, with eight channels of 13 Mbit/s on the average cut as they are and watched. `cargo bench --bench memory`.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::sync::broadcast;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use warmgate::demo::origin::{Origin, Settings};
+use warmgate::demo::viewer::{Answer, Viewer};
+use warmgate::domain::time::Timestamp;
+use warmgate::domain::window::{Arrival, Window};
+
+const CHANNELS: u32 = 8;
+/// The gateway's defaults.
+const LENGTH: Duration = Duration::from_secs(30);
+const RING: Duration = Duration::from_secs(12);
+/// Until every window has as much as it will ever have: what is listed, and what is promised to who read an older list.
+const FILLING: Duration = Duration::from_secs(80);
+const MEASURING: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(100);
+/// So much is a channel behind the one before: they are not all cut at once.
+const LATER: Duration = Duration::from_millis(850);
+/// Until everything is given back.
+const LEAVING: Duration = Duration::from_secs(15);
+const AT_MOST: Duration = Duration::from_secs(30);
+
+/// A window as the gateway's must be, without its bytes.
+type Model = Arc<Mutex<Option<Window<()>>>>;
+/// When how much was sent, of the last seconds.
+type Sent = Arc<Mutex<VecDeque<(Instant, u64)>>>;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let source = Source::start().await?;
+    let settings = Settings { channels: CHANNELS, tuners: CHANNELS as usize, ..Settings::quick() };
+    let origin = Origin::start(settings.clone()).await?;
+    let gateway = Gateway::before(&origin, &source).await?;
+    // What it does once, such as asking FFmpeg what it can do, is no growth.
+    sleep(Duration::from_secs(10)).await;
+    let idle = gateway.resident()?;
+
+    let begun = Instant::now();
+    let (mut viewers, stop) = (JoinSet::new(), CancellationToken::new());
+    let models: Vec<Model> = (0..CHANNELS).map(|_| Model::default()).collect();
+    for (channel, model) in origin.channels().into_iter().zip(&models) {
+        let user = settings.users.first().context("a user")?;
+        let base = format!("http://{}", gateway.address);
+        let viewer = Viewer::new(base, user.token(), &user.id, &format!("tv-{}", channel.number));
+        viewers.spawn(watch(viewer, channel.item_id, Arc::clone(model), begun, stop.clone()));
+    }
+    let mut samples = Vec::new();
+    while begun.elapsed() < FILLING + MEASURING {
+        tokio::select! {
+            () = sleep(Duration::from_secs(1)) => {}
+            Some(ended) = viewers.join_next() => ended??,
+        }
+        if begun.elapsed() >= FILLING {
+            let windows = models.iter().map(|model| lock(model).as_ref().map_or(0, Window::bytes)).sum();
+            samples.push(Sample { resident: gateway.resident()?, windows, rings: source.rings() });
+        }
+    }
+    stop.cancel();
+    while let Some(ended) = viewers.join_next().await {
+        ended??;
+    }
+    sleep(LEAVING).await;
+    print(idle, samples, gateway.resident()?);
+    gateway.stop().await;
+    drop(origin.kill().await);
+    Ok(())
+}
+
+/// Watches as a player does, every list, and every segment once; then leaves.
+async fn watch(
+    viewer: Viewer,
+    item: String,
+    model: Model,
+    begun: Instant,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let playback = viewer.open(&item).await.map_err(anyhow::Error::from_boxed)?;
+    let mut seen = BTreeSet::new();
+    while !stop.is_cancelled() {
+        let list = viewer.poll(&playback).await.map_err(anyhow::Error::from_boxed)?;
+        anyhow::ensure!(list.text().contains("hls/wg"), "not made by the gateway: {}", list.text());
+        let target = Duration::from_secs(list.tag("EXT-X-TARGETDURATION").context("no target duration")?);
+        for (uri, duration) in list.segments().into_iter().zip(durations(&list)) {
+            if !seen.insert(uri.clone()) {
+                continue;
+            }
+            let segment = viewer.segment(&playback, &uri).await.map_err(anyhow::Error::from_boxed)?;
+            anyhow::ensure!(segment.status == 200, "{} for {uri}", segment.status);
+            let (size, now) = (segment.body.len() as u64, Timestamp::after_start(begun.elapsed()));
+            let arrival = Arrival { duration, discontinuity: false, independent: true };
+            lock(&model).get_or_insert_with(|| Window::new(0, target, LENGTH)).push(arrival, (), size, now);
+        }
+        sleep(POLL).await;
+    }
+    viewer.leave(&playback).await.map_err(anyhow::Error::from_boxed)
+}
+
+fn durations(list: &Answer) -> Vec<Duration> {
+    let text = list.text();
+    let told = text.lines().filter_map(|line| line.strip_prefix("#EXTINF:")?.split(',').next()?.parse().ok());
+    told.map(Duration::from_secs_f64).collect()
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The gateway, as a process.
+struct Gateway {
+    process: Child,
+    address: SocketAddr,
+    _folder: TempDir,
+}
+
+impl Gateway {
+    async fn before(origin: &Origin, source: &Source) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let (mut list, mut urls) = ("#EXTM3U\n".to_owned(), String::new());
+        for channel in origin.channels() {
+            let number = channel.number;
+            writeln!(list, "#EXTINF:-1 tvg-id=\"c{number}\",C {number}\n{}", channel.url)?;
+            writeln!(urls, "      c{number}: http://{}/{number}.ts", source.address)?;
+        }
+        std::fs::write(folder.path().join("list.m3u"), list)?;
+        let config = format!(
+            "listen: 127.0.0.1:0\nstate_dir: .\nupstream:\n  url: http://{}\npool:\n  slots: {CHANNELS}\n  memory: 8GiB\n\
+             warm:\n  encode: 2s\n  feed: 2s\n\
+             produce:\n  default: own\nffmpeg:\n  encodes: 0\nlineup:\n  - file: list.m3u\n    channels:\n{urls}",
+            origin.addr()
+        );
+        std::fs::write(folder.path().join("gateway.yaml"), config)?;
+        let mut process = Command::new(env!("CARGO_BIN_EXE_warmgate"))
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let mut log = BufReader::new(process.stderr.take().context("no log")?).lines();
+        let address = timeout(AT_MOST, async {
+            while let Some(line) = log.next_line().await? {
+                let told = line.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next());
+                if let Some(address) = told.filter(|_| line.contains("listening")) {
+                    return Ok(address.parse()?);
+                }
+            }
+            anyhow::bail!("it does not listen")
+        })
+        .await??;
+        tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
+        Ok(Self { process, address, _folder: folder })
+    }
+
+    fn resident(&self) -> anyhow::Result<u64> {
+        let id = self.process.id().context("it has ended")?;
+        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? << 10)
+    }
+
+    async fn stop(mut self) {
+        let _ = self.process.kill().await;
+    }
+}
+
+/// A provider with the same picture on all its channels, in real time, for whoever connects.
+struct Source {
+    address: SocketAddr,
+    sent: Sent,
+    _ffmpeg: Child,
+    _folder: TempDir,
+}
+
+impl Source {
+    async fn start() -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let clip = folder.path().join("clip.ts");
+        Self::make(&clip).await?;
+        let mut ffmpeg = Command::new("ffmpeg")
+            .args(["-v", "quiet", "-re", "-stream_loop", "-1", "-i"])
+            .arg(&clip)
+            .args(["-c", "copy", "-f", "mpegts", "-muxdelay", "0", "-muxpreload", "0", "pipe:1"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .context("ffmpeg")?;
+        let mut stdout = ffmpeg.stdout.take().context("no output")?;
+        let (send, _) = broadcast::channel::<(Instant, Bytes)>(4096);
+        let (pump, sent) = (send.clone(), Sent::default());
+        let note = Arc::clone(&sent);
+        tokio::spawn(async move {
+            let mut piece = vec![0; 16 << 10];
+            while let Ok(count @ 1..) = stdout.read(&mut piece).await {
+                let mut sent = lock(&note);
+                sent.push_back((Instant::now(), count as u64));
+                while sent.pop_front_if(|(at, _)| at.elapsed() > RING + LATER * CHANNELS).is_some() {}
+                let _ = pump.send((Instant::now(), Bytes::copy_from_slice(&piece[..count])));
+            }
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        tokio::spawn(async move {
+            for later in (0..).map(|nth| LATER * nth) {
+                let Ok((mut stream, _)) = listener.accept().await else { return };
+                let mut live = send.subscribe();
+                tokio::spawn(async move {
+                    let mut request = Vec::new();
+                    while !request.ends_with(b"\r\n\r\n") {
+                        let Ok(byte) = stream.read_u8().await else { return };
+                        request.push(byte);
+                    }
+                    let head = b"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\nConnection: close\r\n\r\n";
+                    let mut sent = stream.write_all(head).await;
+                    while let (Ok(()), Ok((at, bytes))) = (sent, live.recv().await) {
+                        sleep_until((at + later).into()).await;
+                        sent = stream.write_all(&bytes).await;
+                    }
+                });
+            }
+        });
+        Ok(Self { address, sent, _ffmpeg: ffmpeg, _folder: folder })
+    }
+
+    /// What the rings must hold of it, all together.
+    fn rings(&self) -> u64 {
+        let (sent, now) = (lock(&self.sent), Instant::now());
+        let ring = |later: Duration| -> u64 {
+            let ages = sent.iter().map(|(at, bytes)| (now - *at, bytes));
+            ages.filter(|(age, _)| *age >= later && *age < later + RING).map(|(_, bytes)| bytes).sum()
+        };
+        (0..CHANNELS).map(|nth| ring(LATER * nth)).sum()
+    }
+
+    /// A picture that is noise for three seconds of seven: segments are of all sizes.
+    async fn make(clip: &Path) -> anyhow::Result<()> {
+        let picture = "testsrc2=size=640x360:rate=25:duration=28,noise=alls=60:allf=t:enable='lt(mod(t,7),3)',format=yuv420p";
+        let Output { status, stderr, .. } = Command::new("ffmpeg")
+            .args(["-v", "error", "-f", "lavfi", "-i", picture])
+            .args(["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=28"])
+            .args(["-c:v", "libx264", "-preset", "ultrafast", "-profile:v", "baseline", "-level", "3.0"])
+            .args(["-crf", "24", "-bf", "0", "-g", "25", "-keyint_min", "25", "-sc_threshold", "0"])
+            .args(["-c:a", "aac", "-ac", "1", "-f", "mpegts", "-y"])
+            .arg(clip)
+            .stdin(Stdio::null())
+            .output()
+            .await
+            .context("ffmpeg")?;
+        anyhow::ensure!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+        Ok(())
+    }
+}
+
+/// Bytes at a moment.
+struct Sample {
+    resident: u64,
+    windows: u64,
+    rings: u64,
+}
+
+#[expect(clippy::print_stdout, reason = "a bench reports to its terminal")]
+fn print(idle: u64, mut samples: Vec<Sample>, left: u64) {
+    let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let growth = |sample: &Sample| sample.resident.saturating_sub(idle);
+    let ratio = |sample: &Sample| growth(sample) as f64 / (sample.windows + sample.rings) as f64;
+    samples.sort_by(|a, b| ratio(a).total_cmp(&ratio(b)));
+    println!("MiB, {CHANNELS} channels, over {} s", MEASURING.as_secs());
+    println!(
+        "{:<8} {:>6} {:>9} {:>7} {:>8} {:>6}   growth ÷ kept",
+        "", "idle", "resident", "growth", "windows", "rings"
+    );
+    for (name, sample) in [("median", samples.get(samples.len() / 2)), ("most", samples.last())] {
+        let Some(sample) = sample else { continue };
+        println!(
+            "{name:<8} {:>6.1} {:>9.1} {:>7.1} {:>8.1} {:>6.1}   {:.3}",
+            mebibytes(idle),
+            mebibytes(sample.resident),
+            mebibytes(growth(sample)),
+            mebibytes(sample.windows),
+            mebibytes(sample.rings),
+            ratio(sample)
+        );
+    }
+    println!("resident when everything has been given back: {:.1}", mebibytes(left));
+}
