@@ -4,7 +4,7 @@
 
 use std::error::Error;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -12,6 +12,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
 use tokio::runtime::Handle;
+use tokio_util::sync::ReusableBoxFuture;
 
 /// What a body may fail with.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -38,6 +39,40 @@ where
     B::Error: Into<BoxError>,
 {
     body.map_err(Into::into).boxed_unsync()
+}
+
+/// A body of what `next` gives again and again, until it gives nothing.
+pub fn unfold<S, N, F>(state: S, next: N) -> Body
+where
+    S: Send + 'static,
+    N: Fn(S) -> F + Send + Unpin + 'static,
+    F: Future<Output = (S, Option<Result<Bytes, BoxError>>)> + Send + 'static,
+{
+    boxed(Unfold { step: ReusableBoxFuture::new(next(state)), next })
+}
+
+struct Unfold<S, N> {
+    step: ReusableBoxFuture<'static, (S, Option<Result<Bytes, BoxError>>)>,
+    next: N,
+}
+
+impl<S, N, F> http_body::Body for Unfold<S, N>
+where
+    N: Fn(S) -> F + Unpin,
+    F: Future<Output = (S, Option<Result<Bytes, BoxError>>)> + Send + 'static,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let (state, came) = ready!(self.step.poll(cx));
+        let step = (self.next)(state);
+        self.step.set(step);
+        Poll::Ready(came.map(|came| came.map(Frame::data)))
+    }
 }
 
 /// Reads a whole body of at most `cap` bytes. `None` stands for a larger one, and for one that failed.
@@ -171,7 +206,7 @@ impl http_body::Body for Watched {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         if self.rest.is_empty() {
-            match std::task::ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => self.rest = data,
                     Err(other) => return Poll::Ready(Some(Ok(other))),

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use warmgate::config::Config;
-use warmgate::demo::origin::Settings;
+use warmgate::demo::origin::{Seen, Settings};
 use warmgate::demo::viewer::Viewer;
 
 use crate::stage::{
@@ -76,7 +76,9 @@ async fn a_list_keeps_its_promises() {
     costs_alike(&costs);
     let polls: Vec<_> = stage.asked(".m3u8").into_iter().filter(|seen| seen.path.contains("/hls/")).collect();
     assert!(polls.len() > 20);
-    assert!(polls.iter().all(|seen| seen.range.is_some() && seen.status == Some(206)));
+    // One may be on its way.
+    let partial = |seen: &Seen| seen.range.is_some() && seen.status.is_none_or(|status| status == 206);
+    assert!(polls.iter().all(partial), "{polls:?}");
     assert!(stage.fetched().values().all(|count| *count == 1), "{:?}", stage.fetched());
 }
 

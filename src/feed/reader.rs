@@ -1,16 +1,10 @@
 //! One of a feed's readers. It takes what there is, waits for more, and is nobody's concern if it is too slow.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
-use http_body::{Body as HttpBody, Frame};
 use tokio::sync::watch;
-use tokio_util::sync::ReusableBoxFuture;
 
-use crate::body::{self, Body, BoxError};
-
+use crate::body::{self, Body};
 use crate::domain::feeding::State;
 use crate::domain::reason::Failure;
 use crate::domain::ring::{Chunk, Cursor, Join, Read};
@@ -76,7 +70,14 @@ impl Reader {
     /// All of it as a body, which ends cleanly if the feed is stopped and breaks off if it ends otherwise.
     #[must_use]
     pub fn into_body(self) -> Body {
-        body::boxed(Flow(ReusableBoxFuture::new(step(self))))
+        body::unfold(self, |mut reader| async move {
+            let came = match reader.next().await {
+                Ok(chunk) => Some(Ok(chunk.bytes)),
+                Err(ReaderEnd::Stopped) => None,
+                Err(end @ (ReaderEnd::Lagged | ReaderEnd::Failed(_))) => Some(Err(end.into())),
+            };
+            (reader, came)
+        })
     }
 
     fn look(&mut self) -> Read {
@@ -100,33 +101,6 @@ impl Reader {
             State::Connecting { .. } | State::Flowing { .. } | State::BackingOff { .. } => {
                 ReaderEnd::Failed(Failure::Panicked)
             }
-        })
-    }
-}
-
-/// A reader and what it is about to get.
-struct Flow(ReusableBoxFuture<'static, (Reader, Result<Chunk, ReaderEnd>)>);
-
-async fn step(mut reader: Reader) -> (Reader, Result<Chunk, ReaderEnd>) {
-    let next = reader.next().await;
-    (reader, next)
-}
-
-impl HttpBody for Flow {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let (reader, next) = ready!(self.0.poll(cx));
-        // After an end the same end is found again.
-        self.0.set(step(reader));
-        Poll::Ready(match next {
-            Ok(chunk) => Some(Ok(Frame::data(chunk.bytes))),
-            Err(ReaderEnd::Stopped) => None,
-            Err(end @ (ReaderEnd::Lagged | ReaderEnd::Failed(_))) => Some(Err(end.into())),
         })
     }
 }

@@ -2,13 +2,9 @@
 //!
 //! It does not know what becomes of the stream.
 
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-
 use bytes::{Bytes, BytesMut};
-use http_body::{Body, Frame};
+use tokio::io::AsyncReadExt as _;
 use tokio::process::ChildStdout;
-use tokio_util::io::poll_read_buf;
 use tokio_util::task::TaskTracker;
 
 use crate::body::{self, BoxError};
@@ -51,7 +47,8 @@ impl Input for FrontInput {
             let running = started.map_err(|error| InputError::new(error.failure(), error))?;
             let Running { output, process, .. } = running;
             let rtp = self.rtp.then(Unwrap::default);
-            Ok(body::boxed(Output { output, buffer: BytesMut::new(), rtp, _process: process }))
+            // Dropped, it ends the process.
+            Ok(body::unfold((output, BytesMut::new(), rtp, process), read))
         })
     }
 
@@ -60,35 +57,23 @@ impl Input for FrontInput {
     }
 }
 
-/// What the process makes; dropping it ends the process.
-struct Output {
-    output: ChildStdout,
-    buffer: BytesMut,
-    rtp: Option<Unwrap>,
-    _process: Process,
-}
+/// What the process has made, from where it is read to where it is kept alive.
+type Output = (ChildStdout, BytesMut, Option<Unwrap>, Process);
 
-impl Body for Output {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Self { output, buffer, rtp, .. } = &mut *self;
-        buffer.reserve(PIECE);
-        match ready!(poll_read_buf(Pin::new(output), cx, buffer)) {
-            Ok(0) => Poll::Ready(None),
-            Ok(_) => {
-                let came = buffer.split().freeze();
-                let data = match rtp {
-                    Some(rtp) => rtp.take(&came),
-                    None => came,
-                };
-                Poll::Ready(Some(Ok(Frame::data(data))))
-            }
-            Err(broken) => Poll::Ready(Some(Err(broken.into()))),
+async fn read(
+    (mut output, mut buffer, mut rtp, process): Output,
+) -> (Output, Option<Result<Bytes, BoxError>>) {
+    buffer.reserve(PIECE);
+    let came = match output.read_buf(&mut buffer).await {
+        Ok(0) => None,
+        Ok(_) => {
+            let came = buffer.split().freeze();
+            Some(Ok(match &mut rtp {
+                Some(rtp) => rtp.take(&came),
+                None => came,
+            }))
         }
-    }
+        Err(broken) => Some(Err(broken.into())),
+    };
+    ((output, buffer, rtp, process), came)
 }

@@ -221,7 +221,7 @@ impl Cutter {
 
     /// The picture that begins at `at` is understood.
     fn understand(&mut self, unit: Unit, at: usize) {
-        let placed = self.timeline.place(unit.stamps);
+        let placed = self.timeline.place(unit.stamps, unit.access);
         match (self.state, placed) {
             (State::Seeking, Placed::At(time)) if unit.access => self.begin(time),
             (State::Seeking, Placed::At(_) | Placed::Jumped) => {
@@ -229,8 +229,9 @@ impl Cutter {
                 self.body.truncate(0);
             }
             (State::Cutting(_), Placed::Jumped) => self.begin_anew(unit, at, self.timeline.end()),
-            (State::Cutting(_), Placed::At(time)) if unit.format || unit.access && self.reformed => {
-                self.begin_anew(unit, at, Some(time));
+            (State::Cutting(segment), Placed::At(time)) if unit.format || unit.access && self.reformed => {
+                let goes_on = time > segment.last.time;
+                self.begin_anew(unit, at, if goes_on { Some(time) } else { self.timeline.end() });
             }
             (State::Cutting(segment), Placed::At(time)) => {
                 self.go_on(segment, Candidate { at, time, access: unit.access });
@@ -253,7 +254,7 @@ impl Cutter {
         self.restart(end);
         self.body = picture;
         self.held.restart(unit.stamps.pts);
-        if let (true, Placed::At(time)) = (unit.access, self.timeline.place(unit.stamps)) {
+        if let (true, Placed::At(time)) = (unit.access, self.timeline.place(unit.stamps, true)) {
             self.begin(time);
         } else {
             self.timeline.restart();

@@ -167,11 +167,20 @@ fn the_first_segment_has_sound_but_none_of_before() {
 #[test]
 fn what_does_not_continue_is_a_discontinuity() {
     type Change = fn(&mut Maker);
-    let cases: [(&str, Change, &[&str]); 6] = [
+    let cases: [(&str, Change, &[&str]); 8] = [
         ("nothing", |_| {}, &["!520", "1000", "2480"]),
         ("ahead", |maker| maker.now += 10 * HERTZ, &["!520", "1000", "480", "/!2000"]),
         ("back", |maker| maker.now -= 5 * HERTZ, &["!520", "1000", "480", "/!2000"]),
+        ("a little back", |maker| maker.now -= HERTZ / 2, &["!520", "1000", "480", "/!2000"]),
         ("size", |maker| maker.sps = OTHER_SPS, &["!520", "1000", "480", "/!2000"]),
+        (
+            "size and still",
+            |maker| {
+                maker.sps = OTHER_SPS;
+                maker.now -= FRAME;
+            },
+            &["!520", "1000", "480", "/!2000"],
+        ),
         ("sound", |maker| maker.map.streams.remove(1).pid = 0, &["!520", "1000", "480", "/!2000"]),
         ("data", |maker| maker.map.streams.truncate(3), &["!520", "1000", "2480"]),
     ];

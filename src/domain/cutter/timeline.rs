@@ -5,6 +5,8 @@ use crate::domain::mpegts::pes::Stamps;
 
 /// Stamps that fall by less are out of order, or a little wrong; those that fall by more begin anew.
 const DISORDER: Ticks = HERTZ;
+/// The same where decoding may begin: nothing that was decoded before is shown later.
+const DISORDER_AT_ACCESS: Ticks = HERTZ / 10;
 /// What a picture lasts as long as nobody knows better.
 const USUAL_STEP: Ticks = HERTZ / 25;
 /// A longer distance between two pictures is not what one of them lasts.
@@ -39,8 +41,8 @@ impl Timeline {
         self.now = None;
     }
 
-    /// Places the next picture.
-    pub(super) fn place(&mut self, stamps: Stamps) -> Placed {
+    /// Places the next picture, with which decoding may begin if it is an `access` point.
+    pub(super) fn place(&mut self, stamps: Stamps, access: bool) -> Placed {
         let Some(before) = self.now else {
             // What has no stamp cannot be a beginning.
             self.now = stamps.decoded();
@@ -48,7 +50,8 @@ impl Timeline {
         };
         let now = stamps.decoded().map_or(before + self.step, |stamp| nearest(stamp, before));
         let ahead = now - before;
-        if ahead < -DISORDER || ahead > self.longest {
+        let disorder = if access { DISORDER_AT_ACCESS } else { DISORDER };
+        if ahead < -disorder || ahead > self.longest {
             return Placed::Jumped;
         }
         if ahead > 0 && ahead <= LONGEST_STEP {
@@ -78,7 +81,8 @@ mod tests {
         let mut timeline = Timeline::new(3 * HERTZ);
         let wrap = 1 << 33;
         let told = [Some(wrap - 3600), None, Some(3600), Some(1800), Some(10_800)];
-        let placed: Vec<_> = told.map(|pts| timeline.place(Stamps { pts, dts: None })).into_iter().collect();
+        let placed: Vec<_> =
+            told.map(|pts| timeline.place(Stamps { pts, dts: None }, false)).into_iter().collect();
         let at = [wrap - 3600, wrap, wrap + 3600, wrap + 3600, wrap + 10_800];
         assert_eq!(placed, at.map(Placed::At));
         assert_eq!(timeline.end(), Some(wrap + 18_000));
@@ -86,13 +90,15 @@ mod tests {
 
     #[test]
     fn a_jump_is_none_of_its_time() {
-        for (from, to) in [(900_000, 900_000 + 3 * HERTZ + 1), (900_000, 900_000 - HERTZ - 1)] {
+        const FROM: Ticks = 900_000;
+        let jumps = [(FROM + 3 * HERTZ + 1, false), (FROM - HERTZ - 1, false), (FROM - HERTZ / 10 - 1, true)];
+        for (to, access) in jumps {
             let mut timeline = Timeline::new(3 * HERTZ);
-            timeline.place(stamps(from));
-            assert_eq!(timeline.place(stamps(to)), Placed::Jumped);
+            timeline.place(stamps(FROM), true);
+            assert_eq!(timeline.place(stamps(to), access), Placed::Jumped);
             timeline.restart();
-            assert_eq!(timeline.place(stamps(to)), Placed::At(to));
+            assert_eq!(timeline.place(stamps(to), access), Placed::At(to));
         }
-        assert_eq!(Timeline::new(HERTZ).place(Stamps::default()), Placed::Jumped);
+        assert_eq!(Timeline::new(HERTZ).place(Stamps::default(), true), Placed::Jumped);
     }
 }
