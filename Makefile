@@ -29,9 +29,10 @@ demo: ffmpeg fonts linker
 	@echo "==> Starting the demonstration; Ctrl-C ends it"
 	@exec target/release/warmgate demo
 
+# Most tests wait for what takes its time in the world too: more of them at once than there are processors.
 test: ffmpeg fonts nginx vlc chromium linker
 	@echo "==> Building and running all tests (some minutes the first time)"
-	cargo test --locked
+	RUST_TEST_THREADS=3 cargo test --locked
 
 check: linker
 	@echo "==> Formatting"
