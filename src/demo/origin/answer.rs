@@ -1,17 +1,14 @@
 //! The answers as ASP.NET gives them: what is said in which words, and what every answer carries.
 
 use std::fmt::Debug;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
-use http_body::Frame;
 use serde::Serialize;
 
-use crate::body::{self, Body, BoxError};
+use crate::body::{self, Body};
 use crate::demo::origin::settings::{Settings, Version};
 
 /// What a handler gives back.
@@ -120,25 +117,15 @@ fn problem(code: StatusCode) -> Answer {
 }
 
 fn unsized_text(code: StatusCode, content_type: &'static str, text: String) -> Answer {
-    let mut answer = Response::new(body::boxed(Unsized(Some(Bytes::from(text)))));
+    // It does not tell its length, so that it goes out in chunks, as the real server's formatter does.
+    let text = body::unfold(Some(Bytes::from(text)), |mut text| async move {
+        let came = text.take().map(Ok);
+        (text, came)
+    });
+    let mut answer = Response::new(text);
     *answer.status_mut() = code;
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     answer
-}
-
-/// A body that does not tell its length, so that it goes out in chunks, as the real server's formatter does.
-struct Unsized(Option<Bytes>);
-
-impl http_body::Body for Unsized {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
-    }
 }
 
 /// What every answer carries, whatever it says.

@@ -1,19 +1,16 @@
 //! The shared raw stream of an open channel: its file as it grows, to as many readers as like, without a token.
 
 use std::io::SeekFrom;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
-use http_body::Frame;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
-use crate::body::{self, BoxError};
+use crate::body;
 use crate::demo::origin::answer::{Answer, Refusal};
 use crate::demo::origin::state::State;
 
@@ -33,7 +30,11 @@ pub(super) async fn stream(state: &State, unique_id: &str) -> Result<Answer, Ref
     file.seek(SeekFrom::Start(start)).await.map_err(|_| Refusal::Missing)?;
     let (to, from) = mpsc::channel(4);
     state.spawn(follow(file, start, shared.written, to, state.settings.delays.input_end));
-    let mut answer = http::Response::new(body::boxed(Growing(from)));
+    let growing = body::unfold(from, |mut from| async move {
+        let came = from.recv().await.map(Ok);
+        (from, came)
+    });
+    let mut answer = http::Response::new(growing);
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("video/mp2t"));
     Ok(answer)
 }
@@ -67,20 +68,5 @@ async fn follow(
             () = to.closed() => return,
             waited = timeout(patience, more) => if waited.is_err() || *written.borrow() == at { return },
         }
-    }
-}
-
-/// A body of unknown length out of a channel.
-struct Growing(mpsc::Receiver<Bytes>);
-
-impl http_body::Body for Growing {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        self.0.poll_recv(context).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
     }
 }
