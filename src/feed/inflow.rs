@@ -41,8 +41,8 @@ pub(super) struct Inflow {
 #[derive(Default)]
 struct Run {
     bytes: Vec<u8>,
-    /// The last moment of the programme's clock in it.
-    clock: Option<Ticks>,
+    /// The moments of the programme's clock in it.
+    clock: Vec<Ticks>,
     /// Where decoding can begin, in the whole stream, and the tables in force.
     points: Vec<(u64, Bytes)>,
     errors: u64,
@@ -137,7 +137,7 @@ impl Inflow {
         if let Some(clock) = packet.pcr()
             && programme.is_some_and(|(_, map)| map.clock == packet.pid())
         {
-            self.run.clock = Some(clock);
+            self.run.clock.push(clock);
         }
     }
 
@@ -152,7 +152,7 @@ impl Inflow {
         held.counts.bytes += self.run.bytes.len() as u64;
         held.counts.continuity_errors += std::mem::take(&mut self.run.errors);
         held.counts.splices += u64::from(splice);
-        held.ring.push(&self.run.bytes, splice, self.run.clock.take(), now);
+        held.ring.push(&self.run.bytes, splice, self.run.clock.drain(..), now);
         self.run.bytes.clear();
         for (start, tables) in self.run.points.drain(..) {
             held.ring.mark(start, tables);
@@ -234,6 +234,49 @@ mod tests {
             inflow.take(&bytes.into(), Timestamp::from_millis(0));
             assert_eq!(inflow.facts().is_some_and(Facts::is_scrambled), is_told, "{pid:x}");
         }
+    }
+
+    /// A radio's sound, which comes ten seconds at a time: its clock goes on, however few bytes that is.
+    #[test]
+    fn what_comes_in_bursts_goes_on() {
+        const SOUND: u16 = 0x101;
+        let entry = Entry { number: 1, pid: 0x30 };
+        let streams = vec![Elementary {
+            pid: SOUND,
+            kind: Kind::Audio(AudioCodec::Mp2),
+            language: None,
+            descriptors: Vec::new(),
+        }];
+        let mut stream = Vec::new();
+        write::packets(&write::association(entry), 0, &mut 0, &mut stream);
+        write::packets(
+            &write::map(&Map { number: 1, clock: SOUND, streams }),
+            entry.pid,
+            &mut 0,
+            &mut stream,
+        );
+        for tenth in 0..300_u32 {
+            let mut clock = packets(1);
+            let [high, low] = SOUND.to_be_bytes();
+            clock[..6].copy_from_slice(&[0x47, high, low, 0x20, 183, 0x10]);
+            // The base's lowest bit, which is always even here, stands in the next byte.
+            clock[6..10].copy_from_slice(&(tenth * 9000 / 2).to_be_bytes());
+            clock[10..12].fill(0);
+            stream.extend(clock);
+            stream.extend(packets(7));
+        }
+        let shared = Arc::new(Shared::new(Size { span: Duration::from_secs(60), bytes: u64::MAX }));
+        let mut inflow = Inflow::new(Arc::clone(&shared));
+        inflow.connected();
+        for (nth, piece) in stream.chunks(801 * PACKET).enumerate() {
+            inflow.take(&Bytes::copy_from_slice(piece), Timestamp::from_millis(10_000 * nth as u64));
+        }
+        let held = shared.lock();
+        let mut cursor = held.ring.join(Join::Oldest).unwrap();
+        while let Read::Chunk(chunk) = held.ring.read(&mut cursor) {
+            assert_eq!(chunk.timeline, 0);
+        }
+        assert_eq!(inflow.position(), Duration::from_millis(29_900));
     }
 
     proptest! {

@@ -14,9 +14,9 @@ use url::Url;
 use crate::body::{self, Body};
 use crate::config::{Location, Playlist};
 use crate::domain::lineup::Rules;
-use crate::domain::lineup::entry::Flaw;
+use crate::domain::lineup::entry::{Complaint, Entry, Flaw};
 use crate::domain::lineup::parse::{self, decode};
-use crate::domain::lineup::source::SourceUrl;
+use crate::domain::lineup::source::{SourceKind, SourceUrl};
 use crate::fetch::{self, Fetcher};
 
 /// The largest playlist, packed and unpacked: a quarter of a million entries of a panel.
@@ -143,9 +143,15 @@ pub(super) fn unpack(bytes: &[u8], largest: usize) -> Result<Cow<'_, [u8]>, Erro
     if unpacked.len() > largest { Err(Error::Body) } else { Ok(Cow::Owned(unpacked)) }
 }
 
-/// The playlist that `bytes` are, packed or not.
-pub(super) fn parse(bytes: &[u8]) -> Result<parse::Playlist, Error> {
-    let playlist = parse::parse(&decode(&unpack(bytes, LARGEST)?));
+/// The playlist that `bytes` are, packed or not. What comes `from` elsewhere has no say in which files are read here.
+pub(super) fn parse(bytes: &[u8], from: &Location) -> Result<parse::Playlist, Error> {
+    let mut playlist = parse::parse(&decode(&unpack(bytes, LARGEST)?));
+    if let Location::Url(_) = from {
+        let is_file = |entry: &mut Entry| SourceKind::of(entry.url.expose()) == Some(SourceKind::File);
+        let files = playlist.entries.extract_if(.., is_file);
+        let files = files.map(|Entry { line, name, .. }| Complaint { line, name, flaw: Flaw::File });
+        playlist.complaints.extend(files);
+    }
     let mut flaws = playlist.complaints.iter().map(|complaint| complaint.flaw);
     match flaws.find(|flaw| matches!(flaw, Flaw::Stream | Flaw::Page)) {
         Some(flaw) => Err(Error::NoList(flaw)),

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
@@ -109,7 +110,8 @@ pub async fn once(playlists: &[Playlist], fetcher: &Fetcher) -> Vec<Result<Arc<p
     let mut got = Vec::new();
     for playlist in playlists {
         let loaded = Loader::new(playlist, fetcher.clone()).load().await;
-        got.push(loaded.and_then(|bytes| load::parse(&bytes.unwrap_or_default())).map(Arc::new));
+        let read = |bytes: Option<Bytes>| load::parse(&bytes.unwrap_or_default(), &playlist.location);
+        got.push(loaded.and_then(read).map(Arc::new));
     }
     got
 }
@@ -155,7 +157,8 @@ struct Keeper {
 
 impl Keeper {
     async fn keep(mut self, pace: Pace) {
-        if let Some(Ok(playlist)) = self.shelf.take().map(|bytes| load::parse(&bytes)) {
+        let shelved = self.shelf.take().map(|bytes| load::parse(&bytes, &self.playlist.location));
+        if let Some(Ok(playlist)) = shelved {
             self.publish(playlist, "the last good copy of a playlist");
         }
         let usual = match self.playlist.location {
@@ -186,7 +189,8 @@ impl Keeper {
 
     async fn refresh(&mut self) -> Result<(), Error> {
         let Some(bytes) = self.loader.load().await? else { return Ok(()) };
-        let (playlist, bytes) = tokio::task::spawn_blocking(move || (load::parse(&bytes), bytes))
+        let from = self.playlist.location.clone();
+        let (playlist, bytes) = tokio::task::spawn_blocking(move || (load::parse(&bytes, &from), bytes))
             .await
             .map_err(|fault| Error::File(fault.into()))?;
         self.publish(playlist?, "playlist");

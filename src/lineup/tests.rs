@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::domain::lineup::entry::Flaw;
 use crate::domain::lineup::source::SourceUrl;
 use crate::fetch::Timeouts;
 
@@ -154,6 +155,24 @@ async fn a_file_is_read_again_when_it_changes() {
     has(&lineups, 1).await;
     std::fs::write(&path, TWO).unwrap();
     has(&lineups, 2).await;
+}
+
+/// Whoever is asked over a network has no say in what is read from this machine's disk.
+#[tokio::test]
+async fn only_a_file_names_files() {
+    const FILES: &str = "#EXTINF:-1,One\nhttp://a/1\n#EXTINF:-1,Two\n/etc/passwd\n#EXTINF:-1,Three\nFILE:///etc/group\n\
+        #KODIPROP:inputstream.adaptive.manifest_type=hls\n#EXTINF:-1,Four\n/etc/hosts\n";
+    let (folder, provider) = (tempfile::tempdir().unwrap(), Provider::default());
+    let path = folder.path().join("list.m3u");
+    std::fs::write(&path, FILES).unwrap();
+    has(&start(Location::File(path), None), 4).await;
+    provider.gives(200, FILES);
+    let there = playlist(Location::Url(SourceUrl::new(provider.clone().start().await)));
+    let got = once(std::slice::from_ref(&there), &fetcher()).await.remove(0).unwrap();
+    assert_eq!(got.entries.iter().map(|entry| &entry.name).collect::<Vec<_>>(), ["One"]);
+    let said: Vec<_> = got.complaints.iter().map(|complaint| (complaint.line, complaint.flaw)).collect();
+    assert_eq!(said, [(4, Flaw::File), (6, Flaw::File), (9, Flaw::File)]);
+    has(&start(there.location, None), 1).await;
 }
 
 #[tokio::test]

@@ -59,33 +59,36 @@ impl Supervisor {
         shared.bell.notify_one();
         let shared = Arc::clone(shared);
         shared.generations.clone().spawn(async move {
-            shared.feeds.bound_expected(shared.expected).await;
-            tokio::select! {
-                () = sleep(EXPECTED) => {}
-                () = shared.draining.cancelled() => {}
-            }
-            shared.feeds.leave(&source, somebody).await;
+            let leaving = async {
+                tokio::select! {
+                    () = sleep(EXPECTED) => {}
+                    () = shared.draining.cancelled() => {}
+                }
+                shared.feeds.leave(&source, somebody).await;
+            };
+            // What is closed may take its time.
+            tokio::join!(shared.feeds.bound_expected(shared.expected), leaving);
         });
     }
 
-    /// Taps what the server shares, unless that is tapped already.
+    /// Taps what the server shares, or joins who has tapped it already.
     fn tapped(&self, opening: Opening, somebody: Member) -> Option<Source> {
         let shared = &self.shared;
         let Opening { place, channel, live_stream, raw, account, login } = opening;
         let raw = raw?;
         let source = Source::Tap(channel.clone());
-        if shared.feeds.has(&source) {
-            return None;
-        }
         let user = place.user.clone();
         let access = Arc::new(Access::new(place, channel.source, live_stream));
-        access.remember(account, login, user);
+        access.remember(account, login.clone(), user.clone());
         let (limits, tasks) = (shared.feed_limits, &shared.generations);
-        let Ok(_) = shared.feeds.join(&source, somebody, |replaces| {
+        let Ok(intake) = shared.feeds.join(&source, somebody, |replaces| {
             let nothing_to_free = std::future::ready(false);
             let caller = shared.caller(&access);
             Ok::<_, Infallible>(Intake::tap(caller, Some(raw), replaces, limits, nothing_to_free, tasks))
         });
+        if let Some(access) = intake.access().filter(|access| !access.knows(account)) {
+            access.remember(account, login, user);
+        }
         Some(source)
     }
 }

@@ -215,11 +215,6 @@ impl Feeds {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Whether a channel's input is open.
-    pub(super) fn has(&self, source: &Source) -> bool {
-        self.feeds().get(source).is_some_and(|entry| entry.intake.is_alive())
-    }
-
     /// Whether one of them holds a consumer of this live stream.
     pub(super) fn holds(&self, live_stream: &LiveStreamId) -> bool {
         let feeds = self.feeds();

@@ -10,9 +10,10 @@ use crate::domain::key::{Channel, ItemId, MediaSourceId};
 use crate::domain::profile::{Policy, ProfileKey};
 use crate::domain::time::Timestamp;
 use crate::domain::window::Arrival;
+use crate::supervisor::expected::Opening;
 use crate::supervisor::stream::Readiness;
 use crate::upstream::fake::Fake;
-use crate::upstream::jellyfin::{Media, Place};
+use crate::upstream::jellyfin::{Media, Place, RawPath};
 
 const LIMITS: Limits = Limits {
     slots: 2,
@@ -58,7 +59,7 @@ fn supervisor(fake: &Fake) -> Supervisor {
     let settings = Settings {
         limits: LIMITS,
         size,
-        feed: feed::Limits::default(),
+        feed: feed::Limits { connect: Duration::from_secs(3600), ..feed::Limits::default() },
         provider: None,
         encoding: None,
         own: None,
@@ -97,6 +98,69 @@ fn tune(supervisor: &Supervisor, account: u64) -> Lease {
         user: user.clone(),
     };
     supervisor.tune(wish, || recipe(item, user)).unwrap()
+}
+
+/// A server that has channels open, of which nothing comes, and takes its time to close one.
+async fn silent() -> Fake {
+    Fake::start(|line| {
+        let (wait, status, body) = if line.contains("/PlaybackInfo") {
+            (0, 200, r#"{"MediaSources":[{"Id":"source","OpenToken":"token"}]}"#)
+        } else if line.contains("/Open") {
+            (0, 200, r#"{"MediaSource":{"LiveStreamId":"live"}}"#)
+        } else if line.contains("/stream.ts") {
+            (3600, 200, "")
+        } else if line.contains("/Close") {
+            (60, 204, "")
+        } else {
+            (0, 204, "")
+        };
+        async move {
+            tokio::time::sleep(Duration::from_secs(wait)).await;
+            Some((status, body.to_owned()))
+        }
+    })
+    .await
+}
+
+/// A viewer of this account opens a channel.
+fn open(supervisor: &Supervisor, channel: &str, account: u64) {
+    let item = ItemId::parse(&channel.repeat(32)).unwrap();
+    supervisor.expect(Opening {
+        place: Place { prefix: String::new(), item: item.clone(), user: None },
+        channel: Channel { item, source: MediaSourceId::new("source") },
+        live_stream: LiveStreamId::new("live"),
+        raw: RawPath::of_url("http://x/LiveTv/LiveStreamFiles/a/stream.ts"),
+        account: Account(account),
+        login: Login::default(),
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_opens_a_channel_after_another_is_expected_for_as_long() {
+    let supervisor = supervisor(&silent().await);
+    let after = async |seconds| {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        supervisor.shared.feeds.inputs().len()
+    };
+    open(&supervisor, "a", 1);
+    assert_eq!(after(15).await, 1);
+    open(&supervisor, "a", 2);
+    assert_eq!(supervisor.shared.feeds.only_expected_by(Account(1)), [], "another has opened it as well");
+    assert_eq!(after(15).await, 1);
+    assert_eq!(after(6).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_expected_for_longer_because_another_input_is_slow_to_close() {
+    let supervisor = supervisor(&silent().await);
+    for channel in ["a", "b", "c"] {
+        open(&supervisor, channel, 1);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let inputs = || supervisor.shared.feeds.inputs().len();
+    assert_eq!(inputs(), LIMITS.slots);
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(inputs(), 0);
 }
 
 /// With the credential goes the last chance: nothing may be open any more that a generation which failed has opened.

@@ -90,6 +90,9 @@ pub enum Flaw {
         "the gateway pulls http, https, rtsp, udp and rtp URLs and files; DASH and anything else stays Jellyfin's"
     )]
     Kind,
+    /// A file of this machine, named by another.
+    #[error("only a playlist that is a file itself, or an override, names files of this machine")]
+    File,
     /// It is encrypted for a player that has a licence.
     #[error("it needs a DRM licence, which the gateway has none of")]
     Drm,
@@ -116,7 +119,7 @@ impl Flaw {
     pub const fn skips(self) -> bool {
         match self {
             Self::Stream | Self::Page | Self::NoUrl | Self::NoInfo => true,
-            Self::Kind | Self::Drm | Self::Repeated { .. } => true,
+            Self::Kind | Self::File | Self::Drm | Self::Repeated { .. } => true,
             Self::Unclosed | Self::Unnamed | Self::Header => false,
         }
     }

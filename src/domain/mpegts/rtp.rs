@@ -8,6 +8,8 @@ use crate::domain::mpegts::packet::{PACKET, SYNC};
 
 /// The fixed part of a header.
 const HEADER: usize = 12;
+/// Bytes of the longest datagram on most ways. What would be longer is no header.
+const LONGEST: usize = 1500;
 /// Packet types of RTCP; as payload types they are not to be used.
 const REPORTS: std::ops::RangeInclusive<u8> = 200..=207;
 
@@ -37,8 +39,8 @@ impl Unwrap {
     }
 }
 
-/// Whether a header is next, and its length or that of the packet; `None` if more must come first. What is neither is
-/// left to whoever looks for packets, byte by byte.
+/// Whether a header is next, and its length or that of the packet; `None` if more must come first. A header has a packet
+/// behind it. What is neither is left to whoever looks for packets, byte by byte.
 fn next(bytes: &[u8]) -> Option<(bool, usize)> {
     let first = *bytes.first()?;
     if first == SYNC {
@@ -48,12 +50,15 @@ fn next(bytes: &[u8]) -> Option<(bool, usize)> {
         return Some((false, 1));
     }
     let word = |at: usize| Some(usize::from(u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?])));
-    if REPORTS.contains(bytes.get(1)?) {
-        return Some((true, 4 * (word(2)? + 1)));
-    }
-    let length = HEADER + 4 * usize::from(first & 0x0f);
-    let is_extended = first & 0x10 != 0;
-    Some((true, if is_extended { length + 4 + 4 * word(length + 2)? } else { length }))
+    let (length, is_report) = if REPORTS.contains(bytes.get(1)?) {
+        (4 * (word(2)? + 1), true)
+    } else {
+        let length = HEADER + 4 * usize::from(first & 0x0f);
+        let is_extended = first & 0x10 != 0;
+        (if is_extended { length + 4 + 4 * word(length + 2)? } else { length }, false)
+    };
+    let is_header = length <= LONGEST && (is_report || *bytes.get(length)? == SYNC);
+    Some(if is_header { (true, length) } else { (false, 1) })
 }
 
 #[cfg(test)]
@@ -92,6 +97,21 @@ mod tests {
             let taken: Vec<u8> = stream.chunks(size).flat_map(|piece| unwrap.take(piece)).collect();
             assert!(taken == expected, "in pieces of {size}");
         }
+    }
+
+    /// One byte in four looks like the beginning of a header.
+    #[test]
+    fn noise_that_looks_like_a_header_takes_nothing_with_it() {
+        let header = [&[0x80, 0x21][..], &[0; 10]].concat();
+        let packets = [packet(0xff), packet(0xff), packet(0xff)].concat();
+        for noise in [[0x9f; 40], [0x80; 40], [200; 40]] {
+            let came = [&noise[..], &header, &packets].concat();
+            let mut unwrap = Unwrap::default();
+            let taken: Vec<u8> = came.chunks(7).flat_map(|piece| unwrap.take(piece)).collect();
+            assert!(taken == [&noise[..], &packets].concat(), "{:x}", noise[0]);
+        }
+        let long = [&[0x80, 200, 0xff, 0xff][..], &packets].concat();
+        assert_eq!(Unwrap::default().take(&long), long, "no datagram is as long as that");
     }
 
     #[test]

@@ -68,8 +68,9 @@ impl Clock {
         let goes_on = |from: Ticks| (0..=AHEAD).contains(&(nearest(told, from) - from));
         match self.strayed_from.take() {
             None if goes_on(last) => Course::Even,
-            Some(_) if goes_on(last) => Course::Elsewhere,
+            // First: what stood a little behind for once has not jumped, though what comes goes on from there as well.
             Some(from) if goes_on(from) => Course::Back,
+            Some(_) if goes_on(last) => Course::Elsewhere,
             strayed => {
                 self.strayed_from = strayed.or(Some(last));
                 Course::Astray
@@ -118,6 +119,7 @@ mod tests {
         assert_eq!(courses(&[0, 100, 9000, 9100, 9200]), [even, even, astray, Course::Elsewhere, even]);
         assert_eq!(courses(&[9000, 9100, 0, 100]), [even, even, astray, Course::Elsewhere]);
         assert_eq!(courses(&[0, 100, 9000, 200, 300]), [even, even, astray, Course::Back, even]);
+        assert_eq!(courses(&[0, 100, 60, 200, 300]), [even, even, astray, Course::Back, even]);
         assert_eq!(courses(&[0, 9000, 50_000, 50_100]), [even, astray, astray, Course::Elsewhere]);
     }
 

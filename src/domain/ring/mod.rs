@@ -169,9 +169,15 @@ impl Ring {
         u64::try_from((u128::from(bits) * 1000).checked_div(self.span().as_millis())?).ok()
     }
 
-    /// Appends whole packets that came at `now`, and that are a `splice` if they do not continue the ones before; `told` is
-    /// the last moment of the stream's clock in them.
-    pub fn push(&mut self, packets: &[u8], splice: bool, told: Option<Ticks>, now: Timestamp) {
+    /// Appends whole packets that came at `now`, and that are a `splice` if they do not continue the ones before; `told` are
+    /// the moments of the stream's clock in them.
+    pub fn push(
+        &mut self,
+        packets: &[u8],
+        splice: bool,
+        told: impl IntoIterator<Item = Ticks>,
+        now: Timestamp,
+    ) {
         if packets.is_empty() {
             return;
         }
@@ -180,19 +186,9 @@ impl Ring {
             self.astray = None;
             self.timeline += 1;
         }
-        match self.clock.advance(told, now) {
-            Course::Even => {}
-            Course::Astray => {
-                self.astray.get_or_insert(self.end);
-            }
-            Course::Back => self.astray = None,
-            Course::Elsewhere => {
-                self.timeline += 1;
-                let since = self.astray.take().unwrap_or(self.end);
-                let later = self.runs.iter_mut().rev().take_while(|run| run.start >= since);
-                later.for_each(|run| run.timeline = self.timeline);
-            }
-        }
+        let mut told = told.into_iter();
+        self.advance(told.next(), now);
+        told.for_each(|told| self.advance(Some(told), now));
         let timeline = self.timeline;
         let (mut rest, mut splice) = (packets, splice);
         while !rest.is_empty() {
@@ -207,6 +203,23 @@ impl Ring {
             (rest, splice) = (&rest[len..], false);
         }
         self.evict();
+    }
+
+    /// The clock tells this moment, or none, in what is about to be appended.
+    fn advance(&mut self, told: Option<Ticks>, now: Timestamp) {
+        match self.clock.advance(told, now) {
+            Course::Even => {}
+            Course::Astray => {
+                self.astray.get_or_insert(self.end);
+            }
+            Course::Back => self.astray = None,
+            Course::Elsewhere => {
+                self.timeline += 1;
+                let since = self.astray.take().unwrap_or(self.end);
+                let later = self.runs.iter_mut().rev().take_while(|run| run.start >= since);
+                later.for_each(|run| run.timeline = self.timeline);
+            }
+        }
     }
 
     /// Bytes of whole packets for which there is room in the newest block.
@@ -235,8 +248,8 @@ impl Ring {
         let point = match join {
             Join::Burst(burst) => {
                 // What is handed over in one go has to go on: nothing of an older timeline does.
-                let begins = self.runs.iter().find(|run| run.timeline == self.timeline);
-                let begins = begins.map_or(0, |run| run.start);
+                let older = self.runs.partition_point(|run| run.timeline != self.timeline);
+                let begins = self.runs.get(older).map_or(0, |run| run.start);
                 let mut current = self.points.iter().filter(|point| point.start >= begins);
                 let leaves = |point: &&Point| self.clock.position() - point.position >= burst;
                 current.clone().rev().find(leaves).or_else(|| current.next())
