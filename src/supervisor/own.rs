@@ -72,7 +72,6 @@ async fn make(run: &Run) -> Failure {
             // What its segments carry is not what the feed has shown.
             return Failure::Unsuitable;
         }
-        rejoined = burst.is_zero();
         let mut cutting = Cutting::new(run, &planned.plan, deadline);
         match carry_out(&planning, &planned, burst, &mut cutting).await {
             // If nothing comes of it because nothing comes, that is what it fails for.
@@ -85,6 +84,7 @@ async fn make(run: &Run) -> Failure {
             deadline = Instant::now() + FIRST;
             played = true;
         }
+        rejoined = burst.is_zero() && !cutting.has_delivered;
         burst = Duration::ZERO;
         before = Some(planned.plan);
     }

@@ -7,8 +7,10 @@ use std::time::Duration;
 use crate::domain::mpegts::clock::{HERTZ, Ticks, duration, nearest};
 use crate::domain::time::Timestamp;
 
-/// Moments are told ten times in a second; what is farther on lacks something before it, or is of another timeline.
+/// Moments are told ten times in a second; what is farther on lacks something before it.
 const AHEAD: Ticks = 2 * HERTZ;
+/// So much may be missing of one timeline; what is farther on is of another.
+const LOST: Ticks = 10 * HERTZ;
 /// If the stream has told no moment for longer than this, the arrival counts.
 const SPARSE: Duration = Duration::from_secs(1);
 
@@ -65,7 +67,7 @@ impl Clock {
     }
 
     fn course(&mut self, last: Ticks, told: Ticks) -> Course {
-        let goes_on = |from: Ticks| (0..=AHEAD).contains(&(nearest(told, from) - from));
+        let goes_on = |from: Ticks| (0..=LOST).contains(&(nearest(told, from) - from));
         match self.strayed_from.take() {
             None if goes_on(last) => Course::Even,
             // First: what stood a little behind for once has not jumped, though what comes goes on from there as well.
@@ -116,11 +118,12 @@ mod tests {
             told.iter().map(advance).collect::<Vec<_>>()
         };
         let (even, astray) = (Course::Even, Course::Astray);
-        assert_eq!(courses(&[0, 100, 9000, 9100, 9200]), [even, even, astray, Course::Elsewhere, even]);
+        assert_eq!(courses(&[0, 100, 19_000, 19_100, 19_200]), [even, even, astray, Course::Elsewhere, even]);
+        assert_eq!(courses(&[0, 9000, 9100]), [even; 3], "some of it is missing");
         assert_eq!(courses(&[9000, 9100, 0, 100]), [even, even, astray, Course::Elsewhere]);
-        assert_eq!(courses(&[0, 100, 9000, 200, 300]), [even, even, astray, Course::Back, even]);
+        assert_eq!(courses(&[0, 100, 19_000, 200, 300]), [even, even, astray, Course::Back, even]);
         assert_eq!(courses(&[0, 100, 60, 200, 300]), [even, even, astray, Course::Back, even]);
-        assert_eq!(courses(&[0, 9000, 50_000, 50_100]), [even, astray, astray, Course::Elsewhere]);
+        assert_eq!(courses(&[0, 19_000, 50_000, 50_100]), [even, astray, astray, Course::Elsewhere]);
     }
 
     #[test]
