@@ -38,7 +38,7 @@ use warmgate::domain::producer::State;
 use warmgate::domain::reason::Failure;
 
 use crate::provider::{PICTURE, Provider};
-use crate::stage::{Stage, all_fetched, eventually, is_ours, poll, soon, tune};
+use crate::stage::{Stage, all_fetched, eventually, is_ours, soon, tune, tune_with};
 use crate::watch::Watch;
 
 const PATIENCE: Duration = Duration::from_secs(25);
@@ -190,10 +190,8 @@ async fn one_connection_serves_every_profile_and_every_reader() {
     let mut watched = Vec::new();
     for (user, length) in [(0, 1), (1, 2), (0, 3)] {
         let viewer = play.stage.viewer(user, &format!("tv-{length}"));
-        let mut playback = soon(viewer.open(&play.stage.channel(1))).await.unwrap();
-        write!(playback.playlist, "&SegmentLength={length}").unwrap();
-        let answer = poll(&viewer, &playback).await;
-        assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
+        let (playback, answer) =
+            tune_with(&viewer, &play.stage.channel(1), &format!("&SegmentLength={length}")).await;
         all_fetched(&viewer, &playback, &answer).await;
         watched.push((viewer, playback));
     }
@@ -243,10 +241,7 @@ async fn what_a_channel_carries_is_remembered() {
     .await;
     let watched = async |device: &str, encoders: usize| {
         let viewer = play.stage.viewer(0, device);
-        let mut playback = soon(viewer.open(&play.stage.channel(1))).await.unwrap();
-        playback.playlist += "&MaxHeight=90";
-        let answer = poll(&viewer, &playback).await;
-        assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
+        let (playback, _) = tune_with(&viewer, &play.stage.channel(1), "&MaxHeight=90").await;
         eventually("as many run", async || play.stage.encoders().len() == encoders).await;
         assert_eq!(play.means(), [Means::Own]);
         soon(viewer.leave(&playback)).await.unwrap();
@@ -279,10 +274,7 @@ async fn what_is_scrambled_by_now_is_left_to_the_server_at_once() {
     .await;
     for means in [Means::Own, Means::Adopted] {
         let viewer = play.stage.viewer(0, "tv");
-        let mut playback = soon(viewer.open(&play.stage.channel(1))).await.unwrap();
-        playback.playlist += "&MaxHeight=90";
-        let answer = poll(&viewer, &playback).await;
-        assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
+        let (playback, _) = tune_with(&viewer, &play.stage.channel(1), "&MaxHeight=90").await;
         assert_eq!(play.means(), [means]);
         soon(viewer.leave(&playback)).await.unwrap();
         eventually("nothing is connected", async || provider.open() == 0).await;

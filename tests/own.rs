@@ -21,7 +21,8 @@ use warmgate::domain::producer::State;
 use warmgate::domain::reason::{Failure, StopReason};
 
 use crate::stage::{
-    Stage, VERSIONS, all_fetched, eventually, is_hit, is_ours, poll, soon, tune, watching, with_key,
+    Stage, VERSIONS, all_fetched, eventually, is_hit, is_ours, poll, soon, tune, tune_with, watching,
+    with_key,
 };
 use crate::watch::Watch;
 
@@ -91,10 +92,12 @@ async fn what_is_better_left_to_the_server_is_adopted_at_once() {
     let stage = Stage::with(|_| (), config).await;
     let viewer = stage.viewer(0, "tv");
     for _ in 0..2 {
-        let mut playback = soon(viewer.open(&stage.channel(1))).await.unwrap();
-        playback.playlist += "&SubtitleStreamIndex=2&SubtitleMethod=Encode&AllowVideoStreamCopy=false";
-        let answer = poll(&viewer, &playback).await;
-        assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
+        let (playback, _) = tune_with(
+            &viewer,
+            &stage.channel(1),
+            "&SubtitleStreamIndex=2&SubtitleMethod=Encode&AllowVideoStreamCopy=false",
+        )
+        .await;
         assert_eq!(means(&stage), [Means::Adopted]);
         assert_eq!(stage.snapshot().tally.failures.get(&Failure::Unsuitable), Some(&1));
         assert_eq!(pulls(&stage), 1);
@@ -208,10 +211,7 @@ async fn another_profile_is_encoded_from_the_same_pull() {
     let stage = Stage::with(|_| (), own).await;
     let viewer = stage.viewer(0, "tv");
     let (_, _) = tune(&viewer, &stage.channel(1)).await;
-    let mut small = soon(stage.viewer(1, "phone").open(&stage.channel(1))).await.unwrap();
-    small.playlist += "&MaxHeight=90";
-    let answer = poll(&viewer, &small).await;
-    assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
+    let (small, answer) = tune_with(&stage.viewer(1, "phone"), &stage.channel(1), "&MaxHeight=90").await;
     all_fetched(&viewer, &small, &answer).await;
     assert_eq!(means(&stage), [Means::Own, Means::Own]);
     assert_eq!((stage.origin().counts().jobs_started, pulls(&stage)), (0, 1));
@@ -242,10 +242,7 @@ async fn a_server_that_encodes_in_hardware_is_let_do_it() {
             Stage::with(|server| server.hardware = true, |config| config.produce.default = produce).await;
         let viewer = stage.viewer(0, "tv");
         let (_, _) = tune(&viewer, &stage.channel(1)).await;
-        let mut small = soon(stage.viewer(1, "phone").open(&stage.channel(1))).await.unwrap();
-        small.playlist += "&MaxHeight=90";
-        let answer = poll(&viewer, &small).await;
-        assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
+        tune_with(&stage.viewer(1, "phone"), &stage.channel(1), "&MaxHeight=90").await;
         assert_eq!(means(&stage), [Means::Own, encoded]);
     }
 }
@@ -258,10 +255,7 @@ async fn a_server_that_does_not_say_how_it_encodes_is_not_waited_for() {
     let slow = stage::delaying(origin.addr(), "/configuration/encoding", 2 * PATIENCE).await;
     let stage = Stage::before(origin, &settings, &slow.to_string(), own).await;
     let viewer = stage.viewer(0, "tv");
-    let mut small = soon(viewer.open(&stage.channel(1))).await.unwrap();
-    small.playlist += "&MaxHeight=90";
-    let answer = poll(&viewer, &small).await;
-    assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
+    tune_with(&viewer, &stage.channel(1), "&MaxHeight=90").await;
     assert_eq!(means(&stage), [Means::Own]);
 }
 
@@ -278,10 +272,7 @@ async fn what_is_not_known_yet_is_no_reason_for_later() {
     };
     let stage = Stage::with(|_| (), config).await;
     let viewer = stage.viewer(0, "tv");
-    let mut small = soon(viewer.open(&stage.channel(1))).await.unwrap();
-    small.playlist += "&MaxHeight=90";
-    let answer = poll(&viewer, &small).await;
-    assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
+    tune_with(&viewer, &stage.channel(1), "&MaxHeight=90").await;
     assert_eq!(means(&stage), [Means::Adopted]);
     assert_eq!(stage.snapshot().tally.failures, [(Failure::Busy, 1)].into());
 }

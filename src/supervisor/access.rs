@@ -37,6 +37,13 @@ impl Access {
         logins.drain(..excess);
     }
 
+    /// The same, unless one of this account is known.
+    pub(super) fn introduce(&self, account: Account, login: &Login, user: Option<&str>) {
+        if !self.knows(account) {
+            self.remember(account, login.clone(), user.map(str::to_owned));
+        }
+    }
+
     /// Forgets a login that is worth nothing any more.
     pub(super) fn forget(&self, account: Account) {
         self.logins.lock().unwrap_or_else(PoisonError::into_inner).retain(|(known, ..)| *known != account);
@@ -49,7 +56,7 @@ impl Access {
     }
 
     /// Whether a login of this account is known.
-    pub(super) fn knows(&self, account: Account) -> bool {
+    fn knows(&self, account: Account) -> bool {
         let logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
         logins.iter().any(|(known, ..)| *known == account)
     }

@@ -86,8 +86,8 @@ impl Supervisor {
             let caller = shared.caller(&access);
             Ok::<_, Infallible>(Intake::tap(caller, Some(raw), replaces, limits, nothing_to_free, tasks))
         });
-        if let Some(access) = intake.access().filter(|access| !access.knows(account)) {
-            access.remember(account, login, user);
+        if let Some(access) = intake.access() {
+            access.introduce(account, &login, user.as_deref());
         }
         Some(source)
     }

@@ -35,6 +35,16 @@ pub(super) enum Member {
     Left(u64),
 }
 
+impl Member {
+    /// Whether it has left, or is yet to come.
+    const fn is_absent(&self) -> bool {
+        match self {
+            Self::Left(_) | Self::Expected(_) => true,
+            Self::Stream(_) | Self::Reader(_) => false,
+        }
+    }
+}
+
 /// Nobody reads a feed, and if nobody watches what is made from it, its input can be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Spare {
@@ -130,8 +140,7 @@ impl Feeds {
             unread.map(|(source, _)| source.clone())
         };
         let Some(unread) = unread else { return false };
-        self.dismiss(|of, member| *of == unread && matches!(member, Member::Left(_) | Member::Expected(_)))
-            .await;
+        self.let_absent_go(&unread).await;
         true
     }
 
@@ -204,11 +213,13 @@ impl Feeds {
             given_up.filter(|(_, entry)| entry.claim() != Claim::Read).map(|(source, _)| source.clone())
         };
         if let Some(unread) = unread {
-            self.dismiss(|of, member| {
-                *of == unread && matches!(member, Member::Left(_) | Member::Expected(_))
-            })
-            .await;
+            self.let_absent_go(&unread).await;
         }
+    }
+
+    /// Who has left, and who is yet to come, is waited for no more.
+    async fn let_absent_go(&self, source: &Source) {
+        self.dismiss(|of, member| of == source && member.is_absent()).await;
     }
 
     fn number(&self) -> u64 {
@@ -234,10 +245,8 @@ impl Feeds {
     /// Remembers with what the server may be called about what a stream is made from.
     pub(super) fn remember(&self, stream: StreamId, account: Account, login: &Login, user: Option<&str>) {
         let intake = self.of(Member::Stream(stream));
-        if let Some(access) = intake.as_ref().and_then(|intake| intake.access())
-            && !access.knows(account)
-        {
-            access.remember(account, login.clone(), user.map(str::to_owned));
+        if let Some(access) = intake.as_ref().and_then(|intake| intake.access()) {
+            access.introduce(account, login, user);
         }
     }
 
@@ -269,8 +278,7 @@ impl Feeds {
 
 impl Entry {
     fn is_unread(&self) -> bool {
-        let unread = |member: &Member| matches!(member, Member::Left(_) | Member::Expected(_));
-        self.intake.is_alive() && self.members.iter().all(unread)
+        self.intake.is_alive() && self.members.iter().all(Member::is_absent)
     }
 
     fn is_only_expected(&self) -> bool {

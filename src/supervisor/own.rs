@@ -112,15 +112,14 @@ async fn carry_out(
     burst: Duration,
     cutting: &mut Cutting,
 ) -> End {
-    let Planning { run, intake } = planning;
-    let reader = intake.feed.read(Join::Burst(burst));
-    match &run.shared.encoding {
-        Some(encoding) if !encoding.copies(&planned.plan) => {
+    let reader = planning.intake.feed.read(Join::Burst(burst));
+    match planning.encoding(&planned.plan) {
+        Some(encoding) => {
             let wrong = planning.disproved(planned);
             let failure = encode(encoding, &planned.plan, reader, cutting, wrong).await;
             failure.map_or(End::Disproved, End::Failed)
         }
-        Some(_) | None => copy(reader, cutting, |facts| planning.holds(planned, facts)).await,
+        None => copy(reader, cutting, |facts| planning.holds(planned, facts)).await,
     }
 }
 

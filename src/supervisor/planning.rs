@@ -13,6 +13,7 @@ use crate::domain::encoding::plan::{Plan, Tolerance, plan, replan};
 use crate::domain::mpegts::facts::Facts;
 use crate::domain::produce::Produce;
 use crate::domain::reason::{Failure, Obstacle};
+use crate::supervisor::encode::Encoding;
 use crate::supervisor::generation::Run;
 use crate::supervisor::intake::Intake;
 
@@ -21,7 +22,7 @@ const DESCRAMBLING: Duration = Duration::from_secs(2);
 
 /// See the module.
 pub(super) struct Planning<'a> {
-    pub(super) run: &'a Run,
+    run: &'a Run,
     pub(super) intake: &'a Intake,
 }
 
@@ -90,9 +91,14 @@ impl<'a> Planning<'a> {
         }
     }
 
+    /// With what `plan` is carried out, if that takes an FFmpeg.
+    pub(super) fn encoding(&self, plan: &Plan) -> Option<&'a Encoding> {
+        self.run.shared.encoding.as_ref().filter(|encoding| !encoding.copies(plan))
+    }
+
     /// Whether `plan` is carried out by an FFmpeg.
     pub(super) fn takes_ffmpeg(&self, plan: &Plan) -> bool {
-        self.run.shared.encoding.as_ref().is_some_and(|encoding| !encoding.copies(plan))
+        self.encoding(plan).is_some()
     }
 
     /// Whether what is carried out goes on when the source carries `facts`.

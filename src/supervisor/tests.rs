@@ -31,24 +31,36 @@ const LIMITS: Limits = Limits {
     own_credential: false,
 };
 
-/// A server that grants a consumer, starts nothing, and takes its time to say that the first job is no more.
-async fn refusing() -> Fake {
-    let ends = Arc::new(AtomicUsize::new(0));
+/// A server that grants a consumer of anything, and does everything else as `other` says: after how many seconds, with which
+/// status.
+async fn server(other: impl Fn(&str) -> (u64, u16) + Clone + Send + Sync + 'static) -> Fake {
     Fake::start(move |line| {
         let (wait, status, body) = if line.contains("/PlaybackInfo") {
             (0, 200, r#"{"MediaSources":[{"Id":"source","OpenToken":"token"}]}"#)
         } else if line.contains("/Open") {
             (0, 200, r#"{"MediaSource":{"LiveStreamId":"live"}}"#)
-        } else if line.contains("/live.m3u8") {
-            (0, 500, "")
-        } else if line.contains("/ActiveEncodings") && ends.fetch_add(1, Ordering::Relaxed) == 0 {
-            (10, 204, "")
         } else {
-            (0, 204, "")
+            let (wait, status) = other(&line);
+            (wait, status, "")
         };
         async move {
             tokio::time::sleep(Duration::from_secs(wait)).await;
             Some((status, body.to_owned()))
+        }
+    })
+    .await
+}
+
+/// One that starts nothing, and takes its time to say that the first job is no more.
+async fn refusing() -> Fake {
+    let ends = Arc::new(AtomicUsize::new(0));
+    server(move |line| {
+        if line.contains("/live.m3u8") {
+            (0, 500)
+        } else if line.contains("/ActiveEncodings") && ends.fetch_add(1, Ordering::Relaxed) == 0 {
+            (10, 204)
+        } else {
+            (0, 204)
         }
     })
     .await
@@ -100,23 +112,15 @@ fn tune(supervisor: &Supervisor, account: u64) -> Lease {
     supervisor.tune(wish, || recipe(item, user)).unwrap()
 }
 
-/// A server that has channels open, of which nothing comes, and takes its time to close one.
+/// One that has channels open, of which nothing comes, and takes its time to close one.
 async fn silent() -> Fake {
-    Fake::start(|line| {
-        let (wait, status, body) = if line.contains("/PlaybackInfo") {
-            (0, 200, r#"{"MediaSources":[{"Id":"source","OpenToken":"token"}]}"#)
-        } else if line.contains("/Open") {
-            (0, 200, r#"{"MediaSource":{"LiveStreamId":"live"}}"#)
-        } else if line.contains("/stream.ts") {
-            (3600, 200, "")
+    server(|line| {
+        if line.contains("/stream.ts") {
+            (3600, 200)
         } else if line.contains("/Close") {
-            (60, 204, "")
+            (60, 204)
         } else {
-            (0, 204, "")
-        };
-        async move {
-            tokio::time::sleep(Duration::from_secs(wait)).await;
-            Some((status, body.to_owned()))
+            (0, 204)
         }
     })
     .await

@@ -218,6 +218,15 @@ pub async fn tune(viewer: &Viewer, item: &str) -> (Playback, Answer) {
     (playback, answer)
 }
 
+/// The same with these parameters on top, and surely of ours.
+pub async fn tune_with(viewer: &Viewer, item: &str, more: &str) -> (Playback, Answer) {
+    let mut playback = soon(viewer.open(item)).await.unwrap();
+    playback.playlist += more;
+    let answer = poll(viewer, &playback).await;
+    assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
+    (playback, answer)
+}
+
 /// A playback whose segments, and with them all that the gateway waits for, are a third as long.
 pub fn short(playback: Playback) -> Playback {
     Playback { playlist: format!("{}&SegmentLength=1", playback.playlist), ..playback }
