@@ -32,15 +32,15 @@ demo: ffmpeg fonts linker
 # Most tests wait for what takes its time in the world too: more of them at once than there are processors.
 test: ffmpeg fonts nginx vlc chromium linker
 	@echo "==> Building and running all tests (some minutes the first time)"
-	RUST_TEST_THREADS=3 cargo test --locked
+	RUST_TEST_THREADS=3 cargo test --workspace --locked
 
 check: linker
 	@echo "==> Formatting"
-	cargo fmt --check
+	cargo fmt --all --check
 	@echo "==> Lints (some minutes the first time)"
-	cargo clippy --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@echo "==> Documentation"
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --locked --no-deps --document-private-items
 
 ffmpeg:
 	$(call need,FFmpeg,command -v ffmpeg,ffmpeg)

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use bytes::Bytes;
-use warmgate::domain::cutter::{Cutter, Rule};
-use warmgate::domain::mpegts::align::Align;
-use warmgate::domain::mpegts::packet::Packet;
-use warmgate::domain::mpegts::scan::Scan;
+use domain::cutter::{Cutter, Rule};
+use domain::mpegts::align::Align;
+use domain::mpegts::packet::Packet;
+use domain::mpegts::scan::Scan;
 
 /// As a source or a pipe gives them.
 const PIECE: usize = 64 << 10;

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bytes::Bytes;
+use domain::time::Timestamp;
+use domain::window::{Arrival, Window};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
@@ -21,8 +23,6 @@ use tokio::time::{sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use warmgate::demo::origin::{Origin, Settings};
 use warmgate::demo::viewer::{Answer, Viewer};
-use warmgate::domain::time::Timestamp;
-use warmgate::domain::window::{Arrival, Window};
 
 const CHANNELS: u32 = 8;
 /// The gateway's defaults.

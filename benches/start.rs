@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bytes::Bytes;
+use domain::cutter::{Cutter, Rule};
+use domain::ring::Join;
 use http::HeaderMap;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -17,8 +19,6 @@ use tokio::sync::broadcast;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 use url::Url;
-use warmgate::domain::cutter::{Cutter, Rule};
-use warmgate::domain::ring::Join;
 use warmgate::feed::http::Http;
 use warmgate::feed::input::Input;
 use warmgate::feed::{Feed, Limits};

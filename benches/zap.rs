@@ -7,13 +7,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use domain::produce::Produce;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use warmgate::app::App;
 use warmgate::config::Config;
 use warmgate::demo::origin::{Origin, Settings};
 use warmgate::demo::viewer::Viewer;
-use warmgate::domain::produce::Produce;
 
 const ROUNDS: usize = 9;
 /// The distance of the sources' key frames.

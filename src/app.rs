@@ -13,10 +13,6 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::config::{Config, CopyWith, Ffmpeg, LineupServer, Secret};
-use crate::domain::encoding::health;
-use crate::domain::lineup::m3u::Site;
-use crate::domain::pool::Limits;
-use crate::domain::produce::{Produce, Rules};
 use crate::feed;
 use crate::fetch::{self, Fetcher};
 use crate::ffmpeg;
@@ -40,6 +36,10 @@ use crate::supervisor::stream::WindowSize;
 use crate::supervisor::{Settings, Supervisor};
 use crate::upstream::client::{Client, Target, Timeouts};
 use crate::upstream::jellyfin::{Jellyfin, Login};
+use domain::encoding::health;
+use domain::lineup::m3u::Site;
+use domain::pool::Limits;
+use domain::produce::{Produce, Rules};
 
 /// An FFmpeg that makes nothing for so long has come to a halt, whatever its input does.
 const SILENT: Duration = Duration::from_secs(15);

@@ -4,11 +4,11 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use domain::lineup::entry::Complaint;
+use domain::lineup::source::Source;
+use domain::lineup::{Channel, Lineup, parse};
 use serde_json::{Value, json};
 use warmgate::config::{Config, Location, Playlist};
-use warmgate::domain::lineup::entry::Complaint;
-use warmgate::domain::lineup::source::Source;
-use warmgate::domain::lineup::{Channel, Lineup, parse};
 use warmgate::fetch::{Fetcher, Timeouts};
 use warmgate::lineup::{self, Error};
 

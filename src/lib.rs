@@ -3,11 +3,10 @@
 //! It stands in front of an unmodified Jellyfin, passes everything through, and answers `live.m3u8`
 //! from streams it owns. `ARCHITECTURE.md`, beside this file, is the map; the modules, lowest layer first:
 
-pub mod domain;
-
 pub mod body;
 pub mod config;
 pub mod fetch;
+pub mod memory;
 pub mod shutdown;
 pub mod telemetry;
 pub mod wire;

@@ -6,9 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use domain::encoding::abilities::VideoEncoder;
+use domain::produce::Produce;
 use warmgate::config::{ByteSize, Config, CopyWith, Encoders, LiveTvRight, Location, LogFormat};
-use warmgate::domain::encoding::abilities::VideoEncoder;
-use warmgate::domain::produce::Produce;
 
 /// Reads `text` with `variables` over it.
 fn read(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {

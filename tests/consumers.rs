@@ -7,10 +7,10 @@ mod stage;
 
 use std::time::Duration;
 
+use domain::reason::{LeaveReason, StopReason};
 use futures_util::future::join_all;
 use warmgate::config::Config;
 use warmgate::demo::origin::Settings;
-use warmgate::domain::reason::{LeaveReason, StopReason};
 
 use crate::stage::{Stage, all_fetched, eventually, household, is_hit, is_ours, poll, short, soon, tune};
 
@@ -113,8 +113,7 @@ async fn a_zap_is_a_goodbye() {
         .streams
         .iter()
         .map(|stream| {
-            let there =
-                |consumer: &&warmgate::domain::pool::ConsumerView| consumer.verdict.state.is_present();
+            let there = |consumer: &&domain::pool::ConsumerView| consumer.verdict.state.is_present();
             stream.consumers.iter().filter(there).count()
         })
         .collect();

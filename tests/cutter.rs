@@ -5,10 +5,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use bytes::Bytes;
-use warmgate::domain::cutter::{Cut, Cutter, Rule};
-use warmgate::domain::mpegts::facts::{AudioCodec, Facts, Profile, VideoCodec};
-use warmgate::domain::mpegts::packet::Packet;
-use warmgate::domain::mpegts::scan::Scan;
+use domain::cutter::{Cut, Cutter, Rule};
+use domain::mpegts::facts::{AudioCodec, Facts, Profile, VideoCodec};
+use domain::mpegts::packet::Packet;
+use domain::mpegts::scan::Scan;
 
 /// As the gateway cuts.
 const RULE: Rule = Rule {

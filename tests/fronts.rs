@@ -15,13 +15,13 @@ mod watch;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use domain::lineup::source::SourceUrl;
+use domain::lineup::{Override, Rules};
+use domain::produce::{Means, Produce};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use warmgate::config::{Config, Location, Playlist};
 use warmgate::demo::viewer::{Playback, Viewer};
-use warmgate::domain::lineup::source::SourceUrl;
-use warmgate::domain::lineup::{Override, Rules};
-use warmgate::domain::produce::{Means, Produce};
 
 use crate::sender::{Kind, Sender};
 use crate::stage::{Stage, all_fetched, eventually, is_hit, is_ours, poll, short, soon};

@@ -5,10 +5,10 @@
 //! 10.11.11. Tokens in them are placeholders. URLs of clients that were not recorded name where they were read.
 #![allow(clippy::unwrap_used)]
 
+use domain::key::{Channel, StreamKey};
+use domain::profile::{Policy, Profile, ProfileKey, Unshareable};
 use proptest::prelude::*;
 use serde_json::Value;
-use warmgate::domain::key::{Channel, StreamKey};
-use warmgate::domain::profile::{Policy, Profile, ProfileKey, Unshareable};
 use warmgate::proxy::credential::Credential;
 use warmgate::proxy::query::Query;
 use warmgate::proxy::route::{Live, Moment, PlainReason, Route, route};

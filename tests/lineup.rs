@@ -3,13 +3,13 @@
 
 mod support;
 
+use domain::key::MediaSourceId;
+use domain::lineup::parse::parse;
 use http::Request;
 use http_body_util::BodyExt;
 use warmgate::app::App;
 use warmgate::body;
 use warmgate::config::{Config, Secret};
-use warmgate::domain::key::MediaSourceId;
-use warmgate::domain::lineup::parse::parse;
 
 use support::{eventually, soon};
 use tokio_util::sync::CancellationToken;

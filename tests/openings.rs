@@ -6,12 +6,12 @@ mod stage;
 
 use std::time::Duration;
 
+use domain::reason::ReturnReason;
 use serde_json::json;
 use tokio::time::timeout;
 use warmgate::config::Config;
 use warmgate::demo::origin::{Settings, Version};
 use warmgate::demo::viewer::{Answer, Viewer};
-use warmgate::domain::reason::ReturnReason;
 
 use crate::stage::{Stage, VERSIONS, eventually, is_hit, poll, short, soon, tune};
 

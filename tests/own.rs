@@ -12,13 +12,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use domain::produce::{Means, Produce};
+use domain::producer::State;
+use domain::reason::{Failure, StopReason};
 use rustix::process::{Signal, kill_process};
 use tokio::process::Command;
 use warmgate::config::{ByteSize, Config};
 use warmgate::demo::origin::{Origin, Settings};
-use warmgate::domain::produce::{Means, Produce};
-use warmgate::domain::producer::State;
-use warmgate::domain::reason::{Failure, StopReason};
 
 use crate::stage::{
     Stage, VERSIONS, all_fetched, eventually, is_hit, is_ours, poll, soon, tune, tune_with, watching,

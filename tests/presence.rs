@@ -6,12 +6,12 @@ mod stage;
 
 use std::time::{Duration, Instant};
 
+use domain::consumer::Verdict;
+use domain::reason::{Evidence, LeaveReason};
 use serde_json::json;
 use tokio_tungstenite::connect_async;
 use warmgate::config::Config;
 use warmgate::demo::viewer::{Playback, Viewer};
-use warmgate::domain::consumer::Verdict;
-use warmgate::domain::reason::{Evidence, LeaveReason};
 
 use crate::stage::{Stage, eventually, poll, soon, tune};
 

@@ -6,9 +6,9 @@ mod stage;
 
 use std::time::Duration;
 
+use domain::reason::Evidence;
 use tokio::time::timeout;
 use warmgate::demo::viewer::{Answer, Playback, Viewer};
-use warmgate::domain::reason::Evidence;
 
 use crate::stage::{Stage, eventually, poll, soon, tune};
 

@@ -10,13 +10,13 @@ mod watch;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use domain::reason::{Failure, StopReason};
 use futures_util::future::join_all;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use warmgate::demo::origin::{Origin, Settings, Version};
 use warmgate::demo::viewer::{Playback, Viewer};
-use warmgate::domain::reason::{Failure, StopReason};
 
 use crate::stage::{Stage, all_fetched, eventually, poll, soon, tune};
 use crate::watch::Watch;

@@ -9,9 +9,9 @@ mod stage;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+use domain::lineup::Rules;
+use domain::produce::{Means, Produce};
 use warmgate::config::{Location, Playlist, Secret};
-use warmgate::domain::lineup::Rules;
-use warmgate::domain::produce::{Means, Produce};
 
 use crate::provider::Provider;
 use crate::stage::{Stage, all_fetched, eventually, is_hit, is_ours, poll, short, soon, tune};

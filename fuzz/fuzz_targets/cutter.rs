@@ -2,19 +2,15 @@
 //! bytes came in pieces. The first byte says whether the rest is a stream, or what a picture's and a sound's PES
 //! packets carry: random bytes would never come by the checksum of a table.
 #![no_main]
-#![allow(dead_code, unreachable_pub)]
-
-mod domain;
 
 use std::time::Duration;
 
 use bytes::Bytes;
+use domain::cutter::{Cut, Cutter, Rule};
+use domain::mpegts::facts::{AudioCodec, VideoCodec};
+use domain::mpegts::tables::{Elementary, Entry, Kind, Map};
+use domain::mpegts::write;
 use libfuzzer_sys::fuzz_target;
-
-use crate::domain::cutter::{Cut, Cutter, Rule};
-use crate::domain::mpegts::facts::{AudioCodec, VideoCodec};
-use crate::domain::mpegts::tables::{Elementary, Entry, Kind, Map};
-use crate::domain::mpegts::write;
 
 const RULE: Rule = Rule {
     first: Duration::from_millis(500),

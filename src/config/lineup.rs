@@ -15,9 +15,9 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::config::errors::Report;
 use crate::config::{Secret, scalar};
-use crate::domain::lineup::source::SourceUrl;
-use crate::domain::lineup::{Override, Rules};
-use crate::domain::produce::Produce;
+use domain::lineup::source::SourceUrl;
+use domain::lineup::{Override, Rules};
+use domain::produce::Produce;
 
 /// A playlist: where it is, and what is to be made of it.
 #[derive(Clone, Debug)]

@@ -14,9 +14,9 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 
 use crate::config::units;
 use crate::config::{ByteSize, CopyWith, Encoders, LiveTvRight, LogFormat, Secret, UpstreamUrl};
-use crate::domain::encoding::abilities::VideoEncoder;
-use crate::domain::lineup::source::{SourceKind, SourceUrl};
-use crate::domain::produce::Produce;
+use domain::encoding::abilities::VideoEncoder;
+use domain::lineup::source::{SourceKind, SourceUrl};
+use domain::produce::Produce;
 
 /// A type with a textual form.
 pub(super) trait Scalar: Sized {

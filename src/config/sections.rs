@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::config::{Secret, scalar};
-use crate::domain::produce::Produce as Wish;
+use domain::produce::Produce as Wish;
 
 /// How many streams are kept, and for how long.
 #[derive(Clone, Debug, Deserialize)]

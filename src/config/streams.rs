@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::config::{ByteSize, scalar};
-use crate::domain::encoding::abilities::VideoEncoder;
+use domain::encoding::abilities::VideoEncoder;
 
 /// What a stream of the gateway's own keeps, and for how long, when nobody watches it.
 #[derive(Clone, Debug, Deserialize)]

@@ -19,9 +19,9 @@ use tokio::sync::watch;
 
 use crate::body::{self, Body};
 use crate::demo::origin::{Origin, User};
-use crate::domain::pool::StreamView;
-use crate::domain::producer::State;
 use crate::supervisor::Supervisor;
+use domain::pool::StreamView;
+use domain::producer::State;
 
 const HTML: &str = include_str!("page.html");
 /// The largest report taken.

@@ -6,9 +6,9 @@ use http::{HeaderMap, StatusCode};
 use url::Url;
 
 use crate::body::Body;
-use crate::domain::reason::Failure;
 use crate::feed::input::{Input, InputError, Opening};
 use crate::fetch::Fetcher;
+use domain::reason::Failure;
 
 /// A stream at an address.
 #[derive(Debug)]

@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::domain::mpegts::align::Align;
-use crate::domain::mpegts::clock::Ticks;
-use crate::domain::mpegts::facts::Facts;
-use crate::domain::mpegts::packet::{PACKET, Packet};
-use crate::domain::mpegts::scan::{Role, Scan, Seen};
-use crate::domain::mpegts::track::Continuity;
-use crate::domain::time::Timestamp;
 use crate::feed::shared::Shared;
 use crate::feed::tables::Tables;
+use domain::mpegts::align::Align;
+use domain::mpegts::clock::Ticks;
+use domain::mpegts::facts::Facts;
+use domain::mpegts::packet::{PACKET, Packet};
+use domain::mpegts::scan::{Role, Scan, Seen};
+use domain::mpegts::track::Continuity;
+use domain::time::Timestamp;
 
 /// Bytes of the longest run: about a quarter of a second of a good picture.
 const LONGEST: usize = 348 * PACKET;
@@ -166,10 +166,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::mpegts::facts::{AudioCodec, VideoCodec};
-    use crate::domain::mpegts::tables::{Elementary, Entry, Kind, Map};
-    use crate::domain::mpegts::write;
-    use crate::domain::ring::{Join, Read, Size};
+    use domain::mpegts::facts::{AudioCodec, VideoCodec};
+    use domain::mpegts::tables::{Elementary, Entry, Kind, Map};
+    use domain::mpegts::write;
+    use domain::ring::{Join, Read, Size};
 
     /// Packets of nobody, each of which says where it is.
     fn packets(count: usize) -> Vec<u8> {

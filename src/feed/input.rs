@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::pin::Pin;
 
 use crate::body::{Body, BoxError};
-use crate::domain::reason::Failure;
+use domain::reason::Failure;
 
 /// An opening that is under way.
 pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Body, InputError>> + Send + 'a>>;

@@ -9,9 +9,9 @@ use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use crate::domain::feeding::State;
-use crate::domain::mpegts::facts::Facts;
-use crate::domain::ring::{Join, Size};
+use domain::feeding::State;
+use domain::mpegts::facts::Facts;
+use domain::ring::{Join, Size};
 
 pub mod http;
 mod inflow;

@@ -12,15 +12,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::body::Body;
-use crate::domain::feeding::{Feeding, State};
-use crate::domain::mpegts::facts::Facts;
-use crate::domain::pace::Pace;
-use crate::domain::reason::Failure;
-use crate::domain::time::Timestamp;
 use crate::feed::Limits;
 use crate::feed::inflow::Inflow;
 use crate::feed::input::{Input, InputError};
 use crate::feed::shared::Shared;
+use domain::feeding::{Feeding, State};
+use domain::mpegts::facts::Facts;
+use domain::pace::Pace;
+use domain::reason::Failure;
+use domain::time::Timestamp;
 
 /// An input that has given no packet in so many bytes gives something else.
 const GARBAGE: usize = 1 << 20;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::body::{self, Body};
-use crate::domain::feeding::State;
-use crate::domain::reason::Failure;
-use crate::domain::ring::{Chunk, Cursor, Join, Read};
 use crate::feed::shared::Shared;
+use domain::feeding::State;
+use domain::reason::Failure;
+use domain::ring::{Chunk, Cursor, Join, Read};
 
 /// Why a reader gets nothing more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

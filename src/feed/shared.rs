@@ -2,7 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::domain::ring::{Ring, Size};
+use crate::memory::Mapped;
+use domain::ring::{Ring, Size};
 
 /// What a feed has done since it began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub struct Counts {
 
 #[derive(Debug)]
 pub(super) struct Held {
-    pub(super) ring: Ring,
+    pub(super) ring: Ring<Mapped>,
     pub(super) counts: Counts,
 }
 
@@ -38,7 +39,7 @@ pub(super) struct Shared(Mutex<Held>);
 
 impl Shared {
     pub(super) fn new(size: Size) -> Self {
-        Self(Mutex::new(Held { ring: Ring::new(size), counts: Counts::default() }))
+        Self(Mutex::new(Held { ring: Ring::in_memory(size), counts: Counts::default() }))
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Held> {

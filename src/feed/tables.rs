@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 
-use crate::domain::mpegts::packet::{PACKET, Packet};
+use domain::mpegts::packet::{PACKET, Packet};
 
 /// Where the association table is.
 const PAT: u16 = 0;

@@ -9,9 +9,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
 use crate::body::{self, BoxError};
-use crate::domain::reason::Failure;
 use crate::feed::input::{InputError, Opening};
 use crate::feed::reader::ReaderEnd;
+use domain::reason::Failure;
 
 /// What an input does at one opening, one after the other.
 #[derive(Clone, Copy, Debug)]

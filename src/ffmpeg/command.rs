@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use crate::domain::encoding::abilities::VideoEncoder;
-use crate::domain::encoding::plan::{AudioEncode, AudioPlan, H264Profile, Plan, VideoEncode, VideoPlan};
+use domain::encoding::abilities::VideoEncoder;
+use domain::encoding::plan::{AudioEncode, AudioPlan, H264Profile, Plan, VideoEncode, VideoPlan};
 
 /// What a hardware encoder is told where the wish has no limit below it: it has no rate that follows from the quality.
 const HARDWARE_BITRATE: u64 = 10_000_000;
@@ -302,7 +302,7 @@ fn put(args: &mut Vec<String>, more: &[&str]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::encoding::abilities::AudioEncoder;
+    use domain::encoding::abilities::AudioEncoder;
 
     fn rule() -> Rule {
         Rule { key_frames: Duration::from_secs(3), preset: "veryfast".to_owned() }

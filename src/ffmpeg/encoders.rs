@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use crate::domain::encoding::abilities::{AudioEncoder, VideoEncoder};
-use crate::domain::mpegts::facts::{AudioCodec, VideoCodec};
 use crate::ffmpeg::Ffmpeg;
 use crate::ffmpeg::command::Command;
 use crate::ffmpeg::progress::{Line, Progress};
+use domain::encoding::abilities::{AudioEncoder, VideoEncoder};
+use domain::mpegts::facts::{AudioCodec, VideoCodec};
 
 /// How long each question may take. A driver that hangs must not keep the others from being asked.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::reason::Failure;
+use domain::reason::Failure;
 
 /// Bytes that wait at most: some seconds of any channel.
 const CAPACITY: usize = 8 << 20;

@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use crate::domain::time::Timestamp;
+use domain::time::Timestamp;
 
 /// How long each request is given. Whoever can finish does so at once.
 const PATIENCE: Duration = Duration::from_secs(1);

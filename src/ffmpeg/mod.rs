@@ -21,12 +21,12 @@ use tokio::process::Child;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
-use crate::domain::encoding::abilities::{Abilities, VideoEncoder};
-use crate::domain::encoding::health::Limits;
-use crate::domain::reason::{Failure, Obstacle};
 use crate::ffmpeg::command::Command;
 use crate::ffmpeg::launcher::{Launcher, Spawner};
 use crate::ffmpeg::process::{Running, Watch};
+use domain::encoding::abilities::{Abilities, VideoEncoder};
+use domain::encoding::health::Limits;
+use domain::reason::{Failure, Obstacle};
 
 pub use encoders::Found;
 pub use input::Input;

@@ -11,12 +11,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{Level, debug, error, trace, warn};
 
-use crate::domain::encoding::health::{Health, Limits};
-use crate::domain::reason::Failure;
-use crate::domain::time::Timestamp;
 use crate::ffmpeg::input::{Backlog, Input};
 use crate::ffmpeg::life::{Act, Life};
 use crate::ffmpeg::progress::{Line, Progress};
+use domain::encoding::health::{Health, Limits};
+use domain::reason::Failure;
+use domain::time::Timestamp;
 
 /// How often its health is looked at.
 const LOOK: Duration = Duration::from_millis(200);

@@ -11,11 +11,11 @@ use tracing::warn;
 use url::Url;
 
 use crate::config::Playlist;
-use crate::domain::lineup::parse::decode;
-use crate::domain::lineup::source::SourceUrl;
-use crate::domain::lineup::{Lineup, xmltv};
 use crate::fetch::{self, Fetcher};
 use crate::lineup::load::{self, Error};
+use domain::lineup::parse::decode;
+use domain::lineup::source::SourceUrl;
+use domain::lineup::{Lineup, xmltv};
 
 /// The largest guide, unpacked.
 const LARGEST: usize = 256 << 20;

@@ -13,11 +13,11 @@ use url::Url;
 
 use crate::body::{self, Body};
 use crate::config::{Location, Playlist};
-use crate::domain::lineup::Rules;
-use crate::domain::lineup::entry::{Complaint, Entry, Flaw};
-use crate::domain::lineup::parse::{self, decode};
-use crate::domain::lineup::source::{SourceKind, SourceUrl};
 use crate::fetch::{self, Fetcher};
+use domain::lineup::Rules;
+use domain::lineup::entry::{Complaint, Entry, Flaw};
+use domain::lineup::parse::{self, decode};
+use domain::lineup::source::{SourceKind, SourceUrl};
 
 /// The largest playlist, packed and unpacked: a quarter of a million entries of a panel.
 const LARGEST: usize = 64 << 20;

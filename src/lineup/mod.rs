@@ -20,12 +20,12 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use crate::config::{Location, Playlist};
-use crate::domain::lineup::entry::Complaint;
-use crate::domain::lineup::{Lineup, Rules, m3u, parse};
 use crate::fetch::Fetcher;
 use crate::lineup::guide::Guides;
 use crate::lineup::load::Loader;
 use crate::lineup::shelf::Shelf;
+use domain::lineup::entry::Complaint;
+use domain::lineup::{Lineup, Rules, m3u, parse};
 
 pub use crate::lineup::load::Error;
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use tracing::warn;
 
 use crate::config::Location;
-use crate::domain::guid;
+use domain::guid;
 
 /// Where the copy of one playlist is; files need none.
 #[derive(Clone, Debug)]

@@ -16,9 +16,9 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::domain::lineup::entry::Flaw;
-use crate::domain::lineup::source::SourceUrl;
 use crate::fetch::Timeouts;
+use domain::lineup::entry::Flaw;
+use domain::lineup::source::SourceUrl;
 
 const PACE: Pace = Pace { look: Duration::from_millis(10), retry: Duration::from_millis(10) };
 

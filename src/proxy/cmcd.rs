@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-use crate::domain::signal::Signal;
+use domain::signal::Signal;
 
 const FIELDS: [&str; 4] = ["cmcd-request", "cmcd-object", "cmcd-status", "cmcd-session"];
 /// Longer texts are not looked into: no player has that much to say.

@@ -9,9 +9,9 @@ use std::hash::{Hash, Hasher};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::domain::key::DeviceId;
 use crate::proxy::query::{Query, decode};
 use crate::upstream::jellyfin::Login;
+use domain::key::DeviceId;
 
 const X_EMBY_AUTHORIZATION: HeaderName = HeaderName::from_static("x-emby-authorization");
 const X_EMBY_TOKEN: HeaderName = HeaderName::from_static("x-emby-token");

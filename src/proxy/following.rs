@@ -2,12 +2,12 @@
 
 use http::{HeaderMap, Uri};
 
-use crate::domain::key::{LiveStreamId, PlaySessionId};
-use crate::domain::openings::{Follow, Named};
 use crate::proxy::Gateway;
 use crate::proxy::credential::Credential;
 use crate::proxy::query::Query;
 use crate::upstream::jellyfin::RawPath;
+use domain::key::{LiveStreamId, PlaySessionId};
+use domain::openings::{Follow, Named};
 
 impl Gateway {
     /// What was opened is spoken of by somebody known.

@@ -7,13 +7,13 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use tracing::info;
 
 use crate::body::{self, Body};
-use crate::domain::key::ChannelId;
-use crate::domain::lineup::m3u::{self, Site};
 use crate::lineup::Lineups;
 use crate::proxy::Gateway;
 use crate::proxy::query::Query;
 use crate::proxy::route::Page;
 use crate::supervisor::direct::Denied;
+use domain::key::ChannelId;
+use domain::lineup::m3u::{self, Site};
 
 /// Somebody may have left by then.
 const RETRY: HeaderValue = HeaderValue::from_static("5");

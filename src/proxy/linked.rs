@@ -4,11 +4,11 @@ use http::header::{FORWARDED, VIA};
 use http::{HeaderMap, Request};
 
 use crate::body::Body;
-use crate::domain::key::ConsumerId;
-use crate::domain::signal::{Signal, Whose};
 use crate::proxy::Gateway;
 use crate::proxy::headers::{self, FORWARDED_FOR};
 use crate::server::Link;
+use domain::key::ConsumerId;
+use domain::signal::{Signal, Whose};
 
 impl Gateway {
     /// The connection of a request, if it is its player's and may outlive the request.

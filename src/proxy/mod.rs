@@ -47,9 +47,6 @@ use hyper::body::Incoming;
 use hyper::service::Service;
 
 use crate::body::{self, Body};
-use crate::domain::consumer::Account;
-use crate::domain::produce::Rules;
-use crate::domain::signal::{Signal, Whose};
 use crate::proxy::auth::{Asker, Auth};
 use crate::proxy::cors::Cors;
 use crate::proxy::credential::Credential;
@@ -64,6 +61,9 @@ use crate::proxy::reload::Held;
 use crate::proxy::route::{Route, route};
 use crate::supervisor::Supervisor;
 use crate::upstream::jellyfin::Jellyfin;
+use domain::consumer::Account;
+use domain::produce::Rules;
+use domain::signal::{Signal, Whose};
 
 /// On every answer that stands for one the server did not give.
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");

@@ -7,11 +7,11 @@ use std::fmt;
 use http::Uri;
 use serde_json::Value;
 
-use crate::domain::key::{ItemId, LiveStreamId, MediaSourceId, PlaySessionId};
-use crate::domain::produce::Player;
 use crate::proxy::auth::Asker;
 use crate::proxy::query::Query;
 use crate::upstream::jellyfin::field;
+use domain::key::{ItemId, LiveStreamId, MediaSourceId, PlaySessionId};
+use domain::produce::Player;
 
 /// A live stream that an answer to `PlaybackInfo` or `LiveStreams/Open` names as open.
 #[derive(Clone, PartialEq, Eq)]

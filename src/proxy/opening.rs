@@ -18,9 +18,6 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 
 use crate::body::{self, Body};
-use crate::domain::key::{Channel, ItemId};
-use crate::domain::openings::{Follow, Named, Opening};
-use crate::domain::produce::Means;
 use crate::proxy::Gateway;
 use crate::proxy::auth::Verdict;
 use crate::proxy::opened::{Asked, Opened, Opener};
@@ -28,6 +25,9 @@ use crate::proxy::query::Query;
 use crate::proxy::route::prefix;
 use crate::supervisor::{expected, returns};
 use crate::upstream::jellyfin::{Place, RawPath};
+use domain::key::{Channel, ItemId};
+use domain::openings::{Follow, Named, Opening};
+use domain::produce::Means;
 
 /// The largest request that is kept to be sent again, and the largest request and answer that are looked into.
 const KEPT: usize = 1 << 20;

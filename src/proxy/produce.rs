@@ -6,10 +6,10 @@ use http::Request;
 use http::header::USER_AGENT;
 
 use crate::body::Body;
-use crate::domain::key::{Channel, DeviceId};
-use crate::domain::produce::{Player, Produce};
 use crate::proxy::Gateway;
 use crate::proxy::headers::PRODUCE;
+use domain::key::{Channel, DeviceId};
+use domain::produce::{Player, Produce};
 
 impl Gateway {
     /// Who makes a request. What it wishes of us counts only where a trusted proxy has said so.

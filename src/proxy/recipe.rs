@@ -5,9 +5,9 @@
 use http::HeaderMap;
 use http::header::USER_AGENT;
 
-use crate::domain::profile::Profile;
 use crate::proxy::route::Live;
 use crate::upstream::jellyfin::{DEVICE, Me, Place, Recipe};
+use domain::profile::Profile;
 
 /// The client's wishes, without its names.
 pub(super) fn of(live: &Live, profile: &Profile, apple: bool, me: &Me) -> Recipe {

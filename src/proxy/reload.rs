@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::StatusCode;
 
-use crate::domain::key::ConsumerId;
-use crate::domain::reason::ReloadRefusal;
-use crate::domain::reload;
 use crate::proxy::Gateway;
 use crate::proxy::query::Query;
 use crate::supervisor::Lease;
+use domain::key::ConsumerId;
+use domain::reason::ReloadRefusal;
+use domain::reload;
 
 /// Held requests of one viewer: one, and one that it has given up without our knowing yet.
 const OF_ONE: usize = 2;

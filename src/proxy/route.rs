@@ -6,10 +6,8 @@
 use http::{Method, Uri};
 use percent_encoding::percent_decode_str;
 
-use crate::domain::key::{
-    ChannelId, ConsumerId, DeviceId, ItemId, LiveStreamId, MediaSourceId, PlaySessionId,
-};
 use crate::proxy::query::Query;
+use domain::key::{ChannelId, ConsumerId, DeviceId, ItemId, LiveStreamId, MediaSourceId, PlaySessionId};
 
 /// What a request is about. All but [`Live`] and [`Route::Segment`] go upstream as they came, and some teach something on the way.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,15 +13,15 @@ use tokio::sync::oneshot;
 use tracing::debug;
 
 use crate::body::{self, Body};
-use crate::domain::key::{LiveStreamId, PlaySessionId};
-use crate::domain::openings::{Follow, Named};
-use crate::domain::signal::{Signal, Whose};
 use crate::proxy::Gateway;
 use crate::proxy::credential::Credential;
 use crate::proxy::query::Query;
 use crate::proxy::route::{Moment, Report};
 use crate::proxy::tunnel::AtEnd;
 use crate::upstream::jellyfin::field;
+use domain::key::{LiveStreamId, PlaySessionId};
+use domain::openings::{Follow, Named};
+use domain::signal::{Signal, Whose};
 
 /// The largest body that is looked into.
 const READABLE: usize = 1 << 20;

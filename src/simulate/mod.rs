@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use domain::simulate::{Detector, Player, Row, Trace, generate, judge};
 use serde_json::{Value, json};
-use warmgate::domain::simulate::{Detector, Player, Row, Trace, generate, judge};
 
 /// Target durations of the streams that are watched, in seconds.
 const TARGETS: [u64; 2] = [3, 6];

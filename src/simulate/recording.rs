@@ -8,9 +8,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use domain::cadence::Class;
+use domain::simulate::{Seen, Trace};
 use serde_json::Value;
-use warmgate::domain::cadence::Class;
-use warmgate::domain::simulate::{Seen, Trace};
 
 /// The recordings in `folder` by player, one viewer each; none if there is no such folder.
 pub(super) fn read_all(folder: &Path) -> anyhow::Result<BTreeMap<String, Vec<Trace>>> {
@@ -99,7 +99,7 @@ fn seen(kind: &str, detail: &Value, at: u64) -> Option<(u64, Seen)> {
 
 #[cfg(test)]
 mod tests {
-    use warmgate::domain::simulate::{Detector, judge};
+    use domain::simulate::{Detector, judge};
 
     use super::*;
 

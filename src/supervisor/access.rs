@@ -5,9 +5,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::domain::consumer::Account;
-use crate::domain::key::{LiveStreamId, MediaSourceId};
 use crate::upstream::jellyfin::{Login, Place};
+use domain::consumer::Account;
+use domain::key::{LiveStreamId, MediaSourceId};
 
 /// Credentials kept; the newest works longest.
 const LOGINS: usize = 8;

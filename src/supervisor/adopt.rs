@@ -10,14 +10,14 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
-use crate::domain::playlist::Reading;
-use crate::domain::reason::Failure;
 use crate::supervisor::caller::Caller;
 use crate::supervisor::hold::{FirstAttempt, Holding, Parting};
 use crate::supervisor::stream::Stream;
 use crate::upstream::follow::{Fetched, Pace, follow};
 use crate::upstream::jellyfin::{Error, Place};
 use crate::upstream::job::Job;
+use domain::playlist::Reading;
+use domain::reason::Failure;
 
 /// A start that takes longer is given up, whoever still waits: the server's own wait has no end (`HlsHelpers.cs`).
 const START: Duration = Duration::from_secs(60);

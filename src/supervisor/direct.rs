@@ -10,17 +10,17 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, info};
 
 use crate::body::{self, Body};
-use crate::domain::feeding::State;
-use crate::domain::key::{ChannelId, MediaSourceId};
-use crate::domain::lineup::Channel;
-use crate::domain::pool::Event;
-use crate::domain::produce::Produce;
-use crate::domain::reason::Failure;
-use crate::domain::ring::Join;
 use crate::supervisor::Supervisor;
 use crate::supervisor::feeds::{Member, Source};
 use crate::supervisor::intake::Intake;
 use crate::supervisor::shared::{Shared, random};
+use domain::feeding::State;
+use domain::key::{ChannelId, MediaSourceId};
+use domain::lineup::Channel;
+use domain::pool::Event;
+use domain::produce::Produce;
+use domain::reason::Failure;
+use domain::ring::Join;
 
 /// How long a first packet is waited for.
 const FIRST: Duration = Duration::from_secs(15);

@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::time::{sleep, sleep_until};
 use tracing::{Instrument, info, info_span};
 
-use crate::domain::pool::{Action, Event, StreamId};
 use crate::supervisor::feeds::Member;
 use crate::supervisor::generation::Run;
 use crate::supervisor::shared::Shared;
+use domain::pool::{Action, Event, StreamId};
 
 /// How often it is looked after what inputs hold, if nothing happens in between.
 const LOOK: Duration = Duration::from_secs(5);

@@ -11,14 +11,14 @@ use tokio::time::timeout_at;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use crate::domain::encoding::plan::Plan;
-use crate::domain::reason::Failure;
-use crate::domain::ring::Chunk;
 use crate::feed::reader::Reader;
 use crate::ffmpeg::command::{Command, Rule};
 use crate::ffmpeg::process::Running;
 use crate::ffmpeg::{Ffmpeg, Input};
 use crate::supervisor::own::{Cutting, failure_of};
+use domain::encoding::plan::Plan;
+use domain::reason::Failure;
+use domain::ring::Chunk;
 
 /// Bytes read at once.
 const PIECE: usize = 64 << 10;

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::domain::consumer::Account;
-use crate::domain::key::{Channel, ChannelId, LiveStreamId};
-use crate::domain::pool::{Claim, Input, InputId, StreamId};
 use crate::supervisor::intake::Intake;
 use crate::upstream::jellyfin::Login;
+use domain::consumer::Account;
+use domain::key::{Channel, ChannelId, LiveStreamId};
+use domain::pool::{Claim, Input, InputId, StreamId};
 
 /// What a feed is pulled from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -8,11 +8,11 @@ use tokio::process::ChildStdout;
 use tokio_util::task::TaskTracker;
 
 use crate::body::{self, BoxError};
-use crate::domain::mpegts::rtp::Unwrap;
 use crate::feed::input::{Input, InputError, Opening};
 use crate::ffmpeg::Ffmpeg;
 use crate::ffmpeg::command::Command;
 use crate::ffmpeg::process::{Process, Running};
+use domain::mpegts::rtp::Unwrap;
 
 /// What is read at a time.
 const PIECE: usize = 64 << 10;

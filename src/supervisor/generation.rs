@@ -9,11 +9,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tracing::{Instrument, debug, info};
 
-use crate::domain::memory::Memory;
-use crate::domain::pool::{Event, Output, StreamId};
-use crate::domain::produce::Means;
-use crate::domain::reason::Failure;
-use crate::domain::window::Arrival;
+use crate::memory::Mapped;
 use crate::supervisor::adopt::Generation;
 use crate::supervisor::feeds::{Member, Source};
 use crate::supervisor::intake::Intake;
@@ -22,6 +18,10 @@ use crate::supervisor::shared::{Shared, random};
 use crate::supervisor::stream::Stream;
 use crate::upstream::follow::Fetched;
 use crate::upstream::jellyfin::Media;
+use domain::pool::{Event, Output, StreamId};
+use domain::produce::Means;
+use domain::reason::Failure;
+use domain::window::Arrival;
 
 /// What an adopted stream costs on the server's disk: the tuner's raw file and the segments cut from it
 /// (`jellyfin-observed.md` 2.8).
@@ -139,7 +139,7 @@ impl Run {
             if delivery.anew {
                 delivery.run.let_go_of_feed();
             }
-            let media = Media { body: Memory::holding(&media.body).into(), ..media };
+            let media = Media { body: Mapped::holding(&media.body).into(), ..media };
             let written = WRITTEN_TWICE * media.body.len() as u64;
             let arrival = Arrival { duration, discontinuity: gap, independent: true };
             delivery.deliver(arrival, media, Cost { written, encoded: false });

@@ -12,10 +12,10 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use crate::domain::reason::Failure;
 use crate::supervisor::adopt::failure_of;
 use crate::supervisor::caller::Caller;
 use crate::upstream::jellyfin::{Error, Hold};
+use domain::reason::Failure;
 
 /// Between two attempts to take it.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -168,12 +168,12 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::domain::key::{ItemId, LiveStreamId, MediaSourceId};
     use crate::supervisor::access::Access;
     use crate::supervisor::reap::Leftovers;
     use crate::upstream::fake::{Fake, Reply};
     use crate::upstream::jellyfin::{Login, Place};
     use crate::upstream::ledger::Ledger;
+    use domain::key::{ItemId, LiveStreamId, MediaSourceId};
 
     const LONG: Duration = Duration::from_secs(60);
     const SHARED: &str =

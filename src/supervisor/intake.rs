@@ -10,8 +10,6 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::feeding::State;
-use crate::domain::reason::Failure;
 use crate::feed::{Feed, Limits};
 use crate::supervisor::access::Access;
 use crate::supervisor::caller::Caller;
@@ -21,6 +19,8 @@ use crate::supervisor::seats::Seat;
 use crate::supervisor::shared::random;
 use crate::supervisor::tap::{Tap, Whereabouts};
 use crate::upstream::jellyfin::{Hold, RawPath};
+use domain::feeding::State;
+use domain::reason::Failure;
 
 /// How long the closing of the one before is waited for.
 const PREDECESSOR: Duration = Duration::from_secs(10);

@@ -5,8 +5,8 @@
 
 use moka::sync::Cache;
 
-use crate::domain::key::MediaSourceId;
-use crate::domain::mpegts::facts::Facts;
+use domain::key::MediaSourceId;
+use domain::mpegts::facts::Facts;
 
 /// Channels, those asked for most often and last.
 const AT_MOST: u64 = 4096;

@@ -35,14 +35,6 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::cadence::Class;
-use crate::domain::consumer::{Account, Viewer};
-use crate::domain::encoding::demand::Demand;
-use crate::domain::key::{Channel, ConsumerId, ItemId, LiveStreamId, StreamKey};
-use crate::domain::pool::{Admission, Event, Limits, Pool, Snapshot, Tune, Warmth};
-use crate::domain::produce::Produce;
-use crate::domain::reason::RefuseReason;
-use crate::domain::signal::{Signal, Whose};
 use crate::feed;
 use crate::supervisor::encode::Encoding;
 use crate::supervisor::feeds::Feeds;
@@ -55,6 +47,14 @@ use crate::supervisor::shared::{Shared, random};
 use crate::supervisor::stream::{Brief, Playlist, Stream, WindowSize};
 use crate::upstream::jellyfin::{Jellyfin, Login, Recipe};
 use crate::upstream::ledger::Ledger;
+use domain::cadence::Class;
+use domain::consumer::{Account, Viewer};
+use domain::encoding::demand::Demand;
+use domain::key::{Channel, ConsumerId, ItemId, LiveStreamId, StreamKey};
+use domain::pool::{Admission, Event, Limits, Pool, Snapshot, Tune, Warmth};
+use domain::produce::Produce;
+use domain::reason::RefuseReason;
+use domain::signal::{Signal, Whose};
 
 /// What the streams have to keep to.
 #[derive(Debug)]

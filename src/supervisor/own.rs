@@ -9,19 +9,20 @@ use http::HeaderValue;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::cutter::{Cut, Cutter};
-use crate::domain::encoding::plan::Plan;
-use crate::domain::feeding::State;
-use crate::domain::mpegts::facts::Facts;
-use crate::domain::reason::Failure;
-use crate::domain::ring::{Chunk, Join};
-use crate::domain::window::Arrival;
 use crate::feed::Feed;
 use crate::feed::reader::{Reader, ReaderEnd};
+use crate::memory::Mapped;
 use crate::supervisor::encode::encode;
 use crate::supervisor::generation::{Cost, Delivery, Run};
 use crate::supervisor::planning::{Before, Planned, Planning};
 use crate::upstream::jellyfin::Media;
+use domain::cutter::{Cut, Cutter};
+use domain::encoding::plan::Plan;
+use domain::feeding::State;
+use domain::mpegts::facts::Facts;
+use domain::reason::Failure;
+use domain::ring::{Chunk, Join};
+use domain::window::Arrival;
 
 /// What comes as MPEG-TS is played as that.
 const MPEG_TS: HeaderValue = HeaderValue::from_static("video/mp2t");
@@ -152,7 +153,7 @@ pub(super) const fn failure_of(end: ReaderEnd) -> Failure {
 /// What comes, on its way into the window.
 #[derive(Debug)]
 pub(super) struct Cutting {
-    cutter: Cutter,
+    cutter: Cutter<Mapped>,
     delivery: Delivery,
     /// Whether what is planned was compared with what comes: the plan may rest on what another connection has shown.
     compared: bool,
@@ -170,7 +171,7 @@ impl Cutting {
         // What FFmpeg makes carries one sound; what comes as it is may carry more.
         let sound = if plan.is_copy() { plan.audio_index } else { 0 };
         Self {
-            cutter: Cutter::new(rule).with_sound(sound),
+            cutter: Cutter::in_memory(rule).with_sound(sound),
             delivery: run.delivery(),
             compared: false,
             has_delivered: false,

@@ -9,13 +9,13 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::info;
 
-use crate::domain::encoding::plan::{Plan, Tolerance, plan, replan};
-use crate::domain::mpegts::facts::Facts;
-use crate::domain::produce::Produce;
-use crate::domain::reason::{Failure, Obstacle};
 use crate::supervisor::encode::Encoding;
 use crate::supervisor::generation::Run;
 use crate::supervisor::intake::Intake;
+use domain::encoding::plan::{Plan, Tolerance, plan, replan};
+use domain::mpegts::facts::Facts;
+use domain::produce::Produce;
+use domain::reason::{Failure, Obstacle};
 
 /// Receivers that descramble begin with a moment of what is still scrambled.
 const DESCRAMBLING: Duration = Duration::from_secs(2);

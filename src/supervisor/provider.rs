@@ -8,10 +8,6 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 use url::Url;
 
-use crate::domain::key::MediaSourceId;
-use crate::domain::lineup::source::{Source, SourceKind};
-use crate::domain::lineup::{Channel, Lineup};
-use crate::domain::reason::Failure;
 use crate::feed::http::Http;
 use crate::feed::input::Input;
 use crate::feed::{Feed, Limits};
@@ -24,6 +20,10 @@ use crate::supervisor::front::FrontInput;
 use crate::supervisor::intake::Intake;
 use crate::supervisor::seats::{Seat, Seated, Seats};
 use crate::supervisor::shared::Shared;
+use domain::key::MediaSourceId;
+use domain::lineup::source::{Source, SourceKind};
+use domain::lineup::{Channel, Lineup};
+use domain::reason::Failure;
 
 /// What the gateway pulls the provider's channels with.
 #[derive(Debug)]

@@ -11,9 +11,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
-use crate::domain::key::{ItemId, LiveStreamId};
 use crate::upstream::jellyfin::{Error, Hold, Jellyfin, Login, Place};
 use crate::upstream::ledger::{Entry, Ledger};
+use domain::key::{ItemId, LiveStreamId};
 
 /// Versions that keep the consumer of a job that died of silence.
 const KEEPS_CONSUMERS: &str = "10.11.";

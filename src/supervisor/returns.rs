@@ -9,14 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::{debug, info};
 
-use crate::domain::key::{ItemId, LiveStreamId, PlaySessionId};
-use crate::domain::openings::{Follow, Named, Opening, OpeningId};
-use crate::domain::pool::Event;
-use crate::domain::reason::ReturnReason;
 use crate::supervisor::Supervisor;
 use crate::supervisor::shared::{Shared, random};
 use crate::upstream::jellyfin::Login;
 use crate::upstream::ledger::Entry;
+use domain::key::{ItemId, LiveStreamId, PlaySessionId};
+use domain::openings::{Follow, Named, Opening, OpeningId};
+use domain::pool::Event;
+use domain::reason::ReturnReason;
 
 /// Where and as whom an opening can be given back.
 #[derive(Debug)]

@@ -5,9 +5,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::domain::lineup::tuners::{Busy, Tuners};
-use crate::domain::reason::Failure;
 use crate::feed::input::{Input, InputError, Opening};
+use domain::lineup::tuners::{Busy, Tuners};
+use domain::reason::Failure;
 
 /// The connections of all playlists.
 #[derive(Clone, Debug)]

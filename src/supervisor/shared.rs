@@ -11,8 +11,6 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::pool::{Event, Pool, StreamId};
-use crate::domain::time::Timestamp;
 use crate::feed;
 use crate::supervisor::access::Access;
 use crate::supervisor::caller::Caller;
@@ -26,6 +24,8 @@ use crate::supervisor::returns::Returns;
 use crate::supervisor::stream::{Brief, Stream, WindowSize};
 use crate::upstream::jellyfin::{Jellyfin, Login};
 use crate::upstream::ledger::Ledger;
+use domain::pool::{Event, Pool, StreamId};
+use domain::time::Timestamp;
 
 /// How long somebody who was denied a tuner waits for one of ours.
 const TUNER_WAIT: Duration = Duration::from_secs(8);

@@ -12,16 +12,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::domain::cutter::Rule;
-use crate::domain::encoding::demand::Demand;
-use crate::domain::key::Channel;
-use crate::domain::playlist;
-use crate::domain::produce::Produce;
-use crate::domain::reload::HELD_TARGETS;
-use crate::domain::time::Timestamp;
-use crate::domain::window::{Arrival, Window};
 use crate::supervisor::access::Access;
 use crate::upstream::jellyfin::{Media, Recipe};
+use domain::cutter::Rule;
+use domain::encoding::demand::Demand;
+use domain::key::Channel;
+use domain::playlist;
+use domain::produce::Produce;
+use domain::reload::HELD_TARGETS;
+use domain::time::Timestamp;
+use domain::window::{Arrival, Window};
 
 /// Whether a stream can be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,10 +5,10 @@
 use http::StatusCode;
 use tokio::sync::watch;
 
-use crate::domain::reason::Failure;
 use crate::feed::input::{Input, InputError, Opening};
 use crate::supervisor::adopt::failure_of;
 use crate::upstream::jellyfin::{Error, Jellyfin, RawPath};
+use domain::reason::Failure;
 
 /// What is known of the path.
 #[derive(Clone, Debug, PartialEq, Eq)]

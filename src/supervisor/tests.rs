@@ -6,14 +6,14 @@ use bytes::Bytes;
 use http::HeaderValue;
 
 use super::*;
-use crate::domain::key::{Channel, ItemId, MediaSourceId};
-use crate::domain::profile::{Policy, ProfileKey};
-use crate::domain::time::Timestamp;
-use crate::domain::window::Arrival;
 use crate::supervisor::expected::Opening;
 use crate::supervisor::stream::Readiness;
 use crate::upstream::fake::Fake;
 use crate::upstream::jellyfin::{Media, Place, RawPath};
+use domain::key::{Channel, ItemId, MediaSourceId};
+use domain::profile::{Policy, ProfileKey};
+use domain::time::Timestamp;
+use domain::window::Arrival;
 
 const LIMITS: Limits = Limits {
     slots: 2,

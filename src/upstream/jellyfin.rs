@@ -12,11 +12,11 @@ use http::{HeaderValue, Method, StatusCode};
 use serde_json::Value;
 
 use crate::body::{self, Body};
-use crate::domain::key::{ItemId, LiveStreamId, MediaSourceId};
-use crate::domain::playlist::{self, Reading};
 use crate::upstream::call::{Line, PROMPT, collect, encoded};
 use crate::upstream::client::Client;
 use crate::upstream::job::{Job, Piece};
+use domain::key::{ItemId, LiveStreamId, MediaSourceId};
+use domain::playlist::{self, Reading};
 
 pub use crate::upstream::call::{Error, Login};
 

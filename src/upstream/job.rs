@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::domain::playlist::{self, Reading};
+use domain::playlist::{self, Reading};
 
 /// FFmpeg's difference of two timestamps is no duration any more where the input's clock jumps between them.
 const LONGEST: Duration = Duration::from_secs(60);

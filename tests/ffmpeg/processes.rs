@@ -5,13 +5,13 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use domain::encoding::health::Limits;
+use domain::reason::Failure;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio_util::task::TaskTracker;
-use warmgate::domain::encoding::health::Limits;
-use warmgate::domain::reason::Failure;
 use warmgate::ffmpeg::launcher::Launcher;
 use warmgate::ffmpeg::process::Running;
 use warmgate::ffmpeg::{Ffmpeg, Settings, command, leftovers};

@@ -6,10 +6,10 @@ use std::process::Command as Program;
 use std::time::Instant;
 
 use bytes::Bytes;
+use domain::encoding::abilities::VideoEncoder;
+use domain::encoding::plan::VideoPlan;
+use domain::reason::Obstacle;
 use tokio_util::task::TaskTracker;
-use warmgate::domain::encoding::abilities::VideoEncoder;
-use warmgate::domain::encoding::plan::VideoPlan;
-use warmgate::domain::reason::Obstacle;
 use warmgate::ffmpeg::command::{Command, Front};
 use warmgate::ffmpeg::process::Running;
 use warmgate::ffmpeg::{Error, Ffmpeg, Settings};

@@ -6,12 +6,12 @@ use std::process::Command as Program;
 use std::time::Duration;
 
 use bytes::Bytes;
+use domain::encoding::abilities::{AudioEncoder, VideoEncoder};
+use domain::encoding::health::Limits;
+use domain::encoding::plan::{AudioEncode, AudioPlan, Plan, VideoEncode, VideoPlan};
 use tokio::io::AsyncReadExt;
 use tokio::process::ChildStdout;
 use tokio_util::task::TaskTracker;
-use warmgate::domain::encoding::abilities::{AudioEncoder, VideoEncoder};
-use warmgate::domain::encoding::health::Limits;
-use warmgate::domain::encoding::plan::{AudioEncode, AudioPlan, Plan, VideoEncode, VideoPlan};
 use warmgate::ffmpeg::command::{Command, Rule};
 use warmgate::ffmpeg::launcher::Launcher;
 use warmgate::ffmpeg::process::Running;

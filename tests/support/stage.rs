@@ -12,6 +12,8 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use domain::pool::Snapshot;
+use domain::produce::Produce;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -27,8 +29,6 @@ use warmgate::app::App;
 use warmgate::config::{Config, Secret};
 use warmgate::demo::origin::{Origin, Seen, Settings, Token, User, Version};
 use warmgate::demo::viewer::{Answer, Playback, Viewer};
-use warmgate::domain::pool::Snapshot;
-use warmgate::domain::produce::Produce;
 use warmgate::lineup::Lineups;
 use warmgate::supervisor::Supervisor;
 

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::domain::guid;
+use domain::guid;
 
 /// MD5 of `LiveTvMediaSourceProvider`'s type name, since Jellyfin 10.9.
 pub(super) const PROVIDER: &str = "e2329f4997b378e64ccf8fa396deb76e";

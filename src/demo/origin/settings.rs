@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::domain::guid;
+use domain::guid;
 
 /// Which Jellyfin is played. Where they differ is told in `jellyfin-observed.md`, section 6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

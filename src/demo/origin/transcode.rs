@@ -16,7 +16,7 @@ use crate::demo::origin::lock;
 use crate::demo::origin::plan::Plan;
 use crate::demo::origin::process::{Process, args};
 use crate::demo::origin::state::State;
-use crate::domain::guid;
+use domain::guid;
 
 /// How often a waiting request looks at the playlist.
 const LOOK: Duration = Duration::from_millis(50);

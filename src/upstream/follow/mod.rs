@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::domain::playlist::Reading;
-use crate::domain::reason::Failure;
 use crate::upstream::jellyfin::{Error, Jellyfin, Media};
 use crate::upstream::job::{Job, Piece};
+use domain::playlist::Reading;
+use domain::reason::Failure;
 
 /// The least time without growth that counts as a stall.
 const STALL: Duration = Duration::from_secs(10);

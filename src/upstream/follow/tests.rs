@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::domain::playlist;
 use crate::upstream::fake::{Fake, Reply};
+use domain::playlist;
 
 /// A playlist of segments that last so many seconds.
 fn listing(durations: &[&str]) -> String {

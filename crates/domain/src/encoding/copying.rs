@@ -1,0 +1,142 @@
+//! Whether a source meets a demand as it is: Jellyfin's `EncodingHelper.CanStreamCopyVideo` and
+//! `EncodingHelper.CanStreamCopyAudio`, line by line.
+//!
+//! Where a stream does not say what a line asks, Jellyfin's probe (`ProbeResultNormalizer.GetMediaStream`), which looks
+//! into the frames, mostly knows all the same; then there is no answer here. What the lines ask that has no part here:
+//! rotation and depth of sound, which nothing tells in a transport stream; `RequireAvc`, because of a live source Jellyfin
+//! forgets whether it is (`LiveStreamHelper.AddMediaInfoWithProbe`).
+
+use crate::encoding::demand::{Demand, VideoLimits};
+use crate::mpegts::facts::{Audio, Profile, Video, VideoCodec};
+
+/// How much a frame rate may exceed its limit: some streams say 25.0001.
+const FRAME_RATE_TOLERANCE: f64 = 0.05;
+/// Profiles, the simpler first: a simpler one is good where a richer one is wished for
+/// (`EncodingHelper.GetVideoProfileScore`).
+const H264_PROFILES: [&str; 8] = [
+    "constrainedbaseline",
+    "baseline",
+    "extended",
+    "main",
+    "high",
+    "progressivehigh",
+    "constrainedhigh",
+    "high10",
+];
+const HEVC_PROFILES: [&str; 2] = ["main", "main10"];
+
+/// Whether the picture may be copied; `None` if it does not say enough of itself.
+pub(super) fn video(demand: &Demand, video: &Video) -> Option<bool> {
+    let limits = demand.video_limits(video.codec.as_str());
+    let (width, height) = video.size.unzip();
+    let level = video.level.map(f64::from);
+    all([
+        Some(demand.may_copy_video),
+        Some(codec(demand, video.codec)),
+        if limits.progressive { video.interlaced.map(|interlaced| !interlaced) } else { Some(true) },
+        Some(!demand.require_square_pixels || video.square_pixels != Some(false)),
+        profile(&limits, video),
+        Some(range(&limits, video)),
+        within(width, demand.max_width),
+        within(height, demand.max_height),
+        within(video.frame_rate, demand.max_frame_rate.map(|rate| rate + FRAME_RATE_TOLERANCE)),
+        bitrate(demand, video),
+        within(video.bit_depth, limits.bit_depth),
+        reference_frames(&limits, video),
+        within(level, limits.level),
+    ])
+}
+
+/// Whether the sound may be copied; `None` if it does not say enough of itself.
+///
+/// What does not tell its bitrate (AAC, E-AC-3) keeps to the limit, which is mostly what Jellyfin's probe has found in it
+/// (`StreamBuilder.GetAudioBitrate`).
+pub(super) fn audio(demand: &Demand, audio: &Audio) -> Option<bool> {
+    let codec = audio.codec.as_str();
+    all([
+        Some(demand.may_copy_audio),
+        Some(demand.audio_codecs.iter().any(|wished| wished == codec)),
+        within(audio.channels, demand.max_channels(codec)),
+        within(audio.sample_rate, demand.sample_rate),
+        Some(within(audio.bitrate, demand.audio_bitrate) != Some(false)),
+    ])
+}
+
+/// A no of any is a no, whatever is not known.
+fn all<const N: usize>(lines: [Option<bool>; N]) -> Option<bool> {
+    if lines.contains(&Some(false)) { Some(false) } else { (!lines.contains(&None)).then_some(true) }
+}
+
+fn within<T: PartialOrd>(value: Option<T>, limit: Option<T>) -> Option<bool> {
+    limit.map_or(Some(true), |limit| value.map(|value| value <= limit))
+}
+
+fn codec(demand: &Demand, codec: VideoCodec) -> bool {
+    demand.video_codecs.is_empty() || demand.video_codecs.iter().any(|name| name == codec.as_str())
+}
+
+/// What Jellyfin takes a live picture's bitrate for, by its width: few streams tell it (`LiveStreamHelper.AddMediaInfoWithProbe`).
+/// Below the last of these it takes it for nothing, and no limit for too low.
+pub(super) fn usual_bitrate(width: u32) -> Option<u64> {
+    const BITRATES: [(u32, u64); 4] =
+        [(3000, 30_000_000), (1900, 20_000_000), (1200, 8_000_000), (700, 2_000_000)];
+    BITRATES.iter().find(|(least, _)| width >= *least).map(|(_, bitrate)| *bitrate)
+}
+
+/// What a picture says of its bitrate counts for FFprobe in some streams and in some not, so both must agree.
+fn bitrate(demand: &Demand, video: &Video) -> Option<bool> {
+    let Some(limit) = demand.video_bitrate else { return Some(true) };
+    let keeps = |bitrate: Option<u64>| bitrate.is_none_or(|bitrate| bitrate <= limit);
+    let usual = keeps(usual_bitrate(video.size?.0));
+    (video.bitrate.is_none() || keeps(video.bitrate) == usual).then_some(usual)
+}
+
+/// FFprobe counts those of H.264; of any other codec it says that there is one.
+fn reference_frames(limits: &VideoLimits, video: &Video) -> Option<bool> {
+    match video.codec {
+        VideoCodec::H264 => within(video.reference_frames, limits.reference_frames),
+        VideoCodec::Hevc | VideoCodec::Mpeg2 | VideoCodec::Other(_) => {
+            within(Some(1), limits.reference_frames)
+        }
+    }
+}
+
+fn profile(limits: &VideoLimits, video: &Video) -> Option<bool> {
+    let Some(first) = limits.profiles.first() else { return Some(true) };
+    let name = profile_name(video.codec, video.profile?);
+    if limits.profiles.iter().any(|wished| wished == name) {
+        return Some(true);
+    }
+    let known: &[&str] = match video.codec {
+        VideoCodec::H264 => &H264_PROFILES,
+        VideoCodec::Hevc => &HEVC_PROFILES,
+        VideoCodec::Mpeg2 | VideoCodec::Other(_) => &[],
+    };
+    let rank = |name: &str| known.iter().position(|known| *known == name);
+    Some(rank(name).is_some_and(|own| rank(first).is_some_and(|wished| own <= wished)))
+}
+
+/// The profile as FFmpeg names it, in lower case and without spaces.
+fn profile_name(codec: VideoCodec, profile: Profile) -> &'static str {
+    const SET1: u8 = 0x40;
+    const SET3: u8 = 0x10;
+    match (codec, profile.idc) {
+        (VideoCodec::H264, 66) if profile.constraints & SET1 != 0 => "constrainedbaseline",
+        (VideoCodec::H264, 66) => "baseline",
+        (VideoCodec::H264, 77) | (VideoCodec::Hevc, 1) | (VideoCodec::Mpeg2, 4) => "main",
+        (VideoCodec::H264, 88) => "extended",
+        (VideoCodec::H264, 100) | (VideoCodec::Mpeg2, 1) => "high",
+        (VideoCodec::H264, 110) if profile.constraints & SET3 != 0 => "high10intra",
+        (VideoCodec::H264, 110) => "high10",
+        (VideoCodec::H264, 122) => "high4:2:2",
+        (VideoCodec::H264, 244) => "high4:4:4predictive",
+        (VideoCodec::Hevc, 2) => "main10",
+        (VideoCodec::H264 | VideoCodec::Hevc | VideoCodec::Mpeg2 | VideoCodec::Other(_), _) => "unknown",
+    }
+}
+
+/// The standard range does always. A high one is one of two here, so both must do.
+fn range(limits: &VideoLimits, video: &Video) -> bool {
+    let does = |name: &str| limits.ranges.iter().any(|range| range == name);
+    limits.ranges.is_empty() || !video.high_dynamic_range || does("hdr10") && does("hlg")
+}

@@ -1,0 +1,256 @@
+//! Which input a feed is pulled from, and when it is tried again.
+//!
+//! ```text
+//!              packets             failed
+//!  Connecting ─────────► Flowing ──────────► BackingOff ──┐
+//!    │   ▲                  │                    ▲        │ retry_at
+//!    │   └──────────────────┼────────────────────┼────────┘
+//!    ├──── failed ──────────┼────────────────────┘
+//!    └──── failed, no input worth a try ─► Failed
+//!                                          any but Failed ── end ──► Ended
+//! ```
+//!
+//! It does not know what an input is, nor how long a silence is one failure.
+
+use std::time::Duration;
+
+use crate::backoff;
+use crate::reason::Failure;
+use crate::time::Timestamp;
+
+/// An input that flowed for this long is a good one: what failed before is forgotten.
+const PROVEN: Duration = Duration::from_secs(10);
+
+/// Where a feed stands; inputs are numbered in the order of preference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// An input is being opened, or has yet to give its first packet.
+    Connecting {
+        /// Which.
+        input: usize,
+    },
+    /// Packets come.
+    Flowing {
+        /// From which.
+        input: usize,
+    },
+    /// An attempt failed; another follows.
+    BackingOff {
+        /// When.
+        retry_at: Timestamp,
+        /// Of which.
+        input: usize,
+        /// How the last one failed.
+        failure: Failure,
+    },
+    /// No input is left that is worth a try; how the last attempt failed.
+    Failed(Failure),
+    /// It was asked to end.
+    Ended,
+}
+
+impl State {
+    /// Whether nothing will come any more.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        match self {
+            Self::Failed(_) | Self::Ended => true,
+            Self::Connecting { .. } | Self::Flowing { .. } | Self::BackingOff { .. } => false,
+        }
+    }
+}
+
+/// A feed's choice among its inputs.
+#[derive(Clone, Debug)]
+pub struct Feeding {
+    state: State,
+    /// Failures of each input since any of them was a good one.
+    failures: Vec<u32>,
+    attempts: u32,
+    /// When the first and the last packet came over this connection.
+    flow: Option<(Timestamp, Timestamp)>,
+}
+
+impl Feeding {
+    /// Begins with the first of `inputs`; each may fail `attempts` times in a row.
+    #[must_use]
+    pub fn new(inputs: usize, attempts: u32) -> Self {
+        let state = if inputs > 0 { State::Connecting { input: 0 } } else { State::Failed(Failure::Gone) };
+        Self { state, failures: vec![0; inputs], attempts: attempts.max(1), flow: None }
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// Packets came.
+    pub const fn flows(&mut self, now: Timestamp) {
+        match self.state {
+            State::Connecting { input } | State::Flowing { input } => {
+                self.state = State::Flowing { input };
+                let (first, _) = match self.flow {
+                    Some(flow) => flow,
+                    None => (now, now),
+                };
+                self.flow = Some((first, now));
+            }
+            State::BackingOff { .. } | State::Failed(_) | State::Ended => {}
+        }
+    }
+
+    /// The attempt failed.
+    pub fn failed(&mut self, failure: Failure, now: Timestamp) {
+        let (State::Connecting { input } | State::Flowing { input }) = self.state else { return };
+        if self.flow.take().is_some_and(|(first, last)| last.since(first) >= PROVEN) {
+            self.failures.fill(0);
+        }
+        self.failures[input] = if is_final(failure) { self.attempts } else { self.failures[input] + 1 };
+        self.state = match self.next(if moves_on(failure) { input + 1 } else { input }) {
+            Some(input) => State::BackingOff { retry_at: now + self.wait(input), input, failure },
+            None => State::Failed(failure),
+        };
+    }
+
+    /// The wait is over.
+    pub const fn retry(&mut self) {
+        if let State::BackingOff { input, .. } = self.state {
+            self.state = State::Connecting { input };
+        }
+    }
+
+    /// Nobody wants it any more.
+    pub const fn end(&mut self) {
+        if !self.state.is_over() {
+            self.state = State::Ended;
+        }
+    }
+
+    /// The first input worth a try, from `preferred` on and round.
+    fn next(&self, preferred: usize) -> Option<usize> {
+        let inputs = self.failures.len();
+        (preferred..preferred + inputs)
+            .map(|input| input % inputs)
+            .find(|input| self.failures[*input] < self.attempts)
+    }
+
+    /// An input that has not failed need not be waited for.
+    fn wait(&self, input: usize) -> Duration {
+        match self.failures[input] {
+            0 => Duration::ZERO,
+            failures => backoff::after(failures),
+        }
+    }
+}
+
+/// Whether another attempt at the same input is pointless.
+fn is_final(failure: Failure) -> bool {
+    failure == Failure::Gone
+}
+
+/// Whether the next input comes first: one that keeps a connection open and silent has cost a long wait already, and
+/// where no connection is to be had another provider may have one.
+fn moves_on(failure: Failure) -> bool {
+    matches!(failure, Failure::Stalled | Failure::Busy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
+    }
+
+    /// The inputs that are tried, and after which wait, while each attempt fails as `failures` say.
+    fn tried(inputs: usize, attempts: u32, failures: &[Failure]) -> (Vec<(usize, u128)>, State) {
+        let mut feeding = Feeding::new(inputs, attempts);
+        let mut tried = Vec::new();
+        for failure in failures {
+            feeding.failed(*failure, at(0));
+            if let State::BackingOff { retry_at, input, failure: because } = feeding.state() {
+                assert_eq!(because, *failure);
+                tried.push((input, retry_at.elapsed().as_millis()));
+            }
+            feeding.retry();
+        }
+        (tried, feeding.state())
+    }
+
+    #[test]
+    fn the_transitions_are_those_of_the_diagram() {
+        let backing_off = State::BackingOff { retry_at: at(1), input: 0, failure: Failure::Ended };
+        let failed = State::BackingOff {
+            retry_at: at(1) + Duration::from_millis(500),
+            input: 0,
+            failure: Failure::Refused,
+        };
+        let (connecting, flowing) = (State::Connecting { input: 0 }, State::Flowing { input: 0 });
+        let over = State::Failed(Failure::Gone);
+        let table = [
+            (connecting, flowing, failed, connecting, State::Ended),
+            (flowing, flowing, failed, flowing, State::Ended),
+            (backing_off, backing_off, backing_off, connecting, State::Ended),
+            (over, over, over, over, over),
+            (State::Ended, State::Ended, State::Ended, State::Ended, State::Ended),
+        ];
+        for (state, flows, failed, retried, ended) in table {
+            let after = |change: fn(&mut Feeding)| {
+                let mut feeding = Feeding { state, ..Feeding::new(1, 3) };
+                change(&mut feeding);
+                feeding.state()
+            };
+            assert_eq!(after(|feeding| feeding.flows(at(1))), flows);
+            assert_eq!(after(|feeding| feeding.failed(Failure::Refused, at(1))), failed);
+            assert_eq!(after(Feeding::retry), retried);
+            assert_eq!(after(Feeding::end), ended);
+        }
+    }
+
+    #[test]
+    fn an_input_is_left_after_so_many_failures_and_all_of_them_are_the_end() {
+        let (inputs, state) = tried(2, 3, &[Failure::Refused; 6]);
+        assert_eq!(inputs, [(0, 500), (0, 1000), (1, 0), (1, 500), (1, 1000)]);
+        assert_eq!(state, State::Failed(Failure::Refused));
+    }
+
+    #[test]
+    fn a_stall_is_left_at_once_and_come_back_to() {
+        let (inputs, state) = tried(2, 2, &[Failure::Stalled; 4]);
+        assert_eq!(inputs, [(1, 0), (0, 500), (1, 500)]);
+        assert_eq!(state, State::Failed(Failure::Stalled));
+    }
+
+    #[test]
+    fn where_no_connection_is_to_be_had_another_provider_is_asked_first() {
+        let (inputs, _) = tried(2, 2, &[Failure::Busy; 3]);
+        assert_eq!(inputs, [(1, 0), (0, 500), (1, 500)]);
+    }
+
+    #[test]
+    fn what_is_gone_is_not_tried_again() {
+        let (inputs, _) = tried(2, 3, &[Failure::Gone, Failure::Refused]);
+        assert_eq!(inputs, [(1, 0), (1, 500)]);
+        assert_eq!(tried(1, 3, &[Failure::Gone]).1, State::Failed(Failure::Gone));
+        assert_eq!(Feeding::new(0, 3).state(), State::Failed(Failure::Gone));
+    }
+
+    /// Fails again and again after having flowed from `first` to `last`.
+    fn flapping(first: u64, last: u64) -> State {
+        let mut feeding = Feeding::new(1, 2);
+        for _ in 0..5 {
+            feeding.retry();
+            feeding.flows(at(first));
+            feeding.flows(at(last));
+            feeding.failed(Failure::Stalled, at(last + 60));
+        }
+        feeding.state()
+    }
+
+    #[test]
+    fn only_what_flowed_for_a_while_has_its_failures_forgotten() {
+        assert!(!flapping(0, 10).is_over());
+        assert_eq!(flapping(0, 9), State::Failed(Failure::Stalled), "a silence is no flow");
+    }
+}

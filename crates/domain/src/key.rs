@@ -1,0 +1,250 @@
+//! The names of things: items, sources, sessions, streams, consumers.
+//!
+//! It knows their form and their equality, and nothing of the URLs and JSON they are read from.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::profile::ProfileKey;
+
+/// A library item (for live TV: a channel) by its GUID, as 32 lower-case hex digits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ItemId(Arc<str>);
+
+impl ItemId {
+    /// Reads a GUID in either of the forms that Jellyfin's routes accept, dashed or not, in any letter case.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = match text.len() {
+            32 => text.to_owned(),
+            36 if [8, 13, 18, 23].iter().all(|&at| text.as_bytes()[at] == b'-') => text.replace('-', ""),
+            _ => return None,
+        };
+        is_hex_32(&digits).then(|| Self(digits.to_ascii_lowercase().into()))
+    }
+
+    /// The 32 digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ItemId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A newtype over text that is compared byte for byte.
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Takes the text as it is, decoded.
+            #[must_use]
+            pub fn new(text: impl Into<Arc<str>>) -> Self {
+                Self(text.into())
+            }
+
+            /// The text as it was given.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+/// A newtype over text that may be seen by everybody.
+macro_rules! public_text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        text_id!($(#[$doc])* $name);
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.0)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+public_text_id!(
+    /// Which of an item's sources is played. Mostly 32 hex digits, but a tuner may choose any text.
+    MediaSourceId
+);
+
+public_text_id!(
+    /// A live stream that Jellyfin holds open; built-in tuners derive it from the channel's URL, so that it outlives an opening.
+    LiveStreamId
+);
+
+impl LiveStreamId {
+    /// The media source that the built-in tuners put at the end: `…_{32 hex digits}`.
+    #[must_use]
+    pub fn media_source(&self) -> Option<MediaSourceId> {
+        let (_, tail) = self.0.rsplit_once('_')?;
+        is_hex_32(tail).then(|| MediaSourceId::new(tail))
+    }
+}
+
+public_text_id!(
+    /// A channel of the lineup, by its id in the gateway's own playlist: 32 hex digits that outlive a change of its URL.
+    ChannelId
+);
+
+public_text_id!(
+    /// A client's device, as it calls itself. Not a secret: anybody may claim it.
+    DeviceId
+);
+
+text_id!(
+    /// One playback. Whoever knows it can stop its encoding, so it is never shown whole.
+    PlaySessionId
+);
+
+impl fmt::Debug for PlaySessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt_start(f, "PlaySessionId", &self.0, 4)
+    }
+}
+
+/// The token of one consumer in the gateway's own URIs: 32 lower-case hex digits. It grants its segments, so its
+/// `Debug` shows only the first few.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConsumerId(u128);
+
+impl ConsumerId {
+    /// The token that spells `bits`, which the caller has drawn at random.
+    #[must_use]
+    pub const fn from_bits(bits: u128) -> Self {
+        Self(bits)
+    }
+
+    /// What it spells.
+    #[must_use]
+    pub const fn bits(self) -> u128 {
+        self.0
+    }
+
+    /// Reads a token in the one spelling that the gateway gives out.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let ours = is_hex_32(text) && !text.bytes().any(|byte| byte.is_ascii_uppercase());
+        ours.then(|| u128::from_str_radix(text, 16).ok().map(Self)).flatten()
+    }
+}
+
+impl fmt::Display for ConsumerId {
+    /// The whole token, for a URI.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for ConsumerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt_start(f, "ConsumerId", &self.to_string(), 6)
+    }
+}
+
+/// What is watched.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Channel {
+    /// The channel in the library.
+    pub item: ItemId,
+    /// Which of its sources.
+    pub source: MediaSourceId,
+}
+
+/// A channel under a profile: what one producer makes, and any number of consumers share.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamKey {
+    /// What is watched.
+    pub channel: Channel,
+    /// How it is encoded.
+    pub profile: ProfileKey,
+}
+
+impl StreamKey {
+    /// Whether a request for `other` may be served from the stream started for `self`; see [`ProfileKey::meets`].
+    #[must_use]
+    pub fn meets(&self, other: &Self) -> bool {
+        self.channel == other.channel && self.profile.meets(&other.profile)
+    }
+}
+
+fn is_hex_32(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Enough of a secret to tell two apart in a log, too little to use it. One of at most `shown` characters is not shown at all.
+fn fmt_start(f: &mut fmt::Formatter<'_>, name: &str, secret: &str, shown: usize) -> fmt::Result {
+    match secret.char_indices().nth(shown) {
+        Some((end, _)) => write!(f, "{name}({}…)", &secret[..end]),
+        None => write!(f, "{name}(…)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_is_one_in_every_spelling_of_its_guid() {
+        let plain = ItemId::parse("3470319929255d2e4e0e08ae69de1bd6").unwrap();
+        assert_eq!(ItemId::parse("34703199-2925-5d2e-4e0e-08ae69de1bd6"), Some(plain.clone()));
+        assert_eq!(ItemId::parse("34703199-2925-5D2E-4E0E-08AE69DE1BD6"), Some(plain.clone()));
+        assert_eq!(plain.to_string(), "3470319929255d2e4e0e08ae69de1bd6");
+    }
+
+    #[test]
+    fn what_is_no_guid_is_no_item() {
+        for text in [
+            "",
+            "ActiveEncodings",
+            "3470319929255d2e4e0e08ae69de1bd",
+            "3470319929255d2e4e0e08ae69de1bdg",
+            "3470-3199-2925-5d2e-4e0e08ae69de1bd6",
+            "{3470319929255d2e4e0e08ae69de1bd6}",
+            "é470319929255d2e4e0e08ae69de1bd",
+        ] {
+            assert_eq!(ItemId::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_consumer_has_one_spelling() {
+        let id = ConsumerId::from_bits(0xabc);
+        assert_eq!(id.to_string(), "00000000000000000000000000000abc");
+        assert_eq!(ConsumerId::parse(&id.to_string()), Some(id));
+        assert_eq!(ConsumerId::parse("00000000000000000000000000000ABC"), None);
+        assert_eq!(ConsumerId::parse("abc"), None);
+    }
+
+    #[test]
+    fn secrets_are_not_shown_whole() {
+        assert_eq!(format!("{:?}", PlaySessionId::new("d504d20cf39c4d53")), "PlaySessionId(d504…)");
+        assert_eq!(format!("{:?}", PlaySessionId::new("d504")), "PlaySessionId(…)");
+        assert_eq!(format!("{:?}", PlaySessionId::new("ééééé")), "PlaySessionId(éééé…)");
+        let consumer = ConsumerId::parse("0123456789abcdef0123456789abcdef").unwrap();
+        assert_eq!(format!("{consumer:?}"), "ConsumerId(012345…)");
+    }
+
+    #[test]
+    fn a_live_stream_names_its_source() {
+        let built_in = "e2329f4997b378e64ccf8fa396deb76e_af999c25a00715699361240d4c6c7a53_f91bdbcf108c4e49092c20cd88e22af1";
+        let source = LiveStreamId::new(built_in).media_source();
+        assert_eq!(source, Some(MediaSourceId::new("f91bdbcf108c4e49092c20cd88e22af1")));
+        assert_eq!(LiveStreamId::new("x_y").media_source(), None);
+    }
+}

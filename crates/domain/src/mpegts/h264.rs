@@ -1,0 +1,255 @@
+//! Pictures of ISO/IEC 14496-10, as far as their first slices and parameter sets go.
+
+use crate::mpegts::bits::{Bits, unescaped};
+use crate::mpegts::facts::{Profile, Video, VideoCodec};
+use crate::mpegts::head::Part;
+
+/// Profiles whose parameter sets tell the chroma format and the bit depth.
+const HIGH: [u32; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
+/// Transfer characteristics of a high dynamic range: PQ and HLG.
+pub(super) const HDR_TRANSFERS: [u32; 2] = [16, 18];
+/// A message that pictures are right from somewhere on (D.1.8).
+const RECOVERY_POINT: usize = 6;
+/// Numbers of sample aspect ratios (table E-1); those between these two are wide or narrow.
+const SQUARE: u32 = 1;
+const LAST_SAR: u32 = 16;
+const EXTENDED_SAR: u32 = 255;
+
+/// What a NAL unit means for whoever looks for a beginning; `whole` says whether its end has been seen.
+#[must_use]
+pub(super) fn part(nal: &[u8], whole: bool) -> Part {
+    let Some((&header, body)) = nal.split_first() else { return Part::More };
+    match header & 0x1f {
+        5 => Part::Picture { access: true },
+        1 if body.len() < 8 && !whole => Part::More,
+        1 => Part::Picture { access: is_intra(body) },
+        // Data partitioning: never in what is broadcast, never a beginning.
+        2 => Part::Picture { access: false },
+        6 if whole => {
+            if message(body, RECOVERY_POINT).is_some() {
+                Part::Recovery
+            } else {
+                Part::Other
+            }
+        }
+        7 if whole => Part::Parameters,
+        _ => Part::Other,
+    }
+}
+
+/// Whether a slice refers to no other picture (7.4.3: types 2 and 7, and the switching 4 and 9).
+fn is_intra(slice: &[u8]) -> bool {
+    let mut bits = Bits::new(unescaped(slice));
+    let kind = bits.unsigned().and_then(|_| bits.unsigned());
+    kind.is_some_and(|kind| matches!(kind, 2 | 4 | 7 | 9))
+}
+
+/// The first byte of what the first of these messages that is of this kind says.
+pub(super) fn message(messages: &[u8], kind: usize) -> Option<u8> {
+    let mut bytes = unescaped(messages);
+    loop {
+        let found = extended(&mut bytes)?;
+        // The trailing bits look like a message without a size.
+        let size = extended(&mut bytes)?;
+        if found == kind {
+            return bytes.next();
+        }
+        if size > 0 {
+            bytes.nth(size - 1)?;
+        }
+    }
+}
+
+/// A number in bytes of which all but the last are 255.
+fn extended(bytes: &mut impl Iterator<Item = u8>) -> Option<usize> {
+    let mut number = 0;
+    loop {
+        let byte = bytes.next()?;
+        number += usize::from(byte);
+        if byte != 0xff {
+            return Some(number);
+        }
+    }
+}
+
+/// What a sequence parameter set tells (7.3.2.1.1).
+#[must_use]
+pub(super) fn parameters(nal: &[u8]) -> Option<Video> {
+    let mut bits = Bits::new(unescaped(nal.get(1..)?));
+    let idc = bits.number(8)?;
+    let constraints = u8::try_from(bits.number(8)?).ok()?;
+    let level = bits.number(8)?;
+    bits.unsigned()?;
+    let chroma = if HIGH.contains(&idc) { chroma(&mut bits)? } else { Chroma::default() };
+    bits.unsigned()?;
+    order_count(&mut bits)?;
+    let reference_frames = bits.unsigned()?;
+    bits.skip(1)?;
+    let (columns, rows) = (bits.unsigned()?.checked_add(1)?, bits.unsigned()?.checked_add(1)?);
+    let frames_only = bits.flag()?;
+    if !frames_only {
+        bits.skip(1)?;
+    }
+    bits.skip(1)?;
+    let field = if frames_only { 1 } else { 2 };
+    let crop = if bits.flag()? { crop(&mut bits)? } else { (0, 0) };
+    let width = columns.checked_mul(16)?.checked_sub(crop.0.checked_mul(chroma.across)?)?;
+    let height = rows.checked_mul(16 * field)?.checked_sub(crop.1.checked_mul(chroma.down * field)?)?;
+    let usability = if bits.flag().unwrap_or(false) { usability(&mut bits) } else { Usability::default() };
+    Some(Video {
+        profile: Some(Profile { idc, constraints }),
+        level: Some(level),
+        size: Some((width, height)),
+        bit_depth: Some(chroma.depth),
+        interlaced: Some(!frames_only),
+        square_pixels: usability.square_pixels,
+        frame_rate: usability.frame_rate,
+        reference_frames: Some(reference_frames),
+        high_dynamic_range: usability.high_dynamic_range,
+        ..Video::unknown(VideoCodec::H264)
+    })
+}
+
+/// What the samples are like, and how many of them a unit of cropping takes.
+struct Chroma {
+    depth: u32,
+    across: u32,
+    down: u32,
+}
+
+impl Default for Chroma {
+    fn default() -> Self {
+        Self { depth: 8, across: 2, down: 2 }
+    }
+}
+
+fn chroma<I: Iterator<Item = u8>>(bits: &mut Bits<I>) -> Option<Chroma> {
+    let format = bits.unsigned()?;
+    if format == 3 {
+        bits.skip(1)?;
+    }
+    let depth = bits.unsigned()?.checked_add(8)?;
+    bits.unsigned()?;
+    bits.skip(1)?;
+    if bits.flag()? {
+        for list in 0..if format == 3 { 12 } else { 8 } {
+            if bits.flag()? {
+                scaling_list(bits, if list < 6 { 16 } else { 64 })?;
+            }
+        }
+    }
+    let (across, down) = match format {
+        1 => (2, 2),
+        2 => (2, 1),
+        _ => (1, 1),
+    };
+    Some(Chroma { depth, across, down })
+}
+
+fn scaling_list<I: Iterator<Item = u8>>(bits: &mut Bits<I>, size: u32) -> Option<()> {
+    let (mut last, mut next) = (8_i32, 8_i32);
+    for _ in 0..size {
+        if next != 0 {
+            next = last.wrapping_add(bits.signed()?).rem_euclid(256);
+        }
+        if next != 0 {
+            last = next;
+        }
+    }
+    Some(())
+}
+
+fn order_count<I: Iterator<Item = u8>>(bits: &mut Bits<I>) -> Option<()> {
+    match bits.unsigned()? {
+        0 => drop(bits.unsigned()?),
+        1 => {
+            bits.skip(1)?;
+            bits.signed()?;
+            bits.signed()?;
+            for _ in 0..bits.unsigned()?.min(255) {
+                bits.signed()?;
+            }
+        }
+        _ => {}
+    }
+    Some(())
+}
+
+/// Units to crop, across and down.
+pub(super) fn crop<I: Iterator<Item = u8>>(bits: &mut Bits<I>) -> Option<(u32, u32)> {
+    let (left, right) = (bits.unsigned()?, bits.unsigned()?);
+    let (top, bottom) = (bits.unsigned()?, bits.unsigned()?);
+    Some((left.checked_add(right)?, top.checked_add(bottom)?))
+}
+
+/// How a picture is to be shown: as much of annex E as was there to be read.
+#[derive(Default)]
+struct Usability {
+    square_pixels: Option<bool>,
+    high_dynamic_range: bool,
+    frame_rate: Option<f64>,
+}
+
+fn usability<I: Iterator<Item = u8>>(bits: &mut Bits<I>) -> Usability {
+    let mut known = Usability::default();
+    // What is cut off ends what is known, not what was known before.
+    let _ = read_usability(bits, &mut known);
+    known
+}
+
+fn read_usability<I: Iterator<Item = u8>>(bits: &mut Bits<I>, known: &mut Usability) -> Option<()> {
+    known.square_pixels = aspect_ratio(bits)?;
+    known.high_dynamic_range = transfer(bits)?.is_some_and(|transfer| HDR_TRANSFERS.contains(&transfer));
+    if bits.flag()? {
+        bits.unsigned()?;
+        bits.unsigned()?;
+    }
+    if bits.flag()? {
+        let (ticks, scale) = (bits.number(32)?, bits.number(32)?);
+        // Two ticks a frame: one for each field.
+        known.frame_rate = rate(scale, ticks).map(|rate| rate / 2.0);
+    }
+    Some(())
+}
+
+/// Whether pixels are square, as far as it is told.
+pub(super) fn aspect_ratio<I: Iterator<Item = u8>>(bits: &mut Bits<I>) -> Option<Option<bool>> {
+    if !bits.flag()? {
+        return Some(None);
+    }
+    Some(match bits.number(8)? {
+        SQUARE => Some(true),
+        2..=LAST_SAR => Some(false),
+        EXTENDED_SAR => is_square(f64::from(bits.number(16)?), f64::from(bits.number(16)?)),
+        _ => None,
+    })
+}
+
+/// Whether these are as good as equal, if they are a ratio at all.
+pub(super) fn is_square(across: f64, down: f64) -> Option<bool> {
+    (across > 0.0 && down > 0.0).then(|| (across / down - 1.0).abs() < 0.01)
+}
+
+/// The transfer characteristics, from the overscan flags on.
+pub(super) fn transfer<I: Iterator<Item = u8>>(bits: &mut Bits<I>) -> Option<Option<u32>> {
+    if bits.flag()? {
+        bits.skip(1)?;
+    }
+    if !bits.flag()? {
+        return Some(None);
+    }
+    bits.skip(4)?;
+    if !bits.flag()? {
+        return Some(None);
+    }
+    bits.skip(8)?;
+    let transfer = bits.number(8)?;
+    bits.skip(8)?;
+    Some(Some(transfer))
+}
+
+/// Events in a second, if that makes sense.
+pub(super) fn rate(scale: u32, ticks: u32) -> Option<f64> {
+    let rate = f64::from(scale) / f64::from(ticks);
+    (ticks > 0 && rate.is_finite() && rate > 0.0 && rate <= 1000.0).then_some(rate)
+}

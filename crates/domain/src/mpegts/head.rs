@@ -1,0 +1,186 @@
+//! The beginning of one PES packet of a picture, gathered until it is known whether decoding may begin there.
+//!
+//! It knows where NAL units and other start codes lie, not what they mean: the codecs do.
+
+use std::ops::Range;
+
+use crate::mpegts::facts::{Video, VideoCodec};
+use crate::mpegts::{h264, hevc, mpeg2};
+
+/// More than this is never looked at.
+const LARGEST: usize = 16 << 10;
+
+/// What a part of the stream means for whoever looks for a beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// It cannot be told before more of it is there.
+    More,
+    /// Nothing.
+    Other,
+    /// Parameters of all that follows.
+    Parameters,
+    /// Pictures are right from here on.
+    Recovery,
+    /// Pictures are of a high dynamic range, whatever their parameters say.
+    HighDynamicRange,
+    /// A picture; `access` if it refers to no other.
+    Picture {
+        /// Whether decoding may begin with it.
+        access: bool,
+    },
+}
+
+/// The beginning of a PES packet.
+#[derive(Debug)]
+pub(super) struct Head {
+    codec: VideoCodec,
+    bytes: Vec<u8>,
+    /// Where the part begins that is not understood yet.
+    next: usize,
+    /// Bytes of the PES header that have yet to come.
+    header: usize,
+    random_access: bool,
+    recovery: bool,
+    high_dynamic_range: bool,
+    decided: bool,
+    /// Up to where no part's end was found.
+    searched: usize,
+    /// Where its parameters lie.
+    found: Option<Range<usize>>,
+    /// Those of before, and what they say.
+    parameters: Vec<u8>,
+    video: Video,
+}
+
+impl Head {
+    /// Of pictures coded so.
+    #[must_use]
+    pub(super) fn new(codec: VideoCodec) -> Self {
+        Self {
+            codec,
+            bytes: Vec::new(),
+            next: 0,
+            header: 0,
+            random_access: false,
+            recovery: false,
+            high_dynamic_range: false,
+            decided: true,
+            searched: 0,
+            found: None,
+            parameters: Vec::new(),
+            video: Video::unknown(codec),
+        }
+    }
+
+    /// What is known of the picture.
+    #[must_use]
+    pub(super) const fn video(&self) -> &Video {
+        &self.video
+    }
+
+    /// Another PES packet begins, whose header takes `header` bytes; `random_access` as its adaptation field says.
+    pub(super) fn begin(&mut self, header: usize, random_access: bool) {
+        self.bytes.clear();
+        self.next = 0;
+        self.header = header;
+        self.random_access = random_access;
+        self.recovery = false;
+        self.high_dynamic_range = false;
+        self.decided = false;
+        self.searched = 0;
+        self.found = None;
+    }
+
+    /// Nothing more is to be learnt from it.
+    pub(super) const fn abandon(&mut self) {
+        self.decided = true;
+    }
+
+    /// What comes next of it. `Some` once: whether decoding may begin with the packet.
+    pub(super) fn extend(&mut self, payload: &[u8]) -> Option<bool> {
+        if self.decided {
+            return None;
+        }
+        let skipped = self.header.min(payload.len());
+        self.header -= skipped;
+        self.bytes.extend_from_slice(&payload[skipped..]);
+        let access = match self.codec {
+            VideoCodec::Other(_) => Some(self.random_access),
+            VideoCodec::H264 | VideoCodec::Hevc | VideoCodec::Mpeg2 => self.search(),
+        };
+        let access = access.or_else(|| (self.bytes.len() > LARGEST).then_some(false));
+        self.decided = access.is_some();
+        access
+    }
+
+    fn search(&mut self) -> Option<bool> {
+        loop {
+            let Some(begin) = start_code(&self.bytes, self.next) else {
+                // A start code may be only half there.
+                self.next = self.next.max(self.bytes.len().saturating_sub(2));
+                return None;
+            };
+            let content = begin + 3;
+            let end = start_code(&self.bytes, content.max(self.searched));
+            let part = &self.bytes[content..end.unwrap_or(self.bytes.len())];
+            let meaning = match self.codec {
+                VideoCodec::H264 => h264::part(part, end.is_some()),
+                VideoCodec::Hevc => hevc::part(part, end.is_some()),
+                VideoCodec::Mpeg2 | VideoCodec::Other(_) => mpeg2::part(part),
+            };
+            match meaning {
+                Part::Parameters => {
+                    self.found.get_or_insert(content..end.unwrap_or(self.bytes.len()));
+                }
+                Part::Recovery => self.recovery = true,
+                Part::HighDynamicRange => self.high_dynamic_range = true,
+                Part::Picture { access } => {
+                    let access = access || self.recovery || self.random_access;
+                    return Some(self.learn(begin) && access);
+                }
+                Part::More | Part::Other => {}
+            }
+            let Some(end) = end else {
+                self.next = begin;
+                self.searched = self.bytes.len().saturating_sub(2);
+                return None;
+            };
+            self.next = end;
+        }
+    }
+
+    /// Reads the parameters in front of the picture at `picture`; `false` if there are none.
+    fn learn(&mut self, picture: usize) -> bool {
+        let is_there = self.read_parameters(picture);
+        self.video.high_dynamic_range |= self.high_dynamic_range;
+        is_there
+    }
+
+    fn read_parameters(&mut self, picture: usize) -> bool {
+        let Some(mut found) = self.found.clone() else { return false };
+        if self.codec == VideoCodec::Mpeg2 {
+            // Its extensions follow under start codes of their own.
+            found.end = picture;
+        }
+        let Some(bytes) = self.bytes.get(found) else { return false };
+        if bytes == self.parameters {
+            return true;
+        }
+        let video = match self.codec {
+            VideoCodec::H264 => h264::parameters(bytes),
+            VideoCodec::Hevc => hevc::parameters(bytes),
+            VideoCodec::Mpeg2 | VideoCodec::Other(_) => mpeg2::parameters(bytes),
+        };
+        if let Some(video) = video {
+            self.video = video;
+            self.parameters.clear();
+            self.parameters.extend_from_slice(bytes);
+        }
+        true
+    }
+}
+
+/// Where the next start code begins, from `from` on.
+fn start_code(bytes: &[u8], from: usize) -> Option<usize> {
+    bytes.get(from..)?.windows(3).position(|window| window == [0, 0, 1]).map(|at| from + at)
+}

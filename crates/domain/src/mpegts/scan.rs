@@ -1,0 +1,282 @@
+//! Reads a stream packet by packet and says what each one means: whose it is, whether decoding may begin there, whether
+//! something is missing before it.
+//!
+//! Packets are counted from zero. That decoding may begin is often only known some packets later; it then says where.
+//! It keeps nothing of the stream but the beginning of one PES packet.
+
+use crate::mpegts::facts::{Audio, Facts, Video, VideoCodec};
+use crate::mpegts::head::Head;
+use crate::mpegts::packet::{PIDS, Packet};
+use crate::mpegts::pes::{Pes, Stamps};
+use crate::mpegts::programme::Programmes;
+use crate::mpegts::sound;
+use crate::mpegts::tables::{Entry, Map};
+use crate::mpegts::track::{Continuity, Track};
+
+/// Whose a packet is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Of nothing that belongs to the programme's picture and sounds.
+    #[default]
+    Other,
+    /// Of the tables.
+    Tables,
+    /// Of the picture.
+    Picture,
+    /// Of a sound, by its place in [`Facts::audio`].
+    Sound(usize),
+    /// Of the clock alone.
+    Clock,
+}
+
+/// What a packet means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Whose it is.
+    pub role: Role,
+    /// How it follows the one before of its PID.
+    pub continuity: Continuity,
+    /// Whether it cannot be read.
+    pub scrambled: bool,
+    /// Whether the programme's tables are others than before.
+    pub tables: bool,
+    /// Whether the sound it belongs to is another than before: a decoder must be set up anew.
+    pub format: bool,
+    /// A PES packet of the picture (of the first sound, for radio) that is now understood.
+    pub unit: Option<Unit>,
+}
+
+/// A PES packet in which a picture (or sound, for radio) begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unit {
+    /// The number of its first packet.
+    pub packet: u64,
+    /// Its stamps.
+    pub stamps: Stamps,
+    /// Whether decoding may begin with it.
+    pub access: bool,
+    /// Whether a decoder must be set up anew for it.
+    pub format: bool,
+}
+
+/// Reads a stream.
+#[derive(Debug)]
+pub struct Scan {
+    programmes: Programmes,
+    /// By PID: the place in `tracks`, counted from 1; 0 for what is of no interest.
+    places: Box<[u8; PIDS]>,
+    tracks: Vec<Track>,
+    head: Option<Head>,
+    /// The PES packet that `head` belongs to.
+    unit: Unit,
+    facts: Facts,
+    /// The last header of each sound.
+    heard: Vec<Option<sound::Header>>,
+    packets: u64,
+}
+
+impl Default for Scan {
+    fn default() -> Self {
+        let mut scan = Self {
+            programmes: Programmes::default(),
+            places: Box::new([0; PIDS]),
+            tracks: Vec::new(),
+            head: None,
+            unit: Unit { packet: 0, stamps: Stamps::default(), access: false, format: false },
+            facts: Facts::default(),
+            heard: Vec::new(),
+            packets: 0,
+        };
+        scan.assign();
+        scan
+    }
+}
+
+impl Scan {
+    /// Packets read.
+    #[must_use]
+    pub const fn packets(&self) -> u64 {
+        self.packets
+    }
+
+    /// What the programme carries, as far as it has shown; `None` before its tables have come.
+    #[must_use]
+    pub const fn facts(&self) -> Option<&Facts> {
+        match self.programmes.chosen() {
+            Some(_) => Some(&self.facts),
+            None => None,
+        }
+    }
+
+    /// Whether picture and sounds have all shown what they are, or that they hide it.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let heard =
+            |audio: &Audio| audio.scrambled || audio.sample_rate.is_some() || !sound::has_header(audio.codec);
+        let shown = |video: &Video| {
+            video.scrambled || video.size.is_some() || matches!(video.codec, VideoCodec::Other(_))
+        };
+        self.programmes.chosen().is_some()
+            && self.facts.video.as_ref().is_none_or(shown)
+            && self.facts.audio.iter().all(heard)
+    }
+
+    /// The programme that is read, and where its map is.
+    #[must_use]
+    pub const fn programme(&self) -> Option<&(Entry, Map)> {
+        self.programmes.chosen()
+    }
+
+    /// What comes next does not continue what came; tables hold until others come.
+    pub fn splice(&mut self) {
+        for track in &mut self.tracks {
+            track.restart();
+        }
+        if let Some(head) = &mut self.head {
+            head.abandon();
+        }
+    }
+
+    /// Reads the next packet.
+    pub fn read(&mut self, packet: Packet<'_>) -> Seen {
+        let number = self.packets;
+        self.packets += 1;
+        let place = self.places.get(usize::from(packet.pid())).copied().unwrap_or(0);
+        let Some(track) = usize::from(place).checked_sub(1).and_then(|at| self.tracks.get_mut(at)) else {
+            return Seen::default();
+        };
+        let mut seen = Seen { role: track.role(), scrambled: packet.is_scrambled(), ..Seen::default() };
+        if packet.is_damaged() {
+            track.restart();
+            seen.continuity = Continuity::Broken;
+            return seen;
+        }
+        seen.continuity = track.follow(packet);
+        if seen.continuity == Continuity::Repeated {
+            return seen;
+        }
+        match seen.role {
+            Role::Tables => seen.tables = self.read_table(packet),
+            Role::Picture | Role::Sound(_) if seen.scrambled => self.hide(seen.role),
+            Role::Picture => seen.unit = self.read_picture(packet, number),
+            Role::Sound(index) => (seen.format, seen.unit) = self.read_sound(packet, index, number),
+            Role::Clock | Role::Other => {}
+        }
+        seen
+    }
+
+    fn read_table(&mut self, packet: Packet<'_>) -> bool {
+        let changed = self.programmes.read(packet);
+        if changed {
+            self.assign();
+        }
+        changed && self.programmes.chosen().is_some()
+    }
+
+    fn read_picture(&mut self, packet: Packet<'_>, number: u64) -> Option<Unit> {
+        let head = self.head.as_mut()?;
+        if packet.starts_unit() {
+            let Some(pes) = Pes::read(packet.payload()) else {
+                head.abandon();
+                return None;
+            };
+            self.unit = Unit { packet: number, stamps: pes.stamps, access: false, format: false };
+            head.begin(pes.header, packet.is_random_access());
+        }
+        let access = head.extend(packet.payload())?;
+        let before = self.facts.video.as_ref();
+        if access && before != Some(head.video()) {
+            let known = before.is_some_and(|before| before.size.is_some());
+            self.unit.format = known && before.is_some_and(|before| !head.video().continues(before));
+            self.facts.video = Some(head.video().clone());
+        }
+        Some(Unit { access, ..self.unit })
+    }
+
+    /// What has this role cannot be read, until it is.
+    fn hide(&mut self, role: Role) {
+        let scrambled = match role {
+            Role::Picture => self.facts.video.as_mut().map(|video| &mut video.scrambled),
+            Role::Sound(index) => self.facts.audio.get_mut(index).map(|audio| &mut audio.scrambled),
+            Role::Tables | Role::Clock | Role::Other => None,
+        };
+        if let Some(scrambled) = scrambled {
+            *scrambled = true;
+        }
+    }
+
+    /// A sound's PES packet begins; says whether it is another sound than before.
+    fn read_sound(&mut self, packet: Packet<'_>, index: usize, number: u64) -> (bool, Option<Unit>) {
+        let Some(pes) = Pes::read(packet.payload()).filter(|_| packet.starts_unit()) else {
+            return (false, None);
+        };
+        let leads = self.head.is_none() && index == 0;
+        let format = self.hear(index, packet.payload().get(pes.header..).unwrap_or_default());
+        let unit = Unit { packet: number, stamps: pes.stamps, access: true, format };
+        (format, leads.then_some(unit))
+    }
+
+    /// Reads a sound's header; says whether it is another than before.
+    fn hear(&mut self, index: usize, content: &[u8]) -> bool {
+        let (Some(audio), Some(heard)) = (self.facts.audio.get_mut(index), self.heard.get_mut(index)) else {
+            return false;
+        };
+        let Some((header, at)) = sound::header(audio.codec, content) else {
+            audio.scrambled &= sound::has_header(audio.codec);
+            return false;
+        };
+        // What is found in the midst of a frame may be anything, but not twice the same.
+        let last = heard.replace(header).map(|last| last.format());
+        if at > 0 && last != Some(header.format()) {
+            return false;
+        }
+        audio.scrambled = false;
+        let before = (audio.codec, audio.channels, audio.sample_rate);
+        if before == header.format() {
+            return false;
+        }
+        audio.codec = header.codec;
+        audio.channels = header.channels;
+        audio.sample_rate = header.sample_rate;
+        audio.bitrate = header.bitrate;
+        before.2.is_some()
+    }
+
+    /// Gives the PIDs of the programme their roles.
+    fn assign(&mut self) {
+        let mut tracks = vec![Track::new(0, Role::Tables)];
+        tracks.extend(self.programmes.pids().map(|pid| Track::new(pid, Role::Tables)));
+        if let Some((_, map)) = self.programmes.chosen() {
+            let video = map.video();
+            tracks.extend(video.map(|(pid, _)| Track::new(pid, Role::Picture)));
+            tracks.extend(
+                map.audio()
+                    .enumerate()
+                    .map(|(index, (stream, _))| Track::new(stream.pid, Role::Sound(index))),
+            );
+            tracks.push(Track::new(map.clock, Role::Clock));
+            let codec = video.map(|(_, codec)| codec);
+            if self.facts.video.as_ref().map(|video| video.codec) != codec {
+                self.facts.video = codec.map(Video::unknown);
+            }
+            self.head = codec.map(Head::new);
+            self.facts.audio = map
+                .audio()
+                .map(|(stream, codec)| Audio { language: stream.language.clone(), ..Audio::unknown(codec) })
+                .collect();
+            self.heard = vec![None; self.facts.audio.len()];
+        }
+        for track in &mut self.tracks {
+            if let Some(place) = self.places.get_mut(usize::from(track.pid())) {
+                *place = 0;
+            }
+        }
+        for (place, track) in (1..=u8::MAX).zip(&mut tracks) {
+            // Whoever has a role already keeps it: a clock is most often in the picture.
+            if let Some(free @ 0) = self.places.get_mut(usize::from(track.pid())) {
+                *free = place;
+            }
+        }
+        self.tracks = tracks;
+    }
+}

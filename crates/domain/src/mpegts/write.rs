@@ -1,0 +1,106 @@
+//! Tables of our own: a PAT with one programme, and its PMT with what is kept of it.
+
+use crate::mpegts::facts::{AudioCodec, VideoCodec};
+use crate::mpegts::packet::{PACKET, SYNC};
+use crate::mpegts::section::checksum;
+use crate::mpegts::tables::{Elementary, Entry, Kind, Map};
+
+/// Descriptors longer than this are left out: a section has its limits.
+const LONGEST: usize = 200;
+
+/// A PAT that lists `programme` alone.
+#[must_use]
+pub fn association(programme: Entry) -> Vec<u8> {
+    let mut section = head(0x00, 1);
+    section.extend(programme.number.to_be_bytes());
+    section.extend((0xe000 | programme.pid).to_be_bytes());
+    finish(section)
+}
+
+/// A PMT.
+#[must_use]
+pub fn map(map: &Map) -> Vec<u8> {
+    let mut section = head(0x02, map.number);
+    section.extend((0xe000 | map.clock).to_be_bytes());
+    section.extend([0xf0, 0x00]);
+    for stream in &map.streams {
+        let descriptors = descriptors(stream);
+        section.push(stream_type(stream.kind));
+        section.extend((0xe000 | stream.pid).to_be_bytes());
+        section.extend([0xf0, u8::try_from(descriptors.len()).unwrap_or(0)]);
+        section.extend(descriptors);
+    }
+    finish(section)
+}
+
+/// Appends a section to `out` as packets of `pid`, counting on from `continuity`.
+pub fn packets(section: &[u8], pid: u16, continuity: &mut u8, out: &mut Vec<u8>) {
+    // A pointer to where the section begins stands in front of it.
+    let mut rest: Vec<u8> = [&[0], section].concat();
+    let mut starts = 0x40;
+    while !rest.is_empty() {
+        let [high, low] = pid.to_be_bytes();
+        out.extend([SYNC, starts | high, low, 0x10 | *continuity & 0x0f]);
+        *continuity = continuity.wrapping_add(1) & 0x0f;
+        starts = 0;
+        let taken = rest.len().min(PACKET - 4);
+        out.extend(rest.drain(..taken));
+        out.resize(out.len() + PACKET - 4 - taken, 0xff);
+    }
+}
+
+/// The beginning of a section, its length left open: number, version 0 and in force, the only one.
+fn head(table: u8, number: u16) -> Vec<u8> {
+    let [high, low] = number.to_be_bytes();
+    vec![table, 0xb0, 0, high, low, 0xc1, 0, 0]
+}
+
+/// Fills in the length and appends the checksum.
+fn finish(mut section: Vec<u8>) -> Vec<u8> {
+    let [high, low] = u16::try_from(section.len() + 1).unwrap_or(u16::MAX).to_be_bytes();
+    section[1] |= high & 0x0f;
+    section[2] = low;
+    let checksum = checksum(&section);
+    section.extend(checksum.to_be_bytes());
+    section
+}
+
+/// Players know AC-3 by ATSC's types; DVB's, a private one and a descriptor, not all of them do.
+const fn stream_type(kind: Kind) -> u8 {
+    match kind {
+        Kind::Video(VideoCodec::H264) => 0x1b,
+        Kind::Video(VideoCodec::Hevc) => 0x24,
+        Kind::Video(VideoCodec::Mpeg2) => 0x02,
+        Kind::Audio(AudioCodec::Aac) => 0x0f,
+        Kind::Audio(AudioCodec::AacLatm) => 0x11,
+        Kind::Audio(AudioCodec::Mp2 | AudioCodec::Mp3) => 0x03,
+        Kind::Audio(AudioCodec::Ac3) => 0x81,
+        Kind::Audio(AudioCodec::Eac3) => 0x87,
+        Kind::Video(VideoCodec::Other(other)) | Kind::Audio(AudioCodec::Other(other)) => other,
+        Kind::Other => 0x06,
+    }
+}
+
+fn descriptors(stream: &Elementary) -> Vec<u8> {
+    let registration: &[u8] = match stream.kind {
+        Kind::Video(VideoCodec::Hevc) => b"HEVC",
+        Kind::Audio(AudioCodec::Ac3) => b"AC-3",
+        Kind::Audio(AudioCodec::Eac3) => b"EAC3",
+        Kind::Video(VideoCodec::Other(_)) | Kind::Audio(AudioCodec::Other(_)) | Kind::Other => {
+            return if stream.descriptors.len() <= LONGEST { stream.descriptors.clone() } else { Vec::new() };
+        }
+        Kind::Video(VideoCodec::H264 | VideoCodec::Mpeg2)
+        | Kind::Audio(AudioCodec::Aac | AudioCodec::AacLatm | AudioCodec::Mp2 | AudioCodec::Mp3) => &[],
+    };
+    let mut written = Vec::new();
+    if !registration.is_empty() {
+        written.extend([0x05, 4]);
+        written.extend(registration);
+    }
+    if let Some(language) = &stream.language {
+        written.extend([0x0a, 4]);
+        written.extend(language.bytes().take(3));
+        written.push(0);
+    }
+    written
+}

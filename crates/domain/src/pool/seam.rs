@@ -1,0 +1,228 @@
+//! The words that pass between the pool and whoever drives it: what it may use, what happens, what is to be done.
+
+use std::time::Duration;
+
+use crate::cadence::Class;
+use crate::consumer::{Account, Viewer};
+use crate::key::{Channel, ConsumerId, ItemId, StreamKey};
+use crate::openings::{Follow, Named, Opening, OpeningId};
+use crate::produce::{Means, Produce};
+use crate::reason::{Failure, RefuseReason, ReturnReason, StopReason};
+use crate::signal::{Signal, Whose};
+
+/// What the pool may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Streams at once.
+    pub slots: usize,
+    /// How long an adopted stream without consumers is kept.
+    pub idle_timeout: Duration,
+    /// How long a stream of the gateway's own goes on encoding without consumers.
+    pub warm_encode: Duration,
+    /// How long it keeps its input without consumers.
+    pub warm_feed: Duration,
+    /// The least silence that means a consumer has left.
+    pub silence: Duration,
+    /// The most silence that does not.
+    pub patience: Duration,
+    /// How long a viewer may wait for a first segment.
+    pub cold_timeout: Duration,
+    /// What is left to a consumer that has said goodbye.
+    pub farewell: Duration,
+    /// How long what a client opened may go unfollowed.
+    pub unfollowed: Duration,
+    /// Refused starts in a row after which viewers get the server's own answer.
+    pub refusals: u32,
+    /// Bytes that what nobody uses may have on the server's disk, all together.
+    pub disk_budget: u64,
+    /// Bytes that all windows and inputs together may hold.
+    pub memory: u64,
+    /// Whether streams can be released without any client's credential.
+    pub own_credential: bool,
+}
+
+/// A stream's name within this process; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(pub u64);
+
+/// An open input's name within this process; never used twice, and larger than those before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InputId(pub u64);
+
+/// An open input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// Which.
+    pub id: InputId,
+    /// What is made of it.
+    pub streams: Vec<StreamId>,
+    /// For whom it is open besides.
+    pub claim: Claim,
+    /// Bytes of memory.
+    pub held: u64,
+    /// Bytes that the server has on its disk for it.
+    pub written: u64,
+}
+
+/// For whom an input is open, besides the streams that are made of it; the strongest there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Claim {
+    /// For nobody.
+    Nobody,
+    /// For one who has read it as it is, and may come back.
+    Left,
+    /// For one who has opened the channel.
+    Expected,
+    /// For one who reads it as it is.
+    Read,
+}
+
+/// A viewer asks for a stream.
+#[derive(Clone, Debug)]
+pub struct Tune {
+    /// What it asks for.
+    pub key: StreamKey,
+    /// Who asks.
+    pub viewer: Viewer,
+    /// How its player can be expected to behave.
+    pub class: Class,
+    /// How the stream may come about.
+    pub produce: Produce,
+    /// The token it gets, should it be new: drawn by chance, never used before.
+    pub fresh: ConsumerId,
+}
+
+/// The answer to a `Tune`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Serve it from this stream.
+    Serve {
+        /// The stream.
+        stream: StreamId,
+        /// The consumer's token.
+        consumer: ConsumerId,
+        /// What it will cost the viewer.
+        warmth: Warmth,
+    },
+    /// Pass the request on as it came.
+    Refused(RefuseReason),
+}
+
+/// How far a stream was when a viewer asked for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warmth {
+    /// It had segments.
+    Warm,
+    /// Somebody else had already started it.
+    Warming,
+    /// This viewer started it.
+    Cold,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A viewer was passed on and has been given the server's own stream.
+    PassedOn(Viewer, Channel),
+    /// A viewer is about to ask for a channel.
+    Opening(ItemId),
+    /// A client has opened something at the server, and `GiveBack` or `Settled` is to follow.
+    Opened(OpeningId, Opening),
+    /// A request speaks of what clients opened.
+    Followed(Named, Follow),
+    /// Something was heard of a viewer other than a request for a playlist or a segment.
+    Signal(Whose, Signal),
+    /// This account's token is about to be revoked; nothing is granted to it until that is done.
+    LoggingOut(Account),
+    /// The revocation has been answered.
+    LoggedOut(Account),
+    /// A segment of a generation is in the window.
+    SegmentReady {
+        /// Whose.
+        stream: StreamId,
+        /// Which.
+        generation: u32,
+        /// What came of it.
+        output: Output,
+    },
+    /// A generation came to an end by itself; what it had opened is being closed.
+    Failed {
+        /// Whose.
+        stream: StreamId,
+        /// Which.
+        generation: u32,
+        /// How.
+        failure: Failure,
+    },
+    /// What a stopped stream had opened is closed.
+    Retired(StreamId),
+    /// These inputs are open, and no others.
+    Inputs(Vec<Input>),
+    /// Somebody was denied a tuner.
+    TunerDenied,
+    /// The input that these streams have in common is needed elsewhere.
+    InputNeeded(Vec<StreamId>),
+    /// The gateway is shutting down.
+    Shutdown,
+}
+
+/// What a segment more means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// The stream's target duration.
+    pub target: Duration,
+    /// Bytes that the server has written on its disk for it, beside those of its input.
+    pub written: u64,
+    /// Bytes that the window holds.
+    pub held: u64,
+    /// Whether it takes an encoder of ours.
+    pub encoded: bool,
+}
+
+/// Something to do. The supervisor is the only one to do it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Start this generation of a stream; its end is to be told by `Failed` or, once stopped, by `Retired`.
+    Start {
+        /// Whose.
+        stream: StreamId,
+        /// Which.
+        generation: u32,
+        /// In which way.
+        means: Means,
+    },
+    /// End this generation of a stream, but keep its input; should that end, it is to be told by `Failed`.
+    Rest {
+        /// Whose.
+        stream: StreamId,
+        /// Which.
+        generation: u32,
+    },
+    /// End a stream and close what it opened, then tell `Retired`.
+    Stop {
+        /// Which.
+        stream: StreamId,
+        /// Why.
+        reason: StopReason,
+    },
+    /// Close an input of which nothing is made, if still nobody reads it.
+    Close {
+        /// Which.
+        input: InputId,
+        /// Why.
+        reason: StopReason,
+    },
+    /// Give back in its client's name what it opened.
+    GiveBack {
+        /// What.
+        opening: OpeningId,
+        /// Why.
+        reason: ReturnReason,
+    },
+    /// What a client opened may have been given back by its stop, should the gateway be asked in its next life.
+    Doubted(OpeningId),
+    /// What a client opened will be given back by others, and can be forgotten.
+    Settled(OpeningId),
+    /// Let go of the segments of a stream that no list names any more: memory is short.
+    Shed(StreamId),
+}

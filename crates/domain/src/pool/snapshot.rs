@@ -1,0 +1,135 @@
+//! What the pool looks like from outside: the one source for whoever shows or counts it.
+
+use std::collections::BTreeMap;
+
+use crate::cadence::Class;
+use crate::cadence::laws::Rates;
+use crate::consumer::{Consumer, Verdict};
+use crate::key::ConsumerId;
+use crate::pool::{Input, Pool, StreamId, Warmth};
+use crate::produce::Means;
+use crate::producer::State;
+use crate::reason::{Failure, LeaveReason, RefuseReason, ReturnReason, StopReason};
+
+/// What has happened since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Generations started.
+    pub starts: u64,
+    /// Consumers believed gone who asked again.
+    pub revived: u64,
+    /// New consumers, by the warmth they met.
+    pub tuned: BTreeMap<&'static str, u64>,
+    /// Refused adoptions.
+    pub refused: BTreeMap<RefuseReason, u64>,
+    /// Streams given back.
+    pub stopped: BTreeMap<StopReason, u64>,
+    /// Generations that failed.
+    pub failures: BTreeMap<Failure, u64>,
+    /// What clients had opened, given back in their name.
+    pub returned: BTreeMap<ReturnReason, u64>,
+    /// Consumers that left.
+    pub left: BTreeMap<LeaveReason, u64>,
+}
+
+/// The pool at a moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Every stream, those being given back included.
+    pub streams: Vec<StreamView>,
+    /// Every open input, as last told.
+    pub inputs: Vec<Input>,
+    /// What was learned of each class: events per hour of viewing.
+    pub habits: BTreeMap<Class, Rates>,
+    /// What clients have opened and nothing has taken over yet.
+    pub openings: usize,
+    /// What has happened so far.
+    pub tally: Tally,
+}
+
+/// A stream at a moment.
+#[derive(Clone, Debug)]
+pub struct StreamView {
+    /// Its name.
+    pub id: StreamId,
+    /// Its item, as Jellyfin names it.
+    pub item: String,
+    /// Its profile, in canonical form.
+    pub profile: String,
+    /// What its producer is.
+    pub means: Means,
+    /// Where its producer stands.
+    pub state: State,
+    /// Which generation runs.
+    pub generation: u32,
+    /// Bytes its window holds.
+    pub held: u64,
+    /// Who watches, and who did.
+    pub consumers: Vec<ConsumerView>,
+}
+
+/// A consumer at a moment.
+#[derive(Clone, Debug)]
+pub struct ConsumerView {
+    /// Its token.
+    pub id: ConsumerId,
+    /// How its player behaves.
+    pub class: Class,
+    /// Whether it is there, as of the last thing that the pool was told, and why.
+    pub verdict: Verdict,
+}
+
+impl Snapshot {
+    /// Consumers held to be present, over all streams.
+    #[must_use]
+    pub fn present(&self) -> usize {
+        let consumers = self.streams.iter().flat_map(|stream| &stream.consumers);
+        consumers.filter(|consumer| consumer.verdict.state.is_present()).count()
+    }
+}
+
+impl Warmth {
+    /// The one spelling of it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Warm => "warm",
+            Self::Warming => "warming",
+            Self::Cold => "cold",
+        }
+    }
+}
+
+impl Pool {
+    /// The pool as it is.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let consumers_of = |id: StreamId| {
+            let of_stream = self.consumers.iter().filter(move |(_, consumer)| consumer.stream == id);
+            let view = |(&id, consumer): (_, &Consumer)| ConsumerView {
+                id,
+                class: consumer.class(),
+                verdict: consumer.verdict(self.told_at),
+            };
+            of_stream.map(view).collect()
+        };
+        let streams = self.streams.iter().map(|(&id, stream)| StreamView {
+            id,
+            item: stream.key.channel.item.to_string(),
+            profile: stream.key.profile.to_string(),
+            means: stream.producer.means(),
+            state: stream.producer.state(),
+            generation: stream.producer.generation(),
+            held: stream.held,
+            consumers: consumers_of(id),
+        });
+        let habits = self.habits.iter().map(|(&class, habits)| (class, habits.rates())).collect();
+        Snapshot {
+            streams: streams.collect(),
+            inputs: self.inputs.values().cloned().collect(),
+            habits,
+            openings: self.openings.count(),
+            tally: self.tally.clone(),
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What runs: how a stream's life goes on, and which one goes when there is too little of something.
+
+use std::time::Duration;
+
+use crate::key::ItemId;
+use crate::pool::{Action, Output, Pool, Stream, StreamId};
+use crate::produce::Means;
+use crate::producer::State;
+use crate::reason::{Failure, StopReason};
+use crate::time::Timestamp;
+
+impl Pool {
+    /// The streams that are not being given back.
+    #[must_use]
+    pub fn running(&self) -> Vec<StreamId> {
+        self.streams.iter().filter(|(_, stream)| !stream.producer.is_retiring()).map(|(&id, _)| id).collect()
+    }
+
+    /// Since when nobody watches a stream; `None` if somebody does, or if it is being given back.
+    pub(super) fn idle_since(&self, id: StreamId) -> Option<Timestamp> {
+        let stream = self.streams.get(&id)?;
+        (!stream.producer.is_retiring() && !self.is_watched(id)).then_some(stream.watched_at)
+    }
+
+    /// How long it may be without viewers.
+    fn patience(&self, stream: &Stream) -> Duration {
+        match stream.producer.means() {
+            Means::Own => self.limits.warm_feed,
+            Means::Adopted => self.limits.idle_timeout,
+        }
+    }
+
+    /// When a stream that nobody watches costs too much to go on as it does.
+    pub(super) fn cooler_at(&self, id: StreamId) -> Option<Timestamp> {
+        let since = self.idle_since(id)?;
+        let stream = self.streams.get(&id)?;
+        let encodes = stream.encoded && stream.producer.state() == State::Live;
+        let patience = self.patience(stream);
+        Some(since + if encodes { patience.min(self.limits.warm_encode) } else { patience })
+    }
+
+    /// One tier down, for a stream that nobody has watched for long: from encoding to its input alone, then to nothing.
+    pub(super) fn cool_down(&mut self, id: StreamId, now: Timestamp) {
+        if self.cooler_at(id).is_none_or(|at| at > now) {
+            return;
+        }
+        let (Some(since), Some(stream)) = (self.idle_since(id), self.streams.get(&id)) else { return };
+        if since + self.patience(stream) <= now {
+            self.stop(id, StopReason::Idle);
+        } else if let Some(stream) = self.streams.get_mut(&id)
+            && stream.producer.rest()
+        {
+            let generation = stream.producer.generation();
+            self.actions.push_back(Action::Rest { stream: id, generation });
+        }
+    }
+
+    /// Goes on with a stream that rests, for there is somebody again.
+    pub(super) fn wake(&mut self, id: StreamId) {
+        let rests = self.streams.get(&id).is_some_and(|stream| stream.producer.state() == State::Resting);
+        if rests && self.is_watched(id) {
+            self.restart(id);
+        }
+    }
+
+    fn restart(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let generation = stream.producer.restart();
+        let means = stream.producer.means();
+        self.actions.push_back(Action::Start { stream: id, generation, means });
+        self.tally.starts += 1;
+    }
+
+    pub(super) fn segment_ready(&mut self, id: StreamId, generation: u32, output: Output) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        stream.producer.produced(generation);
+        stream.target.get_or_insert(output.target);
+        stream.written += output.written;
+        stream.held = output.held;
+        stream.encoded = output.encoded;
+        self.bound_disk();
+        self.bound_memory();
+    }
+
+    pub(super) fn failed(&mut self, id: StreamId, generation: u32, failure: Failure, now: Timestamp) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let means = stream.producer.means();
+        if !stream.producer.failed(generation, failure, now) {
+            return;
+        }
+        if means == Means::Adopted {
+            // The server's files of that generation are gone with it.
+            stream.written = 0;
+        } else if stream.producer.means() == Means::Adopted {
+            let how = (failure, stream.target.is_some());
+            self.hindrances.note(stream.key.clone(), stream.accounts.clone(), how, now);
+        }
+        *self.tally.failures.entry(failure).or_default() += 1;
+        if self.is_watched(id) {
+            self.retry_or_give_up(id, now);
+        } else {
+            self.stop(id, StopReason::Failed);
+        }
+    }
+
+    pub(super) fn retry_or_give_up(&mut self, id: StreamId, now: Timestamp) {
+        let watched = self.is_watched(id);
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        if stream.producer.retry_at().is_none_or(|at| at > now) {
+            return;
+        }
+        let never_worked = stream.target.is_none() && stream.producer.refusals() >= self.limits.refusals;
+        if !watched || never_worked {
+            self.stop(id, StopReason::Failed);
+        } else {
+            self.restart(id);
+        }
+    }
+
+    pub(super) fn retired(&mut self, id: StreamId) {
+        if self.streams.get(&id).is_some_and(|stream| stream.producer.is_retiring()) {
+            self.streams.remove(&id);
+            self.consumers.retain(|_, consumer| consumer.stream != id);
+        }
+    }
+
+    pub(super) fn stop(&mut self, id: StreamId, reason: StopReason) {
+        match reason {
+            StopReason::Idle
+            | StopReason::Evicted
+            | StopReason::TunerNeeded
+            | StopReason::DiskBudget
+            | StopReason::Memory => debug_assert!(!self.is_watched(id), "a viewer would be cut"),
+            StopReason::Failed | StopReason::LoggedOut | StopReason::Shutdown => {}
+        }
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        if stream.producer.stop(reason) {
+            self.consumers.retain(|_, consumer| consumer.stream != id);
+            self.actions.push_back(Action::Stop { stream: id, reason });
+            *self.tally.stopped.entry(reason).or_default() += 1;
+        }
+    }
+
+    /// Stops the idle stream that was watched least recently; says whether there was one. A suspect still watches: what is
+    /// held against it may be a gap in its network, and it would come back to find its stream gone.
+    pub(super) fn free_slot(&mut self, reason: StopReason) -> bool {
+        let victim = self
+            .running()
+            .into_iter()
+            .filter_map(|id| Some((self.idle_since(id)?, id)))
+            .min()
+            .map(|(_, id)| id);
+        if let Some(victim) = victim {
+            self.stop(victim, reason);
+        }
+        victim.is_some()
+    }
+
+    /// Stops `streams`, if nobody watches any of them.
+    pub(super) fn free_input(&mut self, streams: &[StreamId]) {
+        if streams.iter().all(|&stream| self.idle_since(stream).is_some()) {
+            streams.iter().for_each(|&stream| self.stop(stream, StopReason::TunerNeeded));
+        }
+    }
+
+    /// Whoever opens a channel is about to watch it: its stream is not the one to go.
+    pub(super) fn opening(&mut self, item: &ItemId, now: Timestamp) {
+        for stream in self.streams.values_mut().filter(|stream| stream.key.channel.item == *item) {
+            stream.watched_at = now;
+        }
+    }
+}

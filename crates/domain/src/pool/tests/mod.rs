@@ -1,0 +1,728 @@
+//! The pool, event by event and under random storms.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::consumer::Presence;
+use crate::key::{Channel, DeviceId, ItemId, MediaSourceId, PlaySessionId};
+use crate::produce::{Means, Produce};
+use crate::profile::{Policy, ProfileKey};
+use crate::reason::{Failure, LeaveReason, RefuseReason};
+use crate::signal::Whose;
+
+mod budgets;
+mod presence;
+
+const LIMITS: Limits = Limits {
+    slots: 2,
+    idle_timeout: Duration::from_secs(600),
+    warm_encode: Duration::from_secs(120),
+    warm_feed: Duration::from_secs(600),
+    silence: Duration::from_secs(20),
+    patience: Duration::from_secs(20),
+    cold_timeout: Duration::from_secs(20),
+    farewell: Duration::from_secs(2),
+    unfollowed: Duration::from_secs(120),
+    refusals: 3,
+    disk_budget: 1000,
+    memory: 1000,
+    own_credential: false,
+};
+
+fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+fn key(channel: u8) -> StreamKey {
+    let item = ItemId::parse(&format!("{channel:032x}")).unwrap();
+    let pairs = [("VideoCodec", "h264"), ("AudioCodec", "aac")];
+    let policy = Policy { video_transcoding: true, audio_transcoding: true };
+    let profile = ProfileKey::from_query(pairs.into_iter(), false, policy).unwrap();
+    StreamKey {
+        channel: Channel { item, source: MediaSourceId::new(format!("source-{channel}")) },
+        profile: profile.key,
+    }
+}
+
+fn viewer(number: u8) -> Viewer {
+    Viewer {
+        account: Account(u64::from(number)),
+        device: Some(DeviceId::new(format!("device-{number}"))),
+        play_session: Some(PlaySessionId::new(format!("play-{number}"))),
+    }
+}
+
+fn goodbye(play_session: &str) -> Event {
+    Event::Signal(Whose::PlaySession(PlaySessionId::new(play_session)), Signal::Stopped)
+}
+
+/// A pool that hands out tokens 1, 2, 3 …
+struct Bench {
+    pool: Pool,
+    tokens: u128,
+}
+
+impl Bench {
+    fn new(limits: Limits) -> Self {
+        Self { pool: Pool::new(limits), tokens: 0 }
+    }
+
+    fn tune(&mut self, channel: u8, number: u8, now: Timestamp) -> Admission {
+        self.tokens += 1;
+        let fresh = ConsumerId::from_bits(self.tokens);
+        self.pool.tune(
+            Tune {
+                key: key(channel),
+                viewer: viewer(number),
+                class: Class::Web,
+                produce: Produce::Adopt,
+                fresh,
+            },
+            now,
+        )
+    }
+
+    fn serve(&mut self, channel: u8, number: u8, now: Timestamp) -> (StreamId, ConsumerId, Warmth) {
+        match self.tune(channel, number, now) {
+            Admission::Serve { stream, consumer, warmth, .. } => (stream, consumer, warmth),
+            Admission::Refused(reason) => panic!("refused: {}", reason.as_str()),
+        }
+    }
+
+    fn segment(&mut self, stream: StreamId, written: u64, now: Timestamp) {
+        let generation = self.view(stream).generation;
+        let target = Duration::from_secs(4);
+        let output = Output { target, written: 2 * written, held: written, encoded: false };
+        self.pool.handle_event(Event::SegmentReady { stream, generation, output }, now);
+    }
+
+    fn actions(&mut self) -> Vec<Action> {
+        std::iter::from_fn(|| self.pool.poll_action()).collect()
+    }
+
+    fn view(&self, stream: StreamId) -> StreamView {
+        self.pool.snapshot().streams.into_iter().find(|view| view.id == stream).unwrap()
+    }
+
+    fn presence(&self, consumer: ConsumerId) -> Option<Presence> {
+        self.pool.presence(consumer)
+    }
+}
+
+#[test]
+fn fifty_viewers_of_a_cold_channel_start_it_once() {
+    let mut bench = Bench::new(LIMITS);
+    for number in 0..50 {
+        let (stream, _, warmth) = bench.serve(1, number, at(0));
+        assert_eq!(stream, StreamId(1));
+        assert_eq!(warmth, if number == 0 { Warmth::Cold } else { Warmth::Warming });
+    }
+    assert_eq!(
+        bench.actions(),
+        [Action::Start { stream: StreamId(1), generation: 1, means: Means::Adopted }]
+    );
+}
+
+#[test]
+fn a_poll_storm_changes_no_count() {
+    let mut bench = Bench::new(LIMITS);
+    let (stream, consumer, _) = bench.serve(1, 1, at(0));
+    for millis in 0..10_000 {
+        assert_eq!(bench.serve(1, 1, at(millis)).1, consumer);
+        bench.pool.heard(consumer, 0, at(millis));
+    }
+    assert_eq!(bench.view(stream).consumers.len(), 1);
+    bench.pool.handle_timeout(at(9_999 + 20_000));
+    assert_eq!(bench.pool.snapshot().present(), 0);
+}
+
+#[test]
+fn silence_means_something_only_after_four_target_durations() {
+    let ten = Duration::from_secs(10);
+    let mut bench = Bench::new(Limits { silence: ten, patience: ten, ..LIMITS });
+    let (stream, consumer, _) = bench.serve(1, 1, at(0));
+    bench.segment(stream, 1, at(1000));
+    bench.pool.heard(consumer, 0, at(2000));
+    let suspect_at = bench.pool.next_deadline().unwrap();
+    assert!(at(6000) < suspect_at && suspect_at < at(18_000), "{suspect_at:?}");
+    bench.pool.handle_timeout(at(17_999));
+    assert_eq!(bench.presence(consumer), Some(Presence::Suspect));
+    assert_eq!(bench.pool.next_deadline(), Some(at(18_000)));
+    bench.pool.handle_timeout(at(18_000));
+    assert_eq!(
+        bench.presence(consumer),
+        Some(Presence::Left { at: at(18_000), reason: LeaveReason::Silence })
+    );
+}
+
+#[test]
+fn who_waits_for_a_cold_start_is_there() {
+    let mut bench = Bench::new(Limits { silence: Duration::from_secs(1), ..LIMITS });
+    bench.serve(1, 1, at(0));
+    bench.pool.handle_timeout(at(19_999));
+    assert_eq!(bench.pool.snapshot().present(), 1);
+}
+
+#[test]
+fn one_believed_gone_is_revived_by_its_token() {
+    let mut bench = Bench::new(LIMITS);
+    let (stream, consumer, _) = bench.serve(1, 1, at(0));
+    bench.pool.handle_timeout(at(20_000));
+    assert_eq!(bench.pool.snapshot().present(), 0);
+    assert_eq!(bench.pool.heard(consumer, 0, at(120_000)), Some(stream));
+    assert_eq!(bench.pool.snapshot().present(), 1);
+    assert_eq!(bench.pool.snapshot().tally.revived, 1);
+    // … and protected again: only 600 s after it has left anew may the stream go.
+    bench.pool.handle_timeout(at(140_000));
+    bench.pool.handle_timeout(at(739_999));
+    assert_eq!(bench.pool.running(), [stream]);
+    bench.pool.handle_timeout(at(740_000));
+    assert_eq!(bench.pool.running(), []);
+}
+
+#[test]
+fn a_token_grants_nothing_for_ever() {
+    let mut bench = Bench::new(LIMITS);
+    let (stream, consumer, _) = bench.serve(1, 1, at(0));
+    for millis in (0..=120_000).step_by(10_000) {
+        assert_eq!(bench.pool.heard(consumer, 0, at(millis)), Some(stream));
+    }
+    // Its credential may have been revoked meanwhile: it has to be shown again, which a playlist does.
+    assert_eq!(bench.pool.heard(consumer, 0, at(120_001)), None);
+    bench.pool.handle_timeout(at(140_000));
+    assert_eq!(bench.pool.snapshot().present(), 0, "nor does it keep anything alive");
+    assert_eq!(bench.serve(1, 1, at(150_000)).1, consumer);
+    assert_eq!(bench.pool.heard(consumer, 0, at(270_000)), Some(stream));
+}
+
+#[test]
+fn two_players_on_one_device_do_not_end_each_other_for_ever() {
+    let mut bench = Bench::new(LIMITS);
+    let tab =
+        |play: u8| Viewer { play_session: Some(PlaySessionId::new(format!("tab-{play}"))), ..viewer(1) };
+    let tune = |bench: &mut Bench, channel: u8, now: u64| {
+        bench.tokens += 1;
+        let fresh = ConsumerId::from_bits(bench.tokens);
+        bench.pool.tune(
+            Tune {
+                key: key(channel),
+                viewer: tab(channel),
+                class: Class::Web,
+                produce: Produce::Adopt,
+                fresh,
+            },
+            at(now),
+        )
+    };
+    tune(&mut bench, 1, 0);
+    tune(&mut bench, 2, 1000);
+    assert_eq!(bench.pool.snapshot().present(), 1, "the first request for something else is proof");
+    for now in (2000..60_000).step_by(2000) {
+        tune(&mut bench, 1, now);
+        tune(&mut bench, 2, now + 1000);
+        assert_eq!(bench.pool.snapshot().present(), 2);
+    }
+    assert_eq!(bench.tune(3, 3, at(61_000)), Admission::Refused(RefuseReason::PoolFull));
+}
+
+#[test]
+fn nobody_ends_a_lease_by_claiming_its_device() {
+    let mut bench = Bench::new(LIMITS);
+    let (_, victim, _) = bench.serve(1, 1, at(0));
+    let stranger = Viewer { account: Account(9), ..viewer(1) };
+    let fresh = ConsumerId::from_bits(99);
+    bench.pool.tune(
+        Tune { key: key(2), viewer: stranger, class: Class::Web, produce: Produce::Adopt, fresh },
+        at(1000),
+    );
+    assert!(bench.presence(victim).is_some_and(Presence::is_present));
+}
+
+#[test]
+fn who_was_passed_on_stays_with_what_it_plays() {
+    let mut bench = Bench::new(LIMITS);
+    bench.serve(1, 1, at(0));
+    bench.serve(2, 2, at(0));
+    assert_eq!(bench.tune(3, 3, at(1000)), Admission::Refused(RefuseReason::PoolFull));
+    bench.pool.handle_event(Event::PassedOn(viewer(3), key(3).channel), at(1000));
+    bench.pool.handle_event(goodbye("play-1"), at(2000));
+    for now in (4000..60_000).step_by(4000) {
+        bench.pool.handle_timeout(at(now));
+        bench.serve(2, 2, at(now));
+        assert_eq!(bench.tune(3, 3, at(now)), Admission::Refused(RefuseReason::StaysPlain));
+    }
+    assert!(
+        matches!(bench.tune(4, 3, at(60_000)), Admission::Serve { .. }),
+        "on another channel it is as anybody"
+    );
+    bench.pool.handle_timeout(at(90_000));
+    assert!(matches!(bench.tune(3, 3, at(90_000)), Admission::Serve { .. }), "and once it has paused");
+}
+
+#[test]
+fn one_account_cannot_crowd_the_pool() {
+    let mut bench = Bench::new(LIMITS);
+    let mut admitted = 0;
+    for play in 0..1000 {
+        let one_of_many = Viewer { play_session: Some(PlaySessionId::new(format!("{play}"))), ..viewer(1) };
+        let fresh = ConsumerId::from_bits(1000 + play);
+        let admission = bench.pool.tune(
+            Tune { key: key(1), viewer: one_of_many, class: Class::Web, produce: Produce::Adopt, fresh },
+            at(0),
+        );
+        admitted += u32::from(matches!(admission, Admission::Serve { .. }));
+    }
+    assert_eq!(admitted, 256);
+    assert!(matches!(bench.tune(1, 2, at(0)), Admission::Serve { .. }));
+}
+
+#[test]
+fn a_zap_ends_the_old_lease_at_once_and_only_its_own() {
+    let mut bench = Bench::new(LIMITS);
+    let (_, zapper, _) = bench.serve(1, 1, at(0));
+    let (_, other, _) = bench.serve(1, 2, at(0));
+    bench.serve(2, 1, at(5000));
+    assert_eq!(bench.presence(zapper), Some(Presence::Left { at: at(5000), reason: LeaveReason::Zapped }));
+    assert!(bench.presence(other).is_some_and(Presence::is_present));
+}
+
+#[test]
+fn a_goodbye_counts_after_two_seconds_unless_it_is_taken_back() {
+    let mut bench = Bench::new(LIMITS);
+    let (_, consumer, _) = bench.serve(1, 1, at(0));
+    let goodbye = goodbye("play-1");
+    bench.pool.handle_event(goodbye.clone(), at(1000));
+    bench.pool.heard(consumer, 0, at(2500));
+    bench.pool.handle_timeout(at(3000));
+    assert_eq!(bench.pool.snapshot().present(), 1);
+    bench.pool.handle_event(goodbye, at(4000));
+    bench.pool.handle_timeout(at(6000));
+    assert_eq!(bench.presence(consumer), Some(Presence::Left { at: at(6000), reason: LeaveReason::Goodbye }));
+}
+
+#[test]
+fn the_least_recently_watched_goes_and_nobody_is_cut() {
+    let mut bench = Bench::new(LIMITS);
+    bench.serve(1, 1, at(0));
+    bench.serve(2, 2, at(0));
+    assert_eq!(bench.tune(3, 3, at(1000)), Admission::Refused(RefuseReason::PoolFull));
+    bench.pool.handle_event(goodbye("play-2"), at(2000));
+    bench.pool.handle_timeout(at(4000));
+    bench.pool.handle_event(goodbye("play-1"), at(5000));
+    bench.pool.handle_timeout(at(7000));
+    bench.actions();
+    bench.serve(3, 3, at(8000));
+    assert_eq!(
+        bench.actions(),
+        [
+            Action::Stop { stream: StreamId(2), reason: StopReason::Evicted },
+            Action::Start { stream: StreamId(3), generation: 1, means: Means::Adopted }
+        ]
+    );
+}
+
+#[test]
+fn a_request_during_teardown_starts_anew() {
+    let mut bench = Bench::new(LIMITS);
+    bench.serve(1, 1, at(0));
+    bench.pool.handle_timeout(at(20_000));
+    bench.pool.handle_timeout(at(620_000));
+    bench.actions();
+    let (stream, _, warmth) = bench.serve(1, 1, at(620_001));
+    assert_eq!((stream, warmth), (StreamId(2), Warmth::Cold));
+    bench.pool.handle_event(Event::Retired(StreamId(1)), at(621_000));
+    assert_eq!(bench.pool.snapshot().streams.len(), 1);
+    assert_eq!(bench.pool.snapshot().present(), 1);
+}
+
+#[test]
+fn a_generation_that_fails_is_followed_by_another_while_somebody_watches() {
+    let mut bench = Bench::new(LIMITS);
+    let (stream, consumer, _) = bench.serve(1, 1, at(0));
+    bench.segment(stream, 1, at(1000));
+    bench.actions();
+    bench.pool.handle_event(Event::Failed { stream, generation: 1, failure: Failure::Gone }, at(2000));
+    assert!(matches!(bench.tune(1, 1, at(2100)), Admission::Serve { warmth: Warmth::Warm, .. }));
+    bench.pool.handle_timeout(at(2500));
+    assert_eq!(bench.actions(), [Action::Start { stream, generation: 2, means: Means::Adopted }]);
+    // Nobody watches any more when the next one fails: let it go.
+    bench.pool.handle_event(goodbye("play-1"), at(3000));
+    bench.pool.handle_timeout(at(5000));
+    bench.pool.handle_event(Event::Failed { stream, generation: 2, failure: Failure::Gone }, at(6000));
+    assert_eq!(bench.actions(), [Action::Stop { stream, reason: StopReason::Failed }]);
+    assert_eq!(bench.presence(consumer), None);
+}
+
+#[test]
+fn a_server_that_refuses_is_let_speak_for_itself() {
+    let mut bench = Bench::new(LIMITS);
+    let (stream, ..) = bench.serve(1, 1, at(0));
+    bench.pool.handle_event(Event::Failed { stream, generation: 1, failure: Failure::Refused }, at(100));
+    assert_eq!(bench.tune(1, 1, at(200)), Admission::Refused(RefuseReason::UpstreamFailing));
+    let mut now = 100;
+    for generation in 2..=3 {
+        now += 5000;
+        bench.pool.handle_timeout(at(now));
+        bench.pool.handle_event(Event::Failed { stream, generation, failure: Failure::Refused }, at(now));
+    }
+    bench.pool.handle_timeout(at(now + 5000));
+    assert_eq!(bench.pool.running(), []);
+}
+
+#[test]
+fn a_viewer_of_a_stream_that_ran_keeps_it_until_the_server_has_refused_three_times() {
+    let mut bench = Bench::new(LIMITS);
+    let (stream, ..) = bench.serve(1, 1, at(0));
+    bench.segment(stream, 1, at(500));
+    let mut now = 1000;
+    for generation in 1..=3 {
+        assert!(matches!(bench.tune(1, 1, at(now)), Admission::Serve { .. }));
+        bench.pool.handle_event(Event::Failed { stream, generation, failure: Failure::Refused }, at(now));
+        now += 5000;
+        bench.pool.handle_timeout(at(now));
+    }
+    assert_eq!(bench.tune(1, 1, at(now)), Admission::Refused(RefuseReason::UpstreamFailing));
+    // It comes back all the same, with the numbers it had.
+    bench.segment(stream, 1, at(now + 10));
+    assert!(matches!(bench.tune(1, 1, at(now + 20)), Admission::Serve { warmth: Warmth::Warm, .. }));
+}
+
+#[test]
+fn idle_streams_may_not_fill_the_disk() {
+    let mut bench = Bench::new(LIMITS);
+    let (stream, ..) = bench.serve(1, 1, at(0));
+    bench.segment(stream, 600, at(1000));
+    assert_eq!(bench.pool.running(), [stream], "a watched stream is never cut");
+    bench.pool.handle_timeout(at(30_000));
+    assert_eq!(bench.pool.running(), [], "twice 600 bytes are more than 1000");
+    assert_eq!(bench.pool.snapshot().tally.stopped[&StopReason::DiskBudget], 1);
+}
+
+#[test]
+fn memory_is_taken_from_idle_streams_only() {
+    let mut bench = Bench::new(Limits { disk_budget: u64::MAX, ..LIMITS });
+    let (idle, ..) = bench.serve(1, 1, at(0));
+    bench.segment(idle, 300, at(0));
+    bench.pool.handle_timeout(at(30_000));
+    let (watched, ..) = bench.serve(2, 2, at(30_000));
+    bench.segment(watched, 701, at(31_000));
+    assert_eq!(bench.pool.running(), [watched]);
+    bench.actions();
+    bench.segment(watched, 5000, at(32_000));
+    assert_eq!(bench.pool.running(), [watched]);
+    assert_eq!(bench.actions(), [Action::Shed(watched)]);
+    assert_eq!(bench.tune(3, 3, at(33_000)), Admission::Refused(RefuseReason::MemoryFull));
+}
+
+#[test]
+fn a_channel_that_is_being_opened_is_not_the_one_to_go() {
+    let mut bench = Bench::new(LIMITS);
+    let (first, ..) = bench.serve(1, 1, at(0));
+    let (second, ..) = bench.serve(2, 2, at(0));
+    bench.pool.handle_timeout(at(20_000));
+    bench.pool.handle_event(Event::Opening(key(1).channel.item), at(30_000));
+    bench.serve(3, 3, at(31_000));
+    assert_eq!(
+        (bench.pool.running().contains(&first), bench.pool.running().contains(&second)),
+        (true, false)
+    );
+}
+
+#[test]
+fn a_logout_takes_with_it_what_only_it_could_release() {
+    let mut bench = Bench::new(LIMITS);
+    let (alone, ..) = bench.serve(1, 1, at(0));
+    let (shared, ..) = bench.serve(2, 1, at(0));
+    bench.serve(2, 2, at(0));
+    bench.pool.handle_event(Event::LoggingOut(Account(1)), at(1000));
+    assert_eq!(bench.pool.running(), [shared]);
+    assert_eq!(bench.view(alone).consumers.len(), 0);
+    assert_eq!(bench.pool.snapshot().present(), 1);
+    // Until it is over, nothing new is started that nobody could release.
+    assert_eq!(bench.tune(1, 1, at(1500)), Admission::Refused(RefuseReason::LoggingOut));
+    bench.pool.handle_event(Event::LoggedOut(Account(1)), at(2000));
+    assert!(matches!(bench.tune(1, 1, at(2500)), Admission::Serve { .. }));
+}
+
+#[test]
+fn shutting_down_gives_everything_back_and_takes_nothing_new() {
+    let mut bench = Bench::new(LIMITS);
+    bench.serve(1, 1, at(0));
+    bench.actions();
+    bench.pool.handle_event(Event::Shutdown, at(1));
+    assert_eq!(bench.actions(), [Action::Stop { stream: StreamId(1), reason: StopReason::Shutdown }]);
+    assert_eq!(bench.tune(2, 2, at(2)), Admission::Refused(RefuseReason::Draining));
+    bench.pool.handle_event(Event::Retired(StreamId(1)), at(3));
+    assert_eq!(bench.pool.next_deadline(), None);
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Tune(u8, u8),
+    Heard(u128),
+    Goodbye(u8),
+    LogOut(u8),
+    Segment(u64, u64),
+    Fail(u64),
+    Retired(u64),
+    TunerDenied,
+    Inputs([(u64, u64); 3]),
+    Wait(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0_u8..5, 0_u8..6).prop_map(|(channel, viewer)| Step::Tune(channel, viewer)),
+        3 => (1_u128..60).prop_map(Step::Heard),
+        1 => (0_u8..6).prop_map(Step::Goodbye),
+        1 => (0_u8..6).prop_map(Step::LogOut),
+        3 => (1_u64..20, 0_u64..400).prop_map(|(stream, bytes)| Step::Segment(stream, bytes)),
+        1 => (1_u64..20).prop_map(Step::Fail),
+        2 => (1_u64..20).prop_map(Step::Retired),
+        1 => Just(Step::TunerDenied),
+        2 => [(1_u64..20, 0_u64..700), (1_u64..20, 0_u64..700), (1_u64..20, 0_u64..700)].prop_map(Step::Inputs),
+        3 => (0_u64..40_000).prop_map(Step::Wait),
+    ]
+}
+
+proptest! {
+    /// No viewer is ever cut by a decision of the pool's, deadlines always move on, and nothing is left at the end.
+    #[test]
+    fn whatever_happens(steps in proptest::collection::vec(step(), 1..300)) {
+        let mut bench = Bench::new(LIMITS);
+        let mut now = 0;
+        for step in steps {
+            let watched: BTreeSet<_> = bench.pool.running().into_iter().filter(|&id| bench.pool.is_watched(id)).collect();
+            match step {
+                Step::Tune(channel, viewer) => { bench.tune(channel, viewer, at(now)); }
+                Step::Heard(token) => { bench.pool.heard(ConsumerId::from_bits(token), 0, at(now)); },
+                Step::Goodbye(viewer) => {
+                    bench.pool.handle_event(goodbye(&format!("play-{viewer}")), at(now));
+                }
+                Step::LogOut(viewer) => bench.pool.handle_event(Event::LoggingOut(Account(u64::from(viewer))), at(now)),
+                Step::Segment(stream, written) => {
+                    let target = Duration::from_secs(4);
+                    let stream = StreamId(stream);
+                    let output = Output { target, written: 2 * written, held: written, encoded: false };
+                    bench.pool.handle_event(Event::SegmentReady { stream, generation: 1, output }, at(now));
+                }
+                Step::Fail(stream) => {
+                    let failure = Failure::Gone;
+                    bench.pool.handle_event(Event::Failed { stream: StreamId(stream), generation: 1, failure }, at(now));
+                }
+                Step::Retired(stream) => bench.pool.handle_event(Event::Retired(StreamId(stream)), at(now)),
+                Step::Inputs(inputs) => {
+                    let claims = [Claim::Nobody, Claim::Left, Claim::Expected, Claim::Read];
+                    let inputs = inputs.into_iter().enumerate().map(|(nth, (stream, bytes))| Input {
+                        id: InputId(nth as u64),
+                        streams: vec![StreamId(stream), StreamId(stream + 1)],
+                        claim: claims[(bytes % 4) as usize],
+                        held: bytes,
+                        written: bytes,
+                    });
+                    bench.pool.handle_event(Event::Inputs(inputs.collect()), at(now));
+                }
+                Step::TunerDenied => bench.pool.handle_event(Event::TunerDenied, at(now)),
+                Step::Wait(millis) => {
+                    now += millis;
+                    bench.pool.handle_timeout(at(now));
+                    prop_assert!(bench.pool.next_deadline().is_none_or(|deadline| deadline > at(now)), "the driver would spin");
+                }
+            }
+            prop_assert!(bench.pool.running().len() <= LIMITS.slots);
+            for action in bench.actions() {
+                if let Action::Stop { stream, reason } = action {
+                    match reason {
+                        StopReason::Evicted | StopReason::TunerNeeded | StopReason::DiskBudget | StopReason::Memory => {
+                            let may_have_left = matches!(step, Step::Tune(..) | Step::Wait(_) | Step::LogOut(_));
+                            prop_assert!(may_have_left || !watched.contains(&stream), "cut by {reason:?}");
+                        }
+                        StopReason::Idle | StopReason::Failed | StopReason::LoggedOut | StopReason::Shutdown => {}
+                    }
+                }
+            }
+        }
+        bench.pool.handle_timeout(at(now + 60_000));
+        bench.pool.handle_timeout(at(now + 700_000));
+        for action in bench.actions() {
+            if let Action::Stop { stream, .. } = action {
+                bench.pool.handle_event(Event::Retired(stream), at(now + 700_000));
+            }
+        }
+        for stream in 1..400 {
+            bench.pool.handle_event(Event::Retired(StreamId(stream)), at(now + 700_000));
+        }
+        prop_assert_eq!(bench.pool.snapshot().streams.len(), 0);
+        prop_assert_eq!(bench.pool.consumers.len(), 0);
+        prop_assert_eq!(bench.pool.next_deadline(), None);
+    }
+}
+
+const OWN: Limits =
+    Limits { warm_encode: Duration::from_secs(120), warm_feed: Duration::from_secs(600), ..LIMITS };
+
+impl Bench {
+    /// What a viewer's wish for the first channel leads to.
+    fn started(&mut self, produce: Produce, now: Timestamp) -> Vec<Action> {
+        self.tokens += 1;
+        let fresh = ConsumerId::from_bits(self.tokens);
+        let tune = Tune { key: key(1), viewer: viewer(1), class: Class::Web, produce, fresh };
+        self.pool.tune(tune, now);
+        self.actions()
+    }
+
+    /// A stream of the gateway's own that has had a segment and whose one viewer left at one second.
+    fn deserted(&mut self, encoded: bool) -> StreamId {
+        self.tokens += 1;
+        let fresh = ConsumerId::from_bits(self.tokens);
+        let tune = Tune { key: key(1), viewer: viewer(1), class: Class::Web, produce: Produce::Auto, fresh };
+        let Admission::Serve { stream, consumer, .. } = self.pool.tune(tune, at(0)) else {
+            panic!("refused");
+        };
+        let output = Output { target: Duration::from_secs(4), written: 0, held: 1, encoded };
+        self.pool.handle_event(Event::SegmentReady { stream, generation: 1, output }, at(0));
+        self.pool.leave(vec![(consumer, LeaveReason::Zapped)], at(1000));
+        self.actions();
+        stream
+    }
+}
+
+#[test]
+fn an_encoder_without_viewers_goes_before_its_input() {
+    let mut bench = Bench::new(OWN);
+    let stream = bench.deserted(true);
+    assert_eq!(bench.pool.next_deadline(), Some(at(121_000)));
+    bench.pool.handle_timeout(at(121_000));
+    assert_eq!(bench.actions(), [Action::Rest { stream, generation: 1 }]);
+    assert_eq!(bench.view(stream).state, State::Resting);
+    assert_eq!(bench.pool.next_deadline(), Some(at(601_000)));
+    bench.pool.handle_timeout(at(601_000));
+    assert_eq!(bench.actions(), [Action::Stop { stream, reason: StopReason::Idle }]);
+}
+
+#[test]
+fn a_resting_stream_whose_input_ends_holds_no_tuner() {
+    let mut bench = Bench::new(OWN);
+    let stream = bench.deserted(true);
+    bench.pool.handle_timeout(at(121_000));
+    bench.actions();
+    let failed = |generation| Event::Failed { stream, generation, failure: Failure::Gone };
+    bench.pool.handle_event(failed(0), at(130_000));
+    assert_eq!(bench.view(stream).state, State::Resting);
+    bench.pool.handle_event(failed(1), at(130_000));
+    assert_eq!(bench.actions(), [Action::Stop { stream, reason: StopReason::Failed }]);
+}
+
+#[test]
+fn a_copy_costs_no_encoder() {
+    let mut bench = Bench::new(OWN);
+    bench.deserted(false);
+    assert_eq!(bench.pool.next_deadline(), Some(at(601_000)));
+}
+
+#[test]
+fn who_comes_to_a_resting_stream_wakes_it() {
+    for returns in [false, true] {
+        let mut bench = Bench::new(OWN);
+        let stream = bench.deserted(true);
+        bench.pool.handle_timeout(at(121_000));
+        bench.actions();
+        if returns {
+            // Believed gone, it asks for a segment that it knows of.
+            bench.pool.heard(ConsumerId::from_bits(1), 0, at(119_000));
+        } else {
+            let consumer = ConsumerId::from_bits(2);
+            let tune = Tune {
+                key: key(1),
+                viewer: viewer(2),
+                class: Class::Web,
+                produce: Produce::Auto,
+                fresh: consumer,
+            };
+            let joined = Admission::Serve { stream, consumer, warmth: Warmth::Warming };
+            assert_eq!(bench.pool.tune(tune, at(130_000)), joined);
+        }
+        assert_eq!(bench.actions(), [Action::Start { stream, generation: 2, means: Means::Own }]);
+    }
+}
+
+#[test]
+fn what_the_gateway_cannot_make_is_adopted_at_once() {
+    let mut bench = Bench::new(OWN);
+    let fresh = ConsumerId::from_bits(1);
+    let tune = Tune { key: key(1), viewer: viewer(1), class: Class::Web, produce: Produce::Auto, fresh };
+    bench.pool.tune(tune, at(0));
+    let stream = StreamId(1);
+    let failed = Event::Failed { stream, generation: 1, failure: Failure::Unsuitable };
+    bench.pool.handle_event(failed, at(100));
+    let starts = [(1, Means::Own), (2, Means::Adopted)];
+    let starts = starts.map(|(generation, means)| Action::Start { stream, generation, means });
+    assert_eq!(bench.actions(), starts);
+    assert!(bench.pool.is_starting(stream));
+}
+
+#[test]
+fn what_could_not_be_made_is_not_tried_again_for_a_while() {
+    let tried = |failure: Failure, worked: bool, produce: Produce, again: u64| {
+        let mut bench = Bench::new(OWN);
+        bench.started(Produce::Auto, at(0));
+        if worked {
+            bench.segment(StreamId(1), 0, at(0));
+        }
+        bench.pool.handle_event(Event::Failed { stream: StreamId(1), generation: 1, failure }, at(100));
+        bench.pool.stop(StreamId(1), StopReason::Failed);
+        bench.actions();
+        bench.pool.handle_event(Event::Retired(StreamId(1)), at(200));
+        match bench.started(produce, at(again))[..] {
+            [Action::Start { means, .. }] => means,
+            ref other => panic!("{other:?}"),
+        }
+    };
+    let means = |failure: Failure, again: u64| tried(failure, false, Produce::Auto, again);
+    assert_eq!(means(Failure::Unsuitable, 1_799_000), Means::Adopted);
+    assert_eq!(means(Failure::Unsuitable, 1_800_100), Means::Own, "it may have changed");
+    assert_eq!(means(Failure::Stalled, 299_000), Means::Adopted);
+    assert_eq!(means(Failure::Stalled, 300_100), Means::Own, "it was a bad moment");
+    assert_eq!(means(Failure::Busy, 1000), Means::Own, "that has passed");
+    assert_eq!(means(Failure::Unreachable, 1000), Means::Own);
+    let forced = tried(Failure::Unsuitable, false, Produce::Own, 1000);
+    assert_eq!(forced, Means::Own, "it is wished for all the same");
+    let later = |failure: Failure| tried(failure, true, Produce::Auto, 1000);
+    assert_eq!(later(Failure::Unsuitable), Means::Own, "it could be made");
+    assert_eq!(later(Failure::TooSlow), Means::Adopted, "it would be as slow again");
+}
+
+#[test]
+fn a_stream_is_shared_only_in_the_way_that_is_wished_for() {
+    let mut bench = Bench::new(Limits { slots: 3, ..OWN });
+    let mut tuned = |number: u8, produce: Produce| {
+        let fresh = ConsumerId::from_bits(number.into());
+        let tune = Tune { key: key(1), viewer: viewer(number), class: Class::Web, produce, fresh };
+        match bench.pool.tune(tune, at(0)) {
+            Admission::Serve { stream, .. } => stream,
+            Admission::Refused(reason) => panic!("{reason:?}"),
+        }
+    };
+    let auto = tuned(1, Produce::Auto);
+    let adopted = tuned(2, Produce::Adopt);
+    assert_ne!(adopted, auto);
+    assert_eq!(tuned(3, Produce::Auto), auto);
+    assert_eq!(tuned(4, Produce::Adopt), adopted);
+    let own = tuned(5, Produce::Own);
+    assert!(own != auto && own != adopted, "the first may yet be adopted");
+}
+
+#[test]
+fn an_input_is_needed_elsewhere_only_if_nobody_watches_any_of_it() {
+    let mut bench = Bench::new(OWN);
+    let stream = bench.deserted(true);
+    let (watched, ..) = bench.serve(2, 2, at(2000));
+    bench.actions();
+    bench.pool.handle_event(Event::InputNeeded(vec![stream, watched]), at(2000));
+    assert_eq!(bench.actions(), []);
+    bench.pool.handle_event(Event::InputNeeded(vec![stream]), at(2000));
+    assert_eq!(bench.actions(), [Action::Stop { stream, reason: StopReason::TunerNeeded }]);
+}

@@ -1,0 +1,390 @@
+//! Presence as the pool sees it: hints, zaps, suspects, and what is left after a million events.
+
+use super::*;
+use crate::consumer::Verdict;
+use crate::key::LiveStreamId;
+use crate::openings::{Follow, Named, Opening, OpeningId};
+use crate::reason::{Evidence, ReturnReason};
+
+const PATIENT: Limits = Limits { patience: Duration::from_secs(1800), ..LIMITS };
+
+impl Bench {
+    fn signal(&mut self, whose: Whose, signal: Signal, now: Timestamp) {
+        self.pool.handle_event(Event::Signal(whose, signal), now);
+    }
+
+    /// A viewer whose stream runs and who has fetched a segment.
+    fn watching(&mut self, channel: u8, number: u8, now: Timestamp) -> (StreamId, ConsumerId) {
+        let (stream, consumer, _) = self.serve(channel, number, now);
+        self.segment(stream, 1, now);
+        self.pool.heard(consumer, 1, now);
+        (stream, consumer)
+    }
+
+    /// Lets time pass as the driver does.
+    fn wait(&mut self, until: u64) {
+        while let Some(deadline) = self.pool.next_deadline().filter(|deadline| *deadline <= at(until)) {
+            self.pool.handle_timeout(deadline);
+        }
+        self.pool.handle_timeout(at(until));
+    }
+
+    fn verdict(&self, consumer: ConsumerId) -> Verdict {
+        let streams = self.pool.snapshot().streams;
+        let mut consumers = streams.into_iter().flat_map(|stream| stream.consumers);
+        consumers.find(|view| view.id == consumer).unwrap().verdict
+    }
+}
+
+fn play(number: u8) -> Whose {
+    Whose::PlaySession(PlaySessionId::new(format!("play-{number}")))
+}
+
+fn left(bench: &Bench, consumer: ConsumerId) -> Option<LeaveReason> {
+    match bench.presence(consumer) {
+        Some(Presence::Left { reason, .. }) => Some(reason),
+        _ => None,
+    }
+}
+
+#[test]
+fn silence_makes_a_viewer_suspect_and_then_gone_and_says_why() {
+    let mut bench = Bench::new(PATIENT);
+    let (_, consumer) = bench.watching(1, 1, at(0));
+    assert_eq!(bench.verdict(consumer).because, [Evidence::Fetches].into());
+    bench.wait(15_000);
+    let verdict = bench.verdict(consumer);
+    assert_eq!((verdict.state, verdict.because), (Presence::Suspect, [Evidence::Silence].into()));
+    assert!((0.9..0.99).contains(&verdict.probability), "{}", verdict.probability);
+    bench.wait(60_000);
+    assert_eq!(bench.presence(consumer), Some(Presence::Suspect), "it may be a hidden tab");
+    bench.wait(70_000);
+    let verdict = bench.verdict(consumer);
+    assert_eq!(left(&bench, consumer), Some(LeaveReason::Silence));
+    assert!(verdict.probability >= 0.99, "{verdict:?}");
+    assert_eq!(verdict.because, [Evidence::Silence].into());
+    bench.pool.heard(consumer, 2, at(75_000));
+    assert_eq!(bench.presence(consumer), Some(Presence::Playing));
+}
+
+#[test]
+fn a_request_being_answered_is_presence_but_not_for_ever() {
+    let mut bench = Bench::new(LIMITS);
+    let (_, consumer) = bench.watching(1, 1, at(0));
+    bench.pool.opened(consumer, at(0));
+    bench.wait(119_000);
+    assert_eq!(bench.presence(consumer), Some(Presence::Playing));
+    assert!(bench.verdict(consumer).because.contains(&Evidence::OpenRequest));
+    bench.pool.closed(consumer, true, at(119_000));
+    bench.wait(139_000);
+    assert_eq!(left(&bench, consumer), Some(LeaveReason::Silence));
+    bench.pool.heard(consumer, 2, at(140_000));
+    let (_, other) = bench.watching(1, 2, at(140_000));
+    bench.pool.opened(other, at(140_000));
+    bench.wait(300_000);
+    assert_eq!(left(&bench, other), Some(LeaveReason::Silence), "a peer without power never closes");
+    bench.pool.closed(other, false, at(301_000));
+    assert_eq!(left(&bench, other), Some(LeaveReason::Silence), "nor does its end call it back");
+}
+
+#[test]
+fn a_closed_socket_and_a_request_given_up_shorten_the_wait() {
+    let deadline = |signal: &dyn Fn(&mut Bench, ConsumerId)| {
+        let mut bench = Bench::new(Limits { silence: Duration::from_secs(1), ..PATIENT });
+        let (_, consumer) = bench.watching(1, 1, at(0));
+        signal(&mut bench, consumer);
+        bench.pool.next_deadline().unwrap()
+    };
+    let device = || Whose::Device(Account(1), Some(DeviceId::new("device-1")));
+    let stranger = || Whose::Device(Account(2), Some(DeviceId::new("device-1")));
+    let plain = deadline(&|_, _| ());
+    let socket = deadline(&|bench, _| bench.signal(device(), Signal::SocketClosed, at(10)));
+    let aborted = deadline(&|bench, consumer| {
+        bench.pool.opened(consumer, at(0));
+        bench.pool.closed(consumer, false, at(0));
+    });
+    let foreign = deadline(&|bench, _| bench.signal(stranger(), Signal::SocketClosed, at(10)));
+    assert!(socket < aborted && aborted < plain, "{socket:?} {aborted:?} {plain:?}");
+    assert_eq!(foreign, plain, "nobody speaks for another's device");
+}
+
+#[test]
+fn a_quality_change_is_no_departure() {
+    let mut bench = Bench::new(PATIENT);
+    let (stream, old) = bench.watching(1, 1, at(0));
+    bench.signal(play(1), Signal::EncodingsDeleted, at(4000));
+    let again = Viewer { play_session: Some(PlaySessionId::new("play-again")), ..viewer(1) };
+    let fresh = ConsumerId::from_bits(77);
+    bench.pool.tune(
+        Tune { key: key(1), viewer: again, class: Class::Web, produce: Produce::Adopt, fresh },
+        at(4500),
+    );
+    bench.signal(play(1), Signal::EncodingsDeleted, at(4600));
+    for now in (5000..60_000).step_by(3000) {
+        bench.wait(now);
+        bench.pool.heard(fresh, now, at(now));
+        assert!(bench.presence(fresh).is_some_and(Presence::is_present));
+        assert!(bench.pool.is_watched(stream));
+    }
+    assert_eq!(left(&bench, old), Some(LeaveReason::Goodbye));
+}
+
+#[test]
+fn deleted_encodings_are_taken_back_by_the_same_playback() {
+    let mut bench = Bench::new(PATIENT);
+    let (_, consumer) = bench.watching(1, 1, at(0));
+    bench.signal(play(1), Signal::EncodingsDeleted, at(4000));
+    assert_eq!(bench.presence(consumer), Some(Presence::Suspect));
+    assert_eq!(bench.verdict(consumer).because, [Evidence::EncodingsDeleted].into());
+    bench.signal(play(1), Signal::Report { paused: Some(false) }, at(4100));
+    assert_eq!(bench.presence(consumer), Some(Presence::Suspect), "a late report takes nothing back");
+    bench.serve(1, 1, at(5000));
+    bench.wait(10_000);
+    assert_eq!(bench.presence(consumer), Some(Presence::Playing));
+}
+
+#[test]
+fn goodbyes_of_every_kind() {
+    let source = || MediaSourceId::new("source-1");
+    let cases: [(Whose, Signal, Option<LeaveReason>); 8] = [
+        (play(1), Signal::Stopped, Some(LeaveReason::Goodbye)),
+        (play(2), Signal::Stopped, None),
+        (Whose::Device(Account(1), None), Signal::EncodingsDeleted, Some(LeaveReason::Goodbye)),
+        (Whose::Source(Account(1), None, source()), Signal::LiveStreamClosed, Some(LeaveReason::Goodbye)),
+        (Whose::Source(Account(2), None, source()), Signal::LiveStreamClosed, None),
+        (Whose::Source(Account(1), None, MediaSourceId::new("another")), Signal::LiveStreamClosed, None),
+        (Whose::Consumer(ConsumerId::from_bits(1)), Signal::Quits, Some(LeaveReason::Goodbye)),
+        (Whose::Consumer(ConsumerId::from_bits(1)), Signal::Pauses(true), None),
+    ];
+    for (whose, signal, expected) in cases {
+        let mut bench = Bench::new(PATIENT);
+        let (_, consumer) = bench.watching(1, 1, at(0));
+        bench.signal(whose.clone(), signal, at(1000));
+        let at_once = left(&bench, consumer);
+        assert_eq!(at_once, expected.filter(|_| signal == Signal::Quits), "{whose:?} {signal:?}");
+        bench.wait(3000);
+        assert_eq!(left(&bench, consumer), expected, "{whose:?} {signal:?}");
+    }
+}
+
+#[test]
+fn who_closes_a_live_stream_that_two_of_a_household_watch_is_nobody() {
+    let mut bench = Bench::new(PATIENT);
+    let mut tokens = Vec::new();
+    for device in ["tv", "phone"] {
+        let one = Viewer {
+            device: Some(DeviceId::new(device)),
+            play_session: Some(PlaySessionId::new(device)),
+            ..viewer(1)
+        };
+        let fresh = ConsumerId::from_bits(100 + tokens.len() as u128);
+        bench.pool.tune(
+            Tune { key: key(1), viewer: one, class: Class::Web, produce: Produce::Adopt, fresh },
+            at(0),
+        );
+        tokens.push(fresh);
+    }
+    let whose = |device: Option<&str>| {
+        Whose::Source(Account(1), device.map(DeviceId::new), MediaSourceId::new("source-1"))
+    };
+    bench.signal(whose(None), Signal::LiveStreamClosed, at(1000));
+    assert!(tokens.iter().all(|&token| bench.presence(token) == Some(Presence::Joining)));
+    bench.signal(whose(Some("tv")), Signal::LiveStreamClosed, at(1000));
+    assert_eq!(bench.presence(tokens[0]), Some(Presence::Suspect));
+    assert_eq!(bench.presence(tokens[1]), Some(Presence::Joining));
+}
+
+#[test]
+fn what_was_under_way_at_a_zap_takes_nothing_back() {
+    let mut bench = Bench::new(PATIENT);
+    let (_, old) = bench.watching(1, 1, at(0));
+    bench.watching(2, 1, at(5000));
+    assert_eq!(
+        bench.presence(old),
+        Some(Presence::Left { at: at(5000), reason: LeaveReason::Zapped }),
+        "at the very tune"
+    );
+    assert_eq!(bench.verdict(old).because, [Evidence::TunedAway].into());
+    assert!(bench.pool.heard(old, 2, at(5500)).is_some(), "it is served all the same");
+    assert_eq!(left(&bench, old), Some(LeaveReason::Zapped));
+    // Target durations are 4 s: whoever asks after 8 s is another player.
+    bench.pool.heard(old, 3, at(13_001));
+    assert_eq!(bench.presence(old), Some(Presence::Playing));
+    assert_eq!(bench.pool.snapshot().tally.revived, 1);
+    let zap = |bench: &mut Bench, play: &str, now| {
+        let other = Viewer { play_session: Some(PlaySessionId::new(play)), ..viewer(1) };
+        let fresh = ConsumerId::from_bits(500 + u128::from(now));
+        bench.pool.tune(
+            Tune { key: key(2), viewer: other, class: Class::Web, produce: Produce::Adopt, fresh },
+            at(now),
+        )
+    };
+    assert!(matches!(zap(&mut bench, "third", 14_000), Admission::Serve { .. }));
+    assert_eq!(bench.presence(old), Some(Presence::Playing), "a device of several players ends no lease");
+}
+
+#[test]
+fn a_suspect_is_not_cut() {
+    let mut bench = Bench::new(PATIENT);
+    bench.watching(1, 1, at(0));
+    bench.watching(2, 2, at(0));
+    bench.wait(16_000);
+    assert_eq!(bench.pool.snapshot().present(), 2, "suspects are held to be there");
+    bench.actions();
+    bench.pool.handle_event(Event::TunerDenied, at(17_000));
+    assert_eq!(bench.tune(3, 3, at(17_000)), Admission::Refused(RefuseReason::PoolFull));
+    assert_eq!(bench.actions(), []);
+}
+
+#[test]
+fn who_was_passed_on_keeps_nothing_alive_by_its_reports() {
+    let mut bench = Bench::new(PATIENT);
+    let (_, consumer) = bench.watching(1, 1, at(0));
+    bench.pool.handle_event(Event::PassedOn(viewer(1), key(1).channel), at(1000));
+    for now in (10_000..200_000).step_by(10_000) {
+        bench.signal(play(1), Signal::Report { paused: Some(false) }, at(now));
+    }
+    assert!(matches!(bench.presence(consumer), Some(Presence::Left { reason: LeaveReason::PassedOn, .. })));
+}
+
+fn opening(viewer: &Viewer, channel: usize, abandoned: bool) -> Opening {
+    Opening {
+        account: Some(viewer.account),
+        device: viewer.device.clone(),
+        live_stream: LiveStreamId::new(format!("live-{channel}")),
+        play_session: viewer.play_session.clone(),
+        name: None,
+        abandoned,
+    }
+}
+
+/// What a viewer watches by is kept while it watches, for longer than openings go unfollowed; and given back after.
+#[test]
+fn an_opening_is_kept_for_as_long_as_its_viewer() {
+    let mut bench = Bench::new(PATIENT);
+    bench.pool.handle_event(Event::Opened(OpeningId(1), opening(&viewer(1), 1, false)), at(0));
+    let (_, consumer) = bench.watching(1, 1, at(0));
+    let named = Named { play_session: viewer(1).play_session, ..Named::default() };
+    bench.pool.handle_event(Event::Followed(named, Follow::Served), at(0));
+    for now in (3000..400_000).step_by(3000) {
+        bench.wait(now);
+        bench.pool.heard(consumer, now, at(now));
+        bench.serve(1, 1, at(now));
+    }
+    let given_back = |bench: &mut Bench| {
+        bench.actions().into_iter().filter(|action| matches!(action, Action::GiveBack { .. })).count()
+    };
+    assert_eq!(given_back(&mut bench), 0);
+    bench.wait(1_000_000);
+    assert_eq!(given_back(&mut bench), 1);
+    assert_eq!(bench.pool.snapshot().tally.returned.get(&ReturnReason::Left), Some(&1));
+}
+
+#[test]
+fn a_million_events_leave_nothing_behind() {
+    let mut bench = Bench::new(Limits { disk_budget: u64::MAX, memory: u64::MAX, ..PATIENT });
+    let keys: Vec<_> = (0..4).map(key).collect();
+    let viewers: Vec<_> = (0..8).map(viewer).collect();
+    let sessions: Vec<_> = (0..8).map(play).collect();
+    let (mut chance, mut now, mut token, mut streams) = (1_u64, 0, 0_u128, BTreeSet::new());
+    let (mut opened, mut done) = (0, BTreeSet::new());
+    for _ in 0..1_000_000 {
+        // xorshift64 (Marsaglia 2003).
+        chance ^= chance << 13;
+        chance ^= chance >> 7;
+        chance ^= chance << 17;
+        let pick = |bits: u32, count: usize| ((chance >> bits) as usize) % count;
+        let one_of_late = ConsumerId::from_bits(token.saturating_sub(pick(8, 12) as u128));
+        let signals = [
+            Signal::Report { paused: Some(pick(3, 2) == 0) },
+            Signal::Ping,
+            Signal::Stopped,
+            Signal::SocketClosed,
+            Signal::Quits,
+            Signal::Starved,
+            Signal::ConnectionOpened,
+            Signal::ConnectionClosed { by_peer: pick(3, 2) == 0 },
+        ];
+        let follows = [Follow::Named, Follow::Served, Follow::Stopped, Follow::TakenOver, Follow::Closed];
+        match pick(16, 14) {
+            0..3 => {
+                token += 1;
+                let (key, viewer) = (keys[pick(20, 4)].clone(), viewers[pick(24, 8)].clone());
+                let class = Class::ALL[pick(28, 4)];
+                let fresh = ConsumerId::from_bits(token);
+                if let Admission::Serve { stream, .. } = bench
+                    .pool
+                    .tune(Tune { key, viewer, class, produce: Produce::ALL[pick(34, 3)], fresh }, at(now))
+                {
+                    streams.insert(stream);
+                    let target = Duration::from_secs(4);
+                    let output = Output { target, written: 2, held: 1, encoded: pick(36, 2) == 0 };
+                    let event = Event::SegmentReady { stream, generation: 1, output };
+                    bench.pool.handle_event(event, at(now));
+                }
+            }
+            3..6 => drop(bench.pool.heard(one_of_late, pick(20, 5) as u64, at(now))),
+            6 => bench.pool.opened(one_of_late, at(now)),
+            7 => bench.pool.closed(one_of_late, pick(20, 2) == 0, at(now)),
+            8 => bench.signal(sessions[pick(24, 8)].clone(), signals[pick(30, 8)], at(now)),
+            9 => bench.pool.handle_event(Event::TunerDenied, at(now)),
+            10 => {
+                opened += 1;
+                let opening = opening(&viewers[pick(24, 8)], pick(20, 4), pick(30, 8) == 0);
+                bench.pool.handle_event(Event::Opened(OpeningId(opened), opening), at(now));
+            }
+            11 => {
+                let one = opening(&viewers[pick(24, 8)], pick(20, 4), false);
+                let (account, live_stream) = (one.account, Some(one.live_stream));
+                let named = Named { account, live_stream, play_session: one.play_session, name: None };
+                bench.pool.handle_event(Event::Followed(named, follows[pick(30, 5)]), at(now));
+            }
+            _ => {
+                now += pick(32, 3000) as u64;
+                bench.pool.handle_timeout(at(now));
+                assert!(bench.pool.next_deadline().is_none_or(|deadline| deadline > at(now)));
+            }
+        }
+        while let Some(action) = bench.pool.poll_action() {
+            match action {
+                Action::Stop { stream, .. } => {
+                    streams.remove(&stream);
+                    bench.pool.handle_event(Event::Retired(stream), at(now));
+                }
+                Action::GiveBack { opening, .. } | Action::Settled(opening) => {
+                    assert!(done.insert(opening), "given back twice");
+                }
+                Action::Start { .. }
+                | Action::Rest { .. }
+                | Action::Close { .. }
+                | Action::Doubted(_)
+                | Action::Shed(_) => {}
+            }
+        }
+        if pick(40, 1000) == 0 {
+            for view in bench.pool.snapshot().streams.into_iter().flat_map(|stream| stream.consumers) {
+                assert!(!view.verdict.because.is_empty(), "no verdict without a reason: {view:?}");
+            }
+        }
+        assert!(bench.pool.consumers.len() <= 2 * 80 && streams.len() <= 2);
+    }
+    while let Some(deadline) = bench.pool.next_deadline() {
+        bench.pool.handle_timeout(deadline);
+        while let Some(action) = bench.pool.poll_action() {
+            match action {
+                Action::Stop { stream, .. } => bench.pool.handle_event(Event::Retired(stream), deadline),
+                Action::GiveBack { opening, .. } => assert!(done.insert(opening), "given back twice"),
+                Action::Start { .. }
+                | Action::Rest { .. }
+                | Action::Close { .. }
+                | Action::Doubted(_)
+                | Action::Settled(_)
+                | Action::Shed(_) => {}
+            }
+        }
+    }
+    assert_eq!((done.len() as u64, bench.pool.snapshot().openings), (opened, 0), "each has one way out");
+    assert_eq!((bench.pool.streams.len(), bench.pool.consumers.len()), (0, 0));
+    assert_eq!(bench.pool.poll_action(), None);
+    assert!(bench.pool.several.len() <= 8, "as many as there are devices");
+}

@@ -1,0 +1,154 @@
+//! A viewer asks: which stream serves it, and is there room to start one?
+
+use std::collections::BTreeSet;
+
+use crate::cadence::Class;
+use crate::consumer::{Account, Consumer, Viewer};
+use crate::key::{ConsumerId, StreamKey};
+use crate::pool::{Action, Admission, Pool, Stream, StreamId, Tune, Warmth};
+use crate::produce::Produce;
+use crate::producer::{Producer, State};
+use crate::reason::{LeaveReason, RefuseReason, StopReason};
+use crate::signal::Signal;
+use crate::time::Timestamp;
+
+impl Pool {
+    pub(super) fn admit(&mut self, tune: Tune, now: Timestamp) -> Admission {
+        self.told_at = now;
+        if self.draining {
+            return Admission::Refused(RefuseReason::Draining);
+        }
+        if self.logging_out.contains(&tune.viewer.account) {
+            return Admission::Refused(RefuseReason::LoggingOut);
+        }
+        if self.stays_plain(&tune.viewer, &tune.key.channel, now) {
+            return Admission::Refused(RefuseReason::StaysPlain);
+        }
+        self.zapped(&tune, now);
+        let (stream, warmth) = match self.find(&tune.key, tune.produce) {
+            Some(stream) if self.is_failing(stream) => {
+                return Admission::Refused(RefuseReason::UpstreamFailing);
+            }
+            Some(stream) if self.is_crowded(stream, tune.viewer.account) => {
+                return Admission::Refused(RefuseReason::Crowded);
+            }
+            Some(stream) => (stream, self.warmth(stream)),
+            None => match self.make_room() {
+                Ok(()) => (self.start(tune.key, tune.produce, tune.viewer.account, now), Warmth::Cold),
+                Err(reason) => return Admission::Refused(reason),
+            },
+        };
+        let consumer = self.lease(stream, tune.viewer, (tune.class, tune.fresh), now);
+        *self.tally.tuned.entry(warmth.as_str()).or_default() += u64::from(consumer == tune.fresh);
+        Admission::Serve { stream, consumer, warmth }
+    }
+
+    /// The first request of the same device, under the same token, for something else: proof that it left what it watched
+    /// before. Only the first: two players on one device (browser tabs share theirs) must not end each other for ever, and
+    /// once they are known to be two, they do not at all.
+    fn zapped(&mut self, tune: &Tune, now: Timestamp) {
+        let Some(device) = &tune.viewer.device else { return };
+        if self.several.contains(&(tune.viewer.account, device.clone())) {
+            return;
+        }
+        let wanted = self.find(&tune.key, tune.produce);
+        if wanted.is_some_and(|stream| self.known(stream, &tune.viewer).is_some()) {
+            return;
+        }
+        let same_device = self.consumers.iter().filter(|(_, consumer)| {
+            consumer.is_present()
+                && Some(consumer.stream) != wanted
+                && consumer.viewer.device.as_ref() == Some(device)
+                && consumer.viewer.account == tune.viewer.account
+        });
+        let left = same_device.map(|(&id, _)| (id, LeaveReason::Zapped)).collect();
+        self.leave(left, now);
+    }
+
+    fn known(&self, stream: StreamId, viewer: &Viewer) -> Option<ConsumerId> {
+        let mut consumers = self.consumers.iter();
+        consumers.find(|(_, known)| known.stream == stream && known.viewer == *viewer).map(|(&id, _)| id)
+    }
+
+    /// The stream under way that may serve `key` in the wished way: the very same before one that merely meets it.
+    fn find(&self, key: &StreamKey, produce: Produce) -> Option<StreamId> {
+        let suits = |producer: &Producer| !producer.is_retiring() && producer.suits(produce);
+        let running = || self.streams.iter().filter(|(_, stream)| suits(&stream.producer));
+        running()
+            .find(|(_, stream)| stream.key == *key)
+            .or_else(|| running().find(|(_, stream)| stream.key.meets(key)))
+            .map(|(&id, _)| id)
+    }
+
+    /// Whether the server's own answer serves a viewer better than this stream.
+    fn is_failing(&self, stream: StreamId) -> bool {
+        self.streams.get(&stream).is_some_and(|stream| match stream.producer.state() {
+            State::BackingOff { .. } if stream.target.is_none() => true,
+            State::Starting | State::BackingOff { .. } => stream.producer.refusals() >= self.limits.refusals,
+            State::Live | State::Resting | State::Retiring(_) => false,
+        })
+    }
+
+    fn warmth(&self, stream: StreamId) -> Warmth {
+        let has_segments = self
+            .streams
+            .get(&stream)
+            .is_some_and(|stream| stream.target.is_some() && stream.producer.state() != State::Resting);
+        if has_segments { Warmth::Warm } else { Warmth::Warming }
+    }
+
+    fn make_room(&mut self) -> Result<(), RefuseReason> {
+        if self.held() > self.limits.memory && !self.free_memory() {
+            return Err(RefuseReason::MemoryFull);
+        }
+        if self.running().len() < self.limits.slots || self.free_slot(StopReason::Evicted) {
+            Ok(())
+        } else {
+            Err(RefuseReason::PoolFull)
+        }
+    }
+
+    fn start(&mut self, key: StreamKey, produce: Produce, account: Account, now: Timestamp) -> StreamId {
+        let id = StreamId(self.next_stream);
+        self.next_stream += 1;
+        let hindered = self.hindrances.meet(&key, account, now);
+        let stream = Stream {
+            key,
+            producer: if hindered { Producer::hindered(produce) } else { Producer::new(produce) },
+            accounts: BTreeSet::new(),
+            target: None,
+            watched_at: now,
+            written: 0,
+            held: 0,
+            encoded: false,
+        };
+        let (generation, means) = (stream.producer.generation(), stream.producer.means());
+        self.actions.push_back(Action::Start { stream: id, generation, means });
+        self.streams.insert(id, stream);
+        self.tally.starts += 1;
+        id
+    }
+
+    fn lease(
+        &mut self,
+        stream: StreamId,
+        viewer: Viewer,
+        (class, fresh): (Class, ConsumerId),
+        now: Timestamp,
+    ) -> ConsumerId {
+        if let Some(stream) = self.streams.get_mut(&stream) {
+            stream.accounts.insert(viewer.account);
+        }
+        if let Some(known) = self.known(stream, &viewer) {
+            self.refresh(known, Signal::Playlist, now);
+            if let Some(known) = self.consumers.get_mut(&known) {
+                known.vouch(now);
+            }
+            return known;
+        }
+        let consumer = Consumer::new(stream, viewer, class, &self.terms(stream, class), now);
+        self.consumers.insert(fresh, consumer);
+        self.wake(stream);
+        fresh
+    }
+}

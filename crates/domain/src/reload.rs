@@ -1,0 +1,79 @@
+//! Blocking playlist reload: what a request that names the segment it waits for is answered with (RFC 8216bis 6.2.5.2).
+//!
+//! Segments are whole here; a part of one is there when it is. It does not know how one waits.
+
+use crate::reason::ReloadRefusal;
+
+/// How many segments beyond the newest may be asked for.
+const AHEAD: u64 = 2;
+/// A request is held for at most so many target durations.
+pub const HELD_TARGETS: u32 = 3;
+
+/// What is to be done with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Answer it.
+    Serve,
+    /// Hold it: the segment is about to come.
+    Wait,
+    /// Refuse it.
+    Refuse(ReloadRefusal),
+}
+
+/// The segment that a request waits for, from its `_HLS_msn` and `_HLS_part`; `None` if it does not wait.
+///
+/// # Errors
+/// [`ReloadRefusal::Malformed`] or [`ReloadRefusal::PartAlone`].
+pub fn wanted(msn: Option<&str>, part: Option<&str>) -> Result<Option<u64>, ReloadRefusal> {
+    let number = |text: &str| text.parse::<u64>().map_err(|_| ReloadRefusal::Malformed);
+    match (msn, part) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(ReloadRefusal::PartAlone),
+        (Some(msn), part) => {
+            part.map_or(Ok(0), number)?;
+            number(msn).map(Some)
+        }
+    }
+}
+
+/// What to do with a request that waits for `wanted` when `newest` is there.
+#[must_use]
+pub const fn answer(wanted: u64, newest: u64) -> Answer {
+    match wanted.checked_sub(newest) {
+        None | Some(0) => Answer::Serve,
+        Some(ahead) if ahead <= AHEAD => Answer::Wait,
+        Some(_) => Answer::Refuse(ReloadRefusal::TooFarAhead),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_request_waits_for() {
+        assert_eq!(wanted(None, None), Ok(None));
+        assert_eq!(wanted(Some("7"), None), Ok(Some(7)));
+        assert_eq!(wanted(Some("7"), Some("3")), Ok(Some(7)), "a part is there when its segment is");
+        assert_eq!(wanted(None, Some("3")), Err(ReloadRefusal::PartAlone));
+        for (msn, part) in
+            [("", None), ("-1", None), ("x", None), ("7", Some("x")), ("99999999999999999999", None)]
+        {
+            assert_eq!(wanted(Some(msn), part), Err(ReloadRefusal::Malformed), "{msn} {part:?}");
+        }
+    }
+
+    #[test]
+    fn what_it_is_answered_with() {
+        for (wanted, expected) in [
+            (0, Answer::Serve),
+            (10, Answer::Serve),
+            (11, Answer::Wait),
+            (12, Answer::Wait),
+            (13, Answer::Refuse(ReloadRefusal::TooFarAhead)),
+            (u64::MAX, Answer::Refuse(ReloadRefusal::TooFarAhead)),
+        ] {
+            assert_eq!(answer(wanted, 10), expected, "{wanted}");
+        }
+    }
+}
