@@ -1,6 +1,9 @@
 //! The house rules, read from the sources: layers, sizes, names. What clippy can hold is held there.
 #![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
+mod circles;
+mod paths;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -34,9 +37,102 @@ const RANKS: [(&str, u8); 21] = [
 
 /// Crates that do IO or tell the time: the domain's manifest may not ask for them. Paths of the standard library are denied
 /// there by clippy.toml.
-const NOT_IN_DOMAIN: [&str; 8] = ["hyper", "hyper-util", "libc", "memmap2", "rustix", "tokio", "tower", "tracing"];
+const NOT_IN_DOMAIN: [&str; 8] =
+    ["hyper", "hyper-util", "libc", "memmap2", "rustix", "tokio", "tower", "tracing"];
 
 const LONGEST: usize = 400;
+
+/// The most lines that a file of tests may have.
+const LONGEST_TESTS: usize = 600;
+
+/// Files that still stand in a circle of imports. The list only shrinks.
+const STILL_CIRCULAR: &[&str] = &[
+    "crates/domain/src/cadence/habits.rs",
+    "crates/domain/src/cadence/laws.rs",
+    "crates/domain/src/cadence/mod.rs",
+    "crates/domain/src/consumer/mod.rs",
+    "crates/domain/src/consumer/view.rs",
+    "crates/domain/src/cutter/mod.rs",
+    "crates/domain/src/cutter/pace.rs",
+    "crates/domain/src/cutter/segment.rs",
+    "crates/domain/src/lineup/m3u.rs",
+    "crates/domain/src/lineup/mod.rs",
+    "crates/domain/src/mpegts/h264.rs",
+    "crates/domain/src/mpegts/head.rs",
+    "crates/domain/src/mpegts/hevc.rs",
+    "crates/domain/src/mpegts/mpeg2.rs",
+    "crates/domain/src/mpegts/scan.rs",
+    "crates/domain/src/mpegts/track.rs",
+    "crates/domain/src/openings/mod.rs",
+    "crates/domain/src/pool/hindrances.rs",
+    "crates/domain/src/pool/mod.rs",
+    "crates/domain/src/pool/seam.rs",
+    "crates/domain/src/pool/snapshot.rs",
+    "crates/domain/src/profile/mod.rs",
+    "crates/domain/src/profile/param.rs",
+    "crates/domain/src/profile/values.rs",
+    "crates/domain/src/signal.rs",
+    "crates/domain/src/simulate/generate.rs",
+    "crates/domain/src/simulate/judge.rs",
+    "crates/domain/src/simulate/mod.rs",
+    "src/config/check.rs",
+    "src/config/file/mod.rs",
+    "src/config/lineup.rs",
+    "src/config/mod.rs",
+    "src/config/scalar.rs",
+    "src/config/sections.rs",
+    "src/config/streams.rs",
+    "src/demo/mod.rs",
+    "src/demo/origin/auth.rs",
+    "src/demo/origin/files.rs",
+    "src/demo/origin/hls.rs",
+    "src/demo/origin/input.rs",
+    "src/demo/origin/live.rs",
+    "src/demo/origin/mod.rs",
+    "src/demo/origin/plan.rs",
+    "src/demo/origin/playback.rs",
+    "src/demo/origin/process.rs",
+    "src/demo/origin/raw.rs",
+    "src/demo/origin/reports.rs",
+    "src/demo/origin/route.rs",
+    "src/demo/origin/seen.rs",
+    "src/demo/origin/socket.rs",
+    "src/demo/origin/source.rs",
+    "src/demo/origin/state.rs",
+    "src/demo/origin/system.rs",
+    "src/demo/origin/transcode.rs",
+    "src/demo/origin/tuner.rs",
+    "src/demo/stage.rs",
+    "src/demo/table.rs",
+    "src/demo/zap.rs",
+    "src/feed/mod.rs",
+    "src/feed/pull.rs",
+    "src/ffmpeg/encoders.rs",
+    "src/ffmpeg/mod.rs",
+    "src/proxy/lineup.rs",
+    "src/proxy/mod.rs",
+    "src/proxy/opening.rs",
+    "src/proxy/reload.rs",
+    "src/supervisor/adopt.rs",
+    "src/supervisor/driver.rs",
+    "src/supervisor/encode.rs",
+    "src/supervisor/feeds.rs",
+    "src/supervisor/generation.rs",
+    "src/supervisor/hold.rs",
+    "src/supervisor/intake.rs",
+    "src/supervisor/mod.rs",
+    "src/supervisor/own.rs",
+    "src/supervisor/planning.rs",
+    "src/supervisor/provider.rs",
+    "src/supervisor/returns.rs",
+    "src/supervisor/shared.rs",
+    "src/wire/connector.rs",
+    "src/wire/error.rs",
+    "src/wire/mod.rs",
+];
+
+/// Files of tests that are still too long. The list only shrinks.
+const STILL_LONG: &[&str] = &["crates/domain/src/pool/tests/mod.rs"];
 
 /// A source file: its path below the repository's root, and its text.
 struct Source {
@@ -51,10 +147,13 @@ impl Source {
         path.split('/').next().unwrap_or_default().trim_end_matches(".rs")
     }
 
+    fn is_tests(&self) -> bool {
+        self.path.ends_with("/tests.rs") || self.path.contains("/tests/")
+    }
+
     /// The file without its tests: nothing of it, if it is all tests.
     fn code(&self) -> &str {
-        let is_tests = self.path.ends_with("/tests.rs") || self.path.contains("/tests/");
-        let end = if is_tests { Some(0) } else { self.text.find("#[cfg(test)]") };
+        let end = if self.is_tests() { Some(0) } else { self.text.find("#[cfg(test)]") };
         &self.text[..end.unwrap_or(self.text.len())]
     }
 
@@ -232,25 +331,40 @@ fn named_after_all<'a>(text: &'a str, prefix: &'a str) -> impl Iterator<Item = &
     text.lines().flat_map(move |line| named_after(line, prefix))
 }
 
-fn sources() -> Vec<Source> {
-    fn collect(dir: &Path, found: &mut Vec<Source>) {
-        for entry in fs::read_dir(dir).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                collect(&path, found);
-            } else if path.extension().is_some_and(|kind| kind == "rs") {
-                let name = path.to_str().unwrap().to_owned();
-                found.push(Source { path: name, text: fs::read_to_string(&path).unwrap() });
-            }
+/// Complains about each of `wrong` that is not in `known`, and about each of `known` that is wrong no more.
+fn beside<'a>(wrong: &BTreeMap<&'a str, String>, known: &[&'a str], list: &str) -> Vec<String> {
+    let new =
+        wrong.iter().filter(|(file, _)| !known.contains(file)).map(|(file, what)| format!("{file}: {what}"));
+    let mended = known.iter().filter(|file| !wrong.contains_key(*file));
+    new.chain(mended.map(|file| format!("{file}: mended, strike it from {list}"))).collect()
+}
+
+/// The Rust files below `dir`, if there is one.
+fn collect(dir: &Path, found: &mut Vec<Source>) {
+    for entry in fs::read_dir(dir).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, found);
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            let name = path.to_str().unwrap().to_owned();
+            found.push(Source { path: name, text: fs::read_to_string(&path).unwrap() });
         }
     }
+}
+
+/// The Rust files of `folder` in each member of the workspace.
+fn sources_in(folder: &str) -> Vec<Source> {
     let mut found = Vec::new();
-    collect(Path::new("src"), &mut found);
+    collect(Path::new(folder), &mut found);
     for member in fs::read_dir("crates").unwrap() {
-        collect(&member.unwrap().path().join("src"), &mut found);
+        collect(&member.unwrap().path().join(folder), &mut found);
     }
     found.sort_by(|a, b| a.path.cmp(&b.path));
     found
+}
+
+fn sources() -> Vec<Source> {
+    sources_in("src")
 }
 
 #[track_caller]
@@ -261,6 +375,26 @@ fn nothing_said(said: &[String]) {
 #[test]
 fn every_file_keeps_the_rules() {
     nothing_said(&sources().iter().flat_map(complaints).collect::<Vec<_>>());
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let sources = sources();
+    let texts = sources.iter().map(|source| (source.path.as_str(), source.text.as_str())).collect();
+    let circles = circles::circles(&texts);
+    let shown =
+        circles.iter().map(|(file, way)| (*file, format!("imports itself: {}", way.join(" → ")))).collect();
+    nothing_said(&beside(&shown, STILL_CIRCULAR, "STILL_CIRCULAR"));
+}
+
+#[test]
+fn no_file_of_tests_is_too_long() {
+    let sources: Vec<_> = sources().into_iter().filter(Source::is_tests).chain(sources_in("tests")).collect();
+    let lengths = sources.iter().map(|source| (source.path.as_str(), source.text.lines().count()));
+    let long = lengths
+        .filter(|(_, lines)| *lines > LONGEST_TESTS)
+        .map(|(file, lines)| (file, format!("{lines} lines of tests, more than {LONGEST_TESTS}")));
+    nothing_said(&beside(&long.collect(), STILL_LONG, "STILL_LONG"));
 }
 
 #[test]
@@ -309,6 +443,13 @@ fn tidy_sees_what_is_wrong() {
     assert_eq!(complaints(&Source { path: "src/body.rs".to_owned(), text: long.clone() }).len(), 1);
     let tests = long.replacen("fn f", "#[cfg(test)]\nfn f", 1);
     assert_eq!(complaints(&Source { path: "src/body.rs".to_owned(), text: tests }).len(), 0);
+}
+
+#[test]
+fn a_list_of_exceptions_only_shrinks() {
+    let wrong = BTreeMap::from([("a", "wrong".to_owned()), ("b", "wrong".to_owned())]);
+    assert_eq!(beside(&wrong, &["a", "b"], "LIST"), [""; 0]);
+    assert_eq!(beside(&wrong, &["b", "c"], "LIST"), ["a: wrong", "c: mended, strike it from LIST"]);
 }
 
 #[test]
