@@ -25,7 +25,6 @@ use crate::supervisor::stream::Readiness;
 use crate::supervisor::{Lease, Wish};
 use crate::upstream::jellyfin::{Me, Recipe};
 use domain::cadence::Class;
-use domain::consumer::Viewer;
 use domain::encoding::demand::Demand;
 use domain::key::{Channel, ConsumerId, DeviceId, StreamKey};
 use domain::openings::{Follow, Named};
@@ -33,6 +32,7 @@ use domain::pool::Warmth;
 use domain::profile::{Policy, ProfileKey, Unshareable};
 use domain::reason::RefuseReason;
 use domain::signal::{Signal, Whose};
+use domain::viewer::Viewer;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");

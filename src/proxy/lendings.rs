@@ -13,8 +13,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use domain::consumer::Account;
 use domain::key::LiveStreamId;
+use domain::viewer::Account;
 
 /// More than this is no household; to forget is to pass on what comes, as if we were not there.
 const REMEMBERED: usize = 10_000;

@@ -61,9 +61,9 @@ use crate::proxy::reload::Held;
 use crate::proxy::route::{Route, route};
 use crate::supervisor::Supervisor;
 use crate::upstream::jellyfin::Jellyfin;
-use domain::consumer::Account;
 use domain::produce::Rules;
 use domain::signal::{Signal, Whose};
+use domain::viewer::Account;
 
 /// On every answer that stands for one the server did not give.
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");

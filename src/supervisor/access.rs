@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::upstream::jellyfin::{Login, Place};
-use domain::consumer::Account;
 use domain::key::{LiveStreamId, MediaSourceId};
+use domain::viewer::Account;
 
 /// Credentials kept; the newest works longest.
 const LOGINS: usize = 8;

@@ -9,7 +9,8 @@ use tracing::{Instrument, info, info_span};
 use crate::supervisor::feeds::Member;
 use crate::supervisor::generation::Run;
 use crate::supervisor::shared::Shared;
-use domain::pool::{Action, Event, StreamId};
+use domain::key::StreamId;
+use domain::pool::{Action, Event};
 
 /// How often it is looked after what inputs hold, if nothing happens in between.
 const LOOK: Duration = Duration::from_secs(5);

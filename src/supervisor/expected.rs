@@ -15,8 +15,8 @@ use crate::supervisor::access::Access;
 use crate::supervisor::feeds::{Member, Source};
 use crate::supervisor::intake::Intake;
 use crate::upstream::jellyfin::{Login, Place, RawPath};
-use domain::consumer::Account;
 use domain::key::{Channel, LiveStreamId};
+use domain::viewer::Account;
 
 /// Longer than any player takes from its opening to its playlist: the slowest wait for the multivariant one in between.
 const EXPECTED: Duration = Duration::from_secs(20);

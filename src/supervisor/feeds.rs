@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::supervisor::intake::Intake;
 use crate::upstream::jellyfin::Login;
-use domain::consumer::Account;
-use domain::key::{Channel, ChannelId, LiveStreamId};
-use domain::pool::{Claim, Input, InputId, StreamId};
+use domain::key::{Channel, ChannelId, InputId, LiveStreamId, StreamId};
+use domain::pool::{Claim, Input};
+use domain::viewer::Account;
 
 /// What a feed is pulled from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -48,13 +48,13 @@ use crate::supervisor::stream::{Brief, Playlist, Stream, WindowSize};
 use crate::upstream::jellyfin::{Jellyfin, Login, Recipe};
 use crate::upstream::ledger::Ledger;
 use domain::cadence::Class;
-use domain::consumer::{Account, Viewer};
 use domain::encoding::demand::Demand;
 use domain::key::{Channel, ConsumerId, ItemId, LiveStreamId, StreamKey};
 use domain::pool::{Admission, Event, Limits, Pool, Snapshot, Tune, Warmth};
 use domain::produce::Produce;
 use domain::reason::RefuseReason;
 use domain::signal::{Signal, Whose};
+use domain::viewer::{Account, Viewer};
 
 /// What the streams have to keep to.
 #[derive(Debug)]

@@ -13,8 +13,8 @@ use crate::supervisor::Supervisor;
 use crate::supervisor::shared::{Shared, random};
 use crate::upstream::jellyfin::Login;
 use crate::upstream::ledger::Entry;
-use domain::key::{ItemId, LiveStreamId, PlaySessionId};
-use domain::openings::{Follow, Named, Opening, OpeningId};
+use domain::key::{ItemId, LiveStreamId, OpeningId, PlaySessionId};
+use domain::openings::{Follow, Named, Opening};
 use domain::pool::Event;
 use domain::reason::ReturnReason;
 

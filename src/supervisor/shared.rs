@@ -24,7 +24,8 @@ use crate::supervisor::returns::Returns;
 use crate::supervisor::stream::{Brief, Stream, WindowSize};
 use crate::upstream::jellyfin::{Jellyfin, Login};
 use crate::upstream::ledger::Ledger;
-use domain::pool::{Event, Pool, StreamId};
+use domain::key::StreamId;
+use domain::pool::{Event, Pool};
 use domain::time::Timestamp;
 
 /// How long somebody who was denied a tuner waits for one of ours.

@@ -118,6 +118,18 @@ impl fmt::Debug for PlaySessionId {
     }
 }
 
+/// Identifies a stream within this process. Never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(pub u64);
+
+/// Identifies an open input within this process. Never used twice; a later input has a larger id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InputId(pub u64);
+
+/// Identifies something that a client opened at the server. Never used twice within this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OpeningId(pub u64);
+
 /// The token of one consumer in the gateway's own URIs: 32 lower-case hex digits. It grants its segments, so its
 /// `Debug` shows only the first few.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -28,4 +28,5 @@ pub mod ring;
 pub mod signal;
 pub mod simulate;
 pub mod time;
+pub mod viewer;
 pub mod window;

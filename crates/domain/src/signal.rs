@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use crate::consumer::Account;
 use crate::key::{ConsumerId, DeviceId, MediaSourceId, PlaySessionId};
+use crate::viewer::Account;
 
 /// Something heard of a viewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,11 +5,12 @@
 
 use std::time::Duration;
 
+use crate::cadence::class::Class;
 use crate::cadence::laws::{
     GAP, GAP_BOUNDS, HALF_LIFE, HIDDEN, LATE, LEFT_BOUNDS, PAUSE, PRIOR_HOURS, Rates, SPELL_BOUNDS, THIN,
     density,
 };
-use crate::cadence::{Class, Rhythm};
+use crate::cadence::rhythm::Rhythm;
 
 /// The habits of a class.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,7 @@
 //!
 //! "zapping" is the research note of that name; its rates are assumptions that `habits` corrects by what is seen.
 
-use crate::cadence::Class;
+use crate::cadence::class::Class;
 
 /// From this probability on a viewer is suspect (zapping 3.3).
 pub const SUSPECT: f64 = 0.90;

@@ -1,7 +1,9 @@
 //! Silences and what they mean, beside the figures of zapping 3.3.
 
+use std::time::Duration;
+
 use super::*;
-use crate::cadence::laws::{LEFT, SUSPECT};
+use crate::cadence::laws::{LEFT, Rates, SUSPECT};
 
 fn crossings(class: Class, target: u64, change: impl FnOnce(&mut Outlook)) -> (f64, f64) {
     let target = Duration::from_secs(target);

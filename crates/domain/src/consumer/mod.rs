@@ -20,20 +20,23 @@
 mod heard;
 mod links;
 mod plan;
+mod presence;
 mod view;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::cadence::laws::Rates;
 use crate::cadence::{Class, Outlook, Rhythm};
 use crate::consumer::links::Links;
-use crate::key::{DeviceId, PlaySessionId};
-use crate::pool::StreamId;
+use crate::key::StreamId;
 use crate::reason::{Evidence, LeaveReason};
 use crate::signal::Signal;
 use crate::time::Timestamp;
+use crate::viewer::Viewer;
 
+pub use crate::consumer::heard::Heard;
+pub use crate::consumer::plan::Terms;
+pub use crate::consumer::presence::Presence;
 pub use crate::consumer::view::Verdict;
 
 /// For how long a token grants segments after its consumer last showed its credential: longer than any player goes
@@ -41,71 +44,6 @@ pub use crate::consumer::view::Verdict;
 const VOUCHED_FOR: Duration = Duration::from_secs(120);
 /// For how long a request that does not end is presence: a peer that lost its power never closes.
 const ANSWERING: Duration = Duration::from_secs(120);
-
-/// Where a viewer stands; see the module.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presence {
-    /// It has asked for a playlist, and for no segment yet.
-    Joining,
-    /// It asks for segments.
-    Playing,
-    /// It is there and needs nothing.
-    Paused,
-    /// It is a hidden tab, which asks once a minute.
-    Thin,
-    /// It is there and does not get on.
-    Stalled,
-    /// It has probably left.
-    Suspect,
-    /// Held to have left, and remembered in case that was wrong.
-    Left {
-        /// Since when.
-        at: Timestamp,
-        /// Why.
-        reason: LeaveReason,
-    },
-}
-
-/// What tells viewers apart.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Viewer {
-    /// The token it came with, in a form that reveals nothing.
-    pub account: Account,
-    /// Its device, as it calls itself.
-    pub device: Option<DeviceId>,
-    /// Jellyfin's name for this playback.
-    pub play_session: Option<PlaySessionId>,
-}
-
-/// A fingerprint of a client's token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Account(pub u64);
-
-/// What a viewer is judged by, beside its own behaviour.
-#[derive(Clone, Copy, Debug)]
-pub struct Terms {
-    /// The stream's target duration, once it is known.
-    pub target: Option<Duration>,
-    /// How long a viewer may wait for a first segment.
-    pub cold_timeout: Duration,
-    /// The least silence that means that it left.
-    pub silence: Duration,
-    /// The most silence that does not.
-    pub patience: Duration,
-    /// What is left to it after a goodbye.
-    pub farewell: Duration,
-    /// The habits of its class.
-    pub rates: Rates,
-}
-
-/// What a sign of life said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Heard {
-    /// How long it had been silent.
-    pub silence: Duration,
-    /// Why it had been believed gone, if it was.
-    pub revived: Option<LeaveReason>,
-}
 
 /// A consumer and what is known of it.
 #[derive(Clone, Debug)]
@@ -144,37 +82,6 @@ pub struct Consumer {
     left_after: Duration,
     /// When it last showed its credential.
     vouched_at: Timestamp,
-}
-
-impl Presence {
-    /// Whether it is held to be there, if only perhaps.
-    #[must_use]
-    pub const fn is_present(self) -> bool {
-        self.left().is_none()
-    }
-
-    /// Since when it is held to have left, and why, if it is.
-    #[must_use]
-    pub const fn left(self) -> Option<(Timestamp, LeaveReason)> {
-        match self {
-            Self::Left { at, reason } => Some((at, reason)),
-            Self::Joining | Self::Playing | Self::Paused | Self::Thin | Self::Stalled | Self::Suspect => None,
-        }
-    }
-
-    /// The one spelling of it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Joining => "joining",
-            Self::Playing => "playing",
-            Self::Paused => "paused",
-            Self::Thin => "thin",
-            Self::Stalled => "stalled",
-            Self::Suspect => "suspect",
-            Self::Left { .. } => "left",
-        }
-    }
 }
 
 impl Consumer {

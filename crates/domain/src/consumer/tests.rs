@@ -1,6 +1,8 @@
 //! A viewer's states, event by event.
 
 use super::*;
+use crate::cadence::laws::Rates;
+use crate::viewer::Account;
 
 const TERMS: Terms = Terms {
     target: Some(Duration::from_secs(3)),

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::Consumer;
 use crate::cadence::laws::GOODBYE;
 use crate::cadence::{Class, Rhythm};
-use crate::consumer::{Consumer, Presence};
+use crate::consumer::presence::Presence;
 use crate::reason::{Evidence, LeaveReason};
 use crate::time::Timestamp;
 

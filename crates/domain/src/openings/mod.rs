@@ -15,19 +15,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::consumer::Account;
-use crate::key::{DeviceId, LiveStreamId, PlaySessionId};
+use crate::key::{DeviceId, LiveStreamId, OpeningId, PlaySessionId};
 use crate::reason::ReturnReason;
 use crate::time::Timestamp;
+use crate::viewer::Account;
 
 /// More than this is no household; the one that would be given back first is forgotten.
 const REMEMBERED: usize = 1000;
 /// What is left to an opening whose device has opened another channel: what it had begun arrives within seconds.
 const SUPERSEDED: Duration = Duration::from_secs(15);
-
-/// The name of an opening; never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct OpeningId(pub u64);
 
 /// What a client opened.
 #[derive(Clone, Debug, PartialEq, Eq)]

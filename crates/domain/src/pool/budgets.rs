@@ -1,7 +1,9 @@
 //! What streams and their inputs may take, all together: memory here, and disk at the server. What somebody watches or reads
 //! is never taken from.
 
-use crate::pool::{Action, Claim, Input, InputId, Pool, StreamId};
+use super::Pool;
+use crate::key::{InputId, StreamId};
+use crate::pool::seam::{Action, Claim, Input};
 use crate::reason::StopReason;
 
 /// What nobody uses.

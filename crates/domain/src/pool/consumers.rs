@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::Pool;
 use crate::cadence::laws::Rates;
 use crate::cadence::{Class, Habits};
-use crate::consumer::{Account, Consumer, Heard, Terms, Viewer};
-use crate::key::{Channel, ConsumerId, DeviceId};
+use crate::consumer::{Consumer, Heard, Terms};
+use crate::key::{Channel, ConsumerId, DeviceId, StreamId};
 use crate::openings::Opening;
-use crate::pool::{Action, Pool, StreamId};
+use crate::pool::seam::Action;
 use crate::reason::{LeaveReason, StopReason};
 use crate::signal::{Signal, Whose};
 use crate::time::Timestamp;
+use crate::viewer::{Account, Viewer};
 
 /// How many gone consumers a stream remembers: enough for a household, little enough to forget strangers.
 const REMEMBERED: usize = 64;

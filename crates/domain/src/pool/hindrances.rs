@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::consumer::Account;
 use crate::key::{Channel, StreamKey};
 use crate::reason::Failure;
 use crate::time::Timestamp;
+use crate::viewer::Account;
 
 /// What lies with the source, the profile or the machine; but sources change, and machines are busy at times.
 const LONG: Duration = Duration::from_secs(30 * 60);

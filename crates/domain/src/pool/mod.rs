@@ -15,37 +15,21 @@ mod streams;
 mod tuning;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Duration;
 
 use crate::cadence::{Class, Habits};
-use crate::consumer::{Account, Consumer, Presence, Viewer};
-use crate::key::{Channel, ConsumerId, DeviceId, LiveStreamId, StreamKey};
+use crate::consumer::{Consumer, Presence};
+use crate::key::{Channel, ConsumerId, DeviceId, InputId, LiveStreamId, StreamId};
 use crate::openings::{Follow, Openings};
 use crate::pool::hindrances::Hindrances;
-use crate::producer::{Producer, State};
+use crate::pool::streams::Stream;
+use crate::producer::State;
 use crate::reason::StopReason;
 use crate::signal::Signal;
 use crate::time::Timestamp;
+use crate::viewer::{Account, Viewer};
 
-pub use crate::pool::seam::{
-    Action, Admission, Claim, Event, Input, InputId, Limits, Output, StreamId, Tune, Warmth,
-};
+pub use crate::pool::seam::{Action, Admission, Claim, Event, Input, Limits, Output, Tune, Warmth};
 pub use crate::pool::snapshot::{ConsumerView, Snapshot, StreamView, Tally};
-
-#[derive(Debug)]
-struct Stream {
-    key: StreamKey,
-    producer: Producer,
-    /// Whose credentials it can be released with.
-    accounts: BTreeSet<Account>,
-    target: Option<Duration>,
-    /// When it last had a consumer.
-    watched_at: Timestamp,
-    /// Bytes on the server's disk, beside those of its input.
-    written: u64,
-    held: u64,
-    encoded: bool,
-}
 
 /// See the module.
 #[derive(Debug)]

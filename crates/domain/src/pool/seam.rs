@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use crate::cadence::Class;
-use crate::consumer::{Account, Viewer};
-use crate::key::{Channel, ConsumerId, ItemId, StreamKey};
-use crate::openings::{Follow, Named, Opening, OpeningId};
+use crate::key::{Channel, ConsumerId, InputId, ItemId, OpeningId, StreamId, StreamKey};
+use crate::openings::{Follow, Named, Opening};
 use crate::produce::{Means, Produce};
 use crate::reason::{Failure, RefuseReason, ReturnReason, StopReason};
 use crate::signal::{Signal, Whose};
+use crate::viewer::{Account, Viewer};
 
 /// What the pool may use.
 #[derive(Clone, Copy, Debug)]
@@ -40,14 +40,6 @@ pub struct Limits {
     /// Whether streams can be released without any client's credential.
     pub own_credential: bool,
 }
-
-/// A stream's name within this process; never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StreamId(pub u64);
-
-/// An open input's name within this process; never used twice, and larger than those before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InputId(pub u64);
 
 /// An open input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,6 +109,18 @@ pub enum Warmth {
     Warming,
     /// This viewer started it.
     Cold,
+}
+
+impl Warmth {
+    /// The one spelling of it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Warm => "warm",
+            Self::Warming => "warming",
+            Self::Cold => "cold",
+        }
+    }
 }
 
 /// Something that happened.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::Pool;
 use crate::cadence::Class;
 use crate::cadence::laws::Rates;
 use crate::consumer::{Consumer, Verdict};
-use crate::key::ConsumerId;
-use crate::pool::{Input, Pool, StreamId, Warmth};
+use crate::key::{ConsumerId, StreamId};
+use crate::pool::seam::Input;
 use crate::produce::Means;
 use crate::producer::State;
 use crate::reason::{Failure, LeaveReason, RefuseReason, ReturnReason, StopReason};
@@ -85,18 +86,6 @@ impl Snapshot {
     pub fn present(&self) -> usize {
         let consumers = self.streams.iter().flat_map(|stream| &stream.consumers);
         consumers.filter(|consumer| consumer.verdict.state.is_present()).count()
-    }
-}
-
-impl Warmth {
-    /// The one spelling of it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Warm => "warm",
-            Self::Warming => "warming",
-            Self::Cold => "cold",
-        }
     }
 }
 

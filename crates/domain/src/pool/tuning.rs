@@ -2,15 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use super::Pool;
 use crate::cadence::Class;
-use crate::consumer::{Account, Consumer, Viewer};
-use crate::key::{ConsumerId, StreamKey};
-use crate::pool::{Action, Admission, Pool, Stream, StreamId, Tune, Warmth};
+use crate::consumer::Consumer;
+use crate::key::{ConsumerId, StreamId, StreamKey};
+use crate::pool::seam::{Action, Admission, Tune, Warmth};
+use crate::pool::streams::Stream;
 use crate::produce::Produce;
 use crate::producer::{Producer, State};
 use crate::reason::{LeaveReason, RefuseReason, StopReason};
 use crate::signal::Signal;
 use crate::time::Timestamp;
+use crate::viewer::{Account, Viewer};
 
 impl Pool {
     pub(super) fn admit(&mut self, tune: Tune, now: Timestamp) -> Admission {

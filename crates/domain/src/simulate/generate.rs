@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::cadence::Class;
 use crate::simulate::chance::Chance;
-use crate::simulate::{Seen, Trace};
+use crate::simulate::trace::{Seen, Trace};
 
 /// Seconds that a viewer stays, on average.
 const STAYS: f64 = 21.0 * 60.0;

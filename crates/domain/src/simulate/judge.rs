@@ -2,53 +2,21 @@
 
 use std::time::Duration;
 
-use crate::consumer::{Account, Presence, Viewer};
+use crate::consumer::Presence;
 use crate::key::{Channel, ConsumerId, DeviceId, ItemId, MediaSourceId, PlaySessionId, StreamKey};
 use crate::pool::{Admission, Event, Limits, Output, Pool, Tune};
 use crate::produce::Produce;
 use crate::profile::{Policy, ProfileKey};
 use crate::signal::{Signal, Whose};
-use crate::simulate::{Delay, Row, Seen, Trace};
+use crate::simulate::detector::{Delay, Detector, Row};
+use crate::simulate::trace::{Seen, Trace};
 use crate::time::Timestamp;
+use crate::viewer::{Account, Viewer};
 
 /// What is left to a viewer after a goodbye, by any rule; milliseconds, as `viewers.goodbye`.
 const FAREWELL: u64 = 2000;
 /// Gaps that phi-accrual remembers.
 const WINDOW: usize = 100;
-
-/// A rule for when a viewer has left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Detector {
-    /// The pool's.
-    Posterior,
-    /// After this many seconds of silence.
-    Fixed(u16),
-    /// Phi-accrual (Hayashibara 2004) with a normal law over the last gaps, at this threshold.
-    PhiAccrual(u8),
-}
-
-impl Detector {
-    /// Every detector that is compared.
-    pub const ALL: [Self; 7] = [
-        Self::Posterior,
-        Self::Fixed(5),
-        Self::Fixed(10),
-        Self::Fixed(30),
-        Self::Fixed(60),
-        Self::PhiAccrual(3),
-        Self::PhiAccrual(8),
-    ];
-
-    /// Its name.
-    #[must_use]
-    pub fn name(self) -> String {
-        match self {
-            Self::Posterior => "posterior".to_owned(),
-            Self::Fixed(seconds) => format!("fixed {seconds} s"),
-            Self::PhiAccrual(threshold) => format!("phi {threshold}"),
-        }
-    }
-}
 
 /// How `detector` does on `traces`, one viewer after the other.
 #[must_use]

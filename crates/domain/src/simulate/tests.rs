@@ -1,5 +1,7 @@
 //! What must hold, on simulated viewers with a fixed seed.
 
+use std::time::Duration;
+
 use super::*;
 
 fn rows(hints: bool) -> Vec<(Player, Row)> {

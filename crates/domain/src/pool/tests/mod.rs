@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::consumer::Presence;
-use crate::key::{Channel, DeviceId, ItemId, MediaSourceId, PlaySessionId};
+use crate::key::{Channel, DeviceId, ItemId, MediaSourceId, PlaySessionId, StreamKey};
 use crate::produce::{Means, Produce};
 use crate::profile::{Policy, ProfileKey};
 use crate::reason::{Failure, LeaveReason, RefuseReason};

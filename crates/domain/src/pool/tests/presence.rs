@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::consumer::Verdict;
-use crate::key::LiveStreamId;
-use crate::openings::{Follow, Named, Opening, OpeningId};
+use crate::key::{LiveStreamId, OpeningId};
+use crate::openings::{Follow, Named, Opening};
 use crate::reason::{Evidence, ReturnReason};
 
 const PATIENT: Limits = Limits { patience: Duration::from_secs(1800), ..LIMITS };

@@ -1,0 +1,92 @@
+//! The probability that a viewer has left, as a function of its silence.
+
+use std::time::Duration;
+
+use crate::cadence::class::Class;
+use crate::cadence::laws;
+use crate::cadence::laws::Rates;
+use crate::cadence::rhythm::Rhythm;
+
+/// Longer than any silence that is waited out: where the search for a crossing ends.
+const LONGEST: f64 = 4.0 * 3600.0;
+
+/// What is known of a viewer's pauses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// As of any viewer of its class.
+    Usual,
+    /// It said that it pauses, and has been silent since.
+    UnderWay,
+    /// It says when it pauses, and goes on talking.
+    Told,
+}
+
+/// Everything that the probability of a viewer's absence depends on, but for the silence itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outlook {
+    /// After how many seconds it is expected to ask again.
+    pub expected: f64,
+    /// The stream's target duration, in seconds.
+    pub target: f64,
+    /// The habits of its class.
+    pub rates: Rates,
+    /// Whether it reports, and so would have said goodbye.
+    pub reports: bool,
+    /// What is known of its pauses.
+    pub pause: Pause,
+    /// By how much the evidence beside its silence multiplies the odds.
+    pub odds: f64,
+}
+
+impl Outlook {
+    /// That of a viewer with this rhythm, of this class, as long as nothing else is known.
+    #[must_use]
+    pub fn new(rhythm: &Rhythm, class: Class, target: Duration, rates: Rates) -> Self {
+        let expected = match class {
+            Class::Pull => rhythm.expected(target).max(rhythm.buffer),
+            Class::Web | Class::App | Class::Unknown => rhythm.expected(target),
+        };
+        // Rounded, so that what was computed once holds while nothing of note changes.
+        let expected = (expected * 4.0).ceil() / 4.0;
+        Self { expected, target: target.as_secs_f64(), rates, reports: false, pause: Pause::Usual, odds: 1.0 }
+    }
+
+    /// The probability that it has left after this silence (zapping 4.1).
+    #[must_use]
+    pub fn absence(&self, silence: Duration) -> f64 {
+        self.after(silence.as_secs_f64())
+    }
+
+    /// The shortest silence after which it has left with probability `p`.
+    #[must_use]
+    pub fn crossing(&self, p: f64) -> Duration {
+        let (mut low, mut high) = (0.0, LONGEST);
+        while high - low > 0.01 {
+            let middle = f64::midpoint(low, high);
+            if self.after(middle) < p { low = middle } else { high = middle }
+        }
+        Duration::from_secs_f64(high)
+    }
+
+    fn after(&self, silence: f64) -> f64 {
+        let late = silence - self.expected;
+        if late <= 0.0 {
+            return 0.0;
+        }
+        let wordless = if self.reports { laws::WORDLESS } else { 1.0 };
+        let left = self.rates.left * wordless * self.odds;
+        let pauses = match self.pause {
+            Pause::Usual => self.rates.pause,
+            Pause::UnderWay => laws::UNDER_WAY,
+            Pause::Told => self.rates.pause * laws::SILENT_ALTHOUGH_REPORTING,
+        };
+        // A tab may be hidden just before it would have asked.
+        let hidden = if silence < laws::HIDDEN + self.target { self.rates.hidden } else { 0.0 };
+        let late_only = 3600.0 * (-late / laws::JITTER).exp() / self.target.max(1.0);
+        let alive = self.rates.gap * laws::beyond(late / laws::GAP)
+            + hidden
+            + pauses * laws::beyond(silence / laws::PAUSE)
+            + late_only;
+        left / (left + alive)
+    }
+}

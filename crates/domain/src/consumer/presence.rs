@@ -1,0 +1,59 @@
+//! Where a viewer stands; [`crate::consumer`] draws how it moves.
+
+use crate::reason::LeaveReason;
+use crate::time::Timestamp;
+
+/// Where a viewer stands; see the module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It has asked for a playlist, and for no segment yet.
+    Joining,
+    /// It asks for segments.
+    Playing,
+    /// It is there and needs nothing.
+    Paused,
+    /// It is a hidden tab, which asks once a minute.
+    Thin,
+    /// It is there and does not get on.
+    Stalled,
+    /// It has probably left.
+    Suspect,
+    /// Held to have left, and remembered in case that was wrong.
+    Left {
+        /// Since when.
+        at: Timestamp,
+        /// Why.
+        reason: LeaveReason,
+    },
+}
+
+impl Presence {
+    /// Whether it is held to be there, if only perhaps.
+    #[must_use]
+    pub const fn is_present(self) -> bool {
+        self.left().is_none()
+    }
+
+    /// Since when it is held to have left, and why, if it is.
+    #[must_use]
+    pub const fn left(self) -> Option<(Timestamp, LeaveReason)> {
+        match self {
+            Self::Left { at, reason } => Some((at, reason)),
+            Self::Joining | Self::Playing | Self::Paused | Self::Thin | Self::Stalled | Self::Suspect => None,
+        }
+    }
+
+    /// The one spelling of it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Joining => "joining",
+            Self::Playing => "playing",
+            Self::Paused => "paused",
+            Self::Thin => "thin",
+            Self::Stalled => "stalled",
+            Self::Suspect => "suspect",
+            Self::Left { .. } => "left",
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Identifies a viewer: its account, its device and its playback.
+//!
+//! It knows no tokens, only their fingerprints.
+
+use crate::key::{DeviceId, PlaySessionId};
+
+/// Identifies one playback on one device under one token. Two requests belong to the same viewer if all fields agree.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Viewer {
+    /// The account whose token the requests carry.
+    pub account: Account,
+    /// The device, as the client names it.
+    pub device: Option<DeviceId>,
+    /// Jellyfin's id of the playback.
+    pub play_session: Option<PlaySessionId>,
+}
+
+/// The fingerprint of a client's token. It does not reveal the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Account(pub u64);
