@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Consumer;
 use crate::cadence::Class;
-use crate::consumer::plan::Terms;
-use crate::consumer::presence::Presence;
+use crate::consumer::presence::{Heard, Presence};
+use crate::consumer::terms::Terms;
 use crate::reason::{Evidence, LeaveReason};
 use crate::time::Timestamp;
 
@@ -15,15 +15,6 @@ const PLAYLISTS_ONLY: Duration = Duration::from_secs(30);
 const PAUSE_TELLS: Duration = Duration::from_secs(20);
 /// A segment asked for again this much later is not fetched in parts, nor looked up in a cache.
 const AGAIN: Duration = Duration::from_secs(2);
-
-/// What a sign of life said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Heard {
-    /// How long it had been silent.
-    pub silence: Duration,
-    /// Why it had been believed gone, if it was.
-    pub revived: Option<LeaveReason>,
-}
 
 impl Consumer {
     /// A request with its token.

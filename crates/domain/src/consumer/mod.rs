@@ -21,6 +21,7 @@ mod heard;
 mod links;
 mod plan;
 mod presence;
+mod terms;
 mod view;
 
 use std::collections::BTreeSet;
@@ -34,10 +35,8 @@ use crate::signal::Signal;
 use crate::time::Timestamp;
 use crate::viewer::Viewer;
 
-pub use crate::consumer::heard::Heard;
-pub use crate::consumer::plan::Terms;
-pub use crate::consumer::presence::Presence;
-pub use crate::consumer::view::Verdict;
+pub use crate::consumer::presence::{Heard, Presence, Verdict};
+pub use crate::consumer::terms::Terms;
 
 /// For how long a token grants segments after its consumer last showed its credential: longer than any player goes
 /// without a playlist while it plays, short enough that a revoked credential is worth little.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Consumer;
 use crate::cadence::laws::{ABORTED, LEFT, Rates, SOCKET_CLOSED, SUSPECT};
 use crate::cadence::{Class, Outlook, Pause};
+use crate::consumer::terms::Terms;
 use crate::reason::Evidence;
 
 /// Who asked for a playlist and for no segment within this (or three target durations) was a probe (zapping 4.1).
@@ -13,23 +14,6 @@ const PROBE: Duration = Duration::from_secs(10);
 const SILENT_TARGETS: u32 = 4;
 /// Reports in a pause after which it is believed that they go on.
 const TELLS: u32 = 2;
-
-/// What a viewer is judged by, beside its own behaviour.
-#[derive(Clone, Copy, Debug)]
-pub struct Terms {
-    /// The stream's target duration, once it is known.
-    pub target: Option<Duration>,
-    /// How long a viewer may wait for a first segment.
-    pub cold_timeout: Duration,
-    /// The least silence that means that it left.
-    pub silence: Duration,
-    /// The most silence that does not.
-    pub patience: Duration,
-    /// What is left to it after a goodbye.
-    pub farewell: Duration,
-    /// The habits of its class.
-    pub rates: Rates,
-}
 
 impl Consumer {
     /// Computes when its silence will mean something.

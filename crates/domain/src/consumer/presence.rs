@@ -1,6 +1,9 @@
 //! Where a viewer stands; [`crate::consumer`] draws how it moves.
 
-use crate::reason::LeaveReason;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::reason::{Evidence, LeaveReason};
 use crate::time::Timestamp;
 
 /// Where a viewer stands; see the module.
@@ -25,6 +28,26 @@ pub enum Presence {
         /// Why.
         reason: LeaveReason,
     },
+}
+
+/// What is held of a viewer, and what that rests on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// Where it stands.
+    pub state: Presence,
+    /// How probable it is that it has left, from 0 to 1.
+    pub probability: f64,
+    /// The evidence.
+    pub because: BTreeSet<Evidence>,
+}
+
+/// What a sign of life said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// How long it had been silent.
+    pub silence: Duration,
+    /// Why it had been believed gone, if it was.
+    pub revived: Option<LeaveReason>,
 }
 
 impl Presence {

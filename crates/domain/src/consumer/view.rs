@@ -1,25 +1,13 @@
 //! A viewer seen from outside: where it stands, how sure that is, and why.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Consumer;
 use crate::cadence::laws::GOODBYE;
 use crate::cadence::{Class, Rhythm};
-use crate::consumer::presence::Presence;
+use crate::consumer::presence::{Presence, Verdict};
 use crate::reason::{Evidence, LeaveReason};
 use crate::time::Timestamp;
-
-/// What is held of a viewer, and what that rests on.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Verdict {
-    /// Where it stands.
-    pub state: Presence,
-    /// How probable it is that it has left, from 0 to 1.
-    pub probability: f64,
-    /// The evidence.
-    pub because: BTreeSet<Evidence>,
-}
 
 impl Consumer {
     /// Where it stands.

@@ -11,6 +11,7 @@ mod consumers;
 mod hindrances;
 mod seam;
 mod snapshot;
+mod stream;
 mod streams;
 mod tuning;
 
@@ -21,7 +22,7 @@ use crate::consumer::{Consumer, Presence};
 use crate::key::{Channel, ConsumerId, DeviceId, InputId, LiveStreamId, StreamId};
 use crate::openings::{Follow, Openings};
 use crate::pool::hindrances::Hindrances;
-use crate::pool::streams::Stream;
+use crate::pool::stream::Stream;
 use crate::producer::State;
 use crate::reason::StopReason;
 use crate::signal::Signal;
@@ -229,6 +230,23 @@ impl Pool {
     #[must_use]
     pub fn has_returned(&self, account: Account, live_stream: &LiveStreamId) -> bool {
         self.openings.has_returned(account, live_stream)
+    }
+
+    /// The pool at this moment.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let consumers_of = |stream: StreamId| {
+            let theirs = self.consumers.iter().filter(move |(_, consumer)| consumer.stream == stream);
+            theirs.map(|(&id, consumer)| ConsumerView::of(id, consumer, self.told_at)).collect()
+        };
+        let views = self.streams.iter().map(|(&id, stream)| StreamView::of(id, stream, consumers_of(id)));
+        Snapshot {
+            streams: views.collect(),
+            inputs: self.inputs.values().cloned().collect(),
+            habits: self.habits.iter().map(|(&class, habits)| (class, habits.rates())).collect(),
+            openings: self.openings.count(),
+            tally: self.tally.clone(),
+        }
     }
 
     fn check_invariants(&self) {

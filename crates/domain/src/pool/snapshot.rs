@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::Pool;
 use crate::cadence::Class;
 use crate::cadence::laws::Rates;
 use crate::consumer::{Consumer, Verdict};
 use crate::key::{ConsumerId, StreamId};
 use crate::pool::seam::Input;
+use crate::pool::stream::Stream;
 use crate::produce::Means;
 use crate::producer::State;
 use crate::reason::{Failure, LeaveReason, RefuseReason, ReturnReason, StopReason};
+use crate::time::Timestamp;
 
 /// What has happened since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,20 +90,9 @@ impl Snapshot {
     }
 }
 
-impl Pool {
-    /// The pool as it is.
-    #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
-        let consumers_of = |id: StreamId| {
-            let of_stream = self.consumers.iter().filter(move |(_, consumer)| consumer.stream == id);
-            let view = |(&id, consumer): (_, &Consumer)| ConsumerView {
-                id,
-                class: consumer.class(),
-                verdict: consumer.verdict(self.told_at),
-            };
-            of_stream.map(view).collect()
-        };
-        let streams = self.streams.iter().map(|(&id, stream)| StreamView {
+impl StreamView {
+    pub(super) fn of(id: StreamId, stream: &Stream, consumers: Vec<ConsumerView>) -> Self {
+        Self {
             id,
             item: stream.key.channel.item.to_string(),
             profile: stream.key.profile.to_string(),
@@ -110,15 +100,13 @@ impl Pool {
             state: stream.producer.state(),
             generation: stream.producer.generation(),
             held: stream.held,
-            consumers: consumers_of(id),
-        });
-        let habits = self.habits.iter().map(|(&class, habits)| (class, habits.rates())).collect();
-        Snapshot {
-            streams: streams.collect(),
-            inputs: self.inputs.values().cloned().collect(),
-            habits,
-            openings: self.openings.count(),
-            tally: self.tally.clone(),
+            consumers,
         }
+    }
+}
+
+impl ConsumerView {
+    pub(super) fn of(id: ConsumerId, consumer: &Consumer, now: Timestamp) -> Self {
+        Self { id, class: consumer.class(), verdict: consumer.verdict(now) }
     }
 }

@@ -1,31 +1,15 @@
 //! What runs: how a stream's life goes on, and which one goes when there is too little of something.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Pool;
-use crate::key::{ItemId, StreamId, StreamKey};
+use crate::key::{ItemId, StreamId};
 use crate::pool::seam::{Action, Output};
+use crate::pool::stream::Stream;
 use crate::produce::Means;
-use crate::producer::{Producer, State};
+use crate::producer::State;
 use crate::reason::{Failure, StopReason};
 use crate::time::Timestamp;
-use crate::viewer::Account;
-
-#[derive(Debug)]
-pub(super) struct Stream {
-    pub(super) key: StreamKey,
-    pub(super) producer: Producer,
-    /// Whose credentials it can be released with.
-    pub(super) accounts: BTreeSet<Account>,
-    pub(super) target: Option<Duration>,
-    /// When it last had a consumer.
-    pub(super) watched_at: Timestamp,
-    /// Bytes on the server's disk, beside those of its input.
-    pub(super) written: u64,
-    pub(super) held: u64,
-    pub(super) encoded: bool,
-}
 
 impl Pool {
     /// The streams that are not being given back.

@@ -7,7 +7,7 @@ use crate::cadence::Class;
 use crate::consumer::Consumer;
 use crate::key::{ConsumerId, StreamId, StreamKey};
 use crate::pool::seam::{Action, Admission, Tune, Warmth};
-use crate::pool::streams::Stream;
+use crate::pool::stream::Stream;
 use crate::produce::Produce;
 use crate::producer::{Producer, State};
 use crate::reason::{LeaveReason, RefuseReason, StopReason};

@@ -1,9 +1,6 @@
-//! The pool, event by event and under random storms.
+//! Tries the pool event by event.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
-
-use proptest::prelude::*;
 
 use super::*;
 use crate::consumer::Presence;
@@ -15,6 +12,8 @@ use crate::signal::Whose;
 
 mod budgets;
 mod presence;
+mod producing;
+mod storm;
 
 const LIMITS: Limits = Limits {
     slots: 2,
@@ -31,6 +30,9 @@ const LIMITS: Limits = Limits {
     memory: 1000,
     own_credential: false,
 };
+
+const OWN: Limits =
+    Limits { warm_encode: Duration::from_secs(120), warm_feed: Duration::from_secs(600), ..LIMITS };
 
 fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(millis)
@@ -105,6 +107,21 @@ impl Bench {
 
     fn view(&self, stream: StreamId) -> StreamView {
         self.pool.snapshot().streams.into_iter().find(|view| view.id == stream).unwrap()
+    }
+
+    /// A stream of the gateway's own that has had a segment and whose one viewer left at one second.
+    fn deserted(&mut self, encoded: bool) -> StreamId {
+        self.tokens += 1;
+        let fresh = ConsumerId::from_bits(self.tokens);
+        let tune = Tune { key: key(1), viewer: viewer(1), class: Class::Web, produce: Produce::Auto, fresh };
+        let Admission::Serve { stream, consumer, .. } = self.pool.tune(tune, at(0)) else {
+            panic!("refused");
+        };
+        let output = Output { target: Duration::from_secs(4), written: 0, held: 1, encoded };
+        self.pool.handle_event(Event::SegmentReady { stream, generation: 1, output }, at(0));
+        self.pool.leave(vec![(consumer, LeaveReason::Zapped)], at(1000));
+        self.actions();
+        stream
     }
 
     fn presence(&self, consumer: ConsumerId) -> Option<Presence> {
@@ -457,272 +474,4 @@ fn shutting_down_gives_everything_back_and_takes_nothing_new() {
     assert_eq!(bench.tune(2, 2, at(2)), Admission::Refused(RefuseReason::Draining));
     bench.pool.handle_event(Event::Retired(StreamId(1)), at(3));
     assert_eq!(bench.pool.next_deadline(), None);
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Tune(u8, u8),
-    Heard(u128),
-    Goodbye(u8),
-    LogOut(u8),
-    Segment(u64, u64),
-    Fail(u64),
-    Retired(u64),
-    TunerDenied,
-    Inputs([(u64, u64); 3]),
-    Wait(u64),
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        4 => (0_u8..5, 0_u8..6).prop_map(|(channel, viewer)| Step::Tune(channel, viewer)),
-        3 => (1_u128..60).prop_map(Step::Heard),
-        1 => (0_u8..6).prop_map(Step::Goodbye),
-        1 => (0_u8..6).prop_map(Step::LogOut),
-        3 => (1_u64..20, 0_u64..400).prop_map(|(stream, bytes)| Step::Segment(stream, bytes)),
-        1 => (1_u64..20).prop_map(Step::Fail),
-        2 => (1_u64..20).prop_map(Step::Retired),
-        1 => Just(Step::TunerDenied),
-        2 => [(1_u64..20, 0_u64..700), (1_u64..20, 0_u64..700), (1_u64..20, 0_u64..700)].prop_map(Step::Inputs),
-        3 => (0_u64..40_000).prop_map(Step::Wait),
-    ]
-}
-
-proptest! {
-    /// No viewer is ever cut by a decision of the pool's, deadlines always move on, and nothing is left at the end.
-    #[test]
-    fn whatever_happens(steps in proptest::collection::vec(step(), 1..300)) {
-        let mut bench = Bench::new(LIMITS);
-        let mut now = 0;
-        for step in steps {
-            let watched: BTreeSet<_> = bench.pool.running().into_iter().filter(|&id| bench.pool.is_watched(id)).collect();
-            match step {
-                Step::Tune(channel, viewer) => { bench.tune(channel, viewer, at(now)); }
-                Step::Heard(token) => { bench.pool.heard(ConsumerId::from_bits(token), 0, at(now)); },
-                Step::Goodbye(viewer) => {
-                    bench.pool.handle_event(goodbye(&format!("play-{viewer}")), at(now));
-                }
-                Step::LogOut(viewer) => bench.pool.handle_event(Event::LoggingOut(Account(u64::from(viewer))), at(now)),
-                Step::Segment(stream, written) => {
-                    let target = Duration::from_secs(4);
-                    let stream = StreamId(stream);
-                    let output = Output { target, written: 2 * written, held: written, encoded: false };
-                    bench.pool.handle_event(Event::SegmentReady { stream, generation: 1, output }, at(now));
-                }
-                Step::Fail(stream) => {
-                    let failure = Failure::Gone;
-                    bench.pool.handle_event(Event::Failed { stream: StreamId(stream), generation: 1, failure }, at(now));
-                }
-                Step::Retired(stream) => bench.pool.handle_event(Event::Retired(StreamId(stream)), at(now)),
-                Step::Inputs(inputs) => {
-                    let claims = [Claim::Nobody, Claim::Left, Claim::Expected, Claim::Read];
-                    let inputs = inputs.into_iter().enumerate().map(|(nth, (stream, bytes))| Input {
-                        id: InputId(nth as u64),
-                        streams: vec![StreamId(stream), StreamId(stream + 1)],
-                        claim: claims[(bytes % 4) as usize],
-                        held: bytes,
-                        written: bytes,
-                    });
-                    bench.pool.handle_event(Event::Inputs(inputs.collect()), at(now));
-                }
-                Step::TunerDenied => bench.pool.handle_event(Event::TunerDenied, at(now)),
-                Step::Wait(millis) => {
-                    now += millis;
-                    bench.pool.handle_timeout(at(now));
-                    prop_assert!(bench.pool.next_deadline().is_none_or(|deadline| deadline > at(now)), "the driver would spin");
-                }
-            }
-            prop_assert!(bench.pool.running().len() <= LIMITS.slots);
-            for action in bench.actions() {
-                if let Action::Stop { stream, reason } = action {
-                    match reason {
-                        StopReason::Evicted | StopReason::TunerNeeded | StopReason::DiskBudget | StopReason::Memory => {
-                            let may_have_left = matches!(step, Step::Tune(..) | Step::Wait(_) | Step::LogOut(_));
-                            prop_assert!(may_have_left || !watched.contains(&stream), "cut by {reason:?}");
-                        }
-                        StopReason::Idle | StopReason::Failed | StopReason::LoggedOut | StopReason::Shutdown => {}
-                    }
-                }
-            }
-        }
-        bench.pool.handle_timeout(at(now + 60_000));
-        bench.pool.handle_timeout(at(now + 700_000));
-        for action in bench.actions() {
-            if let Action::Stop { stream, .. } = action {
-                bench.pool.handle_event(Event::Retired(stream), at(now + 700_000));
-            }
-        }
-        for stream in 1..400 {
-            bench.pool.handle_event(Event::Retired(StreamId(stream)), at(now + 700_000));
-        }
-        prop_assert_eq!(bench.pool.snapshot().streams.len(), 0);
-        prop_assert_eq!(bench.pool.consumers.len(), 0);
-        prop_assert_eq!(bench.pool.next_deadline(), None);
-    }
-}
-
-const OWN: Limits =
-    Limits { warm_encode: Duration::from_secs(120), warm_feed: Duration::from_secs(600), ..LIMITS };
-
-impl Bench {
-    /// What a viewer's wish for the first channel leads to.
-    fn started(&mut self, produce: Produce, now: Timestamp) -> Vec<Action> {
-        self.tokens += 1;
-        let fresh = ConsumerId::from_bits(self.tokens);
-        let tune = Tune { key: key(1), viewer: viewer(1), class: Class::Web, produce, fresh };
-        self.pool.tune(tune, now);
-        self.actions()
-    }
-
-    /// A stream of the gateway's own that has had a segment and whose one viewer left at one second.
-    fn deserted(&mut self, encoded: bool) -> StreamId {
-        self.tokens += 1;
-        let fresh = ConsumerId::from_bits(self.tokens);
-        let tune = Tune { key: key(1), viewer: viewer(1), class: Class::Web, produce: Produce::Auto, fresh };
-        let Admission::Serve { stream, consumer, .. } = self.pool.tune(tune, at(0)) else {
-            panic!("refused");
-        };
-        let output = Output { target: Duration::from_secs(4), written: 0, held: 1, encoded };
-        self.pool.handle_event(Event::SegmentReady { stream, generation: 1, output }, at(0));
-        self.pool.leave(vec![(consumer, LeaveReason::Zapped)], at(1000));
-        self.actions();
-        stream
-    }
-}
-
-#[test]
-fn an_encoder_without_viewers_goes_before_its_input() {
-    let mut bench = Bench::new(OWN);
-    let stream = bench.deserted(true);
-    assert_eq!(bench.pool.next_deadline(), Some(at(121_000)));
-    bench.pool.handle_timeout(at(121_000));
-    assert_eq!(bench.actions(), [Action::Rest { stream, generation: 1 }]);
-    assert_eq!(bench.view(stream).state, State::Resting);
-    assert_eq!(bench.pool.next_deadline(), Some(at(601_000)));
-    bench.pool.handle_timeout(at(601_000));
-    assert_eq!(bench.actions(), [Action::Stop { stream, reason: StopReason::Idle }]);
-}
-
-#[test]
-fn a_resting_stream_whose_input_ends_holds_no_tuner() {
-    let mut bench = Bench::new(OWN);
-    let stream = bench.deserted(true);
-    bench.pool.handle_timeout(at(121_000));
-    bench.actions();
-    let failed = |generation| Event::Failed { stream, generation, failure: Failure::Gone };
-    bench.pool.handle_event(failed(0), at(130_000));
-    assert_eq!(bench.view(stream).state, State::Resting);
-    bench.pool.handle_event(failed(1), at(130_000));
-    assert_eq!(bench.actions(), [Action::Stop { stream, reason: StopReason::Failed }]);
-}
-
-#[test]
-fn a_copy_costs_no_encoder() {
-    let mut bench = Bench::new(OWN);
-    bench.deserted(false);
-    assert_eq!(bench.pool.next_deadline(), Some(at(601_000)));
-}
-
-#[test]
-fn who_comes_to_a_resting_stream_wakes_it() {
-    for returns in [false, true] {
-        let mut bench = Bench::new(OWN);
-        let stream = bench.deserted(true);
-        bench.pool.handle_timeout(at(121_000));
-        bench.actions();
-        if returns {
-            // Believed gone, it asks for a segment that it knows of.
-            bench.pool.heard(ConsumerId::from_bits(1), 0, at(119_000));
-        } else {
-            let consumer = ConsumerId::from_bits(2);
-            let tune = Tune {
-                key: key(1),
-                viewer: viewer(2),
-                class: Class::Web,
-                produce: Produce::Auto,
-                fresh: consumer,
-            };
-            let joined = Admission::Serve { stream, consumer, warmth: Warmth::Warming };
-            assert_eq!(bench.pool.tune(tune, at(130_000)), joined);
-        }
-        assert_eq!(bench.actions(), [Action::Start { stream, generation: 2, means: Means::Own }]);
-    }
-}
-
-#[test]
-fn what_the_gateway_cannot_make_is_adopted_at_once() {
-    let mut bench = Bench::new(OWN);
-    let fresh = ConsumerId::from_bits(1);
-    let tune = Tune { key: key(1), viewer: viewer(1), class: Class::Web, produce: Produce::Auto, fresh };
-    bench.pool.tune(tune, at(0));
-    let stream = StreamId(1);
-    let failed = Event::Failed { stream, generation: 1, failure: Failure::Unsuitable };
-    bench.pool.handle_event(failed, at(100));
-    let starts = [(1, Means::Own), (2, Means::Adopted)];
-    let starts = starts.map(|(generation, means)| Action::Start { stream, generation, means });
-    assert_eq!(bench.actions(), starts);
-    assert!(bench.pool.is_starting(stream));
-}
-
-#[test]
-fn what_could_not_be_made_is_not_tried_again_for_a_while() {
-    let tried = |failure: Failure, worked: bool, produce: Produce, again: u64| {
-        let mut bench = Bench::new(OWN);
-        bench.started(Produce::Auto, at(0));
-        if worked {
-            bench.segment(StreamId(1), 0, at(0));
-        }
-        bench.pool.handle_event(Event::Failed { stream: StreamId(1), generation: 1, failure }, at(100));
-        bench.pool.stop(StreamId(1), StopReason::Failed);
-        bench.actions();
-        bench.pool.handle_event(Event::Retired(StreamId(1)), at(200));
-        match bench.started(produce, at(again))[..] {
-            [Action::Start { means, .. }] => means,
-            ref other => panic!("{other:?}"),
-        }
-    };
-    let means = |failure: Failure, again: u64| tried(failure, false, Produce::Auto, again);
-    assert_eq!(means(Failure::Unsuitable, 1_799_000), Means::Adopted);
-    assert_eq!(means(Failure::Unsuitable, 1_800_100), Means::Own, "it may have changed");
-    assert_eq!(means(Failure::Stalled, 299_000), Means::Adopted);
-    assert_eq!(means(Failure::Stalled, 300_100), Means::Own, "it was a bad moment");
-    assert_eq!(means(Failure::Busy, 1000), Means::Own, "that has passed");
-    assert_eq!(means(Failure::Unreachable, 1000), Means::Own);
-    let forced = tried(Failure::Unsuitable, false, Produce::Own, 1000);
-    assert_eq!(forced, Means::Own, "it is wished for all the same");
-    let later = |failure: Failure| tried(failure, true, Produce::Auto, 1000);
-    assert_eq!(later(Failure::Unsuitable), Means::Own, "it could be made");
-    assert_eq!(later(Failure::TooSlow), Means::Adopted, "it would be as slow again");
-}
-
-#[test]
-fn a_stream_is_shared_only_in_the_way_that_is_wished_for() {
-    let mut bench = Bench::new(Limits { slots: 3, ..OWN });
-    let mut tuned = |number: u8, produce: Produce| {
-        let fresh = ConsumerId::from_bits(number.into());
-        let tune = Tune { key: key(1), viewer: viewer(number), class: Class::Web, produce, fresh };
-        match bench.pool.tune(tune, at(0)) {
-            Admission::Serve { stream, .. } => stream,
-            Admission::Refused(reason) => panic!("{reason:?}"),
-        }
-    };
-    let auto = tuned(1, Produce::Auto);
-    let adopted = tuned(2, Produce::Adopt);
-    assert_ne!(adopted, auto);
-    assert_eq!(tuned(3, Produce::Auto), auto);
-    assert_eq!(tuned(4, Produce::Adopt), adopted);
-    let own = tuned(5, Produce::Own);
-    assert!(own != auto && own != adopted, "the first may yet be adopted");
-}
-
-#[test]
-fn an_input_is_needed_elsewhere_only_if_nobody_watches_any_of_it() {
-    let mut bench = Bench::new(OWN);
-    let stream = bench.deserted(true);
-    let (watched, ..) = bench.serve(2, 2, at(2000));
-    bench.actions();
-    bench.pool.handle_event(Event::InputNeeded(vec![stream, watched]), at(2000));
-    assert_eq!(bench.actions(), []);
-    bench.pool.handle_event(Event::InputNeeded(vec![stream]), at(2000));
-    assert_eq!(bench.actions(), [Action::Stop { stream, reason: StopReason::TunerNeeded }]);
 }

@@ -1,0 +1,151 @@
+//! Tries how streams come about, rest and fail.
+
+use super::*;
+
+impl Bench {
+    /// What a viewer's wish for the first channel leads to.
+    fn started(&mut self, produce: Produce, now: Timestamp) -> Vec<Action> {
+        self.tokens += 1;
+        let fresh = ConsumerId::from_bits(self.tokens);
+        let tune = Tune { key: key(1), viewer: viewer(1), class: Class::Web, produce, fresh };
+        self.pool.tune(tune, now);
+        self.actions()
+    }
+}
+
+#[test]
+fn an_encoder_without_viewers_goes_before_its_input() {
+    let mut bench = Bench::new(OWN);
+    let stream = bench.deserted(true);
+    assert_eq!(bench.pool.next_deadline(), Some(at(121_000)));
+    bench.pool.handle_timeout(at(121_000));
+    assert_eq!(bench.actions(), [Action::Rest { stream, generation: 1 }]);
+    assert_eq!(bench.view(stream).state, State::Resting);
+    assert_eq!(bench.pool.next_deadline(), Some(at(601_000)));
+    bench.pool.handle_timeout(at(601_000));
+    assert_eq!(bench.actions(), [Action::Stop { stream, reason: StopReason::Idle }]);
+}
+
+#[test]
+fn a_resting_stream_whose_input_ends_holds_no_tuner() {
+    let mut bench = Bench::new(OWN);
+    let stream = bench.deserted(true);
+    bench.pool.handle_timeout(at(121_000));
+    bench.actions();
+    let failed = |generation| Event::Failed { stream, generation, failure: Failure::Gone };
+    bench.pool.handle_event(failed(0), at(130_000));
+    assert_eq!(bench.view(stream).state, State::Resting);
+    bench.pool.handle_event(failed(1), at(130_000));
+    assert_eq!(bench.actions(), [Action::Stop { stream, reason: StopReason::Failed }]);
+}
+
+#[test]
+fn a_copy_costs_no_encoder() {
+    let mut bench = Bench::new(OWN);
+    bench.deserted(false);
+    assert_eq!(bench.pool.next_deadline(), Some(at(601_000)));
+}
+
+#[test]
+fn who_comes_to_a_resting_stream_wakes_it() {
+    for returns in [false, true] {
+        let mut bench = Bench::new(OWN);
+        let stream = bench.deserted(true);
+        bench.pool.handle_timeout(at(121_000));
+        bench.actions();
+        if returns {
+            // Believed gone, it asks for a segment that it knows of.
+            bench.pool.heard(ConsumerId::from_bits(1), 0, at(119_000));
+        } else {
+            let consumer = ConsumerId::from_bits(2);
+            let tune = Tune {
+                key: key(1),
+                viewer: viewer(2),
+                class: Class::Web,
+                produce: Produce::Auto,
+                fresh: consumer,
+            };
+            let joined = Admission::Serve { stream, consumer, warmth: Warmth::Warming };
+            assert_eq!(bench.pool.tune(tune, at(130_000)), joined);
+        }
+        assert_eq!(bench.actions(), [Action::Start { stream, generation: 2, means: Means::Own }]);
+    }
+}
+
+#[test]
+fn what_the_gateway_cannot_make_is_adopted_at_once() {
+    let mut bench = Bench::new(OWN);
+    let fresh = ConsumerId::from_bits(1);
+    let tune = Tune { key: key(1), viewer: viewer(1), class: Class::Web, produce: Produce::Auto, fresh };
+    bench.pool.tune(tune, at(0));
+    let stream = StreamId(1);
+    let failed = Event::Failed { stream, generation: 1, failure: Failure::Unsuitable };
+    bench.pool.handle_event(failed, at(100));
+    let starts = [(1, Means::Own), (2, Means::Adopted)];
+    let starts = starts.map(|(generation, means)| Action::Start { stream, generation, means });
+    assert_eq!(bench.actions(), starts);
+    assert!(bench.pool.is_starting(stream));
+}
+
+#[test]
+fn what_could_not_be_made_is_not_tried_again_for_a_while() {
+    let tried = |failure: Failure, worked: bool, produce: Produce, again: u64| {
+        let mut bench = Bench::new(OWN);
+        bench.started(Produce::Auto, at(0));
+        if worked {
+            bench.segment(StreamId(1), 0, at(0));
+        }
+        bench.pool.handle_event(Event::Failed { stream: StreamId(1), generation: 1, failure }, at(100));
+        bench.pool.stop(StreamId(1), StopReason::Failed);
+        bench.actions();
+        bench.pool.handle_event(Event::Retired(StreamId(1)), at(200));
+        match bench.started(produce, at(again))[..] {
+            [Action::Start { means, .. }] => means,
+            ref other => panic!("{other:?}"),
+        }
+    };
+    let means = |failure: Failure, again: u64| tried(failure, false, Produce::Auto, again);
+    assert_eq!(means(Failure::Unsuitable, 1_799_000), Means::Adopted);
+    assert_eq!(means(Failure::Unsuitable, 1_800_100), Means::Own, "it may have changed");
+    assert_eq!(means(Failure::Stalled, 299_000), Means::Adopted);
+    assert_eq!(means(Failure::Stalled, 300_100), Means::Own, "it was a bad moment");
+    assert_eq!(means(Failure::Busy, 1000), Means::Own, "that has passed");
+    assert_eq!(means(Failure::Unreachable, 1000), Means::Own);
+    let forced = tried(Failure::Unsuitable, false, Produce::Own, 1000);
+    assert_eq!(forced, Means::Own, "it is wished for all the same");
+    let later = |failure: Failure| tried(failure, true, Produce::Auto, 1000);
+    assert_eq!(later(Failure::Unsuitable), Means::Own, "it could be made");
+    assert_eq!(later(Failure::TooSlow), Means::Adopted, "it would be as slow again");
+}
+
+#[test]
+fn a_stream_is_shared_only_in_the_way_that_is_wished_for() {
+    let mut bench = Bench::new(Limits { slots: 3, ..OWN });
+    let mut tuned = |number: u8, produce: Produce| {
+        let fresh = ConsumerId::from_bits(number.into());
+        let tune = Tune { key: key(1), viewer: viewer(number), class: Class::Web, produce, fresh };
+        match bench.pool.tune(tune, at(0)) {
+            Admission::Serve { stream, .. } => stream,
+            Admission::Refused(reason) => panic!("{reason:?}"),
+        }
+    };
+    let auto = tuned(1, Produce::Auto);
+    let adopted = tuned(2, Produce::Adopt);
+    assert_ne!(adopted, auto);
+    assert_eq!(tuned(3, Produce::Auto), auto);
+    assert_eq!(tuned(4, Produce::Adopt), adopted);
+    let own = tuned(5, Produce::Own);
+    assert!(own != auto && own != adopted, "the first may yet be adopted");
+}
+
+#[test]
+fn an_input_is_needed_elsewhere_only_if_nobody_watches_any_of_it() {
+    let mut bench = Bench::new(OWN);
+    let stream = bench.deserted(true);
+    let (watched, ..) = bench.serve(2, 2, at(2000));
+    bench.actions();
+    bench.pool.handle_event(Event::InputNeeded(vec![stream, watched]), at(2000));
+    assert_eq!(bench.actions(), []);
+    bench.pool.handle_event(Event::InputNeeded(vec![stream]), at(2000));
+    assert_eq!(bench.actions(), [Action::Stop { stream, reason: StopReason::TunerNeeded }]);
+}

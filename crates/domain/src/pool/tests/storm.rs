@@ -1,0 +1,109 @@
+//! Tries the pool on random sequences of events.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Tune(u8, u8),
+    Heard(u128),
+    Goodbye(u8),
+    LogOut(u8),
+    Segment(u64, u64),
+    Fail(u64),
+    Retired(u64),
+    TunerDenied,
+    Inputs([(u64, u64); 3]),
+    Wait(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0_u8..5, 0_u8..6).prop_map(|(channel, viewer)| Step::Tune(channel, viewer)),
+        3 => (1_u128..60).prop_map(Step::Heard),
+        1 => (0_u8..6).prop_map(Step::Goodbye),
+        1 => (0_u8..6).prop_map(Step::LogOut),
+        3 => (1_u64..20, 0_u64..400).prop_map(|(stream, bytes)| Step::Segment(stream, bytes)),
+        1 => (1_u64..20).prop_map(Step::Fail),
+        2 => (1_u64..20).prop_map(Step::Retired),
+        1 => Just(Step::TunerDenied),
+        2 => [(1_u64..20, 0_u64..700), (1_u64..20, 0_u64..700), (1_u64..20, 0_u64..700)].prop_map(Step::Inputs),
+        3 => (0_u64..40_000).prop_map(Step::Wait),
+    ]
+}
+
+proptest! {
+    /// No viewer is ever cut by a decision of the pool's, deadlines always move on, and nothing is left at the end.
+    #[test]
+    fn whatever_happens(steps in proptest::collection::vec(step(), 1..300)) {
+        let mut bench = Bench::new(LIMITS);
+        let mut now = 0;
+        for step in steps {
+            let watched: BTreeSet<_> = bench.pool.running().into_iter().filter(|&id| bench.pool.is_watched(id)).collect();
+            match step {
+                Step::Tune(channel, viewer) => { bench.tune(channel, viewer, at(now)); }
+                Step::Heard(token) => { bench.pool.heard(ConsumerId::from_bits(token), 0, at(now)); },
+                Step::Goodbye(viewer) => {
+                    bench.pool.handle_event(goodbye(&format!("play-{viewer}")), at(now));
+                }
+                Step::LogOut(viewer) => bench.pool.handle_event(Event::LoggingOut(Account(u64::from(viewer))), at(now)),
+                Step::Segment(stream, written) => {
+                    let target = Duration::from_secs(4);
+                    let stream = StreamId(stream);
+                    let output = Output { target, written: 2 * written, held: written, encoded: false };
+                    bench.pool.handle_event(Event::SegmentReady { stream, generation: 1, output }, at(now));
+                }
+                Step::Fail(stream) => {
+                    let failure = Failure::Gone;
+                    bench.pool.handle_event(Event::Failed { stream: StreamId(stream), generation: 1, failure }, at(now));
+                }
+                Step::Retired(stream) => bench.pool.handle_event(Event::Retired(StreamId(stream)), at(now)),
+                Step::Inputs(inputs) => {
+                    let claims = [Claim::Nobody, Claim::Left, Claim::Expected, Claim::Read];
+                    let inputs = inputs.into_iter().enumerate().map(|(nth, (stream, bytes))| Input {
+                        id: InputId(nth as u64),
+                        streams: vec![StreamId(stream), StreamId(stream + 1)],
+                        claim: claims[(bytes % 4) as usize],
+                        held: bytes,
+                        written: bytes,
+                    });
+                    bench.pool.handle_event(Event::Inputs(inputs.collect()), at(now));
+                }
+                Step::TunerDenied => bench.pool.handle_event(Event::TunerDenied, at(now)),
+                Step::Wait(millis) => {
+                    now += millis;
+                    bench.pool.handle_timeout(at(now));
+                    prop_assert!(bench.pool.next_deadline().is_none_or(|deadline| deadline > at(now)), "the driver would spin");
+                }
+            }
+            prop_assert!(bench.pool.running().len() <= LIMITS.slots);
+            for action in bench.actions() {
+                if let Action::Stop { stream, reason } = action {
+                    match reason {
+                        StopReason::Evicted | StopReason::TunerNeeded | StopReason::DiskBudget | StopReason::Memory => {
+                            let may_have_left = matches!(step, Step::Tune(..) | Step::Wait(_) | Step::LogOut(_));
+                            prop_assert!(may_have_left || !watched.contains(&stream), "cut by {reason:?}");
+                        }
+                        StopReason::Idle | StopReason::Failed | StopReason::LoggedOut | StopReason::Shutdown => {}
+                    }
+                }
+            }
+        }
+        bench.pool.handle_timeout(at(now + 60_000));
+        bench.pool.handle_timeout(at(now + 700_000));
+        for action in bench.actions() {
+            if let Action::Stop { stream, .. } = action {
+                bench.pool.handle_event(Event::Retired(stream), at(now + 700_000));
+            }
+        }
+        for stream in 1..400 {
+            bench.pool.handle_event(Event::Retired(StreamId(stream)), at(now + 700_000));
+        }
+        prop_assert_eq!(bench.pool.snapshot().streams.len(), 0);
+        prop_assert_eq!(bench.pool.consumers.len(), 0);
+        prop_assert_eq!(bench.pool.next_deadline(), None);
+    }
+}
