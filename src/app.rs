@@ -19,15 +19,15 @@ use crate::ffmpeg;
 use crate::ffmpeg::launcher::Launcher;
 use crate::lineup::{Lineups, Pace};
 use crate::proxy::auth::Auth;
+use crate::proxy::blocked_requests::BlockedRequests;
 use crate::proxy::cors::Cors;
 use crate::proxy::forward::{Forwarder, Identity};
+use crate::proxy::gateway::{Gateway, Handle};
 use crate::proxy::lendings::Lendings;
-use crate::proxy::lineup::Served;
-use crate::proxy::misses::Misses;
-use crate::proxy::opening::Hopeless;
-use crate::proxy::prime::Primer;
-use crate::proxy::reload::Held;
-use crate::proxy::{Gateway, Handle};
+use crate::proxy::miss_counters::MissCounters;
+use crate::proxy::openings::hls_warmup::HlsWarmup;
+use crate::proxy::openings::tuner_denials::TunerDenialCache;
+use crate::proxy::served_lineup::ServedLineup;
 use crate::server::Listener;
 use crate::shutdown;
 use crate::supervisor::encode::Encoding;
@@ -149,16 +149,16 @@ impl App {
                 clients: self.config.produce.clients,
             },
             blocking_reload: self.config.viewers.blocking_reload,
-            held: Held::default(),
+            blocked_requests: BlockedRequests::default(),
             forwarder: Forwarder::new(self.client, identity),
             auth: Auth::new(self.jellyfin.clone(), self.config.upstream.live_tv_right),
             jellyfin: self.jellyfin,
             supervisor: self.supervisor.clone(),
             lineup: self.lineups.and_then(|lineups| served(&self.config.lineup_server, lineups)),
-            misses: Misses::default(),
-            hopeless: Hopeless::default(),
+            miss_counters: MissCounters::default(),
+            tuner_denials: TunerDenialCache::default(),
             lendings: Lendings::default(),
-            primer: Primer::default(),
+            hls_warmup: HlsWarmup::default(),
             cors: Cors::default(),
             fingerprint: RandomState::new(),
         };
@@ -189,9 +189,9 @@ fn site(server: &LineupServer) -> Option<Site> {
     Some(Site::new(base, server.token.as_ref().map(Secret::expose)))
 }
 
-fn served(server: &LineupServer, lineups: Lineups) -> Option<Served> {
+fn served(server: &LineupServer, lineups: Lineups) -> Option<ServedLineup> {
     let token = server.token.as_ref().filter(|_| server.enabled)?;
-    Some(Served { lineups, token: token.expose().to_owned(), site: site(server) })
+    Some(ServedLineup { lineups, token: token.expose().to_owned(), site: site(server) })
 }
 
 /// As systemd gives it, else as the XDG base directories have it.

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use warmgate::proxy::credential::Credential;
 use warmgate::proxy::query::Query;
-use warmgate::proxy::route::{Live, Moment, PlainReason, Route, route};
+use warmgate::proxy::route::{BypassReason, Live, Moment, Route, route};
 
 const WEB: &str = include_str!("../fixtures/jellyfin/web-12.0-zap.ndjson");
 const API_12_0: &str = include_str!("../fixtures/jellyfin/api-12.0-adopt.ndjson");
@@ -142,7 +142,7 @@ fn the_cold_request_differs_in_our_names_only() {
 fn the_recorded_conversation_is_understood() {
     let name = |route: &Route| match route {
         Route::Live(_) => "live",
-        Route::Plain(reason) => reason.as_str(),
+        Route::Bypassed(reason) => reason.as_str(),
         Route::Segment { .. } => "segment",
         Route::PlaybackInfo { .. } => "playback info",
         Route::Open => "open",
@@ -236,9 +236,9 @@ fn what_cannot_be_shared_is_told_from_what_can() {
         format!("/videos/34703199-2925-5d2e-4e0e-08ae69de1bd6/live.m3u8?{query}").parse().unwrap()
     };
     let without = web.to_string().replace("LiveStreamId", "NotTheLiveStreamId");
-    assert_eq!(route(&http::Method::GET, &target(&without)), Route::Plain(PlainReason::LiveStream));
+    assert_eq!(route(&http::Method::GET, &target(&without)), Route::Bypassed(BypassReason::LiveStream));
     let wrong = web.substitute(&[("MediaSourceId", "1961f4f2c200bf43b33b38dc4840cdfe")]).to_string();
-    assert_eq!(route(&http::Method::GET, &target(&wrong)), Route::Plain(PlainReason::SourceMismatch));
+    assert_eq!(route(&http::Method::GET, &target(&wrong)), Route::Bypassed(BypassReason::SourceMismatch));
 }
 
 proptest! {

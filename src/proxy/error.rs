@@ -6,7 +6,8 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use crate::body::{self, Body};
 use crate::upstream;
 
-const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+/// Names the gateway as the author of an answer (RFC 9209). Every answer that stands in for a missing one of the server's has it.
+pub(super) const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 
 /// Why a request was not forwarded, or its answer not passed on.
 #[derive(Debug, thiserror::Error)]

@@ -49,22 +49,15 @@ impl Forwarder {
         Self { client, identity: Arc::new(identity) }
     }
 
-    /// Whether a request comes from a proxy that is believed.
-    #[must_use]
-    pub fn is_from_a_proxy(&self, request: &Request<Body>) -> bool {
-        let peer = request.extensions().get::<Peer>().map(|Peer(address)| address.ip().to_canonical());
-        peer.is_some_and(|peer| self.identity.trusted_proxies.iter().any(|net| net.contains(&peer)))
-    }
-
     /// `X-Forwarded-For` as a request is passed on with it.
     #[must_use]
-    pub fn forwarded_for(&self, request: &Request<Body>) -> Option<HeaderValue> {
+    pub(super) fn forwarded_for(&self, request: &Request<Body>) -> Option<HeaderValue> {
         self.forwarded(request).remove(headers::FORWARDED_FOR)
     }
 
     /// Scheme and host that a request was made to, as far as they can be known behind another proxy.
     #[must_use]
-    pub fn asked(&self, request: &Request<Body>) -> String {
+    pub(super) fn origin(&self, request: &Request<Body>) -> String {
         let fields = self.forwarded(request);
         let text = |name| fields.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let host = request.uri().authority().map(Authority::as_str).or_else(|| text(headers::FORWARDED_HOST));
@@ -73,7 +66,7 @@ impl Forwarder {
 
     /// Whether what a request claims of itself is believed.
     #[must_use]
-    pub fn is_trusted(&self, request: &Request<Body>) -> bool {
+    pub(super) fn is_from_trusted_proxy(&self, request: &Request<Body>) -> bool {
         let peer = request.extensions().get::<Peer>().map(|Peer(address)| address.ip());
         headers::is_trusted(peer, &self.identity.trusted_proxies)
     }
@@ -105,7 +98,7 @@ impl Forwarder {
     ///
     /// # Errors
     /// The upstream gave no response head.
-    pub async fn try_forward(&self, request: Request<Body>) -> Result<Response<Body>, upstream::Error> {
+    async fn try_forward(&self, request: Request<Body>) -> Result<Response<Body>, upstream::Error> {
         let mut request = request.map(|body| body::drained(body, LINGER));
         let upgrade = Upgrade::wanted(&mut request);
         let protocol = upgrade.as_ref().map(|upgrade| upgrade.protocol.clone());

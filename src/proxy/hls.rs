@@ -16,18 +16,19 @@ use crate::body::{self, Body};
 use crate::proxy::auth::Verdict;
 use crate::proxy::cmcd::Cmcd;
 use crate::proxy::credential::Credential;
+use crate::proxy::gateway::Gateway;
 use crate::proxy::query::Query;
 use crate::proxy::range::{self, Validators};
-use crate::proxy::route::{Live, PlainReason, prefix, segment_uri};
-use crate::proxy::{Gateway, recipe, reload};
-use crate::server::Link;
+use crate::proxy::route::{BypassReason, Live, prefix, segment_uri};
+use crate::proxy::{recipe, reload};
+use crate::server::Connection;
 use crate::supervisor::stream::Readiness;
 use crate::supervisor::{Lease, Wish};
 use crate::upstream::jellyfin::{Me, Recipe};
 use domain::cadence::Class;
 use domain::encoding::demand::Demand;
 use domain::key::{Channel, ConsumerId, DeviceId, StreamKey};
-use domain::openings::{Follow, Named};
+use domain::openings::{Mention, MentionKind};
 use domain::pool::Warmth;
 use domain::profile::{Policy, ProfileKey, Unshareable};
 use domain::reason::RefuseReason;
@@ -39,9 +40,9 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// Why a live playlist is not ours to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Miss {
+pub(super) enum Miss {
     /// The request names no stream that could be shared.
-    Plain(PlainReason),
+    Bypassed(BypassReason),
     /// Its parameters ask for something of its own.
     Unshareable(Unshareable),
     /// It carries no token.
@@ -63,9 +64,9 @@ pub enum Miss {
 impl Miss {
     /// The one spelling of this reason.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
-            Self::Plain(reason) => reason.as_str(),
+            Self::Bypassed(reason) => reason.as_str(),
             Self::Unshareable(reason) => reason.as_str(),
             Self::NoToken => "no-token",
             Self::Denied => "denied",
@@ -81,7 +82,7 @@ impl Miss {
     const fn is_for_the_server(self) -> bool {
         match self {
             Self::NoToken | Self::Denied => false,
-            Self::Plain(_)
+            Self::Bypassed(_)
             | Self::Unshareable(_)
             | Self::AuthUnknown
             | Self::Restricted
@@ -95,7 +96,7 @@ impl Miss {
     const fn may_turn(self) -> bool {
         match self {
             Self::ColdTimeout | Self::ColdFailure | Self::Refused(_) => true,
-            Self::Plain(_)
+            Self::Bypassed(_)
             | Self::Unshareable(_)
             | Self::NoToken
             | Self::Denied
@@ -110,7 +111,7 @@ struct By<'a> {
     /// What its player says of itself.
     said: &'a [Signal],
     /// Its connection.
-    link: Option<Link>,
+    link: Option<Connection>,
     /// The segment it waits for.
     wanted: Option<u64>,
 }
@@ -120,18 +121,18 @@ impl Gateway {
     pub(super) async fn live(&self, live: Live, request: Request<Body>) -> Response<Body> {
         let asked = Instant::now();
         let said = Cmcd::of(request.headers(), live.query.get("CMCD"));
-        let (asker, link) = (self.asker(&request, &live.query), self.link(&request));
-        let named = Named {
+        let (asker, link) = (self.asker(&request, &live.query), self.connection(&request));
+        let named = Mention {
             account: asker.as_ref().map(|asker| self.account(asker.credential.token())),
             live_stream: Some(live.live_stream.clone()),
             play_session: live.play_session.clone(),
             name: None,
         };
-        self.supervisor.followed(named.clone(), Follow::Named);
+        self.supervisor.mentioned(named.clone(), MentionKind::Named);
         let wished = match asker {
             None => Err(Miss::NoToken),
             Some(asker) => match self.auth.check(&live.prefix, &asker).await {
-                Verdict::NoLiveTv => return self.bare(request.headers(), StatusCode::FORBIDDEN),
+                Verdict::NoLiveTv => return self.empty_response(request.headers(), StatusCode::FORBIDDEN),
                 Verdict::Denied => Err(Miss::Denied),
                 Verdict::Unknown => Err(Miss::AuthUnknown),
                 Verdict::Allowed(me) => self.wish(&live, &request, (&asker.credential, &said), me),
@@ -142,14 +143,14 @@ impl Gateway {
             Err(miss) => return self.pass(miss, request).await,
         };
         let (viewer, channel) = (wish.viewer.clone(), wish.key.channel.clone());
-        let wanted = match self.waits_for(&live.query) {
+        let wanted = match self.awaited_segment(&live.query) {
             Ok(wanted) => wanted,
-            Err(refusal) => return self.bare(request.headers(), reload::status(refusal)),
+            Err(refusal) => return self.empty_response(request.headers(), reload::status(refusal)),
         };
         let by = By { said: &said.signals(), link, wanted };
         let miss = match self.serve((wish, by), recipe, request.headers(), asked).await {
             Ok(response) => {
-                self.supervisor.followed(named, Follow::Served);
+                self.supervisor.mentioned(named, MentionKind::Served);
                 return response;
             }
             Err(miss) => miss,
@@ -162,13 +163,13 @@ impl Gateway {
     }
 
     /// Passes on a `GET …/live.m3u8` that may not be shared; a user without the right to live TV is refused all the same.
-    pub(super) async fn plain(&self, reason: PlainReason, request: Request<Body>) -> Response<Body> {
+    pub(super) async fn bypassed(&self, reason: BypassReason, request: Request<Body>) -> Response<Body> {
         if let Some(asker) = self.asker(&request, &Query::of(request.uri()))
             && self.auth.check(prefix(request.uri()), &asker).await == Verdict::NoLiveTv
         {
-            return self.bare(request.headers(), StatusCode::FORBIDDEN);
+            return self.empty_response(request.headers(), StatusCode::FORBIDDEN);
         }
-        self.pass(Miss::Plain(reason), request).await
+        self.pass(Miss::Bypassed(reason), request).await
     }
 
     /// Answers for a segment of ours.
@@ -181,11 +182,11 @@ impl Gateway {
         let stream = self.supervisor.heard(consumer, sequence);
         let media = stream.as_ref().and_then(|stream| stream.segment(sequence));
         let (Some(stream), Some(media)) = (stream, media) else {
-            return self.bare(request.headers(), StatusCode::NOT_FOUND);
+            return self.empty_response(request.headers(), StatusCode::NOT_FOUND);
         };
         let said = Cmcd::of(request.headers(), Query::of(request.uri()).get("CMCD")).signals();
         self.said(consumer, &said);
-        self.comes_by(self.link(request).as_ref(), consumer);
+        self.comes_over(self.connection(request).as_ref(), consumer);
         let etag = format!("\"{sequence:x}-{:x}\"", media.body.len());
         let etag = HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static("\"\""));
         let validators = Validators { etag, modified: media.modified };
@@ -201,7 +202,7 @@ impl Gateway {
                 answering.whole()
             }
         };
-        self.own(request.headers(), response.map(|body| body::watched(body, ended)))
+        self.with_cors(request.headers(), response.map(|body| body::watched(body, ended)))
     }
 
     fn said(&self, consumer: ConsumerId, said: &[Signal]) {
@@ -218,18 +219,18 @@ impl Gateway {
         asked: Instant,
     ) -> Result<Response<Body>, Miss> {
         let lease = self.supervisor.tune(wish, recipe).map_err(Miss::Refused)?;
-        self.comes_by(link.as_ref(), lease.consumer);
+        self.comes_over(link.as_ref(), lease.consumer);
         // Whoever waits is there; dropped with this future if the client goes away.
         let answering = self.supervisor.answering(lease.consumer);
         let ready = timeout(self.cold_timeout, lease.stream.ready()).await;
         let held = match ready {
-            Ok(Readiness::Ready) => self.hold(&lease, wanted).await,
+            Ok(Readiness::Ready) => self.block_until(&lease, wanted).await,
             Ok(Readiness::Starting | Readiness::Failed | Readiness::Retired) | Err(_) => Ok(()),
         };
         answering.whole();
         if let Err(refusal) = held {
             debug!(reason = refusal.as_str(), "not held");
-            return Ok(self.bare(request, reload::status(refusal)));
+            return Ok(self.empty_response(request, reload::status(refusal)));
         }
         match ready {
             Ok(Readiness::Ready) => {
@@ -296,12 +297,12 @@ impl Gateway {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         insert(headers, CACHE_STATUS, &status);
         insert(headers, SERVER_TIMING, &format!("cache;desc={}, total;dur={took}", lease.warmth.as_str()));
-        Some(self.own(request, response))
+        Some(self.with_cors(request, response))
     }
 
     async fn pass(&self, miss: Miss, request: Request<Body>) -> Response<Body> {
         debug!(reason = miss.as_str(), path = request.uri().path(), "passed on");
-        self.misses.count(miss.as_str());
+        self.miss_counters.count(miss.as_str());
         if miss.is_for_the_server() {
             self.taken_over(request.headers(), request.uri());
         }
@@ -310,20 +311,6 @@ impl Gateway {
         if let Ok(status) = HeaderValue::try_from(status) {
             response.headers_mut().append(CACHE_STATUS, status);
         }
-        response
-    }
-
-    /// An answer of our own without a body, as the server gives them.
-    pub(super) fn bare(&self, request: &HeaderMap, status: StatusCode) -> Response<Body> {
-        let mut response = Response::new(body::empty());
-        *response.status_mut() = status;
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        self.own(request, response)
-    }
-
-    /// An answer of our own, with what the server would have added to it.
-    fn own(&self, request: &HeaderMap, mut response: Response<Body>) -> Response<Body> {
-        self.cors.apply(request, response.headers_mut());
         response
     }
 }

@@ -1,6 +1,7 @@
-//! How to start the stream that a request asks for, under a name and for a device of our own.
+//! Builds the recipe with which the gateway can start, at the server, the stream that a `live.m3u8` request asks for: the client's
+//! parameters, under the gateway's own device and without the client's play session and token.
 //!
-//! It does not know whether anybody will.
+//! It does not know whether the stream will be started.
 
 use http::HeaderMap;
 use http::header::USER_AGENT;
@@ -9,7 +10,7 @@ use crate::proxy::route::Live;
 use crate::upstream::jellyfin::{DEVICE, Me, Place, Recipe};
 use domain::profile::Profile;
 
-/// The client's wishes, without its names.
+/// The recipe for `live`, whose parameters ask for `profile`; `apple` says that the server cuts as for an Apple player.
 pub(super) fn of(live: &Live, profile: &Profile, apple: bool, me: &Me) -> Recipe {
     let bitrate = profile.video_bitrate.map(|bitrate| bitrate.to_string());
     let mut substitutes = vec![("DeviceId", DEVICE), ("MinSegments", "1")];
@@ -25,7 +26,7 @@ pub(super) fn of(live: &Live, profile: &Profile, apple: bool, me: &Me) -> Recipe
     }
 }
 
-/// Whether the server takes this player for one of Apple's (`StreamState.SegmentLength`).
+/// Whether the server treats this player as one of Apple's (`StreamState.SegmentLength`).
 pub(super) fn is_apple(headers: &HeaderMap) -> bool {
     let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     let agent = agent.to_ascii_lowercase();

@@ -15,7 +15,7 @@ pub enum Route {
     /// `GET …/videos/{item}/live.m3u8`: a live stream's media playlist, which may be served from a shared stream.
     Live(Box<Live>),
     /// The same, but not to be shared.
-    Plain(PlainReason),
+    Bypassed(BypassReason),
     /// `GET` or `HEAD` of a segment of ours; see [`segment_uri`].
     Segment {
         /// Whose URI it is.
@@ -88,7 +88,7 @@ pub struct Live {
 
 /// Why a `live.m3u8` request is not for sharing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlainReason {
+pub enum BypassReason {
     /// The item is no GUID.
     Item,
     /// No `LiveStreamId`: Jellyfin would open and close the tuner with the encoding (`jellyfin.md` 2.2).
@@ -99,7 +99,7 @@ pub enum PlainReason {
     SourceMismatch,
 }
 
-impl PlainReason {
+impl BypassReason {
     /// Its name in logs, metrics and JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -198,8 +198,10 @@ pub fn segment_uri(consumer: ConsumerId, sequence: u64) -> String {
 
 fn live(sent: &[&str], parts: &[String], query: Query) -> Route {
     let [before @ .., _, item_text, _] = sent else { return Route::Other };
-    let Some(item) = ItemId::parse(&parts[before.len() + 1]) else { return Route::Plain(PlainReason::Item) };
-    let Some(live_stream) = live_stream(&query) else { return Route::Plain(PlainReason::LiveStream) };
+    let Some(item) = ItemId::parse(&parts[before.len() + 1]) else {
+        return Route::Bypassed(BypassReason::Item);
+    };
+    let Some(live_stream) = live_stream(&query) else { return Route::Bypassed(BypassReason::LiveStream) };
     match source(&query, &live_stream) {
         Ok(source) => Route::Live(Box::new(Live {
             prefix: before.join("/"),
@@ -211,17 +213,17 @@ fn live(sent: &[&str], parts: &[String], query: Query) -> Route {
             device: device(&query),
             query,
         })),
-        Err(reason) => Route::Plain(reason),
+        Err(reason) => Route::Bypassed(reason),
     }
 }
 
 /// The source that both parameters speak of, where the live stream names one at all.
-fn source(query: &Query, live_stream: &LiveStreamId) -> Result<MediaSourceId, PlainReason> {
+fn source(query: &Query, live_stream: &LiveStreamId) -> Result<MediaSourceId, BypassReason> {
     let named = live_stream.media_source();
-    let Some(asked) = query.get("MediaSourceId") else { return named.ok_or(PlainReason::MediaSource) };
+    let Some(asked) = query.get("MediaSourceId") else { return named.ok_or(BypassReason::MediaSource) };
     let tail = format!("_{asked}").to_ascii_lowercase();
     if named.is_some() && !live_stream.as_str().to_ascii_lowercase().ends_with(&tail) {
-        return Err(PlainReason::SourceMismatch);
+        return Err(BypassReason::SourceMismatch);
     }
     Ok(MediaSourceId::new(asked))
 }
@@ -357,21 +359,21 @@ mod tests {
     #[test]
     fn a_playlist_that_is_not_shared_says_why() {
         for (target, reason, spelling) in [
-            ("/videos/x/live.m3u8?MediaSourceId=a&LiveStreamId=b".to_owned(), PlainReason::Item, "item"),
-            (format!("/videos/{ITEM}/live.m3u8"), PlainReason::LiveStream, "live-stream"),
+            ("/videos/x/live.m3u8?MediaSourceId=a&LiveStreamId=b".to_owned(), BypassReason::Item, "item"),
+            (format!("/videos/{ITEM}/live.m3u8"), BypassReason::LiveStream, "live-stream"),
             (
                 format!("/videos/{ITEM}/live.m3u8?MediaSourceId={SOURCE}&LiveStreamId="),
-                PlainReason::LiveStream,
+                BypassReason::LiveStream,
                 "live-stream",
             ),
-            (format!("/videos/{ITEM}/live.m3u8?LiveStreamId=a_b"), PlainReason::MediaSource, "media-source"),
+            (format!("/videos/{ITEM}/live.m3u8?LiveStreamId=a_b"), BypassReason::MediaSource, "media-source"),
             (
                 format!("/videos/{ITEM}/live.m3u8?MediaSourceId={ITEM}&LiveStreamId={LIVE_STREAM}"),
-                PlainReason::SourceMismatch,
+                BypassReason::SourceMismatch,
                 "source-mismatch",
             ),
         ] {
-            assert_eq!(of("GET", &target), Route::Plain(reason), "{target}");
+            assert_eq!(of("GET", &target), Route::Bypassed(reason), "{target}");
             assert_eq!(reason.as_str(), spelling);
         }
     }

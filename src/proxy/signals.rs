@@ -13,14 +13,14 @@ use tokio::sync::oneshot;
 use tracing::debug;
 
 use crate::body::{self, Body};
-use crate::proxy::Gateway;
 use crate::proxy::credential::Credential;
+use crate::proxy::gateway::Gateway;
 use crate::proxy::query::Query;
 use crate::proxy::route::{Moment, Report};
 use crate::proxy::tunnel::AtEnd;
 use crate::upstream::jellyfin::field;
 use domain::key::{LiveStreamId, PlaySessionId};
-use domain::openings::{Follow, Named};
+use domain::openings::{Mention, MentionKind};
 use domain::signal::{Signal, Whose};
 
 /// The largest body that is looked into.
@@ -43,14 +43,14 @@ impl Gateway {
                 Moment::Stopped => Signal::Stopped,
             };
             let follow = match (moment, &subject.live_stream) {
-                (Moment::Started | Moment::Progress, Some(_)) => Follow::TakenOver,
-                (Moment::Stopped, Some(_)) => Follow::Stopped,
+                (Moment::Started | Moment::Progress, Some(_)) => MentionKind::TakenOver,
+                (Moment::Stopped, Some(_)) => MentionKind::Stopped,
                 (Moment::Ping, _) | (Moment::Started | Moment::Progress | Moment::Stopped, None) => {
-                    Follow::Named
+                    MentionKind::Named
                 }
             };
             let (live_stream, play_session) = (subject.live_stream.clone(), subject.play_session.clone());
-            supervisor.followed(Named { account, live_stream, play_session, name: None }, follow);
+            supervisor.mentioned(Mention { account, live_stream, play_session, name: None }, follow);
             if let Some(play_session) = subject.play_session {
                 supervisor.signal(Whose::PlaySession(play_session), signal);
             }
@@ -91,10 +91,11 @@ impl Gateway {
                 || self.supervisor.has_returned(account, &live_stream);
             if returned && self.supervisor.holds(&live_stream) {
                 debug!("a live stream was given back twice");
-                return self.bare(request.headers(), StatusCode::NO_CONTENT);
+                return self.empty_response(request.headers(), StatusCode::NO_CONTENT);
             }
-            let named = Named { account: Some(account), live_stream: Some(live_stream), ..Named::default() };
-            self.supervisor.followed(named, Follow::Closed);
+            let named =
+                Mention { account: Some(account), live_stream: Some(live_stream), ..Mention::default() };
+            self.supervisor.mentioned(named, MentionKind::Closed);
         }
         self.forward(request).await
     }

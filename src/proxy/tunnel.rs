@@ -18,11 +18,11 @@ const HALF_CLOSED: Duration = Duration::from_secs(30);
 
 /// What to do when the tunnel that a request asks for has ended; in the request's extensions.
 #[derive(Clone)]
-pub struct AtEnd(pub Arc<dyn Fn() + Send + Sync>);
+pub(super) struct AtEnd(pub Arc<dyn Fn() + Send + Sync>);
 
 /// Carries bytes until both sides have closed. The end of one side is passed on to the other at once; an error on
 /// one resets the other, and so does half a connection that outstays its time.
-pub async fn run(downstream: OnUpgrade, upstream: OnUpgrade) {
+pub(super) async fn run(downstream: OnUpgrade, upstream: OnUpgrade) {
     match tokio::try_join!(downstream, upstream) {
         Ok((downstream, upstream)) => relay(downstream, upstream).await,
         Err(error) => tracing::debug!(%error, "an upgrade that was not taken up"),

@@ -4,10 +4,10 @@ use hyper::upgrade::Upgraded;
 use hyper_util::server::conn::auto::upgrade::downcast;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::wire::Wire;
+use crate::wire::tagged::TaggedStream;
 
 /// A connection and its permit.
-pub(super) type Io = Wire<OwnedSemaphorePermit>;
+pub(super) type Io = TaggedStream<OwnedSemaphorePermit>;
 
 /// Ends an upgraded connection by RST, so that its client learns of the failure at once, and as one.
 pub fn reset(upgraded: Upgraded) {

@@ -2,10 +2,10 @@
 //!
 //! HTTP/1.1 and HTTP/2 with prior knowledge share a port. It does not know what a request means: whoever serves it
 //! brings a [`hyper::service::Service`]. What it knows of a connection it leaves in the request's extensions:
-//! [`Peer`], [`Link`] for what is to be told at its end, and [`Tunnels`] for requests that leave HTTP behind.
+//! [`Peer`], [`Connection`] for what is to be told at its end, and [`Tunnels`] for requests that leave HTTP behind.
 
+mod connection;
 mod io;
-mod link;
 mod tunnels;
 
 use std::convert::Infallible;
@@ -26,8 +26,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::body::Body;
 
+pub use crate::server::connection::Connection;
 pub use crate::server::io::reset;
-pub use crate::server::link::Link;
 pub use crate::server::tunnels::Tunnels;
 
 /// Connections open at once, tunnels included; one more waits in the kernel's backlog until another ends.
@@ -95,7 +95,7 @@ impl Listener {
             };
             let Some((stream, peer, permit)) = accepted else { continue };
             let connection =
-                Connection { peer: Peer(peer), tunnels: tunnels.clone(), shutdown: shutdown.clone() };
+                Serving { peer: Peer(peer), tunnels: tunnels.clone(), shutdown: shutdown.clone() };
             let watcher = open.watcher();
             let serving =
                 connection.serve(io::Io::new(TokioIo::new(stream), permit), service.clone(), watcher);
@@ -128,20 +128,20 @@ impl Listener {
 }
 
 /// What every request of one connection is told.
-struct Connection {
+struct Serving {
     peer: Peer,
     tunnels: Tunnels,
     shutdown: CancellationToken,
 }
 
-impl Connection {
+impl Serving {
     async fn serve<S>(self, io: io::Io, service: S, watcher: hyper_util::server::graceful::Watcher)
     where
         S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send,
     {
         let asked = Arc::new(AtomicBool::new(false));
-        let (link, shutdown, peer) = (Link::default(), self.shutdown.clone(), self.peer);
+        let (link, shutdown, peer) = (Connection::default(), self.shutdown.clone(), self.peer);
         let told = link.clone();
         let overdue = overdue(Arc::clone(&asked));
         let service = service_fn(move |mut request: Request<Incoming>| {

@@ -14,7 +14,7 @@ use crate::supervisor::shared::{Shared, random};
 use crate::upstream::jellyfin::Login;
 use crate::upstream::ledger::Entry;
 use domain::key::{ItemId, LiveStreamId, OpeningId, PlaySessionId};
-use domain::openings::{Follow, Named, Opening};
+use domain::openings::{ClientOpening, Mention, MentionKind};
 use domain::pool::Event;
 use domain::reason::ReturnReason;
 
@@ -53,7 +53,7 @@ impl Returns {
 
 impl Supervisor {
     /// A client has opened something at the server.
-    pub fn opened(&self, opening: Opening, opener: Opener) {
+    pub fn opened(&self, opening: ClientOpening, opener: Opener) {
         let name = format!("{:032x}", random());
         self.shared.ledger.note(&name, |entry| {
             *entry = Entry {
@@ -74,14 +74,14 @@ impl Supervisor {
     }
 
     /// A request speaks of what clients opened.
-    pub fn followed(&self, named: Named, follow: Follow) {
-        self.shared.tell(Event::Followed(named, follow));
+    pub fn mentioned(&self, named: Mention, follow: MentionKind) {
+        self.shared.tell(Event::Mentioned(named, follow));
         self.shared.bell.notify_one();
     }
 }
 
 impl Shared {
-    fn opened(&self, name: String, opening: Opening, login: Option<Login>) {
+    fn opened(&self, name: String, opening: ClientOpening, login: Option<Login>) {
         let id = self.returns.add(name, login);
         self.tell(Event::Opened(id, opening));
     }
@@ -94,7 +94,7 @@ impl Shared {
                 self.ledger.strike(&name);
                 continue;
             };
-            let opening = Opening {
+            let opening = ClientOpening {
                 account: None,
                 device: None,
                 live_stream: LiveStreamId::new(live_stream),

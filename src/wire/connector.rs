@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tower::util::{BoxCloneSyncService, MapErr};
 use tower::{BoxError, Service, ServiceExt};
 
-use crate::wire::Wire;
+use crate::wire::tagged::TaggedStream;
 
 /// Probes of a silent TCP connection begin after this: a server that lost power is noticed within minutes.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
@@ -110,10 +110,10 @@ fn tls_config(secure: bool) -> ClientConfig {
 }
 
 /// A TCP connection that remembers whether it has answered.
-pub(crate) type Conn = Wire<Answered>;
+pub(crate) type Conn = TaggedStream<Answered>;
 
 fn conn(stream: TokioIo<TcpStream>) -> Conn {
-    Wire::new(stream, Answered::default())
+    TaggedStream::new(stream, Answered::default())
 }
 
 impl Connection for Conn {

@@ -1,82 +1,10 @@
-//! A TCP connection that carries something along: what it holds, or what is known of it. Outgoing ones come from the
-//! connector; why there is none, or no answer on it, is an [`Error`].
+//! TCP connections below HTTP: [`tagged`] attaches a value to a connection for as long as it lives, [`connector`] makes outgoing
+//! ones, and [`Error`] says why there is none, or no answer on it.
 //!
-//! It does not look at the bytes.
+//! Nothing here looks at the bytes.
 
 pub(crate) mod connector;
 mod error;
-
-use std::fmt;
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+pub(crate) mod tagged;
 
 pub use crate::wire::error::Error;
-
-/// A connection and its `tag`, which lives as long as the connection does, also beyond HTTP.
-pub struct Wire<T> {
-    stream: TokioIo<TcpStream>,
-    /// What it carries along.
-    pub tag: T,
-}
-
-impl<T> Wire<T> {
-    /// `stream`, carrying `tag`.
-    pub const fn new(stream: TokioIo<TcpStream>, tag: T) -> Self {
-        Self { stream, tag }
-    }
-
-    /// Makes the coming end of this connection a RST, so that its peer learns of a failure at once, and as one.
-    ///
-    /// # Errors
-    /// As the system says.
-    pub fn reset(&self) -> io::Result<()> {
-        self.stream.inner().set_zero_linger()
-    }
-}
-
-impl<T: fmt::Debug> fmt::Debug for Wire<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wire").field("tag", &self.tag).finish_non_exhaustive()
-    }
-}
-
-impl<T: Unpin> Read for Wire<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl<T: Unpin> Write for Wire<T> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-}

@@ -95,10 +95,6 @@ const STILL_CIRCULAR: &[&str] = &[
     "src/feed/pull.rs",
     "src/ffmpeg/encoders.rs",
     "src/ffmpeg/mod.rs",
-    "src/proxy/lineup.rs",
-    "src/proxy/mod.rs",
-    "src/proxy/opening.rs",
-    "src/proxy/reload.rs",
     "src/supervisor/adopt.rs",
     "src/supervisor/driver.rs",
     "src/supervisor/encode.rs",
@@ -112,9 +108,6 @@ const STILL_CIRCULAR: &[&str] = &[
     "src/supervisor/provider.rs",
     "src/supervisor/returns.rs",
     "src/supervisor/shared.rs",
-    "src/wire/connector.rs",
-    "src/wire/error.rs",
-    "src/wire/mod.rs",
 ];
 
 /// Files of tests that are still too long. The list only shrinks.

@@ -27,7 +27,7 @@ const SUPERSEDED: Duration = Duration::from_secs(15);
 
 /// What a client opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opening {
+pub struct ClientOpening {
     /// Whose it is; unknown if it was opened before the gateway's start.
     pub account: Option<Account>,
     /// On which device.
@@ -44,7 +44,7 @@ pub struct Opening {
 
 /// The openings that a request speaks of: that of its playback, else all of its account's that could be meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Named {
+pub struct Mention {
     /// Who speaks; a request without a token may mean anybody's.
     pub account: Option<Account>,
     /// The live stream it names.
@@ -57,7 +57,7 @@ pub struct Named {
 
 /// What followed an opening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Follow {
+pub enum MentionKind {
     /// It was spoken of: somebody is there.
     Named,
     /// A playlist of ours was given for it.
@@ -72,7 +72,7 @@ pub enum Follow {
 
 #[derive(Debug)]
 struct Open {
-    opening: Opening,
+    opening: ClientOpening,
     state: ReturnReason,
     due: Timestamp,
 }
@@ -95,7 +95,7 @@ impl Openings {
     }
 
     /// A client opened something. What is forgotten for it, if anything.
-    pub fn opened(&mut self, id: OpeningId, opening: Opening, now: Timestamp) -> Option<OpeningId> {
+    pub fn opened(&mut self, id: OpeningId, opening: ClientOpening, now: Timestamp) -> Option<OpeningId> {
         self.returned.retain(|(account, _)| Some(*account) != opening.account);
         for open in self.open.values_mut().filter(|open| is_same_device(&open.opening, &opening)) {
             match open.state {
@@ -122,16 +122,16 @@ impl Openings {
     }
 
     /// Something followed; the openings that are settled by it, or that their client has stopped.
-    pub fn followed(&mut self, named: &Named, follow: Follow, now: Timestamp) -> Vec<OpeningId> {
+    pub fn mentioned(&mut self, named: &Mention, follow: MentionKind, now: Timestamp) -> Vec<OpeningId> {
         let meant = self.meant(named);
         match follow {
-            Follow::Named => self.go_on(&meant, now, |state| match state {
+            MentionKind::Named => self.go_on(&meant, now, |state| match state {
                 ReturnReason::Left | ReturnReason::Stopped | ReturnReason::LoggedOut => state,
                 ReturnReason::Unfollowed | ReturnReason::Superseded | ReturnReason::Abandoned => {
                     ReturnReason::Unfollowed
                 }
             }),
-            Follow::Served => self.go_on(&meant, now, |state| match state {
+            MentionKind::Served => self.go_on(&meant, now, |state| match state {
                 // What it gave back by stopping, if anything, is given back.
                 ReturnReason::Stopped | ReturnReason::LoggedOut => state,
                 ReturnReason::Unfollowed
@@ -139,13 +139,13 @@ impl Openings {
                 | ReturnReason::Abandoned
                 | ReturnReason::Left => ReturnReason::Left,
             }),
-            Follow::Stopped => {
+            MentionKind::Stopped => {
                 self.go_on(&meant, now, |_| ReturnReason::Stopped);
                 meant
             }
-            Follow::TakenOver => self.settle(meant),
+            MentionKind::TakenOver => self.settle(meant),
             // One is given back, whichever it is.
-            Follow::Closed => self.settle(meant.into_iter().take(1).collect()),
+            MentionKind::Closed => self.settle(meant.into_iter().take(1).collect()),
         }
     }
 
@@ -168,7 +168,7 @@ impl Openings {
     pub fn take_due(
         &mut self,
         now: Timestamp,
-        is_watched: impl Fn(&Opening) -> bool,
+        is_watched: impl Fn(&ClientOpening) -> bool,
     ) -> Vec<(OpeningId, ReturnReason)> {
         let mut due = Vec::new();
         for (&id, open) in self.open.iter_mut().filter(|(_, open)| open.due <= now) {
@@ -213,8 +213,8 @@ impl Openings {
         self.open.len()
     }
 
-    fn meant(&self, named: &Named) -> Vec<OpeningId> {
-        let all = |is_meant: &dyn Fn(&Opening) -> bool| {
+    fn meant(&self, named: &Mention) -> Vec<OpeningId> {
+        let all = |is_meant: &dyn Fn(&ClientOpening) -> bool| {
             let open = self.open.iter().filter(|(_, open)| is_meant(&open.opening));
             open.map(|(&id, _)| id).collect::<Vec<_>>()
         };
@@ -251,7 +251,7 @@ impl Openings {
     }
 }
 
-fn is_same_device(one: &Opening, other: &Opening) -> bool {
+fn is_same_device(one: &ClientOpening, other: &ClientOpening) -> bool {
     one.account.is_some()
         && one.account == other.account
         && one.device.is_some()

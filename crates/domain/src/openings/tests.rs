@@ -8,8 +8,8 @@ fn at(seconds: u64) -> Timestamp {
     Timestamp::after_start(Duration::from_secs(seconds))
 }
 
-fn opening(account: u64, play: &str) -> Opening {
-    Opening {
+fn opening(account: u64, play: &str) -> ClientOpening {
+    ClientOpening {
         account: Some(Account(account)),
         device: Some(DeviceId::new(format!("device-{account}"))),
         live_stream: LiveStreamId::new("live"),
@@ -19,8 +19,8 @@ fn opening(account: u64, play: &str) -> Opening {
     }
 }
 
-fn play(account: u64, play: &str) -> Named {
-    Named {
+fn play(account: u64, play: &str) -> Mention {
+    Mention {
         account: Some(Account(account)),
         live_stream: Some(LiveStreamId::new("live")),
         play_session: Some(PlaySessionId::new(play)),
@@ -58,9 +58,9 @@ fn what_nothing_follows_is_given_back_once() {
 
 #[test]
 fn what_the_server_has_learned_of_is_not_ours_to_give_back() {
-    for follow in [Follow::TakenOver, Follow::Closed] {
+    for follow in [MentionKind::TakenOver, MentionKind::Closed] {
         let mut openings = one();
-        assert_eq!(openings.followed(&play(1, "a"), follow, at(1)), [OpeningId(1)]);
+        assert_eq!(openings.mentioned(&play(1, "a"), follow, at(1)), [OpeningId(1)]);
         assert_eq!((openings.count(), due(&mut openings, 500, false)), (0, vec![]));
     }
 }
@@ -68,7 +68,7 @@ fn what_the_server_has_learned_of_is_not_ours_to_give_back() {
 #[test]
 fn whoever_speaks_of_it_keeps_it() {
     let mut openings = one();
-    openings.followed(&play(1, "a"), Follow::Named, at(100));
+    openings.mentioned(&play(1, "a"), MentionKind::Named, at(100));
     assert_eq!(due(&mut openings, 219, false), []);
     assert_eq!(due(&mut openings, 220, false), [ReturnReason::Unfollowed]);
 }
@@ -76,19 +76,19 @@ fn whoever_speaks_of_it_keeps_it() {
 #[test]
 fn who_was_served_by_us_keeps_it_until_it_has_left() {
     let mut openings = one();
-    openings.followed(&play(1, "a"), Follow::Served, at(10));
+    openings.mentioned(&play(1, "a"), MentionKind::Served, at(10));
     assert_eq!(due(&mut openings, 130, true), []);
     assert_eq!(openings.deadline(), Some(at(250)), "later than now: nothing spins");
-    openings.followed(&play(1, "a"), Follow::Named, at(140));
+    openings.mentioned(&play(1, "a"), MentionKind::Named, at(140));
     assert_eq!(due(&mut openings, 260, false), [ReturnReason::Left]);
 }
 
 #[test]
 fn who_stopped_may_still_have_it() {
     let mut openings = one();
-    openings.followed(&play(1, "a"), Follow::Served, at(10));
-    openings.followed(&play(1, "a"), Follow::Stopped, at(20));
-    openings.followed(&play(1, "a"), Follow::Served, at(21));
+    openings.mentioned(&play(1, "a"), MentionKind::Served, at(10));
+    openings.mentioned(&play(1, "a"), MentionKind::Stopped, at(20));
+    openings.mentioned(&play(1, "a"), MentionKind::Served, at(21));
     assert_eq!(due(&mut openings, 141, true), []);
     assert_eq!(due(&mut openings, 261, false), [ReturnReason::Stopped]);
 }
@@ -96,7 +96,7 @@ fn who_stopped_may_still_have_it() {
 #[test]
 fn who_never_heard_of_it_cannot_follow() {
     let mut openings = Openings::new(PATIENCE);
-    openings.opened(OpeningId(1), Opening { abandoned: true, ..opening(1, "a") }, at(5));
+    openings.opened(OpeningId(1), ClientOpening { abandoned: true, ..opening(1, "a") }, at(5));
     assert_eq!(due(&mut openings, 5, true), [ReturnReason::Abandoned]);
 }
 
@@ -107,38 +107,39 @@ fn a_device_that_opens_something_else_has_done_with_what_it_did_not_follow() {
     openings.opened(OpeningId(3), opening(2, "c"), at(10));
     assert_eq!(openings.deadline(), Some(at(25)));
     assert_eq!(due(&mut openings, 25, false), [ReturnReason::Superseded]);
-    openings.followed(&play(1, "b"), Follow::Served, at(26));
+    openings.mentioned(&play(1, "b"), MentionKind::Served, at(26));
     openings.opened(OpeningId(4), opening(1, "d"), at(30));
     assert_eq!(openings.deadline(), Some(at(130)), "what was followed is not hurried");
     let mut openings = one();
     openings.opened(OpeningId(2), opening(1, "b"), at(10));
-    openings.followed(&play(1, "a"), Follow::Named, at(11));
+    openings.mentioned(&play(1, "a"), MentionKind::Named, at(11));
     assert_eq!(openings.deadline(), Some(at(130)), "a device can be two players");
 }
 
 #[test]
 fn a_request_means_its_own_playback_else_what_its_account_can_have_meant() {
     let mut openings = one();
-    openings.opened(OpeningId(2), Opening { device: None, ..opening(1, "b") }, at(0));
+    openings.opened(OpeningId(2), ClientOpening { device: None, ..opening(1, "b") }, at(0));
     openings.opened(OpeningId(3), opening(2, "c"), at(0));
-    let settled = |openings: &mut Openings, named: &Named| openings.followed(named, Follow::TakenOver, at(1));
-    assert_eq!(settled(&mut openings, &Named { name: Some("other".to_owned()), ..Named::default() }), []);
-    assert_eq!(settled(&mut openings, &Named { live_stream: None, ..play(1, "x") }), []);
+    let settled =
+        |openings: &mut Openings, named: &Mention| openings.mentioned(named, MentionKind::TakenOver, at(1));
+    assert_eq!(settled(&mut openings, &Mention { name: Some("other".to_owned()), ..Mention::default() }), []);
+    assert_eq!(settled(&mut openings, &Mention { live_stream: None, ..play(1, "x") }), []);
     assert_eq!(settled(&mut openings, &play(3, "x")), [], "another account's");
     assert_eq!(
         settled(&mut openings, &play(2, "b")),
         [OpeningId(2)],
         "a playback is one, whoever speaks of it"
     );
-    let by_name = Named { name: Some("name-c".to_owned()), ..Named::default() };
+    let by_name = Mention { name: Some("name-c".to_owned()), ..Mention::default() };
     assert_eq!(settled(&mut openings, &by_name), [OpeningId(3)]);
     openings.opened(OpeningId(4), opening(1, "d"), at(0));
     assert_eq!(
-        openings.followed(&play(1, "quality-change"), Follow::Closed, at(1)),
+        openings.mentioned(&play(1, "quality-change"), MentionKind::Closed, at(1)),
         [OpeningId(1)],
         "one of them"
     );
-    let nobody = Named { account: None, ..play(1, "quality-change") };
+    let nobody = Mention { account: None, ..play(1, "quality-change") };
     assert_eq!(settled(&mut openings, &nobody), [OpeningId(4)], "it may be this one's");
 }
 

@@ -8,7 +8,7 @@ use crate::cadence::laws::Rates;
 use crate::cadence::{Class, Habits};
 use crate::consumer::{Consumer, Heard, Terms};
 use crate::key::{Channel, ConsumerId, DeviceId, StreamId};
-use crate::openings::Opening;
+use crate::openings::ClientOpening;
 use crate::pool::seam::Action;
 use crate::reason::{LeaveReason, StopReason};
 use crate::signal::{Signal, Whose};
@@ -199,7 +199,7 @@ impl Pool {
 
     /// Has those openings given back that nothing has followed, or whose viewer has left.
     pub(super) fn give_back(&mut self, now: Timestamp) {
-        let watches = |consumer: &Consumer, opening: &Opening| {
+        let watches = |consumer: &Consumer, opening: &ClientOpening| {
             let (viewer, stream) = (&consumer.viewer, self.streams.get(&consumer.stream));
             let source = opening.live_stream.media_source();
             let same_source =
@@ -208,7 +208,7 @@ impl Pool {
             consumer.is_present() && (same_play || (same_source && Some(viewer.account) == opening.account))
         };
         let is_watched =
-            |opening: &Opening| self.consumers.values().any(|consumer| watches(consumer, opening));
+            |opening: &ClientOpening| self.consumers.values().any(|consumer| watches(consumer, opening));
         for (opening, reason) in self.openings.take_due(now, is_watched) {
             self.actions.push_back(Action::GiveBack { opening, reason });
             *self.tally.returned.entry(reason).or_default() += 1;

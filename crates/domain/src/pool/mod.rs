@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::cadence::{Class, Habits};
 use crate::consumer::{Consumer, Presence};
 use crate::key::{Channel, ConsumerId, DeviceId, InputId, LiveStreamId, StreamId};
-use crate::openings::{Follow, Openings};
+use crate::openings::{MentionKind, Openings};
 use crate::pool::hindrances::Hindrances;
 use crate::pool::stream::Stream;
 use crate::producer::State;
@@ -108,9 +108,9 @@ impl Pool {
                 let forgotten = self.openings.opened(id, opening, now);
                 self.actions.extend(forgotten.map(Action::Settled));
             }
-            Event::Followed(named, follow) => {
-                let changed = self.openings.followed(&named, follow, now);
-                let action = if follow == Follow::Stopped { Action::Doubted } else { Action::Settled };
+            Event::Mentioned(named, follow) => {
+                let changed = self.openings.mentioned(&named, follow, now);
+                let action = if follow == MentionKind::Stopped { Action::Doubted } else { Action::Settled };
                 self.actions.extend(changed.into_iter().map(action));
             }
             Event::Signal(whose, signal) => self.signal(&whose, signal, now),

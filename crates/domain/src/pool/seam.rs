@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::cadence::Class;
 use crate::key::{Channel, ConsumerId, InputId, ItemId, OpeningId, StreamId, StreamKey};
-use crate::openings::{Follow, Named, Opening};
+use crate::openings::{ClientOpening, Mention, MentionKind};
 use crate::produce::{Means, Produce};
 use crate::reason::{Failure, RefuseReason, ReturnReason, StopReason};
 use crate::signal::{Signal, Whose};
@@ -131,9 +131,9 @@ pub enum Event {
     /// A viewer is about to ask for a channel.
     Opening(ItemId),
     /// A client has opened something at the server, and `GiveBack` or `Settled` is to follow.
-    Opened(OpeningId, Opening),
+    Opened(OpeningId, ClientOpening),
     /// A request speaks of what clients opened.
-    Followed(Named, Follow),
+    Mentioned(Mention, MentionKind),
     /// Something was heard of a viewer other than a request for a playlist or a segment.
     Signal(Whose, Signal),
     /// This account's token is about to be revoked; nothing is granted to it until that is done.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::consumer::Verdict;
 use crate::key::{LiveStreamId, OpeningId};
-use crate::openings::{Follow, Named, Opening};
+use crate::openings::{ClientOpening, Mention, MentionKind};
 use crate::reason::{Evidence, ReturnReason};
 
 const PATIENT: Limits = Limits { patience: Duration::from_secs(1800), ..LIMITS };
@@ -247,8 +247,8 @@ fn who_was_passed_on_keeps_nothing_alive_by_its_reports() {
     assert!(matches!(bench.presence(consumer), Some(Presence::Left { reason: LeaveReason::PassedOn, .. })));
 }
 
-fn opening(viewer: &Viewer, channel: usize, abandoned: bool) -> Opening {
-    Opening {
+fn opening(viewer: &Viewer, channel: usize, abandoned: bool) -> ClientOpening {
+    ClientOpening {
         account: Some(viewer.account),
         device: viewer.device.clone(),
         live_stream: LiveStreamId::new(format!("live-{channel}")),
@@ -264,8 +264,8 @@ fn an_opening_is_kept_for_as_long_as_its_viewer() {
     let mut bench = Bench::new(PATIENT);
     bench.pool.handle_event(Event::Opened(OpeningId(1), opening(&viewer(1), 1, false)), at(0));
     let (_, consumer) = bench.watching(1, 1, at(0));
-    let named = Named { play_session: viewer(1).play_session, ..Named::default() };
-    bench.pool.handle_event(Event::Followed(named, Follow::Served), at(0));
+    let named = Mention { play_session: viewer(1).play_session, ..Mention::default() };
+    bench.pool.handle_event(Event::Mentioned(named, MentionKind::Served), at(0));
     for now in (3000..400_000).step_by(3000) {
         bench.wait(now);
         bench.pool.heard(consumer, now, at(now));
@@ -305,7 +305,13 @@ fn a_million_events_leave_nothing_behind() {
             Signal::ConnectionOpened,
             Signal::ConnectionClosed { by_peer: pick(3, 2) == 0 },
         ];
-        let follows = [Follow::Named, Follow::Served, Follow::Stopped, Follow::TakenOver, Follow::Closed];
+        let follows = [
+            MentionKind::Named,
+            MentionKind::Served,
+            MentionKind::Stopped,
+            MentionKind::TakenOver,
+            MentionKind::Closed,
+        ];
         match pick(16, 14) {
             0..3 => {
                 token += 1;
@@ -336,8 +342,8 @@ fn a_million_events_leave_nothing_behind() {
             11 => {
                 let one = opening(&viewers[pick(24, 8)], pick(20, 4), false);
                 let (account, live_stream) = (one.account, Some(one.live_stream));
-                let named = Named { account, live_stream, play_session: one.play_session, name: None };
-                bench.pool.handle_event(Event::Followed(named, follows[pick(30, 5)]), at(now));
+                let named = Mention { account, live_stream, play_session: one.play_session, name: None };
+                bench.pool.handle_event(Event::Mentioned(named, follows[pick(30, 5)]), at(now));
             }
             _ => {
                 now += pick(32, 3000) as u64;

@@ -1,6 +1,6 @@
-//! What an opening opened: read from its request and its answer as they pass, in either letter case.
+//! Reads from the request and the answer of an opening which live streams it opened. Property names are accepted in either letter case.
 //!
-//! It knows the form of both and nothing else; what cannot be read opened nothing that is known.
+//! It knows the form of both messages and nothing else. What cannot be read counts as having opened nothing.
 
 use std::fmt;
 
@@ -15,55 +15,55 @@ use domain::produce::Player;
 
 /// A live stream that an answer to `PlaybackInfo` or `LiveStreams/Open` names as open.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Opened {
-    /// The channel; `LiveStreams/Open` need not name it.
+pub(super) struct OpenedStream {
+    /// The channel's item; `LiveStreams/Open` need not name it.
     pub item: Option<ItemId>,
-    /// Which of its sources.
+    /// The media source of the channel.
     pub source: MediaSourceId,
-    /// What is open.
+    /// The live stream that is open.
     pub live_stream: LiveStreamId,
-    /// Where the server itself reads it. It may be a provider's URL with credentials: not to be shown.
+    /// The path or URL that the server reads it from. It may be a provider's URL with credentials, so it is never logged.
     pub path: Option<String>,
-    /// The playback it was opened for.
+    /// The play session that it was opened for.
     pub play_session: Option<PlaySessionId>,
-    /// Whether this very request took a consumer of it; one that names a live stream only asks about it.
+    /// Whether this request took a consumer of the live stream. A request that names a live stream only asks about it.
     pub taken: bool,
 }
 
-impl fmt::Debug for Opened {
+impl fmt::Debug for OpenedStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("Opened");
+        let mut shown = f.debug_struct("OpenedStream");
         shown.field("item", &self.item).field("source", &self.source).field("live_stream", &self.live_stream);
         shown.field("play_session", &self.play_session).field("taken", &self.taken).finish_non_exhaustive()
     }
 }
 
-/// As whom, and from where on, the gateway may act upon what was opened.
+/// The client that opened a live stream, with all that the gateway needs to act in its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opener {
-    /// Who opened it.
+pub(super) struct Opener {
+    /// The client's credential and addresses.
     pub asker: Asker,
-    /// With what.
+    /// The client's player.
     pub player: Player,
-    /// What stands before the server's own paths.
+    /// The base path of the request, before Jellyfin's own path.
     pub prefix: String,
-    /// The opener's user, if the server has told.
+    /// The id of the client's user, if the server has told it.
     pub user: Option<String>,
 }
 
-/// What an opening's request says of it.
+/// What the request of an opening asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
+pub(super) struct OpenRequest {
     item: Option<ItemId>,
     play_session: Option<PlaySessionId>,
-    /// Whether it names a live stream that is open already, or may do so.
+    /// Whether the request names a live stream that is already open, or could not be read and may name one.
     names_one: bool,
 }
 
-impl Asked {
-    /// As the query says, else the body; `None` stands for one that could not be read.
+impl OpenRequest {
+    /// Reads the query, then the body, which is `None` if it could not be read.
     #[must_use]
-    pub fn of(item: Option<ItemId>, uri: &Uri, body: Option<&[u8]>) -> Self {
+    pub(super) fn of(item: Option<ItemId>, uri: &Uri, body: Option<&[u8]>) -> Self {
         let query = Query::of(uri);
         let json = body.and_then(|body| serde_json::from_slice::<Value>(body).ok());
         let named = |name: &str| {
@@ -78,18 +78,18 @@ impl Asked {
         }
     }
 
-    /// The live streams that the answer names as open.
+    /// Reads from the answer the live streams that are open.
     #[must_use]
-    pub fn opened(&self, answer: &[u8]) -> Vec<Opened> {
+    pub(super) fn opened(&self, answer: &[u8]) -> Vec<OpenedStream> {
         let Ok(answer) = serde_json::from_slice::<Value>(answer) else { return Vec::new() };
         let play_session = text(&answer, "PlaySessionId").map(PlaySessionId::new);
         let play_session = play_session.or_else(|| self.play_session.clone());
-        let several = field(&answer, "MediaSources").and_then(Value::as_array);
-        let sources = several.into_iter().flatten().chain(field(&answer, "MediaSource"));
+        let sources = field(&answer, "MediaSources").and_then(Value::as_array);
+        let sources = sources.into_iter().flatten().chain(field(&answer, "MediaSource"));
         let read = |source: &Value| {
             let live_stream = LiveStreamId::new(text(source, "LiveStreamId")?);
             let named = text(source, "Id").map(MediaSourceId::new);
-            Some(Opened {
+            Some(OpenedStream {
                 item: self.item.clone(),
                 source: named.or_else(|| live_stream.media_source())?,
                 live_stream,
@@ -102,7 +102,7 @@ impl Asked {
     }
 }
 
-/// A property that is a text, and not an empty one.
+/// The value of a property that is a text and not empty.
 fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     field(value, name)?.as_str().filter(|text| !text.is_empty())
 }
@@ -113,19 +113,19 @@ mod tests {
 
     const ITEM: &str = "3470319929255d2e4e0e08ae69de1bd6";
 
-    fn asked(target: &str, body: Option<&str>) -> Asked {
-        Asked::of(None, &target.parse().unwrap(), body.map(str::as_bytes))
+    fn asked(target: &str, body: Option<&str>) -> OpenRequest {
+        OpenRequest::of(None, &target.parse().unwrap(), body.map(str::as_bytes))
     }
 
     #[test]
     fn what_an_answer_opened_is_found_in_either_form_and_case() {
         let item = ItemId::parse(ITEM);
-        let info = Asked::of(item.clone(), &"/Items/x/PlaybackInfo".parse().unwrap(), Some(b"{}"));
+        let info = OpenRequest::of(item.clone(), &"/Items/x/PlaybackInfo".parse().unwrap(), Some(b"{}"));
         let opened = info.opened(
             br#"{"New":[1],"MediaSources":[{"Id":"s","LiveStreamId":"l","Path":"http://u:p@x/1.ts"},{"Id":"b"},
                 {"Id":"c","LiveStreamId":null},7],"PlaySessionId":"p"}"#,
         );
-        let expected = Opened {
+        let expected = OpenedStream {
             item,
             source: MediaSourceId::new("s"),
             live_stream: LiveStreamId::new("l"),

@@ -13,9 +13,9 @@ type Then = Box<dyn FnOnce(bool) + Send>;
 
 /// The connection of a request, in the extensions of each.
 #[derive(Clone, Default)]
-pub struct Link(Arc<Mutex<VecDeque<(u128, Then)>>>);
+pub struct Connection(Arc<Mutex<VecDeque<(u128, Then)>>>);
 
-impl Link {
+impl Connection {
     /// Has `then` called at the end of the connection, or when there is too much to be told, with whether its peer ended
     /// it. Once for each `key`: says whether this one is new.
     pub fn at_end(&self, key: u128, then: impl FnOnce(bool) + Send + 'static) -> bool {
@@ -45,9 +45,9 @@ impl Link {
     }
 }
 
-impl fmt::Debug for Link {
+impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Link")
+        f.write_str("Connection")
     }
 }
 
@@ -59,18 +59,18 @@ mod tests {
 
     #[test]
     fn each_is_told_once() {
-        let (link, (sender, told)) = (Link::default(), mpsc::channel());
+        let (connection, (sender, told)) = (Connection::default(), mpsc::channel());
         let tell = |key: u128| {
             let sender = sender.clone();
-            link.at_end(key, move |by_peer| sender.send((key, by_peer)).unwrap())
+            connection.at_end(key, move |by_peer| sender.send((key, by_peer)).unwrap())
         };
         assert!(tell(0) && !tell(0));
         for key in 1..=KEPT as u128 {
             assert!(tell(key));
         }
         assert_eq!(told.try_iter().collect::<Vec<_>>(), [(0, false)], "the oldest made room");
-        link.ended(true);
-        link.ended(true);
+        connection.ended(true);
+        connection.ended(true);
         assert_eq!(told.try_iter().collect::<Vec<_>>(), (1..=16).map(|key| (key, true)).collect::<Vec<_>>());
     }
 }

@@ -1,0 +1,72 @@
+//! Bounds how many playlist requests are blocked at once, per viewer and in all.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use domain::key::ConsumerId;
+
+/// Blocked requests of one viewer: its current one, and one that it has abandoned without the gateway knowing yet.
+const PER_CONSUMER: usize = 2;
+/// Blocked requests of all viewers: a quarter of the connections that the listener accepts.
+const IN_ALL: usize = 1024;
+
+/// The number of blocked requests of each consumer.
+#[derive(Clone, Debug, Default)]
+pub struct BlockedRequests(Arc<Mutex<BTreeMap<ConsumerId, usize>>>);
+
+impl BlockedRequests {
+    /// Admits one more blocked request of `consumer`, which counts until the permit is dropped; `None` if there are too many.
+    pub(super) fn admit(&self, consumer: ConsumerId) -> Option<Permit> {
+        let mut counts = self.counts();
+        let all: usize = counts.values().sum();
+        let own = counts.entry(consumer).or_default();
+        let admitted = all < IN_ALL && *own < PER_CONSUMER;
+        if admitted {
+            *own += 1;
+        } else if *own == 0 {
+            counts.remove(&consumer);
+        }
+        admitted.then(|| Permit { blocked: self.clone(), consumer })
+    }
+
+    fn counts(&self) -> MutexGuard<'_, BTreeMap<ConsumerId, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One blocked request.
+#[derive(Debug)]
+pub(super) struct Permit {
+    blocked: BlockedRequests,
+    consumer: ConsumerId,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut counts = self.blocked.counts();
+        if let Some(count) = counts.get_mut(&self.consumer) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.consumer);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocked_requests_are_bounded_and_leave_nothing() {
+        let blocked = BlockedRequests::default();
+        let one = ConsumerId::from_bits(0);
+        let permits: Vec<_> = (0..PER_CONSUMER).map(|_| blocked.admit(one).unwrap()).collect();
+        assert!(blocked.admit(one).is_none(), "one viewer");
+        let others = (1..).map_while(|bits| blocked.admit(ConsumerId::from_bits(bits))).collect::<Vec<_>>();
+        assert_eq!(others.len() + PER_CONSUMER, IN_ALL, "all together");
+        assert_eq!(blocked.counts().len(), IN_ALL - 1);
+        drop((permits, others));
+        assert_eq!(blocked.counts().len(), 0);
+    }
+}

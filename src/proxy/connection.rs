@@ -1,0 +1,39 @@
+//! Tells the pool over which connections a viewer comes, and when they end: a closed connection is evidence that its player has left.
+//!
+//! Only connections that the player itself opened count. Behind another proxy they say nothing about one viewer.
+
+use http::header::{FORWARDED, VIA};
+use http::{HeaderMap, Request};
+
+use crate::body::Body;
+use crate::proxy::gateway::Gateway;
+use crate::proxy::headers::{self, FORWARDED_FOR};
+use crate::server::Connection;
+use domain::key::ConsumerId;
+use domain::signal::{Signal, Whose};
+
+impl Gateway {
+    /// The connection of a request, if its player opened it and it may outlive the request.
+    pub(super) fn connection(&self, request: &Request<Body>) -> Option<Connection> {
+        let direct = !has_been_forwarded(request.headers()) && !self.forwarder.is_from_trusted_proxy(request);
+        let persists = !headers::has_token(request.headers(), &http::header::CONNECTION, "close");
+        request.extensions().get::<Connection>().filter(|_| direct && persists).cloned()
+    }
+
+    /// Tells the pool that `consumer` has sent a request over `connection`, and later that this connection has ended.
+    pub(super) fn comes_over(&self, connection: Option<&Connection>, consumer: ConsumerId) {
+        let Some(connection) = connection else { return };
+        let (supervisor, whose) = (self.supervisor.clone(), Whose::Consumer(consumer));
+        let ended = whose.clone();
+        let is_new = connection.at_end(consumer.bits(), move |by_peer| {
+            supervisor.signal(ended, Signal::ConnectionClosed { by_peer });
+        });
+        let signal = if is_new { Signal::ConnectionOpened } else { Signal::ConnectionKept };
+        self.supervisor.signal(whose, signal);
+    }
+}
+
+/// Whether a proxy in front of the gateway says that it has forwarded the request.
+fn has_been_forwarded(headers: &HeaderMap) -> bool {
+    [FORWARDED, VIA, FORWARDED_FOR].iter().any(|name| headers.contains_key(name))
+}

@@ -1,0 +1,149 @@
+//! The gateway as one value: everything that an answer may need, and the dispatch from a request's route to the code that answers it.
+//!
+//! The answers themselves are `impl Gateway` blocks in the files beside this one, each of which handles one kind of request.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{CACHE_CONTROL, ORIGIN};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::service::Service;
+
+use crate::body::{self, Body};
+use crate::proxy::auth::{Asker, Auth};
+use crate::proxy::blocked_requests::BlockedRequests;
+use crate::proxy::cors::Cors;
+use crate::proxy::credential::Credential;
+use crate::proxy::error::PROXY_STATUS;
+use crate::proxy::forward::Forwarder;
+use crate::proxy::lendings::Lendings;
+use crate::proxy::miss_counters::MissCounters;
+use crate::proxy::openings::hls_warmup::HlsWarmup;
+use crate::proxy::openings::tuner_denials::TunerDenialCache;
+use crate::proxy::query::Query;
+use crate::proxy::route::{Route, route};
+use crate::proxy::served_lineup::ServedLineup;
+use crate::supervisor::Supervisor;
+use crate::upstream::jellyfin::Jellyfin;
+use domain::produce::Rules;
+use domain::signal::{Signal, Whose};
+use domain::viewer::Account;
+
+/// Answers the requests of all connections.
+#[derive(Debug)]
+pub struct Gateway {
+    /// The gateway's name in `Cache-Status`.
+    pub name: String,
+    /// How long a viewer waits for the first segment of a stream that was not running.
+    pub cold_timeout: Duration,
+    /// The operator's rules for how streams are produced.
+    pub produce: Rules,
+    /// Whether a playlist request is blocked until the segment that its `_HLS_msn` names exists.
+    pub blocking_reload: bool,
+    /// The playlist requests that are blocked at the moment.
+    pub blocked_requests: BlockedRequests,
+    /// Passes requests through to the server.
+    pub forwarder: Forwarder,
+    /// Checks credentials with the server, and remembers the verdicts.
+    pub auth: Auth,
+    /// The server, for the few calls of the gateway's own that a request needs.
+    pub jellyfin: Jellyfin,
+    /// Runs the streams.
+    pub supervisor: Supervisor,
+    /// The gateway's own playlist and guide, if it serves them.
+    pub lineup: Option<ServedLineup>,
+    /// Counts the live playlists that were passed on, by reason.
+    pub miss_counters: MissCounters,
+    /// What clients have given back.
+    pub lendings: Lendings,
+    /// The channels for which freeing tuners did not help.
+    pub tuner_denials: TunerDenialCache,
+    /// Spares the first viewer after the server's start an error.
+    pub hls_warmup: HlsWarmup,
+    /// The CORS fields that the server sends to each origin.
+    pub cors: Cors,
+    /// Hashes tokens into accounts, so that no token is kept where an account is enough.
+    pub fingerprint: RandomState,
+}
+
+impl Gateway {
+    async fn answer(self: &Arc<Self>, request: Request<Body>) -> Response<Body> {
+        match route(request.method(), request.uri()) {
+            Route::Live(live) => self.live(*live, request).await,
+            Route::Bypassed(reason) => self.bypassed(reason, request).await,
+            Route::Segment { consumer, sequence } => self.segment(consumer, sequence, &request),
+            Route::PlaybackInfo { item } => self.opening(Some(item), request).await,
+            Route::Open => self.opening(None, request).await,
+            Route::Playing(report) => self.report(report, request).await,
+            Route::ActiveEncodings { play_session, .. } => {
+                if let Some(play_session) = play_session {
+                    self.supervisor.signal(Whose::PlaySession(play_session), Signal::EncodingsDeleted);
+                }
+                self.forward(request).await
+            }
+            Route::Logout => self.log_out(request).await,
+            Route::Close { live_stream } => self.close(live_stream, request).await,
+            Route::Lineup(page) => self.lineup(page, request).await,
+            Route::Master => self.master(request).await,
+            Route::Other => self.other(request).await,
+        }
+    }
+
+    /// Passes a request through, and learns the origin's CORS fields from the server's answer.
+    pub(super) async fn forward(&self, request: Request<Body>) -> Response<Body> {
+        let origin = request.headers().get(ORIGIN).cloned();
+        let response = self.forwarder.forward(request).await;
+        if response.headers().contains_key(PROXY_STATUS) {
+            // The gateway itself answered because the server did not: the server may be restarting.
+            self.hls_warmup.server_lost();
+            return response;
+        }
+        self.cors.learn(origin.as_ref(), response.headers());
+        response
+    }
+
+    /// The credential of a request and the addresses it came from; `None` if it carries no token.
+    pub(super) fn asker(&self, request: &Request<Body>, query: &Query) -> Option<Asker> {
+        let credential = Credential::of(request.headers(), query)?;
+        Some(Asker { credential, from: self.forwarder.forwarded_for(request) })
+    }
+
+    /// The account that a token stands for.
+    pub(super) fn account(&self, token: &str) -> Account {
+        Account(self.fingerprint.hash_one(token))
+    }
+
+    /// An answer of the gateway's own without a body.
+    pub(super) fn empty_response(&self, request: &HeaderMap, status: StatusCode) -> Response<Body> {
+        let mut response = Response::new(body::empty());
+        *response.status_mut() = status;
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        self.with_cors(request, response)
+    }
+
+    /// Adds to an answer of the gateway's own the CORS fields that the server would have sent.
+    pub(super) fn with_cors(&self, request: &HeaderMap, mut response: Response<Body>) -> Response<Body> {
+        self.cors.apply(request, response.headers_mut());
+        response
+    }
+}
+
+/// The gateway as the service of a connection; clones are cheap.
+#[derive(Clone, Debug)]
+pub struct Handle(pub Arc<Gateway>);
+
+impl Service<Request<Incoming>> for Handle {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let gateway = Arc::clone(&self.0);
+        Box::pin(async move { Ok(gateway.answer(request.map(body::boxed)).await) })
+    }
+}

@@ -1,0 +1,189 @@
+//! Passes an opening on and reads from its answer which live streams are open now, so that they can be prefetched, and closed in the
+//! client's name if nothing comes of them.
+//!
+//! An opening is `POST PlaybackInfo` or `LiveStreams/Open`. It goes upstream as it came, except that the server may not compress
+//! the answer. The server opens a tuner whether or not the client waits for the answer, so each opening runs in a task of its own
+//! that survives the client's connection.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use tokio::time::Instant;
+use tracing::{debug, info};
+
+use crate::body::{self, Body};
+use crate::proxy::auth::Verdict;
+use crate::proxy::gateway::Gateway;
+use crate::proxy::openings::open_response::{OpenRequest, OpenedStream, Opener};
+use crate::proxy::query::Query;
+use crate::proxy::route::prefix;
+use crate::supervisor::{expected, returns};
+use crate::upstream::jellyfin::{Place, RawPath};
+use domain::key::{Channel, ItemId};
+use domain::openings::{ClientOpening, Mention, MentionKind};
+use domain::produce::Means;
+
+/// Bytes of the largest request that is kept to be sent again, and of the largest request and answer that are read.
+const READABLE: usize = 1 << 20;
+/// How long the rest of an answer is read after its client has gone.
+const LINGER: Duration = Duration::from_secs(30);
+/// How many idle streams one opening may cost, at most.
+const IDLE_STREAMS_PER_OPENING: usize = 4;
+/// A server without a free tuner answers 500 within 40 ms (docs/jellyfin.md 5); a later 500 has another cause.
+const DENIAL_WITHIN: Duration = Duration::from_secs(1);
+
+impl Gateway {
+    /// Answers `POST PlaybackInfo` of `item`, or `LiveStreams/Open`, whose item stands in the query or the body.
+    pub(in crate::proxy) async fn opening(
+        self: &Arc<Self>,
+        item: Option<ItemId>,
+        request: Request<Body>,
+    ) -> Response<Body> {
+        let gateway = Arc::clone(self);
+        let opening = tokio::spawn(async move { gateway.open(item, request).await });
+        opening.await.unwrap_or_else(|_| Response::new(body::empty()))
+    }
+
+    /// Answers `master.m3u8`. The media playlist will be requested next, with the same credential in the same place, so that
+    /// credential is checked meanwhile: a warm answer then need not wait for it.
+    pub(in crate::proxy) async fn master(self: &Arc<Self>, request: Request<Body>) -> Response<Body> {
+        if let Some(asker) = self.asker(&request, &Query::of(request.uri())) {
+            let (gateway, prefix) = (Arc::clone(self), prefix(request.uri()).to_owned());
+            self.named_by(&asker.credential, request.uri());
+            tokio::spawn(async move { gateway.auth.check(&prefix, &asker).await });
+        }
+        self.forward(request).await
+    }
+
+    async fn open(self: Arc<Self>, item: Option<ItemId>, mut request: Request<Body>) -> Response<Body> {
+        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let (request, open_request) = with_copy(item.clone(), request);
+        let Some(asker) = self.asker(&request, &Query::of(request.uri())) else {
+            return self.forward_opening(item, request).await;
+        };
+        let player = self.player(&request, asker.credential.device().cloned());
+        let mut opener = Opener { asker, player, prefix: prefix(request.uri()).to_owned(), user: None };
+        match self.auth.check(&opener.prefix, &opener.asker).await {
+            Verdict::NoLiveTv => return self.open_without_live_tv(&opener, &open_request, request).await,
+            Verdict::Allowed(me) => opener.user = me.id.clone(),
+            Verdict::Denied | Verdict::Unknown => {}
+        }
+        self.hls_warmup.run(&self.jellyfin, &opener.prefix, &opener.asker.credential).await;
+        self.lendings.opening(self.account(opener.asker.credential.token()));
+        let response = self.forward_opening(item, request).await;
+        if response.status() != StatusCode::OK {
+            return response;
+        }
+        let abandoned = Arc::new(AtomicBool::new(false));
+        let is_abandoned = Arc::clone(&abandoned);
+        let read = move |answer: Option<Bytes>| {
+            let opened = open_request.get().zip(answer).map(|(request, answer)| request.opened(&answer));
+            for opened in opened.unwrap_or_default() {
+                self.opened(&opened, &opener, is_abandoned.load(Ordering::Relaxed));
+            }
+        };
+        let taken = move |whole: bool| abandoned.store(!whole, Ordering::Relaxed);
+        response.map(|body| body::watched(body::drained(body::tee(body, READABLE, read), LINGER), taken))
+    }
+
+    /// Tells the supervisor that the server has opened a live stream. The client has not yet received the end of the answer that
+    /// says so (or has gone: `abandoned`), so nothing here may wait.
+    fn opened(self: &Arc<Self>, opened: &OpenedStream, opener: &Opener, abandoned: bool) {
+        debug!(?opened, abandoned, "a client has opened a live stream");
+        if !abandoned {
+            self.prefetch(opened, opener);
+        }
+        let account = Some(self.account(opener.asker.credential.token()));
+        let (live_stream, play_session) = (opened.live_stream.clone(), opened.play_session.clone());
+        if !opened.taken {
+            let mention = Mention { account, live_stream: Some(live_stream), ..Mention::default() };
+            self.supervisor.mentioned(mention, MentionKind::Named);
+            return;
+        }
+        let raw = opened.path.as_deref().and_then(RawPath::of_url);
+        let opening = ClientOpening {
+            account,
+            device: opener.asker.credential.device().cloned(),
+            live_stream,
+            play_session,
+            name: raw.as_ref().map(RawPath::opening),
+            abandoned,
+        };
+        let opener = returns::Opener {
+            login: opener.asker.credential.login(),
+            user: opener.user.clone(),
+            prefix: opener.prefix.clone(),
+            item: opened.item.clone(),
+        };
+        self.supervisor.opened(opening, opener);
+    }
+
+    /// Has the input of the opened channel pulled at once, if the gateway may produce the stream that its client will ask for.
+    fn prefetch(&self, opened: &OpenedStream, opener: &Opener) {
+        let Some(item) = opened.item.clone() else { return };
+        let channel = Channel { item: item.clone(), source: opened.source.clone() };
+        if self.produce(&channel, &opener.player).first() == Means::Adopted {
+            return;
+        }
+        let (prefix, user) = (opener.prefix.clone(), opener.user.clone());
+        self.supervisor.expect(expected::Opening {
+            place: Place { prefix, item, user },
+            channel,
+            live_stream: opened.live_stream.clone(),
+            raw: opened.path.as_deref().and_then(RawPath::of_url),
+            account: self.account(opener.asker.credential.token()),
+            login: opener.asker.credential.login(),
+        });
+    }
+
+    /// Passes an opening on. If the server denies it a tuner, gives up idle streams one by one and passes it on again.
+    async fn forward_opening(&self, item: Option<ItemId>, request: Request<Body>) -> Response<Body> {
+        if let Some(item) = &item {
+            self.supervisor.opening(item.clone());
+        }
+        let in_vain = item.as_ref().is_some_and(|item| self.tuner_denials.contains(item));
+        if in_vain || !self.supervisor.has_idle() || !is_repeatable(request.headers()) {
+            return self.forward(request).await;
+        }
+        let (parts, body) = request.into_parts();
+        let Some(bytes) = body::read(body, READABLE).await else {
+            // The client broke off in the middle of its request, so nobody reads the answer.
+            return Response::new(body::empty());
+        };
+        let again = || Request::from_parts(parts.clone(), body::full(bytes.clone()));
+        let sent_at = Instant::now();
+        let mut response = self.forward(again()).await;
+        if sent_at.elapsed() > DENIAL_WITHIN {
+            return response;
+        }
+        for _ in 0..IDLE_STREAMS_PER_OPENING {
+            if response.status() != StatusCode::INTERNAL_SERVER_ERROR || !self.supervisor.free_tuner().await {
+                break;
+            }
+            info!("the server denied an opening a tuner; gave up an idle stream and tries again");
+            response = self.forward(again()).await;
+        }
+        if let (StatusCode::INTERNAL_SERVER_ERROR, Some(item)) = (response.status(), item) {
+            self.tuner_denials.insert(item);
+        }
+        response
+    }
+}
+
+/// The request, and what it asks for, which is known once its body has been sent.
+fn with_copy(item: Option<ItemId>, request: Request<Body>) -> (Request<Body>, Arc<OnceLock<OpenRequest>>) {
+    let open_request = Arc::new(OnceLock::new());
+    let (uri, tell) = (request.uri().clone(), Arc::clone(&open_request));
+    let read = move |body: Option<Bytes>| drop(tell.set(OpenRequest::of(item, &uri, body.as_deref())));
+    (request.map(|body| body::tee(body, READABLE, read)), open_request)
+}
+
+/// Whether the request's body is known to be small enough to be kept and sent again.
+fn is_repeatable(headers: &HeaderMap) -> bool {
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    length.is_some_and(|length| length <= READABLE)
+}
