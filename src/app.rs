@@ -37,7 +37,7 @@ use crate::supervisor::{Settings, Supervisor};
 use crate::upstream::client::{Client, Target, Timeouts};
 use crate::upstream::jellyfin::{Jellyfin, Login};
 use domain::encoding::health;
-use domain::lineup::m3u::Site;
+use domain::lineup::site::Site;
 use domain::pool::Limits;
 use domain::produce::{Produce, Rules};
 

@@ -271,11 +271,11 @@ fn radio() {
 }
 
 #[test]
-fn one_of_several_programmes() {
+fn one_of_several_programs() {
     let maps = "-map 1:a -map 0:v -map 1:a -map 1:a -map 0:v";
-    let programmes =
+    let programs =
         "-program program_num=7:st=0 -program program_num=8:st=1:st=2:st=3 -program program_num=9:st=4";
-    let how = format!("{maps} {H264} -g 50 -c:a aac -s:v:1 160x90 {programmes}");
+    let how = format!("{maps} {H264} -g 50 -c:a aac -s:v:1 160x90 {programs}");
     let stream = encoded(8, &how);
     let cuts = cut(&stream, 20_000);
     let joined = joined(&cuts);

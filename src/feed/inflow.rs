@@ -13,8 +13,9 @@ use domain::mpegts::align::Align;
 use domain::mpegts::clock::Ticks;
 use domain::mpegts::facts::Facts;
 use domain::mpegts::packet::{PACKET, Packet};
-use domain::mpegts::scan::{Role, Scan, Seen};
+use domain::mpegts::scan::{Scan, Seen};
 use domain::mpegts::track::Continuity;
+use domain::mpegts::track::Role;
 use domain::time::Timestamp;
 
 /// Bytes of the longest run: about a quarter of a second of a good picture.
@@ -41,7 +42,7 @@ pub(super) struct Inflow {
 #[derive(Default)]
 struct Run {
     bytes: Vec<u8>,
-    /// The moments of the programme's clock in it.
+    /// The moments of the program's clock in it.
     clock: Vec<Ticks>,
     /// Where decoding can begin, in the whole stream, and the tables in force.
     points: Vec<(u64, Bytes)>,
@@ -128,14 +129,14 @@ impl Inflow {
         if seen.role == Role::Tables {
             self.tables.take(packet);
         }
-        let programme = self.scan.programme();
-        if let Some(unit) = seen.unit.filter(|unit| unit.access)
-            && let Some((entry, _)) = programme
+        let program = self.scan.program();
+        if let Some(unit) = seen.access_unit.filter(|unit| unit.random_access)
+            && let Some((entry, _)) = program
         {
             self.run.points.push((unit.packet * PACKET as u64, self.tables.of(entry.pid)));
         }
         if let Some(clock) = packet.pcr()
-            && programme.is_some_and(|(_, map)| map.clock == packet.pid())
+            && program.is_some_and(|(_, map)| map.clock == packet.pid())
         {
             self.run.clock.push(clock);
         }

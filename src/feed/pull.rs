@@ -18,8 +18,8 @@ use crate::feed::input::{Input, InputError};
 use crate::feed::shared::Shared;
 use domain::feeding::{Feeding, State};
 use domain::mpegts::facts::Facts;
-use domain::pace::Pace;
 use domain::reason::Failure;
+use domain::throttle::Throttle;
 use domain::time::Timestamp;
 
 /// An input that has given no packet in so many bytes gives something else.
@@ -99,7 +99,7 @@ impl Puller {
         self.inflow.connected();
         let mut flowed_at = Instant::now();
         let mut came = 0;
-        let mut pace = Pace::new(self.limits.ring);
+        let mut pace = Throttle::new(self.limits.ring);
         loop {
             // A body that is always ready must not keep everybody else from running.
             consume_budget().await;

@@ -58,7 +58,7 @@ mod tests {
         packet
     }
 
-    /// The marks of the packets put before an access point of the programme whose map is at 2.
+    /// The marks of the packets put before an access point of the program whose map is at 2.
     fn marks(packets: &[(u8, bool, u8)]) -> Vec<u8> {
         let mut tables = Tables::default();
         for (pid, starts, mark) in packets {

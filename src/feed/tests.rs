@@ -89,7 +89,7 @@ fn played(script: &'static [Act]) -> body::Body {
     body::boxed(StreamBody::new(Box::pin(frames)))
 }
 
-/// A packet of a programme that nobody knows.
+/// A packet of a program that nobody knows.
 fn packet(counter: u8) -> [u8; 188] {
     let mut packet = [0xff; 188];
     packet[..4].copy_from_slice(&[0x47, 0x01, 0x00, 0x10 | counter]);

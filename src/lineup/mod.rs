@@ -25,7 +25,8 @@ use crate::lineup::guide::Guides;
 use crate::lineup::load::Loader;
 use crate::lineup::shelf::Shelf;
 use domain::lineup::entry::Complaint;
-use domain::lineup::{Lineup, Rules, m3u, parse};
+use domain::lineup::site::Site;
+use domain::lineup::{Lineup, Rules, parse};
 
 pub use crate::lineup::load::Error;
 
@@ -66,7 +67,7 @@ impl Lineups {
         playlists: Vec<Playlist>,
         fetcher: &Fetcher,
         folder: Option<PathBuf>,
-        site: Option<m3u::Site>,
+        site: Option<Site>,
         pace: Pace,
     ) -> Self {
         let board = Arc::new(Board::new(&playlists, site));
@@ -121,11 +122,11 @@ pub async fn once(playlists: &[Playlist], fetcher: &Fetcher) -> Vec<Result<Arc<p
 struct Board {
     playlists: Mutex<Vec<(Rules, Arc<parse::Playlist>)>>,
     lineup: watch::Sender<Arc<Lineup>>,
-    site: Option<m3u::Site>,
+    site: Option<Site>,
 }
 
 impl Board {
-    fn new(playlists: &[Playlist], site: Option<m3u::Site>) -> Self {
+    fn new(playlists: &[Playlist], site: Option<Site>) -> Self {
         let playlists = playlists.iter().map(|playlist| (playlist.rules.clone(), Arc::default())).collect();
         Self { playlists: Mutex::new(playlists), lineup: watch::Sender::default(), site }
     }

@@ -11,7 +11,8 @@ use crate::proxy::query::Query;
 use crate::proxy::route::Page;
 use crate::supervisor::direct::Denied;
 use domain::key::ChannelId;
-use domain::lineup::m3u::{self, Site};
+use domain::lineup::m3u;
+use domain::lineup::site::Site;
 
 /// `Retry-After` in seconds, when every tuner is busy: by then another reader may have left.
 const RETRY: HeaderValue = HeaderValue::from_static("5");

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::lineup::Lineups;
-use domain::lineup::m3u::Site;
+use domain::lineup::site::Site;
 
 /// The lineup that the gateway serves.
 #[derive(Clone)]

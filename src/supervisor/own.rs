@@ -171,7 +171,7 @@ impl Cutting {
         // What FFmpeg makes carries one sound; what comes as it is may carry more.
         let sound = if plan.is_copy() { plan.audio_index } else { 0 };
         Self {
-            cutter: Cutter::in_memory(rule).with_sound(sound),
+            cutter: Cutter::in_memory(rule).with_audio(sound),
             delivery: run.delivery(),
             compared: false,
             has_delivered: false,

@@ -127,7 +127,7 @@ async fn a_small_picture_is_small() {
             .output()
             .unwrap();
         let text = String::from_utf8(read.stdout).unwrap();
-        // Once for its programme and once for itself.
+        // Once for its program and once for itself.
         let streams: BTreeSet<_> = text.split_whitespace().collect();
         assert_eq!(streams, BTreeSet::from(["h264,160,90", "aac"]), "{max_width:?} {max_height:?}");
     }

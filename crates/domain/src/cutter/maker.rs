@@ -83,12 +83,12 @@ impl Maker {
         self
     }
 
-    pub(super) fn picture(&mut self, access: bool) {
+    pub(super) fn picture(&mut self, random_access: bool) {
         let mut content = vec![0, 0, 0, 1, 9, 0xf0];
-        if access {
+        if random_access {
             content.extend([&[0, 0, 0, 1], self.sps, &[0, 0, 0, 1, 0x68, 0xce, 0x0f, 0xc8]].concat());
         }
-        content.extend([0, 0, 1, if access { 0x65 } else { 0x41 }, 0x9a, 1, 2, 3, 4, 5, 6, 7, 8]);
+        content.extend([0, 0, 1, if random_access { 0x65 } else { 0x41 }, 0x9a, 1, 2, 3, 4, 5, 6, 7, 8]);
         content.resize(content.len() + self.filling, 0xaa);
         self.pes(VIDEO, 0xe0, self.now, &content);
     }

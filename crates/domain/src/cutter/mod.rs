@@ -1,4 +1,4 @@
-//! Cuts a transport stream into segments for HLS: one programme, its picture and one sound, each segment with tables
+//! Cuts a transport stream into segments for HLS: one program, its picture and one sound, each segment with tables
 //! of our own and, wherever the stream allows it, a picture in front that decoding may begin with.
 //!
 //! ```text
@@ -8,22 +8,23 @@
 //!
 //! Everything before the first such picture is dropped. It does not know where the bytes come from, nor who plays.
 
+mod boundaries;
 mod cut;
-mod held;
-mod kept;
-mod pace;
+mod ending;
+mod held_audio;
 mod segment;
+mod selection;
 mod timeline;
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use crate::cutter::boundaries::Boundaries;
 pub use crate::cutter::cut::{Counts, Cut, Rule};
-use crate::cutter::held::Held;
-use crate::cutter::kept::{Kept, Tables, Use};
-use crate::cutter::pace::Pace;
+use crate::cutter::held_audio::HeldAudio;
 use crate::cutter::segment::{Candidate, Segment};
+use crate::cutter::selection::{Selection, Tables, Use};
 use crate::cutter::timeline::{Placed, Timeline};
 use crate::memory::Memory;
 use crate::mpegts::align::Align;
@@ -31,7 +32,7 @@ use crate::mpegts::clock::{HERTZ, Ticks, ticks};
 use crate::mpegts::facts::Facts;
 use crate::mpegts::packet::Packet;
 use crate::mpegts::pes::Pes;
-use crate::mpegts::scan::{Scan, Seen, Unit};
+use crate::mpegts::scan::{AccessUnit, Scan, Seen};
 use crate::mpegts::track::Continuity;
 
 /// A longer way from one picture to the next is a discontinuity.
@@ -45,14 +46,14 @@ pub struct Cutter<M = Vec<u8>> {
     align: Align,
     scan: Scan,
     timeline: Timeline,
-    pace: Pace,
-    kept: Option<(Kept, Tables)>,
-    held: Held,
+    boundaries: Boundaries,
+    kept: Option<(Selection, Tables)>,
+    held_audio: HeldAudio,
     /// What will be cut, from the beginning of a segment (or of what may become one) on.
     body: M,
     /// Where in `body` the picture begins that is not understood yet.
     mark: Option<usize>,
-    state: State,
+    phase: Phase,
     /// Whether the sound is another than in the segment under way.
     reformed: bool,
     /// Whether the next segment does not continue the one before.
@@ -63,7 +64,7 @@ pub struct Cutter<M = Vec<u8>> {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum State {
+enum Phase {
     /// For a picture that decoding may begin with.
     Seeking,
     Cutting(Segment),
@@ -81,19 +82,19 @@ impl<M: Memory> Cutter<M> {
     /// Cuts by `rule`, in memory of the kind `M`.
     #[must_use]
     pub fn in_memory(rule: Rule) -> Self {
-        let pace = Pace::new(&rule);
+        let boundaries = Boundaries::new(&rule);
         Self {
             largest: rule.largest,
             sound: 0,
             align: Align::default(),
             scan: Scan::default(),
             timeline: Timeline::new(LONGEST_GAP.min(ticks(rule.target))),
-            pace,
+            boundaries,
             kept: None,
-            held: Held::default(),
+            held_audio: HeldAudio::default(),
             body: M::default(),
             mark: None,
-            state: State::Seeking,
+            phase: Phase::Seeking,
             reformed: false,
             broken: false,
             has_cut: false,
@@ -102,9 +103,9 @@ impl<M: Memory> Cutter<M> {
         }
     }
 
-    /// Keeps the sound at this place among the programme's, where there is one, instead of the first.
+    /// Keeps the sound at this place among the program's, where there is one, instead of the first.
     #[must_use]
-    pub const fn with_sound(mut self, sound: usize) -> Self {
+    pub const fn with_audio(mut self, sound: usize) -> Self {
         self.sound = sound;
         self
     }
@@ -146,20 +147,20 @@ impl<M: Memory> Cutter<M> {
     pub fn splice(&mut self) {
         self.align.reset();
         self.scan.splice();
-        if let State::Cutting(segment) = self.state {
+        if let Phase::Cutting(segment) = self.phase {
             // The last picture may be half there.
             if segment.last.at > 0 {
                 self.cut(segment, segment.last);
             }
             self.counts.restarts += 1;
-            self.state = State::Seeking;
+            self.phase = Phase::Seeking;
         }
         self.restart(self.timeline.end());
     }
 
     /// The last segment, when nothing comes any more and [`poll`](Self::poll) has given all others.
     pub fn finish(&mut self) -> Option<Cut> {
-        self.held.pass(&mut self.body);
+        self.held_audio.pass(&mut self.body);
         self.close(self.timeline.end());
         self.poll()
     }
@@ -179,7 +180,9 @@ impl<M: Memory> Cutter<M> {
         self.reformed |= usage == Use::Sound && seen.format;
         match usage {
             Use::Leading => self.lead(packet, seen),
-            Use::Sound if self.mark.is_some() || self.is_cutting() => self.held.take(packet, &mut self.body),
+            Use::Sound if self.mark.is_some() || self.is_cutting() => {
+                self.held_audio.take(packet, &mut self.body)
+            }
             Use::Clock if self.mark.is_some() || self.is_cutting() => {
                 if let Some(clock) = packet.clock_only() {
                     self.body.extend_from_slice(&clock);
@@ -191,13 +194,13 @@ impl<M: Memory> Cutter<M> {
     }
 
     const fn is_cutting(&self) -> bool {
-        matches!(self.state, State::Cutting(_))
+        matches!(self.phase, Phase::Cutting(_))
     }
 
     /// The tables are others than before.
     fn choose(&mut self) {
-        let Some(programme) = self.scan.programme() else { return };
-        let kept = Kept::of(programme, self.sound);
+        let Some(program) = self.scan.program() else { return };
+        let kept = Selection::of(program, self.sound);
         let continues = self.kept.as_ref().is_some_and(|(before, _)| kept.continues(before));
         let tables = match &self.kept {
             Some((_, before)) => kept.tables().after(before),
@@ -213,56 +216,60 @@ impl<M: Memory> Cutter<M> {
         if packet.starts_unit() {
             if !self.is_cutting() {
                 self.body.truncate(0);
-                self.held.restart(Pes::read(packet.payload()).and_then(|pes| pes.stamps.pts));
+                self.held_audio.restart(Pes::read(packet.payload()).and_then(|pes| pes.stamps.pts));
             }
             self.mark = Some(self.body.len());
         }
         if self.mark.is_some() || self.is_cutting() {
             self.body.extend_from_slice(packet.bytes());
         }
-        if let Some(unit) = seen.unit
+        if let Some(access_unit) = seen.access_unit
             && let Some(at) = self.mark.take()
         {
-            self.understand(unit, at);
+            self.understand(access_unit, at);
         }
     }
 
     /// The picture that begins at `at` is understood.
-    fn understand(&mut self, unit: Unit, at: usize) {
-        let placed = self.timeline.place(unit.stamps, unit.access);
-        match (self.state, placed) {
-            (State::Seeking, Placed::At(time)) if unit.access => self.begin(time),
-            (State::Seeking, Placed::At(_) | Placed::Jumped) => {
+    fn understand(&mut self, access_unit: AccessUnit, at: usize) {
+        let placed = self.timeline.place(access_unit.stamps, access_unit.random_access);
+        match (self.phase, placed) {
+            (Phase::Seeking, Placed::At(time)) if access_unit.random_access => self.begin(time),
+            (Phase::Seeking, Placed::At(_) | Placed::Jumped) => {
                 self.timeline.restart();
                 self.body.truncate(0);
             }
-            (State::Cutting(_), Placed::Jumped) => self.begin_anew(unit, at, self.timeline.end()),
-            (State::Cutting(segment), Placed::At(time)) if unit.format || unit.access && self.reformed => {
+            (Phase::Cutting(_), Placed::Jumped) => self.begin_anew(access_unit, at, self.timeline.end()),
+            (Phase::Cutting(segment), Placed::At(time))
+                if access_unit.format || access_unit.random_access && self.reformed =>
+            {
                 let goes_on = time > segment.last.time;
-                self.begin_anew(unit, at, if goes_on { Some(time) } else { self.timeline.end() });
+                self.begin_anew(access_unit, at, if goes_on { Some(time) } else { self.timeline.end() });
             }
-            (State::Cutting(segment), Placed::At(time)) => {
-                self.go_on(segment, Candidate { at, time, access: unit.access });
+            (Phase::Cutting(segment), Placed::At(time)) => {
+                self.go_on(segment, Candidate { at, time, random_access: access_unit.random_access });
             }
         }
     }
 
     /// The first segment begins, or the first behind a discontinuity.
     fn begin(&mut self, time: Ticks) {
-        self.pace.learn(time);
+        self.boundaries.learn(time);
         self.reformed = false;
-        let first = Candidate { at: 0, time, access: true };
+        let first = Candidate { at: 0, time, random_access: true };
         let discontinuity = std::mem::take(&mut self.broken);
-        self.state = State::Cutting(Segment { begin: time, independent: true, discontinuity, last: first });
+        self.phase = Phase::Cutting(Segment { begin: time, independent: true, discontinuity, last: first });
     }
 
     /// The picture at `at` does not continue what came, which ends at `end`.
-    fn begin_anew(&mut self, unit: Unit, at: usize, end: Option<Ticks>) {
+    fn begin_anew(&mut self, access_unit: AccessUnit, at: usize, end: Option<Ticks>) {
         let picture = self.body.split_off(at);
         self.restart(end);
         self.body = picture;
-        self.held.restart(unit.stamps.pts);
-        if let (true, Placed::At(time)) = (unit.access, self.timeline.place(unit.stamps, true)) {
+        self.held_audio.restart(access_unit.stamps.pts);
+        if let (true, Placed::At(time)) =
+            (access_unit.random_access, self.timeline.place(access_unit.stamps, true))
+        {
             self.begin(time);
         } else {
             self.timeline.restart();
@@ -271,26 +278,26 @@ impl<M: Memory> Cutter<M> {
     }
 
     fn go_on(&mut self, mut segment: Segment, mut here: Candidate) {
-        if here.access {
-            self.pace.learn(here.time);
+        if here.random_access {
+            self.boundaries.learn(here.time);
         }
-        if here.time - segment.begin > self.pace.limit() && segment.last.at > 0 {
+        if here.time - segment.begin > self.boundaries.limit() && segment.last.at > 0 {
             here.at -= segment.last.at;
             segment = self.cut(segment, segment.last);
         }
         let length = here.time - segment.begin;
-        segment = if self.is_ripe(length) && self.pace.ends(length, here.time, here.access) {
+        segment = if self.is_ripe(length) && self.boundaries.ends(length, here.time, here.random_access) {
             self.cut(segment, here)
         } else {
             Segment { last: here, ..segment }
         };
-        self.state = State::Cutting(segment);
+        self.phase = Phase::Cutting(segment);
     }
 
     /// Whether a segment may end: players set up only what the first one has, so it has sound if there is any.
     fn is_ripe(&self, length: Ticks) -> bool {
         let has_sound = self.kept.as_ref().is_some_and(|(kept, _)| kept.has_sound());
-        !has_sound || self.held.is_heard() || length > self.pace.limit() / 2
+        !has_sound || self.held_audio.is_heard() || length > self.boundaries.limit() / 2
     }
 }
 

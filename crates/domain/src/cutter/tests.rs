@@ -81,7 +81,7 @@ fn segments_begin_where_decoding_may() {
 }
 
 #[test]
-fn one_programme_is_kept_and_its_clock() {
+fn one_program_is_kept_and_its_clock() {
     let stream = made(|maker| {
         maker.pictures(100, 25);
     });
@@ -107,7 +107,7 @@ fn another_sound_is_kept_if_it_is_wished() {
         maker.pictures(50, 25);
     });
     for (wished, kept) in [(0, SOUND), (1, SOUND + 1), (2, SOUND)] {
-        let mut cutter = Cutter::new(RULE).with_sound(wished);
+        let mut cutter = Cutter::new(RULE).with_audio(wished);
         cutter.push(&stream.clone().into());
         let first = cutter.poll().unwrap();
         let sounds = [SOUND, SOUND + 1].map(|pid| packets_of(&first.bytes, pid).is_empty());
@@ -265,7 +265,7 @@ fn a_scrambled_sound_beside_another_is_in_nobodys_way() {
         assert!(!facts.is_scrambled());
         assert_eq!([0, 1].map(|nth| facts.audio[nth].scrambled), [kept == 1, kept == 0]);
 
-        let mut cutter = Cutter::new(RULE).with_sound(kept);
+        let mut cutter = Cutter::new(RULE).with_audio(kept);
         cutter.push(&stream.clone().into());
         let mut cuts: Vec<_> = std::iter::from_fn(|| cutter.poll()).collect();
         cuts.extend(cutter.finish());

@@ -42,7 +42,7 @@ impl Timeline {
     }
 
     /// Places the next picture, with which decoding may begin if it is an `access` point.
-    pub(super) fn place(&mut self, stamps: Stamps, access: bool) -> Placed {
+    pub(super) fn place(&mut self, stamps: Stamps, random_access: bool) -> Placed {
         let Some(before) = self.now else {
             // What has no stamp cannot be a beginning.
             self.now = stamps.decoded();
@@ -50,7 +50,7 @@ impl Timeline {
         };
         let now = stamps.decoded().map_or(before + self.step, |stamp| nearest(stamp, before));
         let ahead = now - before;
-        let disorder = if access { DISORDER_AT_ACCESS } else { DISORDER };
+        let disorder = if random_access { DISORDER_AT_ACCESS } else { DISORDER };
         if ahead < -disorder || ahead > self.longest {
             return Placed::Jumped;
         }
@@ -92,12 +92,12 @@ mod tests {
     fn a_jump_is_none_of_its_time() {
         const FROM: Ticks = 900_000;
         let jumps = [(FROM + 3 * HERTZ + 1, false), (FROM - HERTZ - 1, false), (FROM - HERTZ / 10 - 1, true)];
-        for (to, access) in jumps {
+        for (to, random_access) in jumps {
             let mut timeline = Timeline::new(3 * HERTZ);
             timeline.place(stamps(FROM), true);
-            assert_eq!(timeline.place(stamps(to), access), Placed::Jumped);
+            assert_eq!(timeline.place(stamps(to), random_access), Placed::Jumped);
             timeline.restart();
-            assert_eq!(timeline.place(stamps(to), access), Placed::At(to));
+            assert_eq!(timeline.place(stamps(to), random_access), Placed::At(to));
         }
         assert_eq!(Timeline::new(HERTZ).place(Stamps::default(), true), Placed::Jumped);
     }

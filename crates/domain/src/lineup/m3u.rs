@@ -1,8 +1,9 @@
 //! The lineup as a playlist of the gateway's own, for Jellyfin to tune through it.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 
 use crate::lineup::Lineup;
+use crate::lineup::site::Site;
 
 /// What a lineup says itself, or what would be untrue behind the gateway.
 const OWN: [&str; 8] = [
@@ -15,44 +16,6 @@ const OWN: [&str; 8] = [
     "http-user-agent",
     "catchup-source",
 ];
-
-/// Where the gateway serves its lineup, and what its URLs must carry.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Site {
-    base: String,
-    token: Option<String>,
-}
-
-impl Site {
-    /// At `base`, which is scheme, host and whatever stands before `/lineup/`.
-    #[must_use]
-    pub fn new(base: &str, token: Option<&str>) -> Self {
-        Self { base: base.trim_end_matches('/').to_owned(), token: token.map(str::to_owned) }
-    }
-
-    /// The URL of the channel `id`.
-    #[must_use]
-    pub fn channel(&self, id: &str) -> String {
-        self.url(&format!("{id}.ts"))
-    }
-
-    /// The URL of the guide.
-    #[must_use]
-    pub fn guide(&self) -> String {
-        self.url("guide.xml")
-    }
-
-    fn url(&self, name: &str) -> String {
-        let token = self.token.iter().map(|token| format!("?token={token}"));
-        format!("{}/lineup/{name}{}", self.base, token.collect::<String>())
-    }
-}
-
-impl fmt::Debug for Site {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Site").field("base", &self.base).finish_non_exhaustive()
-    }
-}
 
 /// All channels of `lineup`, pulled through the gateway at `site`.
 #[must_use]

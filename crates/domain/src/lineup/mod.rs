@@ -15,6 +15,7 @@ pub mod m3u;
 mod options;
 pub mod parse;
 mod rules;
+pub mod site;
 pub mod source;
 pub mod tuners;
 pub mod xmltv;
@@ -30,6 +31,7 @@ use crate::key::{ChannelId, MediaSourceId};
 use crate::lineup::attributes::Attributes;
 use crate::lineup::entry::Entry;
 use crate::lineup::parse::Playlist;
+use crate::lineup::site::Site;
 use crate::lineup::source::{Source, SourceUrl};
 use crate::produce::Produce;
 
@@ -110,7 +112,7 @@ impl Lineup {
 
     /// The same, known also by the media sources that Jellyfin makes of the gateway's own playlist at `site`.
     #[must_use]
-    pub fn served_at(mut self, site: &m3u::Site) -> Self {
+    pub fn served_at(mut self, site: &Site) -> Self {
         for (index, channel) in self.channels.iter_mut().enumerate() {
             let media_source = MediaSourceId::new(guid::md5(&site.channel(channel.id.as_str())));
             channel.media_sources.push(media_source.clone());

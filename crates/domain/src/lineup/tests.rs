@@ -207,7 +207,7 @@ fn rules_are_for_the_channels_they_name() {
 #[test]
 fn our_own_playlist_names_the_same_channels() {
     let lineup = Lineup::new(&[(Rules::default(), Arc::new(parse(DIALECTS)))]);
-    let site = m3u::Site::new("http://gate.example:8097/", Some("t0k"));
+    let site = Site::new("http://gate.example:8097/", Some("t0k"));
     let text = m3u::render(&lineup, &site);
     let served = parse(&text);
     assert_eq!(served.complaints, []);
@@ -292,7 +292,7 @@ proptest! {
         prop_assert!(playlist.complaints.iter().all(|complaint| complaint.line <= lines));
         let lineup = Lineup::new(&[(Rules { merge: true, ..Rules::default() }, Arc::new(playlist))]);
         // What we serve is what we would read.
-        let served = parse(&m3u::render(&lineup, &m3u::Site::new("http://g", None)));
+        let served = parse(&m3u::render(&lineup, &Site::new("http://g", None)));
         prop_assert_eq!(served.entries.len(), lineup.channels().len());
         for (entry, channel) in served.entries.iter().zip(lineup.channels()) {
             prop_assert!(entry.url.expose().contains(channel.id.as_str()));

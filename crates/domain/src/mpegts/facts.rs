@@ -2,7 +2,7 @@
 //!
 //! It does not know who asks, nor what may be copied.
 
-/// What a programme carries.
+/// What a program carries.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
     /// Its picture; `None` for radio.

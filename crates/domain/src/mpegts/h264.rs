@@ -2,29 +2,25 @@
 
 use crate::mpegts::bits::{Bits, unescaped};
 use crate::mpegts::facts::{Profile, Video, VideoCodec};
-use crate::mpegts::head::Part;
+use crate::mpegts::part::Part;
+use crate::mpegts::sei::message;
+use crate::mpegts::vui::{aspect_ratio, crop, is_high_dynamic_range, rate, transfer};
 
 /// Profiles whose parameter sets tell the chroma format and the bit depth.
 const HIGH: [u32; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
-/// Transfer characteristics of a high dynamic range: PQ and HLG.
-pub(super) const HDR_TRANSFERS: [u32; 2] = [16, 18];
 /// A message that pictures are right from somewhere on (D.1.8).
 const RECOVERY_POINT: usize = 6;
-/// Numbers of sample aspect ratios (table E-1); those between these two are wide or narrow.
-const SQUARE: u32 = 1;
-const LAST_SAR: u32 = 16;
-const EXTENDED_SAR: u32 = 255;
 
 /// What a NAL unit means for whoever looks for a beginning; `whole` says whether its end has been seen.
 #[must_use]
 pub(super) fn part(nal: &[u8], whole: bool) -> Part {
-    let Some((&header, body)) = nal.split_first() else { return Part::More };
+    let Some((&header, body)) = nal.split_first() else { return Part::Incomplete };
     match header & 0x1f {
-        5 => Part::Picture { access: true },
-        1 if body.len() < 8 && !whole => Part::More,
-        1 => Part::Picture { access: is_intra(body) },
+        5 => Part::Picture { random_access: true },
+        1 if body.len() < 8 && !whole => Part::Incomplete,
+        1 => Part::Picture { random_access: is_intra(body) },
         // Data partitioning: never in what is broadcast, never a beginning.
-        2 => Part::Picture { access: false },
+        2 => Part::Picture { random_access: false },
         6 if whole => {
             if message(body, RECOVERY_POINT).is_some() {
                 Part::Recovery
@@ -42,34 +38,6 @@ fn is_intra(slice: &[u8]) -> bool {
     let mut bits = Bits::new(unescaped(slice));
     let kind = bits.unsigned().and_then(|_| bits.unsigned());
     kind.is_some_and(|kind| matches!(kind, 2 | 4 | 7 | 9))
-}
-
-/// The first byte of what the first of these messages that is of this kind says.
-pub(super) fn message(messages: &[u8], kind: usize) -> Option<u8> {
-    let mut bytes = unescaped(messages);
-    loop {
-        let found = extended(&mut bytes)?;
-        // The trailing bits look like a message without a size.
-        let size = extended(&mut bytes)?;
-        if found == kind {
-            return bytes.next();
-        }
-        if size > 0 {
-            bytes.nth(size - 1)?;
-        }
-    }
-}
-
-/// A number in bytes of which all but the last are 255.
-fn extended(bytes: &mut impl Iterator<Item = u8>) -> Option<usize> {
-    let mut number = 0;
-    loop {
-        let byte = bytes.next()?;
-        number += usize::from(byte);
-        if byte != 0xff {
-            return Some(number);
-        }
-    }
 }
 
 /// What a sequence parameter set tells (7.3.2.1.1).
@@ -175,13 +143,6 @@ fn order_count<I: Iterator<Item = u8>>(bits: &mut Bits<I>) -> Option<()> {
     Some(())
 }
 
-/// Units to crop, across and down.
-pub(super) fn crop<I: Iterator<Item = u8>>(bits: &mut Bits<I>) -> Option<(u32, u32)> {
-    let (left, right) = (bits.unsigned()?, bits.unsigned()?);
-    let (top, bottom) = (bits.unsigned()?, bits.unsigned()?);
-    Some((left.checked_add(right)?, top.checked_add(bottom)?))
-}
-
 /// How a picture is to be shown: as much of annex E as was there to be read.
 #[derive(Default)]
 struct Usability {
@@ -199,7 +160,7 @@ fn usability<I: Iterator<Item = u8>>(bits: &mut Bits<I>) -> Usability {
 
 fn read_usability<I: Iterator<Item = u8>>(bits: &mut Bits<I>, known: &mut Usability) -> Option<()> {
     known.square_pixels = aspect_ratio(bits)?;
-    known.high_dynamic_range = transfer(bits)?.is_some_and(|transfer| HDR_TRANSFERS.contains(&transfer));
+    known.high_dynamic_range = transfer(bits)?.is_some_and(is_high_dynamic_range);
     if bits.flag()? {
         bits.unsigned()?;
         bits.unsigned()?;
@@ -210,46 +171,4 @@ fn read_usability<I: Iterator<Item = u8>>(bits: &mut Bits<I>, known: &mut Usabil
         known.frame_rate = rate(scale, ticks).map(|rate| rate / 2.0);
     }
     Some(())
-}
-
-/// Whether pixels are square, as far as it is told.
-pub(super) fn aspect_ratio<I: Iterator<Item = u8>>(bits: &mut Bits<I>) -> Option<Option<bool>> {
-    if !bits.flag()? {
-        return Some(None);
-    }
-    Some(match bits.number(8)? {
-        SQUARE => Some(true),
-        2..=LAST_SAR => Some(false),
-        EXTENDED_SAR => is_square(f64::from(bits.number(16)?), f64::from(bits.number(16)?)),
-        _ => None,
-    })
-}
-
-/// Whether these are as good as equal, if they are a ratio at all.
-pub(super) fn is_square(across: f64, down: f64) -> Option<bool> {
-    (across > 0.0 && down > 0.0).then(|| (across / down - 1.0).abs() < 0.01)
-}
-
-/// The transfer characteristics, from the overscan flags on.
-pub(super) fn transfer<I: Iterator<Item = u8>>(bits: &mut Bits<I>) -> Option<Option<u32>> {
-    if bits.flag()? {
-        bits.skip(1)?;
-    }
-    if !bits.flag()? {
-        return Some(None);
-    }
-    bits.skip(4)?;
-    if !bits.flag()? {
-        return Some(None);
-    }
-    bits.skip(8)?;
-    let transfer = bits.number(8)?;
-    bits.skip(8)?;
-    Some(Some(transfer))
-}
-
-/// Events in a second, if that makes sense.
-pub(super) fn rate(scale: u32, ticks: u32) -> Option<f64> {
-    let rate = f64::from(scale) / f64::from(ticks);
-    (ticks > 0 && rate.is_finite() && rate > 0.0 && rate <= 1000.0).then_some(rate)
 }

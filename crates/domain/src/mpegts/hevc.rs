@@ -2,8 +2,9 @@
 
 use crate::mpegts::bits::{Bits, unescaped};
 use crate::mpegts::facts::{Profile, Video, VideoCodec};
-use crate::mpegts::h264::{HDR_TRANSFERS, aspect_ratio, crop, message, rate, transfer};
-use crate::mpegts::head::Part;
+use crate::mpegts::part::Part;
+use crate::mpegts::sei::message;
+use crate::mpegts::vui::{aspect_ratio, crop, is_high_dynamic_range, rate, transfer};
 
 /// As many sets of reference pictures there may be (7.4.3.2.1).
 const REFERENCE_SETS: u32 = 64;
@@ -14,15 +15,15 @@ const TRANSFER: usize = 147;
 /// What a NAL unit means for whoever looks for a beginning; `whole` says whether its end has been seen.
 #[must_use]
 pub(super) fn part(nal: &[u8], whole: bool) -> Part {
-    let Some(&header) = nal.first() else { return Part::More };
+    let Some(&header) = nal.first() else { return Part::Incomplete };
     match header >> 1 & 0x3f {
         // Broken link, instantaneous refresh, clean random access, and those still reserved for the like.
-        16..=23 => Part::Picture { access: true },
-        0..=15 => Part::Picture { access: false },
+        16..=23 => Part::Picture { random_access: true },
+        0..=15 => Part::Picture { random_access: false },
         33 if whole => Part::Parameters,
         39 if whole => {
             let transfer = message(nal.get(2..).unwrap_or_default(), TRANSFER);
-            if transfer.is_some_and(|transfer| HDR_TRANSFERS.contains(&u32::from(transfer))) {
+            if transfer.is_some_and(|transfer| is_high_dynamic_range(u32::from(transfer))) {
                 Part::HighDynamicRange
             } else {
                 Part::Other
@@ -172,7 +173,7 @@ fn reference_sets<I: Iterator<Item = u8>>(bits: &mut Bits<I>) -> Option<()> {
 
 fn usability<I: Iterator<Item = u8>>(bits: &mut Bits<I>, video: &mut Video) -> Option<()> {
     video.square_pixels = aspect_ratio(bits)?;
-    video.high_dynamic_range = transfer(bits)?.is_some_and(|transfer| HDR_TRANSFERS.contains(&transfer));
+    video.high_dynamic_range = transfer(bits)?.is_some_and(is_high_dynamic_range);
     if bits.flag()? {
         bits.unsigned()?;
         bits.unsigned()?;

@@ -4,20 +4,23 @@
 //! [`align`] finds the packets, [`scan`] says what each of them means.
 
 pub mod align;
+mod audio_header;
 mod bits;
 pub mod clock;
 pub mod facts;
 mod h264;
-mod head;
 mod hevc;
 mod mpeg2;
 pub mod packet;
+mod part;
 pub mod pes;
-mod programme;
+mod pes_head;
+mod program;
 pub mod rtp;
 pub mod scan;
 mod section;
-mod sound;
+mod sei;
 pub mod tables;
 pub mod track;
+mod vui;
 pub mod write;

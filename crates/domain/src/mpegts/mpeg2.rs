@@ -2,8 +2,8 @@
 
 use crate::mpegts::bits::Bits;
 use crate::mpegts::facts::{Profile, Video, VideoCodec};
-use crate::mpegts::h264::is_square;
-use crate::mpegts::head::Part;
+use crate::mpegts::part::Part;
+use crate::mpegts::vui::is_square;
 
 const SEQUENCE: u8 = 0xb3;
 /// Start code and identifier of a sequence extension.
@@ -21,10 +21,10 @@ const BITRATE: u64 = 400;
 #[must_use]
 pub(super) fn part(bytes: &[u8]) -> Part {
     match bytes {
-        [] | [0] | [0, _] => Part::More,
+        [] | [0] | [0, _] => Part::Incomplete,
         [SEQUENCE, ..] => Part::Parameters,
         // Ten bits of temporal reference, then the type: 1 is intra.
-        [0, _, kind, ..] => Part::Picture { access: kind >> 3 & 7 == 1 },
+        [0, _, kind, ..] => Part::Picture { random_access: kind >> 3 & 7 == 1 },
         [_, ..] => Part::Other,
     }
 }

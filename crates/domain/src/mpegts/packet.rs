@@ -92,7 +92,7 @@ impl<'a> Packet<'a> {
         self.adaptation().first().is_some_and(|flags| flags & 0x40 != 0)
     }
 
-    /// The programme clock reference, without its extension.
+    /// The program clock reference, without its extension.
     #[must_use]
     pub fn pcr(self) -> Option<Ticks> {
         match self.adaptation() {

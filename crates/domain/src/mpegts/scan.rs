@@ -4,30 +4,14 @@
 //! Packets are counted from zero. That decoding may begin is often only known some packets later; it then says where.
 //! It keeps nothing of the stream but the beginning of one PES packet.
 
+use crate::mpegts::audio_header::{self, Header};
 use crate::mpegts::facts::{Audio, Facts, Video, VideoCodec};
-use crate::mpegts::head::Head;
 use crate::mpegts::packet::{PIDS, Packet};
 use crate::mpegts::pes::{Pes, Stamps};
-use crate::mpegts::programme::Programmes;
-use crate::mpegts::sound;
+use crate::mpegts::pes_head::PesHead;
+use crate::mpegts::program::Programs;
 use crate::mpegts::tables::{Entry, Map};
-use crate::mpegts::track::{Continuity, Track};
-
-/// Whose a packet is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Role {
-    /// Of nothing that belongs to the programme's picture and sounds.
-    #[default]
-    Other,
-    /// Of the tables.
-    Tables,
-    /// Of the picture.
-    Picture,
-    /// Of a sound, by its place in [`Facts::audio`].
-    Sound(usize),
-    /// Of the clock alone.
-    Clock,
-}
+use crate::mpegts::track::{Continuity, Role, Track};
 
 /// What a packet means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,23 +22,23 @@ pub struct Seen {
     pub continuity: Continuity,
     /// Whether it cannot be read.
     pub scrambled: bool,
-    /// Whether the programme's tables are others than before.
+    /// Whether the program's tables are others than before.
     pub tables: bool,
     /// Whether the sound it belongs to is another than before: a decoder must be set up anew.
     pub format: bool,
     /// A PES packet of the picture (of the first sound, for radio) that is now understood.
-    pub unit: Option<Unit>,
+    pub access_unit: Option<AccessUnit>,
 }
 
 /// A PES packet in which a picture (or sound, for radio) begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unit {
+pub struct AccessUnit {
     /// The number of its first packet.
     pub packet: u64,
     /// Its stamps.
     pub stamps: Stamps,
     /// Whether decoding may begin with it.
-    pub access: bool,
+    pub random_access: bool,
     /// Whether a decoder must be set up anew for it.
     pub format: bool,
 }
@@ -62,27 +46,32 @@ pub struct Unit {
 /// Reads a stream.
 #[derive(Debug)]
 pub struct Scan {
-    programmes: Programmes,
+    programs: Programs,
     /// By PID: the place in `tracks`, counted from 1; 0 for what is of no interest.
     places: Box<[u8; PIDS]>,
     tracks: Vec<Track>,
-    head: Option<Head>,
+    head: Option<PesHead>,
     /// The PES packet that `head` belongs to.
-    unit: Unit,
+    access_unit: AccessUnit,
     facts: Facts,
     /// The last header of each sound.
-    heard: Vec<Option<sound::Header>>,
+    heard: Vec<Option<Header>>,
     packets: u64,
 }
 
 impl Default for Scan {
     fn default() -> Self {
         let mut scan = Self {
-            programmes: Programmes::default(),
+            programs: Programs::default(),
             places: Box::new([0; PIDS]),
             tracks: Vec::new(),
             head: None,
-            unit: Unit { packet: 0, stamps: Stamps::default(), access: false, format: false },
+            access_unit: AccessUnit {
+                packet: 0,
+                stamps: Stamps::default(),
+                random_access: false,
+                format: false,
+            },
             facts: Facts::default(),
             heard: Vec::new(),
             packets: 0,
@@ -99,10 +88,10 @@ impl Scan {
         self.packets
     }
 
-    /// What the programme carries, as far as it has shown; `None` before its tables have come.
+    /// What the program carries, as far as it has shown; `None` before its tables have come.
     #[must_use]
     pub const fn facts(&self) -> Option<&Facts> {
-        match self.programmes.chosen() {
+        match self.programs.chosen() {
             Some(_) => Some(&self.facts),
             None => None,
         }
@@ -111,20 +100,21 @@ impl Scan {
     /// Whether picture and sounds have all shown what they are, or that they hide it.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        let heard =
-            |audio: &Audio| audio.scrambled || audio.sample_rate.is_some() || !sound::has_header(audio.codec);
+        let heard = |audio: &Audio| {
+            audio.scrambled || audio.sample_rate.is_some() || !audio_header::has_header(audio.codec)
+        };
         let shown = |video: &Video| {
             video.scrambled || video.size.is_some() || matches!(video.codec, VideoCodec::Other(_))
         };
-        self.programmes.chosen().is_some()
+        self.programs.chosen().is_some()
             && self.facts.video.as_ref().is_none_or(shown)
             && self.facts.audio.iter().all(heard)
     }
 
-    /// The programme that is read, and where its map is.
+    /// The program that is read, and where its map is.
     #[must_use]
-    pub const fn programme(&self) -> Option<&(Entry, Map)> {
-        self.programmes.chosen()
+    pub const fn program(&self) -> Option<&(Entry, Map)> {
+        self.programs.chosen()
     }
 
     /// What comes next does not continue what came; tables hold until others come.
@@ -157,47 +147,48 @@ impl Scan {
         }
         match seen.role {
             Role::Tables => seen.tables = self.read_table(packet),
-            Role::Picture | Role::Sound(_) if seen.scrambled => self.hide(seen.role),
-            Role::Picture => seen.unit = self.read_picture(packet, number),
-            Role::Sound(index) => (seen.format, seen.unit) = self.read_sound(packet, index, number),
+            Role::Video | Role::Audio(_) if seen.scrambled => self.hide(seen.role),
+            Role::Video => seen.access_unit = self.read_picture(packet, number),
+            Role::Audio(index) => (seen.format, seen.access_unit) = self.read_sound(packet, index, number),
             Role::Clock | Role::Other => {}
         }
         seen
     }
 
     fn read_table(&mut self, packet: Packet<'_>) -> bool {
-        let changed = self.programmes.read(packet);
+        let changed = self.programs.read(packet);
         if changed {
             self.assign();
         }
-        changed && self.programmes.chosen().is_some()
+        changed && self.programs.chosen().is_some()
     }
 
-    fn read_picture(&mut self, packet: Packet<'_>, number: u64) -> Option<Unit> {
+    fn read_picture(&mut self, packet: Packet<'_>, number: u64) -> Option<AccessUnit> {
         let head = self.head.as_mut()?;
         if packet.starts_unit() {
             let Some(pes) = Pes::read(packet.payload()) else {
                 head.abandon();
                 return None;
             };
-            self.unit = Unit { packet: number, stamps: pes.stamps, access: false, format: false };
+            self.access_unit =
+                AccessUnit { packet: number, stamps: pes.stamps, random_access: false, format: false };
             head.begin(pes.header, packet.is_random_access());
         }
-        let access = head.extend(packet.payload())?;
+        let random_access = head.extend(packet.payload())?;
         let before = self.facts.video.as_ref();
-        if access && before != Some(head.video()) {
+        if random_access && before != Some(head.video()) {
             let known = before.is_some_and(|before| before.size.is_some());
-            self.unit.format = known && before.is_some_and(|before| !head.video().continues(before));
+            self.access_unit.format = known && before.is_some_and(|before| !head.video().continues(before));
             self.facts.video = Some(head.video().clone());
         }
-        Some(Unit { access, ..self.unit })
+        Some(AccessUnit { random_access, ..self.access_unit })
     }
 
     /// What has this role cannot be read, until it is.
     fn hide(&mut self, role: Role) {
         let scrambled = match role {
-            Role::Picture => self.facts.video.as_mut().map(|video| &mut video.scrambled),
-            Role::Sound(index) => self.facts.audio.get_mut(index).map(|audio| &mut audio.scrambled),
+            Role::Video => self.facts.video.as_mut().map(|video| &mut video.scrambled),
+            Role::Audio(index) => self.facts.audio.get_mut(index).map(|audio| &mut audio.scrambled),
             Role::Tables | Role::Clock | Role::Other => None,
         };
         if let Some(scrambled) = scrambled {
@@ -206,13 +197,13 @@ impl Scan {
     }
 
     /// A sound's PES packet begins; says whether it is another sound than before.
-    fn read_sound(&mut self, packet: Packet<'_>, index: usize, number: u64) -> (bool, Option<Unit>) {
+    fn read_sound(&mut self, packet: Packet<'_>, index: usize, number: u64) -> (bool, Option<AccessUnit>) {
         let Some(pes) = Pes::read(packet.payload()).filter(|_| packet.starts_unit()) else {
             return (false, None);
         };
         let leads = self.head.is_none() && index == 0;
         let format = self.hear(index, packet.payload().get(pes.header..).unwrap_or_default());
-        let unit = Unit { packet: number, stamps: pes.stamps, access: true, format };
+        let unit = AccessUnit { packet: number, stamps: pes.stamps, random_access: true, format };
         (format, leads.then_some(unit))
     }
 
@@ -221,8 +212,8 @@ impl Scan {
         let (Some(audio), Some(heard)) = (self.facts.audio.get_mut(index), self.heard.get_mut(index)) else {
             return false;
         };
-        let Some((header, at)) = sound::header(audio.codec, content) else {
-            audio.scrambled &= sound::has_header(audio.codec);
+        let Some((header, at)) = audio_header::header(audio.codec, content) else {
+            audio.scrambled &= audio_header::has_header(audio.codec);
             return false;
         };
         // What is found in the midst of a frame may be anything, but not twice the same.
@@ -242,24 +233,24 @@ impl Scan {
         before.2.is_some()
     }
 
-    /// Gives the PIDs of the programme their roles.
+    /// Gives the PIDs of the program their roles.
     fn assign(&mut self) {
         let mut tracks = vec![Track::new(0, Role::Tables)];
-        tracks.extend(self.programmes.pids().map(|pid| Track::new(pid, Role::Tables)));
-        if let Some((_, map)) = self.programmes.chosen() {
+        tracks.extend(self.programs.pids().map(|pid| Track::new(pid, Role::Tables)));
+        if let Some((_, map)) = self.programs.chosen() {
             let video = map.video();
-            tracks.extend(video.map(|(pid, _)| Track::new(pid, Role::Picture)));
+            tracks.extend(video.map(|(pid, _)| Track::new(pid, Role::Video)));
             tracks.extend(
                 map.audio()
                     .enumerate()
-                    .map(|(index, (stream, _))| Track::new(stream.pid, Role::Sound(index))),
+                    .map(|(index, (stream, _))| Track::new(stream.pid, Role::Audio(index))),
             );
             tracks.push(Track::new(map.clock, Role::Clock));
             let codec = video.map(|(_, codec)| codec);
             if self.facts.video.as_ref().map(|video| video.codec) != codec {
                 self.facts.video = codec.map(Video::unknown);
             }
-            self.head = codec.map(Head::new);
+            self.head = codec.map(PesHead::new);
             self.facts.audio = map
                 .audio()
                 .map(|(stream, codec)| Audio { language: stream.language.clone(), ..Audio::unknown(codec) })

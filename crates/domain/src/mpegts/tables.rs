@@ -1,8 +1,8 @@
-//! Programme association and map tables (13818-1, 2.4.4): what is in the stream, and where.
+//! Program association and map tables (13818-1, 2.4.4): what is in the stream, and where.
 
 use crate::mpegts::facts::{AudioCodec, VideoCodec};
 
-/// A programme of the PAT.
+/// A program of the PAT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Its number.
@@ -14,7 +14,7 @@ pub struct Entry {
 /// A PMT.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Map {
-    /// The number of its programme.
+    /// The number of its program.
     pub number: u16,
     /// Where its clock is.
     pub clock: u16,
@@ -71,7 +71,7 @@ fn content(section: &[u8], table: u8) -> Option<(u16, &[u8])> {
     (*id == table && version & 1 == 1).then_some((u16::from_be_bytes([*high, *low]), content))
 }
 
-/// The programmes in a section of the PAT.
+/// The programs in a section of the PAT.
 #[must_use]
 pub fn association(section: &[u8]) -> Option<impl Iterator<Item = Entry>> {
     let (_, content) = content(section, 0)?;

@@ -1,7 +1,22 @@
-//! One PID of the programme: what it carries, and whether its packets follow one another.
+//! One PID of the program: what it carries, and whether its packets follow one another.
 
 use crate::mpegts::packet::Packet;
-use crate::mpegts::scan::Role;
+
+/// Whose a packet is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Of nothing that belongs to the program's picture and sounds.
+    #[default]
+    Other,
+    /// Of the tables.
+    Tables,
+    /// Of the picture.
+    Video,
+    /// Of a sound, by its place in [`Facts::audio`].
+    Audio(usize),
+    /// Of the clock alone.
+    Clock,
+}
 
 /// How a packet follows the one before of its PID.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,7 +30,7 @@ pub enum Continuity {
     Broken,
 }
 
-/// A PID of the programme.
+/// A PID of the program.
 #[derive(Debug)]
 pub struct Track {
     pid: u16,

@@ -1,4 +1,4 @@
-//! Tables of our own: a PAT with one programme, and its PMT with what is kept of it.
+//! Tables of our own: a PAT with one program, and its PMT with what is kept of it.
 
 use crate::mpegts::facts::{AudioCodec, VideoCodec};
 use crate::mpegts::packet::{PACKET, SYNC};
@@ -8,12 +8,12 @@ use crate::mpegts::tables::{Elementary, Entry, Kind, Map};
 /// Descriptors longer than this are left out: a section has its limits.
 const LONGEST: usize = 200;
 
-/// A PAT that lists `programme` alone.
+/// A PAT that lists `program` alone.
 #[must_use]
-pub fn association(programme: Entry) -> Vec<u8> {
+pub fn association(program: Entry) -> Vec<u8> {
     let mut section = head(0x00, 1);
-    section.extend(programme.number.to_be_bytes());
-    section.extend((0xe000 | programme.pid).to_be_bytes());
+    section.extend(program.number.to_be_bytes());
+    section.extend((0xe000 | program.pid).to_be_bytes());
     finish(section)
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod bitrate;
 mod param;
 #[cfg(test)]
 mod tests;
+mod unshareable;
 pub(crate) mod values;
 
 use std::fmt;
@@ -15,6 +16,8 @@ use std::time::Duration;
 
 use crate::profile::param::Rule;
 use crate::profile::values::{Values, escape};
+
+pub use crate::profile::unshareable::Unshareable;
 
 /// What Jellyfin lets a user's requests be encoded to (`UserPolicy`, read by `EncodingHelper.TryStreamCopy`): where
 /// one is forbidden, the source is copied whatever the query says.
@@ -29,32 +32,6 @@ pub struct Policy {
 impl Policy {
     /// That of an API key, and of most users.
     pub const UNRESTRICTED: Self = Self { video_transcoding: true, audio_transcoding: true };
-}
-
-/// Why a request cannot be served from a stream that others share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unshareable {
-    /// `StartTimeTicks`: a seek.
-    StartTime,
-    /// `Static`: the source itself is asked for.
-    Static,
-    /// `Params`: the old positional list, which overrides the named parameters.
-    Params,
-    /// `SegmentContainer` is not `ts`: fragmented MP4 needs an initialisation segment.
-    Container,
-}
-
-impl Unshareable {
-    /// Its name in logs, metrics and JSON.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::StartTime => "start-time",
-            Self::Static => "static",
-            Self::Params => "params",
-            Self::Container => "container",
-        }
-    }
 }
 
 /// A request's profile, and what follows from it for the request that starts the stream.

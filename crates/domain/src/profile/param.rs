@@ -2,7 +2,7 @@
 //!
 //! It looks at one name and one value at a time; what several of them mean together is the profile's business.
 
-use crate::profile::Unshareable;
+use crate::profile::unshareable::Unshareable;
 
 /// What the key does with a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::profile::Unshareable;
 use crate::profile::param::{Kind, Rule, canonical, canonical_limit, classify};
+use crate::profile::unshareable::Unshareable;
 
 /// The canonical value of each parameter; the first of duplicates decides, also where it says nothing.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,4 +1,4 @@
-//! The choice of one programme: the first of the PAT that has a picture, else the first.
+//! The choice of one program: the first of the PAT that has a picture, else the first.
 //!
 //! It does not know what is kept of it.
 
@@ -6,35 +6,35 @@ use crate::mpegts::packet::Packet;
 use crate::mpegts::section::Sections;
 use crate::mpegts::tables::{self, Entry, Map};
 
-/// Programmes that are looked at; a multiplex has some dozens at most.
+/// Programs that are looked at; a multiplex has some dozens at most.
 const MOST: usize = 64;
-/// A programme whose map has come so often is taken although an earlier one may yet show itself: tables list what was
+/// A program whose map has come so often is taken although an earlier one may yet show itself: tables list what was
 /// filtered out of the stream.
 const PATIENCE: u32 = 3;
 
-/// The programmes of a stream.
+/// The programs of a stream.
 #[derive(Debug, Default)]
-pub(super) struct Programmes {
+pub(super) struct Programs {
     association: Sections,
-    programmes: Vec<Programme>,
+    programs: Vec<Program>,
     chosen: Option<(Entry, Map)>,
 }
 
 #[derive(Debug)]
-struct Programme {
+struct Program {
     entry: Entry,
     sections: Sections,
     map: Option<Map>,
     seen: u32,
 }
 
-impl Programmes {
+impl Programs {
     /// Where the PMTs are.
     pub(super) fn pids(&self) -> impl Iterator<Item = u16> {
-        self.programmes.iter().map(|programme| programme.entry.pid)
+        self.programs.iter().map(|program| program.entry.pid)
     }
 
-    /// The programme that was chosen, and where its map is.
+    /// The program that was chosen, and where its map is.
     #[must_use]
     pub(super) const fn chosen(&self) -> Option<&(Entry, Map)> {
         self.chosen.as_ref()
@@ -48,14 +48,14 @@ impl Programmes {
             self.association.read(packet, |section| {
                 listed = tables::association(section).map(|entries| entries.take(MOST).collect::<Vec<_>>());
             });
-            // An association without programmes says nothing.
+            // An association without programs says nothing.
             if let Some(listed) = listed.filter(|listed| !listed.is_empty()) {
                 changed = self.list(&listed);
             }
         }
-        for programme in &mut self.programmes {
-            if programme.entry.pid == packet.pid() {
-                programme.read(packet);
+        for program in &mut self.programs {
+            if program.entry.pid == packet.pid() {
+                program.read(packet);
             }
         }
         let chosen = self.choose();
@@ -67,15 +67,15 @@ impl Programmes {
     }
 
     fn list(&mut self, listed: &[Entry]) -> bool {
-        if self.programmes.iter().map(|programme| &programme.entry).eq(listed) {
+        if self.programs.iter().map(|program| &program.entry).eq(listed) {
             return false;
         }
-        let mut before = std::mem::take(&mut self.programmes);
-        self.programmes = listed
+        let mut before = std::mem::take(&mut self.programs);
+        self.programs = listed
             .iter()
-            .map(|entry| match before.iter().position(|programme| programme.entry == *entry) {
+            .map(|entry| match before.iter().position(|program| program.entry == *entry) {
                 Some(at) => before.swap_remove(at),
-                None => Programme { entry: *entry, sections: Sections::default(), map: None, seen: 0 },
+                None => Program { entry: *entry, sections: Sections::default(), map: None, seen: 0 },
             })
             .collect();
         true
@@ -84,17 +84,17 @@ impl Programmes {
     fn choose(&self) -> Option<(Entry, &Map)> {
         let mut first = None;
         let mut is_sure = true;
-        for programme in &self.programmes {
-            let Some(map) = &programme.map else {
+        for program in &self.programs {
+            let Some(map) = &program.map else {
                 is_sure = false;
                 continue;
             };
-            let is_chosen = self.chosen.as_ref().is_some_and(|(entry, _)| *entry == programme.entry);
-            if map.video().is_some() && (is_sure || is_chosen || programme.seen >= PATIENCE) {
-                return Some((programme.entry, map));
+            let is_chosen = self.chosen.as_ref().is_some_and(|(entry, _)| *entry == program.entry);
+            if map.video().is_some() && (is_sure || is_chosen || program.seen >= PATIENCE) {
+                return Some((program.entry, map));
             }
             if map.audio().next().is_some() {
-                first.get_or_insert(programme);
+                first.get_or_insert(program);
             }
         }
         let first = first.filter(|first| is_sure || first.seen >= PATIENCE)?;
@@ -102,7 +102,7 @@ impl Programmes {
     }
 }
 
-impl Programme {
+impl Program {
     fn read(&mut self, packet: Packet<'_>) {
         let Self { entry, sections, map, seen } = self;
         sections.read(packet, |section| {
@@ -137,48 +137,48 @@ mod tests {
         Map { number, clock: 0x100, streams: (0..).zip(kinds).map(stream).collect() }
     }
 
-    fn read(programmes: &mut Programmes, pid: u16, section: &[u8], counter: &mut u8) -> bool {
+    fn read(programs: &mut Programs, pid: u16, section: &[u8], counter: &mut u8) -> bool {
         let mut out = Vec::new();
         write::packets(section, pid, counter, &mut out);
-        let changes = out.chunks(PACKET).filter(|bytes| programmes.read(Packet::new(bytes).unwrap()));
+        let changes = out.chunks(PACKET).filter(|bytes| programs.read(Packet::new(bytes).unwrap()));
         changes.count() > 0
     }
 
-    fn list(programmes: &mut Programmes) {
+    fn list(programs: &mut Programs) {
         // Our own writer lists one; so this is its section with more entries.
         let mut section = vec![0, 0xb0, 9 + 12, 0, 1, 0xc1, 0, 0];
         for Entry { number, pid } in ENTRIES {
             section.extend([number.to_be_bytes(), (0xe000 | pid).to_be_bytes()].concat());
         }
         section.extend(crate::mpegts::section::checksum(&section).to_be_bytes());
-        assert!(read(programmes, 0, &section, &mut 0));
+        assert!(read(programs, 0, &section, &mut 0));
     }
 
     const RADIO: &[Kind] = &[Kind::Audio(AudioCodec::Aac)];
     const TELEVISION: &[Kind] = &[Kind::Video(VideoCodec::H264), Kind::Audio(AudioCodec::Aac), Kind::Other];
 
-    fn number(programmes: &Programmes) -> Option<u16> {
-        programmes.chosen().map(|(entry, _)| entry.number)
+    fn number(programs: &Programs) -> Option<u16> {
+        programs.chosen().map(|(entry, _)| entry.number)
     }
 
     #[test]
     fn the_first_with_a_picture_is_chosen() {
-        let mut programmes = Programmes::default();
-        list(&mut programmes);
-        assert!(!read(&mut programmes, 0x32, &write::map(&map_of(3, TELEVISION)), &mut 0));
-        assert!(!read(&mut programmes, 0x30, &write::map(&map_of(1, RADIO)), &mut 0));
-        assert!(read(&mut programmes, 0x31, &write::map(&map_of(2, TELEVISION)), &mut 0));
-        assert_eq!(number(&programmes), Some(2));
-        assert_eq!(programmes.chosen().unwrap().1.streams[1].language.as_deref(), Some("deu"));
+        let mut programs = Programs::default();
+        list(&mut programs);
+        assert!(!read(&mut programs, 0x32, &write::map(&map_of(3, TELEVISION)), &mut 0));
+        assert!(!read(&mut programs, 0x30, &write::map(&map_of(1, RADIO)), &mut 0));
+        assert!(read(&mut programs, 0x31, &write::map(&map_of(2, TELEVISION)), &mut 0));
+        assert_eq!(number(&programs), Some(2));
+        assert_eq!(programs.chosen().unwrap().1.streams[1].language.as_deref(), Some("deu"));
     }
 
     #[test]
     fn what_was_filtered_out_is_not_waited_for() {
-        let mut programmes = Programmes::default();
-        list(&mut programmes);
+        let mut programs = Programs::default();
+        list(&mut programs);
         let section = write::map(&map_of(3, TELEVISION));
-        let chosen: Vec<_> = (0..3).map(|nth| read(&mut programmes, 0x32, &section, &mut { nth })).collect();
-        assert_eq!((chosen, number(&programmes)), (vec![false, false, true], Some(3)));
+        let chosen: Vec<_> = (0..3).map(|nth| read(&mut programs, 0x32, &section, &mut { nth })).collect();
+        assert_eq!((chosen, number(&programs)), (vec![false, false, true], Some(3)));
     }
 
     #[test]
@@ -186,13 +186,13 @@ mod tests {
         let kinds = [Kind::Audio(AudioCodec::Ac3); 30];
         let mut section = write::map(&map_of(1, &[TELEVISION, &kinds[..]].concat()));
         assert!(section.len() > 2 * PACKET);
-        let mut programmes = Programmes::default();
+        let mut programs = Programs::default();
         let association = write::association(ENTRIES[0]);
-        read(&mut programmes, 0, &association, &mut 0);
+        read(&mut programs, 0, &association, &mut 0);
         section[40] ^= 1;
-        assert!(!read(&mut programmes, 0x30, &section, &mut 0));
+        assert!(!read(&mut programs, 0x30, &section, &mut 0));
         section[40] ^= 1;
-        assert!(read(&mut programmes, 0x30, &section, &mut 5));
-        assert_eq!(programmes.chosen().unwrap().1.audio().count(), 31);
+        assert!(read(&mut programs, 0x30, &section, &mut 5));
+        assert_eq!(programs.chosen().unwrap().1.audio().count(), 31);
     }
 }

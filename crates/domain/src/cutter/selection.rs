@@ -1,16 +1,16 @@
-//! What is kept of a programme, its picture and one sound, and the tables that say so.
+//! What is kept of a program, its picture and one sound, and the tables that say so.
 
 use crate::mpegts::packet::Packet;
-use crate::mpegts::scan::Role;
 use crate::mpegts::tables::{Elementary, Entry, Map};
+use crate::mpegts::track::Role;
 use crate::mpegts::write;
 
 /// What is kept.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Kept {
+pub(super) struct Selection {
     entry: Entry,
     map: Map,
-    /// The place of its sound among the programme's.
+    /// The place of its sound among the program's.
     sound: Option<usize>,
 }
 
@@ -27,7 +27,7 @@ pub(super) enum Use {
     Nothing,
 }
 
-impl Kept {
+impl Selection {
     /// The picture and the sound at place `sound`, or the first one.
     pub(super) fn of((entry, map): &(Entry, Map), sound: usize) -> Self {
         let sounds: Vec<_> = map.audio().map(|(stream, _)| stream).collect();
@@ -49,19 +49,19 @@ impl Kept {
         self.map.clock == before.map.clock && what(self) == what(before)
     }
 
-    /// What becomes of `packet`, which has this role in the programme.
+    /// What becomes of `packet`, which has this role in the program.
     pub(super) fn use_of(&self, packet: Packet<'_>, role: Role) -> Use {
         let has_picture = self.map.video().is_some();
         match role {
-            Role::Picture => Use::Leading,
-            Role::Sound(index) if Some(index) == self.sound => {
+            Role::Video => Use::Leading,
+            Role::Audio(index) if Some(index) == self.sound => {
                 if has_picture {
                     Use::Sound
                 } else {
                     Use::Leading
                 }
             }
-            Role::Sound(_) | Role::Clock | Role::Tables | Role::Other => {
+            Role::Audio(_) | Role::Clock | Role::Tables | Role::Other => {
                 if packet.pid() == self.map.clock {
                     Use::Clock
                 } else {

@@ -5,34 +5,15 @@
 use std::ops::Range;
 
 use crate::mpegts::facts::{Video, VideoCodec};
+use crate::mpegts::part::Part;
 use crate::mpegts::{h264, hevc, mpeg2};
 
 /// More than this is never looked at.
 const LARGEST: usize = 16 << 10;
 
-/// What a part of the stream means for whoever looks for a beginning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    /// It cannot be told before more of it is there.
-    More,
-    /// Nothing.
-    Other,
-    /// Parameters of all that follows.
-    Parameters,
-    /// Pictures are right from here on.
-    Recovery,
-    /// Pictures are of a high dynamic range, whatever their parameters say.
-    HighDynamicRange,
-    /// A picture; `access` if it refers to no other.
-    Picture {
-        /// Whether decoding may begin with it.
-        access: bool,
-    },
-}
-
 /// The beginning of a PES packet.
 #[derive(Debug)]
-pub(super) struct Head {
+pub(super) struct PesHead {
     codec: VideoCodec,
     bytes: Vec<u8>,
     /// Where the part begins that is not understood yet.
@@ -52,7 +33,7 @@ pub(super) struct Head {
     video: Video,
 }
 
-impl Head {
+impl PesHead {
     /// Of pictures coded so.
     #[must_use]
     pub(super) fn new(codec: VideoCodec) -> Self {
@@ -104,13 +85,13 @@ impl Head {
         let skipped = self.header.min(payload.len());
         self.header -= skipped;
         self.bytes.extend_from_slice(&payload[skipped..]);
-        let access = match self.codec {
+        let random_access = match self.codec {
             VideoCodec::Other(_) => Some(self.random_access),
             VideoCodec::H264 | VideoCodec::Hevc | VideoCodec::Mpeg2 => self.search(),
         };
-        let access = access.or_else(|| (self.bytes.len() > LARGEST).then_some(false));
-        self.decided = access.is_some();
-        access
+        let random_access = random_access.or_else(|| (self.bytes.len() > LARGEST).then_some(false));
+        self.decided = random_access.is_some();
+        random_access
     }
 
     fn search(&mut self) -> Option<bool> {
@@ -134,11 +115,11 @@ impl Head {
                 }
                 Part::Recovery => self.recovery = true,
                 Part::HighDynamicRange => self.high_dynamic_range = true,
-                Part::Picture { access } => {
-                    let access = access || self.recovery || self.random_access;
-                    return Some(self.learn(begin) && access);
+                Part::Picture { random_access } => {
+                    let random_access = random_access || self.recovery || self.random_access;
+                    return Some(self.learn(begin) && random_access);
                 }
-                Part::More | Part::Other => {}
+                Part::Incomplete | Part::Other => {}
             }
             let Some(end) = end else {
                 self.next = begin;

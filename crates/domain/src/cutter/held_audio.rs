@@ -13,7 +13,7 @@ const EARLY: Ticks = HERTZ / 10;
 
 /// Holds sound back.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct HeldAudio {
     packets: Vec<u8>,
     /// Bytes of the PES packet that have yet to come, where it told its length.
     missing: Option<usize>,
@@ -26,7 +26,7 @@ pub(super) struct Held {
     heard: bool,
 }
 
-impl Held {
+impl HeldAudio {
     /// Nothing is under way, and nothing is wanted but sound beside a picture that is shown at `from`.
     pub(super) fn restart(&mut self, from: Option<Ticks>) {
         self.packets.clear();

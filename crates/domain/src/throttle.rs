@@ -1,6 +1,6 @@
 //! How fast a feed is pulled: no faster, for long, than it plays.
 //!
-//! What is sent live sets its own pace. A file, or the past of a playlist, comes as fast as it is read, and would drive
+//! What is sent live sets its own throttle. A file, or the past of a playlist, comes as fast as it is read, and would drive
 //! every reader out of the ring. It does not know who waits.
 
 use std::time::Duration;
@@ -12,13 +12,13 @@ const TOLERANCE: u32 = 20;
 
 /// How far a stream has been pulled ahead of its time.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub struct Throttle {
     allowed: Duration,
     lead: Duration,
     last: Option<(Duration, Timestamp)>,
 }
 
-impl Pace {
+impl Throttle {
     /// It may be ahead by as much as is `allowed`.
     #[must_use]
     pub const fn new(allowed: Duration) -> Self {
@@ -42,9 +42,9 @@ mod tests {
 
     /// Milliseconds to wait at each of these milliseconds of the stream and of our clock, where 2 s are allowed.
     fn waits(moments: &[(u64, u64)]) -> Vec<u128> {
-        let mut pace = Pace::new(Duration::from_secs(2));
+        let mut throttle = Throttle::new(Duration::from_secs(2));
         let wait = |(position, now): &(u64, u64)| {
-            pace.wait(Duration::from_millis(*position), Timestamp::from_millis(*now)).as_millis()
+            throttle.wait(Duration::from_millis(*position), Timestamp::from_millis(*now)).as_millis()
         };
         moments.iter().map(wait).collect()
     }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::cutter::Rule;
+use crate::cutter::cut::Rule;
 use crate::mpegts::clock::{HERTZ, Ticks, ticks};
 
 /// By this a segment may exceed the target, and still its duration, rounded, does not.
@@ -16,7 +16,7 @@ const REMEMBERED: usize = 4;
 
 /// Decides where segments end.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct Boundaries {
     first: Ticks,
     usual: Ticks,
     target: Ticks,
@@ -24,16 +24,16 @@ pub(super) struct Pace {
     wished: Ticks,
     distances: [Ticks; REMEMBERED],
     seen: usize,
-    access: Option<Ticks>,
+    random_access: Option<Ticks>,
 }
 
-impl Pace {
+impl Boundaries {
     /// By this rule.
     pub(super) fn new(rule: &Rule) -> Self {
         let target = ticks(rule.target.max(Duration::from_secs(1)));
         let usual = ticks(rule.usual).clamp(1, target);
         let first = ticks(rule.first).clamp(1, usual);
-        Self { first, usual, target, wished: first, distances: [0; REMEMBERED], seen: 0, access: None }
+        Self { first, usual, target, wished: first, distances: [0; REMEMBERED], seen: 0, random_access: None }
     }
 
     /// No segment may be longer.
@@ -48,24 +48,24 @@ impl Pace {
 
     /// What comes next does not continue what came.
     pub(super) const fn restart(&mut self) {
-        self.access = None;
+        self.random_access = None;
     }
 
     /// Decoding may begin at `now`.
     pub(super) fn learn(&mut self, now: Ticks) {
-        if let Some(before) = self.access.replace(now) {
+        if let Some(before) = self.random_access.replace(now) {
             self.distances[self.seen % REMEMBERED] = now - before;
             self.seen += 1;
         }
     }
 
     /// Whether a segment that has lasted `length` ends before the picture at `now`.
-    pub(super) fn ends(&self, length: Ticks, now: Ticks, access: bool) -> bool {
+    pub(super) fn ends(&self, length: Ticks, now: Ticks, random_access: bool) -> bool {
         let is_opening = self.wished < self.usual;
         // The first ones are to come fast.
         let limit = if is_opening { self.limit().min(self.wished * 2) } else { self.limit() };
-        let next = self.until_next(now, access);
-        if access {
+        let next = self.until_next(now, random_access);
+        if random_access {
             return length >= self.wished
                 || length >= self.first && next.is_none_or(|next| length + next > limit);
         }
@@ -76,12 +76,12 @@ impl Pace {
     }
 
     /// How long it will be from `now` to the next picture that decoding may begin with, if what was seen holds.
-    fn until_next(&self, now: Ticks, access: bool) -> Option<Ticks> {
+    fn until_next(&self, now: Ticks, random_access: bool) -> Option<Ticks> {
         let distance = self.distance()?;
-        if access {
+        if random_access {
             return Some(distance);
         }
-        let left = self.access? + distance - now;
+        let left = self.random_access? + distance - now;
         // Pictures that are shown earlier make it late; later than that, it may come at any time, or not.
         (left > -LATE).then_some(left.max(0))
     }
