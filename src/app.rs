@@ -17,7 +17,7 @@ use crate::feed;
 use crate::fetch::{self, Fetcher};
 use crate::ffmpeg;
 use crate::ffmpeg::launcher::Launcher;
-use crate::lineup::{Lineups, Pace};
+use crate::lineup::{Intervals, Lineups};
 use crate::proxy::auth::Auth;
 use crate::proxy::blocked_requests::BlockedRequests;
 use crate::proxy::cors::Cors;
@@ -180,7 +180,7 @@ fn lineups(config: &Config, fetcher: &Fetcher) -> Option<Lineups> {
         return None;
     }
     let (playlists, folder) = (config.lineup.clone(), config.state_dir.clone());
-    Some(Lineups::start(playlists, fetcher, folder, site(&config.lineup_server), Pace::default()))
+    Some(Lineups::start(playlists, fetcher, folder, site(&config.lineup_server), Intervals::default()))
 }
 
 /// Where the gateway serves its own playlist, if that is said.
@@ -269,7 +269,7 @@ fn encoding(config: &Config, launcher: Launcher, address: SocketAddr) -> io::Res
 fn feed_limits(config: &Config) -> feed::Limits {
     feed::Limits {
         ring: config.feed.ring,
-        bytes: config.feed.memory.0,
+        memory: config.feed.memory.0,
         stall: config.feed.stall,
         attempts: config.feed.attempts,
         connect: INPUT_OPENS,

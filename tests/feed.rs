@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use domain::feeding::State;
+use domain::feeding::FeedState;
 use domain::reason::Failure;
 use domain::ring::{Chunk, Join};
 use http::HeaderMap;
@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 use warmgate::body;
 use warmgate::feed::http::Http;
-use warmgate::feed::input::{Input, Opening};
+use warmgate::feed::input::{Input, OpenFuture};
 use warmgate::feed::reader::{Reader, ReaderEnd};
 use warmgate::feed::{Feed, Limits};
 use warmgate::fetch::{Fetcher, Timeouts};
@@ -51,7 +51,7 @@ const SILENCE: Duration = Duration::from_secs(3);
 
 const LIMITS: Limits = Limits {
     ring: Duration::from_secs(12),
-    bytes: 16 << 20,
+    memory: 16 << 20,
     stall: Duration::from_secs(30),
     attempts: 3,
     connect: Duration::from_secs(5),
@@ -159,7 +159,7 @@ async fn frames(stream: &Bytes) -> usize {
 }
 
 /// Waits until it has ended like that.
-async fn ends(feed: &Feed, how: State) {
+async fn ends(feed: &Feed, how: FeedState) {
     soon(feed.state().wait_for(|state| *state == how)).await.unwrap();
 }
 
@@ -207,7 +207,7 @@ async fn a_clean_end_is_a_splice() {
     let counts = feed.counts();
     assert_eq!((counts.connections, counts.splices), (2, 1));
     feed.stop();
-    ends(&feed, State::Ended).await;
+    ends(&feed, FeedState::Ended).await;
     assert_eq!(read(&mut reader, usize::MAX).await.1, 0);
     assert_eq!(soon(reader.next()).await, Err(ReaderEnd::Stopped));
 }
@@ -235,7 +235,7 @@ async fn who_falls_silent_is_left_and_who_breaks_off_is_tried_again() {
     let (all, splices) = read(&mut feed.read(Join::Oldest), clip(0, 6).len() - 20 * 188).await;
     assert!(all.len() >= clip(0, 6).len() - 20 * 188);
     assert_eq!((splices, feed.counts().connections), (2, 3));
-    assert_eq!(*feed.state().borrow(), State::Flowing { input: 1 });
+    assert_eq!(*feed.state().borrow(), FeedState::Flowing { input: 1 });
 }
 
 #[tokio::test]
@@ -302,12 +302,12 @@ async fn what_is_no_stream_is_told_apart() {
     })
     .await;
     let feed = start(vec![provider(&page)]);
-    ends(&feed, State::Failed(Failure::Unreadable)).await;
+    ends(&feed, FeedState::Failed(Failure::Unreadable)).await;
     assert_eq!(soon(feed.read(Join::Oldest).next()).await, Err(ReaderEnd::Failed(Failure::Unreadable)));
     assert_eq!(soon(feed.facts()).await, None);
 
     let feed = start(vec![provider(&refusal)]);
-    ends(&feed, State::Failed(Failure::Refused)).await;
+    ends(&feed, FeedState::Failed(Failure::Refused)).await;
 }
 
 /// Without a clock in the stream nobody knows that it is sent too fast; the ring keeps to its bytes.
@@ -325,12 +325,12 @@ async fn a_flood_stays_within_the_ring() {
     let _slow = feed.read(Join::Oldest);
     eventually("200 MiB came", async || {
         let counts = feed.counts();
-        assert!(counts.held <= LIMITS.bytes);
+        assert!(counts.held <= LIMITS.memory);
         counts.bytes > 200 << 20
     })
     .await;
     let grown = resident().saturating_sub(before);
-    assert!(grown < (LIMITS.bytes >> 20) + 24, "{grown} MiB");
+    assert!(grown < (LIMITS.memory >> 20) + 24, "{grown} MiB");
 }
 
 /// A file is pulled as fast as it plays, once the ring is full.
@@ -373,7 +373,7 @@ async fn throughput() {
         let limits = Limits { ring: Duration::from_secs(1_000_000), ..LIMITS };
         let begun = Instant::now();
         let feed = Feed::start(vec![input], Limits { attempts: 1, ..limits }, &TaskTracker::new());
-        ends(&feed, State::Failed(Failure::Ended)).await;
+        ends(&feed, FeedState::Failed(Failure::Ended)).await;
         let rate = feed.counts().bytes as f64 / begun.elapsed().as_secs_f64() / 1e6;
         println!("pieces of {size}: {rate:.0} MB/s");
     }
@@ -424,7 +424,7 @@ struct Memory {
 }
 
 impl Input for Memory {
-    fn open(&self) -> Opening<'_> {
+    fn open(&self) -> OpenFuture<'_> {
         let (size, pieces) = (self.size, self.left / self.size);
         let frames = futures_util::stream::iter((0..pieces).map(move |nth| {
             let at = nth * size % (CLIP.len() - size);

@@ -7,11 +7,14 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::config::checked::{Config, Upstream};
 use crate::config::errors::Report;
 use crate::config::file::{self, File};
-use crate::config::{
-    ByteSize, Config, Feed, Ffmpeg, LineupServer, Pool, Secret, Upstream, Viewers, Warm, Window, lineup,
-};
+use crate::config::lineup;
+use crate::config::secret::Secret;
+use crate::config::sections::{LineupServer, Pool, Viewers, Window};
+use crate::config::streams::{Feed, Ffmpeg, Warm};
+use crate::config::units::ByteSize;
 
 /// Checks `file`, which came from `path`; nothing if there is no telling what the upstream is.
 pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Config> {

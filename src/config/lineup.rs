@@ -14,7 +14,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::config::errors::Report;
-use crate::config::{Secret, scalar};
+use crate::config::scalar;
+use crate::config::secret::Secret;
 use domain::lineup::source::SourceUrl;
 use domain::lineup::{Override, Rules};
 use domain::produce::Produce;

@@ -12,9 +12,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use crate::config::units;
-use crate::config::{ByteSize, CopyWith, Encoders, LiveTvRight, LogFormat, Secret, UpstreamUrl};
-use domain::encoding::abilities::VideoEncoder;
+use crate::config::secret::Secret;
+use crate::config::units::{self, ByteSize};
+use crate::config::upstream_url::UpstreamUrl;
 use domain::lineup::source::{SourceKind, SourceUrl};
 use domain::produce::Produce;
 
@@ -270,39 +270,8 @@ impl Scalar for Produce {
     }
 }
 
-impl Scalar for LiveTvRight {
-    fn read(text: &str) -> Result<Self, String> {
-        named(&[Self::Enforce, Self::AsUpstream], Self::as_str, text)
-    }
-}
-
-impl Scalar for CopyWith {
-    fn read(text: &str) -> Result<Self, String> {
-        named(&[Self::Native, Self::Ffmpeg], Self::as_str, text)
-    }
-}
-
-/// `auto`, `vaapi, software`, or nothing at all: nothing is encoded then.
-impl Scalar for Encoders {
-    fn read(text: &str) -> Result<Self, String> {
-        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
-        match text.trim() {
-            "auto" => Ok(VideoEncoder::ALL.to_vec()),
-            _ => names.map(|name| named(&VideoEncoder::ALL, VideoEncoder::as_str, name)).collect(),
-        }
-        .map(Self)
-        .map_err(|said: String| format!("{said}, or auto"))
-    }
-}
-
-impl Scalar for LogFormat {
-    fn read(text: &str) -> Result<Self, String> {
-        named(&[Self::Text, Self::Json], Self::as_str, text)
-    }
-}
-
 /// The one of `values` whose name is `text`.
-fn named<T: Copy>(values: &[T], name: fn(T) -> &'static str, text: &str) -> Result<T, String> {
+pub(super) fn named<T: Copy>(values: &[T], name: fn(T) -> &'static str, text: &str) -> Result<T, String> {
     values.iter().copied().find(|value| name(*value) == text).ok_or_else(|| {
         let names: Vec<_> = values.iter().map(|value| name(*value)).collect();
         format!("{text:?}: write {}", names.join(" or "))

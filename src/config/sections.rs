@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::config::{Secret, scalar};
+use crate::config::scalar::{self, Scalar};
+use crate::config::secret::Secret;
 use domain::produce::Produce as Wish;
 
 /// How many streams are kept, and for how long.
@@ -175,6 +176,12 @@ impl LogFormat {
     }
 }
 
+impl Scalar for LogFormat {
+    fn read(text: &str) -> Result<Self, String> {
+        scalar::named(&[Self::Text, Self::Json], Self::as_str, text)
+    }
+}
+
 /// Whether the user's Live TV right is honoured where Jellyfin does not look at it (PlaybackInfo, live.m3u8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LiveTvRight {
@@ -192,5 +199,11 @@ impl LiveTvRight {
             Self::Enforce => "enforce",
             Self::AsUpstream => "as-upstream",
         }
+    }
+}
+
+impl Scalar for LiveTvRight {
+    fn read(text: &str) -> Result<Self, String> {
+        scalar::named(&[Self::Enforce, Self::AsUpstream], Self::as_str, text)
     }
 }

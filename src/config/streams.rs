@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::config::{ByteSize, scalar};
+use crate::config::scalar::{self, Scalar};
+use crate::config::units::ByteSize;
 use domain::encoding::abilities::VideoEncoder;
 
 /// What a stream of the gateway's own keeps, and for how long, when nobody watches it.
@@ -119,6 +120,25 @@ impl CopyWith {
     }
 }
 
+impl Scalar for CopyWith {
+    fn read(text: &str) -> Result<Self, String> {
+        scalar::named(&[Self::Native, Self::Ffmpeg], Self::as_str, text)
+    }
+}
+
 /// What may encode a picture, the preferred first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoders(pub Vec<VideoEncoder>);
+
+/// `auto`, `vaapi, software`, or nothing at all: nothing is encoded then.
+impl Scalar for Encoders {
+    fn read(text: &str) -> Result<Self, String> {
+        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        match text.trim() {
+            "auto" => Ok(VideoEncoder::ALL.to_vec()),
+            _ => names.map(|name| scalar::named(&VideoEncoder::ALL, VideoEncoder::as_str, name)).collect(),
+        }
+        .map(Self)
+        .map_err(|said: String| format!("{said}, or auto"))
+    }
+}

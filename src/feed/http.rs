@@ -6,7 +6,7 @@ use http::{HeaderMap, StatusCode};
 use url::Url;
 
 use crate::body::Body;
-use crate::feed::input::{Input, InputError, Opening};
+use crate::feed::input::{Input, InputError, OpenFuture};
 use crate::fetch::Fetcher;
 use domain::reason::Failure;
 
@@ -41,7 +41,7 @@ impl Http {
 }
 
 impl Input for Http {
-    fn open(&self) -> Opening<'_> {
+    fn open(&self) -> OpenFuture<'_> {
         Box::pin(self.get())
     }
 

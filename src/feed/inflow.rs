@@ -143,22 +143,22 @@ impl Inflow {
     }
 
     fn flush(&mut self, now: Timestamp) {
-        let mut held = self.shared.lock();
-        held.counts.skipped = self.align.skipped();
-        held.counts.resyncs = self.align.losses();
+        let mut guarded = self.shared.lock();
+        guarded.counts.skipped = self.align.skipped();
+        guarded.counts.resyncs = self.align.losses();
         if self.run.bytes.is_empty() {
             return;
         }
         let splice = std::mem::take(&mut self.splice);
-        held.counts.bytes += self.run.bytes.len() as u64;
-        held.counts.continuity_errors += std::mem::take(&mut self.run.errors);
-        held.counts.splices += u64::from(splice);
-        held.ring.push(&self.run.bytes, splice, self.run.clock.drain(..), now);
+        guarded.counts.bytes += self.run.bytes.len() as u64;
+        guarded.counts.continuity_errors += std::mem::take(&mut self.run.errors);
+        guarded.counts.splices += u64::from(splice);
+        guarded.ring.push(&self.run.bytes, splice, self.run.clock.drain(..), now);
         self.run.bytes.clear();
         for (start, tables) in self.run.points.drain(..) {
-            held.ring.mark(start, tables);
+            guarded.ring.mark(start, tables);
         }
-        self.position = held.ring.position();
+        self.position = guarded.ring.position();
     }
 }
 
@@ -196,11 +196,11 @@ mod tests {
             let piece = rest.split_to(sizes[nth.min(sizes.len() - 1)].min(rest.len()));
             inflow.take(&piece, Timestamp::from_millis(10 * nth as u64));
         }
-        let held = shared.lock();
-        assert_eq!(held.counts.bytes, held.ring.end());
-        let Some(mut cursor) = held.ring.join(Join::Oldest) else { return Vec::new() };
+        let guarded = shared.lock();
+        assert_eq!(guarded.counts.bytes, guarded.ring.end());
+        let Some(mut cursor) = guarded.ring.join(Join::Oldest) else { return Vec::new() };
         let mut all = Vec::new();
-        while let Read::Chunk(chunk) = held.ring.read(&mut cursor) {
+        while let Read::Chunk(chunk) = guarded.ring.read(&mut cursor) {
             assert_eq!(chunk.bytes.len() % PACKET, 0);
             all.extend_from_slice(&chunk.bytes);
         }
@@ -272,9 +272,9 @@ mod tests {
         for (nth, piece) in stream.chunks(801 * PACKET).enumerate() {
             inflow.take(&Bytes::copy_from_slice(piece), Timestamp::from_millis(10_000 * nth as u64));
         }
-        let held = shared.lock();
-        let mut cursor = held.ring.join(Join::Oldest).unwrap();
-        while let Read::Chunk(chunk) = held.ring.read(&mut cursor) {
+        let guarded = shared.lock();
+        let mut cursor = guarded.ring.join(Join::Oldest).unwrap();
+        while let Read::Chunk(chunk) = guarded.ring.read(&mut cursor) {
             assert_eq!(chunk.timeline, 0);
         }
         assert_eq!(inflow.position(), Duration::from_millis(29_900));

@@ -9,12 +9,12 @@ use crate::body::{Body, BoxError};
 use domain::reason::Failure;
 
 /// An opening that is under way.
-pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Body, InputError>> + Send + 'a>>;
+pub type OpenFuture<'a> = Pin<Box<dyn Future<Output = Result<Body, InputError>> + Send + 'a>>;
 
 /// Something that gives a transport stream, anew for each attempt.
 pub trait Input: Debug + Send + Sync + 'static {
     /// Begins to give it. Dropping the body ends it.
-    fn open(&self) -> Opening<'_>;
+    fn open(&self) -> OpenFuture<'_>;
 
     /// What it is called in the log: no address, no secret.
     fn name(&self) -> &str;

@@ -3,19 +3,19 @@
 //! It does not know what its inputs are, who its readers are or what they make of it. It never waits for a reader.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use domain::feeding::State;
+use domain::feeding::FeedState;
 use domain::mpegts::facts::Facts;
 use domain::ring::{Join, Size};
 
 pub mod http;
 mod inflow;
 pub mod input;
+mod limits;
 mod pull;
 pub mod reader;
 mod shared;
@@ -24,45 +24,18 @@ mod tables;
 mod tests;
 
 use crate::feed::input::Input;
+pub use crate::feed::limits::Limits;
 use crate::feed::pull::Puller;
 use crate::feed::reader::Reader;
 pub use crate::feed::shared::Counts;
 use crate::feed::shared::Shared;
-
-/// What a feed may take, and how long it waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// How much of the stream's own time the ring holds.
-    pub ring: Duration,
-    /// How much memory it takes at most.
-    pub bytes: u64,
-    /// Without a packet for this long, an input has stalled.
-    pub stall: Duration,
-    /// How often in a row each input may fail.
-    pub attempts: u32,
-    /// How long the opening of an input may take.
-    pub connect: Duration,
-}
-
-impl Default for Limits {
-    /// 12 s or 64 MiB, which is 42 Mbit/s; 10 s of silence, three attempts of 10 s.
-    fn default() -> Self {
-        Self {
-            ring: Duration::from_secs(12),
-            bytes: 64 << 20,
-            stall: Duration::from_secs(10),
-            attempts: 3,
-            connect: Duration::from_secs(10),
-        }
-    }
-}
 
 /// A feed that is being pulled; clones are the same feed. It ends when the last of them is dropped.
 #[derive(Clone, Debug)]
 pub struct Feed {
     shared: Arc<Shared>,
     grown: watch::Receiver<()>,
-    state: watch::Receiver<State>,
+    state: watch::Receiver<FeedState>,
     facts: watch::Receiver<Option<Facts>>,
     stop: CancellationToken,
     _stop_when_dropped: Arc<DropGuard>,
@@ -72,7 +45,7 @@ impl Feed {
     /// Begins to pull from the first of `inputs`; the others are for when it fails.
     #[must_use]
     pub fn start(inputs: Vec<Arc<dyn Input>>, limits: Limits, tasks: &TaskTracker) -> Self {
-        let shared = Arc::new(Shared::new(Size { span: limits.ring, bytes: limits.bytes }));
+        let shared = Arc::new(Shared::new(Size { span: limits.ring, bytes: limits.memory }));
         let stop = CancellationToken::new();
         let (puller, watched) = Puller::new(inputs, limits, Arc::clone(&shared));
         tasks.spawn(puller.run(stop.clone()));
@@ -94,7 +67,7 @@ impl Feed {
 
     /// Where it stands.
     #[must_use]
-    pub fn state(&self) -> watch::Receiver<State> {
+    pub fn state(&self) -> watch::Receiver<FeedState> {
         self.state.clone()
     }
 

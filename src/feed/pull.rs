@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::body::Body;
-use crate::feed::Limits;
 use crate::feed::inflow::Inflow;
 use crate::feed::input::{Input, InputError};
+use crate::feed::limits::Limits;
 use crate::feed::shared::Shared;
-use domain::feeding::{Feeding, State};
+use domain::feeding::{FeedState, Feeding};
 use domain::mpegts::facts::Facts;
 use domain::reason::Failure;
 use domain::throttle::Throttle;
@@ -32,14 +32,14 @@ pub(super) struct Puller {
     inflow: Inflow,
     epoch: Instant,
     grown: watch::Sender<()>,
-    state: watch::Sender<State>,
+    state: watch::Sender<FeedState>,
     facts: watch::Sender<Option<Facts>>,
 }
 
 /// What others may watch. All of it is closed once nobody pulls any more.
 pub(super) struct Watched {
     pub(super) grown: watch::Receiver<()>,
-    pub(super) state: watch::Receiver<State>,
+    pub(super) state: watch::Receiver<FeedState>,
     pub(super) facts: watch::Receiver<Option<Facts>>,
 }
 
@@ -66,16 +66,16 @@ impl Puller {
     async fn pull(&mut self) {
         loop {
             match self.feeding.state() {
-                State::Connecting { input } | State::Flowing { input } => {
+                FeedState::Connecting { input } | FeedState::Flowing { input } => {
                     let input = Arc::clone(&self.inputs[input]);
                     let failure = self.attempt(&*input).await;
                     self.feeding.failed(failure, self.now());
                 }
-                State::BackingOff { retry_at, .. } => {
+                FeedState::BackingOff { retry_at, .. } => {
                     sleep_until(self.epoch + retry_at.elapsed()).await;
                     self.feeding.retry();
                 }
-                State::Failed(_) | State::Ended => return,
+                FeedState::Failed(_) | FeedState::Ended => return,
             }
             self.tell();
         }
@@ -133,7 +133,7 @@ impl Puller {
     }
 
     fn flows(&self) -> bool {
-        matches!(self.feeding.state(), State::Flowing { .. })
+        matches!(self.feeding.state(), FeedState::Flowing { .. })
     }
 
     fn now(&self) -> Timestamp {

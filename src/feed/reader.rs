@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::body::{self, Body};
 use crate::feed::shared::Shared;
-use domain::feeding::State;
+use domain::feeding::FeedState;
 use domain::reason::Failure;
 use domain::ring::{Chunk, Cursor, Join, Read};
 
@@ -29,7 +29,7 @@ pub enum ReaderEnd {
 pub struct Reader {
     shared: Arc<Shared>,
     grown: watch::Receiver<()>,
-    state: watch::Receiver<State>,
+    state: watch::Receiver<FeedState>,
     join: Join,
     /// `None` until there is a place to begin.
     cursor: Option<Cursor>,
@@ -39,7 +39,7 @@ impl Reader {
     pub(super) const fn new(
         shared: Arc<Shared>,
         grown: watch::Receiver<()>,
-        state: watch::Receiver<State>,
+        state: watch::Receiver<FeedState>,
         join: Join,
     ) -> Self {
         Self { shared, grown, state, join, cursor: None }
@@ -81,14 +81,14 @@ impl Reader {
     }
 
     fn look(&mut self) -> Read {
-        let mut held = self.shared.lock();
+        let mut guarded = self.shared.lock();
         if self.cursor.is_none() {
-            self.cursor = held.ring.join(self.join);
+            self.cursor = guarded.ring.join(self.join);
         }
         let Some(cursor) = &mut self.cursor else { return Read::CaughtUp };
-        let read = held.ring.read(cursor);
+        let read = guarded.ring.read(cursor);
         if read == Read::Lagged {
-            held.counts.readers_dropped += 1;
+            guarded.counts.readers_dropped += 1;
         }
         read
     }
@@ -96,9 +96,9 @@ impl Reader {
     /// How the feed ended, if nobody pulls it any more.
     fn end(&self) -> Option<ReaderEnd> {
         self.grown.has_changed().err().map(|_| match *self.state.borrow() {
-            State::Failed(failure) => ReaderEnd::Failed(failure),
-            State::Ended => ReaderEnd::Stopped,
-            State::Connecting { .. } | State::Flowing { .. } | State::BackingOff { .. } => {
+            FeedState::Failed(failure) => ReaderEnd::Failed(failure),
+            FeedState::Ended => ReaderEnd::Stopped,
+            FeedState::Connecting { .. } | FeedState::Flowing { .. } | FeedState::BackingOff { .. } => {
                 ReaderEnd::Failed(Failure::Panicked)
             }
         })

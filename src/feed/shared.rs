@@ -29,25 +29,25 @@ pub struct Counts {
 }
 
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct Guarded {
     pub(super) ring: Ring<Mapped>,
     pub(super) counts: Counts,
 }
 
 #[derive(Debug)]
-pub(super) struct Shared(Mutex<Held>);
+pub(super) struct Shared(Mutex<Guarded>);
 
 impl Shared {
     pub(super) fn new(size: Size) -> Self {
-        Self(Mutex::new(Held { ring: Ring::in_memory(size), counts: Counts::default() }))
+        Self(Mutex::new(Guarded { ring: Ring::in_memory(size), counts: Counts::default() }))
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Held> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Guarded> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn counts(&self) -> Counts {
-        let held = self.lock();
-        Counts { held: held.ring.held(), bitrate: held.ring.bitrate(), ..held.counts }
+        let guarded = self.lock();
+        Counts { held: guarded.ring.held(), bitrate: guarded.ring.bitrate(), ..guarded.counts }
     }
 }

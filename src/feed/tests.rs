@@ -1,6 +1,7 @@
 //! The puller on a clock of its own, with inputs that do as they are told.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Frame;
@@ -9,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
 use crate::body::{self, BoxError};
-use crate::feed::input::{InputError, Opening};
+use crate::feed::input::{InputError, OpenFuture};
 use crate::feed::reader::ReaderEnd;
 use domain::reason::Failure;
 
@@ -46,7 +47,7 @@ impl Scripted {
 }
 
 impl Input for Scripted {
-    fn open(&self) -> Opening<'_> {
+    fn open(&self) -> OpenFuture<'_> {
         Box::pin(async {
             let nth = {
                 let mut opened = self.opened.lock().unwrap();
@@ -98,7 +99,7 @@ fn packet(counter: u8) -> [u8; 188] {
 
 const LIMITS: Limits = Limits {
     ring: Duration::from_secs(12),
-    bytes: 1 << 20,
+    memory: 1 << 20,
     stall: Duration::from_secs(10),
     attempts: 2,
     connect: Duration::from_secs(5),
@@ -110,8 +111,8 @@ fn begin(inputs: &[&Arc<Scripted>]) -> (Feed, Instant) {
 }
 
 /// Waits until it is over.
-async fn end(feed: &Feed) -> State {
-    *feed.state().wait_for(State::is_over).await.unwrap()
+async fn end(feed: &Feed) -> FeedState {
+    *feed.state().wait_for(FeedState::is_over).await.unwrap()
 }
 
 /// How a reader ends that reads what there still is.
@@ -143,7 +144,7 @@ async fn each_failure_is_told_apart() {
     ] {
         let input = Scripted::new(Vec::leak(script.to_vec()));
         let (feed, start) = begin(&[&input]);
-        assert_eq!(end(&feed).await, State::Failed(failure), "{script:?}");
+        assert_eq!(end(&feed).await, FeedState::Failed(failure), "{script:?}");
         let took = start.elapsed().as_millis();
         assert!(took.abs_diff(after) < 250, "{script:?} took {took} ms");
         assert_eq!(drained(&mut feed.read(Join::Oldest)).await, ReaderEnd::Failed(failure));
@@ -157,7 +158,7 @@ async fn a_stall_and_two_refusals_lead_round_to_the_input_that_flows() {
     let second = Scripted::new(&[&[Act::Refuse(Failure::Refused)]]);
     let (feed, start) = begin(&[&first, &second]);
     sleep(Duration::from_secs(150)).await;
-    assert_eq!(*feed.state().borrow(), State::Flowing { input: 0 });
+    assert_eq!(*feed.state().borrow(), FeedState::Flowing { input: 0 });
     // 100 s of packets, 10 s of silence, two refusals half a second apart, half a second before the first again.
     assert_eq!(second.opened(start), [110_000, 110_500]);
     assert_eq!(first.opened(start), [0, 111_000]);

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use crate::ffmpeg::Ffmpeg;
 use crate::ffmpeg::command::Command;
+use crate::ffmpeg::program::Program;
 use crate::ffmpeg::progress::{Line, Progress};
 use domain::encoding::abilities::{AudioEncoder, VideoEncoder};
 use domain::mpegts::facts::{AudioCodec, VideoCodec};
@@ -32,7 +32,7 @@ pub struct Found {
 }
 
 /// Asks for everything, and tries each of `wanted`.
-pub(super) async fn find(ffmpeg: &Ffmpeg, wanted: &[VideoEncoder]) -> Found {
+pub(super) async fn find(program: &Program, wanted: &[VideoEncoder]) -> Found {
     const VIDEO: [VideoCodec; 3] = [VideoCodec::H264, VideoCodec::Hevc, VideoCodec::Mpeg2];
     const AUDIO: [AudioCodec; 6] = [
         AudioCodec::Aac,
@@ -42,15 +42,15 @@ pub(super) async fn find(ffmpeg: &Ffmpeg, wanted: &[VideoEncoder]) -> Found {
         AudioCodec::Ac3,
         AudioCodec::Eac3,
     ];
-    let version = match ask(ffmpeg, &["-version"]).await {
+    let version = match ask(program, &["-version"]).await {
         Ok(text) => version_of(&text),
         Err(cause) => {
             warn!(cause, "FFmpeg does not answer: nothing is encoded here");
             return Found::default();
         }
     };
-    let encoders = ask(ffmpeg, &["-hide_banner", "-encoders"]).await.unwrap_or_default();
-    let decoders = ask(ffmpeg, &["-hide_banner", "-decoders"]).await.unwrap_or_default();
+    let encoders = ask(program, &["-hide_banner", "-encoders"]).await.unwrap_or_default();
+    let decoders = ask(program, &["-hide_banner", "-decoders"]).await.unwrap_or_default();
     let (encoders, decoders) = (names(&encoders), names(&decoders));
     let mut found = Found {
         version,
@@ -60,7 +60,7 @@ pub(super) async fn find(ffmpeg: &Ffmpeg, wanted: &[VideoEncoder]) -> Found {
         ..Found::default()
     };
     for encoder in wanted.iter().copied() {
-        match tried(ffmpeg, encoder, &encoders).await {
+        match tried(program, encoder, &encoders).await {
             Ok(()) => found.video_encoders.push(encoder),
             Err(cause) => {
                 debug!(encoder = encoder.as_str(), cause, "does not encode here");
@@ -73,18 +73,18 @@ pub(super) async fn find(ffmpeg: &Ffmpeg, wanted: &[VideoEncoder]) -> Found {
     found
 }
 
-async fn tried(ffmpeg: &Ffmpeg, encoder: VideoEncoder, known: &BTreeSet<&str>) -> Result<(), String> {
+async fn tried(program: &Program, encoder: VideoEncoder, known: &BTreeSet<&str>) -> Result<(), String> {
     if !known.contains(encoder.codec()) {
         return Err(format!("{} is not built in", encoder.codec()));
     }
     let trial = Command::trial(encoder);
     let args: Vec<_> = trial.args.iter().map(String::as_str).collect();
-    ask(ffmpeg, &args).await.map(|_| ())
+    ask(program, &args).await.map(|_| ())
 }
 
 /// What it says on standard output, or the first complaint on the other.
-async fn ask(ffmpeg: &Ffmpeg, args: &[&str]) -> Result<String, String> {
-    let child = ffmpeg.spawn(args, false).await.map_err(|cause| cause.to_string())?;
+async fn ask(program: &Program, args: &[&str]) -> Result<String, String> {
+    let child = program.spawn(args, false).await.map_err(|cause| cause.to_string())?;
     let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
     let output = output.map_err(|_| "it does not end".to_owned())?.map_err(|cause| cause.to_string())?;
     if output.status.success() {

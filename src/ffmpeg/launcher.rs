@@ -113,9 +113,9 @@ impl Spawner {
     }
 
     /// Starts `command` in a process group of its own.
-    pub(super) async fn spawn(&self, mut command: Command, input: bool, output: bool) -> io::Result<Child> {
-        let pipe = |wanted| if wanted { Stdio::piped() } else { Stdio::null() };
-        command.stdin(pipe(input)).stdout(pipe(output)).stderr(Stdio::piped());
+    pub(super) async fn spawn(&self, mut command: Command, takes_input: bool) -> io::Result<Child> {
+        command.stdin(if takes_input { Stdio::piped() } else { Stdio::null() });
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0).kill_on_drop(true);
         let (answer, answered) = oneshot::channel();
         let gone = || io::Error::other("the thread that starts FFmpeg is gone");

@@ -1,36 +1,37 @@
 //! FFmpeg: a transport stream goes in, another comes out, and whatever happens no process is left behind.
 //!
-//! [`command`] says what is asked of it, [`launcher`] starts it, [`process`] watches one and ends it (`life`), `input` feeds
+//! [`command`] says what is asked of it, [`launcher`] starts it, [`process`] watches one and ends it (`life`), `stdin` feeds
 //! it, `progress` reads what it says, `encoders` finds out what it can do, [`leftovers`] ends what an earlier gateway left. It
 //! does not know what a channel or a stream is, nor who waits for the output.
 
 pub mod command;
 mod encoders;
-mod input;
 pub mod launcher;
 pub mod leftovers;
 mod life;
 pub mod process;
+mod program;
 mod progress;
+mod stdin;
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::process::Child;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
 use crate::ffmpeg::command::Command;
-use crate::ffmpeg::launcher::{Launcher, Spawner};
+use crate::ffmpeg::launcher::Launcher;
 use crate::ffmpeg::process::{Running, Watch};
+use crate::ffmpeg::program::Program;
 use domain::encoding::abilities::{Abilities, VideoEncoder};
 use domain::encoding::health::Limits;
 use domain::reason::{Failure, Obstacle};
 
 pub use encoders::Found;
-pub use input::Input;
 pub use progress::Progress;
+pub use stdin::StdinQueue;
 
 /// What a gateway uses FFmpeg with.
 #[derive(Clone, Debug)]
@@ -81,8 +82,9 @@ pub struct Ffmpeg(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    settings: Settings,
-    spawner: Spawner,
+    program: Program,
+    wanted: Vec<VideoEncoder>,
+    limits: Limits,
     processes: Arc<Semaphore>,
     encodes: Arc<Semaphore>,
     found: watch::Sender<Option<Found>>,
@@ -99,13 +101,15 @@ impl Ffmpeg {
     pub fn new(settings: Settings) -> io::Result<Self> {
         let processes = Arc::new(Semaphore::new(settings.processes));
         let encodes = Arc::new(Semaphore::new(settings.encodes));
-        let spawner = Spawner::start()?;
-        Ok(Self(Arc::new(Shared { settings, spawner, processes, encodes, found: watch::Sender::new(None) })))
+        let Settings { path, launcher, nice, owner, encoders: wanted, limits, .. } = settings;
+        let program = Program::new(path, launcher, nice, &owner)?;
+        let found = watch::Sender::new(None);
+        Ok(Self(Arc::new(Shared { program, wanted, limits, processes, encodes, found })))
     }
 
     /// Finds out what it can do, which takes some seconds; until then it can do nothing.
     pub async fn probe(&self) {
-        let found = encoders::find(self, &self.0.settings.encoders).await;
+        let found = encoders::find(&self.0.program, &self.0.wanted).await;
         self.0.found.send_replace(Some(found));
     }
 
@@ -143,8 +147,8 @@ impl Ffmpeg {
             room.push(take(&self.0.encodes, Obstacle::EncodesTaken)?);
         }
         let args: Vec<_> = command.args.iter().map(String::as_str).collect();
-        let child = self.spawn(&args, command.takes_input).await?;
-        let watched = Watch::over(child, self.0.settings.limits, room);
+        let child = self.0.program.spawn(&args, command.takes_input).await?;
+        let watched = Watch::over(child, self.0.limits, room);
         let (running, watching) = watched.ok_or_else(|| io::Error::other("it ended before it began"))?;
         // The thread that started it must not end before it.
         let shared = Arc::clone(&self.0);
@@ -153,18 +157,5 @@ impl Ffmpeg {
             drop(shared);
         });
         Ok(running)
-    }
-
-    async fn spawn(&self, args: &[&str], input: bool) -> io::Result<Child> {
-        let Settings { path, launcher, nice, owner, .. } = &self.0.settings;
-        let mut command = launcher.command(path, *nice);
-        command.args(args).env(leftovers::MARK, leftovers::mark(owner));
-        // The gateway's configuration, its key among it, is nothing to FFmpeg.
-        for (name, _) in
-            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("WARMGATE__"))
-        {
-            command.env_remove(name);
-        }
-        self.0.spawner.spawn(command, input, true).await
     }
 }

@@ -11,9 +11,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{Level, debug, error, trace, warn};
 
-use crate::ffmpeg::input::{Backlog, Input};
 use crate::ffmpeg::life::{Act, Life};
 use crate::ffmpeg::progress::{Line, Progress};
+use crate::ffmpeg::stdin::{Backlog, StdinQueue};
 use domain::encoding::health::{Health, Limits};
 use domain::reason::Failure;
 use domain::time::Timestamp;
@@ -26,8 +26,8 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 /// An FFmpeg and its ends.
 #[derive(Debug)]
 pub struct Running {
-    /// Where the source goes; `None` if it fetches that itself.
-    pub input: Option<Input>,
+    /// Its standard input; `None` if it fetches its source itself.
+    pub stdin: Option<StdinQueue>,
     /// The transport stream it makes.
     pub output: ChildStdout,
     /// How far it is.
@@ -105,9 +105,9 @@ impl Watch {
         let (progress, progresses) = watch::channel(Progress::default());
         let (ended, ends) = watch::channel(None);
         let (id, output, stderr) = (child.id()?, child.stdout.take()?, child.stderr.take());
-        let piped = child.stdin.take().map(|stdin| Input::new(stdin, closing.clone()));
-        let (input, backlog, writing) = match piped {
-            Some((input, backlog, writing)) => (Some(input), Some(backlog), Some(writing)),
+        let piped = child.stdin.take().map(|stdin| StdinQueue::new(stdin, closing.clone()));
+        let (stdin, backlog, writing) = match piped {
+            Some((stdin, backlog, writing)) => (Some(stdin), Some(backlog), Some(writing)),
             None => (None, None, None),
         };
         let watch = Self {
@@ -132,7 +132,7 @@ impl Watch {
                 None => watch.run().await,
             }
         };
-        Some((Running { input, output, progress: progresses, process }, task))
+        Some((Running { stdin, output, progress: progresses, process }, task))
     }
 
     async fn run(mut self) {

@@ -35,14 +35,14 @@ const LOGGED: usize = 20;
 
 /// How often things are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
+pub struct Intervals {
     /// A file's change is noticed within this.
     pub look: Duration,
     /// A server that gave no playlist is asked again after this, or after the usual time where that is shorter.
     pub retry: Duration,
 }
 
-impl Default for Pace {
+impl Default for Intervals {
     /// 2 s, and 1 min.
     fn default() -> Self {
         Self { look: Duration::from_secs(2), retry: Duration::from_secs(60) }
@@ -68,7 +68,7 @@ impl Lineups {
         fetcher: &Fetcher,
         folder: Option<PathBuf>,
         site: Option<Site>,
-        pace: Pace,
+        intervals: Intervals,
     ) -> Self {
         let board = Arc::new(Board::new(&playlists, site));
         let guides = Arc::new(Guides::new(&playlists, fetcher.clone()));
@@ -82,7 +82,7 @@ impl Lineups {
                 board: Arc::clone(&board),
                 complained: BTreeSet::new(),
             };
-            AbortOnDropHandle::new(tokio::spawn(keeper.keep(pace)))
+            AbortOnDropHandle::new(tokio::spawn(keeper.keep(intervals)))
         });
         let keepers = Arc::new(keepers.collect());
         Self { board, guides, _keepers: keepers }
@@ -157,14 +157,14 @@ struct Keeper {
 }
 
 impl Keeper {
-    async fn keep(mut self, pace: Pace) {
+    async fn keep(mut self, intervals: Intervals) {
         let shelved = self.shelf.take().map(|bytes| load::parse(&bytes, &self.playlist.location));
         if let Some(Ok(playlist)) = shelved {
             self.publish(playlist, "the last good copy of a playlist");
         }
         let usual = match self.playlist.location {
             Location::Url(_) => self.playlist.reload,
-            Location::File(_) => self.playlist.reload.min(pace.look),
+            Location::File(_) => self.playlist.reload.min(intervals.look),
         };
         let mut failed = String::new();
         loop {
@@ -181,7 +181,7 @@ impl Keeper {
                         warn!(playlist = %self.playlist.location, reason = said, cause, "no playlist; what is known stays");
                     }
                     failed = said;
-                    usual.min(pace.retry)
+                    usual.min(intervals.retry)
                 }
             };
             tokio::time::sleep(wait).await;

@@ -20,7 +20,7 @@ use crate::fetch::Timeouts;
 use domain::lineup::entry::Flaw;
 use domain::lineup::source::SourceUrl;
 
-const PACE: Pace = Pace { look: Duration::from_millis(10), retry: Duration::from_millis(10) };
+const INTERVALS: Intervals = Intervals { look: Duration::from_millis(10), retry: Duration::from_millis(10) };
 
 const ONE: &str = "#EXTINF:-1,One\nhttp://a/1\n";
 const TWO: &str = "#EXTINF:-1,One\nhttp://a/1\n#EXTINF:-1,Two\nhttp://a/2\n#EXTINF:-1,Three\nplugin://x\n";
@@ -85,7 +85,7 @@ fn playlist(location: Location) -> Playlist {
 }
 
 fn start(location: Location, folder: Option<PathBuf>) -> Lineups {
-    Lineups::start(vec![playlist(location)], &fetcher(), folder, None, PACE)
+    Lineups::start(vec![playlist(location)], &fetcher(), folder, None, INTERVALS)
 }
 
 async fn has(lineups: &Lineups, channels: usize) -> Arc<Lineup> {

@@ -14,7 +14,7 @@ use crate::supervisor::Supervisor;
 use crate::supervisor::feeds::{Member, Source};
 use crate::supervisor::intake::Intake;
 use crate::supervisor::shared::{Shared, random};
-use domain::feeding::State;
+use domain::feeding::FeedState;
 use domain::key::{ChannelId, MediaSourceId};
 use domain::lineup::Channel;
 use domain::pool::Event;
@@ -79,7 +79,7 @@ impl Supervisor {
             (intake, Reading { shared: Arc::clone(shared), source, number })
         };
         let mut state = intake.feed.state();
-        let settled = |state: &State| matches!(state, State::Flowing { .. }) || state.is_over();
+        let settled = |state: &FeedState| matches!(state, FeedState::Flowing { .. }) || state.is_over();
         let flows = matches!(timeout(FIRST, state.wait_for(settled)).await, Ok(Ok(_))) && intake.is_alive();
         if !flows {
             return Err(match intake.failure() {

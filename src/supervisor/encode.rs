@@ -14,7 +14,7 @@ use tracing::{debug, warn};
 use crate::feed::reader::Reader;
 use crate::ffmpeg::command::{Command, Rule};
 use crate::ffmpeg::process::Running;
-use crate::ffmpeg::{Ffmpeg, Input};
+use crate::ffmpeg::{Ffmpeg, StdinQueue};
 use crate::supervisor::own::{Cutting, failure_of};
 use domain::encoding::plan::Plan;
 use domain::reason::Failure;
@@ -60,18 +60,18 @@ pub(super) async fn encode(
         () = &mut wrong => return None,
         started = encoding.ffmpeg.start(&command, &encoding.tasks) => started,
     };
-    let Running { input, output, process, .. } = match started {
+    let Running { stdin, output, process, .. } = match started {
         Ok(running) => running,
         Err(error) => {
             warn!(cause = %error, "no FFmpeg");
             return Some(error.failure());
         }
     };
-    let Some(input) = input else { return Some(Failure::Panicked) };
+    let Some(stdin) = stdin else { return Some(Failure::Panicked) };
     debug!(process = process.id(), "encoding");
     let failure = tokio::select! {
         () = wrong => None,
-        failure = feed(reader, &input) => failure,
+        failure = feed(reader, &stdin) => failure,
         failure = cut(output, cutting) => Some(failure),
         ended = process.ended() => Some(ended.failure.unwrap_or(Failure::Crashed)),
     };
@@ -80,14 +80,14 @@ pub(super) async fn encode(
 }
 
 /// Gives it what comes, until that goes on by another clock (`None`): FFmpeg would wait until that shows what the old one did.
-async fn feed(mut reader: Reader, input: &Input) -> Option<Failure> {
+async fn feed(mut reader: Reader, stdin: &StdinQueue) -> Option<Failure> {
     let mut before = None;
     loop {
         match reader.next().await {
             Ok(Chunk { timeline, .. }) if before.is_some_and(|before| before != timeline) => return None,
             Ok(Chunk { bytes, timeline, .. }) => {
                 before = Some(timeline);
-                if let Err(failure) = input.give(bytes).await {
+                if let Err(failure) = stdin.give(bytes).await {
                     return Some(failure);
                 }
             }

@@ -8,7 +8,7 @@ use tokio::process::ChildStdout;
 use tokio_util::task::TaskTracker;
 
 use crate::body::{self, BoxError};
-use crate::feed::input::{Input, InputError, Opening};
+use crate::feed::input::{Input, InputError, OpenFuture};
 use crate::ffmpeg::Ffmpeg;
 use crate::ffmpeg::command::Command;
 use crate::ffmpeg::process::{Process, Running};
@@ -41,7 +41,7 @@ impl FrontInput {
 }
 
 impl Input for FrontInput {
-    fn open(&self) -> Opening<'_> {
+    fn open(&self) -> OpenFuture<'_> {
         Box::pin(async {
             let started = self.ffmpeg.start(&self.command, &self.tasks).await;
             let running = started.map_err(|error| InputError::new(error.failure(), error))?;

@@ -19,7 +19,7 @@ use crate::supervisor::seats::Seat;
 use crate::supervisor::shared::random;
 use crate::supervisor::tap::{Tap, Whereabouts};
 use crate::upstream::jellyfin::{Hold, RawPath};
-use domain::feeding::State;
+use domain::feeding::FeedState;
 use domain::reason::Failure;
 
 /// How long the closing of the one before is waited for.
@@ -136,9 +136,9 @@ impl Intake {
     /// How it ended, or why it might as well have.
     pub(super) fn failure(&self) -> Failure {
         match *self.feed.state().borrow() {
-            State::Failed(failure) | State::BackingOff { failure, .. } => failure,
-            State::Connecting { .. } | State::Flowing { .. } => Failure::Stalled,
-            State::Ended => Failure::Ended,
+            FeedState::Failed(failure) | FeedState::BackingOff { failure, .. } => failure,
+            FeedState::Connecting { .. } | FeedState::Flowing { .. } => Failure::Stalled,
+            FeedState::Ended => Failure::Ended,
         }
     }
 
@@ -165,16 +165,16 @@ impl Intake {
 
 impl Held {
     /// Gives it back, for a feed that was in this `state` at its end.
-    async fn give_back(self, state: State) {
+    async fn give_back(self, state: FeedState) {
         let Self { caller, name, holding } = self;
         // A server that could not be reached may have been restarted since.
         let parting = match state {
-            State::Failed(Failure::Unreachable) => Parting::GiveBackNamed,
-            State::Connecting { .. }
-            | State::Flowing { .. }
-            | State::BackingOff { .. }
-            | State::Failed(_)
-            | State::Ended => Parting::GiveBack,
+            FeedState::Failed(Failure::Unreachable) => Parting::GiveBackNamed,
+            FeedState::Connecting { .. }
+            | FeedState::Flowing { .. }
+            | FeedState::BackingOff { .. }
+            | FeedState::Failed(_)
+            | FeedState::Ended => Parting::GiveBack,
         };
         let closed = holding.part(parting).await;
         caller.settle(&name, closed);

@@ -18,7 +18,7 @@ use crate::supervisor::planning::{Before, Planned, Planning};
 use crate::upstream::jellyfin::Media;
 use domain::cutter::{Cut, Cutter};
 use domain::encoding::plan::Plan;
-use domain::feeding::State;
+use domain::feeding::FeedState;
 use domain::mpegts::facts::Facts;
 use domain::reason::Failure;
 use domain::ring::{Chunk, Join};
@@ -102,7 +102,7 @@ enum End {
 /// Whether anything comes: what is in the ring of a feed that does not flow has been seen.
 async fn flowing(feed: &Feed) -> bool {
     let mut state = feed.state();
-    let flows = state.wait_for(|state| matches!(state, State::Flowing { .. }) || state.is_over()).await;
+    let flows = state.wait_for(|state| matches!(state, FeedState::Flowing { .. }) || state.is_over()).await;
     flows.is_ok_and(|state| !state.is_over())
 }
 

@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::feed::input::{Input, InputError, Opening};
+use crate::feed::input::{Input, InputError, OpenFuture};
 use domain::lineup::tuners::{Busy, Tuners};
 use domain::reason::Failure;
 
@@ -77,7 +77,7 @@ pub(super) struct Seated {
 }
 
 impl Input for Seated {
-    fn open(&self) -> Opening<'_> {
+    fn open(&self) -> OpenFuture<'_> {
         Box::pin(async {
             self.seat.move_to(self.playlist).map_err(|busy| InputError::new(Failure::Busy, busy))?;
             self.input.open().await

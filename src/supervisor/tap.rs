@@ -5,7 +5,7 @@
 use http::StatusCode;
 use tokio::sync::watch;
 
-use crate::feed::input::{Input, InputError, Opening};
+use crate::feed::input::{Input, InputError, OpenFuture};
 use crate::supervisor::adopt::failure_of;
 use crate::upstream::jellyfin::{Error, Jellyfin, RawPath};
 use domain::reason::Failure;
@@ -29,7 +29,7 @@ pub(super) struct Tap {
 }
 
 impl Input for Tap {
-    fn open(&self) -> Opening<'_> {
+    fn open(&self) -> OpenFuture<'_> {
         Box::pin(async {
             let mut path = self.path.clone();
             let path = match path.wait_for(|path| *path != Whereabouts::Unknown).await {

@@ -31,7 +31,7 @@ async fn begun(ffmpeg: &Ffmpeg) -> Running {
     let folder = tempfile::tempdir().unwrap();
     let source = source(folder.path(), 10.0);
     let mut running = start(ffmpeg, &copy()).await;
-    running.input.as_ref().unwrap().offer(source).unwrap();
+    running.stdin.as_ref().unwrap().offer(source).unwrap();
     first_bytes(&mut running.output).await;
     running
 }
@@ -121,14 +121,14 @@ async fn one_that_takes_nothing_keeps_nobody_waiting() {
     let ffmpeg = Ffmpeg::new(settings()).unwrap();
     let running = begun(&ffmpeg).await;
     signal(running.process.id(), Signal::STOP);
-    let input = running.input.unwrap();
+    let stdin = running.stdin.unwrap();
     let chunk = Bytes::from(vec![0x47; 1 << 20]);
     let offered = Instant::now();
-    let refused = (0..20).find_map(|_| input.offer(chunk.clone()).err());
+    let refused = (0..20).find_map(|_| stdin.offer(chunk.clone()).err());
     assert_eq!(refused, Some(Failure::TooSlow));
     assert!(offered.elapsed() < Duration::from_millis(500));
     soon(running.process.stop()).await;
-    assert_eq!(input.offer(chunk), Err(Failure::Ended));
+    assert_eq!(stdin.offer(chunk), Err(Failure::Ended));
 }
 
 /// A gateway in small: this test program again, which starts an FFmpeg, says which, and waits to be killed.

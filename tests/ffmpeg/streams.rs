@@ -141,7 +141,7 @@ async fn in_front_of_a_file_it_plays_in_real_time() {
     let path = folder.path().join("source.ts");
     let front = Command::front(path.to_str().unwrap(), Front::File, []);
     let mut running = ffmpeg.start(&front, &TaskTracker::new()).await.unwrap();
-    assert!(running.input.is_none());
+    assert!(running.stdin.is_none());
     first_bytes(&mut running.output).await;
     assert_eq!(soon(running.process.stop()).await.failure, None);
 }
@@ -191,11 +191,11 @@ async fn the_first_byte_comes_at_once() {
     let source = source(folder.path(), 1000.0);
     for (name, plan) in [("copy", copy()), ("libx264", encode(320, 800_000))] {
         let begun = Instant::now();
-        let Running { input, mut output, process, .. } = start(&ffmpeg, &plan).await;
-        let input = input.unwrap();
+        let Running { stdin, mut output, process, .. } = start(&ffmpeg, &plan).await;
+        let stdin = stdin.unwrap();
         let second = source.len() / 10 / 188 * 188;
-        input.offer(source.slice(..second)).unwrap();
-        let feeding = tokio::spawn(as_it_plays(input, source.slice(second..)));
+        stdin.offer(source.slice(..second)).unwrap();
+        let feeding = tokio::spawn(as_it_plays(stdin, source.slice(second..)));
         first_bytes(&mut output).await;
         let taken = begun.elapsed();
         println!("{name}: {taken:?}");
@@ -205,10 +205,10 @@ async fn the_first_byte_comes_at_once() {
     }
 }
 
-async fn as_it_plays(input: warmgate::ffmpeg::Input, source: Bytes) {
+async fn as_it_plays(stdin: warmgate::ffmpeg::StdinQueue, source: Bytes) {
     let chunk = (source.len() / 90).max(1);
     for at in (0..source.len()).step_by(chunk) {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        let _ = input.offer(source.slice(at..source.len().min(at + chunk)));
+        let _ = stdin.offer(source.slice(at..source.len().min(at + chunk)));
     }
 }

@@ -100,12 +100,12 @@ pub(crate) fn source(folder: &Path, start: f64) -> Bytes {
 
 /// Feeds `source` and takes what comes out, to the end.
 pub(crate) async fn through(running: Running, source: &Bytes) -> Vec<u8> {
-    let Running { input, mut output, process, .. } = running;
-    let input = input.unwrap();
+    let Running { stdin, mut output, process, .. } = running;
+    let stdin = stdin.unwrap();
     for at in (0..source.len()).step_by(188 * 100) {
-        input.offer(source.slice(at..source.len().min(at + 188 * 100))).unwrap();
+        stdin.offer(source.slice(at..source.len().min(at + 188 * 100))).unwrap();
     }
-    drop(input);
+    drop(stdin);
     let mut made = Vec::new();
     soon(output.read_to_end(&mut made)).await.unwrap();
     assert!(soon(process.ended()).await.status.unwrap().success());

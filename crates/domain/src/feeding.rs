@@ -23,7 +23,7 @@ const PROVEN: Duration = Duration::from_secs(10);
 
 /// Where a feed stands; inputs are numbered in the order of preference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum FeedState {
     /// An input is being opened, or has yet to give its first packet.
     Connecting {
         /// Which.
@@ -49,7 +49,7 @@ pub enum State {
     Ended,
 }
 
-impl State {
+impl FeedState {
     /// Whether nothing will come any more.
     #[must_use]
     pub const fn is_over(&self) -> bool {
@@ -63,7 +63,7 @@ impl State {
 /// A feed's choice among its inputs.
 #[derive(Clone, Debug)]
 pub struct Feeding {
-    state: State,
+    state: FeedState,
     /// Failures of each input since any of them was a good one.
     failures: Vec<u32>,
     attempts: u32,
@@ -75,55 +75,56 @@ impl Feeding {
     /// Begins with the first of `inputs`; each may fail `attempts` times in a row.
     #[must_use]
     pub fn new(inputs: usize, attempts: u32) -> Self {
-        let state = if inputs > 0 { State::Connecting { input: 0 } } else { State::Failed(Failure::Gone) };
+        let state =
+            if inputs > 0 { FeedState::Connecting { input: 0 } } else { FeedState::Failed(Failure::Gone) };
         Self { state, failures: vec![0; inputs], attempts: attempts.max(1), flow: None }
     }
 
     /// Where it stands.
     #[must_use]
-    pub const fn state(&self) -> State {
+    pub const fn state(&self) -> FeedState {
         self.state
     }
 
     /// Packets came.
     pub const fn flows(&mut self, now: Timestamp) {
         match self.state {
-            State::Connecting { input } | State::Flowing { input } => {
-                self.state = State::Flowing { input };
+            FeedState::Connecting { input } | FeedState::Flowing { input } => {
+                self.state = FeedState::Flowing { input };
                 let (first, _) = match self.flow {
                     Some(flow) => flow,
                     None => (now, now),
                 };
                 self.flow = Some((first, now));
             }
-            State::BackingOff { .. } | State::Failed(_) | State::Ended => {}
+            FeedState::BackingOff { .. } | FeedState::Failed(_) | FeedState::Ended => {}
         }
     }
 
     /// The attempt failed.
     pub fn failed(&mut self, failure: Failure, now: Timestamp) {
-        let (State::Connecting { input } | State::Flowing { input }) = self.state else { return };
+        let (FeedState::Connecting { input } | FeedState::Flowing { input }) = self.state else { return };
         if self.flow.take().is_some_and(|(first, last)| last.since(first) >= PROVEN) {
             self.failures.fill(0);
         }
         self.failures[input] = if is_final(failure) { self.attempts } else { self.failures[input] + 1 };
         self.state = match self.next(if moves_on(failure) { input + 1 } else { input }) {
-            Some(input) => State::BackingOff { retry_at: now + self.wait(input), input, failure },
-            None => State::Failed(failure),
+            Some(input) => FeedState::BackingOff { retry_at: now + self.wait(input), input, failure },
+            None => FeedState::Failed(failure),
         };
     }
 
     /// The wait is over.
     pub const fn retry(&mut self) {
-        if let State::BackingOff { input, .. } = self.state {
-            self.state = State::Connecting { input };
+        if let FeedState::BackingOff { input, .. } = self.state {
+            self.state = FeedState::Connecting { input };
         }
     }
 
     /// Nobody wants it any more.
     pub const fn end(&mut self) {
         if !self.state.is_over() {
-            self.state = State::Ended;
+            self.state = FeedState::Ended;
         }
     }
 
@@ -164,12 +165,12 @@ mod tests {
     }
 
     /// The inputs that are tried, and after which wait, while each attempt fails as `failures` say.
-    fn tried(inputs: usize, attempts: u32, failures: &[Failure]) -> (Vec<(usize, u128)>, State) {
+    fn tried(inputs: usize, attempts: u32, failures: &[Failure]) -> (Vec<(usize, u128)>, FeedState) {
         let mut feeding = Feeding::new(inputs, attempts);
         let mut tried = Vec::new();
         for failure in failures {
             feeding.failed(*failure, at(0));
-            if let State::BackingOff { retry_at, input, failure: because } = feeding.state() {
+            if let FeedState::BackingOff { retry_at, input, failure: because } = feeding.state() {
                 assert_eq!(because, *failure);
                 tried.push((input, retry_at.elapsed().as_millis()));
             }
@@ -180,20 +181,20 @@ mod tests {
 
     #[test]
     fn the_transitions_are_those_of_the_diagram() {
-        let backing_off = State::BackingOff { retry_at: at(1), input: 0, failure: Failure::Ended };
-        let failed = State::BackingOff {
+        let backing_off = FeedState::BackingOff { retry_at: at(1), input: 0, failure: Failure::Ended };
+        let failed = FeedState::BackingOff {
             retry_at: at(1) + Duration::from_millis(500),
             input: 0,
             failure: Failure::Refused,
         };
-        let (connecting, flowing) = (State::Connecting { input: 0 }, State::Flowing { input: 0 });
-        let over = State::Failed(Failure::Gone);
+        let (connecting, flowing) = (FeedState::Connecting { input: 0 }, FeedState::Flowing { input: 0 });
+        let over = FeedState::Failed(Failure::Gone);
         let table = [
-            (connecting, flowing, failed, connecting, State::Ended),
-            (flowing, flowing, failed, flowing, State::Ended),
-            (backing_off, backing_off, backing_off, connecting, State::Ended),
+            (connecting, flowing, failed, connecting, FeedState::Ended),
+            (flowing, flowing, failed, flowing, FeedState::Ended),
+            (backing_off, backing_off, backing_off, connecting, FeedState::Ended),
             (over, over, over, over, over),
-            (State::Ended, State::Ended, State::Ended, State::Ended, State::Ended),
+            (FeedState::Ended, FeedState::Ended, FeedState::Ended, FeedState::Ended, FeedState::Ended),
         ];
         for (state, flows, failed, retried, ended) in table {
             let after = |change: fn(&mut Feeding)| {
@@ -212,14 +213,14 @@ mod tests {
     fn an_input_is_left_after_so_many_failures_and_all_of_them_are_the_end() {
         let (inputs, state) = tried(2, 3, &[Failure::Refused; 6]);
         assert_eq!(inputs, [(0, 500), (0, 1000), (1, 0), (1, 500), (1, 1000)]);
-        assert_eq!(state, State::Failed(Failure::Refused));
+        assert_eq!(state, FeedState::Failed(Failure::Refused));
     }
 
     #[test]
     fn a_stall_is_left_at_once_and_come_back_to() {
         let (inputs, state) = tried(2, 2, &[Failure::Stalled; 4]);
         assert_eq!(inputs, [(1, 0), (0, 500), (1, 500)]);
-        assert_eq!(state, State::Failed(Failure::Stalled));
+        assert_eq!(state, FeedState::Failed(Failure::Stalled));
     }
 
     #[test]
@@ -232,12 +233,12 @@ mod tests {
     fn what_is_gone_is_not_tried_again() {
         let (inputs, _) = tried(2, 3, &[Failure::Gone, Failure::Refused]);
         assert_eq!(inputs, [(1, 0), (1, 500)]);
-        assert_eq!(tried(1, 3, &[Failure::Gone]).1, State::Failed(Failure::Gone));
-        assert_eq!(Feeding::new(0, 3).state(), State::Failed(Failure::Gone));
+        assert_eq!(tried(1, 3, &[Failure::Gone]).1, FeedState::Failed(Failure::Gone));
+        assert_eq!(Feeding::new(0, 3).state(), FeedState::Failed(Failure::Gone));
     }
 
     /// Fails again and again after having flowed from `first` to `last`.
-    fn flapping(first: u64, last: u64) -> State {
+    fn flapping(first: u64, last: u64) -> FeedState {
         let mut feeding = Feeding::new(1, 2);
         for _ in 0..5 {
             feeding.retry();
@@ -251,6 +252,6 @@ mod tests {
     #[test]
     fn only_what_flowed_for_a_while_has_its_failures_forgotten() {
         assert!(!flapping(0, 10).is_over());
-        assert_eq!(flapping(0, 9), State::Failed(Failure::Stalled), "a silence is no flow");
+        assert_eq!(flapping(0, 9), FeedState::Failed(Failure::Stalled), "a silence is no flow");
     }
 }

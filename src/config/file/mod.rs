@@ -13,10 +13,11 @@ use serde_path_to_error::Segment;
 use serde_yaml::{Location, Value};
 
 use crate::config::errors::{Errors, Place, Report};
-use crate::config::{
-    ByteSize, Feed, Ffmpeg, LineupServer, LiveTvRight, Log, Pool, Produce, Secret, Shutdown, UpstreamUrl,
-    Viewers, Warm, Window,
-};
+use crate::config::secret::Secret;
+use crate::config::sections::{LineupServer, LiveTvRight, Log, Pool, Produce, Shutdown, Viewers, Window};
+use crate::config::streams::{Feed, Ffmpeg, Warm};
+use crate::config::units::ByteSize;
+use crate::config::upstream_url::UpstreamUrl;
 use crate::config::{environment, lines, lineup, scalar};
 
 /// The whole file.

@@ -17,7 +17,7 @@ const CAPACITY: usize = 8 << 20;
 
 /// Where the source goes. Dropped, what waits is still written, and then the process meets the end.
 #[derive(Debug)]
-pub struct Input {
+pub struct StdinQueue {
     queue: UnboundedSender<Chunk>,
     room: Arc<Semaphore>,
 }
@@ -35,7 +35,7 @@ impl Backlog {
     }
 }
 
-impl Input {
+impl StdinQueue {
     /// An input that writes to `stdin` until `closing`; and the task that does.
     pub(super) fn new(
         stdin: ChildStdin,
