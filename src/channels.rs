@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use domain::lineup::entry::Complaint;
-use domain::lineup::source::Source;
-use domain::lineup::{Channel, Lineup, parse};
+use domain::lineup::source::ChannelSource;
+use domain::lineup::{Lineup, LineupChannel, parse};
 use serde_json::{Value, json};
 use warmgate::config::{Config, Location, Playlist};
 use warmgate::fetch::{Fetcher, Timeouts};
@@ -72,10 +72,10 @@ fn idle(lineup: &Lineup, config: &Config) -> Vec<String> {
 }
 
 fn table(lineup: &Lineup) -> String {
-    let width = |of: fn(&Channel) -> &str, least: usize| {
+    let width = |of: fn(&LineupChannel) -> &str, least: usize| {
         lineup.channels().iter().map(|channel| of(channel).chars().count()).fold(least, usize::max).min(40)
     };
-    let number = |channel: &Channel| channel.number.clone().unwrap_or_default();
+    let number = |channel: &LineupChannel| channel.number.clone().unwrap_or_default();
     let name = width(|channel| &channel.name, 4);
     let group = width(|channel| channel.group.as_deref().unwrap_or_default(), 5);
     let mut text =
@@ -95,8 +95,8 @@ fn table(lineup: &Lineup) -> String {
 }
 
 fn document(lineup: &Lineup, got: &[Got<'_>]) -> Value {
-    let source = |source: &Source| json!({ "url": source.url.to_string(), "kind": source.kind.as_str(), "playlist": source.playlist });
-    let channel = |channel: &Channel| {
+    let source = |source: &ChannelSource| json!({ "url": source.url.to_string(), "kind": source.kind.as_str(), "playlist": source.playlist });
+    let channel = |channel: &LineupChannel| {
         json!({
             "id": channel.id.as_str(),
             "name": channel.name,

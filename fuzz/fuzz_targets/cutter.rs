@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::cutter::{Cut, Cutter, Rule};
 use domain::mpegts::facts::{AudioCodec, VideoCodec};
-use domain::mpegts::tables::{Elementary, Entry, Kind, Map};
+use domain::mpegts::tables::{Elementary, PatEntry, Kind, Pmt};
 use domain::mpegts::write;
 use libfuzzer_sys::fuzz_target;
 
@@ -50,10 +50,10 @@ fn wrapped(mode: u8, data: &[u8]) -> Vec<u8> {
     if mode & 16 == 0 {
         streams.push(stream(0x100, Kind::Video(video[usize::from(mode & 3)])));
     }
-    let map = Map { number: 1, clock: 0x100, streams };
+    let map = Pmt { number: 1, pcr_pid: 0x100, streams };
     let mut out = Vec::new();
-    write::packets(&write::association(Entry { number: 1, pid: 0x1000 }), 0, &mut 0, &mut out);
-    write::packets(&write::map(&map), 0x1000, &mut 0, &mut out);
+    write::packets(&write::pat(PatEntry { number: 1, pid: 0x1000 }), 0, &mut 0, &mut out);
+    write::packets(&write::pmt(&map), 0x1000, &mut 0, &mut out);
     for (count, content) in data.chunks(24).enumerate() {
         let kind = content[0];
         let mut payload = Vec::new();

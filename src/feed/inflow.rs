@@ -136,7 +136,7 @@ impl Inflow {
             self.run.points.push((unit.packet * PACKET as u64, self.tables.of(entry.pid)));
         }
         if let Some(clock) = packet.pcr()
-            && program.is_some_and(|(_, map)| map.clock == packet.pid())
+            && program.is_some_and(|(_, map)| map.pcr_pid == packet.pid())
         {
             self.run.clock.push(clock);
         }
@@ -168,7 +168,7 @@ mod tests {
 
     use super::*;
     use domain::mpegts::facts::{AudioCodec, VideoCodec};
-    use domain::mpegts::tables::{Elementary, Entry, Kind, Map};
+    use domain::mpegts::tables::{Elementary, Kind, PatEntry, Pmt};
     use domain::mpegts::write;
     use domain::ring::{Join, Read, Size};
 
@@ -212,7 +212,7 @@ mod tests {
     fn what_is_scrambled_is_told_with_its_first_packet() {
         const PICTURE: u16 = 0x101;
         const SOUND: u16 = 0x102;
-        let entry = Entry { number: 1, pid: 0x30 };
+        let entry = PatEntry { number: 1, pid: 0x30 };
         let stream = |pid, kind| Elementary { pid, kind, language: None, descriptors: Vec::new() };
         let streams = vec![
             stream(PICTURE, Kind::Video(VideoCodec::H264)),
@@ -221,9 +221,9 @@ mod tests {
         ];
         for (pid, is_told) in [(PICTURE, true), (SOUND, false)] {
             let mut bytes = Vec::new();
-            write::packets(&write::association(entry), 0, &mut 0, &mut bytes);
-            let map = Map { number: 1, clock: PICTURE, streams: streams.clone() };
-            write::packets(&write::map(&map), entry.pid, &mut 0, &mut bytes);
+            write::packets(&write::pat(entry), 0, &mut 0, &mut bytes);
+            let map = Pmt { number: 1, pcr_pid: PICTURE, streams: streams.clone() };
+            write::packets(&write::pmt(&map), entry.pid, &mut 0, &mut bytes);
             bytes.extend(packets(1));
             let [high, low] = pid.to_be_bytes();
             let last = bytes.len() - PACKET;
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn what_comes_in_bursts_goes_on() {
         const SOUND: u16 = 0x101;
-        let entry = Entry { number: 1, pid: 0x30 };
+        let entry = PatEntry { number: 1, pid: 0x30 };
         let streams = vec![Elementary {
             pid: SOUND,
             kind: Kind::Audio(AudioCodec::Mp2),
@@ -249,9 +249,9 @@ mod tests {
             descriptors: Vec::new(),
         }];
         let mut stream = Vec::new();
-        write::packets(&write::association(entry), 0, &mut 0, &mut stream);
+        write::packets(&write::pat(entry), 0, &mut 0, &mut stream);
         write::packets(
-            &write::map(&Map { number: 1, clock: SOUND, streams }),
+            &write::pmt(&Pmt { number: 1, pcr_pid: SOUND, streams }),
             entry.pid,
             &mut 0,
             &mut stream,

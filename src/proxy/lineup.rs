@@ -10,6 +10,7 @@ use crate::proxy::gateway::Gateway;
 use crate::proxy::query::Query;
 use crate::proxy::route::Page;
 use crate::supervisor::direct::Denied;
+use domain::container::Container;
 use domain::key::ChannelId;
 use domain::lineup::m3u;
 use domain::lineup::site::Site;
@@ -58,7 +59,7 @@ impl Gateway {
         };
         let mut response = Response::new(body);
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("video/mp2t"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(Container::MpegTs.media_type()));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("none"));
         response

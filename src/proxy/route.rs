@@ -7,6 +7,7 @@ use http::{Method, Uri};
 use percent_encoding::percent_decode_str;
 
 use crate::proxy::query::Query;
+use domain::container::Container;
 use domain::key::{ChannelId, ConsumerId, DeviceId, ItemId, LiveStreamId, MediaSourceId, PlaySessionId};
 
 /// What a request is about. All but [`Live`] and [`Route::Segment`] go upstream as they came, and some teach something on the way.
@@ -193,7 +194,7 @@ pub fn prefix(uri: &Uri) -> &str {
 /// A segment's URI, relative to the playlist that lists it, so that it resolves under any prefix.
 #[must_use]
 pub fn segment_uri(consumer: ConsumerId, sequence: u64) -> String {
-    format!("hls/wg{consumer}/{sequence}.ts")
+    format!("hls/wg{consumer}/{}", Container::MpegTs.file(sequence))
 }
 
 fn live(sent: &[&str], parts: &[String], query: Query) -> Route {
@@ -229,15 +230,17 @@ fn source(query: &Query, live_stream: &LiveStreamId) -> Result<MediaSourceId, By
 }
 
 fn lineup_channel(file: &str) -> Route {
-    let id =
-        file.strip_suffix(".ts").filter(|id| ItemId::parse(id).is_some_and(|known| known.as_str() == *id));
+    let id = Container::split(file)
+        .map(|(id, Container::MpegTs)| id)
+        .filter(|id| ItemId::parse(id).is_some_and(|known| known.as_str() == *id));
     id.map_or(Route::Other, |id| Route::Lineup(Page::Channel(ChannelId::new(id))))
 }
 
 fn segment(parts: &[String]) -> Route {
     let [.., directory, file] = parts else { return Route::Other };
     let consumer = directory.strip_prefix("wg").and_then(ConsumerId::parse);
-    match (consumer, file.strip_suffix(".ts").and_then(parse_sequence)) {
+    let sequence = Container::split(file).and_then(|(sequence, Container::MpegTs)| parse_sequence(sequence));
+    match (consumer, sequence) {
         (Some(consumer), Some(sequence)) => Route::Segment { consumer, sequence },
         _ => Route::Other,
     }

@@ -16,7 +16,7 @@ use crate::supervisor::intake::Intake;
 use crate::supervisor::shared::{Shared, random};
 use domain::feeding::FeedState;
 use domain::key::{ChannelId, MediaSourceId};
-use domain::lineup::Channel;
+use domain::lineup::LineupChannel;
 use domain::pool::Event;
 use domain::produce::Produce;
 use domain::reason::Failure;
@@ -91,14 +91,14 @@ impl Supervisor {
         Ok(body::watched(reader.into_body(), move |_| drop(reading)))
     }
 
-    fn channel(&self, id: &ChannelId) -> Option<Channel> {
+    fn channel(&self, id: &ChannelId) -> Option<LineupChannel> {
         self.shared.provider.as_ref()?.lineup().channel(id).cloned()
     }
 }
 
 impl Shared {
     /// The channel's feed with a reader more; what nobody watches is given up for it.
-    async fn admit(&self, channel: &Channel, number: u64) -> Result<Arc<Intake>, Failure> {
+    async fn admit(&self, channel: &LineupChannel, number: u64) -> Result<Arc<Intake>, Failure> {
         for _ in 0..SACRIFICES {
             match self.joined(channel, Member::Reader(number), |_| Ok(())) {
                 Err(Failure::Busy) => {}
@@ -113,7 +113,7 @@ impl Shared {
     }
 
     /// Gives up a feed that nobody watches; says whether a connection for `channel` may be free now.
-    async fn free_input(&self, channel: &Channel) -> bool {
+    async fn free_input(&self, channel: &LineupChannel) -> bool {
         let playlists: Vec<_> = channel.sources.iter().map(|source| source.playlist).collect();
         for spare in self.feeds.spare(&playlists) {
             let needed = Event::InputNeeded(spare.streams.clone());

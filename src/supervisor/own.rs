@@ -16,6 +16,7 @@ use crate::supervisor::encode::encode;
 use crate::supervisor::generation::{Cost, Delivery, Run};
 use crate::supervisor::planning::{Before, Planned, Planning};
 use crate::upstream::jellyfin::Media;
+use domain::container::Container;
 use domain::cutter::{Cut, Cutter};
 use domain::encoding::plan::Plan;
 use domain::feeding::FeedState;
@@ -25,7 +26,7 @@ use domain::ring::{Chunk, Join};
 use domain::window::Arrival;
 
 /// What comes as MPEG-TS is played as that.
-const MPEG_TS: HeaderValue = HeaderValue::from_static("video/mp2t");
+const MPEG_TS: HeaderValue = HeaderValue::from_static(Container::MpegTs.media_type());
 /// The first segment lasts no longer than this, or the first picture would wait for it.
 const FIRST_SEGMENT: Duration = Duration::from_millis(500);
 /// Until there is a first segment; a viewer is better served by the server then.

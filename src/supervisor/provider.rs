@@ -21,8 +21,8 @@ use crate::supervisor::intake::Intake;
 use crate::supervisor::seats::{Seat, Seated, Seats};
 use crate::supervisor::shared::Shared;
 use domain::key::MediaSourceId;
-use domain::lineup::source::{Source, SourceKind};
-use domain::lineup::{Channel, Lineup};
+use domain::lineup::source::{ChannelSource, SourceKind};
+use domain::lineup::{Lineup, LineupChannel};
 use domain::reason::Failure;
 
 /// What the gateway pulls the provider's channels with.
@@ -61,8 +61,13 @@ impl Provider {
 
     /// Whether another connection costs nobody anything who asks for `media_source`. Where the server tunes at the
     /// provider itself, it has one for this channel already: of those that are counted, a second one is too many.
-    pub(super) fn may_pull(&self, channel: &Channel, media_source: &MediaSourceId, lineup: &Lineup) -> bool {
-        let unlimited = |source: &Source| self.seats.is_unlimited(source.playlist);
+    pub(super) fn may_pull(
+        &self,
+        channel: &LineupChannel,
+        media_source: &MediaSourceId,
+        lineup: &Lineup,
+    ) -> bool {
+        let unlimited = |source: &ChannelSource| self.seats.is_unlimited(source.playlist);
         lineup.is_served(media_source) || channel.sources.iter().all(unlimited)
     }
 
@@ -72,7 +77,7 @@ impl Provider {
     /// No connection is left for it, or there is nothing that could be pulled.
     pub(super) fn pull(
         &self,
-        channel: &Channel,
+        channel: &LineupChannel,
         limits: Limits,
         tasks: &TaskTracker,
     ) -> Result<Pulled, Failure> {
@@ -96,7 +101,7 @@ impl Provider {
         Ok(Pulled { feed, seat: Arc::downgrade(&seat) })
     }
 
-    fn input(&self, source: &Source, name: String, tasks: &TaskTracker) -> Option<Arc<dyn Input>> {
+    fn input(&self, source: &ChannelSource, name: String, tasks: &TaskTracker) -> Option<Arc<dyn Input>> {
         let front = match source.kind {
             SourceKind::Http => {
                 let Ok(url) = Url::parse(source.url.expose()) else {
@@ -144,7 +149,7 @@ impl Shared {
     /// The feed of a channel of the lineup, opened if need be and if it `may` be.
     pub(super) fn joined(
         &self,
-        channel: &Channel,
+        channel: &LineupChannel,
         member: Member,
         may: impl FnOnce(&Provider) -> Result<(), Failure>,
     ) -> Result<Arc<Intake>, Failure> {

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use domain::container::Container;
 use domain::playlist::{self, Reading};
 
 /// FFmpeg's difference of two timestamps is no duration any more where the input's clock jumps between them.
@@ -56,7 +57,8 @@ impl Job {
     }
 
     fn index_of(&self, file: &str) -> Option<u64> {
-        file.strip_prefix(&self.stem)?.strip_suffix(".ts")?.parse().ok()
+        let (name, Container::MpegTs) = Container::split(file)?;
+        name.strip_prefix(&self.stem)?.parse().ok()
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod backoff;
 pub mod cadence;
 pub mod consumer;
+pub mod container;
 pub mod cutter;
 pub mod encoding;
 pub mod feeding;

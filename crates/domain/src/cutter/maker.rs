@@ -3,7 +3,7 @@
 use crate::mpegts::clock::{HERTZ, Ticks};
 use crate::mpegts::facts::{AudioCodec, VideoCodec};
 use crate::mpegts::packet::PACKET;
-use crate::mpegts::tables::{Elementary, Entry, Kind, Map};
+use crate::mpegts::tables::{Elementary, Kind, PatEntry, Pmt};
 use crate::mpegts::write;
 
 /// FFmpeg's, baseline: 320 by 180, 25 in a second.
@@ -27,7 +27,7 @@ pub(super) const FRAME: Ticks = HERTZ / 25;
 pub(super) struct Maker {
     pub(super) out: Vec<u8>,
     pub(super) sps: &'static [u8],
-    pub(super) map: Map,
+    pub(super) map: Pmt,
     /// Bytes of a picture beyond its beginning.
     pub(super) filling: usize,
     /// Whether its sound has two channels instead of one.
@@ -46,7 +46,7 @@ impl Default for Maker {
             stream(SOUND + 1, Kind::Audio(AudioCodec::Aac)),
             stream(0x110, Kind::Other),
         ];
-        let map = Map { number: 5, clock: CLOCK, streams };
+        let map = Pmt { number: 5, pcr_pid: CLOCK, streams };
         Self {
             out: Vec::new(),
             sps: SPS,
@@ -61,9 +61,9 @@ impl Default for Maker {
 
 impl Maker {
     pub(super) fn tables(&mut self) -> &mut Self {
-        let entry = Entry { number: self.map.number, pid: 0x1000 };
-        write::packets(&write::association(entry), 0, &mut self.counters[0], &mut self.out);
-        write::packets(&write::map(&self.map), entry.pid, &mut self.counters[0x1000], &mut self.out);
+        let entry = PatEntry { number: self.map.number, pid: 0x1000 };
+        write::packets(&write::pat(entry), 0, &mut self.counters[0], &mut self.out);
+        write::packets(&write::pmt(&self.map), entry.pid, &mut self.counters[0x1000], &mut self.out);
         self
     }
 

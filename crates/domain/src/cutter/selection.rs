@@ -1,15 +1,15 @@
 //! What is kept of a program, its picture and one sound, and the tables that say so.
 
 use crate::mpegts::packet::Packet;
-use crate::mpegts::tables::{Elementary, Entry, Map};
+use crate::mpegts::tables::{Elementary, PatEntry, Pmt};
 use crate::mpegts::track::Role;
 use crate::mpegts::write;
 
 /// What is kept.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Selection {
-    entry: Entry,
-    map: Map,
+    entry: PatEntry,
+    map: Pmt,
     /// The place of its sound among the program's.
     sound: Option<usize>,
 }
@@ -29,7 +29,7 @@ pub(super) enum Use {
 
 impl Selection {
     /// The picture and the sound at place `sound`, or the first one.
-    pub(super) fn of((entry, map): &(Entry, Map), sound: usize) -> Self {
+    pub(super) fn of((entry, map): &(PatEntry, Pmt), sound: usize) -> Self {
         let sounds: Vec<_> = map.audio().map(|(stream, _)| stream).collect();
         // Radio has the leading sound only.
         let sound = if map.video().is_some() && sound < sounds.len() { sound } else { 0 };
@@ -39,14 +39,14 @@ impl Selection {
         };
         let streams = map.streams.iter().filter(is_kept).cloned().collect();
         let sound = (!sounds.is_empty()).then_some(sound);
-        Self { entry: *entry, map: Map { streams, ..map.clone() }, sound }
+        Self { entry: *entry, map: Pmt { streams, ..map.clone() }, sound }
     }
 
     /// Whether a player that was told of `before` may go on.
     pub(super) fn continues(&self, before: &Self) -> bool {
         let what =
             |kept: &Self| kept.map.streams.iter().map(|stream| (stream.pid, stream.kind)).collect::<Vec<_>>();
-        self.map.clock == before.map.clock && what(self) == what(before)
+        self.map.pcr_pid == before.map.pcr_pid && what(self) == what(before)
     }
 
     /// What becomes of `packet`, which has this role in the program.
@@ -62,7 +62,7 @@ impl Selection {
                 }
             }
             Role::Audio(_) | Role::Clock | Role::Tables | Role::Other => {
-                if packet.pid() == self.map.clock {
+                if packet.pid() == self.map.pcr_pid {
                     Use::Clock
                 } else {
                     Use::Nothing
@@ -79,8 +79,8 @@ impl Selection {
     /// The sections that say what is kept.
     pub(super) fn tables(&self) -> Tables {
         Tables {
-            association: write::association(self.entry),
-            map: write::map(&self.map),
+            association: write::pat(self.entry),
+            map: write::pmt(&self.map),
             pid: self.entry.pid,
             counters: (0, 0),
         }

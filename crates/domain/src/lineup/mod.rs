@@ -32,14 +32,14 @@ use crate::lineup::attributes::Attributes;
 use crate::lineup::entry::Entry;
 use crate::lineup::parse::Playlist;
 use crate::lineup::site::Site;
-use crate::lineup::source::{Source, SourceUrl};
+use crate::lineup::source::{ChannelSource, SourceUrl};
 use crate::produce::Produce;
 
 pub use crate::lineup::rules::{Override, Rules};
 
 /// What can be watched, under one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Channel {
+pub struct LineupChannel {
     /// Its id in the gateway's own playlist.
     pub id: ChannelId,
     /// The media sources that mean it, at Jellyfin.
@@ -53,12 +53,12 @@ pub struct Channel {
     /// All that its first entry said of it.
     pub attributes: Attributes,
     /// Where it can be pulled from, to be tried in order.
-    pub sources: Vec<Source>,
+    pub sources: Vec<ChannelSource>,
     /// How its streams are to be made, if anything is wished.
     pub produce: Option<Produce>,
 }
 
-impl Channel {
+impl LineupChannel {
     /// Its name in the guide.
     #[must_use]
     pub fn tvg_id(&self) -> Option<&str> {
@@ -78,7 +78,7 @@ pub struct Guide {
 /// The channels of all playlists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lineup {
-    channels: Vec<Channel>,
+    channels: Vec<LineupChannel>,
     by_media_source: BTreeMap<MediaSourceId, usize>,
     /// The media sources of the gateway's own playlist.
     served: BTreeSet<MediaSourceId>,
@@ -124,13 +124,13 @@ impl Lineup {
 
     /// The channels, in the order of their playlists.
     #[must_use]
-    pub fn channels(&self) -> &[Channel] {
+    pub fn channels(&self) -> &[LineupChannel] {
         &self.channels
     }
 
     /// The channel that a request for `media_source` means.
     #[must_use]
-    pub fn find(&self, media_source: &MediaSourceId) -> Option<&Channel> {
+    pub fn find(&self, media_source: &MediaSourceId) -> Option<&LineupChannel> {
         self.by_media_source.get(media_source).map(|&index| &self.channels[index])
     }
 
@@ -143,7 +143,7 @@ impl Lineup {
 
     /// The channel of this id in the gateway's own playlist.
     #[must_use]
-    pub fn channel(&self, id: &ChannelId) -> Option<&Channel> {
+    pub fn channel(&self, id: &ChannelId) -> Option<&LineupChannel> {
         self.channels.iter().find(|channel| channel.id == *id)
     }
 
@@ -228,11 +228,11 @@ impl Names {
     }
 }
 
-fn channel(entry: &Entry, rule: Option<&Override>) -> Channel {
+fn channel(entry: &Entry, rule: Option<&Override>) -> LineupChannel {
     let wished = |wish: fn(&Override) -> &Option<String>, said: Option<&str>| {
         rule.and_then(|rule| wish(rule).clone()).or_else(|| said.map(str::to_owned))
     };
-    Channel {
+    LineupChannel {
         id: ChannelId::new(""),
         media_sources: vec![entry.media_source.clone()],
         name: wished(|rule| &rule.name, None).unwrap_or_else(|| entry.name.clone()),

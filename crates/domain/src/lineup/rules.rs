@@ -1,7 +1,7 @@
 //! What the operator has to say about a playlist, and about single channels in it.
 
 use crate::lineup::entry::Entry;
-use crate::lineup::source::{Source, SourceKind, SourceUrl};
+use crate::lineup::source::{ChannelSource, SourceKind, SourceUrl};
 use crate::produce::Produce;
 
 /// How a playlist's entries are taken.
@@ -51,13 +51,18 @@ impl Rules {
     }
 
     /// Where `entry`, of this playlist, is pulled from.
-    pub(super) fn sources(&self, playlist: usize, entry: &Entry, rule: Option<&Override>) -> Vec<Source> {
+    pub(super) fn sources(
+        &self,
+        playlist: usize,
+        entry: &Entry,
+        rule: Option<&Override>,
+    ) -> Vec<ChannelSource> {
         let user_agent = rule.and_then(|rule| rule.user_agent.clone());
         let user_agent = user_agent.or_else(|| entry.user_agent.clone()).or_else(|| self.user_agent.clone());
         let said = |name: &str| entry.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
         let ours = self.headers.iter().filter(|(name, _)| !said(name));
         let headers: Vec<_> = entry.headers.iter().chain(ours).cloned().collect();
-        let source = |url: &SourceUrl, kind: SourceKind| Source {
+        let source = |url: &SourceUrl, kind: SourceKind| ChannelSource {
             url: url.clone(),
             kind,
             user_agent: user_agent.clone(),

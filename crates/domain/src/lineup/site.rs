@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::container::Container;
+
 /// Where the gateway serves its lineup, and what its URLs must carry.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Site {
@@ -19,7 +21,7 @@ impl Site {
     /// The URL of the channel `id`.
     #[must_use]
     pub fn channel(&self, id: &str) -> String {
-        self.url(&format!("{id}.ts"))
+        self.url(&Container::MpegTs.file(id))
     }
 
     /// The URL of the guide.

@@ -102,7 +102,7 @@ fn extension(rest: &str) -> Option<String> {
 
 /// One way to a channel.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Source {
+pub struct ChannelSource {
     /// Where it is.
     pub url: SourceUrl,
     /// How it is pulled.
@@ -115,7 +115,7 @@ pub struct Source {
     pub playlist: usize,
 }
 
-impl Source {
+impl ChannelSource {
     /// All fields of a request, `User-Agent` first.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         let user_agent = self.user_agent.iter().map(|value| ("User-Agent", value.as_str()));
@@ -123,10 +123,10 @@ impl Source {
     }
 }
 
-impl fmt::Debug for Source {
+impl fmt::Debug for ChannelSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.fields().map(|(name, _)| name).collect();
-        f.debug_struct("Source")
+        f.debug_struct("ChannelSource")
             .field("url", &self.url)
             .field("kind", &self.kind)
             .field("fields", &names)
@@ -173,7 +173,8 @@ mod tests {
             let headers = vec![("Cookie".to_owned(), "secret".to_owned())];
             let url = SourceUrl::new(url);
             assert_eq!(url.to_string(), shown);
-            let source = Source { url, kind: SourceKind::Http, user_agent: None, headers, playlist: 0 };
+            let source =
+                ChannelSource { url, kind: SourceKind::Http, user_agent: None, headers, playlist: 0 };
             assert!(!format!("{source:?}").contains("secret"), "{source:?}");
         }
     }

@@ -131,7 +131,7 @@ fn list(entries: &[(&str, &str, &str)]) -> Arc<Playlist> {
 
 /// Each channel's name and URLs.
 fn shown(lineup: &Lineup) -> Vec<String> {
-    let line = |channel: &Channel| {
+    let line = |channel: &LineupChannel| {
         let urls: Vec<_> = channel.sources.iter().map(|source| source.url.expose()).collect();
         format!("{} {}", channel.name, urls.join(" "))
     };

@@ -4,7 +4,7 @@
 
 use crate::mpegts::packet::Packet;
 use crate::mpegts::section::Sections;
-use crate::mpegts::tables::{self, Entry, Map};
+use crate::mpegts::tables::{self, PatEntry, Pmt};
 
 /// Programs that are looked at; a multiplex has some dozens at most.
 const MOST: usize = 64;
@@ -17,14 +17,14 @@ const PATIENCE: u32 = 3;
 pub(super) struct Programs {
     association: Sections,
     programs: Vec<Program>,
-    chosen: Option<(Entry, Map)>,
+    chosen: Option<(PatEntry, Pmt)>,
 }
 
 #[derive(Debug)]
 struct Program {
-    entry: Entry,
+    entry: PatEntry,
     sections: Sections,
-    map: Option<Map>,
+    map: Option<Pmt>,
     seen: u32,
 }
 
@@ -36,7 +36,7 @@ impl Programs {
 
     /// The program that was chosen, and where its map is.
     #[must_use]
-    pub(super) const fn chosen(&self) -> Option<&(Entry, Map)> {
+    pub(super) const fn chosen(&self) -> Option<&(PatEntry, Pmt)> {
         self.chosen.as_ref()
     }
 
@@ -46,7 +46,7 @@ impl Programs {
         if packet.pid() == 0 {
             let mut listed = None;
             self.association.read(packet, |section| {
-                listed = tables::association(section).map(|entries| entries.take(MOST).collect::<Vec<_>>());
+                listed = tables::pat(section).map(|entries| entries.take(MOST).collect::<Vec<_>>());
             });
             // An association without programs says nothing.
             if let Some(listed) = listed.filter(|listed| !listed.is_empty()) {
@@ -66,7 +66,7 @@ impl Programs {
         changed
     }
 
-    fn list(&mut self, listed: &[Entry]) -> bool {
+    fn list(&mut self, listed: &[PatEntry]) -> bool {
         if self.programs.iter().map(|program| &program.entry).eq(listed) {
             return false;
         }
@@ -81,7 +81,7 @@ impl Programs {
         true
     }
 
-    fn choose(&self) -> Option<(Entry, &Map)> {
+    fn choose(&self) -> Option<(PatEntry, &Pmt)> {
         let mut first = None;
         let mut is_sure = true;
         for program in &self.programs {
@@ -106,7 +106,7 @@ impl Program {
     fn read(&mut self, packet: Packet<'_>) {
         let Self { entry, sections, map, seen } = self;
         sections.read(packet, |section| {
-            if let Some(read) = tables::map(section).filter(|read| read.number == entry.number) {
+            if let Some(read) = tables::pmt(section).filter(|read| read.number == entry.number) {
                 *seen = seen.saturating_add(1);
                 if map.as_ref() != Some(&read) {
                     *map = Some(read);
@@ -124,17 +124,20 @@ mod tests {
     use crate::mpegts::tables::{Elementary, Kind};
     use crate::mpegts::write;
 
-    const ENTRIES: [Entry; 3] =
-        [Entry { number: 1, pid: 0x30 }, Entry { number: 2, pid: 0x31 }, Entry { number: 3, pid: 0x32 }];
+    const ENTRIES: [PatEntry; 3] = [
+        PatEntry { number: 1, pid: 0x30 },
+        PatEntry { number: 2, pid: 0x31 },
+        PatEntry { number: 3, pid: 0x32 },
+    ];
 
-    fn map_of(number: u16, kinds: &[Kind]) -> Map {
+    fn map_of(number: u16, kinds: &[Kind]) -> Pmt {
         let stream = |(nth, kind): (u16, &Kind)| Elementary {
             pid: 0x100 + nth,
             kind: *kind,
             language: Some("deu".into()),
             descriptors: vec![0x0a, 4, b'd', b'e', b'u', 0],
         };
-        Map { number, clock: 0x100, streams: (0..).zip(kinds).map(stream).collect() }
+        Pmt { number, pcr_pid: 0x100, streams: (0..).zip(kinds).map(stream).collect() }
     }
 
     fn read(programs: &mut Programs, pid: u16, section: &[u8], counter: &mut u8) -> bool {
@@ -147,7 +150,7 @@ mod tests {
     fn list(programs: &mut Programs) {
         // Our own writer lists one; so this is its section with more entries.
         let mut section = vec![0, 0xb0, 9 + 12, 0, 1, 0xc1, 0, 0];
-        for Entry { number, pid } in ENTRIES {
+        for PatEntry { number, pid } in ENTRIES {
             section.extend([number.to_be_bytes(), (0xe000 | pid).to_be_bytes()].concat());
         }
         section.extend(crate::mpegts::section::checksum(&section).to_be_bytes());
@@ -165,9 +168,9 @@ mod tests {
     fn the_first_with_a_picture_is_chosen() {
         let mut programs = Programs::default();
         list(&mut programs);
-        assert!(!read(&mut programs, 0x32, &write::map(&map_of(3, TELEVISION)), &mut 0));
-        assert!(!read(&mut programs, 0x30, &write::map(&map_of(1, RADIO)), &mut 0));
-        assert!(read(&mut programs, 0x31, &write::map(&map_of(2, TELEVISION)), &mut 0));
+        assert!(!read(&mut programs, 0x32, &write::pmt(&map_of(3, TELEVISION)), &mut 0));
+        assert!(!read(&mut programs, 0x30, &write::pmt(&map_of(1, RADIO)), &mut 0));
+        assert!(read(&mut programs, 0x31, &write::pmt(&map_of(2, TELEVISION)), &mut 0));
         assert_eq!(number(&programs), Some(2));
         assert_eq!(programs.chosen().unwrap().1.streams[1].language.as_deref(), Some("deu"));
     }
@@ -176,7 +179,7 @@ mod tests {
     fn what_was_filtered_out_is_not_waited_for() {
         let mut programs = Programs::default();
         list(&mut programs);
-        let section = write::map(&map_of(3, TELEVISION));
+        let section = write::pmt(&map_of(3, TELEVISION));
         let chosen: Vec<_> = (0..3).map(|nth| read(&mut programs, 0x32, &section, &mut { nth })).collect();
         assert_eq!((chosen, number(&programs)), (vec![false, false, true], Some(3)));
     }
@@ -184,10 +187,10 @@ mod tests {
     #[test]
     fn a_long_map_is_put_together_and_a_wrong_one_is_not_believed() {
         let kinds = [Kind::Audio(AudioCodec::Ac3); 30];
-        let mut section = write::map(&map_of(1, &[TELEVISION, &kinds[..]].concat()));
+        let mut section = write::pmt(&map_of(1, &[TELEVISION, &kinds[..]].concat()));
         assert!(section.len() > 2 * PACKET);
         let mut programs = Programs::default();
-        let association = write::association(ENTRIES[0]);
+        let association = write::pat(ENTRIES[0]);
         read(&mut programs, 0, &association, &mut 0);
         section[40] ^= 1;
         assert!(!read(&mut programs, 0x30, &section, &mut 0));

@@ -10,7 +10,7 @@ use crate::mpegts::packet::{PIDS, Packet};
 use crate::mpegts::pes::{Pes, Stamps};
 use crate::mpegts::pes_head::PesHead;
 use crate::mpegts::program::Programs;
-use crate::mpegts::tables::{Entry, Map};
+use crate::mpegts::tables::{PatEntry, Pmt};
 use crate::mpegts::track::{Continuity, Role, Track};
 
 /// What a packet means.
@@ -113,7 +113,7 @@ impl Scan {
 
     /// The program that is read, and where its map is.
     #[must_use]
-    pub const fn program(&self) -> Option<&(Entry, Map)> {
+    pub const fn program(&self) -> Option<&(PatEntry, Pmt)> {
         self.programs.chosen()
     }
 
@@ -245,7 +245,7 @@ impl Scan {
                     .enumerate()
                     .map(|(index, (stream, _))| Track::new(stream.pid, Role::Audio(index))),
             );
-            tracks.push(Track::new(map.clock, Role::Clock));
+            tracks.push(Track::new(map.pcr_pid, Role::Clock));
             let codec = video.map(|(_, codec)| codec);
             if self.facts.video.as_ref().map(|video| video.codec) != codec {
                 self.facts.video = codec.map(Video::unknown);

@@ -4,7 +4,7 @@ use crate::mpegts::facts::{AudioCodec, VideoCodec};
 
 /// A program of the PAT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct PatEntry {
     /// Its number.
     pub number: u16,
     /// Where its map is.
@@ -13,11 +13,11 @@ pub struct Entry {
 
 /// A PMT.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Map {
+pub struct Pmt {
     /// The number of its program.
     pub number: u16,
     /// Where its clock is.
-    pub clock: u16,
+    pub pcr_pid: u16,
     /// What belongs to it.
     pub streams: Vec<Elementary>,
 }
@@ -46,7 +46,7 @@ pub enum Kind {
     Other,
 }
 
-impl Map {
+impl Pmt {
     /// Its picture.
     #[must_use]
     pub fn video(&self) -> Option<(u16, VideoCodec)> {
@@ -73,9 +73,9 @@ fn content(section: &[u8], table: u8) -> Option<(u16, &[u8])> {
 
 /// The programs in a section of the PAT.
 #[must_use]
-pub fn association(section: &[u8]) -> Option<impl Iterator<Item = Entry>> {
+pub fn pat(section: &[u8]) -> Option<impl Iterator<Item = PatEntry>> {
     let (_, content) = content(section, 0)?;
-    let entries = content.as_chunks::<4>().0.iter().map(|&[a, b, c, d]| Entry {
+    let entries = content.as_chunks::<4>().0.iter().map(|&[a, b, c, d]| PatEntry {
         number: u16::from_be_bytes([a, b]),
         pid: u16::from_be_bytes([c & 0x1f, d]),
     });
@@ -85,10 +85,10 @@ pub fn association(section: &[u8]) -> Option<impl Iterator<Item = Entry>> {
 
 /// A section of a PMT; there is never more than one.
 #[must_use]
-pub fn map(section: &[u8]) -> Option<Map> {
+pub fn pmt(section: &[u8]) -> Option<Pmt> {
     let (number, content) = content(section, 2)?;
-    let [clock_high, clock_low, high, low, rest @ ..] = content else { return None };
-    let clock = u16::from_be_bytes([clock_high & 0x1f, *clock_low]);
+    let [pcr_high, pcr_low, high, low, rest @ ..] = content else { return None };
+    let pcr_pid = u16::from_be_bytes([pcr_high & 0x1f, *pcr_low]);
     let mut rest = rest.get(usize::from(u16::from_be_bytes([high & 0x0f, *low]))..)?;
     let mut streams = Vec::new();
     while let [kind, pid_high, pid_low, high, low, behind @ ..] = rest {
@@ -102,7 +102,7 @@ pub fn map(section: &[u8]) -> Option<Map> {
         });
         rest = behind;
     }
-    Some(Map { number, clock, streams })
+    Some(Pmt { number, pcr_pid, streams })
 }
 
 /// Descriptors with their tags.

@@ -3,14 +3,14 @@
 use crate::mpegts::facts::{AudioCodec, VideoCodec};
 use crate::mpegts::packet::{PACKET, SYNC};
 use crate::mpegts::section::checksum;
-use crate::mpegts::tables::{Elementary, Entry, Kind, Map};
+use crate::mpegts::tables::{Elementary, Kind, PatEntry, Pmt};
 
 /// Descriptors longer than this are left out: a section has its limits.
 const LONGEST: usize = 200;
 
 /// A PAT that lists `program` alone.
 #[must_use]
-pub fn association(program: Entry) -> Vec<u8> {
+pub fn pat(program: PatEntry) -> Vec<u8> {
     let mut section = head(0x00, 1);
     section.extend(program.number.to_be_bytes());
     section.extend((0xe000 | program.pid).to_be_bytes());
@@ -19,11 +19,11 @@ pub fn association(program: Entry) -> Vec<u8> {
 
 /// A PMT.
 #[must_use]
-pub fn map(map: &Map) -> Vec<u8> {
-    let mut section = head(0x02, map.number);
-    section.extend((0xe000 | map.clock).to_be_bytes());
+pub fn pmt(pmt: &Pmt) -> Vec<u8> {
+    let mut section = head(0x02, pmt.number);
+    section.extend((0xe000 | pmt.pcr_pid).to_be_bytes());
     section.extend([0xf0, 0x00]);
-    for stream in &map.streams {
+    for stream in &pmt.streams {
         let descriptors = descriptors(stream);
         section.push(stream_type(stream.kind));
         section.extend((0xe000 | stream.pid).to_be_bytes());

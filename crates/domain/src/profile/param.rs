@@ -2,6 +2,7 @@
 //!
 //! It looks at one name and one value at a time; what several of them mean together is the profile's business.
 
+use crate::container::Container;
 use crate::profile::unshareable::Unshareable;
 
 /// What the key does with a parameter.
@@ -142,7 +143,9 @@ fn bound(folded: &str) -> Option<Rule> {
         "requireavc" | "requirenonanamorphic" | "deinterlace" | "alwaysburninsubtitlewhentranscoding" => {
             Rule::Wish(Kind::Flag(false))
         }
-        "segmentcontainer" => Rule::Refused(Kind::Word("ts"), Unshareable::Container),
+        "segmentcontainer" => {
+            Rule::Refused(Kind::Word(Container::MpegTs.extension()), Unshareable::Container)
+        }
         "starttimeticks" => Rule::Refused(Kind::Integer(Some(0)), Unshareable::StartTime),
         "static" => Rule::Refused(Kind::Flag(false), Unshareable::Static),
         "params" => Rule::Refused(Kind::Text, Unshareable::Params),
