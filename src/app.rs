@@ -23,7 +23,6 @@ use crate::proxy::blocked_requests::BlockedRequests;
 use crate::proxy::cors::Cors;
 use crate::proxy::forward::{Forwarder, Identity};
 use crate::proxy::gateway::{Gateway, Handle};
-use crate::proxy::lendings::Lendings;
 use crate::proxy::miss_counters::MissCounters;
 use crate::proxy::openings::hls_warmup::HlsWarmup;
 use crate::proxy::openings::tuner_denials::TunerDenialCache;
@@ -157,7 +156,6 @@ impl App {
             lineup: self.lineups.and_then(|lineups| served(&self.config.lineup_server, lineups)),
             miss_counters: MissCounters::default(),
             tuner_denials: TunerDenialCache::default(),
-            lendings: Lendings::default(),
             hls_warmup: HlsWarmup::default(),
             cors: Cors::default(),
             fingerprint: RandomState::new(),

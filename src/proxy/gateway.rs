@@ -21,7 +21,6 @@ use crate::proxy::cors::Cors;
 use crate::proxy::credential::Credential;
 use crate::proxy::error::PROXY_STATUS;
 use crate::proxy::forward::Forwarder;
-use crate::proxy::lendings::Lendings;
 use crate::proxy::miss_counters::MissCounters;
 use crate::proxy::openings::hls_warmup::HlsWarmup;
 use crate::proxy::openings::tuner_denials::TunerDenialCache;
@@ -59,8 +58,6 @@ pub struct Gateway {
     pub lineup: Option<ServedLineup>,
     /// Counts the live playlists that were passed on, by reason.
     pub miss_counters: MissCounters,
-    /// What clients have given back.
-    pub lendings: Lendings,
     /// The channels for which freeing tuners did not help.
     pub tuner_denials: TunerDenialCache,
     /// Spares the first viewer after the server's start an error.

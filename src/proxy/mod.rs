@@ -21,7 +21,6 @@ pub mod forward;
 pub mod gateway;
 pub mod headers;
 mod hls;
-pub mod lendings;
 mod lineup;
 pub mod miss_counters;
 pub mod openings;

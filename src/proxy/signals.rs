@@ -1,6 +1,6 @@
-//! What passes through and means something on the way: reports, goodbyes, logouts.
+//! Passes on the requests that tell something about a viewer (reports, goodbyes, logouts, WebSockets), and tells the supervisor.
 //!
-//! It goes upstream as it came, and its answer comes back as it is. Bodies are read only where nothing else tells.
+//! Each goes upstream as it came, and its answer comes back as it is. A body is read only where the query does not tell enough.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,21 +20,21 @@ use crate::proxy::route::{Moment, Report};
 use crate::proxy::tunnel::AtEnd;
 use crate::upstream::jellyfin::field;
 use domain::key::{LiveStreamId, PlaySessionId};
-use domain::openings::{Mention, MentionKind};
+use domain::openings::{Mention, MentionKind, PlaybackReport};
 use domain::signal::{Signal, Whose};
 
-/// The largest body that is looked into.
+/// Bytes of the largest body that is read.
 const READABLE: usize = 1 << 20;
-/// How long a logout waits for what only its token can release.
+/// How long a logout waits until everything is closed that only its token can close.
 const LOGOUT: Duration = Duration::from_secs(5);
 
 impl Gateway {
-    /// A player's report about its playback.
+    /// Passes on a player's report about its playback.
     pub(super) async fn report(&self, report: Report, request: Request<Body>) -> Response<Body> {
         let credential = Credential::of(request.headers(), &Query::of(request.uri()));
+        let account = credential.as_ref().map(|credential| self.account(credential.token()));
         let moment = report.moment;
         let (supervisor, (tell, told)) = (self.supervisor.clone(), oneshot::channel());
-        let account = credential.as_ref().map(|credential| self.account(credential.token()));
         let read = move |body: Option<Bytes>| {
             let subject = Subject::of(&report, body.as_deref());
             let signal = match moment {
@@ -42,7 +42,7 @@ impl Gateway {
                 Moment::Ping => Signal::Ping,
                 Moment::Stopped => Signal::Stopped,
             };
-            let follow = match (moment, &subject.live_stream) {
+            let kind = match (moment, &subject.live_stream) {
                 (Moment::Started | Moment::Progress, Some(_)) => MentionKind::TakenOver,
                 (Moment::Stopped, Some(_)) => MentionKind::Stopped,
                 (Moment::Ping, _) | (Moment::Started | Moment::Progress | Moment::Stopped, None) => {
@@ -50,57 +50,55 @@ impl Gateway {
                 }
             };
             let (live_stream, play_session) = (subject.live_stream.clone(), subject.play_session.clone());
-            supervisor.mentioned(Mention { account, live_stream, play_session, name: None }, follow);
+            supervisor.mentioned(Mention { account, live_stream, play_session, name: None }, kind);
             if let Some(play_session) = subject.play_session {
                 supervisor.signal(Whose::PlaySession(play_session), signal);
             }
-            // Nobody listens any more if the client went away: then there is no answer to learn from either.
+            // Fails if the client has gone: then the server's answer is not learned from either.
             let _ = tell.send(subject.live_stream);
         };
         let response = self.forward(request.map(|body| body::tee(body, READABLE, read))).await;
-        if let (Some(credential), true, Ok(Some(live_stream))) =
-            (credential, response.status().is_success(), told.await)
+        if let (Some(account), true, Ok(Some(live_stream))) =
+            (account, response.status().is_success(), told.await)
         {
-            let account = self.account(credential.token());
             match moment {
-                Moment::Started | Moment::Progress => self.lendings.playing(account, live_stream),
-                Moment::Stopped => self.lendings.stopped(account, live_stream),
+                Moment::Started | Moment::Progress => {
+                    self.supervisor.reported(account, live_stream, PlaybackReport::Playing);
+                }
+                Moment::Stopped => self.supervisor.reported(account, live_stream, PlaybackReport::Stopped),
                 Moment::Ping => {}
             }
         }
         response
     }
 
-    /// `LiveStreams/Close`. It goes upstream unless the client has nothing left to give back, and would take ours.
+    /// Passes on `LiveStreams/Close`, unless the client has given its consumer back already and the server would take the
+    /// gateway's.
     pub(super) async fn close(
         &self,
         live_stream: Option<LiveStreamId>,
         request: Request<Body>,
     ) -> Response<Body> {
         let credential = Credential::of(request.headers(), &Query::of(request.uri()));
-        if let (Some(credential), Some(source)) =
-            (&credential, live_stream.as_ref().and_then(LiveStreamId::media_source))
-        {
-            let account = self.account(credential.token());
+        let (Some(credential), Some(live_stream)) = (credential, live_stream) else {
+            return self.forward(request).await;
+        };
+        let account = self.account(credential.token());
+        if let Some(source) = live_stream.media_source() {
             let whose = Whose::Source(account, credential.device().cloned(), source);
             self.supervisor.signal(whose, Signal::LiveStreamClosed);
         }
-        if let (Some(credential), Some(live_stream)) = (credential, live_stream) {
-            let account = self.account(credential.token());
-            let returned = self.lendings.has_returned(account, &live_stream)
-                || self.supervisor.has_returned(account, &live_stream);
-            if returned && self.supervisor.holds(&live_stream) {
-                debug!("a live stream was given back twice");
-                return self.empty_response(request.headers(), StatusCode::NO_CONTENT);
-            }
-            let named =
-                Mention { account: Some(account), live_stream: Some(live_stream), ..Mention::default() };
-            self.supervisor.mentioned(named, MentionKind::Closed);
+        if self.supervisor.has_returned(account, &live_stream) && self.supervisor.holds(&live_stream) {
+            debug!("answered a second Close of a live stream in the server's place");
+            return self.empty_response(request.headers(), StatusCode::NO_CONTENT);
         }
+        let mention =
+            Mention { account: Some(account), live_stream: Some(live_stream), ..Mention::default() };
+        self.supervisor.mentioned(mention, MentionKind::Closed);
         self.forward(request).await
     }
 
-    /// What means nothing; but the end of a WebSocket does, for it is the end of an app or of a page.
+    /// Passes on every other request. The end of a WebSocket is the end of an app or a page, so the supervisor is told of it.
     pub(super) async fn other(&self, mut request: Request<Body>) -> Response<Body> {
         if request.headers().contains_key(UPGRADE)
             && let Some(credential) = Credential::of(request.headers(), &Query::of(request.uri()))
@@ -116,8 +114,8 @@ impl Gateway {
         self.forward(request).await
     }
 
-    /// A token dies: what only it can release is released first, and what the server said of it is forgotten. In a task of
-    /// its own, for it has to come to its end also if the client does not wait.
+    /// Passes on a logout, once everything is closed that only the token can close, and forgets the server's verdict on the token.
+    /// Runs in a task of its own, because it has to finish even if the client does not wait.
     pub(super) async fn log_out(self: &Arc<Self>, request: Request<Body>) -> Response<Body> {
         let Some(credential) = Credential::of(request.headers(), &Query::of(request.uri())) else {
             return self.forward(request).await;
@@ -135,7 +133,7 @@ impl Gateway {
     }
 }
 
-/// What a report is about.
+/// The playback that a report is about.
 #[derive(Debug, Default)]
 struct Subject {
     play_session: Option<PlaySessionId>,
@@ -144,17 +142,17 @@ struct Subject {
 }
 
 impl Subject {
-    /// As the query says, else the body; property names may have either case.
+    /// Reads the query, then the body, whose property names may have either case.
     fn of(report: &Report, body: Option<&[u8]>) -> Self {
         let body = body.and_then(|body| serde_json::from_slice::<Value>(body).ok());
         let text = |name: &str| {
             let text = field(body.as_ref()?, name)?.as_str()?;
             (!text.is_empty()).then(|| text.to_owned())
         };
-        let named = || text("PlaySessionId").map(PlaySessionId::new);
+        let in_body = || text("PlaySessionId").map(PlaySessionId::new);
         let paused = body.as_ref().and_then(|body| field(body, "IsPaused")?.as_bool());
         Self {
-            play_session: report.play_session.clone().or_else(named),
+            play_session: report.play_session.clone().or_else(in_body),
             live_stream: report.live_stream.clone().or_else(|| text("LiveStreamId").map(LiveStreamId::new)),
             paused,
         }

@@ -239,9 +239,9 @@ impl Supervisor {
         self.shared.tell(Event::PassedOn(viewer, channel));
     }
 
-    /// A viewer is about to ask for a channel.
-    pub fn opening(&self, item: ItemId) {
-        self.shared.tell(Event::Opening(item));
+    /// A client asks the server to open a channel, as far as its request says which one and for whom.
+    pub fn opening(&self, item: Option<ItemId>, account: Option<Account>) {
+        self.shared.tell(Event::Opening { item, account });
     }
 
     /// A token is about to be revoked: returns once nothing is left that could be released with it alone.
@@ -280,7 +280,7 @@ impl Supervisor {
             || streams.values().any(|stream| stream.recipe.live_stream == *live_stream)
     }
 
-    /// Whether the account's consumer of this live stream was given back in its name.
+    /// Whether the account has given this live stream back, by its own report or in its name.
     #[must_use]
     pub fn has_returned(&self, account: Account, live_stream: &LiveStreamId) -> bool {
         self.shared.pool().has_returned(account, live_stream)

@@ -14,9 +14,10 @@ use crate::supervisor::shared::{Shared, random};
 use crate::upstream::jellyfin::Login;
 use crate::upstream::ledger::Entry;
 use domain::key::{ItemId, LiveStreamId, OpeningId, PlaySessionId};
-use domain::openings::{ClientOpening, Mention, MentionKind};
+use domain::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
 use domain::pool::Event;
 use domain::reason::ReturnReason;
+use domain::viewer::Account;
 
 /// Where and as whom an opening can be given back.
 #[derive(Debug)]
@@ -73,10 +74,15 @@ impl Supervisor {
         self.shared.bell.notify_one();
     }
 
-    /// A request speaks of what clients opened.
-    pub fn mentioned(&self, named: Mention, follow: MentionKind) {
-        self.shared.tell(Event::Mentioned(named, follow));
+    /// A request mentions openings of clients.
+    pub fn mentioned(&self, mention: Mention, kind: MentionKind) {
+        self.shared.tell(Event::Mentioned(mention, kind));
         self.shared.bell.notify_one();
+    }
+
+    /// The server has accepted a report of an account about a live stream.
+    pub fn reported(&self, account: Account, live_stream: LiveStreamId, report: PlaybackReport) {
+        self.shared.tell(Event::Reported(account, live_stream, report));
     }
 }
 

@@ -26,6 +26,7 @@ use crate::upstream::jellyfin::{Place, RawPath};
 use domain::key::{Channel, ItemId};
 use domain::openings::{ClientOpening, Mention, MentionKind};
 use domain::produce::Means;
+use domain::viewer::Account;
 
 /// Bytes of the largest request that is kept to be sent again, and of the largest request and answer that are read.
 const READABLE: usize = 1 << 20;
@@ -63,7 +64,7 @@ impl Gateway {
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let (request, open_request) = with_copy(item.clone(), request);
         let Some(asker) = self.asker(&request, &Query::of(request.uri())) else {
-            return self.forward_opening(item, request).await;
+            return self.forward_opening(item, None, request).await;
         };
         let player = self.player(&request, asker.credential.device().cloned());
         let mut opener = Opener { asker, player, prefix: prefix(request.uri()).to_owned(), user: None };
@@ -73,8 +74,8 @@ impl Gateway {
             Verdict::Denied | Verdict::Unknown => {}
         }
         self.hls_warmup.run(&self.jellyfin, &opener.prefix, &opener.asker.credential).await;
-        self.lendings.opening(self.account(opener.asker.credential.token()));
-        let response = self.forward_opening(item, request).await;
+        let account = self.account(opener.asker.credential.token());
+        let response = self.forward_opening(item, Some(account), request).await;
         if response.status() != StatusCode::OK {
             return response;
         }
@@ -141,10 +142,13 @@ impl Gateway {
     }
 
     /// Passes an opening on. If the server denies it a tuner, gives up idle streams one by one and passes it on again.
-    async fn forward_opening(&self, item: Option<ItemId>, request: Request<Body>) -> Response<Body> {
-        if let Some(item) = &item {
-            self.supervisor.opening(item.clone());
-        }
+    async fn forward_opening(
+        &self,
+        item: Option<ItemId>,
+        account: Option<Account>,
+        request: Request<Body>,
+    ) -> Response<Body> {
+        self.supervisor.opening(item.clone(), account);
         let in_vain = item.as_ref().is_some_and(|item| self.tuner_denials.contains(item));
         if in_vain || !self.supervisor.has_idle() || !is_repeatable(request.headers()) {
             return self.forward(request).await;

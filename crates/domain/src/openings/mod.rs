@@ -1,73 +1,87 @@
-//! What clients have opened at the server and nothing has taken over yet: on a real server it stays open for ever.
+//! Decides which of the live streams that clients have opened at the server have to be closed in their name, and when. The server
+//! itself closes nothing that was opened and never reported (docs/jellyfin.md 7).
 //!
 //! ```text
-//!                         ┌─ silence · another opening of the device · nobody to hear of it ─► given back
-//! opened ─► Unfollowed ───┤
-//!               │         └─ our playlist ─► Left ── its viewer has left ────────────────────► given back
-//!               └─ Stopped ◄──────────────────┘
-//!                     └─ silence ────────────────────────────────────────────────────────────► given back, if it is still open
-//! from each: reported, closed, or media of the server's own ─► (settled: the server's or the client's to give back)
+//!                      ┌─ silence · another opening of the device · its client went away ─► given back
+//! opened ─► Unfollowed ┤
+//!               │      └─ a playlist of ours ─► Left ── its viewer has left ──────────────► given back
+//!               └─ Stopped ◄──────────────────────┘
+//!                     └─ silence ─────────────────────────────────────────────────────────► given back, if it is still open
+//! from each: reported, closed, or media of the server's own ─► settled: left to the server or to its client
 //! ```
 //!
-//! A state is called by what an opening will be given back for. Only what the server knows nothing of can be given back
-//! without robbing anybody: it takes one consumer away, whoever's it is (`jellyfin.md` 4.4). It does not know how.
+//! Each state is named after the reason for which the opening would be given back. An opening that the server has learned of is not
+//! ours to give back: the server would take a consumer away a second time, and it may be somebody else's. How an opening is
+//! closed is not known here.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod given_back;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::key::{DeviceId, LiveStreamId, OpeningId, PlaySessionId};
+use crate::openings::given_back::GivenBack;
 use crate::reason::ReturnReason;
 use crate::time::Timestamp;
 use crate::viewer::Account;
 
-/// More than this is no household; the one that would be given back first is forgotten.
+/// The number of openings that are remembered. A household stays far below; beyond it, the one that is due first is forgotten.
 const REMEMBERED: usize = 1000;
-/// What is left to an opening whose device has opened another channel: what it had begun arrives within seconds.
+/// How long an unfollowed opening is kept after its device has opened another channel: whatever it had begun arrives within seconds.
 const SUPERSEDED: Duration = Duration::from_secs(15);
 
-/// What a client opened.
+/// A live stream that a client opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientOpening {
-    /// Whose it is; unknown if it was opened before the gateway's start.
+    /// The client's account; `None` if it was opened before the gateway's start.
     pub account: Option<Account>,
-    /// On which device.
+    /// The client's device.
     pub device: Option<DeviceId>,
-    /// What is open.
+    /// The live stream that is open.
     pub live_stream: LiveStreamId,
-    /// The playback that it is for.
+    /// The play session that it was opened for.
     pub play_session: Option<PlaySessionId>,
-    /// The unique name that the server gave it.
+    /// The unique id that the server gave to this opening, where it shares its raw stream.
     pub name: Option<String>,
-    /// Whether its client went away before it could hear of it.
+    /// Whether the client went away before it had the whole answer.
     pub abandoned: bool,
 }
 
-/// The openings that a request speaks of: that of its playback, else all of its account's that could be meant.
+/// The names of openings in a request. It means the openings of its play session, or else all those of its account on its live stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mention {
-    /// Who speaks; a request without a token may mean anybody's.
+    /// The account of the request; without one, the openings of every account can be meant.
     pub account: Option<Account>,
-    /// The live stream it names.
+    /// The live stream that the request names.
     pub live_stream: Option<LiveStreamId>,
-    /// The playback it names.
+    /// The play session that the request names.
     pub play_session: Option<PlaySessionId>,
-    /// The unique name it names.
+    /// The unique id of an opening that the request names.
     pub name: Option<String>,
 }
 
-/// What followed an opening.
+/// What a request says about the openings that it mentions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MentionKind {
-    /// It was spoken of: somebody is there.
+    /// Nothing but their names: the client is there.
     Named,
-    /// A playlist of ours was given for it.
+    /// The client was served a playlist of ours.
     Served,
-    /// Its client said that it stopped.
+    /// The client reports that it stopped.
     Stopped,
-    /// The server has learned of it: by a report, or by a request for media of its own.
+    /// The server has learned of the opening, by a report or a request for media of its own.
     TakenOver,
-    /// Its client gives it back.
+    /// The client closes the opening.
     Closed,
+}
+
+/// A report about playback that the server has accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlaybackReport {
+    /// The client plays.
+    Playing,
+    /// The client has stopped.
+    Stopped,
 }
 
 #[derive(Debug)]
@@ -77,26 +91,32 @@ struct Open {
     due: Timestamp,
 }
 
-/// See the module.
+/// The openings that may have to be closed in their client's name; see the module.
 #[derive(Debug)]
 pub struct Openings {
     patience: Duration,
     open: BTreeMap<OpeningId, Open>,
-    /// What was given back in a client's name: should it do so as well, it would take another's.
-    returned: BTreeSet<(Account, LiveStreamId)>,
+    given_back: GivenBack,
 }
 
 impl Openings {
-    /// None yet; what nothing follows for as long as `patience` is given back.
+    /// Remembers no opening yet. An opening that no request mentions for `patience` is given back.
     #[must_use]
     pub fn new(patience: Duration) -> Self {
         let patience = patience.max(Duration::from_millis(1));
-        Self { patience, open: BTreeMap::new(), returned: BTreeSet::new() }
+        Self { patience, open: BTreeMap::new(), given_back: GivenBack::default() }
     }
 
-    /// A client opened something. What is forgotten for it, if anything.
+    /// The account asks the server to open a channel; `opened` is to follow if the server does.
+    pub fn requested(&mut self, account: Account) {
+        self.given_back.asks_for_opening(account);
+    }
+
+    /// A client has opened a live stream. Returns the opening that is forgotten to make room, if any.
     pub fn opened(&mut self, id: OpeningId, opening: ClientOpening, now: Timestamp) -> Option<OpeningId> {
-        self.returned.retain(|(account, _)| Some(*account) != opening.account);
+        if let Some(account) = opening.account {
+            self.given_back.has_opening(account);
+        }
         for open in self.open.values_mut().filter(|open| is_same_device(&open.opening, &opening)) {
             match open.state {
                 ReturnReason::Unfollowed if open.due > now + SUPERSEDED => {
@@ -121,10 +141,10 @@ impl Openings {
         forgotten.inspect(|id| drop(self.open.remove(id)))
     }
 
-    /// Something followed; the openings that are settled by it, or that their client has stopped.
-    pub fn mentioned(&mut self, named: &Mention, follow: MentionKind, now: Timestamp) -> Vec<OpeningId> {
-        let meant = self.meant(named);
-        match follow {
+    /// A request mentions openings. Returns those that are settled by it, or that their client has stopped.
+    pub fn mentioned(&mut self, mention: &Mention, kind: MentionKind, now: Timestamp) -> Vec<OpeningId> {
+        let meant = self.meant(mention);
+        match kind {
             MentionKind::Named => self.go_on(&meant, now, |state| match state {
                 ReturnReason::Left | ReturnReason::Stopped | ReturnReason::LoggedOut => state,
                 ReturnReason::Unfollowed | ReturnReason::Superseded | ReturnReason::Abandoned => {
@@ -132,7 +152,7 @@ impl Openings {
                 }
             }),
             MentionKind::Served => self.go_on(&meant, now, |state| match state {
-                // What it gave back by stopping, if anything, is given back.
+                // Whether the stop gave it back is still unknown.
                 ReturnReason::Stopped | ReturnReason::LoggedOut => state,
                 ReturnReason::Unfollowed
                 | ReturnReason::Superseded
@@ -144,12 +164,20 @@ impl Openings {
                 meant
             }
             MentionKind::TakenOver => self.settle(meant),
-            // One is given back, whichever it is.
+            // The server closes one opening, whichever it is.
             MentionKind::Closed => self.settle(meant.into_iter().take(1).collect()),
         }
     }
 
-    /// The account's token is about to die, and with it what could give its openings back.
+    /// The server has accepted a report of the account about a live stream.
+    pub fn reported(&mut self, account: Account, live_stream: LiveStreamId, report: PlaybackReport) {
+        match report {
+            PlaybackReport::Playing => self.given_back.playing(account, live_stream),
+            PlaybackReport::Stopped => self.given_back.stopped(account, live_stream),
+        }
+    }
+
+    /// The account's token is about to be revoked. Its openings are due now, while it can still close them.
     pub fn logging_out(&mut self, account: Account, now: Timestamp) {
         for open in self.open.values_mut().filter(|open| open.opening.account == Some(account)) {
             match open.state {
@@ -164,7 +192,7 @@ impl Openings {
         }
     }
 
-    /// Takes those that are to be given back; `is_watched` says whether somebody is held to be watching by one.
+    /// Removes and returns the openings that are to be given back. One whose viewer still watches, as `is_watched` tells, is kept.
     pub fn take_due(
         &mut self,
         now: Timestamp,
@@ -187,49 +215,48 @@ impl Openings {
         }
         for (id, _) in &due {
             let Some(Open { opening, .. }) = self.open.remove(id) else { continue };
-            if self.returned.len() >= REMEMBERED {
-                self.returned.clear();
+            if let Some(account) = opening.account {
+                self.given_back.closed(account, opening.live_stream);
             }
-            self.returned.extend(opening.account.map(|account| (account, opening.live_stream)));
         }
         due
     }
 
-    /// Whether the account's opening of this live stream was given back in its name.
+    /// Whether the account has given this live stream back, so that its `Close` would take somebody else's consumer.
     #[must_use]
     pub fn has_returned(&self, account: Account, live_stream: &LiveStreamId) -> bool {
-        self.returned.contains(&(account, live_stream.clone()))
+        self.given_back.contains(account, live_stream)
     }
 
-    /// When the next one is to be given back.
+    /// When the next opening is due.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
         self.open.values().map(|open| open.due).min()
     }
 
-    /// How many there are.
+    /// The number of openings.
     #[must_use]
     pub fn count(&self) -> usize {
         self.open.len()
     }
 
-    fn meant(&self, named: &Mention) -> Vec<OpeningId> {
+    fn meant(&self, mention: &Mention) -> Vec<OpeningId> {
         let all = |is_meant: &dyn Fn(&ClientOpening) -> bool| {
             let open = self.open.iter().filter(|(_, open)| is_meant(&open.opening));
             open.map(|(&id, _)| id).collect::<Vec<_>>()
         };
         let same = |one: &Option<PlaySessionId>| {
-            one.as_ref().zip(named.play_session.as_ref()).is_some_and(|(one, other)| one == other)
+            one.as_ref().zip(mention.play_session.as_ref()).is_some_and(|(one, other)| one == other)
         };
         let exactly = all(&|opening| {
-            same(&opening.play_session) || (named.name.is_some() && opening.name == named.name)
+            same(&opening.play_session) || (mention.name.is_some() && opening.name == mention.name)
         });
         if !exactly.is_empty() {
             return exactly;
         }
         all(&|opening| {
-            let may_be = opening.account.zip(named.account).is_none_or(|(one, other)| one == other);
-            may_be && named.live_stream.as_ref() == Some(&opening.live_stream)
+            let may_be = opening.account.zip(mention.account).is_none_or(|(one, other)| one == other);
+            may_be && mention.live_stream.as_ref() == Some(&opening.live_stream)
         })
     }
 

@@ -103,15 +103,21 @@ impl Pool {
     pub fn handle_event(&mut self, event: Event, now: Timestamp) {
         match event {
             Event::PassedOn(viewer, channel) => self.passed_on(viewer, channel, now),
-            Event::Opening(item) => self.opening(&item, now),
+            Event::Opening { item, account } => {
+                account.into_iter().for_each(|account| self.openings.requested(account));
+                item.iter().for_each(|item| self.opening(item, now));
+            }
             Event::Opened(id, opening) => {
                 let forgotten = self.openings.opened(id, opening, now);
                 self.actions.extend(forgotten.map(Action::Settled));
             }
-            Event::Mentioned(named, follow) => {
-                let changed = self.openings.mentioned(&named, follow, now);
-                let action = if follow == MentionKind::Stopped { Action::Doubted } else { Action::Settled };
+            Event::Mentioned(mention, kind) => {
+                let changed = self.openings.mentioned(&mention, kind, now);
+                let action = if kind == MentionKind::Stopped { Action::Doubted } else { Action::Settled };
                 self.actions.extend(changed.into_iter().map(action));
+            }
+            Event::Reported(account, live_stream, report) => {
+                self.openings.reported(account, live_stream, report);
             }
             Event::Signal(whose, signal) => self.signal(&whose, signal, now),
             Event::LoggingOut(account) => self.logging_out(account, now),
@@ -226,7 +232,7 @@ impl Pool {
         self.streams.keys().any(|&stream| self.idle_since(stream).is_some())
     }
 
-    /// Whether the account's opening of this live stream was given back in its name.
+    /// Whether the account has given this live stream back, by its own report or in its name.
     #[must_use]
     pub fn has_returned(&self, account: Account, live_stream: &LiveStreamId) -> bool {
         self.openings.has_returned(account, live_stream)

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::cadence::Class;
-use crate::key::{Channel, ConsumerId, InputId, ItemId, OpeningId, StreamId, StreamKey};
-use crate::openings::{ClientOpening, Mention, MentionKind};
+use crate::key::{Channel, ConsumerId, InputId, ItemId, LiveStreamId, OpeningId, StreamId, StreamKey};
+use crate::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
 use crate::produce::{Means, Produce};
 use crate::reason::{Failure, RefuseReason, ReturnReason, StopReason};
 use crate::signal::{Signal, Whose};
@@ -128,12 +128,19 @@ impl Warmth {
 pub enum Event {
     /// A viewer was passed on and has been given the server's own stream.
     PassedOn(Viewer, Channel),
-    /// A viewer is about to ask for a channel.
-    Opening(ItemId),
-    /// A client has opened something at the server, and `GiveBack` or `Settled` is to follow.
+    /// A client asks the server to open a channel, as far as its request says which one and for whom.
+    Opening {
+        /// The channel's item.
+        item: Option<ItemId>,
+        /// The client's account.
+        account: Option<Account>,
+    },
+    /// A client has opened a live stream at the server, and `GiveBack` or `Settled` is to follow.
     Opened(OpeningId, ClientOpening),
-    /// A request speaks of what clients opened.
+    /// A request mentions openings of clients.
     Mentioned(Mention, MentionKind),
+    /// The server has accepted a report of an account about a live stream.
+    Reported(Account, LiveStreamId, PlaybackReport),
     /// Something was heard of a viewer other than a request for a playlist or a segment.
     Signal(Whose, Signal),
     /// This account's token is about to be revoked; nothing is granted to it until that is done.

@@ -440,7 +440,7 @@ fn a_channel_that_is_being_opened_is_not_the_one_to_go() {
     let (first, ..) = bench.serve(1, 1, at(0));
     let (second, ..) = bench.serve(2, 2, at(0));
     bench.pool.handle_timeout(at(20_000));
-    bench.pool.handle_event(Event::Opening(key(1).channel.item), at(30_000));
+    bench.pool.handle_event(Event::Opening { item: Some(key(1).channel.item), account: None }, at(30_000));
     bench.serve(3, 3, at(31_000));
     assert_eq!(
         (bench.pool.running().contains(&first), bench.pool.running().contains(&second)),
