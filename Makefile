@@ -1,12 +1,13 @@
 # make demo    see a zap: test channels, the gateway and a player; installs what it lacks
 # make test    all tests, with real FFmpeg, nginx, VLC and Chromium; installs what it lacks
-# make check   formatting, lints, documentation
+# make check   formatting, lints, documentation; dependencies where cargo-deny is installed
 # make bench   the gateway beside nginx and the bare server, as ratios; how fast streams are cut, and what memory that takes
+# make deny    the rules for dependencies (deny.toml); installs cargo-deny if it is missing, which takes ten minutes
 # make fuzz    anything at all as a transport stream, for five minutes; installs cargo-fuzz if it is missing
 #
 # Needed beforehand: Debian (or anything with apt) and Rust. Nothing is asked; every target works twice in a row.
 
-.PHONY: demo test check bench fuzz ffmpeg fonts nginx vlc chromium linker
+.PHONY: demo test check bench deny fuzz ffmpeg fonts nginx vlc chromium linker
 
 # $(call need,what,test whether it is there,its Debian package)
 # apt-get is only reached for when the test fails, as root or through sudo.
@@ -41,6 +42,13 @@ check: linker
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@echo "==> Documentation"
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --locked --no-deps --document-private-items
+	@if command -v cargo-deny >/dev/null; then $(MAKE) --no-print-directory deny; \
+	else echo "==> Dependencies: skipped, cargo-deny is not installed (make deny installs it)"; fi
+
+deny: linker
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	@echo "==> Dependencies"
+	cargo deny --locked check bans licenses sources
 
 ffmpeg:
 	$(call need,FFmpeg,command -v ffmpeg,ffmpeg)
