@@ -13,6 +13,8 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use domain::time::Timestamp;
 use domain::window::{Arrival, Window};
+use jellyfin_alike::viewer::{Answer, Viewer};
+use jellyfin_alike::{Origin, Settings};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
@@ -21,8 +23,6 @@ use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use warmgate::demo::origin::{Origin, Settings};
-use warmgate::demo::viewer::{Answer, Viewer};
 
 const CHANNELS: u32 = 8;
 /// The gateway's defaults.

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use domain::produce::Produce;
+use jellyfin_alike::viewer::Viewer;
+use jellyfin_alike::{Origin, Settings};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use warmgate::app::App;
 use warmgate::config::Config;
-use warmgate::demo::origin::{Origin, Settings};
-use warmgate::demo::viewer::Viewer;
 
 const ROUNDS: usize = 9;
 /// The distance of the sources' key frames.

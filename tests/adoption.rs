@@ -9,9 +9,9 @@ use std::time::Duration;
 use domain::reason::{RefuseReason, StopReason};
 use futures_util::future::join_all;
 use http::StatusCode;
+use jellyfin_alike::viewer::{Answer, Viewer};
+use jellyfin_alike::{Origin, Policy, Settings, User};
 use warmgate::config::LiveTvRight;
-use warmgate::demo::origin::{Origin, Policy, Settings, User};
-use warmgate::demo::viewer::{Answer, Viewer};
 
 use crate::stage::{
     Stage, VERSIONS, all_fetched, at_the_gateway, eventually, household, is_hit, is_ours, parameter, poll,

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use domain::reason::{LeaveReason, StopReason};
 use futures_util::future::join_all;
+use jellyfin_alike::Settings;
 use warmgate::config::Config;
-use warmgate::demo::origin::Settings;
 
 use crate::stage::{Stage, all_fetched, eventually, household, is_hit, is_ours, poll, short, soon, tune};
 
@@ -136,7 +136,7 @@ async fn when_nobody_is_left_everything_is_given_back() {
     assert_eq!((counts.opens, counts.closes), (2, 2));
     let own: Vec<_> = stage
         .origin()
-        .log()
+        .requests()
         .into_iter()
         .filter(|seen| seen.user_agent.as_deref().is_some_and(|agent| agent.starts_with("warmgate")))
         .filter(|seen| seen.path == "/Videos/ActiveEncodings" || seen.path == "/LiveStreams/Close")

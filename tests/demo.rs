@@ -7,12 +7,12 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use jellyfin_alike::Settings;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use support::ANY;
 use tempfile::TempDir;
 use tokio::time::timeout;
-use warmgate::demo::origin::Settings;
 use warmgate::demo::stage::Stage;
 
 /// For eleven zaps, or for a browser that starts on a busy machine.

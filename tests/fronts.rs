@@ -18,10 +18,10 @@ use std::time::{Duration, Instant};
 use domain::lineup::source::SourceUrl;
 use domain::lineup::{Override, Rules};
 use domain::produce::{Means, Produce};
+use jellyfin_alike::viewer::{Playback, Viewer};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use warmgate::config::{Config, Location, Playlist};
-use warmgate::demo::viewer::{Playback, Viewer};
 
 use crate::sender::{Kind, Sender};
 use crate::stage::{Stage, all_fetched, eventually, is_hit, is_ours, poll, short, soon};

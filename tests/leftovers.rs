@@ -8,11 +8,11 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use jellyfin_alike::viewer::Viewer;
+use jellyfin_alike::{Origin, Settings, Version};
 use stage::{Stage, eventually, soon, tune};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
-use warmgate::demo::origin::{Origin, Settings, Version};
-use warmgate::demo::viewer::Viewer;
 
 /// The real program, listening at `listen`; ended when dropped.
 struct Program {

@@ -7,11 +7,11 @@ mod stage;
 use std::time::Duration;
 
 use domain::reason::ReturnReason;
+use jellyfin_alike::viewer::{Answer, Viewer};
+use jellyfin_alike::{Settings, Version};
 use serde_json::json;
 use tokio::time::timeout;
 use warmgate::config::Config;
-use warmgate::demo::origin::{Settings, Version};
-use warmgate::demo::viewer::{Answer, Viewer};
 
 use crate::stage::{Stage, VERSIONS, eventually, is_hit, poll, short, soon, tune};
 
@@ -155,7 +155,7 @@ async fn what_the_server_knows_of_is_left_to_it() {
         let plain = stage.viewer(1, "phone");
         let playback = soon(plain.open(&stage.channel(2))).await.unwrap();
         assert_eq!(stage.snapshot().openings, 1);
-        let unshared = stage::short(warmgate::demo::viewer::Playback {
+        let unshared = stage::short(jellyfin_alike::viewer::Playback {
             playlist: format!("{}&StartTimeTicks=1", playback.playlist),
             ..playback
         });

@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 use domain::produce::{Means, Produce};
 use domain::producer::State;
 use domain::reason::{Failure, StopReason};
+use jellyfin_alike::{Origin, Settings};
 use rustix::process::{Signal, kill_process};
 use tokio::process::Command;
 use warmgate::config::{ByteSize, Config};
-use warmgate::demo::origin::{Origin, Settings};
 
 use crate::stage::{
     Stage, VERSIONS, all_fetched, eventually, is_hit, is_ours, poll, soon, tune, tune_with, watching,

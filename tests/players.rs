@@ -13,12 +13,12 @@ use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use broadcast_hls::MediaPlaylist;
+use jellyfin_alike::viewer::Viewer;
+use jellyfin_alike::{LoggedRequest, Settings};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use warmgate::config::Config;
-use warmgate::demo::origin::{Seen, Settings};
-use warmgate::demo::viewer::Viewer;
 
 use crate::stage::{
     Stage, all_fetched, at_the_gateway, eventually, is_hit, is_ours, parameter, poll, short, soon, tune,
@@ -77,7 +77,8 @@ async fn a_list_keeps_its_promises() {
     let polls: Vec<_> = stage.asked(".m3u8").into_iter().filter(|seen| seen.path.contains("/hls/")).collect();
     assert!(polls.len() > 20);
     // One may be on its way.
-    let partial = |seen: &Seen| seen.range.is_some() && seen.status.is_none_or(|status| status == 206);
+    let partial =
+        |seen: &LoggedRequest| seen.range.is_some() && seen.status.is_none_or(|status| status == 206);
     assert!(polls.iter().all(partial), "{polls:?}");
     assert!(stage.fetched().values().all(|count| *count == 1), "{:?}", stage.fetched());
 }
@@ -85,7 +86,7 @@ async fn a_list_keeps_its_promises() {
 /// A segment outlives its listing by its own duration and that of the longest list (6.2.2).
 async fn still_to_be_had(
     viewer: &Viewer,
-    playback: &warmgate::demo::viewer::Playback,
+    playback: &jellyfin_alike::viewer::Playback,
     gone: &mut VecDeque<(Instant, f64, String)>,
 ) {
     while let Some((since, duration, uri)) = gone.front().cloned() {

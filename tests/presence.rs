@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use domain::consumer::Verdict;
 use domain::reason::{Evidence, LeaveReason};
+use jellyfin_alike::viewer::{Playback, Viewer};
 use serde_json::json;
 use tokio_tungstenite::connect_async;
 use warmgate::config::Config;
-use warmgate::demo::viewer::{Playback, Viewer};
 
 use crate::stage::{Stage, eventually, poll, soon, tune};
 

@@ -13,9 +13,9 @@ use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use jellyfin_alike::{Settings, User};
 use serde_json::Value;
 use warmgate::body::{self, Body};
-use warmgate::demo::origin::{Settings, User};
 
 use crate::stage::{Stage, eventually, household, parameter, soon};
 

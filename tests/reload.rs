@@ -7,8 +7,8 @@ mod stage;
 use std::time::Duration;
 
 use domain::reason::Evidence;
+use jellyfin_alike::viewer::{Answer, Playback, Viewer};
 use tokio::time::timeout;
-use warmgate::demo::viewer::{Answer, Playback, Viewer};
 
 use crate::stage::{Stage, eventually, poll, soon, tune};
 

@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 
 use domain::reason::{Failure, StopReason};
 use futures_util::future::join_all;
+use jellyfin_alike::viewer::{Playback, Viewer};
+use jellyfin_alike::{Origin, Settings, Version};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
-use warmgate::demo::origin::{Origin, Settings, Version};
-use warmgate::demo::viewer::{Playback, Viewer};
 
 use crate::stage::{Stage, all_fetched, eventually, poll, soon, tune};
 use crate::watch::Watch;

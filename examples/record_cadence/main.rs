@@ -20,6 +20,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
+use jellyfin_alike::viewer::Viewer;
+use jellyfin_alike::{Delays, Origin, Settings, User};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -27,8 +29,6 @@ use tokio_util::sync::CancellationToken;
 use warmgate::app::App;
 use warmgate::body::BoxError;
 use warmgate::config::Config;
-use warmgate::demo::origin::{Delays, Origin, Settings, User};
-use warmgate::demo::viewer::Viewer;
 use warmgate::supervisor::Supervisor;
 
 use crate::browser::Browser;

@@ -1,91 +1,51 @@
-//! For trying the gateway: a small Jellyfin-alike, the gateway before it, and a page with a player.
+//! `warmgate demo`: starts a small Jellyfin-alike, the gateway in front of it and a page with a player, zaps by itself, and
+//! prints how long each zap took.
 //!
-//! Nothing here serves anybody's television; the tests use its parts as their origin, viewer and stage.
+//! The media server and the viewer are the crate `jellyfin_alike`, which knows nothing of the gateway.
 
-pub mod origin;
+mod error;
 pub mod page;
 mod progress;
 pub mod stage;
 mod table;
-pub mod viewer;
 mod zap;
 
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;
 
+use jellyfin_alike::Settings;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
-use crate::body::BoxError;
-use crate::config;
-use crate::demo::origin::Settings;
+pub use crate::demo::error::Error;
 use crate::demo::stage::Stage;
 use crate::shutdown;
 
-/// Any free port, for nobody but this machine.
-const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+/// Any free port of the loopback interface.
+const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// What can be said on the command line.
+/// The command line of `warmgate demo`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// End after the table, with exit code 1 if a way back was no hit or a tuner was kept
+    /// End after the table, with exit code 1 if a way back was no hit or a tuner was not given back
     #[arg(long)]
     pub once: bool,
-    /// Where the page listens
-    #[arg(long, value_name = "ADDRESS", default_value_t = ANYWHERE)]
+    /// Address of the page
+    #[arg(long, value_name = "ADDRESS", default_value_t = ANY_PORT)]
     pub page: SocketAddr,
-    /// Where the gateway listens
-    #[arg(long, value_name = "ADDRESS", default_value_t = ANYWHERE)]
+    /// Address of the gateway
+    #[arg(long, value_name = "ADDRESS", default_value_t = ANY_PORT)]
     pub gateway: SocketAddr,
-    /// Where the media server behind it listens
-    #[arg(long, value_name = "ADDRESS", default_value_t = ANYWHERE)]
+    /// Address of the media server
+    #[arg(long, value_name = "ADDRESS", default_value_t = ANY_PORT)]
     pub origin: SocketAddr,
 }
 
-/// Why there is nothing to see.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// There is no FFmpeg.
-    #[error(
-        "FFmpeg is not installed, and the test channels are made with it.\nOn Debian: sudo apt-get install ffmpeg fonts-dejavu-core"
-    )]
-    NoFfmpeg,
-    /// There is one, but not for this.
-    #[error(
-        "this FFmpeg cannot make the test channels: it needs libx264, the drawtext filter and a font.\nOn Debian: sudo apt-get install ffmpeg fonts-dejavu-core"
-    )]
-    UnfitFfmpeg,
-    /// It cannot even be asked.
-    #[error("FFmpeg cannot be started")]
-    Ffmpeg(#[source] io::Error),
-    /// The media server does not start.
-    #[error(transparent)]
-    Origin(#[from] origin::Error),
-    /// The gateway or the page has no address.
-    #[error("cannot listen on {0}")]
-    Listen(SocketAddr, #[source] io::Error),
-    /// The media server's address is none the gateway could use.
-    #[error(transparent)]
-    Config(#[from] config::Errors),
-    /// Nobody would hear Ctrl-C.
-    #[error("cannot listen to signals")]
-    Signals(#[source] io::Error),
-    /// A viewer was not served.
-    #[error("the zap {0} failed")]
-    Zap(String, #[source] BoxError),
-    /// A way back was as slow as the way there: the gateway did not do its work.
-    #[error("a channel that was kept warm was not served from memory")]
-    NotWarm,
-    /// The gateway did not give everything back.
-    #[error("{0} tuners were not given back")]
-    NotReleased(usize),
-}
-
-/// Runs the demonstration until it is asked to stop, or, with `--once`, until the table is there.
+/// Runs the demonstration until a signal or, with `--once`, until the table is printed.
 ///
 /// # Errors
-/// If it does not start, a zap fails, or (with `--once`) it did not show what it should.
+/// If it does not start, if a zap fails and, with `--once`, if a way back was no hit or a tuner was not given back.
 pub async fn run(args: Args) -> Result<(), Error> {
     check_ffmpeg().await?;
     let stop = shutdown::on_signal().map_err(Error::Signals)?;
@@ -104,7 +64,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
     Ok(())
 }
 
-/// The zaps, their table, and the page until `stop`; whether the zaps came to their end.
+/// Performs the zaps, prints their table, and keeps the page up until `stop`. Returns whether all zaps were performed.
 async fn show(stage: &Stage, args: &Args, stop: &CancellationToken) -> Result<bool, Error> {
     let zaps = tokio::select! {
         () = stop.cancelled() => return Ok(false),
@@ -120,17 +80,17 @@ async fn show(stage: &Stage, args: &Args, stop: &CancellationToken) -> Result<bo
     Ok(true)
 }
 
-/// Makes one test picture, so that what is missing is said before anything fails for want of it.
+/// Makes one test picture, so that a missing part of FFmpeg is reported before the demonstration starts.
 async fn check_ffmpeg() -> Result<(), Error> {
     let picture = ["-f", "lavfi", "-i", "color=size=64x64,drawtext=text=1", "-frames:v", "1"];
-    let asked = Command::new("ffmpeg")
+    let status = Command::new("ffmpeg")
         .args(["-hide_banner", "-loglevel", "quiet"])
         .args(picture)
         .args(["-c:v", "libx264", "-f", "null", "-"])
         .stdin(Stdio::null())
         .status()
         .await;
-    match asked {
+    match status {
         Ok(status) if status.success() => Ok(()),
         Ok(_) => Err(Error::UnfitFfmpeg),
         Err(error) if error.kind() == ErrorKind::NotFound => Err(Error::NoFfmpeg),

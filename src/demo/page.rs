@@ -1,7 +1,7 @@
-//! The page: a player, and what the gateway and the media server hold at the moment.
+//! The page: serves a player, and what the gateway and the media server hold at the moment.
 //!
-//! The player talks to the gateway alone, as jellyfin-web would; of this listener it only asks what no client of
-//! Jellyfin's can know.
+//! The player sends Jellyfin's requests to the gateway, as jellyfin-web does, and gets from this listener only what no client
+//! of Jellyfin could know.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -14,20 +14,20 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::service::Service;
+use jellyfin_alike::{Origin, User};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::body::{self, Body};
-use crate::demo::origin::{Origin, User};
 use crate::supervisor::Supervisor;
 use domain::pool::StreamView;
 use domain::producer::State;
 
 const HTML: &str = include_str!("page.html");
-/// The largest report taken.
+/// The largest report that is read, in bytes.
 const REPORT: usize = 1 << 20;
 
-/// The listener's service; clones share everything.
+/// The page's HTTP service. Its clones share one state.
 #[derive(Clone, Debug)]
 pub struct Page(Arc<Inner>);
 
@@ -41,8 +41,8 @@ struct Inner {
 }
 
 impl Page {
-    /// A page for `users` of `origin`, whose player plays through `gateway`; what a page that zapped by itself tells
-    /// goes to `report`.
+    /// A page for `users` of `origin` and its `tuners`, whose player plays through `gateway`. A page that zaps by itself sends
+    /// a report, which goes to `report`.
     #[must_use]
     pub fn new(
         origin: Arc<Origin>,
@@ -57,7 +57,7 @@ impl Page {
             .iter()
             .map(|channel| json!({"number": channel.number, "name": channel.name, "item": channel.item_id}));
         let users = users.iter().map(|user| json!({"name": user.name, "password": user.password}));
-        // Listening everywhere is no address: the page then takes the host it came from.
+        // An unspecified address is none to connect to: the page then takes the host it was loaded from.
         let host = (!gateway.ip().is_unspecified()).then(|| gateway.to_string());
         let setting = json!({
             "gateway": host, "port": gateway.port(),
@@ -66,7 +66,7 @@ impl Page {
         Self(Arc::new(Inner { origin, supervisor, setting, tuners, report }))
     }
 
-    async fn answer(self, request: Request<Incoming>) -> Response<Body> {
+    async fn respond(self, request: Request<Incoming>) -> Response<Body> {
         match (request.method(), request.uri().path()) {
             (&Method::GET, "/") => text("text/html; charset=utf-8", HTML.to_owned()),
             (&Method::GET, "/setting") => text("application/json", self.0.setting.to_string()),
@@ -84,12 +84,12 @@ impl Service<Request<Incoming>> for Page {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let page = self.clone();
-        Box::pin(async move { Ok(page.answer(request).await) })
+        Box::pin(async move { Ok(page.respond(request).await) })
     }
 }
 
 impl Inner {
-    /// What is held: by the gateway (streams, viewers) and by the media server (tuners, FFmpegs).
+    /// The streams and viewers of the gateway, and the tuners and FFmpegs of the media server.
     fn state(&self) -> Value {
         let (pool, counts) = (self.supervisor.snapshot(), self.origin.counts());
         json!({

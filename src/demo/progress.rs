@@ -1,4 +1,4 @@
-//! What is going on at the moment, on standard error: a line that lives where there is a terminal, else a line each.
+//! The progress of the zaps on standard error: one line that changes on a terminal, else a line per step.
 
 use std::future::Future;
 use std::io::{IsTerminal, stderr};
@@ -11,7 +11,7 @@ const FRAMES: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '�
 const TICK: Duration = Duration::from_millis(100);
 const ERASE: &str = "\r\x1b[2K";
 
-/// Tells of steps, one after the other.
+/// Shows steps one after the other.
 #[derive(Debug)]
 pub(super) struct Progress {
     live: bool,
@@ -20,15 +20,15 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// So many steps lie ahead.
+    /// The progress of this number of steps.
     pub(super) fn new(steps: usize) -> Self {
         Self { live: stderr().is_terminal(), done: 0, steps }
     }
 
-    /// Waits for `step` and tells how long it takes.
-    pub(super) async fn step<T>(&mut self, what: &str, step: impl Future<Output = T>) -> T {
+    /// Waits for `step` and shows its `name` and how long it takes.
+    pub(super) async fn step<T>(&mut self, name: &str, step: impl Future<Output = T>) -> T {
         self.done += 1;
-        let head = format!("{:>2}/{}  {what}", self.done, self.steps);
+        let head = format!("{:>2}/{}  {name}", self.done, self.steps);
         if !self.live {
             eprintln!("  {head}");
             return step.await;

@@ -1,12 +1,13 @@
-//! The set: a media server, the gateway before it and the page, in one process, and how all of it comes down again.
+//! Starts and stops a media server, the gateway in front of it and the page, all in this process.
 //!
-//! It does not know what is played on it.
+//! It does not know which zaps are performed.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jellyfin_alike::{Origin, Settings};
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -14,15 +15,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::config::Config;
-use crate::demo::Error;
-use crate::demo::origin::{Origin, Settings};
+use crate::demo::error::Error;
 use crate::demo::page::Page;
 use crate::server::Listener;
 
-/// For the page's last answers.
+/// How long the page's last responses may take.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// All of it, running. Dropping it ends it at once; [`strike`](Stage::strike) gives back first.
+/// A running media server, gateway and page. Dropping it ends them at once; [`strike`](Stage::strike) has the gateway give
+/// back its tuners first.
 #[derive(Debug)]
 pub struct Stage {
     origin: Arc<Origin>,
@@ -33,17 +34,17 @@ pub struct Stage {
     serving: Option<JoinHandle<()>>,
 }
 
-/// How the end went.
+/// The tuners at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parting {
-    /// Tuners that are free again.
+    /// Tuners that were given back.
     pub given_back: usize,
-    /// Tuners still held, by the gateway or by a player that has not stopped.
+    /// Tuners that are still open, for the gateway or for a player that has not stopped.
     pub kept: usize,
 }
 
 impl Stage {
-    /// Starts a media server as `settings` say, the gateway at `gateway` and the page at `page`.
+    /// Starts a media server with `settings`, the gateway at `gateway` and the page at `page`.
     ///
     /// # Errors
     /// If one of the three does not start.
@@ -73,25 +74,25 @@ impl Stage {
         &self.origin
     }
 
-    /// Where the gateway listens.
+    /// The address of the gateway.
     #[must_use]
     pub const fn gateway(&self) -> SocketAddr {
         self.gateway
     }
 
-    /// Where the page is.
+    /// The address of the page.
     #[must_use]
     pub const fn page(&self) -> SocketAddr {
         self.page
     }
 
-    /// The next report of a page that zapped by itself; `None` once there can be none.
+    /// The next report of a page that zaps by itself; `None` after the page's end.
     pub async fn report(&mut self) -> Option<Value> {
         self.reports.changed().await.ok()?;
         self.reports.borrow_and_update().clone()
     }
 
-    /// Gives everything back and ends.
+    /// Has the gateway give back its tuners, and ends everything.
     pub async fn strike(mut self) -> Parting {
         let before = self.origin.counts().tuners_open;
         self.stop.cancel();
@@ -107,7 +108,7 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         self.stop.cancel();
-        // What it would give back goes with the media server.
+        // The media server ends too, and with it the tuners that the gateway would give back.
         self.serving.take().inspect(JoinHandle::abort);
     }
 }

@@ -1,15 +1,15 @@
-//! The zaps as a table: milliseconds, and a bar for those who would rather see them.
+//! Prints the zaps as a table, with their milliseconds and a bar.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::demo::zap::{Kind, Zap, way};
 
-/// Width of the longest bar.
+/// The width of the longest bar, in characters.
 const BAR: u128 = 32;
 const EIGHTHS: [char; 7] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
-/// The table, and in a sentence what it shows.
+/// The table, and a sentence that compares the ways back.
 pub(super) fn render(zaps: &[Zap]) -> String {
     let mut text = String::new();
     let longest = zaps.iter().map(|zap| zap.segment).max().unwrap_or_default();
@@ -44,7 +44,7 @@ pub(super) fn render(zaps: &[Zap]) -> String {
     text
 }
 
-/// The way back with the gateway and without it.
+/// Compares the mean time of a way back without the gateway and with it.
 fn sentence(zaps: &[Zap]) -> Option<String> {
     let mean = |kind: Kind| {
         let times: Vec<_> = zaps.iter().filter(|zap| zap.kind == kind).map(|zap| zap.segment).collect();
@@ -59,7 +59,7 @@ fn sentence(zaps: &[Zap]) -> Option<String> {
     ))
 }
 
-/// A bar in eighths of a block; never quite nothing.
+/// A bar in eighths of a block, at least one.
 fn bar(time: Duration, longest: Duration) -> String {
     let eighths = (time.as_micros() * BAR * 8 / longest.as_micros().max(1)).max(1) as usize;
     let mut bar = "█".repeat(eighths / 8);

@@ -1,24 +1,24 @@
-//! The demonstration that needs no hands: a few zaps before the bare server, then the same and more through the gateway.
+//! Performs and measures the zaps: a few at the bare server, then the same and more through the gateway.
 //!
-//! It measures and counts; how that is shown is `table`'s business.
+//! `table` prints them.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::StatusCode;
+use jellyfin_alike::viewer::{Playback, Viewer};
+use jellyfin_alike::{Channel, Origin, Settings, User};
 use tokio::time::{Instant, sleep};
 
 use crate::body::BoxError;
-use crate::demo::Error;
-use crate::demo::origin::{Channel, Origin, Settings, User};
+use crate::demo::error::Error;
 use crate::demo::progress::Progress;
 use crate::demo::stage::Stage;
-use crate::demo::viewer::{Playback, Viewer};
 
 /// How long a viewer looks at a channel before the next zap.
 const GLANCE: Duration = Duration::from_millis(1500);
 
-/// What a zap is expected to meet.
+/// The kind of a zap, by the state of the channel that it goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A first zap without the gateway.
@@ -29,14 +29,14 @@ pub(super) enum Kind {
     Cold,
     /// The way back to a channel just left.
     Back,
-    /// Somebody else, with another token and device, joins what is being watched.
+    /// Another viewer, with another token and device, joins a channel that is being watched.
     SecondViewer,
-    /// A channel that this viewer never watched and nobody watches any more.
+    /// A channel that this viewer never watched, and that nobody watches any more.
     Warm,
 }
 
 impl Kind {
-    /// The one spelling of it.
+    /// The kind's name.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::BareCold => "bare cold",
@@ -48,7 +48,7 @@ impl Kind {
         }
     }
 
-    /// Whether the gateway has to answer from memory.
+    /// Whether the gateway has to serve the channel from memory.
     pub(super) const fn is_warm(self) -> bool {
         match self {
             Self::BareCold | Self::BareBack | Self::Cold => false,
@@ -57,40 +57,40 @@ impl Kind {
     }
 }
 
-/// A zap, measured from the click.
+/// A zap. Its times are measured from the click.
 #[derive(Clone, Debug)]
 pub(super) struct Zap {
-    /// The channel left, if any.
+    /// The number of the channel left; `None` for a first zap.
     pub(super) from: Option<u32>,
-    /// The channel wanted.
+    /// The number of the channel zapped to.
     pub(super) to: u32,
-    /// What it was expected to meet.
+    /// Its kind.
     pub(super) kind: Kind,
-    /// What of it was `PlaybackInfo`.
+    /// The time that `PlaybackInfo` took.
     pub(super) info: Duration,
-    /// To the last byte of the media playlist.
+    /// The time until the last byte of the media playlist.
     pub(super) playlist: Duration,
-    /// To the last byte of the first segment.
+    /// The time until the last byte of the first segment.
     pub(super) segment: Duration,
-    /// Whether the gateway answered the playlist from memory.
+    /// Whether the playlist was a hit.
     pub(super) hit: bool,
-    /// HLS FFmpegs the server has started so far.
+    /// HLS jobs that the server has started so far.
     pub(super) starts: u64,
-    /// Tuners in use at the server.
+    /// Tuners that are open at the server.
     pub(super) tuners: usize,
 }
 
-/// Who zaps.
+/// The viewer who zaps.
 #[derive(Clone, Copy)]
 enum Who {
     First,
     Second,
 }
 
-/// Before the bare server, whose first zaps are the very first, as those before the gateway are.
+/// The zaps at the bare server: as through the gateway, the first ones open channels that were never probed.
 const BARE: [(u32, Kind); 3] = [(1, Kind::BareCold), (2, Kind::BareCold), (1, Kind::BareBack)];
 
-/// Three channels: as many as there are tuners.
+/// The zaps through the gateway, to as many channels as there are tuners.
 const THROUGH: [(Who, u32, Kind); 8] = [
     (Who::First, 1, Kind::Cold),
     (Who::First, 2, Kind::Cold),
@@ -102,23 +102,23 @@ const THROUGH: [(Who, u32, Kind); 8] = [
     (Who::Second, 1, Kind::Warm),
 ];
 
-/// Zaps by itself; when it returns, everybody has left.
+/// Performs all zaps. When it returns, every viewer has left.
 ///
 /// # Errors
-/// If a viewer is not served.
+/// If a request fails, or has an unusable response.
 pub(super) async fn perform(stage: &Stage) -> Result<Vec<Zap>, Error> {
     let mut progress = Progress::new(BARE.len() + THROUGH.len());
     let mut zaps = Vec::new();
 
     let bare = Origin::start(Settings::real()).await?;
-    let [alice, _] = people();
+    let [alice, _] = users();
     let mut seat = Seat::new(bare.addr(), &alice, &bare);
     for (to, kind) in BARE {
         zaps.push(seat.zap(to, kind, &mut progress).await?);
     }
     drop(bare.kill().await);
 
-    let mut seats = people().map(|user| Seat::new(stage.gateway(), &user, stage.origin()));
+    let mut seats = users().map(|user| Seat::new(stage.gateway(), &user, stage.origin()));
     for (who, to, kind) in THROUGH {
         zaps.push(seats[who as usize].zap(to, kind, &mut progress).await?);
     }
@@ -128,11 +128,11 @@ pub(super) async fn perform(stage: &Stage) -> Result<Vec<Zap>, Error> {
     Ok(zaps)
 }
 
-fn people() -> [User; 2] {
+fn users() -> [User; 2] {
     ["alice", "bob"].map(User::new)
 }
 
-/// A viewer before a server, and what they watch.
+/// A viewer of a server, and the channel that the viewer watches.
 struct Seat<'a> {
     viewer: Viewer,
     origin: &'a Origin,
@@ -158,10 +158,10 @@ impl<'a> Seat<'a> {
         zap.map_err(|error| Error::Zap(way, error))
     }
 
-    /// Leaves and arrives at once, as jellyfin-web does: it does not wait for the answer to its `Stopped`.
+    /// Leaves one channel and opens the next at the same time: jellyfin-web does not wait for the response to its `Stopped`.
     async fn change(&mut self, from: Option<u32>, to: u32, kind: Kind) -> Result<Zap, BoxError> {
         let left = self.watching.take();
-        // What a player says it can receive is measured, and so is never the same twice.
+        // A player measures this bitrate, so that no two zaps name the same.
         self.viewer.bitrate += 228;
         let leave = async {
             match &left {
@@ -183,7 +183,7 @@ impl<'a> Seat<'a> {
     }
 }
 
-/// From the click to the first segment, and the report that it plays.
+/// Opens a channel, measures the time until its first segment, and reports that it plays.
 async fn arrive(
     viewer: &Viewer,
     origin: &Origin,
@@ -209,7 +209,7 @@ async fn arrive(
     Ok((playback, Zap { from, to, kind, info, playlist, segment, hit, starts, tuners }))
 }
 
-/// A zap as it is called.
+/// The name of a zap: the channels that it leads from and to.
 pub(super) fn way(from: Option<u32>, to: u32) -> String {
     from.map_or_else(|| format!("– → {to}"), |from| format!("{from} → {to}"))
 }

@@ -21,14 +21,14 @@ use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use jellyfin_alike::viewer::{Answer, Playback, Viewer};
+use jellyfin_alike::{LoggedRequest, Origin, Settings, Token, User, Version};
 use rustix::process::Pid;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use warmgate::app::App;
 use warmgate::config::{Config, Secret};
-use warmgate::demo::origin::{Origin, Seen, Settings, Token, User, Version};
-use warmgate::demo::viewer::{Answer, Playback, Viewer};
 use warmgate::lineup::Lineups;
 use warmgate::supervisor::Supervisor;
 
@@ -141,9 +141,9 @@ impl Stage {
 
     /// What the origin was asked whose path ends so, in any letter case; but for the harmless request that spares the
     /// first viewer an error.
-    pub fn asked(&self, ending: &str) -> Vec<Seen> {
+    pub fn asked(&self, ending: &str) -> Vec<LoggedRequest> {
         let ending = ending.to_ascii_lowercase();
-        let log = self.origin().log().into_iter();
+        let log = self.origin().requests().into_iter();
         let nobody = "0".repeat(32);
         log.filter(|seen| seen.path.to_ascii_lowercase().ends_with(&ending) && !seen.path.contains(&nobody))
             .collect()
@@ -160,7 +160,9 @@ impl Stage {
 
     /// The gateway's own play sessions, as the origin knows them.
     pub fn own_play_sessions(&self) -> Vec<String> {
-        let own = |seen: &Seen| seen.user_agent.as_deref().is_some_and(|agent| agent.starts_with("warmgate"));
+        let own = |seen: &LoggedRequest| {
+            seen.user_agent.as_deref().is_some_and(|agent| agent.starts_with("warmgate"))
+        };
         let starts = self.asked("/live.m3u8").into_iter().filter(own);
         starts.filter_map(|seen| parameter(&seen.query, "PlaySessionId")).collect()
     }

@@ -9,7 +9,7 @@
 use std::time::{Duration, Instant};
 
 use broadcast_hls::MediaPlaylist;
-use warmgate::demo::viewer::{Answer, Playback, Viewer};
+use jellyfin_alike::viewer::{Answer, Playback, Viewer};
 
 use crate::stage::{all_fetched, is_ours, poll, short, soon};
 

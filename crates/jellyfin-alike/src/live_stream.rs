@@ -1,0 +1,206 @@
+//! The open live streams (`MediaSourceManager.cs`): one per channel, with a tuner and a count of consumers.
+//!
+//! Which events give a consumer back is decided in `sessions` and `job`.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::channel::Channel;
+use crate::guid;
+use crate::lock::lock;
+use crate::response::Refusal;
+use crate::server::Server;
+use crate::tuner::{Fault, Faults, Tuner};
+
+/// How long an opening waits for the tuner's first bytes.
+const FIRST_BYTES: Duration = Duration::from_secs(10);
+
+/// All live streams.
+#[derive(Debug)]
+pub(crate) struct LiveStreams {
+    server: Arc<Server>,
+    pub(crate) faults: Faults,
+    /// Openings and closings of all channels run one at a time, as under the real server's one semaphore.
+    turn: tokio::sync::Mutex<()>,
+    open: Mutex<BTreeMap<String, LiveStream>>,
+    pub(crate) opens: AtomicU64,
+    pub(crate) closes: AtomicU64,
+    pub(crate) tunes: AtomicU64,
+}
+
+/// An open live stream, kept under the channel's `live_stream_id`.
+#[derive(Debug)]
+struct LiveStream {
+    channel: Channel,
+    unique_id: String,
+    opened_at: Instant,
+    consumers: usize,
+    tuner: Tuner,
+}
+
+/// A live stream as an opening finds it.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenStream {
+    pub(crate) channel: Channel,
+    /// Names the raw file. Each tuning of the channel makes a new one.
+    pub(crate) unique_id: String,
+}
+
+/// The raw file of an open live stream, for a new reader.
+#[derive(Debug)]
+pub(crate) struct RawFile {
+    pub(crate) path: std::path::PathBuf,
+    /// Bytes written so far.
+    pub(crate) written: tokio::sync::watch::Receiver<u64>,
+    /// Time since the live stream was opened.
+    pub(crate) age: Duration,
+}
+
+impl LiveStreams {
+    pub(crate) fn new(server: Arc<Server>) -> Self {
+        Self {
+            server,
+            faults: Faults::default(),
+            turn: tokio::sync::Mutex::default(),
+            open: Mutex::default(),
+            opens: AtomicU64::new(0),
+            closes: AtomicU64::new(0),
+            tunes: AtomicU64::new(0),
+        }
+    }
+
+    /// Opens a channel for one more consumer: joins its live stream or tunes, then probes the channel unless a probe is
+    /// cached.
+    ///
+    /// # Errors
+    /// [`Refusal::Failed`] if all tuners have other channels, and if the provider sends nothing.
+    pub(crate) async fn open(&self, channel: &Channel) -> Result<OpenStream, Refusal> {
+        let opened = {
+            let _turn = self.turn.lock().await;
+            match self.join(&channel.live_stream_id) {
+                Some(opened) => opened,
+                None if self.others(&channel.live_stream_id) >= self.server.settings.tuners => {
+                    return Err(Refusal::Failed);
+                }
+                None => self.tune(channel).await?,
+            }
+        };
+        self.opens.fetch_add(1, Ordering::Relaxed);
+        self.probe(&opened).await;
+        Ok(opened)
+    }
+
+    /// Gives one consumer back. The last one closes the tuner and deletes its file; an unknown id is ignored.
+    pub(crate) async fn close(&self, id: &str) {
+        let _turn = self.turn.lock().await;
+        let mut open = lock(&self.open);
+        let Some(stream) = open.get_mut(id) else { return };
+        self.closes.fetch_add(1, Ordering::Relaxed);
+        stream.consumers = stream.consumers.saturating_sub(1);
+        if stream.consumers == 0 {
+            open.remove(id);
+        }
+    }
+
+    /// The consumers of each open live stream, by its id.
+    pub(crate) fn consumers(&self) -> BTreeMap<String, usize> {
+        lock(&self.open).iter().map(|(id, stream)| (id.clone(), stream.consumers)).collect()
+    }
+
+    /// The number of connected inputs.
+    pub(crate) fn connections(&self) -> usize {
+        lock(&self.open).values().filter(|stream| stream.tuner.is_connected()).count()
+    }
+
+    /// The open live stream with this id.
+    pub(crate) fn get(&self, id: &str) -> Option<OpenStream> {
+        lock(&self.open).get(id).map(LiveStream::as_open)
+    }
+
+    /// The raw file of the live stream with this unique id.
+    pub(crate) fn raw_file(&self, unique_id: &str) -> Option<RawFile> {
+        let open = lock(&self.open);
+        let stream = open.values().find(|stream| stream.unique_id.eq_ignore_ascii_case(unique_id))?;
+        Some(RawFile {
+            path: stream.tuner.path.clone(),
+            written: stream.tuner.written(),
+            age: stream.opened_at.elapsed(),
+        })
+    }
+
+    /// Disconnects the input of a channel, if it is open.
+    pub(crate) fn disconnect(&self, number: u32) {
+        for stream in lock(&self.open).values().filter(|stream| stream.channel.number == number) {
+            stream.tuner.disconnect();
+        }
+    }
+
+    /// Closes all live streams without counting it.
+    pub(crate) fn clear(&self) {
+        lock(&self.open).clear();
+    }
+
+    async fn tune(&self, channel: &Channel) -> Result<OpenStream, Refusal> {
+        let nth = self.tunes.fetch_add(1, Ordering::Relaxed) + 1;
+        if lock(&self.faults).get(&channel.number) == Some(&Fault::Fails) {
+            sleep(self.server.settings.delays.open).await;
+            return Err(Refusal::Failed);
+        }
+        let unique_id = guid::random();
+        let tuner = Tuner::start(&self.server, &self.faults, channel, &unique_id, nth);
+        let tuner = tuner.await.map_err(|_| Refusal::Failed)?;
+        let mut written = tuner.written();
+        let first = timeout(FIRST_BYTES, written.wait_for(|bytes| *bytes > 0));
+        let (first, ()) =
+            tokio::join!(async { matches!(first.await, Ok(Ok(_))) }, sleep(self.server.settings.delays.open));
+        if !first {
+            return Err(Refusal::Failed);
+        }
+        let stream = LiveStream {
+            channel: channel.clone(),
+            unique_id,
+            opened_at: Instant::now(),
+            consumers: 1,
+            tuner,
+        };
+        let opened = stream.as_open();
+        // This replaces a live stream that has ended, and loses its consumers: so does the real server.
+        lock(&self.open).insert(channel.live_stream_id.clone(), stream);
+        Ok(opened)
+    }
+
+    async fn probe(&self, opened: &OpenStream) {
+        let id = &opened.channel.media_source_id;
+        if lock(&self.server.probed).contains(id) {
+            return;
+        }
+        sleep(self.server.settings.delays.probe).await;
+        self.server.wipe_once();
+        let readable = self.raw_file(&opened.unique_id).is_some_and(|raw| raw.path.exists());
+        if readable && self.server.settings.probes {
+            lock(&self.server.probed).insert(id.clone());
+        }
+    }
+
+    /// Adds a consumer to an open live stream, unless its input has ended: such a one is opened anew.
+    fn join(&self, id: &str) -> Option<OpenStream> {
+        let mut open = lock(&self.open);
+        let stream = open.get_mut(id).filter(|stream| !stream.tuner.has_ended())?;
+        stream.consumers += 1;
+        Some(stream.as_open())
+    }
+
+    fn others(&self, id: &str) -> usize {
+        lock(&self.open).keys().filter(|other| *other != id).count()
+    }
+}
+
+impl LiveStream {
+    fn as_open(&self) -> OpenStream {
+        OpenStream { channel: self.channel.clone(), unique_id: self.unique_id.clone() }
+    }
+}
