@@ -1,13 +1,13 @@
-//! How fast a feed is pulled: no faster, for long, than it plays.
+//! Limits how fast a feed is pulled to the speed at which it plays.
 //!
-//! What is sent live sets its own throttle. A file, or the past of a playlist, comes as fast as it is read, and would drive
-//! every reader out of the ring. It does not know who waits.
+//! A live source sets its own speed. A file, or the past of a playlist, arrives as fast as it is read, and would push
+//! every reader out of the ring.
 
 use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// A stream's clock and ours differ by some millionths, and are allowed a twentieth.
+/// The clock of a stream may run faster than ours by a twentieth; real clocks differ by a few millionths.
 const TOLERANCE: u32 = 20;
 
 /// How far a stream has been pulled ahead of its time.
@@ -19,13 +19,13 @@ pub struct Throttle {
 }
 
 impl Throttle {
-    /// It may be ahead by as much as is `allowed`.
+    /// Lets a stream be ahead by `allowed`.
     #[must_use]
     pub const fn new(allowed: Duration) -> Self {
         Self { allowed, lead: Duration::ZERO, last: None }
     }
 
-    /// How long to wait before more is pulled of a stream that has come to `position`.
+    /// How long to wait before pulling more of a stream that has come to `position`.
     pub fn wait(&mut self, position: Duration, now: Timestamp) -> Duration {
         if let Some((before, then)) = self.last.replace((position, now)) {
             let passed = now.since(then);
@@ -40,7 +40,8 @@ impl Throttle {
 mod tests {
     use super::*;
 
-    /// Milliseconds to wait at each of these milliseconds of the stream and of our clock, where 2 s are allowed.
+    /// Milliseconds to wait at each position of the stream and time, both in milliseconds, where a lead of 2 s is
+    /// allowed.
     fn waits(moments: &[(u64, u64)]) -> Vec<u128> {
         let mut throttle = Throttle::new(Duration::from_secs(2));
         let wait = |(position, now): &(u64, u64)| {

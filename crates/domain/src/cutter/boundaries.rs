@@ -1,17 +1,17 @@
-//! Where segments end: at pictures that decoding may begin with if at all possible, by time otherwise.
+//! Decides where segments end: at random access points where they come in time, else by length.
 //!
-//! It knows lengths and the distances of such pictures, not what is in a segment.
+//! It knows lengths and distances only, not what a segment contains.
 
 use std::time::Duration;
 
 use crate::cutter::cut::Rule;
 use crate::mpegts::clock::{HERTZ, Ticks, ticks};
 
-/// By this a segment may exceed the target, and still its duration, rounded, does not.
+/// How much longer than the target a segment may be so that its rounded duration still is not.
 const SLACK: Ticks = HERTZ * 2 / 5;
-/// Three pictures in a row may be shown before one that is decoded before them.
+/// A random access point may come late by three pictures that are presented before it.
 const LATE: Ticks = HERTZ / 4;
-/// As many distances are remembered; the longest of them is expected next.
+/// How many distances are remembered; the longest of them is expected next.
 const REMEMBERED: usize = 4;
 
 /// Decides where segments end.
@@ -20,7 +20,7 @@ pub(super) struct Boundaries {
     first: Ticks,
     usual: Ticks,
     target: Ticks,
-    /// What the segment under way should last; grows to `usual`.
+    /// How long the current segment should be; grows to `usual`.
     wished: Ticks,
     distances: [Ticks; REMEMBERED],
     seen: usize,
@@ -28,7 +28,7 @@ pub(super) struct Boundaries {
 }
 
 impl Boundaries {
-    /// By this rule.
+    /// Decides by `rule`.
     pub(super) fn new(rule: &Rule) -> Self {
         let target = ticks(rule.target.max(Duration::from_secs(1)));
         let usual = ticks(rule.usual).clamp(1, target);
@@ -36,22 +36,22 @@ impl Boundaries {
         Self { first, usual, target, wished: first, distances: [0; REMEMBERED], seen: 0, random_access: None }
     }
 
-    /// No segment may be longer.
+    /// The longest that a segment may be.
     pub(super) const fn limit(&self) -> Ticks {
         self.target + SLACK
     }
 
-    /// A segment begins; the next one may be longer, until all are as long as usual.
+    /// Notes that a segment ended. Lengths double until they reach the usual one.
     pub(super) fn cut(&mut self) {
         self.wished = (self.wished * 2).min(self.usual);
     }
 
-    /// What comes next does not continue what came.
+    /// Notes that the stream is interrupted.
     pub(super) const fn restart(&mut self) {
         self.random_access = None;
     }
 
-    /// Decoding may begin at `now`.
+    /// Notes a random access point at `now`.
     pub(super) fn learn(&mut self, now: Ticks) {
         if let Some(before) = self.random_access.replace(now) {
             self.distances[self.seen % REMEMBERED] = now - before;
@@ -59,10 +59,10 @@ impl Boundaries {
         }
     }
 
-    /// Whether a segment that has lasted `length` ends before the picture at `now`.
+    /// Whether a segment that is `length` long ends before the picture at `now`.
     pub(super) fn ends(&self, length: Ticks, now: Ticks, random_access: bool) -> bool {
         let is_opening = self.wished < self.usual;
-        // The first ones are to come fast.
+        // The first segments should come quickly.
         let limit = if is_opening { self.limit().min(self.wished * 2) } else { self.limit() };
         let next = self.until_next(now, random_access);
         if random_access {
@@ -71,18 +71,18 @@ impl Boundaries {
         }
         let is_long = length >= if is_opening { self.wished } else { self.share() };
         let is_awaited = next.is_some_and(|next| length + next <= limit);
-        // Nobody waits for the very first one to be better.
+        // The very first segment does not wait for a better end.
         is_long && (!is_awaited || self.wished == self.first && is_opening)
     }
 
-    /// How long it will be from `now` to the next picture that decoding may begin with, if what was seen holds.
+    /// How long until the next random access point, judged by past distances; `None` if that is unknown.
     fn until_next(&self, now: Ticks, random_access: bool) -> Option<Ticks> {
         let distance = self.distance()?;
         if random_access {
             return Some(distance);
         }
         let left = self.random_access? + distance - now;
-        // Pictures that are shown earlier make it late; later than that, it may come at any time, or not.
+        // Later than `LATE` it is overdue, and nothing is known of it any more.
         (left > -LATE).then_some(left.max(0))
     }
 
@@ -90,7 +90,8 @@ impl Boundaries {
         self.distances.into_iter().max().filter(|_| self.seen > 0)
     }
 
-    /// What a segment lasts that is cut by time: an equal share of the way, where that is known and too long for one.
+    /// The length of a segment that ends by length: if random access points are farther apart than a segment may be long,
+    /// an equal share of their distance.
     fn share(&self) -> Ticks {
         match self.distance() {
             Some(distance) if distance > self.limit() => distance / (distance / self.target + 1),

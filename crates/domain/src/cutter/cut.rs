@@ -1,46 +1,46 @@
-//! What a cutter is told, and what it gives.
+//! The input and output of the cutter: how long segments are to be, and the segments.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 
-/// How long segments are.
+/// How long segments are to be.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
-    /// The first one; each of the next is twice as long, until they are as long as usual.
+    /// The first segment; each of the next ones is twice as long, up to `usual`.
     pub first: Duration,
-    /// The others, at least, where a picture that decoding may begin with comes in time.
+    /// The least length of the others, where a random access point comes in time.
     pub usual: Duration,
-    /// All of them, at most, rounded as a playlist's EXTINF is.
+    /// The longest duration of any segment, rounded as in EXT-X-TARGETDURATION (RFC 8216bis, section 4.4.3.1).
     pub target: Duration,
-    /// Bytes of a segment, at most.
+    /// The most bytes of a segment.
     pub largest: usize,
 }
 
 /// A segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// What is served.
+    /// The transport stream, tables first.
     pub bytes: Bytes,
-    /// From its first picture's decoding to the next segment's.
+    /// From the decoding time of its first picture to that of the next segment.
     pub duration: Duration,
-    /// Whether decoding may begin with it.
+    /// Whether it starts with a random access point.
     pub independent: bool,
-    /// Whether it does not continue the one before.
+    /// Whether it does not continue the previous segment (EXT-X-DISCONTINUITY).
     pub discontinuity: bool,
 }
 
-/// What was wrong with a stream.
+/// Counts of faults in the stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Packets before which something was missing.
+    /// Packets that follow missing ones.
     pub breaks: u64,
     /// Bytes that belonged to no packet.
     pub skipped: u64,
-    /// How often packets had to be looked for anew.
+    /// How often packet alignment was lost.
     pub losses: u64,
-    /// Packets that were scrambled.
+    /// Scrambled packets.
     pub scrambled: u64,
-    /// How often cutting had to begin anew.
+    /// How often cutting started over.
     pub restarts: u64,
 }

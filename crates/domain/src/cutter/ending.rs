@@ -1,4 +1,4 @@
-//! How a segment ends: cut before a picture, at a discontinuity, or because it must not grow.
+//! Ends segments: before a picture, at a discontinuity, or because they reach their size limit.
 
 use crate::cutter::cut::Cut;
 use crate::cutter::segment::{Candidate, Segment};
@@ -7,11 +7,11 @@ use crate::memory::Memory;
 use crate::mpegts::clock::{Ticks, duration};
 use crate::mpegts::packet::PACKET;
 
-/// Bytes of the tables in front of a segment, at most: a PAT of one packet, a PMT of three.
+/// The most bytes of the tables in front of a segment: a PAT of one packet, a PMT of three.
 const TABLES: usize = 4 * PACKET;
 
 impl<M: Memory> Cutter<M> {
-    /// Ends a segment before a picture; gives the one that begins with it.
+    /// Ends `segment` before the picture at `end`; returns the segment that starts there.
     pub(super) fn cut(&mut self, segment: Segment, end: Candidate) -> Segment {
         self.emit(segment, end.at, end.time);
         self.boundaries.cut();
@@ -24,7 +24,7 @@ impl<M: Memory> Cutter<M> {
         }
     }
 
-    /// Gives the first `length` bytes of the body, which they leave.
+    /// Cuts the first `length` bytes off the body, as a segment that ends at `end`.
     fn emit(&mut self, segment: Segment, length: usize, end: Ticks) {
         let next = self.body.split_off(length);
         let body = std::mem::replace(&mut self.body, next);
@@ -36,7 +36,7 @@ impl<M: Memory> Cutter<M> {
         bytes.extend_from_slice(&body);
         self.ready.push_back(Cut {
             bytes: bytes.into(),
-            // So that rounding never adds up.
+            // Rounds each moment, not the difference, so that errors never add up.
             duration: duration(end) - duration(segment.begin),
             independent: segment.independent,
             discontinuity: segment.discontinuity,
@@ -44,7 +44,7 @@ impl<M: Memory> Cutter<M> {
         self.has_cut = true;
     }
 
-    /// Ends the segment under way, with all it has, at `end`.
+    /// Ends the current segment at `end` with all that it has.
     pub(super) fn close(&mut self, end: Option<Ticks>) {
         self.body.truncate(self.mark.unwrap_or(self.body.len()));
         if let Phase::Cutting(segment) = self.phase
@@ -57,7 +57,7 @@ impl<M: Memory> Cutter<M> {
         self.mark = None;
     }
 
-    /// What comes next begins anew; what came ends at `end`.
+    /// Starts over with the next random access point; the stream so far ends at `end`.
     pub(super) fn restart(&mut self, end: Option<Ticks>) {
         self.counts.restarts += u64::from(self.is_cutting());
         self.close(end);
@@ -67,7 +67,7 @@ impl<M: Memory> Cutter<M> {
         self.held_audio.restart(None);
     }
 
-    /// Keeps segments, and what is held, from growing beyond measure.
+    /// Keeps the segment and the held audio within the size limit.
     pub(super) fn bound(&mut self) {
         if TABLES + self.body.len() + self.held_audio.len() + PACKET <= self.largest {
             return;
@@ -76,7 +76,7 @@ impl<M: Memory> Cutter<M> {
             Phase::Cutting(segment) if segment.last.at > 0 => {
                 self.phase = Phase::Cutting(self.cut(segment, segment.last));
             }
-            // One picture that is larger than a segment may be.
+            // A single picture exceeds the limit.
             Phase::Cutting(_) | Phase::Seeking => {
                 self.phase = Phase::Seeking;
                 self.restart(self.timeline.end());

@@ -1,44 +1,44 @@
-//! The PES packet of the sound that is under way, so that every one is whole in one segment: players begin anew with
-//! each of them and lose what they have half of.
+//! Holds the current audio PES packet back until it is whole, so that no packet is split between segments: players start
+//! over with each segment and would lose it.
 
 use crate::memory::Memory;
 use crate::mpegts::clock::{HERTZ, Ticks, nearest};
 use crate::mpegts::packet::{PACKET, Packet};
 use crate::mpegts::pes::Pes;
 
-/// A PES packet says its length in 16 bits; what is longer than such a one is passed on as it comes.
+/// The most bytes held: the 16-bit length of a PES packet allows for no more.
 const LARGEST: usize = 512 * PACKET;
-/// Sound that is as much earlier than the first picture is of no use.
+/// Audio that precedes the first picture by more than this is dropped.
 const EARLY: Ticks = HERTZ / 10;
 
-/// Holds sound back.
+/// Holds audio back.
 #[derive(Debug, Default)]
 pub(super) struct HeldAudio {
     packets: Vec<u8>,
-    /// Bytes of the PES packet that have yet to come, where it told its length.
+    /// Bytes of the PES packet still to come, if it told its length.
     missing: Option<usize>,
-    /// Whether its beginning was there.
+    /// Whether the start of the PES packet was there.
     begun: bool,
     shown: Option<Ticks>,
-    /// No sound earlier than this is wanted.
+    /// Audio that is presented before this is dropped.
     from: Option<Ticks>,
-    /// Whether any was passed on.
+    /// Whether any audio was passed on.
     heard: bool,
 }
 
 impl HeldAudio {
-    /// Nothing is under way, and nothing is wanted but sound beside a picture that is shown at `from`.
+    /// Drops what is held, and from now on audio that precedes a picture presented at `from`.
     pub(super) fn restart(&mut self, from: Option<Ticks>) {
         self.packets.clear();
         *self = Self { packets: std::mem::take(&mut self.packets), from, ..Self::default() };
     }
 
-    /// Whether any sound was passed on.
+    /// Whether any audio was passed on since the last restart.
     pub(super) const fn is_heard(&self) -> bool {
         self.heard
     }
 
-    /// Takes a packet; appends to `out` what is whole.
+    /// Takes a packet, and appends PES packets that are whole to `out`.
     pub(super) fn take(&mut self, packet: Packet<'_>, out: &mut impl Memory) {
         let payload = packet.payload();
         if packet.starts_unit() {
@@ -63,7 +63,7 @@ impl HeldAudio {
         self.packets.len()
     }
 
-    /// Appends to `out` what is held, whole or not.
+    /// Appends what is held to `out`, whole or not.
     pub(super) fn pass(&mut self, out: &mut impl Memory) {
         let is_early = match (self.from, self.shown) {
             (Some(from), Some(shown)) => nearest(shown, from) < from - EARLY,

@@ -1,4 +1,4 @@
-//! Makes transport streams for the tests: pictures of a few bytes, as H.264 has them, and sound beside them.
+//! Makes transport streams for the tests: H.264 pictures of a few bytes, and audio beside them.
 
 use crate::mpegts::clock::{HERTZ, Ticks};
 use crate::mpegts::facts::{AudioCodec, VideoCodec};
@@ -6,12 +6,12 @@ use crate::mpegts::packet::PACKET;
 use crate::mpegts::tables::{Elementary, Kind, PatEntry, Pmt};
 use crate::mpegts::write;
 
-/// FFmpeg's, baseline: 320 by 180, 25 in a second.
+/// By FFmpeg: baseline profile, 320×180, 25 frames per second.
 pub(super) const SPS: &[u8] = &[
     0x67, 0x42, 0xc0, 0x0c, 0xda, 5, 6, 0x7e, 0x7c, 4, 0x40, 0, 0, 3, 0, 0x40, 0, 0, 0x0c, 0x83, 0xc5, 0x0a,
     0xa8,
 ];
-/// Of a frame a macroblock shorter.
+/// The same, one macroblock narrower.
 pub(super) const OTHER_SPS: &[u8] = &[
     0x67, 0x42, 0xc0, 0x0c, 0xda, 5, 5, 0x7e, 0x7c, 4, 0x40, 0, 0, 3, 0, 0x40, 0, 0, 0x0c, 0x83, 0xc5, 0x0a,
     0xa8,
@@ -23,14 +23,14 @@ pub(super) const SOUND: u16 = 0x101;
 pub(super) const CLOCK: u16 = 0x1ff;
 pub(super) const FRAME: Ticks = HERTZ / 25;
 
-/// A stream in the making.
+/// A stream under construction.
 pub(super) struct Maker {
     pub(super) out: Vec<u8>,
     pub(super) sps: &'static [u8],
     pub(super) map: Pmt,
-    /// Bytes of a picture beyond its beginning.
+    /// Extra bytes of each picture.
     pub(super) filling: usize,
-    /// Whether its sound has two channels instead of one.
+    /// Whether the audio has two channels instead of one.
     pub(super) stereo: bool,
     counters: [u8; 0x2000],
     /// When the next picture is decoded.
@@ -67,7 +67,7 @@ impl Maker {
         self
     }
 
-    /// Pictures of `frames` in all, every `group`th of which refers to no other; sound, clock and data beside them.
+    /// Adds `frames` pictures, every `group`th a random access point, with audio, PCR and data.
     pub(super) fn pictures(&mut self, frames: usize, group: usize) -> &mut Self {
         for frame in 0..frames {
             if frame % 10 == 0 {

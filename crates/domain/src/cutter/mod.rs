@@ -1,12 +1,13 @@
-//! Cuts a transport stream into segments for HLS: one program, its picture and one sound, each segment with tables
-//! of our own and, wherever the stream allows it, a picture in front that decoding may begin with.
+//! Cuts a transport stream into HLS segments: one program, its video and one audio stream. Each segment starts with tables
+//! of our own and, wherever the stream allows it, with a random access point.
 //!
 //! ```text
-//!             decoding may begin             jump · other streams · splice
-//!  Seeking ────────────────────► Cutting ─────────────────────────────────► Seeking
+//!           random access point          jump · other streams · splice
+//!  Seeking ─────────────────────► Cutting ─────────────────────────────► Seeking
 //! ```
 //!
-//! Everything before the first such picture is dropped. It does not know where the bytes come from, nor who plays.
+//! Everything before the first random access point is dropped. The cutter does not know where the bytes come from, nor who
+//! plays the segments.
 
 mod boundaries;
 mod cut;
@@ -35,28 +36,28 @@ use crate::mpegts::pes::Pes;
 use crate::mpegts::scan::{AccessUnit, Scan, Seen};
 use crate::mpegts::track::Continuity;
 
-/// A longer way from one picture to the next is a discontinuity.
+/// A longer gap between two pictures is a discontinuity.
 const LONGEST_GAP: Ticks = 3 * HERTZ;
 
 /// Cuts one stream.
 #[derive(Debug)]
 pub struct Cutter<M = Vec<u8>> {
     largest: usize,
-    sound: usize,
+    audio: usize,
     align: Align,
     scan: Scan,
     timeline: Timeline,
     boundaries: Boundaries,
     kept: Option<(Selection, Tables)>,
     held_audio: HeldAudio,
-    /// What will be cut, from the beginning of a segment (or of what may become one) on.
+    /// The bytes of the current segment, or of a picture that may start one.
     body: M,
-    /// Where in `body` the picture begins that is not understood yet.
+    /// Where the picture starts in `body` that is not recognised yet.
     mark: Option<usize>,
     phase: Phase,
-    /// Whether the sound is another than in the segment under way.
+    /// Whether the audio format changed in the current segment.
     reformed: bool,
-    /// Whether the next segment does not continue the one before.
+    /// Whether the next segment does not continue the previous one.
     broken: bool,
     has_cut: bool,
     ready: VecDeque<Cut>,
@@ -65,13 +66,13 @@ pub struct Cutter<M = Vec<u8>> {
 
 #[derive(Clone, Copy, Debug)]
 enum Phase {
-    /// For a picture that decoding may begin with.
+    /// Waits for a random access point.
     Seeking,
     Cutting(Segment),
 }
 
 impl Cutter {
-    /// Cuts by `rule`, in memory of the allocator's.
+    /// Cuts by `rule`, in memory of the allocator.
     #[must_use]
     pub fn new(rule: Rule) -> Self {
         Self::in_memory(rule)
@@ -79,13 +80,13 @@ impl Cutter {
 }
 
 impl<M: Memory> Cutter<M> {
-    /// Cuts by `rule`, in memory of the kind `M`.
+    /// Cuts by `rule`, in memory of type `M`.
     #[must_use]
     pub fn in_memory(rule: Rule) -> Self {
         let boundaries = Boundaries::new(&rule);
         Self {
             largest: rule.largest,
-            sound: 0,
+            audio: 0,
             align: Align::default(),
             scan: Scan::default(),
             timeline: Timeline::new(LONGEST_GAP.min(ticks(rule.target))),
@@ -103,37 +104,37 @@ impl<M: Memory> Cutter<M> {
         }
     }
 
-    /// Keeps the sound at this place among the program's, where there is one, instead of the first.
+    /// Keeps the audio stream at position `audio` of the program, if there is one, instead of the first.
     #[must_use]
-    pub const fn with_audio(mut self, sound: usize) -> Self {
-        self.sound = sound;
+    pub const fn with_audio(mut self, audio: usize) -> Self {
+        self.audio = audio;
         self
     }
 
-    /// What the stream carries, as far as it has shown.
+    /// The streams of the program, as far as they are known.
     #[must_use]
     pub const fn facts(&self) -> Option<&Facts> {
         self.scan.facts()
     }
 
-    /// Whether all of it has shown what it is.
+    /// Whether every stream has told its format, or is scrambled.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         self.scan.is_settled()
     }
 
-    /// What was wrong with it.
+    /// The faults found so far.
     #[must_use]
     pub const fn counts(&self) -> Counts {
         Counts { skipped: self.align.skipped(), losses: self.align.losses(), ..self.counts }
     }
 
-    /// The next segment that is complete.
+    /// The next finished segment.
     pub fn poll(&mut self) -> Option<Cut> {
         self.ready.pop_front()
     }
 
-    /// Takes what came next of the stream.
+    /// Takes the next bytes of the stream.
     pub fn push(&mut self, bytes: &Bytes) {
         self.align.push(bytes);
         while let Some(run) = self.align.next_run() {
@@ -143,12 +144,12 @@ impl<M: Memory> Cutter<M> {
         }
     }
 
-    /// What comes next does not continue what came.
+    /// Declares that the next bytes do not continue the last ones.
     pub fn splice(&mut self) {
         self.align.reset();
         self.scan.splice();
         if let Phase::Cutting(segment) = self.phase {
-            // The last picture may be half there.
+            // The last picture may be incomplete.
             if segment.last.at > 0 {
                 self.cut(segment, segment.last);
             }
@@ -158,7 +159,7 @@ impl<M: Memory> Cutter<M> {
         self.restart(self.timeline.end());
     }
 
-    /// The last segment, when nothing comes any more and [`poll`](Self::poll) has given all others.
+    /// Ends the stream and returns the last segment; [`poll`](Self::poll) must have returned the others.
     pub fn finish(&mut self) -> Option<Cut> {
         self.held_audio.pass(&mut self.body);
         self.close(self.timeline.end());
@@ -177,10 +178,10 @@ impl<M: Memory> Cutter<M> {
         }
         let Some((kept, _)) = &self.kept else { return };
         let usage = kept.use_of(packet, seen.role);
-        self.reformed |= usage == Use::Sound && seen.format;
+        self.reformed |= usage == Use::Audio && seen.format;
         match usage {
             Use::Leading => self.lead(packet, seen),
-            Use::Sound if self.mark.is_some() || self.is_cutting() => {
+            Use::Audio if self.mark.is_some() || self.is_cutting() => {
                 self.held_audio.take(packet, &mut self.body)
             }
             Use::Clock if self.mark.is_some() || self.is_cutting() => {
@@ -188,7 +189,7 @@ impl<M: Memory> Cutter<M> {
                     self.body.extend_from_slice(&clock);
                 }
             }
-            Use::Sound | Use::Clock | Use::Nothing => {}
+            Use::Audio | Use::Clock | Use::Nothing => {}
         }
         self.bound();
     }
@@ -197,10 +198,10 @@ impl<M: Memory> Cutter<M> {
         matches!(self.phase, Phase::Cutting(_))
     }
 
-    /// The tables are others than before.
+    /// Adapts to new tables.
     fn choose(&mut self) {
         let Some(program) = self.scan.program() else { return };
-        let kept = Selection::of(program, self.sound);
+        let kept = Selection::of(program, self.audio);
         let continues = self.kept.as_ref().is_some_and(|(before, _)| kept.continues(before));
         let tables = match &self.kept {
             Some((_, before)) => kept.tables().after(before),
@@ -230,7 +231,7 @@ impl<M: Memory> Cutter<M> {
         }
     }
 
-    /// The picture that begins at `at` is understood.
+    /// Uses the picture that starts at `at`, now that it is recognised.
     fn understand(&mut self, access_unit: AccessUnit, at: usize) {
         let placed = self.timeline.place(access_unit.stamps, access_unit.random_access);
         match (self.phase, placed) {
@@ -252,7 +253,7 @@ impl<M: Memory> Cutter<M> {
         }
     }
 
-    /// The first segment begins, or the first behind a discontinuity.
+    /// Starts the first segment, or the first one behind a discontinuity.
     fn begin(&mut self, time: Ticks) {
         self.boundaries.learn(time);
         self.reformed = false;
@@ -261,7 +262,8 @@ impl<M: Memory> Cutter<M> {
         self.phase = Phase::Cutting(Segment { begin: time, independent: true, discontinuity, last: first });
     }
 
-    /// The picture at `at` does not continue what came, which ends at `end`.
+    /// Starts over with the picture at `at`, which is in another format or on another timeline; the stream so far ends at
+    /// `end`.
     fn begin_anew(&mut self, access_unit: AccessUnit, at: usize, end: Option<Ticks>) {
         let picture = self.body.split_off(at);
         self.restart(end);
@@ -294,10 +296,11 @@ impl<M: Memory> Cutter<M> {
         self.phase = Phase::Cutting(segment);
     }
 
-    /// Whether a segment may end: players set up only what the first one has, so it has sound if there is any.
+    /// Whether the segment may end. Players set up only the streams of the first segment, so it must contain audio if
+    /// there is any.
     fn is_ripe(&self, length: Ticks) -> bool {
-        let has_sound = self.kept.as_ref().is_some_and(|(kept, _)| kept.has_sound());
-        !has_sound || self.held_audio.is_heard() || length > self.boundaries.limit() / 2
+        let has_audio = self.kept.as_ref().is_some_and(|(kept, _)| kept.has_audio());
+        !has_audio || self.held_audio.is_heard() || length > self.boundaries.limit() / 2
     }
 }
 

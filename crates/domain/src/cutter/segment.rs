@@ -1,14 +1,14 @@
-//! A segment under way.
+//! The state of the segment that is being filled.
 
 use crate::mpegts::clock::Ticks;
 
-/// A segment under way.
+/// The segment that is being filled.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Segment {
     pub(super) begin: Ticks,
     pub(super) independent: bool,
     pub(super) discontinuity: bool,
-    /// The last picture in it that is understood: where it begins in the body, when, and whether decoding may begin.
+    /// The last picture that was recognised.
     pub(super) last: Candidate,
 }
 

@@ -1,62 +1,63 @@
-//! What is kept of a program, its picture and one sound, and the tables that say so.
+//! Selects the streams of a program that segments contain, its video and one audio stream, and writes the tables that
+//! list them.
 
 use crate::mpegts::packet::Packet;
 use crate::mpegts::tables::{Elementary, PatEntry, Pmt};
 use crate::mpegts::track::Role;
 use crate::mpegts::write;
 
-/// What is kept.
+/// The selected streams.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Selection {
     entry: PatEntry,
     map: Pmt,
-    /// The place of its sound among the program's.
-    sound: Option<usize>,
+    /// The position of the selected audio stream among all of them.
+    audio: Option<usize>,
 }
 
-/// What becomes of a packet.
+/// How a packet is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
-    /// It leads: segments begin with it.
+    /// It belongs to the stream that segments start with: the video, or the audio of radio.
     Leading,
-    /// It accompanies what leads.
-    Sound,
-    /// The clock in it is kept.
+    /// It belongs to the audio beside the video.
+    Audio,
+    /// Only its PCR is kept.
     Clock,
     /// It is dropped.
     Nothing,
 }
 
 impl Selection {
-    /// The picture and the sound at place `sound`, or the first one.
-    pub(super) fn of((entry, map): &(PatEntry, Pmt), sound: usize) -> Self {
-        let sounds: Vec<_> = map.audio().map(|(stream, _)| stream).collect();
-        // Radio has the leading sound only.
-        let sound = if map.video().is_some() && sound < sounds.len() { sound } else { 0 };
+    /// Selects the video, and the audio stream at position `audio` or else the first.
+    pub(super) fn of((entry, map): &(PatEntry, Pmt), audio: usize) -> Self {
+        let all_audio: Vec<_> = map.audio().map(|(stream, _)| stream).collect();
+        // Radio has no other stream to start segments with.
+        let audio = if map.video().is_some() && audio < all_audio.len() { audio } else { 0 };
         let video = map.video().map(|(pid, _)| pid);
         let is_kept = |stream: &&Elementary| {
-            Some(stream.pid) == video || sounds.get(sound).is_some_and(|kept| kept.pid == stream.pid)
+            Some(stream.pid) == video || all_audio.get(audio).is_some_and(|kept| kept.pid == stream.pid)
         };
         let streams = map.streams.iter().filter(is_kept).cloned().collect();
-        let sound = (!sounds.is_empty()).then_some(sound);
-        Self { entry: *entry, map: Pmt { streams, ..map.clone() }, sound }
+        let audio = (!all_audio.is_empty()).then_some(audio);
+        Self { entry: *entry, map: Pmt { streams, ..map.clone() }, audio }
     }
 
-    /// Whether a player that was told of `before` may go on.
+    /// Whether a player that was told of the selection `before` can continue.
     pub(super) fn continues(&self, before: &Self) -> bool {
         let what =
             |kept: &Self| kept.map.streams.iter().map(|stream| (stream.pid, stream.kind)).collect::<Vec<_>>();
         self.map.pcr_pid == before.map.pcr_pid && what(self) == what(before)
     }
 
-    /// What becomes of `packet`, which has this role in the program.
+    /// How `packet` is used, which carries `role`.
     pub(super) fn use_of(&self, packet: Packet<'_>, role: Role) -> Use {
-        let has_picture = self.map.video().is_some();
+        let has_video = self.map.video().is_some();
         match role {
             Role::Video => Use::Leading,
-            Role::Audio(index) if Some(index) == self.sound => {
-                if has_picture {
-                    Use::Sound
+            Role::Audio(index) if Some(index) == self.audio => {
+                if has_video {
+                    Use::Audio
                 } else {
                     Use::Leading
                 }
@@ -71,12 +72,12 @@ impl Selection {
         }
     }
 
-    /// Whether it has a sound beside what leads.
-    pub(super) fn has_sound(&self) -> bool {
-        self.map.video().is_some() && self.sound.is_some()
+    /// Whether there is audio beside the video.
+    pub(super) fn has_audio(&self) -> bool {
+        self.map.video().is_some() && self.audio.is_some()
     }
 
-    /// The sections that say what is kept.
+    /// The tables that list the selection.
     pub(super) fn tables(&self) -> Tables {
         Tables {
             association: write::pat(self.entry),
@@ -97,13 +98,13 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// Counts on from those of before.
+    /// Continues the continuity counters of `before`.
     pub(super) const fn after(mut self, before: &Self) -> Self {
         self.counters = before.counters;
         self
     }
 
-    /// Appends them to `out` as packets.
+    /// Appends the tables to `out` as packets.
     pub(super) fn write(&mut self, out: &mut Vec<u8>) {
         write::packets(&self.association, 0, &mut self.counters.0, out);
         write::packets(&self.map, self.pid, &mut self.counters.1, out);

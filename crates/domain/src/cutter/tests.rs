@@ -41,7 +41,7 @@ fn cut(stream: &[u8]) -> Vec<Cut> {
     cut_in(stream, RULE, 20_000)
 }
 
-/// Milliseconds, and what begins it: a picture that decoding may begin with (`!`), a discontinuity (`/`).
+/// Lengths in milliseconds; `!` marks a random access point, `/` a discontinuity.
 fn lengths(cuts: &[Cut]) -> Vec<String> {
     let mark = |is: bool, mark: &'static str| if is { mark } else { "" };
     cuts.iter()
@@ -59,17 +59,17 @@ fn packets_of(bytes: &[u8], pid: u16) -> Vec<Packet<'_>> {
 #[test]
 fn segments_begin_where_decoding_may() {
     let table: [(usize, usize, &[&str]); 6] = [
-        // Two seconds: the first ones come fast, then two groups make one.
+        // Two seconds: the first segments come quickly, then two groups make one.
         (350, 50, &["!520", "1000", "2480", "!4000", "!4000", "!2000"]),
-        // Two groups would be too long, one is short of the usual length.
+        // Two groups would be too long, one is shorter than usual.
         (300, 62, &["!520", "1000", "3440", "!2480", "!2480", "!2080"]),
         // A group is longer than the target: equal shares.
         (500, 125, &["!520", "1000", "2000", "1480", "!2520", "2480", "!2520", "2480", "!2520", "2480"]),
-        // Fourteen seconds: nothing is known of the first group's length, but of the next one's.
+        // Fourteen seconds: the first group's length is unknown, the next one's is expected.
         (700, 350, &["!520", "1000", "2000", "4000", "4000", "2480", "!3520", "3520", "3520", "3440"]),
         // Half a second.
         (250, 12, &["!520", "1400", "!2400", "!3360", "!2320"]),
-        // All of them, as in an intra-coded stream.
+        // Every picture, as in an intra-coded stream.
         (150, 1, &["!520", "!1000", "!2000", "!2480"]),
     ];
     for (frames, group, expected) in table {
@@ -92,7 +92,7 @@ fn one_program_is_kept_and_its_clock() {
     for pid in [VIDEO, SOUND] {
         assert_eq!(count(&bytes, pid), count(&stream, pid), "{pid:x}");
     }
-    // The one before the first picture is gone with it.
+    // The PCR before the first picture is dropped with it.
     assert_eq!(count(&bytes, CLOCK), count(&stream, CLOCK) - 1);
     assert!(packets_of(&bytes, CLOCK).iter().all(|packet| packet.pcr().is_some()));
     for pid in [0, 0x1000] {
@@ -123,7 +123,7 @@ fn sound_is_whole_in_every_segment() {
                 maker.tables();
             }
             maker.picture(frame % 25 == 0);
-            // Three packets, of which a picture parts the last from the others.
+            // Three packets; a picture stands between the second and the third.
             let content = [0; 500];
             maker.pes(SOUND, 0xc0, maker.now, &content);
             let last = maker.out.split_off(maker.out.len() - PACKET);
@@ -151,7 +151,7 @@ fn sound_is_whole_in_every_segment() {
 fn the_first_segment_has_sound_but_none_of_before() {
     let mut maker = Maker::default();
     maker.tables();
-    // Sound comes 0.8 s behind the picture.
+    // The audio lags by 0.8 s.
     for frame in 0..75 {
         maker.picture(frame % 50 == 0);
         maker.sound(SOUND, maker.now - 8 * HERTZ / 10);
@@ -194,7 +194,7 @@ fn what_does_not_continue_is_a_discontinuity() {
     }
 }
 
-/// A sound shows what it is somewhere near the picture it belongs to: the next beginning is the first chance.
+/// Audio tells its format somewhere near the picture it belongs to: the next random access point is the first chance.
 #[test]
 fn another_sound_is_a_discontinuity_as_soon_as_decoding_may_begin() {
     let stream = made(|maker| {
@@ -220,7 +220,7 @@ fn a_splice_drops_what_may_be_half_there() {
     assert_eq!(lengths(&cuts), ["!520", "1000", "840", "/!2400"]);
 }
 
-/// A hundred pictures with what is beside them; nobody can read what these carry.
+/// A hundred pictures with audio and data; the packets of `pids` are scrambled.
 fn scrambled(pids: &[u16]) -> Vec<u8> {
     let mut stream = made(|maker| {
         maker.pictures(100, 25);
@@ -242,7 +242,7 @@ fn what_is_scrambled_is_said_at_once_and_not_cut() {
         scan.read(packet);
         scan.facts().is_some_and(Facts::is_scrambled)
     });
-    // Two tables and the clock come before it.
+    // Two tables and the PCR precede it.
     assert_eq!(read, Some(3));
     let mut cutter = Cutter::new(RULE);
     cutter.push(&stream.into());
@@ -299,7 +299,7 @@ fn no_segment_is_too_large() {
     let cuts = cut_in(&stream, Rule { largest, ..RULE }, 20_000);
     assert!(cuts.iter().all(|cut| cut.bytes.len() <= largest));
     assert_eq!(cuts.iter().map(|cut| cut.duration).sum::<Duration>(), Duration::from_secs(8));
-    // A picture that is larger by itself is given up, and so is what depends on it.
+    // A single picture above the limit is dropped, and so are those that depend on it.
     let mut cutter = Cutter::new(Rule { largest: 4000, ..RULE });
     cutter.push(&stream.into());
     assert!(cutter.finish().is_none_or(|cut| cut.bytes.len() <= 4000));
@@ -336,7 +336,7 @@ fn radio_is_cut_by_its_sound() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
-    /// However a stream comes in pieces, wherever it begins, the same bytes give the same segments.
+    /// The same bytes give the same segments, whatever pieces they come in.
     #[test]
     fn pieces_make_no_difference(piece in 1_usize..2000, from in 0_usize..3000, group in 5_usize..60) {
         let stream = made(|maker| { maker.pictures(100, group); });
@@ -344,7 +344,7 @@ proptest! {
         prop_assert!(cut_in(stream, RULE, piece) == cut_in(stream, RULE, usize::MAX));
     }
 
-    /// Whatever happens to a stream, segments keep to their bounds and come again afterwards.
+    /// However a stream is damaged, segments stay within their limits and come again afterwards.
     #[test]
     fn damage_is_survived(damage in proptest::collection::vec((0_usize..40_000, 0_u8..4, any::<u8>(), 1_usize..500), 0..60)) {
         let mut stream = made(|maker| { maker.pictures(100, 25); });

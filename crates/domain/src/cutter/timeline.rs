@@ -1,50 +1,50 @@
-//! The decoding time of a stream, which never falls, from stamps that may be missing, out of order or begin anew.
+//! Derives a decoding time that never falls from time stamps that may be missing, out of order or wrapped.
 
 use crate::mpegts::clock::{HERTZ, Ticks, nearest};
 use crate::mpegts::pes::Stamps;
 
-/// Stamps that fall by less are out of order, or a little wrong; those that fall by more begin anew.
+/// Stamps that fall by less are out of order or inaccurate; those that fall by more have jumped.
 const DISORDER: Ticks = HERTZ;
-/// The same where decoding may begin: nothing that was decoded before is shown later.
+/// The same at a random access point, behind which nothing older is presented.
 const DISORDER_AT_ACCESS: Ticks = HERTZ / 10;
-/// What a picture lasts as long as nobody knows better.
+/// The duration of a picture until a better one is known.
 const USUAL_STEP: Ticks = HERTZ / 25;
-/// A longer distance between two pictures is not what one of them lasts.
+/// A longer distance between two pictures is not the duration of one.
 const LONGEST_STEP: Ticks = HERTZ / 2;
 
-/// Decoding time.
+/// The decoding time of a stream.
 #[derive(Debug)]
 pub(super) struct Timeline {
-    /// A longer way ahead is a jump.
+    /// A step ahead of more than this is a jump.
     longest: Ticks,
     now: Option<Ticks>,
     step: Ticks,
 }
 
-/// Where a picture lies.
+/// Where a picture lies on the timeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Placed {
-    /// Behind the one before.
+    /// It follows the previous picture.
     At(Ticks),
-    /// Somewhere else altogether.
+    /// It does not belong to this timeline.
     Jumped,
 }
 
 impl Timeline {
-    /// One on which a way ahead of more than `longest` is a jump.
+    /// Treats a step ahead of more than `longest` as a jump.
     pub(super) const fn new(longest: Ticks) -> Self {
         Self { longest, now: None, step: USUAL_STEP }
     }
 
-    /// What comes next begins anew.
+    /// Takes the next stamp for the start of a new timeline.
     pub(super) const fn restart(&mut self) {
         self.now = None;
     }
 
-    /// Places the next picture, with which decoding may begin if it is an `access` point.
+    /// Places the next picture.
     pub(super) fn place(&mut self, stamps: Stamps, random_access: bool) -> Placed {
         let Some(before) = self.now else {
-            // What has no stamp cannot be a beginning.
+            // A picture without stamps cannot start a timeline.
             self.now = stamps.decoded();
             return self.now.map_or(Placed::Jumped, Placed::At);
         };
@@ -62,7 +62,7 @@ impl Timeline {
         Placed::At(now)
     }
 
-    /// Where the picture that was placed last ends.
+    /// When the last placed picture ends.
     pub(super) fn end(&self) -> Option<Ticks> {
         self.now.map(|now| now + self.step)
     }

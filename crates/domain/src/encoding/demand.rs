@@ -22,7 +22,7 @@ pub struct Demand {
     pub audio_codecs: Vec<String>,
     /// Whether it names one of several sounds. Those of a source that Jellyfin has probed have no numbers
     /// (`LiveStreamHelper.AddMediaInfoWithProbe`).
-    pub names_sound: bool,
+    pub names_audio: bool,
     /// Bit/s of the picture at most.
     pub video_bitrate: Option<u64>,
     /// Bit/s of the sound at most.
@@ -78,11 +78,11 @@ impl Demand {
             .map(|video| bitrate::bucket(video, audio_bitrate.unwrap_or(0)).video.unwrap_or(video));
         let (width, height) = (number(&values, "width")?, number(&values, "height")?);
         let frame_rate = frame_rate(&values, "framerate")?;
-        let sound: Option<i64> = number(&values, "audiostreamindex")?;
+        let audio: Option<i64> = number(&values, "audiostreamindex")?;
         Ok(Self {
             video_codecs: words(values.text("videocodec")),
             audio_codecs: words(values.text("audiocodec")),
-            names_sound: sound.is_some_and(|index| index >= 0),
+            names_audio: audio.is_some_and(|index| index >= 0),
             video_bitrate,
             audio_bitrate,
             max_width: number(&values, "maxwidth")?.or(width),

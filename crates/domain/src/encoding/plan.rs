@@ -169,7 +169,7 @@ fn made(
     if demand.burns_in_subtitles {
         tolerance.bear(Obstacle::BurntInSubtitles)?;
     }
-    if demand.names_sound && facts.audio.len() > 1 {
+    if demand.names_audio && facts.audio.len() > 1 {
         tolerance.bear(Obstacle::UnknownSource)?;
     }
     let video =
@@ -264,8 +264,8 @@ fn encoded_level(wished: f64) -> Option<u32> {
 /// The sound that FFmpeg would choose: the one with the most loudspeakers, the first of several, and none that it cannot
 /// hear. Jellyfin leaves the choice to it, since the sounds of a source it has probed have no numbers
 /// (`EncodingHelper.GetMapArgs`). An FFmpeg that runs does not choose again, whatever becomes of what is `played`.
-fn chosen_audio(sounds: &[Audio], played: Option<usize>) -> Option<(usize, &Audio)> {
-    let clear = || sounds.iter().enumerate().filter(|(_, audio)| !audio.scrambled);
+fn chosen_audio(streams: &[Audio], played: Option<usize>) -> Option<(usize, &Audio)> {
+    let clear = || streams.iter().enumerate().filter(|(_, audio)| !audio.scrambled);
     let goes_on = clear().find(|(index, _)| Some(*index) == played);
     goes_on.or_else(|| clear().rev().max_by_key(|(_, audio)| audio.channels))
 }

@@ -1,36 +1,36 @@
-//! Whole packets from bytes that come in pieces of any length, begin anywhere and may be damaged.
+//! Finds whole transport stream packets in bytes that arrive in pieces of any length, start anywhere and may be damaged.
 //!
-//! Packets of 192 bytes (M2TS: four in front) and of 204 (sixteen of parity behind) are given as those of 188 they hold.
-//! What it gives depends on the bytes alone, not on how they came in pieces.
+//! Packets of 192 bytes (M2TS, with a 4-byte prefix) and of 204 bytes (with 16 bytes of parity) come out as the 188-byte
+//! packets they contain. The output depends on the bytes alone, not on how they were split.
 
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::mpegts::packet::{PACKET, SYNC};
 
-/// From one packet to the next; the usual distance first.
+/// Distances between two packets in bytes, the most common one first.
 const STRIDES: [usize; 3] = [PACKET, 192, 204];
-/// As many sync bytes in a row are no coincidence.
+/// How many sync bytes in a row prove that packets were found.
 const PROOF: usize = 3;
-/// What has to be seen before a first packet is believed in.
+/// How many bytes must be there before the first packet is accepted.
 const OUTLOOK: usize = (PROOF - 1) * STRIDES[2] + 1;
-/// As much is searched at once, where the pieces are shorter than what has to be seen.
+/// How many bytes are searched at once when the pieces are shorter than [`OUTLOOK`].
 const SEARCHED: usize = 4096;
 
-/// Finds packets.
+/// Aligns a byte stream to packets.
 #[derive(Debug, Default)]
 pub struct Align {
-    /// What did not suffice yet: at most [`SEARCHED`].
+    /// Bytes left over from earlier pieces, at most [`SEARCHED`].
     rest: BytesMut,
-    /// What came last.
+    /// The newest piece.
     chunk: Bytes,
-    /// The distance of the packets, while they follow one another.
+    /// The distance between packets, while alignment holds.
     stride: Option<usize>,
     skipped: u64,
     losses: u64,
 }
 
 impl Align {
-    /// Takes what came; [`next_run`](Self::next_run) gives the packets in it and must have given all that came before.
+    /// Takes the next piece. [`next_run`](Self::next_run) must have returned `None` before.
     pub fn push(&mut self, bytes: &Bytes) {
         if self.chunk.is_empty() {
             self.chunk = bytes.clone();
@@ -41,7 +41,7 @@ impl Align {
         }
     }
 
-    /// The next packets that follow one another, as many as lie in one piece.
+    /// Returns the next consecutive packets, as many as lie in one piece; `None` when more bytes are needed.
     pub fn next_run(&mut self) -> Option<Bytes> {
         loop {
             self.fill();
@@ -60,7 +60,7 @@ impl Align {
         }
     }
 
-    /// What comes next does not continue what came: half a packet is none.
+    /// Drops the bytes that are left and starts over: the next piece does not continue this one.
     pub fn reset(&mut self) {
         self.skip(self.rest.len() + self.chunk.len());
         self.rest.clear();
@@ -68,19 +68,19 @@ impl Align {
         self.stride = None;
     }
 
-    /// Bytes that belonged to no packet.
+    /// The number of bytes that belonged to no packet.
     #[must_use]
     pub const fn skipped(&self) -> u64 {
         self.skipped
     }
 
-    /// How often packets had to be looked for anew.
+    /// How often alignment was lost.
     #[must_use]
     pub const fn losses(&self) -> u64 {
         self.losses
     }
 
-    /// Brings `rest` to what the next step needs, or to nothing at all.
+    /// Fills `rest` up to the length that the next step needs, unless it is empty.
     fn fill(&mut self) {
         if self.rest.is_empty() {
             return;
@@ -90,7 +90,7 @@ impl Align {
         self.rest.extend_from_slice(&self.chunk.split_to(missing));
     }
 
-    /// Packets at the beginning of what there is.
+    /// Takes packets off the front of the bytes.
     fn take(&mut self, stride: usize) -> Taken {
         if !self.rest.is_empty() {
             if self.rest.len() < stride {
@@ -104,7 +104,7 @@ impl Align {
             return Taken::NoPacket;
         }
         let packets = self.chunk.chunks_exact(stride).take_while(|packet| packet[0] == SYNC);
-        // Where packets are apart, each is a run of its own.
+        // Packets with bytes between them are a run each.
         let count = if stride == PACKET { packets.count() } else { packets.take(1).count() };
         if count > 0 {
             let run = self.chunk.split_to(count * stride);
@@ -118,14 +118,15 @@ impl Align {
         Taken::Nothing
     }
 
-    /// Puts bytes in front again.
+    /// Puts bytes back in front.
     fn give_back(&mut self, front: Bytes) {
         let mut all = BytesMut::from(front);
         all.unsplit(std::mem::take(&mut self.rest));
         self.rest = all;
     }
 
-    /// Looks for the first of [`PROOF`] sync bytes in a row and drops what lies before; `false` if more must come first.
+    /// Searches for [`PROOF`] sync bytes in a row and skips the bytes before them; returns `false` if it needs more
+    /// bytes.
     fn find(&mut self) -> bool {
         let from_rest = !self.rest.is_empty();
         let bytes: &[u8] = if from_rest { &self.rest } else { &self.chunk };
@@ -154,7 +155,7 @@ impl Align {
     }
 }
 
-/// What the beginning of the bytes turned out to be.
+/// The result of taking packets off the front.
 enum Taken {
     Run(Bytes),
     Nothing,
@@ -169,7 +170,7 @@ mod tests {
         (0..count).flat_map(|nth| [&[SYNC, nth][..], &[0x55; PACKET - 2]].concat()).collect()
     }
 
-    /// The second bytes of the packets found in `bytes`, and how many bytes were skipped and losses borne.
+    /// The second byte of each packet found in `bytes`, and the counts of skipped bytes and losses.
     fn found(bytes: &[u8], piece: usize) -> (Vec<u8>, u64, u64) {
         let (mut align, mut found) = (Align::default(), Vec::new());
         for piece in bytes.chunks(piece) {
@@ -201,7 +202,7 @@ mod tests {
         stream.drain(5 * PACKET + 50..5 * PACKET + 90);
         for piece in [1, 188, 10_000] {
             let (packets, skipped, losses) = found(&stream, piece);
-            // The damaged one keeps its beginning and takes some of the next.
+            // The damaged packet keeps its start and takes bytes of the next one.
             assert_eq!(packets, (0..6).chain(7..20).collect::<Vec<_>>(), "{piece}");
             assert_eq!((skipped, losses), (PACKET as u64 - 40, 1), "{piece}");
         }

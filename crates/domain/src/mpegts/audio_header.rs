@@ -1,51 +1,51 @@
-//! The headers of sounds: ADTS, MPEG audio, AC-3 and Enhanced AC-3.
+//! Reads the frame headers of audio codecs: ADTS, MPEG audio, AC-3 and Enhanced AC-3.
 //!
-//! A sync word may be anything in the middle of a frame: whoever calls has to judge what is not found at the beginning of
-//! a PES packet's content.
+//! A sync word can occur by chance inside a frame, so the caller judges a header that is not at the start of a PES
+//! payload.
 
 use crate::mpegts::bits::Bits;
 use crate::mpegts::facts::AudioCodec;
 
-/// Hertz by index (14496-3, table 1.18).
+/// Hertz by `sampling_frequency_index` (ISO/IEC 14496-3, table 1.18).
 const AAC_RATES: [u32; 13] =
     [96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350];
-/// Hertz by index of MPEG-1 audio; MPEG-2 has half of it, MPEG-2.5 a quarter.
+/// Hertz by index in MPEG-1 audio; MPEG-2 halves them, MPEG-2.5 quarters them.
 const MPEG_RATES: [u32; 3] = [44100, 48000, 32000];
-/// Hertz by index (A/52, table 5.6).
+/// Hertz by `fscod` (ATSC A/52, table 5.6).
 const AC3_RATES: [u32; 3] = [48000, 44100, 32000];
-/// Kbit/s by index, of layers II and III of MPEG-1 and of MPEG-2.
+/// Kbit/s by index: MPEG-1 layer II, MPEG-1 layer III, MPEG-2 layers II and III.
 const MPEG_BITRATES: [[u64; 14]; 3] = [
     [32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],
     [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
     [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
 ];
-/// Kbit/s by half of `frmsizecod` (A/52, table 5.18).
+/// Kbit/s by half of `frmsizecod` (ATSC A/52, table 5.18).
 const AC3_BITRATES: [u64; 19] =
     [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640];
-/// Loudspeakers by `acmod`, without the subwoofer.
+/// Channels by `acmod`, without the LFE channel.
 const AC3_CHANNELS: [u32; 8] = [2, 1, 2, 3, 3, 4, 4, 5];
 
-/// What a header tells.
+/// The fields of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    /// The codec more closely than the tables tell it: the layer of MPEG audio, and E-AC-3 under AC-3's name.
+    /// The codec, told more exactly than the PMT does: the layer of MPEG audio, and E-AC-3 that is signalled as AC-3.
     pub codec: AudioCodec,
-    /// Loudspeakers.
+    /// The number of channels.
     pub channels: Option<u32>,
     /// Hertz.
     pub sample_rate: Option<u32>,
-    /// Bit/s.
+    /// In bit/s.
     pub bitrate: Option<u64>,
 }
 
 impl Header {
-    /// What a decoder is set up for.
+    /// The fields that a decoder is set up for.
     pub(super) const fn format(&self) -> (AudioCodec, Option<u32>, Option<u32>) {
         (self.codec, self.channels, self.sample_rate)
     }
 }
 
-/// Whether sounds coded so have a header that is read here.
+/// Whether this module can read the header of `codec`.
 #[must_use]
 pub(super) const fn has_header(codec: AudioCodec) -> bool {
     match codec {
@@ -54,7 +54,7 @@ pub(super) const fn has_header(codec: AudioCodec) -> bool {
     }
 }
 
-/// The first header in `bytes` of a sound coded as `codec`, and where it is.
+/// Finds the first header in `bytes`, coded as `codec`, and its offset.
 #[must_use]
 pub(super) fn header(codec: AudioCodec, bytes: &[u8]) -> Option<(Header, usize)> {
     let read = match codec {
@@ -68,7 +68,7 @@ pub(super) fn header(codec: AudioCodec, bytes: &[u8]) -> Option<(Header, usize)>
 
 fn adts(bytes: &[u8]) -> Option<Header> {
     let mut bits = Bits::new(bytes.iter().copied());
-    // Twelve bits of sync word, the version, a layer that is always zero.
+    // A sync word of twelve bits, the version, and a layer that is always zero.
     if bits.number(12)? != 0xfff || bits.number(3)? & 3 != 0 {
         return None;
     }
@@ -132,7 +132,7 @@ fn ac3(bytes: &[u8]) -> Option<Header> {
     if bits.number(16)? != 0x0b77 {
         return None;
     }
-    // Both tell their `bsid` in the sixth byte.
+    // AC-3 and E-AC-3 both have `bsid` in the sixth byte.
     match bytes.get(5)? >> 3 {
         0..=8 => {
             bits.skip(16)?;
@@ -140,7 +140,7 @@ fn ac3(bytes: &[u8]) -> Option<Header> {
             let kilobits = pick(&AC3_BITRATES, bits.number(6)? >> 1);
             bits.skip(5 + 3)?;
             let mode = bits.number(3)?;
-            // Mix levels stand between the mode and the subwoofer where there is something to mix.
+            // Mix levels stand between `acmod` and `lfeon` where the mode has channels to mix.
             bits.skip(if mode & 1 != 0 && mode != 1 { 2 } else { 0 })?;
             bits.skip(if mode & 4 != 0 { 2 } else { 0 })?;
             bits.skip(if mode == 2 { 2 } else { 0 })?;

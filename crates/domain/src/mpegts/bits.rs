@@ -1,6 +1,6 @@
-//! Bits of a parameter set, read one after another: `None` where they end, whatever was expected.
+//! Reads the bits of parameter sets and headers; every read returns `None` past the end.
 
-/// Reads bits.
+/// A bit reader.
 #[derive(Clone, Debug)]
 pub(super) struct Bits<I> {
     bytes: I,
@@ -9,12 +9,12 @@ pub(super) struct Bits<I> {
 }
 
 impl<I: Iterator<Item = u8>> Bits<I> {
-    /// The bits of `bytes`, the highest of each first.
+    /// Reads `bytes` from the most significant bit of each on.
     pub(super) const fn new(bytes: I) -> Self {
         Self { bytes, byte: 0, left: 0 }
     }
 
-    /// The next bit.
+    /// Reads one bit.
     pub(super) fn bit(&mut self) -> Option<u32> {
         if self.left == 0 {
             self.byte = self.bytes.next()?;
@@ -24,22 +24,22 @@ impl<I: Iterator<Item = u8>> Bits<I> {
         Some(u32::from(self.byte >> self.left & 1))
     }
 
-    /// The next bit as a flag.
+    /// Reads one bit as a flag.
     pub(super) fn flag(&mut self) -> Option<bool> {
         self.bit().map(|bit| bit == 1)
     }
 
-    /// The next `count` bits, at most 32, as a number.
+    /// Reads `count` bits, at most 32, as a number.
     pub(super) fn number(&mut self, count: u32) -> Option<u32> {
         (0..count).try_fold(0_u32, |number, _| Some(number << 1 | self.bit()?))
     }
 
-    /// Passes over `count` bits.
+    /// Skips `count` bits.
     pub(super) fn skip(&mut self, count: u32) -> Option<()> {
         (0..count).try_for_each(|_| self.bit().map(drop))
     }
 
-    /// An unsigned Exp-Golomb code, `ue(v)`.
+    /// Reads an unsigned Exp-Golomb code, `ue(v)` (ISO/IEC 14496-10, 9.1).
     pub(super) fn unsigned(&mut self) -> Option<u32> {
         let mut zeros = 0;
         while !self.flag()? {
@@ -51,7 +51,7 @@ impl<I: Iterator<Item = u8>> Bits<I> {
         Some((1 << zeros) - 1 + self.number(zeros)?)
     }
 
-    /// A signed Exp-Golomb code, `se(v)`.
+    /// Reads a signed Exp-Golomb code, `se(v)` (ISO/IEC 14496-10, 9.1.1).
     pub(super) fn signed(&mut self) -> Option<i32> {
         let code = self.unsigned()?;
         let half = i32::try_from(code.div_ceil(2)).ok()?;
@@ -59,7 +59,7 @@ impl<I: Iterator<Item = u8>> Bits<I> {
     }
 }
 
-/// The bytes of a NAL unit without those that keep start codes from appearing in it.
+/// The bytes of a NAL unit without the emulation prevention bytes (ISO/IEC 14496-10, 7.4.1).
 pub(super) fn unescaped(nal: &[u8]) -> impl Iterator<Item = u8> + '_ {
     let mut zeros = 0;
     nal.iter().copied().filter(move |&byte| {

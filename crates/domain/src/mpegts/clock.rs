@@ -1,32 +1,32 @@
-//! The 90 kHz clock of time stamps, which is told modulo 2³³ and so begins anew every 26.5 hours.
+//! Converts time stamps of the 90 kHz clock, which wrap at 2³³, every 26.5 hours.
 //!
-//! It does not know what lies between two stamps, nor whether a jump is meant.
+//! It does not know what lies between two stamps, nor whether a jump is intended.
 
 use std::time::Duration;
 
-/// Moments and spans of the 90 kHz clock.
+/// A moment or a span on the 90 kHz clock.
 pub type Ticks = i64;
 
-/// Ticks in a second.
+/// Ticks per second.
 pub const HERTZ: Ticks = 90_000;
 
-/// Where stamps begin anew.
+/// The value at which stamps wrap.
 const WRAP: Ticks = 1 << 33;
 
-/// The moment nearest to `reference` that is told as `stamp`.
+/// The unwrapped moment nearest to `reference` that has the stamp `stamp`.
 #[must_use]
 pub const fn nearest(stamp: Ticks, reference: Ticks) -> Ticks {
     let ahead = stamp.wrapping_sub(reference).rem_euclid(WRAP);
     reference.wrapping_add(if ahead >= WRAP / 2 { ahead - WRAP } else { ahead })
 }
 
-/// A duration in ticks.
+/// Converts a duration to ticks.
 #[must_use]
 pub fn ticks(span: Duration) -> Ticks {
     Ticks::try_from(span.as_micros() * 9 / 100).unwrap_or(Ticks::MAX)
 }
 
-/// Ticks as a duration; none below zero.
+/// Converts ticks to a duration; negative ticks become zero.
 #[must_use]
 pub fn duration(ticks: Ticks) -> Duration {
     Duration::from_nanos(u64::try_from(ticks).unwrap_or(0).saturating_mul(100_000) / 9)

@@ -1,18 +1,18 @@
-//! What a transport stream carries: the codecs and their limits, as far as the stream itself tells.
+//! Describes the streams of a program: codecs and format, as far as the transport stream tells them.
 //!
-//! It does not know who asks, nor what may be copied.
+//! It does not know which of them a client asked for, nor what may be copied.
 
-/// What a program carries.
+/// The audio and video of a program.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
-    /// Its picture; `None` for radio.
+    /// The video stream; `None` for radio.
     pub video: Option<Video>,
-    /// Its sounds, in the order of its PMT.
+    /// The audio streams, in the order of the PMT.
     pub audio: Vec<Audio>,
 }
 
 impl Facts {
-    /// Whether nobody can play it: its picture is scrambled, or every sound of it.
+    /// Whether the program cannot be played: its video is scrambled, or all of its audio is.
     #[must_use]
     pub fn is_scrambled(&self) -> bool {
         let silent = !self.audio.is_empty() && self.audio.iter().all(|audio| audio.scrambled);
@@ -20,37 +20,37 @@ impl Facts {
     }
 }
 
-/// A picture.
+/// A video stream. A field is `None` until the stream has told it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Video {
-    /// How it is coded.
+    /// The codec.
     pub codec: VideoCodec,
     /// `profile_idc` and the six constraint flags (H.264), or `general_profile_idc` (HEVC).
     pub profile: Option<Profile>,
     /// `level_idc`: 30 is 3.0 (H.264), 93 is 3.1 (HEVC).
     pub level: Option<u32>,
-    /// Pixels, after cropping.
+    /// Width and height in pixels, after cropping.
     pub size: Option<(u32, u32)>,
-    /// Bits of a luma sample.
+    /// Bits per luma sample.
     pub bit_depth: Option<u32>,
-    /// Whether it may be interlaced.
+    /// Whether pictures may be interlaced.
     pub interlaced: Option<bool>,
-    /// Whether its pixels are square, but for a hundredth, as far as it says.
+    /// Whether the pixels are square, within one percent.
     pub square_pixels: Option<bool>,
-    /// Frames (not fields) in a second.
+    /// Frames (not fields) per second.
     pub frame_rate: Option<f64>,
-    /// Frames that others may refer to.
+    /// The number of reference frames.
     pub reference_frames: Option<u32>,
-    /// Whether it is of a high dynamic range: its transfer characteristics are PQ (16) or HLG (18).
+    /// Whether the transfer characteristics are PQ (16) or HLG (18).
     pub high_dynamic_range: bool,
-    /// Bit/s at most, as it says.
+    /// The highest bitrate in bit/s, if the stream declares one.
     pub bitrate: Option<u64>,
-    /// Whether it cannot be read.
+    /// Whether the packets are scrambled.
     pub scrambled: bool,
 }
 
 impl Video {
-    /// A picture of which nothing but the codec is known.
+    /// A video stream of which only the codec is known.
     #[must_use]
     pub const fn unknown(codec: VideoCodec) -> Self {
         Self {
@@ -69,7 +69,7 @@ impl Video {
         }
     }
 
-    /// Whether a decoder that was set up for `before` may go on with this one.
+    /// Whether a decoder that was set up for `before` can continue with this stream.
     #[must_use]
     pub fn continues(&self, before: &Self) -> bool {
         let format = |video: &Self| {
@@ -79,66 +79,66 @@ impl Video {
     }
 }
 
-/// The profile of a picture.
+/// A profile of H.264, HEVC or MPEG-2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profile {
     /// `profile_idc`.
     pub idc: u32,
-    /// `constraint_set0_flag` is the highest bit; zero for HEVC.
+    /// The constraint flags, `constraint_set0_flag` in the highest bit; zero for HEVC.
     pub constraints: u8,
 }
 
-/// How a picture is coded.
+/// A video codec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VideoCodec {
-    /// ISO/IEC 14496-10.
+    /// H.264, ISO/IEC 14496-10.
     H264,
-    /// ISO/IEC 23008-2.
+    /// HEVC, ISO/IEC 23008-2.
     Hevc,
-    /// ISO/IEC 13818-2 and 11172-2.
+    /// MPEG-1 and MPEG-2 video, ISO/IEC 11172-2 and 13818-2.
     Mpeg2,
-    /// Another, by its `stream_type`.
+    /// Any other, by its `stream_type`.
     Other(u8),
 }
 
-/// A sound.
+/// An audio stream. A field is `None` until the stream has told it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Audio {
-    /// How it is coded.
+    /// The codec.
     pub codec: AudioCodec,
-    /// Loudspeakers, as far as it says.
+    /// The number of channels.
     pub channels: Option<u32>,
-    /// Hertz.
+    /// The sample rate in hertz.
     pub sample_rate: Option<u32>,
-    /// Bit/s, where each frame says it: of MPEG audio and AC-3.
+    /// In bit/s; only MPEG audio and AC-3 tell it in each frame.
     pub bitrate: Option<u64>,
-    /// Whether it cannot be read.
+    /// Whether the packets are scrambled.
     pub scrambled: bool,
-    /// ISO 639-2, from its descriptor.
+    /// The ISO 639-2 code from the descriptor.
     pub language: Option<String>,
 }
 
-/// How a sound is coded.
+/// An audio codec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AudioCodec {
     /// AAC in ADTS.
     Aac,
     /// AAC in LATM.
     AacLatm,
-    /// MPEG-1 or -2 audio, layer I or II.
+    /// MPEG-1 or MPEG-2 audio, layer I or II.
     Mp2,
-    /// The same, layer III.
+    /// MPEG-1 or MPEG-2 audio, layer III.
     Mp3,
     /// AC-3.
     Ac3,
     /// Enhanced AC-3.
     Eac3,
-    /// Another, by its `stream_type`.
+    /// Any other, by its `stream_type`.
     Other(u8),
 }
 
 impl VideoCodec {
-    /// Its name, as Jellyfin's parameters spell it.
+    /// The name that Jellyfin's parameters use.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -151,7 +151,7 @@ impl VideoCodec {
 }
 
 impl Audio {
-    /// A sound of which nothing but the codec is known.
+    /// An audio stream of which only the codec is known.
     #[must_use]
     pub const fn unknown(codec: AudioCodec) -> Self {
         Self { codec, channels: None, sample_rate: None, bitrate: None, scrambled: false, language: None }
@@ -159,7 +159,7 @@ impl Audio {
 }
 
 impl AudioCodec {
-    /// Its name, as Jellyfin's parameters spell it.
+    /// The name that Jellyfin's parameters use.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

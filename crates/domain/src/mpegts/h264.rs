@@ -1,4 +1,4 @@
-//! Pictures of ISO/IEC 14496-10, as far as their first slices and parameter sets go.
+//! Reads H.264 (ISO/IEC 14496-10): slice types, recovery points and sequence parameter sets.
 
 use crate::mpegts::bits::{Bits, unescaped};
 use crate::mpegts::facts::{Profile, Video, VideoCodec};
@@ -6,12 +6,12 @@ use crate::mpegts::part::Part;
 use crate::mpegts::sei::message;
 use crate::mpegts::vui::{aspect_ratio, crop, is_high_dynamic_range, rate, transfer};
 
-/// Profiles whose parameter sets tell the chroma format and the bit depth.
+/// Values of `profile_idc` whose parameter sets have the chroma format and the bit depth.
 const HIGH: [u32; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
-/// A message that pictures are right from somewhere on (D.1.8).
+/// The payload type of the recovery point SEI message (D.1.8).
 const RECOVERY_POINT: usize = 6;
 
-/// What a NAL unit means for whoever looks for a beginning; `whole` says whether its end has been seen.
+/// Classifies a NAL unit; `whole` says whether its end is there.
 #[must_use]
 pub(super) fn part(nal: &[u8], whole: bool) -> Part {
     let Some((&header, body)) = nal.split_first() else { return Part::Incomplete };
@@ -19,7 +19,7 @@ pub(super) fn part(nal: &[u8], whole: bool) -> Part {
         5 => Part::Picture { random_access: true },
         1 if body.len() < 8 && !whole => Part::Incomplete,
         1 => Part::Picture { random_access: is_intra(body) },
-        // Data partitioning: never in what is broadcast, never a beginning.
+        // Data partitioning is not used in broadcasts, and never starts decoding.
         2 => Part::Picture { random_access: false },
         6 if whole => {
             if message(body, RECOVERY_POINT).is_some() {
@@ -33,14 +33,14 @@ pub(super) fn part(nal: &[u8], whole: bool) -> Part {
     }
 }
 
-/// Whether a slice refers to no other picture (7.4.3: types 2 and 7, and the switching 4 and 9).
+/// Whether a slice refers to no other picture (7.4.3: slice types I and SI).
 fn is_intra(slice: &[u8]) -> bool {
     let mut bits = Bits::new(unescaped(slice));
     let kind = bits.unsigned().and_then(|_| bits.unsigned());
     kind.is_some_and(|kind| matches!(kind, 2 | 4 | 7 | 9))
 }
 
-/// What a sequence parameter set tells (7.3.2.1.1).
+/// Reads a sequence parameter set (7.3.2.1.1).
 #[must_use]
 pub(super) fn parameters(nal: &[u8]) -> Option<Video> {
     let mut bits = Bits::new(unescaped(nal.get(1..)?));
@@ -78,7 +78,7 @@ pub(super) fn parameters(nal: &[u8]) -> Option<Video> {
     })
 }
 
-/// What the samples are like, and how many of them a unit of cropping takes.
+/// The sample format, and how many samples a cropping unit has.
 struct Chroma {
     depth: u32,
     across: u32,
@@ -143,7 +143,7 @@ fn order_count<I: Iterator<Item = u8>>(bits: &mut Bits<I>) -> Option<()> {
     Some(())
 }
 
-/// How a picture is to be shown: as much of annex E as was there to be read.
+/// The fields of the VUI (annex E) that were there to be read.
 #[derive(Default)]
 struct Usability {
     square_pixels: Option<bool>,
@@ -153,7 +153,7 @@ struct Usability {
 
 fn usability<I: Iterator<Item = u8>>(bits: &mut Bits<I>) -> Usability {
     let mut known = Usability::default();
-    // What is cut off ends what is known, not what was known before.
+    // A parameter set that is cut short keeps the fields read so far.
     let _ = read_usability(bits, &mut known);
     known
 }
@@ -167,7 +167,7 @@ fn read_usability<I: Iterator<Item = u8>>(bits: &mut Bits<I>, known: &mut Usabil
     }
     if bits.flag()? {
         let (ticks, scale) = (bits.number(32)?, bits.number(32)?);
-        // Two ticks a frame: one for each field.
+        // Two ticks make a frame: one per field.
         known.frame_rate = rate(scale, ticks).map(|rate| rate / 2.0);
     }
     Some(())

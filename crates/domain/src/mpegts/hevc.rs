@@ -1,4 +1,4 @@
-//! Pictures of ISO/IEC 23008-2, as far as their first slices and parameter sets go.
+//! Reads HEVC (ISO/IEC 23008-2): NAL unit types and sequence parameter sets.
 
 use crate::mpegts::bits::{Bits, unescaped};
 use crate::mpegts::facts::{Profile, Video, VideoCodec};
@@ -6,18 +6,18 @@ use crate::mpegts::part::Part;
 use crate::mpegts::sei::message;
 use crate::mpegts::vui::{aspect_ratio, crop, is_high_dynamic_range, rate, transfer};
 
-/// As many sets of reference pictures there may be (7.4.3.2.1).
+/// The most short-term reference picture sets that a parameter set may have (7.4.3.2.1).
 const REFERENCE_SETS: u32 = 64;
-/// A message of the transfer characteristics that are meant (D.3.38); the parameters then tell those for players that know
-/// no other. So do broadcasts in HLG.
+/// The payload type of the alternative transfer characteristics SEI message (D.3.38). HLG broadcasts use it, so that
+/// players without HLG find an SDR transfer in the VUI.
 const TRANSFER: usize = 147;
 
-/// What a NAL unit means for whoever looks for a beginning; `whole` says whether its end has been seen.
+/// Classifies a NAL unit; `whole` says whether its end is there.
 #[must_use]
 pub(super) fn part(nal: &[u8], whole: bool) -> Part {
     let Some(&header) = nal.first() else { return Part::Incomplete };
     match header >> 1 & 0x3f {
-        // Broken link, instantaneous refresh, clean random access, and those still reserved for the like.
+        // BLA, IDR, CRA, and the reserved IRAP types.
         16..=23 => Part::Picture { random_access: true },
         0..=15 => Part::Picture { random_access: false },
         33 if whole => Part::Parameters,
@@ -33,7 +33,7 @@ pub(super) fn part(nal: &[u8], whole: bool) -> Part {
     }
 }
 
-/// What a sequence parameter set tells (7.3.2.2.1).
+/// Reads a sequence parameter set (7.3.2.2.1).
 #[must_use]
 pub(super) fn parameters(nal: &[u8]) -> Option<Video> {
     let mut bits = Bits::new(unescaped(nal.get(2..)?));
@@ -65,7 +65,7 @@ pub(super) fn parameters(nal: &[u8]) -> Option<Video> {
         interlaced: Some(!tier.progressive),
         ..Video::unknown(VideoCodec::Hevc)
     };
-    // What cannot be read further ends what is known, not what was known before.
+    // A parameter set that is cut short keeps the fields read so far.
     let _ = read_rest(&mut bits, sub_layers, &mut video);
     Some(video)
 }
@@ -95,7 +95,7 @@ fn profile_tier_level<I: Iterator<Item = u8>>(bits: &mut Bits<I>, sub_layers: u3
     Some(Tier { profile, level, progressive: progressive || !interlaced })
 }
 
-/// What lies behind the bit depth: reference frames, and how the picture is to be shown.
+/// Reads the fields behind the bit depth: reference frames and the VUI.
 fn read_rest<I: Iterator<Item = u8>>(bits: &mut Bits<I>, sub_layers: u32, video: &mut Video) -> Option<()> {
     bits.unsigned()?;
     let order_bits = bits.unsigned()?.checked_add(4)?;
@@ -146,7 +146,7 @@ fn scaling_lists<I: Iterator<Item = u8>>(bits: &mut Bits<I>) -> Option<()> {
     Some(())
 }
 
-/// Passes over the short-term reference picture sets (7.3.7), each of which may be told by the one before it.
+/// Skips the short-term reference picture sets (7.3.7), each of which may be predicted from the one before it.
 fn reference_sets<I: Iterator<Item = u8>>(bits: &mut Bits<I>) -> Option<()> {
     let mut pictures = 0_u32;
     for set in 0..bits.unsigned().filter(|sets| *sets <= REFERENCE_SETS)? {

@@ -1,7 +1,7 @@
-//! MPEG transport streams (ISO/IEC 13818-1), as far as cutting one into segments needs them.
+//! Reads MPEG transport streams (ISO/IEC 13818-1), as far as cutting them into segments needs it.
 //!
-//! It takes bytes as they come, aligned or not, and knows neither where they come from nor what is made of them.
-//! [`align`] finds the packets, [`scan`] says what each of them means.
+//! [`align`] finds the packets in the bytes, [`scan`] says what each packet means. Neither knows where the bytes come
+//! from, nor what is made of them.
 
 pub mod align;
 mod audio_header;

@@ -1,4 +1,4 @@
-//! Pictures of ISO/IEC 13818-2 and 11172-2: their sequence headers, and whether a picture is intra-coded.
+//! Reads MPEG-1 and MPEG-2 video (ISO/IEC 11172-2 and 13818-2): sequence headers and picture types.
 
 use crate::mpegts::bits::Bits;
 use crate::mpegts::facts::{Profile, Video, VideoCodec};
@@ -6,30 +6,30 @@ use crate::mpegts::part::Part;
 use crate::mpegts::vui::is_square;
 
 const SEQUENCE: u8 = 0xb3;
-/// Start code and identifier of a sequence extension.
+/// The start code of an extension; the first four bits behind it tell which one.
 const EXTENSION: [u8; 4] = [0, 0, 1, 0xb5];
-/// By `frame_rate_code` (table 6-4).
+/// Frame rates as fractions, by `frame_rate_code` (table 6-4).
 const RATES: [(u32, u32); 9] =
     [(0, 1), (24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (50, 1), (60000, 1001), (60, 1)];
 
-/// By `aspect_ratio_information` of MPEG-2 (table 6-3): width by height of a picture.
+/// Display aspect ratios by `aspect_ratio_information` of MPEG-2 (table 6-3).
 const ASPECTS: [(u32, f64); 3] = [(2, 4.0 / 3.0), (3, 16.0 / 9.0), (4, 2.21)];
-/// What `bit_rate` counts.
+/// The unit of `bit_rate` in bit/s.
 const BITRATE: u64 = 400;
 
-/// What a part means for whoever looks for a beginning.
+/// Classifies the bytes behind a start code.
 #[must_use]
 pub(super) fn part(bytes: &[u8]) -> Part {
     match bytes {
         [] | [0] | [0, _] => Part::Incomplete,
         [SEQUENCE, ..] => Part::Parameters,
-        // Ten bits of temporal reference, then the type: 1 is intra.
+        // Ten bits of temporal reference precede the type; type 1 is intra-coded.
         [0, _, kind, ..] => Part::Picture { random_access: kind >> 3 & 7 == 1 },
         [_, ..] => Part::Other,
     }
 }
 
-/// What a sequence header and the extension behind it tell.
+/// Reads a sequence header and the sequence extension behind it.
 #[must_use]
 pub(super) fn parameters(header: &[u8]) -> Option<Video> {
     let mut bits = Bits::new(header.get(1..)?.iter().copied());
@@ -41,19 +41,19 @@ pub(super) fn parameters(header: &[u8]) -> Option<Video> {
         size: Some((width, height)),
         bit_depth: Some(8),
         interlaced: Some(false),
-        // MPEG-1 tells the pixel's shape, MPEG-2 the picture's; 1 is square in both.
+        // MPEG-1 gives the shape of a pixel, MPEG-2 that of the picture; 1 means square pixels in both.
         square_pixels: Some(aspect == 1),
         bitrate: Some(u64::from(bitrate) * BITRATE),
         frame_rate: (scale > 0).then(|| f64::from(scale) / f64::from(ticks)),
         ..Video::unknown(VideoCodec::Mpeg2)
     };
-    // MPEG-1 has none.
+    // MPEG-1 has no extension.
     let extension = header.windows(4).position(|window| window == EXTENSION);
     extension.and_then(|at| extend(&mut video, aspect, header.get(at + 4..)?));
     Some(video)
 }
 
-/// A sequence extension (6.2.2.3).
+/// Reads a sequence extension (6.2.2.3).
 fn extend(video: &mut Video, aspect: u32, extension: &[u8]) -> Option<()> {
     let mut bits = Bits::new(extension.iter().copied());
     if bits.number(4)? != 1 {

@@ -1,75 +1,75 @@
-//! One packet, read where it lies.
+//! Reads the fields of one transport stream packet in place (ISO/IEC 13818-1, 2.4.3.2).
 //!
-//! It looks at no other packet, and whatever a field claims, it reads nothing beyond the packet's end.
+//! It looks at no other packet, and reads nothing beyond the end of this one, whatever a length field claims.
 
 use crate::mpegts::clock::Ticks;
 
 /// Bytes of a packet.
 pub const PACKET: usize = 188;
-/// What each of them begins with.
+/// The byte that starts every packet.
 pub const SYNC: u8 = 0x47;
-/// PIDs there are.
+/// The number of PIDs.
 pub const PIDS: usize = 0x2000;
 
-/// A packet (13818-1, 2.4.3.2).
+/// A packet.
 #[derive(Clone, Copy, Debug)]
 pub struct Packet<'a>(&'a [u8; PACKET]);
 
 impl<'a> Packet<'a> {
-    /// The packet at the beginning of `bytes`, if one begins there.
+    /// The packet at the start of `bytes`, if there is one.
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Option<Self> {
         bytes.first_chunk().filter(|bytes| bytes[0] == SYNC).map(Self)
     }
 
-    /// The packets of a run as [`Align`](crate::mpegts::align::Align) gives them.
+    /// The packets of a run that [`Align`](crate::mpegts::align::Align) returned.
     pub fn all(run: &'a [u8]) -> impl Iterator<Item = Self> {
         run.as_chunks().0.iter().map(Self)
     }
 
-    /// The whole of it.
+    /// The bytes of the packet.
     #[must_use]
     pub const fn bytes(self) -> &'a [u8; PACKET] {
         self.0
     }
 
-    /// Whose it is.
+    /// The PID.
     #[must_use]
     pub const fn pid(self) -> u16 {
         u16::from_be_bytes([self.0[1] & 0x1f, self.0[2]])
     }
 
-    /// Whether whoever received it knows that it is damaged.
+    /// Whether the receiver marked the packet as damaged (`transport_error_indicator`).
     #[must_use]
     pub const fn is_damaged(self) -> bool {
         self.0[1] & 0x80 != 0
     }
 
-    /// Whether a PES packet, or a section, begins in it.
+    /// Whether a PES packet or a section starts in it (`payload_unit_start_indicator`).
     #[must_use]
     pub const fn starts_unit(self) -> bool {
         self.0[1] & 0x40 != 0
     }
 
-    /// Whether its payload is scrambled.
+    /// Whether the payload is scrambled.
     #[must_use]
     pub const fn is_scrambled(self) -> bool {
         self.0[3] & 0xc0 != 0
     }
 
-    /// Counts the packets with payload of a PID, modulo 16.
+    /// The continuity counter: counts the packets of a PID that have a payload, modulo 16.
     #[must_use]
     pub const fn continuity(self) -> u8 {
         self.0[3] & 0x0f
     }
 
-    /// Whether it has a payload.
+    /// Whether there is a payload.
     #[must_use]
     pub const fn has_payload(self) -> bool {
         self.0[3] & 0x10 != 0
     }
 
-    /// What it carries; empty if nothing, or if its adaptation field claims more than there is.
+    /// The payload; empty if there is none, or if the adaptation field claims to be longer than the packet.
     #[must_use]
     pub fn payload(self) -> &'a [u8] {
         let skipped = match self.0[3] & 0x30 {
@@ -80,13 +80,13 @@ impl<'a> Packet<'a> {
         self.0.get(skipped..).unwrap_or_default()
     }
 
-    /// Whether counters and clock may jump here.
+    /// Whether counters and clock may jump here (`discontinuity_indicator`).
     #[must_use]
     pub fn is_discontinuous(self) -> bool {
         self.adaptation().first().is_some_and(|flags| flags & 0x80 != 0)
     }
 
-    /// Whether decoding may begin here, as it says.
+    /// Whether the packet declares a random access point (`random_access_indicator`).
     #[must_use]
     pub fn is_random_access(self) -> bool {
         self.adaptation().first().is_some_and(|flags| flags & 0x40 != 0)
@@ -103,7 +103,7 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// The adaptation field behind its length; empty if there is none.
+    /// The adaptation field without its length; empty if there is none.
     fn adaptation(self) -> &'a [u8] {
         if self.0[3] & 0x20 == 0 {
             return &[];
@@ -111,13 +111,13 @@ impl<'a> Packet<'a> {
         self.0.get(5..5 + usize::from(self.0[4])).unwrap_or_default()
     }
 
-    /// The same moment of the clock in a packet that carries nothing else, if it tells one.
+    /// A packet with the PCR of this one and nothing else; `None` if it has no PCR.
     #[must_use]
     pub fn clock_only(self) -> Option<[u8; PACKET]> {
         self.pcr()?;
         let mut bytes = [0xff; PACKET];
         bytes[..3].copy_from_slice(&[SYNC, self.0[1] & 0x1f, self.0[2]]);
-        // An adaptation field and no payload: the counter stands still.
+        // An adaptation field without payload does not count the counter on.
         bytes[3] = 0x20;
         bytes[4] = 183;
         bytes[5] = self.0[5] & 0x80 | 0x10;
@@ -153,7 +153,7 @@ mod tests {
             let bytes = packet(&[0x47, 0, 0, control, length]);
             assert!(Packet::new(&bytes).unwrap().payload().is_empty(), "{control:x} {length}");
         }
-        // A flag for a clock in a field too short for one.
+        // A PCR flag in a field that is too short for a PCR.
         let bytes = packet(&[0x47, 0, 0, 0x30, 1, 0x10]);
         assert_eq!(Packet::new(&bytes).unwrap().pcr(), None);
         assert!(Packet::new(&bytes[..187]).is_none());

@@ -1,41 +1,41 @@
-//! The header of a PES packet: its stamps, and where what it carries begins.
+//! Reads the header of a PES packet (ISO/IEC 13818-1, 2.4.3.6): time stamps and lengths.
 
 use crate::mpegts::clock::Ticks;
 
-/// When something is to be shown and decoded.
+/// The time stamps of an access unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stamps {
-    /// When it is shown.
+    /// When it is presented.
     pub pts: Option<Ticks>,
-    /// When it is decoded, where that is told: the same moment otherwise.
+    /// When it is decoded; `None` if that is the same moment.
     pub dts: Option<Ticks>,
 }
 
 impl Stamps {
-    /// When it is decoded, as far as anything is told.
+    /// When it is decoded: the DTS, else the PTS.
     #[must_use]
     pub fn decoded(self) -> Option<Ticks> {
         self.dts.or(self.pts)
     }
 }
 
-/// A PES header (13818-1, 2.4.3.6).
+/// A PES header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pes {
-    /// Its stamps.
+    /// The time stamps.
     pub stamps: Stamps,
-    /// Bytes of the whole packet with its header; `None` if it ends where the next one begins.
+    /// Bytes of the whole packet; `None` if it ends where the next one starts.
     pub length: Option<usize>,
-    /// Bytes of its header.
+    /// Bytes of the header.
     pub header: usize,
 }
 
 impl Pes {
-    /// The header at the beginning of `payload`, if one is there.
+    /// Reads the header at the start of `payload`; `None` if there is none.
     #[must_use]
     pub fn read(payload: &[u8]) -> Option<Self> {
         let [0, 0, 1, _, high, low, marker, flags, size, fields @ ..] = payload else { return None };
-        // MPEG-1's headers and those without fields look different, and carry neither picture nor sound here.
+        // Headers of MPEG-1, and of streams without these fields, carry neither audio nor video in a transport stream.
         if marker & 0xc0 != 0x80 {
             return None;
         }
@@ -50,7 +50,7 @@ impl Pes {
     }
 }
 
-/// Thirty-three bits in five bytes, with a marker bit behind 3, 15 and 15 of them.
+/// A time stamp: 33 bits in five bytes, with a marker bit behind 3, 15 and 15 of them.
 fn stamp(field: &[u8]) -> Option<Ticks> {
     let [a, b, c, d, e] = *field.first_chunk()?;
     if a & 1 == 0 || c & 1 == 0 || e & 1 == 0 {

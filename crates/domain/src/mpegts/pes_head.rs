@@ -1,6 +1,6 @@
-//! The beginning of one PES packet of a picture, gathered until it is known whether decoding may begin there.
+//! Gathers the start of a video PES packet until it can tell whether the packet is a random access point.
 //!
-//! It knows where NAL units and other start codes lie, not what they mean: the codecs do.
+//! It finds the parts between start codes; the codecs say what each part means.
 
 use std::ops::Range;
 
@@ -8,33 +8,33 @@ use crate::mpegts::facts::{Video, VideoCodec};
 use crate::mpegts::part::Part;
 use crate::mpegts::{h264, hevc, mpeg2};
 
-/// More than this is never looked at.
+/// The most bytes of a packet that are looked at.
 const LARGEST: usize = 16 << 10;
 
-/// The beginning of a PES packet.
+/// The start of a PES packet, and the video parameters known so far.
 #[derive(Debug)]
 pub(super) struct PesHead {
     codec: VideoCodec,
     bytes: Vec<u8>,
-    /// Where the part begins that is not understood yet.
+    /// Where the first part begins that is not classified yet.
     next: usize,
-    /// Bytes of the PES header that have yet to come.
+    /// Bytes of the PES header still to come.
     header: usize,
     random_access: bool,
     recovery: bool,
     high_dynamic_range: bool,
     decided: bool,
-    /// Up to where no part's end was found.
+    /// Up to where the end of the current part was searched for.
     searched: usize,
-    /// Where its parameters lie.
+    /// Where the parameters of this packet lie.
     found: Option<Range<usize>>,
-    /// Those of before, and what they say.
+    /// The parameters that `video` was read from.
     parameters: Vec<u8>,
     video: Video,
 }
 
 impl PesHead {
-    /// Of pictures coded so.
+    /// Expects video coded as `codec`.
     #[must_use]
     pub(super) fn new(codec: VideoCodec) -> Self {
         Self {
@@ -53,13 +53,13 @@ impl PesHead {
         }
     }
 
-    /// What is known of the picture.
+    /// The video format as last read.
     #[must_use]
     pub(super) const fn video(&self) -> &Video {
         &self.video
     }
 
-    /// Another PES packet begins, whose header takes `header` bytes; `random_access` as its adaptation field says.
+    /// Starts a PES packet whose header has `header` bytes; `random_access` is the flag of its adaptation field.
     pub(super) fn begin(&mut self, header: usize, random_access: bool) {
         self.bytes.clear();
         self.next = 0;
@@ -72,12 +72,12 @@ impl PesHead {
         self.found = None;
     }
 
-    /// Nothing more is to be learnt from it.
+    /// Ignores the rest of this packet.
     pub(super) const fn abandon(&mut self) {
         self.decided = true;
     }
 
-    /// What comes next of it. `Some` once: whether decoding may begin with the packet.
+    /// Takes more of the packet. Returns `Some` once per packet: whether it is a random access point.
     pub(super) fn extend(&mut self, payload: &[u8]) -> Option<bool> {
         if self.decided {
             return None;
@@ -97,7 +97,7 @@ impl PesHead {
     fn search(&mut self) -> Option<bool> {
         loop {
             let Some(begin) = start_code(&self.bytes, self.next) else {
-                // A start code may be only half there.
+                // The last two bytes may belong to a start code.
                 self.next = self.next.max(self.bytes.len().saturating_sub(2));
                 return None;
             };
@@ -140,7 +140,7 @@ impl PesHead {
     fn read_parameters(&mut self, picture: usize) -> bool {
         let Some(mut found) = self.found.clone() else { return false };
         if self.codec == VideoCodec::Mpeg2 {
-            // Its extensions follow under start codes of their own.
+            // The extensions of a sequence header have start codes of their own.
             found.end = picture;
         }
         let Some(bytes) = self.bytes.get(found) else { return false };
@@ -161,7 +161,7 @@ impl PesHead {
     }
 }
 
-/// Where the next start code begins, from `from` on.
+/// The offset of the next start code, from `from` on.
 fn start_code(bytes: &[u8], from: usize) -> Option<usize> {
     bytes.get(from..)?.windows(3).position(|window| window == [0, 0, 1]).map(|at| from + at)
 }

@@ -1,15 +1,15 @@
-//! The choice of one program: the first of the PAT that has a picture, else the first.
+//! Chooses one program: the first of the PAT that has video, else the first that has audio.
 //!
-//! It does not know what is kept of it.
+//! It does not know which of its streams are kept.
 
 use crate::mpegts::packet::Packet;
 use crate::mpegts::section::Sections;
 use crate::mpegts::tables::{self, PatEntry, Pmt};
 
-/// Programs that are looked at; a multiplex has some dozens at most.
+/// The most programs that are considered; a multiplex has a few dozen.
 const MOST: usize = 64;
-/// A program whose map has come so often is taken although an earlier one may yet show itself: tables list what was
-/// filtered out of the stream.
+/// How often the PMT of a program must arrive until it is chosen although the PMT of an earlier one has not been seen: a
+/// PAT often still lists programs that were filtered out of the stream.
 const PATIENCE: u32 = 3;
 
 /// The programs of a stream.
@@ -29,18 +29,18 @@ struct Program {
 }
 
 impl Programs {
-    /// Where the PMTs are.
+    /// The PIDs of the PMTs.
     pub(super) fn pids(&self) -> impl Iterator<Item = u16> {
         self.programs.iter().map(|program| program.entry.pid)
     }
 
-    /// The program that was chosen, and where its map is.
+    /// The chosen program.
     #[must_use]
     pub(super) const fn chosen(&self) -> Option<&(PatEntry, Pmt)> {
         self.chosen.as_ref()
     }
 
-    /// Takes a packet of a table; says whether the choice, its map or the places of the tables have changed.
+    /// Reads a packet of a table; returns whether the choice, its PMT or the PIDs of the tables changed.
     pub(super) fn read(&mut self, packet: Packet<'_>) -> bool {
         let mut changed = false;
         if packet.pid() == 0 {
@@ -48,7 +48,7 @@ impl Programs {
             self.association.read(packet, |section| {
                 listed = tables::pat(section).map(|entries| entries.take(MOST).collect::<Vec<_>>());
             });
-            // An association without programs says nothing.
+            // A PAT without programs carries no information.
             if let Some(listed) = listed.filter(|listed| !listed.is_empty()) {
                 changed = self.list(&listed);
             }
@@ -148,7 +148,7 @@ mod tests {
     }
 
     fn list(programs: &mut Programs) {
-        // Our own writer lists one; so this is its section with more entries.
+        // [`write`] lists a single program, so this test builds a section with three.
         let mut section = vec![0, 0xb0, 9 + 12, 0, 1, 0xc1, 0, 0];
         for PatEntry { number, pid } in ENTRIES {
             section.extend([number.to_be_bytes(), (0xe000 | pid).to_be_bytes()].concat());

@@ -1,27 +1,27 @@
-//! A transport stream out of RTP (RFC 3550, RFC 2250): the headers are taken off, and what reports come between them.
+//! Takes the transport stream out of RTP (RFC 3550, RFC 2250): it drops RTP headers and RTCP reports.
 //!
-//! Where one datagram ends and the next begins is told by the bytes alone. It puts nothing back in order.
+//! It finds the datagrams by their bytes alone, and does not reorder them.
 
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::mpegts::packet::{PACKET, SYNC};
 
-/// The fixed part of a header.
+/// Bytes of the fixed part of an RTP header.
 const HEADER: usize = 12;
-/// Bytes of the longest datagram on most ways. What would be longer is no header.
+/// The most bytes of a datagram on most networks; a longer header is not believed.
 const LONGEST: usize = 1500;
-/// Packet types of RTCP; as payload types they are not to be used.
+/// RTCP packet types; RFC 5761 reserves them among the payload types.
 const REPORTS: std::ops::RangeInclusive<u8> = 200..=207;
 
-/// Takes headers off.
+/// Drops RTP headers.
 #[derive(Debug, Default)]
 pub struct Unwrap {
-    /// The beginning of what is not whole yet.
+    /// The start of a packet or header that is incomplete.
     rest: BytesMut,
 }
 
 impl Unwrap {
-    /// The packets in what came, as far as they are whole.
+    /// Returns the whole packets in `bytes` and what was left before.
     pub fn take(&mut self, bytes: &[u8]) -> Bytes {
         self.rest.extend_from_slice(bytes);
         let mut packets = BytesMut::with_capacity(self.rest.len());
@@ -39,8 +39,9 @@ impl Unwrap {
     }
 }
 
-/// Whether a header is next, and its length or that of the packet; `None` if more must come first. A header has a packet
-/// behind it. What is neither is left to whoever looks for packets, byte by byte.
+/// The length of the next item, and whether it is a header; `None` if more bytes are needed. A header is believed if a
+/// packet follows it. Bytes that are neither are passed on one by one, for [`Align`](crate::mpegts::align::Align) to
+/// judge.
 fn next(bytes: &[u8]) -> Option<(bool, usize)> {
     let first = *bytes.first()?;
     if first == SYNC {
@@ -71,7 +72,7 @@ mod tests {
         packet
     }
 
-    /// However it comes in pieces, and with however many packets in a datagram.
+    /// In pieces of any size, with any number of packets per datagram.
     #[test]
     fn headers_and_reports_are_taken_off() {
         let plain = [&[0x80, 0x21][..], &[0; 10]].concat();
@@ -99,7 +100,7 @@ mod tests {
         }
     }
 
-    /// One byte in four looks like the beginning of a header.
+    /// One byte in four looks like the start of a header.
     #[test]
     fn noise_that_looks_like_a_header_takes_nothing_with_it() {
         let header = [&[0x80, 0x21][..], &[0; 10]].concat();

@@ -1,8 +1,8 @@
-//! Reads a stream packet by packet and says what each one means: whose it is, whether decoding may begin there, whether
-//! something is missing before it.
+//! Reads a transport stream packet by packet: which stream a packet belongs to, whether packets are missing before it,
+//! and where random access points are.
 //!
-//! Packets are counted from zero. That decoding may begin is often only known some packets later; it then says where.
-//! It keeps nothing of the stream but the beginning of one PES packet.
+//! Packets are numbered from zero. A random access point is often recognised some packets later; the result then names
+//! its packet. The scan keeps the start of one PES packet and nothing else of the stream.
 
 use crate::mpegts::audio_header::{self, Header};
 use crate::mpegts::facts::{Audio, Facts, Video, VideoCodec};
@@ -13,48 +13,48 @@ use crate::mpegts::program::Programs;
 use crate::mpegts::tables::{PatEntry, Pmt};
 use crate::mpegts::track::{Continuity, Role, Track};
 
-/// What a packet means.
+/// What one packet means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// Whose it is.
+    /// The stream it belongs to.
     pub role: Role,
-    /// How it follows the one before of its PID.
+    /// How it follows the previous packet of its PID.
     pub continuity: Continuity,
-    /// Whether it cannot be read.
+    /// Whether its payload is scrambled.
     pub scrambled: bool,
-    /// Whether the program's tables are others than before.
+    /// Whether it changed the tables of the program.
     pub tables: bool,
-    /// Whether the sound it belongs to is another than before: a decoder must be set up anew.
+    /// Whether its audio stream changed format, so that a decoder must be set up again.
     pub format: bool,
-    /// A PES packet of the picture (of the first sound, for radio) that is now understood.
+    /// The access unit that this packet made recognisable: of the video, or of the first audio stream for radio.
     pub access_unit: Option<AccessUnit>,
 }
 
-/// A PES packet in which a picture (or sound, for radio) begins.
+/// A PES packet in which an access unit starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccessUnit {
     /// The number of its first packet.
     pub packet: u64,
-    /// Its stamps.
+    /// Its time stamps.
     pub stamps: Stamps,
-    /// Whether decoding may begin with it.
+    /// Whether it is a random access point.
     pub random_access: bool,
-    /// Whether a decoder must be set up anew for it.
+    /// Whether a decoder must be set up again for it.
     pub format: bool,
 }
 
-/// Reads a stream.
+/// Scans one transport stream.
 #[derive(Debug)]
 pub struct Scan {
     programs: Programs,
-    /// By PID: the place in `tracks`, counted from 1; 0 for what is of no interest.
+    /// By PID: the position in `tracks`, counted from 1; 0 for PIDs that are ignored.
     places: Box<[u8; PIDS]>,
     tracks: Vec<Track>,
     head: Option<PesHead>,
-    /// The PES packet that `head` belongs to.
+    /// The access unit that `head` belongs to.
     access_unit: AccessUnit,
     facts: Facts,
-    /// The last header of each sound.
+    /// The last header of each audio stream.
     heard: Vec<Option<Header>>,
     packets: u64,
 }
@@ -82,13 +82,13 @@ impl Default for Scan {
 }
 
 impl Scan {
-    /// Packets read.
+    /// The number of packets read.
     #[must_use]
     pub const fn packets(&self) -> u64 {
         self.packets
     }
 
-    /// What the program carries, as far as it has shown; `None` before its tables have come.
+    /// What the program carries, as far as it is known; `None` before the tables have arrived.
     #[must_use]
     pub const fn facts(&self) -> Option<&Facts> {
         match self.programs.chosen() {
@@ -97,7 +97,7 @@ impl Scan {
         }
     }
 
-    /// Whether picture and sounds have all shown what they are, or that they hide it.
+    /// Whether every stream has told its format, or is scrambled.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         let heard = |audio: &Audio| {
@@ -111,13 +111,13 @@ impl Scan {
             && self.facts.audio.iter().all(heard)
     }
 
-    /// The program that is read, and where its map is.
+    /// The program that is read.
     #[must_use]
     pub const fn program(&self) -> Option<&(PatEntry, Pmt)> {
         self.programs.chosen()
     }
 
-    /// What comes next does not continue what came; tables hold until others come.
+    /// Declares that the next packet does not continue the last one. Tables stay in force until new ones arrive.
     pub fn splice(&mut self) {
         for track in &mut self.tracks {
             track.restart();
@@ -184,7 +184,7 @@ impl Scan {
         Some(AccessUnit { random_access, ..self.access_unit })
     }
 
-    /// What has this role cannot be read, until it is.
+    /// Marks the stream of `role` as scrambled.
     fn hide(&mut self, role: Role) {
         let scrambled = match role {
             Role::Video => self.facts.video.as_mut().map(|video| &mut video.scrambled),
@@ -196,7 +196,7 @@ impl Scan {
         }
     }
 
-    /// A sound's PES packet begins; says whether it is another sound than before.
+    /// Reads an audio packet; returns whether the format changed, and the access unit of radio.
     fn read_sound(&mut self, packet: Packet<'_>, index: usize, number: u64) -> (bool, Option<AccessUnit>) {
         let Some(pes) = Pes::read(packet.payload()).filter(|_| packet.starts_unit()) else {
             return (false, None);
@@ -207,7 +207,7 @@ impl Scan {
         (format, leads.then_some(unit))
     }
 
-    /// Reads a sound's header; says whether it is another than before.
+    /// Reads an audio header; returns whether the format changed.
     fn hear(&mut self, index: usize, content: &[u8]) -> bool {
         let (Some(audio), Some(heard)) = (self.facts.audio.get_mut(index), self.heard.get_mut(index)) else {
             return false;
@@ -216,7 +216,7 @@ impl Scan {
             audio.scrambled &= audio_header::has_header(audio.codec);
             return false;
         };
-        // What is found in the midst of a frame may be anything, but not twice the same.
+        // A header inside a frame may be a coincidence, but the same one does not occur twice.
         let last = heard.replace(header).map(|last| last.format());
         if at > 0 && last != Some(header.format()) {
             return false;
@@ -233,7 +233,7 @@ impl Scan {
         before.2.is_some()
     }
 
-    /// Gives the PIDs of the program their roles.
+    /// Assigns roles to the PIDs of the program.
     fn assign(&mut self) {
         let mut tracks = vec![Track::new(0, Role::Tables)];
         tracks.extend(self.programs.pids().map(|pid| Track::new(pid, Role::Tables)));
@@ -263,7 +263,7 @@ impl Scan {
             }
         }
         for (place, track) in (1..=u8::MAX).zip(&mut tracks) {
-            // Whoever has a role already keeps it: a clock is most often in the picture.
+            // The first role wins: the PCR is most often carried by the video.
             if let Some(free @ 0) = self.places.get_mut(usize::from(track.pid())) {
                 *free = place;
             }

@@ -1,11 +1,11 @@
-//! Sections of tables, put together from packets and believed only if their checksum is right.
+//! Assembles the sections of PAT and PMT from packets, and drops those with a wrong checksum.
 
 use crate::mpegts::packet::Packet;
 
-/// Of PAT and PMT: no section is longer (2.4.4).
+/// The most bytes of a PAT or PMT section (ISO/IEC 13818-1, 2.4.4).
 const LARGEST: usize = 1024;
 
-/// CRC-32 of MPEG: polynomial 04C11DB7, the highest bit first, nothing inverted.
+/// The table of CRC-32/MPEG-2: polynomial 04C11DB7, most significant bit first, not inverted.
 const TABLE: [u32; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;
@@ -21,13 +21,13 @@ const TABLE: [u32; 256] = {
     table
 };
 
-/// The checksum of `bytes`; zero for a whole section with its own.
+/// The CRC-32/MPEG-2 of `bytes`; zero for a section that includes a correct one.
 #[must_use]
 pub(super) fn checksum(bytes: &[u8]) -> u32 {
     bytes.iter().fold(u32::MAX, |crc, byte| crc << 8 ^ TABLE[usize::from((crc >> 24) as u8 ^ byte)])
 }
 
-/// Puts the sections of one PID together.
+/// Assembles the sections of one PID.
 #[derive(Debug, Default)]
 pub(super) struct Sections {
     bytes: Vec<u8>,
@@ -36,7 +36,7 @@ pub(super) struct Sections {
 }
 
 impl Sections {
-    /// Takes the next packet of the PID and gives every section that ends in it, without its checksum, to `each`.
+    /// Reads the next packet of the PID, and passes each section that ends in it, without its checksum, to `each`.
     pub(super) fn read(&mut self, packet: Packet<'_>, mut each: impl FnMut(&[u8])) {
         let follows = packet.continuity() == (self.continuity + 1) & 15;
         self.continuity = packet.continuity();
@@ -72,12 +72,12 @@ impl Sections {
             begin += length;
         }
         self.bytes.drain(..begin);
-        // Stuffing, or what is no section of a table that is read here.
+        // Drops stuffing, and sections that are too long for the tables read here.
         self.under_way = self.bytes.first() != Some(&0xff) && self.bytes.len() <= LARGEST;
     }
 }
 
-/// The length of the section that `bytes` begin with; `None` as long as it is not told, and behind the last one.
+/// The length of the section at the start of `bytes`; `None` if it is incomplete, or if stuffing follows.
 fn length(bytes: &[u8]) -> Option<usize> {
     let [table, high, low, ..] = *bytes else { return None };
     let length = 3 + usize::from(u16::from_be_bytes([high & 0x0f, low]));

@@ -1,8 +1,8 @@
-//! Supplemental enhancement information of H.264 and HEVC (ISO/IEC 14496-10 and 23008-2, 7.3.2.3).
+//! Reads SEI messages of H.264 and HEVC (ISO/IEC 14496-10 and 23008-2, 7.3.2.3).
 
 use crate::mpegts::bits::unescaped;
 
-/// The first byte of what the first of these messages that is of this kind says.
+/// The first payload byte of the first message of type `kind`.
 pub(super) fn message(messages: &[u8], kind: usize) -> Option<u8> {
     let mut bytes = unescaped(messages);
     loop {
@@ -18,7 +18,7 @@ pub(super) fn message(messages: &[u8], kind: usize) -> Option<u8> {
     }
 }
 
-/// A number in bytes of which all but the last are 255.
+/// Reads a payload type or size: bytes of 255, and one that is less, added up.
 fn extended(bytes: &mut impl Iterator<Item = u8>) -> Option<usize> {
     let mut number = 0;
     loop {

@@ -1,53 +1,53 @@
-//! Program association and map tables (13818-1, 2.4.4): what is in the stream, and where.
+//! Reads the PAT and PMT (ISO/IEC 13818-1, 2.4.4): which streams there are, and on which PIDs.
 
 use crate::mpegts::facts::{AudioCodec, VideoCodec};
 
-/// A program of the PAT.
+/// A program in the PAT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PatEntry {
-    /// Its number.
+    /// The program number.
     pub number: u16,
-    /// Where its map is.
+    /// The PID of its PMT.
     pub pid: u16,
 }
 
-/// A PMT.
+/// A program map table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pmt {
-    /// The number of its program.
+    /// The program number.
     pub number: u16,
-    /// Where its clock is.
+    /// The PID of the program clock reference.
     pub pcr_pid: u16,
-    /// What belongs to it.
+    /// The elementary streams.
     pub streams: Vec<Elementary>,
 }
 
-/// An elementary stream.
+/// An elementary stream in the PMT.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Elementary {
-    /// Where it is.
+    /// The PID.
     pub pid: u16,
-    /// What it is.
+    /// The codec.
     pub kind: Kind,
-    /// ISO 639-2.
+    /// The ISO 639-2 code.
     pub language: Option<String>,
-    /// What else is said of it, as it was said.
+    /// The descriptors, as received.
     pub descriptors: Vec<u8>,
 }
 
-/// What an elementary stream is.
+/// The type of an elementary stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A picture.
+    /// Video.
     Video(VideoCodec),
-    /// A sound.
+    /// Audio.
     Audio(AudioCodec),
-    /// Subtitles, data.
+    /// Subtitles or data.
     Other,
 }
 
 impl Pmt {
-    /// Its picture.
+    /// The PID and codec of the first video stream.
     #[must_use]
     pub fn video(&self) -> Option<(u16, VideoCodec)> {
         self.streams.iter().find_map(|stream| match stream.kind {
@@ -56,7 +56,7 @@ impl Pmt {
         })
     }
 
-    /// Its sounds.
+    /// The audio streams.
     pub fn audio(&self) -> impl Iterator<Item = (&Elementary, AudioCodec)> {
         self.streams.iter().filter_map(|stream| match stream.kind {
             Kind::Audio(codec) => Some((stream, codec)),
@@ -65,13 +65,13 @@ impl Pmt {
     }
 }
 
-/// A section that is in force, of this table: its number and what lies behind its header.
+/// The number and the content of a section that is in force and belongs to `table`.
 fn content(section: &[u8], table: u8) -> Option<(u16, &[u8])> {
     let [id, _, _, high, low, version, _, _, content @ ..] = section else { return None };
     (*id == table && version & 1 == 1).then_some((u16::from_be_bytes([*high, *low]), content))
 }
 
-/// The programs in a section of the PAT.
+/// The programs in a section of the PAT; `None` for another section.
 #[must_use]
 pub fn pat(section: &[u8]) -> Option<impl Iterator<Item = PatEntry>> {
     let (_, content) = content(section, 0)?;
@@ -79,11 +79,11 @@ pub fn pat(section: &[u8]) -> Option<impl Iterator<Item = PatEntry>> {
         number: u16::from_be_bytes([a, b]),
         pid: u16::from_be_bytes([c & 0x1f, d]),
     });
-    // Number 0 is the network's.
+    // Number 0 points to the network information table.
     Some(entries.filter(|entry| entry.number != 0))
 }
 
-/// A section of a PMT; there is never more than one.
+/// Reads a section of the PMT, which never has more than one.
 #[must_use]
 pub fn pmt(section: &[u8]) -> Option<Pmt> {
     let (number, content) = content(section, 2)?;
@@ -105,7 +105,7 @@ pub fn pmt(section: &[u8]) -> Option<Pmt> {
     Some(Pmt { number, pcr_pid, streams })
 }
 
-/// Descriptors with their tags.
+/// The tag and content of each descriptor.
 fn each(mut descriptors: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     std::iter::from_fn(move || {
         let [tag, length, rest @ ..] = descriptors else { return None };
@@ -126,7 +126,7 @@ fn kind_of(stream_type: u8, descriptors: &[u8]) -> Kind {
         0x01 | 0x02 => Kind::Video(VideoCodec::Mpeg2),
         0x1b => Kind::Video(VideoCodec::H264),
         0x24 => Kind::Video(VideoCodec::Hevc),
-        // MPEG-4 part 2, scalable and stereo H.264, JPEG 2000, AVS, VVC, VC-1, Dirac.
+        // MPEG-4 part 2, SVC and MVC, JPEG 2000, AVS, VVC, VC-1, Dirac.
         0x10 | 0x1f..=0x21 | 0x33 | 0x42 | 0xd1 | 0xea => Kind::Video(VideoCodec::Other(stream_type)),
         0x03 | 0x04 => Kind::Audio(AudioCodec::Mp2),
         0x0f => Kind::Audio(AudioCodec::Aac),
@@ -141,12 +141,12 @@ fn kind_of(stream_type: u8, descriptors: &[u8]) -> Kind {
     }
 }
 
-/// SCTE 35 has a stream type that others use for sound.
+/// SCTE 35 uses a stream type that DTS uses as well.
 fn is_splice_information(descriptors: &[u8]) -> bool {
     each(descriptors).any(|(tag, content)| tag == 0x8a || tag == 0x05 && content.starts_with(b"CUEI"))
 }
 
-/// What only its descriptors tell (EN 300 468; registrations of SMPTE).
+/// The codec of a private stream, by its descriptors (EN 300 468) and registrations (SMPTE).
 fn private(stream_type: u8, descriptors: &[u8]) -> Kind {
     each(descriptors)
         .find_map(|(tag, content)| match (tag, content.get(..4)) {

@@ -1,32 +1,32 @@
-//! One PID of the program: what it carries, and whether its packets follow one another.
+//! Follows one PID of the program: its role, and whether packets are missing.
 
 use crate::mpegts::packet::Packet;
 
-/// Whose a packet is.
+/// What a PID carries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {
-    /// Of nothing that belongs to the program's picture and sounds.
+    /// Nothing that belongs to the audio or video of the program.
     #[default]
     Other,
-    /// Of the tables.
+    /// PAT or PMT.
     Tables,
-    /// Of the picture.
+    /// The video.
     Video,
-    /// Of a sound, by its place in [`Facts::audio`].
+    /// An audio stream, by its position in [`Facts::audio`](crate::mpegts::facts::Facts::audio).
     Audio(usize),
-    /// Of the clock alone.
+    /// The program clock reference and nothing else.
     Clock,
 }
 
-/// How a packet follows the one before of its PID.
+/// How a packet follows the previous one of its PID.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Continuity {
-    /// Nothing is missing.
+    /// No packet is missing.
     #[default]
     Follows,
-    /// It is the same packet once more, as it may be sent.
+    /// It repeats the previous packet, as ISO/IEC 13818-1, 2.4.3.3 allows.
     Repeated,
-    /// Something is missing before it.
+    /// Packets are missing before it.
     Broken,
 }
 
@@ -36,18 +36,18 @@ pub struct Track {
     pid: u16,
     role: Role,
     counter: Option<u8>,
-    /// The last bytes of the packet before: what tells a repetition from a counter that stands still.
+    /// The end of the previous packet: tells a repeated packet from a counter that stands still.
     last: [u8; 16],
 }
 
 impl Track {
-    /// With the PID that carries it.
+    /// Follows `pid`.
     #[must_use]
     pub const fn new(pid: u16, role: Role) -> Self {
         Self { pid, role, counter: None, last: [0; 16] }
     }
 
-    /// Where it is.
+    /// The PID.
     #[must_use]
     pub const fn pid(&self) -> u16 {
         self.pid
@@ -59,12 +59,12 @@ impl Track {
         self.role
     }
 
-    /// Nothing is expected of the next packet.
+    /// Forgets the counter: any packet may come next.
     pub const fn restart(&mut self) {
         self.counter = None;
     }
 
-    /// Takes the next packet; says how it follows.
+    /// Takes the next packet.
     pub fn follow(&mut self, packet: Packet<'_>) -> Continuity {
         if !packet.has_payload() {
             return Continuity::Follows;

@@ -1,14 +1,14 @@
-//! Tables of our own: a PAT with one program, and its PMT with what is kept of it.
+//! Writes tables of our own: a PAT with one program, and its PMT.
 
 use crate::mpegts::facts::{AudioCodec, VideoCodec};
 use crate::mpegts::packet::{PACKET, SYNC};
 use crate::mpegts::section::checksum;
 use crate::mpegts::tables::{Elementary, Kind, PatEntry, Pmt};
 
-/// Descriptors longer than this are left out: a section has its limits.
+/// Longer descriptors are left out, to keep the section short.
 const LONGEST: usize = 200;
 
-/// A PAT that lists `program` alone.
+/// A PAT section that lists `program`.
 #[must_use]
 pub fn pat(program: PatEntry) -> Vec<u8> {
     let mut section = head(0x00, 1);
@@ -17,7 +17,7 @@ pub fn pat(program: PatEntry) -> Vec<u8> {
     finish(section)
 }
 
-/// A PMT.
+/// A PMT section.
 #[must_use]
 pub fn pmt(pmt: &Pmt) -> Vec<u8> {
     let mut section = head(0x02, pmt.number);
@@ -33,9 +33,9 @@ pub fn pmt(pmt: &Pmt) -> Vec<u8> {
     finish(section)
 }
 
-/// Appends a section to `out` as packets of `pid`, counting on from `continuity`.
+/// Appends `section` to `out` as packets of `pid`, counting `continuity` on.
 pub fn packets(section: &[u8], pid: u16, continuity: &mut u8, out: &mut Vec<u8>) {
-    // A pointer to where the section begins stands in front of it.
+    // The pointer field precedes the section.
     let mut rest: Vec<u8> = [&[0], section].concat();
     let mut starts = 0x40;
     while !rest.is_empty() {
@@ -49,7 +49,7 @@ pub fn packets(section: &[u8], pid: u16, continuity: &mut u8, out: &mut Vec<u8>)
     }
 }
 
-/// The beginning of a section, its length left open: number, version 0 and in force, the only one.
+/// The start of a section of version 0, in force and the only one; `finish` fills in the length.
 fn head(table: u8, number: u16) -> Vec<u8> {
     let [high, low] = number.to_be_bytes();
     vec![table, 0xb0, 0, high, low, 0xc1, 0, 0]
@@ -65,7 +65,7 @@ fn finish(mut section: Vec<u8>) -> Vec<u8> {
     section
 }
 
-/// Players know AC-3 by ATSC's types; DVB's, a private one and a descriptor, not all of them do.
+/// Uses ATSC's stream types for AC-3 and E-AC-3: not all players know DVB's private type with a descriptor.
 const fn stream_type(kind: Kind) -> u8 {
     match kind {
         Kind::Video(VideoCodec::H264) => 0x1b,

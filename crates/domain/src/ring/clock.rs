@@ -1,41 +1,39 @@
-//! How far a stream has come: by its own clock where that goes on evenly, else by when it arrived.
-//!
-//! It does not know what is in the stream.
+//! Tells how far a stream has come: by its PCR where that runs steadily, else by the time of arrival.
 
 use std::time::Duration;
 
 use crate::mpegts::clock::{HERTZ, Ticks, duration, nearest};
 use crate::time::Timestamp;
 
-/// Moments are told ten times in a second; what is farther on lacks something before it.
+/// A PCR comes ten times per second; one that is farther ahead than this follows missing packets.
 const AHEAD: Ticks = 2 * HERTZ;
-/// So much may be missing of one timeline; what is farther on is of another.
+/// A PCR that is farther ahead than this belongs to another timeline.
 const LOST: Ticks = 10 * HERTZ;
-/// If the stream has told no moment for longer than this, the arrival counts.
+/// After a silence longer than this, the time of arrival counts.
 const SPARSE: Duration = Duration::from_secs(1);
 
-/// What a clock tells of where it stands.
+/// How a PCR follows the previous ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Course {
-    /// What goes on from before, or nothing.
+    /// It continues them; or there was none to compare.
     Even,
-    /// What does not go on from before: it has jumped, or is damaged.
+    /// It does not continue them: the clock has jumped, or this PCR is damaged.
     Astray,
-    /// That it was damaged.
+    /// It continues those before the one that was [`Astray`](Self::Astray), which was damaged.
     Back,
-    /// That it has jumped.
+    /// It continues the one that was [`Astray`](Self::Astray): the clock has jumped.
     Elsewhere,
 }
 
-/// A clock that never goes back.
+/// The position in a stream, which never falls.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Clock {
     position: Duration,
-    /// What the stream told last, and the position then.
+    /// The last PCR, and the position then.
     last: Option<(Ticks, Duration)>,
     /// When `position` was last set.
     moved: Timestamp,
-    /// Where it stood before it went astray.
+    /// The last PCR before the one that was [`Course::Astray`].
     strayed_from: Option<Ticks>,
 }
 
@@ -45,7 +43,7 @@ impl Clock {
         self.position
     }
 
-    /// Something arrived that tells this moment, or none.
+    /// Notes that packets arrived, with this PCR or none.
     pub(super) fn advance(&mut self, told: Option<Ticks>, now: Timestamp) -> Course {
         let silence = now.since(self.moved);
         let arrived = self.position + silence;
@@ -53,7 +51,7 @@ impl Clock {
             (Some(_), None) if silence <= SPARSE => return Course::Even,
             (None, _) | (Some(_), None) => arrived,
             (Some((last, then)), Some(told)) => match nearest(told, last) - last {
-                // What the arrival has counted already is not counted again.
+                // Time that the arrival has already counted is not counted again.
                 ahead @ 0..=AHEAD => self.position.max(then + duration(ahead)),
                 _ => arrived,
             },
@@ -70,7 +68,7 @@ impl Clock {
         let goes_on = |from: Ticks| (0..=LOST).contains(&(nearest(told, from) - from));
         match self.strayed_from.take() {
             None if goes_on(last) => Course::Even,
-            // First: what stood a little behind for once has not jumped, though what comes goes on from there as well.
+            // This comes first: a PCR that lagged a little once is no jump, although the next one continues it as well.
             Some(from) if goes_on(from) => Course::Back,
             Some(_) if goes_on(last) => Course::Elsewhere,
             strayed => {
@@ -80,7 +78,7 @@ impl Clock {
         }
     }
 
-    /// What follows has a timeline of its own.
+    /// Expects a new timeline.
     pub(super) const fn splice(&mut self) {
         self.last = None;
         self.strayed_from = None;
@@ -91,7 +89,7 @@ impl Clock {
 mod tests {
     use super::*;
 
-    /// Milliseconds at which the clock stands after each of these arrivals: what is told in milliseconds, and when.
+    /// The position in milliseconds after each arrival: its PCR in milliseconds, if any, and the time.
     fn positions(arrivals: &[(Option<i64>, u64)]) -> Vec<u128> {
         let mut clock = Clock::default();
         arrivals

@@ -1,6 +1,7 @@
-//! The last seconds of a transport stream, and where in them one may begin.
+//! Keeps the last seconds of a transport stream, and where in them a reader can start.
 //!
-//! It holds runs of whole packets as they came. It does not read packets: what begins where, it is told.
+//! It holds runs of whole packets as they arrived. It does not read packets; the caller says where random access points
+//! are.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -17,28 +18,29 @@ use crate::mpegts::packet::PACKET;
 use crate::ring::clock::{Clock, Course};
 use crate::time::Timestamp;
 
-/// Bytes of a block. It goes when the last of its runs does.
+/// Bytes of a block. A block is freed together with its last run.
 const BLOCK: usize = 64 << 10;
-/// What a run costs beside its bytes: its entry here, and what is free in front of the next block.
+/// What a run costs beside its bytes: its entry in the ring, and the unused end of its block.
 const OVERHEAD: u64 = 96;
-/// A stream that has shown no access point for this long is taken as it comes.
+/// A stream without a random access point for this long is read from anywhere.
 const POINTLESS: Duration = Duration::from_secs(5);
 
-/// How much a ring holds; whichever is reached first.
+/// How much a ring holds: whichever limit is reached first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// Of the stream's own time.
+    /// How much of the stream's own time.
     pub span: Duration,
-    /// Of memory.
+    /// How many bytes of memory.
     pub bytes: u64,
 }
 
-/// Where a reader begins.
+/// Where a reader starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Join {
-    /// At the newest access point that has this much behind it, so that it comes at once; else at the oldest.
+    /// At the newest random access point that has this much behind it, so that a burst can be sent at once; else at the
+    /// oldest.
     Burst(Duration),
-    /// At the oldest access point.
+    /// At the oldest random access point.
     Oldest,
 }
 
@@ -47,30 +49,29 @@ pub enum Join {
 pub struct Chunk {
     /// A multiple of 188 bytes.
     pub bytes: Bytes,
-    /// Whether they do not continue the chunk before: another connection.
+    /// Whether it does not continue the previous chunk, because the feed reconnected.
     pub splice: bool,
-    /// By what clock they are to be understood: another number, another clock. One that goes on from elsewhere on the same
-    /// connection is known a moment later.
+    /// The number of the timeline that its clock belongs to. A jump within a connection is recognised a PCR later.
     pub timeline: u32,
 }
 
-/// Where a reader stands.
+/// The position of a reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    /// Bytes since the ring began.
+    /// Bytes since the ring was created.
     at: u64,
-    /// What is to be read first: the tables in force there.
+    /// The tables to read first: those in force at `at`.
     tables: Option<Bytes>,
 }
 
-/// What a reader gets.
+/// The result of a read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Read {
     /// The next packets.
     Chunk(Chunk),
-    /// It has read everything.
+    /// The reader has read everything.
     CaughtUp,
-    /// What it should have read next has been dropped.
+    /// The packets to read next have been dropped.
     Lagged,
 }
 
@@ -89,14 +90,14 @@ impl Run {
     }
 }
 
-/// Where the bytes of some runs lie.
+/// The memory of consecutive runs.
 #[derive(Debug)]
 struct Block<M> {
     start: u64,
     memory: M,
 }
 
-/// A place where decoding can begin.
+/// A random access point.
 #[derive(Debug)]
 struct Point {
     start: u64,
@@ -104,9 +105,10 @@ struct Point {
     tables: Bytes,
 }
 
-/// The ring.
+/// The last seconds of a stream.
 ///
-/// Invariants: runs follow one another without a gap, each in one block, and points lie within them, in order.
+/// Invariants: runs follow one another without a gap, each within one block; random access points lie within runs, in
+/// order.
 #[derive(Debug)]
 pub struct Ring<M = Vec<u8>> {
     size: Size,
@@ -117,12 +119,12 @@ pub struct Ring<M = Vec<u8>> {
     held: u64,
     end: u64,
     timeline: u32,
-    /// Since where the clock tells what does not go on from before, and may be damaged.
+    /// Where the packets started whose clock does not continue the one before.
     astray: Option<u64>,
 }
 
 impl Ring {
-    /// An empty one, in memory of the allocator's.
+    /// An empty ring in memory of the allocator.
     #[must_use]
     pub fn new(size: Size) -> Self {
         Self::in_memory(size)
@@ -130,7 +132,7 @@ impl Ring {
 }
 
 impl<M: Memory> Ring<M> {
-    /// An empty one, in memory of the kind `M`.
+    /// An empty ring in memory of type `M`.
     #[must_use]
     pub fn in_memory(size: Size) -> Self {
         Self {
@@ -146,13 +148,13 @@ impl<M: Memory> Ring<M> {
         }
     }
 
-    /// Bytes it was ever given.
+    /// Bytes pushed since the ring was created.
     #[must_use]
     pub const fn end(&self) -> u64 {
         self.end
     }
 
-    /// Memory it takes.
+    /// Bytes of memory in use.
     #[must_use]
     pub const fn held(&self) -> u64 {
         self.held
@@ -164,21 +166,21 @@ impl<M: Memory> Ring<M> {
         self.clock.position()
     }
 
-    /// How much of the stream's own time it holds.
+    /// How much of the stream's own time the ring holds.
     #[must_use]
     pub fn span(&self) -> Duration {
         self.runs.front().map_or(Duration::ZERO, |oldest| self.clock.position() - oldest.position)
     }
 
-    /// Bits in a second, as far as what it holds tells.
+    /// Bit/s, averaged over what the ring holds.
     #[must_use]
     pub fn bitrate(&self) -> Option<u64> {
         let bits = (self.end - self.runs.front()?.end()) * 8;
         u64::try_from((u128::from(bits) * 1000).checked_div(self.span().as_millis())?).ok()
     }
 
-    /// Appends whole packets that came at `now`, and that are a `splice` if they do not continue the ones before; `told` are
-    /// the moments of the stream's clock in them.
+    /// Appends whole packets that arrived at `now`; `splice` says that they do not continue the previous ones, `told` are
+    /// the PCRs in them.
     pub fn push(
         &mut self,
         packets: &[u8],
@@ -213,7 +215,7 @@ impl<M: Memory> Ring<M> {
         self.evict();
     }
 
-    /// The clock tells this moment, or none, in what is about to be appended.
+    /// Moves the clock on by one PCR, or by the arrival alone.
     fn advance(&mut self, told: Option<Ticks>, now: Timestamp) {
         match self.clock.advance(told, now) {
             Course::Even => {}
@@ -230,7 +232,7 @@ impl<M: Memory> Ring<M> {
         }
     }
 
-    /// Bytes of whole packets for which there is room in the newest block.
+    /// How many bytes of whole packets fit into the newest block.
     fn room(&mut self) -> usize {
         let room = self.blocks.back().map_or(0, |block| block.memory.room());
         if room >= PACKET {
@@ -240,7 +242,7 @@ impl<M: Memory> Ring<M> {
         BLOCK - BLOCK % PACKET
     }
 
-    /// Decoding can begin at the packet at `start`, which was pushed, with `tables` in front of it.
+    /// Marks the packet at `start`, which was pushed before, as a random access point with `tables` in force.
     pub fn mark(&mut self, start: u64, tables: Bytes) {
         let in_order = self.points.back().is_none_or(|last| last.start < start);
         if let Some(run) = self.find(start).filter(|_| in_order) {
@@ -250,12 +252,12 @@ impl<M: Memory> Ring<M> {
         }
     }
 
-    /// Where a reader begins; `None` if it has to wait for an access point.
+    /// Where a reader starts; `None` if it has to wait for a random access point.
     #[must_use]
     pub fn join(&self, join: Join) -> Option<Cursor> {
         let point = match join {
             Join::Burst(burst) => {
-                // What is handed over in one go has to go on: nothing of an older timeline does.
+                // A burst must be continuous, so it starts within the newest timeline.
                 let older = self.runs.partition_point(|run| run.timeline != self.timeline);
                 let begins = self.runs.get(older).map_or(0, |run| run.start);
                 let mut current = self.points.iter().filter(|point| point.start >= begins);
@@ -272,7 +274,7 @@ impl<M: Memory> Ring<M> {
         }
     }
 
-    /// What comes next at `cursor`, which moves on.
+    /// Reads the next packets and moves `cursor` on.
     pub fn read(&self, cursor: &mut Cursor) -> Read {
         if cursor.at == self.end {
             return Read::CaughtUp;
@@ -285,7 +287,7 @@ impl<M: Memory> Ring<M> {
         let within = |at: u64| usize::try_from(at - block.start).unwrap_or(usize::MAX);
         let bytes = &block.memory[within(cursor.at)..within(run.end())];
         cursor.at = run.end();
-        // A copy: a reader that is slow keeps no block.
+        // A copy, so that a slow reader keeps no block alive.
         Read::Chunk(Chunk { bytes: Bytes::copy_from_slice(bytes), splice, timeline: run.timeline })
     }
 

@@ -1,4 +1,4 @@
-//! The ring, with literal times and runs whose bytes say where they are.
+//! The ring, with literal times, and runs whose bytes say where they are.
 
 use proptest::prelude::*;
 
@@ -15,13 +15,12 @@ fn bytes(text: &str) -> Bytes {
     Bytes::copy_from_slice(text.as_bytes())
 }
 
-/// As it was read, of the first timeline.
+/// A chunk of the first timeline.
 fn chunk(text: &str) -> Chunk {
     Chunk { bytes: bytes(text), splice: false, timeline: 0 }
 }
 
-/// A ring of 12 s into which one run a second was pushed, which came all at once; access points at its beginning are
-/// marked with `|`.
+/// A ring of 12 s that got one run per second of the stream, all at once; `|` marks a random access point.
 fn of(runs: &str) -> Ring {
     let mut ring = ring(12, 1 << 20);
     for (second, run) in runs.split(' ').enumerate() {
@@ -39,7 +38,7 @@ fn of(runs: &str) -> Ring {
     ring
 }
 
-/// What a reader gets who joins there, up to the newest.
+/// Everything that a reader at `join` reads.
 fn read(ring: &Ring, join: Join) -> Option<String> {
     let mut cursor = ring.join(join)?;
     let mut all = String::new();
@@ -49,7 +48,7 @@ fn read(ring: &Ring, join: Join) -> Option<String> {
     Some(all)
 }
 
-/// Bytes that may be read at once.
+/// How many bytes can be read at once.
 fn read_bytes(ring: &Ring) -> usize {
     let mut cursor = Cursor { at: ring.runs[0].start, tables: None };
     let mut all = 0;
@@ -171,7 +170,7 @@ fn a_splice_is_told_to_who_read_what_it_does_not_continue() {
     assert_eq!(ring.read(&mut behind), Read::Chunk(within), "whoever begins within it joins nothing");
 }
 
-/// The clock goes on from elsewhere, which the second of its moments makes sure.
+/// The clock jumps; its second PCR confirms it.
 #[test]
 fn a_jump_begins_another_timeline() {
     let mut ring = of("|a b |c");
@@ -213,7 +212,7 @@ fn a_burst_does_not_reach_behind_a_splice() {
 }
 
 proptest! {
-    /// Whatever is pushed and however it is read: the bytes are those pushed, without a gap, until the reader lags.
+    /// Whatever is pushed and read, the bytes are those pushed, without a gap, until the reader lags.
     #[test]
     fn readers_read_what_was_pushed(
         sizes in prop::collection::vec(1_usize..40, 1..60),
