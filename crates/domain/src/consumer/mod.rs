@@ -1,4 +1,4 @@
-//! One viewer of one stream: what its requests and reports imply about its being there.
+//! Judges from requests and reports whether one viewer of one stream is still there.
 //!
 //! ```text
 //!            segment
@@ -14,13 +14,14 @@
 //!    Left ◄────────────────┴─────────────────── Left        also from anywhere: zapped, quits, logged out
 //! ```
 //!
-//! It has one deadline, to suspect and then to left. A request moves it and counts nothing; requests still being answered
-//! are presence. It does not know which streams exist, nor what hangs on its presence.
+//! A consumer has one deadline at a time: to become suspect, then to have left. Each request moves the deadline. A request
+//! whose answer is still being sent counts as presence. A consumer does not know which streams exist, nor what its presence
+//! leads to. The rules are those of docs/presence.md.
 
-mod heard;
-mod links;
+mod connections;
 mod plan;
 mod presence;
+mod signals;
 mod terms;
 mod view;
 
@@ -28,53 +29,52 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::cadence::{Class, Outlook, Rhythm};
-use crate::consumer::links::Links;
+use crate::consumer::connections::Connections;
+use crate::consumer::presence::Standing;
 use crate::key::StreamId;
 use crate::reason::{Evidence, LeaveReason};
 use crate::signal::Signal;
 use crate::time::Timestamp;
 use crate::viewer::Viewer;
 
-pub use crate::consumer::presence::{Heard, Presence, Verdict};
+pub use crate::consumer::presence::{Presence, SignOfLife, Verdict};
 pub use crate::consumer::terms::Terms;
 
 /// For how long a token grants segments after its consumer last showed its credential: longer than any player goes
 /// without a playlist while it plays, short enough that a revoked credential is worth little.
 const VOUCHED_FOR: Duration = Duration::from_secs(120);
-/// For how long a request that does not end is presence: a peer that lost its power never closes.
+/// For how long an answer that does not end counts as presence: a player that lost its power never closes its connection.
 const ANSWERING: Duration = Duration::from_secs(120);
 
-/// A consumer and what is known of it.
+/// A viewer's lease on one stream, and all that is known of its presence.
 #[derive(Clone, Debug)]
 pub struct Consumer {
-    /// What it watches.
-    pub stream: StreamId,
-    /// Who it is: the same viewer asking for the same stream again is the same consumer.
-    pub viewer: Viewer,
-    /// Where its list begins; `None` until it has been given one.
-    pub start: Option<u64>,
-    presence: Presence,
+    stream: StreamId,
+    viewer: Viewer,
+    /// The number of the segment at which its list begins; `None` until it has been given a list.
+    start: Option<u64>,
+    standing: Standing,
     class: Class,
     rhythm: Rhythm,
     /// The last sign of life.
     seen: Timestamp,
     /// The last request for a playlist or a segment.
     asked: Timestamp,
-    /// The newest segment it asked for: its number, when first, when last.
+    /// The newest segment that it requested: its number, the first request, the last request.
     segment: Option<(u64, Timestamp, Timestamp)>,
     stalled: bool,
-    /// Since when it says it pauses, and how often it said so since.
+    /// Since when it says that it pauses, and how often it has repeated that.
     pause: Option<(Timestamp, u32)>,
     polls_in_pause: bool,
     reports: bool,
-    /// Requests being answered, and since when the last of them.
-    open: (u32, Timestamp),
-    links: Links,
-    /// When its goodbye counts.
+    /// How many of its requests are being answered, and when the last of these answers began.
+    answering: (u32, Timestamp),
+    connections: Connections,
+    /// When its goodbye takes effect.
     farewell: Option<Timestamp>,
-    /// What was learned since the last sign of life.
+    /// The evidence since the last sign of life.
     clues: BTreeSet<Evidence>,
-    /// What the two spans below were computed from.
+    /// The outlook from which `crossings` was computed.
     outlook: Option<Outlook>,
     crossings: (Duration, Duration),
     suspect_after: Duration,
@@ -84,14 +84,14 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    /// A consumer that has just asked for its first playlist.
+    /// A viewer that has just requested its first playlist.
     #[must_use]
     pub fn new(stream: StreamId, viewer: Viewer, class: Class, terms: &Terms, now: Timestamp) -> Self {
         let mut consumer = Self {
             stream,
             viewer,
             start: None,
-            presence: Presence::Joining,
+            standing: Standing::Present,
             class,
             rhythm: Rhythm::default(),
             seen: now,
@@ -101,8 +101,8 @@ impl Consumer {
             pause: None,
             polls_in_pause: false,
             reports: false,
-            open: (0, now),
-            links: Links::default(),
+            answering: (0, now),
+            connections: Connections::default(),
             farewell: None,
             clues: BTreeSet::new(),
             outlook: None,
@@ -113,6 +113,12 @@ impl Consumer {
         };
         consumer.plan(terms);
         consumer
+    }
+
+    /// It is given a list, which begins at `start` unless an earlier list has settled that. Returns where the list begins.
+    pub fn join(&mut self, start: Option<u64>) -> Option<u64> {
+        self.start = self.start.or(start);
+        self.start
     }
 
     /// It showed its credential.
@@ -126,10 +132,10 @@ impl Consumer {
         now.since(self.vouched_at) <= VOUCHED_FOR
     }
 
-    /// Something was heard of it; what that said, if it was a sign of life. To leave for good is for the caller to
-    /// make of [`Signal::Quits`].
-    pub fn notice(&mut self, signal: Signal, terms: &Terms, now: Timestamp) -> Option<Heard> {
-        let heard = match signal {
+    /// Takes note of a signal. Returns `Some` if it was a sign of life. [`Signal::Quits`] is only evidence here: the caller is to
+    /// mark the consumer as having left.
+    pub fn notice(&mut self, signal: Signal, terms: &Terms, now: Timestamp) -> Option<SignOfLife> {
+        let sign = match signal {
             Signal::Playlist => self.asks(now),
             Signal::Segment(sequence) => {
                 self.fetches(sequence, now);
@@ -158,36 +164,30 @@ impl Consumer {
             Signal::LiveStreamClosed => self.says_goodbye(Evidence::LiveStreamClosed, terms, now),
             Signal::SocketClosed => self.hints(Evidence::SocketClosed),
             Signal::ConnectionOpened => {
-                self.links.opened();
+                self.connections.opened();
                 self.has_returned();
                 None
             }
             Signal::ConnectionKept => {
-                self.links.kept();
+                self.connections.kept();
                 None
             }
             Signal::ConnectionClosed { by_peer } => self.hangs_up(by_peer, now),
             Signal::Quits => self.hints(Evidence::Quits),
         };
-        match self.presence {
-            Presence::Suspect | Presence::Left { .. } => {}
-            Presence::Joining | Presence::Playing | Presence::Paused | Presence::Thin | Presence::Stalled => {
-                self.presence = self.attentive(now);
-            }
-        }
         self.plan(terms);
-        heard
+        sign
     }
 
-    /// A request of its begins to be answered.
-    pub const fn opened(&mut self, now: Timestamp) {
-        self.open = (self.open.0 + 1, now);
+    /// The answer to one of its requests begins.
+    pub const fn answer_begun(&mut self, now: Timestamp) {
+        self.answering = (self.answering.0 + 1, now);
     }
 
-    /// … and ended, `whole` or given up.
-    pub fn closed(&mut self, whole: bool, terms: &Terms, now: Timestamp) {
-        self.open.0 = self.open.0.saturating_sub(1);
-        if self.presence.is_present() && self.open.0 == 0 {
+    /// The answer to one of its requests has ended: sent as a `whole`, or given up by the player.
+    pub fn answer_ended(&mut self, whole: bool, terms: &Terms, now: Timestamp) {
+        self.answering.0 = self.answering.0.saturating_sub(1);
+        if self.is_present() && self.answering.0 == 0 {
             self.seen = self.seen.max(now);
             if !whole {
                 self.clues.insert(Evidence::Aborted);
@@ -196,15 +196,15 @@ impl Consumer {
         }
     }
 
-    /// Time has passed; why it has left, if it has.
+    /// Time has passed. Returns the reason if it is to be marked as having left.
     pub fn time_passed(&mut self, now: Timestamp) -> Option<LeaveReason> {
-        if !self.presence.is_present() {
+        if !self.is_present() {
             return None;
         }
         if self.farewell.is_some_and(|at| at <= now) {
             return Some(LeaveReason::Goodbye);
         }
-        if self.open.0 > 0 && now.since(self.open.1) < ANSWERING {
+        if self.answering.0 > 0 && now.since(self.answering.1) < ANSWERING {
             self.seen = now;
             return None;
         }
@@ -212,31 +212,28 @@ impl Consumer {
             return Some(LeaveReason::Silence);
         }
         if self.seen + self.suspect_after <= now {
-            self.presence = Presence::Suspect;
+            self.standing = Standing::Suspect;
         }
         None
     }
 
-    /// It is held to have left. Says whether that is news.
+    /// Marks it as having left. Returns whether it was present before.
     pub fn leave(&mut self, reason: LeaveReason, now: Timestamp) -> bool {
-        let was_present = self.presence.is_present();
+        let was_present = self.is_present();
         if was_present {
-            self.presence = Presence::Left { at: now, reason };
+            self.standing = Standing::Left { at: now, reason };
             self.farewell = None;
         }
         was_present
     }
 
-    /// When something is to be made of its silence; `None` if it has left.
+    /// When `time_passed` is due; `None` if it has left.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
-        match self.presence {
-            Presence::Left { .. } => None,
-            Presence::Suspect => Some(self.left_at_latest()),
-            Presence::Joining | Presence::Playing | Presence::Paused | Presence::Thin | Presence::Stalled => {
-                let suspect_at = self.seen + self.suspect_after;
-                Some(self.left_at_latest().min(suspect_at))
-            }
+        match self.standing {
+            Standing::Left { .. } => None,
+            Standing::Suspect => Some(self.left_at_latest()),
+            Standing::Present => Some(self.left_at_latest().min(self.seen + self.suspect_after)),
         }
     }
 

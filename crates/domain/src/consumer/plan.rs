@@ -1,4 +1,4 @@
-//! When a viewer's silence will mean something: the two moments, from everything that is known of it.
+//! Computes after how much silence a consumer is suspect, and after how much it has left.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use crate::cadence::{Class, Outlook, Pause};
 use crate::consumer::terms::Terms;
 use crate::reason::Evidence;
 
-/// Who asked for a playlist and for no segment within this (or three target durations) was a probe (zapping 4.1).
+/// A consumer that requests a playlist and no segment within this (or four target durations) was a probe (docs/presence.md 3).
 const PROBE: Duration = Duration::from_secs(10);
 /// Silence means nothing before this many target durations, whatever the odds.
 const SILENT_TARGETS: u32 = 4;
-/// Reports in a pause after which it is believed that they go on.
+/// After this many reports in a pause, further reports are expected.
 const TELLS: u32 = 2;
 
 impl Consumer {
-    /// Computes when its silence will mean something.
+    /// Computes the two spans anew. To be called whenever something that they depend on has changed.
     pub(super) fn plan(&mut self, terms: &Terms) {
         let Some(target) = terms.target else {
-            // Before the first segment it is waiting, and says nothing.
+            // Before the first segment of the stream a viewer waits, and is silent.
             self.left_after = terms.silence.max(terms.cold_timeout);
             self.suspect_after = self.left_after;
             return;
@@ -38,7 +38,7 @@ impl Consumer {
             (self.crossings.0.min(left), left)
         };
         if self.clues.contains(&Evidence::ConnectionClosed) {
-            let least = self.links.least(self.seen, target);
+            let least = self.connections.least(self.seen, target);
             (self.suspect_after, self.left_after) =
                 (self.suspect_after.max(least), self.left_after.max(least));
         }
@@ -58,7 +58,7 @@ impl Consumer {
             pause,
             odds: odds(Evidence::SocketClosed, SOCKET_CLOSED)
                 * odds(Evidence::Aborted, ABORTED)
-                * odds(Evidence::ConnectionClosed, self.links.odds()),
+                * odds(Evidence::ConnectionClosed, self.connections.odds()),
             ..Outlook::new(&self.rhythm, self.class, target, rates)
         }
     }

@@ -1,4 +1,4 @@
-//! Where a viewer stands; [`crate::consumer`] draws how it moves.
+//! The states of a viewer's presence; [`crate::consumer`] draws how one follows from another.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -43,26 +43,38 @@ pub struct Verdict {
 
 /// What a sign of life said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Heard {
+pub struct SignOfLife {
     /// How long it had been silent.
     pub silence: Duration,
     /// Why it had been believed gone, if it was.
     pub revived: Option<LeaveReason>,
 }
 
+/// The part of [`Presence`] that is decided. The rest is derived from the last requests and reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Present,
+    Suspect,
+    Left { at: Timestamp, reason: LeaveReason },
+}
+
+impl Standing {
+    /// When and why it left; `None` if it is present.
+    pub(super) const fn left(self) -> Option<(Timestamp, LeaveReason)> {
+        match self {
+            Self::Left { at, reason } => Some((at, reason)),
+            Self::Present | Self::Suspect => None,
+        }
+    }
+}
+
 impl Presence {
     /// Whether it is held to be there, if only perhaps.
     #[must_use]
     pub const fn is_present(self) -> bool {
-        self.left().is_none()
-    }
-
-    /// Since when it is held to have left, and why, if it is.
-    #[must_use]
-    pub const fn left(self) -> Option<(Timestamp, LeaveReason)> {
         match self {
-            Self::Left { at, reason } => Some((at, reason)),
-            Self::Joining | Self::Playing | Self::Paused | Self::Thin | Self::Stalled | Self::Suspect => None,
+            Self::Joining | Self::Playing | Self::Paused | Self::Thin | Self::Stalled | Self::Suspect => true,
+            Self::Left { .. } => false,
         }
     }
 

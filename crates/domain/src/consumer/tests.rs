@@ -191,8 +191,8 @@ fn closed_connections_are_worth_what_the_player_makes_of_them() {
 #[test]
 fn who_gives_up_a_request_closes_its_connection_by_that() {
     let mut viewer = after(Class::Web, &[(0, Signal::Segment(0)), (0, Signal::ConnectionOpened)]);
-    viewer.opened(at(1));
-    viewer.closed(false, &TERMS, at(2));
+    viewer.answer_begun(at(1));
+    viewer.answer_ended(false, &TERMS, at(2));
     viewer.notice(Signal::ConnectionClosed { by_peer: true }, &TERMS, at(2));
     assert_eq!(viewer.verdict(at(3)).because, [Evidence::Aborted, Evidence::Fetches].into());
     let mut viewer = after(Class::Web, &[(0, Signal::Segment(0)), (0, Signal::ConnectionOpened)]);

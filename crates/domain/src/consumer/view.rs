@@ -1,25 +1,62 @@
-//! A viewer seen from outside: where it stands, how sure that is, and why.
+//! Shows a consumer: its presence, how sure that is, and the evidence for it.
 
 use std::time::Duration;
 
 use super::Consumer;
 use crate::cadence::laws::GOODBYE;
 use crate::cadence::{Class, Rhythm};
-use crate::consumer::presence::{Presence, Verdict};
+use crate::consumer::presence::{Presence, Standing, Verdict};
+use crate::key::StreamId;
 use crate::reason::{Evidence, LeaveReason};
 use crate::time::Timestamp;
+use crate::viewer::Viewer;
+
+/// A player that requests only playlists for this long pauses with a full buffer: hls.js buffers 30 s (docs/presence.md 4).
+const PLAYLISTS_ONLY: Duration = Duration::from_secs(30);
 
 impl Consumer {
-    /// Where it stands.
+    /// The stream that it watches.
     #[must_use]
-    pub const fn presence(&self) -> Presence {
-        self.presence
+    pub const fn stream(&self) -> StreamId {
+        self.stream
     }
 
-    /// Whether it is held to be there, if only perhaps.
+    /// The viewer. The same viewer on the same stream is the same consumer.
+    #[must_use]
+    pub const fn viewer(&self) -> &Viewer {
+        &self.viewer
+    }
+
+    /// Its presence, as of the last request or report.
+    #[must_use]
+    pub fn presence(&self) -> Presence {
+        match self.standing {
+            Standing::Suspect => Presence::Suspect,
+            Standing::Left { at, reason } => Presence::Left { at, reason },
+            Standing::Present => self.attention(),
+        }
+    }
+
+    /// How a present consumer attends to its stream.
+    fn attention(&self) -> Presence {
+        let Some((_, _, fetched)) = self.segment else { return Presence::Joining };
+        if self.pause.is_some() {
+            Presence::Paused
+        } else if self.rhythm.is_thin() {
+            Presence::Thin
+        } else if self.asked.since(fetched) > PLAYLISTS_ONLY {
+            Presence::Paused
+        } else if self.stalled {
+            Presence::Stalled
+        } else {
+            Presence::Playing
+        }
+    }
+
+    /// Whether it is present, if only as a suspect.
     #[must_use]
     pub const fn is_present(&self) -> bool {
-        self.presence.is_present()
+        self.standing.left().is_none()
     }
 
     /// How its player behaves.
@@ -43,22 +80,23 @@ impl Consumer {
     /// When it left, if it has.
     #[must_use]
     pub fn left_at(&self) -> Option<Timestamp> {
-        self.presence.left().map(|(at, _)| at)
+        self.standing.left().map(|(at, _)| at)
     }
 
-    /// Whether what it asks for so soon after its device has tuned away is only the rest of what it had been doing.
+    /// Whether its device has tuned away less than `grace` ago, so that its requests are those that were already under way.
     #[must_use]
     pub fn is_straggling(&self, grace: Duration, now: Timestamp) -> bool {
-        let zapped = self.presence.left().filter(|(_, reason)| *reason == LeaveReason::Zapped);
+        let zapped = self.standing.left().filter(|(_, reason)| *reason == LeaveReason::Zapped);
         let is_recent = |(at, _)| now.since(at) <= grace && !grace.is_zero();
         self.viewer.play_session.is_some() && zapped.is_some_and(is_recent)
     }
 
-    /// What is held of it at `now`.
+    /// Its presence at `now`, with probability and evidence.
     #[must_use]
     pub fn verdict(&self, now: Timestamp) -> Verdict {
         let absent = |at: Timestamp| self.outlook.map_or(0.0, |outlook| outlook.absence(at.since(self.seen)));
-        let probability = match self.presence {
+        let state = self.presence();
+        let probability = match state {
             Presence::Left { at, reason: LeaveReason::Silence } => absent(at),
             Presence::Left {
                 reason: LeaveReason::Zapped | LeaveReason::PassedOn | LeaveReason::LoggedOut,
@@ -74,15 +112,15 @@ impl Consumer {
             | Presence::Stalled => absent(now),
         };
         let mut because = self.clues.clone();
-        because.extend(self.grounds());
-        if self.open.0 > 0 && self.presence.is_present() {
+        because.extend(self.grounds(state));
+        if self.answering.0 > 0 && self.is_present() {
             because.insert(Evidence::OpenRequest);
         }
-        Verdict { state: self.presence, probability, because }
+        Verdict { state, probability, because }
     }
 
-    fn grounds(&self) -> Option<Evidence> {
-        match self.presence {
+    fn grounds(&self, state: Presence) -> Option<Evidence> {
+        match state {
             Presence::Joining => Some(Evidence::Asked),
             Presence::Playing => Some(Evidence::Fetches),
             Presence::Paused if self.pause.is_some() => Some(Evidence::SaysPaused),
@@ -97,7 +135,7 @@ impl Consumer {
             Presence::Left { reason: LeaveReason::Zapped, .. } => Some(Evidence::TunedAway),
             Presence::Left { reason: LeaveReason::LoggedOut, .. } => Some(Evidence::LoggedOut),
             Presence::Left { reason: LeaveReason::PassedOn, .. } => Some(Evidence::PassedOn),
-            // The word itself is among what was heard.
+            // The goodbye itself is among the clues.
             Presence::Left { reason: LeaveReason::Goodbye, .. } => None,
         }
     }

@@ -1,4 +1,4 @@
-//! Who is there: what keeps a consumer, what ends its lease, and whom to remember.
+//! What a consumer's signals, departure and logout change in the pool.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::Pool;
 use crate::cadence::laws::Rates;
 use crate::cadence::{Class, Habits};
-use crate::consumer::{Consumer, Heard, Terms};
-use crate::key::{Channel, ConsumerId, DeviceId, StreamId};
+use crate::consumer::{Consumer, SignOfLife, Terms};
+use crate::key::{Channel, ConsumerId, MediaSourceId, StreamId};
 use crate::openings::ClientOpening;
 use crate::pool::seam::Action;
 use crate::reason::{LeaveReason, StopReason};
@@ -15,63 +15,64 @@ use crate::signal::{Signal, Whose};
 use crate::time::Timestamp;
 use crate::viewer::{Account, Viewer};
 
-/// How many gone consumers a stream remembers: enough for a household, little enough to forget strangers.
+/// How many consumers that have left a stream remembers: enough for a household, too few for strangers to fill memory.
 const REMEMBERED: usize = 64;
-/// How many present consumers an account may have of one stream: more than any household, fewer than a fault in a client
+/// How many present consumers an account may have on one stream: more than any household has, fewer than a faulty client
 /// can make.
-const CROWD: usize = 256;
-/// For so many target durations a device that has tuned away may still ask for what it had begun (zapping 4.1).
+const CROWDED: usize = 256;
+/// For this many target durations after a zap, requests of the old playback are taken for those that were already under
+/// way (docs/presence.md 4).
 const STRAGGLES: u32 = 2;
-/// How many devices are remembered to be several players; to forget one is to believe its next tune.
-const SEVERAL: usize = 1024;
+/// How many shared devices are remembered. A device that is forgotten counts as one player again.
+const SHARED_DEVICES: usize = 1024;
 
 impl Pool {
-    /// It is there; the stream it watches.
-    pub(super) fn refresh(&mut self, id: ConsumerId, signal: Signal, now: Timestamp) -> Option<StreamId> {
-        self.told_at = now;
-        let known = self.consumers.get(&id)?;
-        let (stream, class) = (known.stream, known.class());
-        let terms = self.terms(stream, class);
-        let consumer = self.consumers.get_mut(&id)?;
+    /// Tells a consumer of a signal. Returns the stream that the consumer watches; `None` if the consumer is unknown.
+    pub(super) fn notice(&mut self, id: ConsumerId, signal: Signal, now: Timestamp) -> Option<StreamId> {
+        let consumer = self.crowd.get(id)?;
+        let stream = consumer.stream();
+        let terms = self.terms(stream, consumer.class());
         let asks = !matches!(signal, Signal::ConnectionOpened | Signal::ConnectionClosed { .. });
         if asks && consumer.is_straggling(terms.target.unwrap_or_default() * STRAGGLES, now) {
             return Some(stream);
         }
-        if let Some(heard) = consumer.notice(signal, &terms, now) {
-            self.learn(id, signal, heard, terms.target);
+        let sign = self.crowd.update(id, |consumer| consumer.notice(signal, &terms, now));
+        if let Some(sign) = sign.flatten() {
+            self.learn(id, signal, sign, terms.target);
         }
         self.wake(stream);
         Some(stream)
     }
 
-    /// What a viewer's return teaches about its class, and about its device.
-    fn learn(&mut self, id: ConsumerId, signal: Signal, heard: Heard, target: Option<Duration>) {
-        let Some(consumer) = self.consumers.get(&id) else { return };
+    /// Learns from a sign of life: the habits of the viewer's class, and whether its device is shared.
+    fn learn(&mut self, id: ConsumerId, signal: Signal, sign: SignOfLife, target: Option<Duration>) {
+        let Some(consumer) = self.crowd.get(id) else { return };
         let Some(habits) = self.habits.get_mut(&consumer.class()) else { return };
-        match heard.revived {
+        match sign.revived {
             None => {}
             Some(LeaveReason::Silence | LeaveReason::Goodbye) => habits.had_not_left(),
             Some(LeaveReason::Zapped) => {
-                // Without a name for the playback, to ask for the channel again may as well be to tune back to it.
-                let goes_on = matches!(signal, Signal::Segment(_)) || consumer.viewer.play_session.is_some();
-                if let Some(device) = consumer.viewer.device.clone().filter(|_| goes_on) {
-                    if self.several.len() >= SEVERAL {
-                        self.several.clear();
+                // Without a play session, a playlist request may as well be the viewer's tuning back to the channel.
+                let viewer = consumer.viewer();
+                let goes_on = matches!(signal, Signal::Segment(_)) || viewer.play_session.is_some();
+                if let Some(device) = viewer.device.clone().filter(|_| goes_on) {
+                    if self.shared_devices.len() >= SHARED_DEVICES {
+                        self.shared_devices.clear();
                     }
-                    self.several.insert((consumer.viewer.account, device));
+                    self.shared_devices.insert((viewer.account, device));
                 }
             }
             Some(LeaveReason::PassedOn | LeaveReason::LoggedOut) => {}
         }
-        if heard.revived.is_some() {
+        if sign.revived.is_some() {
             self.tally.revived += 1;
         }
         if let Some(target) = target {
-            habits.returned(heard.silence, consumer.rhythm(), target);
+            habits.returned(sign.silence, consumer.rhythm(), target);
         }
     }
 
-    /// What a viewer of this stream is judged by.
+    /// The terms by which a viewer of this stream and of this class is judged.
     pub(super) fn terms(&self, stream: StreamId, class: Class) -> Terms {
         Terms {
             target: self.streams.get(&stream).and_then(|stream| stream.target),
@@ -83,61 +84,53 @@ impl Pool {
         }
     }
 
-    /// Something was heard of a viewer, or perhaps of several.
+    /// Passes a signal to every consumer that `whose` names.
     pub(super) fn signal(&mut self, whose: &Whose, signal: Signal, now: Timestamp) {
-        let of_device = |viewer: &Viewer, account: Account, device: &Option<DeviceId>| {
-            viewer.account == account && (device.is_none() || viewer.device == *device)
-        };
-        let is_meant = |id: ConsumerId, consumer: &Consumer| match whose {
-            Whose::Consumer(meant) => *meant == id,
-            Whose::PlaySession(play_session) => consumer.viewer.play_session.as_ref() == Some(play_session),
-            Whose::Device(account, device) => of_device(&consumer.viewer, *account, device),
-            Whose::Source(account, device, source) => {
-                let stream = self.streams.get(&consumer.stream);
-                consumer.is_present()
-                    && of_device(&consumer.viewer, *account, device)
-                    && stream.is_some_and(|stream| stream.key.channel.source == *source)
-            }
-        };
-        let meant = self.consumers.iter().filter(|&(&id, consumer)| is_meant(id, consumer));
-        let meant: Vec<_> = meant.map(|(&id, _)| id).collect();
-        match whose {
-            Whose::Source(..) if meant.len() > 1 => return,
-            Whose::Source(..) | Whose::Consumer(_) | Whose::PlaySession(_) | Whose::Device(..) => {}
-        }
-        for &id in &meant {
-            self.refresh(id, signal, now);
+        let named = self.named(whose);
+        for &id in &named {
+            self.notice(id, signal, now);
         }
         if signal == Signal::Quits {
-            self.leave(meant.into_iter().map(|id| (id, LeaveReason::Goodbye)).collect(), now);
+            self.leave(named.into_iter().map(|id| (id, LeaveReason::Goodbye)), now);
         }
     }
 
-    /// It plays the server's own stream: what it reports of that is no word about ours.
+    fn named(&self, whose: &Whose) -> Vec<ConsumerId> {
+        let id = |(id, _)| id;
+        match whose {
+            Whose::Consumer(id) => vec![*id],
+            Whose::PlaySession(play_session) => self.crowd.of_play_session(play_session).map(id).collect(),
+            Whose::Device(account, device) => {
+                self.crowd.of_device(*account, device.as_ref()).map(id).collect()
+            }
+            Whose::Source(account, device, source) => {
+                let theirs = self.crowd.of_device(*account, device.as_ref());
+                let watching = theirs.filter(|(_, consumer)| {
+                    let channel = self.channel_of(consumer);
+                    consumer.is_present() && channel.is_some_and(|channel| channel.source == *source)
+                });
+                let watching: Vec<_> = watching.map(id).collect();
+                if watching.len() == 1 { watching } else { Vec::new() }
+            }
+        }
+    }
+
+    fn channel_of(&self, consumer: &Consumer) -> Option<&Channel> {
+        self.streams.get(&consumer.stream()).map(|stream| &stream.key.channel)
+    }
+
+    /// A viewer has been given the server's own stream of a channel: it has left the gateway's, and its reports no longer
+    /// count for that.
     pub(super) fn passed_on(&mut self, viewer: Viewer, channel: Channel, now: Timestamp) {
-        let of_channel =
-            |stream| self.streams.get(&stream).is_some_and(|stream| stream.key.channel == channel);
-        let theirs = self.consumers.iter().filter(|(_, consumer)| {
-            consumer.viewer == viewer && consumer.is_present() && of_channel(consumer.stream)
-        });
-        let left = theirs.map(|(&id, _)| (id, LeaveReason::PassedOn)).collect();
+        let theirs = self.crowd.of_viewer(&viewer);
+        let theirs = theirs.filter(|(_, consumer)| self.channel_of(consumer) == Some(&channel));
+        let left: Vec<_> = theirs.map(|(id, _)| (id, LeaveReason::PassedOn)).collect();
         self.leave(left, now);
-        if self.plain.len() < CROWD {
-            self.plain.insert((viewer, channel), now + self.limits.silence);
-        }
-    }
-
-    /// Whether a viewer plays the server's own stream of a channel; to ask for it is to go on with it.
-    pub(super) fn stays_plain(&mut self, viewer: &Viewer, channel: &Channel, now: Timestamp) -> bool {
-        let until = self.plain.get_mut(&(viewer.clone(), channel.clone()));
-        until.filter(|until| **until > now).map(|until| *until = now + self.limits.silence).is_some()
+        self.bypassed.insert(viewer, channel, now + self.limits.silence);
     }
 
     pub(super) fn is_crowded(&self, stream: StreamId, account: Account) -> bool {
-        let theirs = self.consumers.values().filter(|consumer| {
-            consumer.stream == stream && consumer.viewer.account == account && consumer.is_present()
-        });
-        theirs.count() >= CROWD
+        self.crowd.present(stream, account) >= CROWDED
     }
 
     pub(super) fn logging_out(&mut self, account: Account, now: Timestamp) {
@@ -145,11 +138,10 @@ impl Pool {
         if !self.limits.own_credential {
             self.openings.logging_out(account, now);
         }
-        let theirs = self.consumers.iter().filter(|(_, consumer)| consumer.viewer.account == account);
-        let gone: Vec<_> = theirs.map(|(&id, _)| (id, LeaveReason::LoggedOut)).collect();
-        self.leave(gone, now);
-        self.consumers.retain(|_, consumer| consumer.viewer.account != account);
-        self.several.retain(|(known, _)| *known != account);
+        let theirs: Vec<_> = self.crowd.of_device(account, None).map(|(id, _)| id).collect();
+        self.leave(theirs.iter().map(|&id| (id, LeaveReason::LoggedOut)), now);
+        theirs.into_iter().for_each(|id| self.crowd.remove(id));
+        self.shared_devices.retain(|(known, _)| *known != account);
         for id in self.running() {
             let Some(stream) = self.streams.get_mut(&id) else { continue };
             if stream.accounts.remove(&account) && stream.accounts.is_empty() && !self.limits.own_credential {
@@ -158,12 +150,17 @@ impl Pool {
         }
     }
 
-    pub(super) fn leave(&mut self, leaving: Vec<(ConsumerId, LeaveReason)>, now: Timestamp) {
-        let mut left = BTreeSet::new();
-        for (consumer, reason) in leaving {
-            let Some(consumer) = self.consumers.get_mut(&consumer) else { continue };
-            if consumer.leave(reason, now) {
-                left.insert(consumer.stream);
+    /// Marks consumers as having left. Those that have left before stay as they are.
+    pub(super) fn leave(
+        &mut self,
+        leaving: impl IntoIterator<Item = (ConsumerId, LeaveReason)>,
+        now: Timestamp,
+    ) {
+        let mut deserted = BTreeSet::new();
+        for (id, reason) in leaving {
+            let is_news = self.crowd.update(id, |consumer| consumer.leave(reason, now)).unwrap_or_default();
+            if let Some(consumer) = self.crowd.get(id).filter(|_| is_news) {
+                deserted.insert(consumer.stream());
                 match (reason, self.habits.get_mut(&consumer.class())) {
                     (LeaveReason::Silence | LeaveReason::Goodbye, Some(habits)) => habits.left(),
                     (LeaveReason::Zapped | LeaveReason::PassedOn | LeaveReason::LoggedOut, _) | (_, None) => {
@@ -172,43 +169,41 @@ impl Pool {
                 *self.tally.left.entry(reason).or_default() += 1;
             }
         }
-        for &id in &left {
+        for &id in &deserted {
             if let Some(stream) = self.streams.get_mut(&id) {
                 stream.watched_at = now;
             }
-            self.forget_all_but(REMEMBERED, id);
+            self.crowd.forget_all_but(REMEMBERED, id);
         }
-        if !left.is_empty() {
+        if !deserted.is_empty() {
             self.bound_disk();
         }
     }
 
-    /// Forgets the consumers of a stream that left longest ago.
-    pub(super) fn forget_all_but(&mut self, remembered: usize, stream: StreamId) {
-        let mut gone: Vec<_> = self
-            .consumers
-            .iter()
-            .filter(|(_, consumer)| consumer.stream == stream)
-            .filter_map(|(&id, consumer)| Some((consumer.left_at()?, id)))
-            .collect();
-        gone.sort_unstable();
-        for (_, consumer) in gone.iter().rev().skip(remembered) {
-            self.consumers.remove(consumer);
-        }
+    /// Tells consumers that time has passed, as far as their deadlines have come.
+    pub(super) fn judge_silences(&mut self, now: Timestamp) {
+        let due = self.crowd.due(now).into_iter();
+        let verdicts = due.map(|id| (id, self.crowd.update(id, |consumer| consumer.time_passed(now))));
+        let left: Vec<_> = verdicts.filter_map(|(id, reason)| Some((id, reason.flatten()?))).collect();
+        self.leave(left, now);
     }
 
-    /// Has those openings given back that nothing has followed, or whose viewer has left.
+    /// Gives back the openings that are due, except those by which a present consumer watches.
     pub(super) fn give_back(&mut self, now: Timestamp) {
-        let watches = |consumer: &Consumer, opening: &ClientOpening| {
-            let (viewer, stream) = (&consumer.viewer, self.streams.get(&consumer.stream));
-            let source = opening.live_stream.media_source();
-            let same_source =
-                source.is_some() && stream.map(|stream| &stream.key.channel.source) == source.as_ref();
-            let same_play = opening.play_session.is_some() && viewer.play_session == opening.play_session;
-            consumer.is_present() && (same_play || (same_source && Some(viewer.account) == opening.account))
+        let (crowd, streams) = (&self.crowd, &self.streams);
+        let watches_source = |consumer: &Consumer, source: &MediaSourceId| {
+            streams.get(&consumer.stream()).is_some_and(|stream| stream.key.channel.source == *source)
         };
-        let is_watched =
-            |opening: &ClientOpening| self.consumers.values().any(|consumer| watches(consumer, opening));
+        let is_watched = |opening: &ClientOpening| {
+            let play_session = opening.play_session.iter();
+            let mut same_play = play_session.flat_map(|play_session| crowd.of_play_session(play_session));
+            let source = opening.account.zip(opening.live_stream.media_source());
+            same_play.any(|(_, consumer)| consumer.is_present())
+                || source.is_some_and(|(account, source)| {
+                    let mut theirs = crowd.of_device(account, None);
+                    theirs.any(|(_, consumer)| consumer.is_present() && watches_source(consumer, &source))
+                })
+        };
         for (opening, reason) in self.openings.take_due(now, is_watched) {
             self.actions.push_back(Action::GiveBack { opening, reason });
             *self.tally.returned.entry(reason).or_default() += 1;
@@ -216,6 +211,6 @@ impl Pool {
     }
 
     pub(super) fn is_watched(&self, stream: StreamId) -> bool {
-        self.consumers.values().any(|consumer| consumer.stream == stream && consumer.is_present())
+        self.crowd.is_watched(stream)
     }
 }

@@ -3,12 +3,14 @@
 //! Tell it what happened (`tune`, `handle_event`) and when time has passed (`handle_timeout`); then drain `poll_action`
 //! and come back at `next_deadline`. It performs nothing itself. Invariants, asserted in debug builds: a stream with a
 //! present consumer, if only a suspect one, is never stopped for want of anything (only the gateway's own end, a logout of
-//! its last credential, or a server that keeps refusing stops it); every consumer and every action belongs to a stream
-//! that exists.
+//! its last credential, or a server that keeps refusing stops it); every action concerns a stream that exists.
 
 mod budgets;
+mod bypassed;
 mod consumers;
-mod hindrances;
+mod crowd;
+mod failed_attempts;
+mod requests;
 mod seam;
 mod snapshot;
 mod stream;
@@ -20,16 +22,19 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::cadence::{Class, Habits};
 use crate::consumer::{Consumer, Presence};
 use crate::key::{Channel, ConsumerId, DeviceId, InputId, LiveStreamId, StreamId};
-use crate::openings::{MentionKind, Openings};
-use crate::pool::hindrances::Hindrances;
+use crate::openings::Openings;
+use crate::pool::bypassed::Bypassed;
+use crate::pool::crowd::Crowd;
+use crate::pool::failed_attempts::FailedAttempts;
 use crate::pool::stream::Stream;
 use crate::producer::State;
 use crate::reason::StopReason;
-use crate::signal::Signal;
 use crate::time::Timestamp;
-use crate::viewer::{Account, Viewer};
+use crate::viewer::Account;
 
-pub use crate::pool::seam::{Action, Admission, Claim, Event, Input, Limits, Output, Tune, Warmth};
+pub use crate::pool::seam::{
+    Action, Admission, Claim, Event, Input, Limits, Output, PlaylistAnswer, SegmentRequest, Tune, Warmth,
+};
 pub use crate::pool::snapshot::{ConsumerView, Snapshot, StreamView, Tally};
 
 /// See the module.
@@ -37,22 +42,20 @@ pub use crate::pool::snapshot::{ConsumerView, Snapshot, StreamView, Tally};
 pub struct Pool {
     limits: Limits,
     streams: BTreeMap<StreamId, Stream>,
-    /// What is open, as last told.
+    /// The open inputs, as last told.
     inputs: BTreeMap<InputId, Input>,
-    consumers: BTreeMap<ConsumerId, Consumer>,
-    /// Who plays the server's own stream of what, and until when that is believed.
-    plain: BTreeMap<(Viewer, Channel), Timestamp>,
+    crowd: Crowd,
+    bypassed: Bypassed,
+    /// Accounts whose token is being revoked.
     logging_out: BTreeSet<Account>,
     openings: Openings,
-    /// What was tried in vain.
-    hindrances: Hindrances,
-    /// What the viewers of each class have in common.
+    failed_attempts: FailedAttempts,
     habits: BTreeMap<Class, Habits>,
-    /// Devices that have proved to be several players.
-    several: BTreeSet<(Account, DeviceId)>,
-    /// The latest moment that was told.
-    told_at: Timestamp,
+    /// Devices on which several players have been seen at once.
+    shared_devices: BTreeSet<(Account, DeviceId)>,
     actions: VecDeque<Action>,
+    /// The deadline that the driver sleeps until.
+    driver_sleeps_until: Option<Timestamp>,
     next_stream: u64,
     draining: bool,
     tally: Tally,
@@ -66,15 +69,15 @@ impl Pool {
             limits,
             streams: BTreeMap::new(),
             inputs: BTreeMap::new(),
-            consumers: BTreeMap::new(),
-            plain: BTreeMap::new(),
+            crowd: Crowd::default(),
+            bypassed: Bypassed::default(),
             logging_out: BTreeSet::new(),
             openings: Openings::new(limits.unfollowed),
-            hindrances: Hindrances::default(),
+            failed_attempts: FailedAttempts::default(),
             habits: Class::ALL.into_iter().map(|class| (class, Habits::of(class))).collect(),
-            several: BTreeSet::new(),
-            told_at: Timestamp::default(),
+            shared_devices: BTreeSet::new(),
             actions: VecDeque::new(),
+            driver_sleeps_until: None,
             next_stream: 1,
             draining: false,
             tally: Tally::default(),
@@ -91,14 +94,6 @@ impl Pool {
         admission
     }
 
-    /// A consumer is about to be given its list: where it begins, which is `start` only if it has none yet.
-    pub fn join(&mut self, consumer: ConsumerId, start: Option<u64>, now: Timestamp) -> Option<u64> {
-        self.refresh(consumer, Signal::Playlist, now);
-        let Some(consumer) = self.consumers.get_mut(&consumer) else { return start };
-        consumer.start = consumer.start.or(start);
-        consumer.start
-    }
-
     /// Something happened.
     pub fn handle_event(&mut self, event: Event, now: Timestamp) {
         match event {
@@ -111,11 +106,7 @@ impl Pool {
                 let forgotten = self.openings.opened(id, opening, now);
                 self.actions.extend(forgotten.map(Action::Settled));
             }
-            Event::Mentioned(mention, kind) => {
-                let changed = self.openings.mentioned(&mention, kind, now);
-                let action = if kind == MentionKind::Stopped { Action::Doubted } else { Action::Settled };
-                self.actions.extend(changed.into_iter().map(action));
-            }
+            Event::Mentioned(mention, kind) => self.mentioned(&mention, kind, now),
             Event::Reported(account, live_stream, report) => {
                 self.openings.reported(account, live_stream, report);
             }
@@ -146,12 +137,8 @@ impl Pool {
 
     /// Time has passed. Earlier than `next_deadline` this does nothing.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        self.told_at = now;
-        let due = self.consumers.iter_mut();
-        let due = due.filter(|(_, consumer)| consumer.deadline().is_some_and(|deadline| deadline <= now));
-        let left = due.filter_map(|(&id, consumer)| Some((id, consumer.time_passed(now)?))).collect();
-        self.leave(left, now);
-        self.plain.retain(|_, until| *until > now);
+        self.judge_silences(now);
+        self.bypassed.expire(now);
         self.give_back(now);
         for stream in self.running() {
             self.retry_or_give_up(stream, now);
@@ -168,43 +155,29 @@ impl Pool {
     /// When `handle_timeout` is due; may change after each call. After `handle_timeout(now)` it is later than `now`.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let consumers = self.consumers.values().filter_map(Consumer::deadline);
         let retries = self.streams.values().filter_map(|stream| stream.producer.retry_at());
-        let plain = self.plain.values().copied();
         let idle = self.streams.keys().filter_map(|&stream| self.cooler_at(stream));
-        consumers.chain(retries).chain(idle).chain(plain).chain(self.openings.deadline()).min()
+        let others = [self.crowd.deadline(), self.bypassed.deadline(), self.openings.deadline()];
+        retries.chain(idle).chain(others.into_iter().flatten()).min()
     }
 
-    /// A request for a segment, with a consumer's token: the stream it is for. The token alone grants nothing for ever:
-    /// who has not shown its credential for a while, by asking for a playlist, has to do that first.
-    pub fn heard(&mut self, consumer: ConsumerId, sequence: u64, now: Timestamp) -> Option<StreamId> {
-        let vouched = self.consumers.get(&consumer)?.is_vouched_for(now);
-        vouched.then(|| self.refresh(consumer, Signal::Segment(sequence), now)).flatten()
+    /// The deadline that the driver goes to sleep until, once it has performed all actions.
+    pub fn sleep_until(&mut self) -> Option<Timestamp> {
+        self.driver_sleeps_until = self.next_deadline();
+        self.driver_sleeps_until
     }
 
-    /// A request of this consumer's begins to be answered; `closed` is to follow.
-    pub fn opened(&mut self, consumer: ConsumerId, now: Timestamp) {
-        if let Some(consumer) = self.consumers.get_mut(&consumer) {
-            consumer.opened(now);
-        }
-    }
-
-    /// … and has ended, `whole` or given up.
-    pub fn closed(&mut self, consumer: ConsumerId, whole: bool, now: Timestamp) {
-        self.told_at = now;
-        let Some(terms) = self.consumers.get(&consumer).map(|known| self.terms(known.stream, known.class()))
-        else {
-            return;
-        };
-        if let Some(consumer) = self.consumers.get_mut(&consumer) {
-            consumer.closed(whole, &terms, now);
-        }
+    /// Whether the driver has to be woken: an action waits, or a deadline comes before the one it sleeps until.
+    #[must_use]
+    pub fn needs_driver(&self) -> bool {
+        let comes_first = |deadline| self.driver_sleeps_until.is_none_or(|until| deadline < until);
+        !self.actions.is_empty() || self.next_deadline().is_some_and(comes_first)
     }
 
     /// Where a consumer stands, if it is known.
     #[must_use]
     pub fn presence(&self, consumer: ConsumerId) -> Option<Presence> {
-        self.consumers.get(&consumer).map(Consumer::presence)
+        self.crowd.get(consumer).map(Consumer::presence)
     }
 
     /// Whether a first segment can still be hoped for.
@@ -220,10 +193,11 @@ impl Pool {
         running.any(|stream| stream.key.channel == *channel)
     }
 
-    /// Whether what this account wants of this channel could not be made here, when it was tried last.
+    /// Whether the gateway has tried in vain to make this channel itself as the account wanted it, and is not to try again
+    /// yet.
     #[must_use]
-    pub fn is_hindered(&self, channel: &Channel, account: Account, now: Timestamp) -> bool {
-        self.hindrances.has_met(channel, account, now)
+    pub fn has_failed_attempt(&self, channel: &Channel, account: Account, now: Timestamp) -> bool {
+        self.failed_attempts.concern(channel, account, now)
     }
 
     /// Whether a stream runs that nobody watches.
@@ -238,12 +212,11 @@ impl Pool {
         self.openings.has_returned(account, live_stream)
     }
 
-    /// The pool at this moment.
+    /// The pool at `now`.
     #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
+    pub fn snapshot(&self, now: Timestamp) -> Snapshot {
         let consumers_of = |stream: StreamId| {
-            let theirs = self.consumers.iter().filter(move |(_, consumer)| consumer.stream == stream);
-            theirs.map(|(&id, consumer)| ConsumerView::of(id, consumer, self.told_at)).collect()
+            self.crowd.of_stream(stream).map(|(id, consumer)| ConsumerView::of(id, consumer, now)).collect()
         };
         let views = self.streams.iter().map(|(&id, stream)| StreamView::of(id, stream, consumers_of(id)));
         Snapshot {
@@ -257,9 +230,6 @@ impl Pool {
 
     fn check_invariants(&self) {
         if cfg!(debug_assertions) {
-            for consumer in self.consumers.values() {
-                assert!(self.streams.contains_key(&consumer.stream), "a consumer of no stream");
-            }
             for action in &self.actions {
                 match action {
                     Action::Start { stream, .. }

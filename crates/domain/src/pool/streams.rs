@@ -95,7 +95,7 @@ impl Pool {
             stream.written = 0;
         } else if stream.producer.means() == Means::Adopted {
             let how = (failure, stream.target.is_some());
-            self.hindrances.note(stream.key.clone(), stream.accounts.clone(), how, now);
+            self.failed_attempts.note(stream.key.clone(), stream.accounts.clone(), how, now);
         }
         *self.tally.failures.entry(failure).or_default() += 1;
         if self.is_watched(id) {
@@ -122,7 +122,7 @@ impl Pool {
     pub(super) fn retired(&mut self, id: StreamId) {
         if self.streams.get(&id).is_some_and(|stream| stream.producer.is_retiring()) {
             self.streams.remove(&id);
-            self.consumers.retain(|_, consumer| consumer.stream != id);
+            self.crowd.remove_stream(id);
         }
     }
 
@@ -137,7 +137,7 @@ impl Pool {
         }
         let Some(stream) = self.streams.get_mut(&id) else { return };
         if stream.producer.stop(reason) {
-            self.consumers.retain(|_, consumer| consumer.stream != id);
+            self.crowd.remove_stream(id);
             self.actions.push_back(Action::Stop { stream: id, reason });
             *self.tally.stopped.entry(reason).or_default() += 1;
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Pool;
 use crate::cadence::Class;
 use crate::consumer::Consumer;
-use crate::key::{ConsumerId, StreamId, StreamKey};
+use crate::key::{Channel, ConsumerId, StreamId, StreamKey};
 use crate::pool::seam::{Action, Admission, Tune, Warmth};
 use crate::pool::stream::Stream;
 use crate::produce::Produce;
@@ -17,14 +17,13 @@ use crate::viewer::{Account, Viewer};
 
 impl Pool {
     pub(super) fn admit(&mut self, tune: Tune, now: Timestamp) -> Admission {
-        self.told_at = now;
         if self.draining {
             return Admission::Refused(RefuseReason::Draining);
         }
         if self.logging_out.contains(&tune.viewer.account) {
             return Admission::Refused(RefuseReason::LoggingOut);
         }
-        if self.stays_plain(&tune.viewer, &tune.key.channel, now) {
+        if self.stays_bypassed(&tune.viewer, &tune.key.channel, now) {
             return Admission::Refused(RefuseReason::StaysPlain);
         }
         self.zapped(&tune, now);
@@ -51,26 +50,22 @@ impl Pool {
     /// once they are known to be two, they do not at all.
     fn zapped(&mut self, tune: &Tune, now: Timestamp) {
         let Some(device) = &tune.viewer.device else { return };
-        if self.several.contains(&(tune.viewer.account, device.clone())) {
+        if self.shared_devices.contains(&(tune.viewer.account, device.clone())) {
             return;
         }
         let wanted = self.find(&tune.key, tune.produce);
-        if wanted.is_some_and(|stream| self.known(stream, &tune.viewer).is_some()) {
+        if wanted.is_some_and(|stream| self.crowd.find(stream, &tune.viewer).is_some()) {
             return;
         }
-        let same_device = self.consumers.iter().filter(|(_, consumer)| {
-            consumer.is_present()
-                && Some(consumer.stream) != wanted
-                && consumer.viewer.device.as_ref() == Some(device)
-                && consumer.viewer.account == tune.viewer.account
-        });
-        let left = same_device.map(|(&id, _)| (id, LeaveReason::Zapped)).collect();
+        let same_device = self.crowd.of_device(tune.viewer.account, Some(device));
+        let elsewhere = same_device.filter(|(_, consumer)| Some(consumer.stream()) != wanted);
+        let left: Vec<_> = elsewhere.map(|(id, _)| (id, LeaveReason::Zapped)).collect();
         self.leave(left, now);
     }
 
-    fn known(&self, stream: StreamId, viewer: &Viewer) -> Option<ConsumerId> {
-        let mut consumers = self.consumers.iter();
-        consumers.find(|(_, known)| known.stream == stream && known.viewer == *viewer).map(|(&id, _)| id)
+    /// Whether a viewer plays the server's own stream of a channel. If so, it goes on with that by asking for the channel.
+    fn stays_bypassed(&mut self, viewer: &Viewer, channel: &Channel, now: Timestamp) -> bool {
+        self.bypassed.renew(viewer, channel, now + self.limits.silence, now)
     }
 
     /// The stream under way that may serve `key` in the wished way: the very same before one that merely meets it.
@@ -114,7 +109,7 @@ impl Pool {
     fn start(&mut self, key: StreamKey, produce: Produce, account: Account, now: Timestamp) -> StreamId {
         let id = StreamId(self.next_stream);
         self.next_stream += 1;
-        let hindered = self.hindrances.meet(&key, account, now);
+        let hindered = self.failed_attempts.meet(&key, account, now);
         let stream = Stream {
             key,
             producer: if hindered { Producer::hindered(produce) } else { Producer::new(produce) },
@@ -142,15 +137,13 @@ impl Pool {
         if let Some(stream) = self.streams.get_mut(&stream) {
             stream.accounts.insert(viewer.account);
         }
-        if let Some(known) = self.known(stream, &viewer) {
-            self.refresh(known, Signal::Playlist, now);
-            if let Some(known) = self.consumers.get_mut(&known) {
-                known.vouch(now);
-            }
+        if let Some(known) = self.crowd.find(stream, &viewer) {
+            self.notice(known, Signal::Playlist, now);
+            self.crowd.update(known, |consumer| consumer.vouch(now));
             return known;
         }
         let consumer = Consumer::new(stream, viewer, class, &self.terms(stream, class), now);
-        self.consumers.insert(fresh, consumer);
+        self.crowd.insert(fresh, consumer);
         self.wake(stream);
         fresh
     }

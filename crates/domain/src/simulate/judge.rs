@@ -168,7 +168,7 @@ impl Bench {
             match seen {
                 Seen::Playlist => self.ask(&tune, trace.target, now),
                 Seen::Segment(sequence) => {
-                    self.pool.heard(consumer, sequence, now);
+                    self.pool.segment_requested(consumer, sequence, now);
                 }
                 Seen::Report { paused } => self.hint(&tune, Signal::Report { paused: Some(paused) }, now),
                 Seen::Stopped => self.hint(&tune, Signal::Stopped, now),

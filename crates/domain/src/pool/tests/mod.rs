@@ -8,7 +8,8 @@ use crate::key::{Channel, DeviceId, ItemId, MediaSourceId, PlaySessionId, Stream
 use crate::produce::{Means, Produce};
 use crate::profile::{Policy, ProfileKey};
 use crate::reason::{Failure, LeaveReason, RefuseReason};
-use crate::signal::Whose;
+use crate::signal::{Signal, Whose};
+use crate::viewer::Viewer;
 
 mod budgets;
 mod presence;
@@ -65,11 +66,13 @@ fn goodbye(play_session: &str) -> Event {
 struct Bench {
     pool: Pool,
     tokens: u128,
+    /// Until when it has let time pass.
+    now: Timestamp,
 }
 
 impl Bench {
     fn new(limits: Limits) -> Self {
-        Self { pool: Pool::new(limits), tokens: 0 }
+        Self { pool: Pool::new(limits), tokens: 0, now: at(0) }
     }
 
     fn tune(&mut self, channel: u8, number: u8, now: Timestamp) -> Admission {
@@ -105,8 +108,12 @@ impl Bench {
         std::iter::from_fn(|| self.pool.poll_action()).collect()
     }
 
+    fn snapshot(&self) -> Snapshot {
+        self.pool.snapshot(self.now)
+    }
+
     fn view(&self, stream: StreamId) -> StreamView {
-        self.pool.snapshot().streams.into_iter().find(|view| view.id == stream).unwrap()
+        self.snapshot().streams.into_iter().find(|view| view.id == stream).unwrap()
     }
 
     /// A stream of the gateway's own that has had a segment and whose one viewer left at one second.
@@ -149,11 +156,11 @@ fn a_poll_storm_changes_no_count() {
     let (stream, consumer, _) = bench.serve(1, 1, at(0));
     for millis in 0..10_000 {
         assert_eq!(bench.serve(1, 1, at(millis)).1, consumer);
-        bench.pool.heard(consumer, 0, at(millis));
+        bench.pool.segment_requested(consumer, 0, at(millis));
     }
     assert_eq!(bench.view(stream).consumers.len(), 1);
     bench.pool.handle_timeout(at(9_999 + 20_000));
-    assert_eq!(bench.pool.snapshot().present(), 0);
+    assert_eq!(bench.snapshot().present(), 0);
 }
 
 #[test]
@@ -162,7 +169,7 @@ fn silence_means_something_only_after_four_target_durations() {
     let mut bench = Bench::new(Limits { silence: ten, patience: ten, ..LIMITS });
     let (stream, consumer, _) = bench.serve(1, 1, at(0));
     bench.segment(stream, 1, at(1000));
-    bench.pool.heard(consumer, 0, at(2000));
+    bench.pool.segment_requested(consumer, 0, at(2000));
     let suspect_at = bench.pool.next_deadline().unwrap();
     assert!(at(6000) < suspect_at && suspect_at < at(18_000), "{suspect_at:?}");
     bench.pool.handle_timeout(at(17_999));
@@ -180,7 +187,7 @@ fn who_waits_for_a_cold_start_is_there() {
     let mut bench = Bench::new(Limits { silence: Duration::from_secs(1), ..LIMITS });
     bench.serve(1, 1, at(0));
     bench.pool.handle_timeout(at(19_999));
-    assert_eq!(bench.pool.snapshot().present(), 1);
+    assert_eq!(bench.snapshot().present(), 1);
 }
 
 #[test]
@@ -188,10 +195,10 @@ fn one_believed_gone_is_revived_by_its_token() {
     let mut bench = Bench::new(LIMITS);
     let (stream, consumer, _) = bench.serve(1, 1, at(0));
     bench.pool.handle_timeout(at(20_000));
-    assert_eq!(bench.pool.snapshot().present(), 0);
-    assert_eq!(bench.pool.heard(consumer, 0, at(120_000)), Some(stream));
-    assert_eq!(bench.pool.snapshot().present(), 1);
-    assert_eq!(bench.pool.snapshot().tally.revived, 1);
+    assert_eq!(bench.snapshot().present(), 0);
+    assert_eq!(bench.pool.segment_requested(consumer, 0, at(120_000)), Some(stream));
+    assert_eq!(bench.snapshot().present(), 1);
+    assert_eq!(bench.snapshot().tally.revived, 1);
     // … and protected again: only 600 s after it has left anew may the stream go.
     bench.pool.handle_timeout(at(140_000));
     bench.pool.handle_timeout(at(739_999));
@@ -205,14 +212,14 @@ fn a_token_grants_nothing_for_ever() {
     let mut bench = Bench::new(LIMITS);
     let (stream, consumer, _) = bench.serve(1, 1, at(0));
     for millis in (0..=120_000).step_by(10_000) {
-        assert_eq!(bench.pool.heard(consumer, 0, at(millis)), Some(stream));
+        assert_eq!(bench.pool.segment_requested(consumer, 0, at(millis)), Some(stream));
     }
     // Its credential may have been revoked meanwhile: it has to be shown again, which a playlist does.
-    assert_eq!(bench.pool.heard(consumer, 0, at(120_001)), None);
+    assert_eq!(bench.pool.segment_requested(consumer, 0, at(120_001)), None);
     bench.pool.handle_timeout(at(140_000));
-    assert_eq!(bench.pool.snapshot().present(), 0, "nor does it keep anything alive");
+    assert_eq!(bench.snapshot().present(), 0, "nor does it keep anything alive");
     assert_eq!(bench.serve(1, 1, at(150_000)).1, consumer);
-    assert_eq!(bench.pool.heard(consumer, 0, at(270_000)), Some(stream));
+    assert_eq!(bench.pool.segment_requested(consumer, 0, at(270_000)), Some(stream));
 }
 
 #[test]
@@ -236,11 +243,11 @@ fn two_players_on_one_device_do_not_end_each_other_for_ever() {
     };
     tune(&mut bench, 1, 0);
     tune(&mut bench, 2, 1000);
-    assert_eq!(bench.pool.snapshot().present(), 1, "the first request for something else is proof");
+    assert_eq!(bench.snapshot().present(), 1, "the first request for something else is proof");
     for now in (2000..60_000).step_by(2000) {
         tune(&mut bench, 1, now);
         tune(&mut bench, 2, now + 1000);
-        assert_eq!(bench.pool.snapshot().present(), 2);
+        assert_eq!(bench.snapshot().present(), 2);
     }
     assert_eq!(bench.tune(3, 3, at(61_000)), Admission::Refused(RefuseReason::PoolFull));
 }
@@ -312,9 +319,9 @@ fn a_goodbye_counts_after_two_seconds_unless_it_is_taken_back() {
     let (_, consumer, _) = bench.serve(1, 1, at(0));
     let goodbye = goodbye("play-1");
     bench.pool.handle_event(goodbye.clone(), at(1000));
-    bench.pool.heard(consumer, 0, at(2500));
+    bench.pool.segment_requested(consumer, 0, at(2500));
     bench.pool.handle_timeout(at(3000));
-    assert_eq!(bench.pool.snapshot().present(), 1);
+    assert_eq!(bench.snapshot().present(), 1);
     bench.pool.handle_event(goodbye, at(4000));
     bench.pool.handle_timeout(at(6000));
     assert_eq!(bench.presence(consumer), Some(Presence::Left { at: at(6000), reason: LeaveReason::Goodbye }));
@@ -351,8 +358,8 @@ fn a_request_during_teardown_starts_anew() {
     let (stream, _, warmth) = bench.serve(1, 1, at(620_001));
     assert_eq!((stream, warmth), (StreamId(2), Warmth::Cold));
     bench.pool.handle_event(Event::Retired(StreamId(1)), at(621_000));
-    assert_eq!(bench.pool.snapshot().streams.len(), 1);
-    assert_eq!(bench.pool.snapshot().present(), 1);
+    assert_eq!(bench.snapshot().streams.len(), 1);
+    assert_eq!(bench.snapshot().present(), 1);
 }
 
 #[test]
@@ -415,7 +422,7 @@ fn idle_streams_may_not_fill_the_disk() {
     assert_eq!(bench.pool.running(), [stream], "a watched stream is never cut");
     bench.pool.handle_timeout(at(30_000));
     assert_eq!(bench.pool.running(), [], "twice 600 bytes are more than 1000");
-    assert_eq!(bench.pool.snapshot().tally.stopped[&StopReason::DiskBudget], 1);
+    assert_eq!(bench.snapshot().tally.stopped[&StopReason::DiskBudget], 1);
 }
 
 #[test]
@@ -457,7 +464,7 @@ fn a_logout_takes_with_it_what_only_it_could_release() {
     bench.pool.handle_event(Event::LoggingOut(Account(1)), at(1000));
     assert_eq!(bench.pool.running(), [shared]);
     assert_eq!(bench.view(alone).consumers.len(), 0);
-    assert_eq!(bench.pool.snapshot().present(), 1);
+    assert_eq!(bench.snapshot().present(), 1);
     // Until it is over, nothing new is started that nobody could release.
     assert_eq!(bench.tune(1, 1, at(1500)), Admission::Refused(RefuseReason::LoggingOut));
     bench.pool.handle_event(Event::LoggedOut(Account(1)), at(2000));

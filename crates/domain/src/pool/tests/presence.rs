@@ -17,7 +17,7 @@ impl Bench {
     fn watching(&mut self, channel: u8, number: u8, now: Timestamp) -> (StreamId, ConsumerId) {
         let (stream, consumer, _) = self.serve(channel, number, now);
         self.segment(stream, 1, now);
-        self.pool.heard(consumer, 1, now);
+        self.pool.segment_requested(consumer, 1, now);
         (stream, consumer)
     }
 
@@ -26,11 +26,12 @@ impl Bench {
         while let Some(deadline) = self.pool.next_deadline().filter(|deadline| *deadline <= at(until)) {
             self.pool.handle_timeout(deadline);
         }
-        self.pool.handle_timeout(at(until));
+        self.now = at(until);
+        self.pool.handle_timeout(self.now);
     }
 
     fn verdict(&self, consumer: ConsumerId) -> Verdict {
-        let streams = self.pool.snapshot().streams;
+        let streams = self.snapshot().streams;
         let mut consumers = streams.into_iter().flat_map(|stream| stream.consumers);
         consumers.find(|view| view.id == consumer).unwrap().verdict
     }
@@ -63,7 +64,7 @@ fn silence_makes_a_viewer_suspect_and_then_gone_and_says_why() {
     assert_eq!(left(&bench, consumer), Some(LeaveReason::Silence));
     assert!(verdict.probability >= 0.99, "{verdict:?}");
     assert_eq!(verdict.because, [Evidence::Silence].into());
-    bench.pool.heard(consumer, 2, at(75_000));
+    bench.pool.segment_requested(consumer, 2, at(75_000));
     assert_eq!(bench.presence(consumer), Some(Presence::Playing));
 }
 
@@ -71,19 +72,19 @@ fn silence_makes_a_viewer_suspect_and_then_gone_and_says_why() {
 fn a_request_being_answered_is_presence_but_not_for_ever() {
     let mut bench = Bench::new(LIMITS);
     let (_, consumer) = bench.watching(1, 1, at(0));
-    bench.pool.opened(consumer, at(0));
+    bench.pool.answer_begun(consumer, at(0));
     bench.wait(119_000);
     assert_eq!(bench.presence(consumer), Some(Presence::Playing));
     assert!(bench.verdict(consumer).because.contains(&Evidence::OpenRequest));
-    bench.pool.closed(consumer, true, at(119_000));
+    bench.pool.answer_ended(consumer, true, at(119_000));
     bench.wait(139_000);
     assert_eq!(left(&bench, consumer), Some(LeaveReason::Silence));
-    bench.pool.heard(consumer, 2, at(140_000));
+    bench.pool.segment_requested(consumer, 2, at(140_000));
     let (_, other) = bench.watching(1, 2, at(140_000));
-    bench.pool.opened(other, at(140_000));
+    bench.pool.answer_begun(other, at(140_000));
     bench.wait(300_000);
     assert_eq!(left(&bench, other), Some(LeaveReason::Silence), "a peer without power never closes");
-    bench.pool.closed(other, false, at(301_000));
+    bench.pool.answer_ended(other, false, at(301_000));
     assert_eq!(left(&bench, other), Some(LeaveReason::Silence), "nor does its end call it back");
 }
 
@@ -100,8 +101,8 @@ fn a_closed_socket_and_a_request_given_up_shorten_the_wait() {
     let plain = deadline(&|_, _| ());
     let socket = deadline(&|bench, _| bench.signal(device(), Signal::SocketClosed, at(10)));
     let aborted = deadline(&|bench, consumer| {
-        bench.pool.opened(consumer, at(0));
-        bench.pool.closed(consumer, false, at(0));
+        bench.pool.answer_begun(consumer, at(0));
+        bench.pool.answer_ended(consumer, false, at(0));
     });
     let foreign = deadline(&|bench, _| bench.signal(stranger(), Signal::SocketClosed, at(10)));
     assert!(socket < aborted && aborted < plain, "{socket:?} {aborted:?} {plain:?}");
@@ -122,7 +123,7 @@ fn a_quality_change_is_no_departure() {
     bench.signal(play(1), Signal::EncodingsDeleted, at(4600));
     for now in (5000..60_000).step_by(3000) {
         bench.wait(now);
-        bench.pool.heard(fresh, now, at(now));
+        bench.pool.segment_requested(fresh, now, at(now));
         assert!(bench.presence(fresh).is_some_and(Presence::is_present));
         assert!(bench.pool.is_watched(stream));
     }
@@ -205,12 +206,12 @@ fn what_was_under_way_at_a_zap_takes_nothing_back() {
         "at the very tune"
     );
     assert_eq!(bench.verdict(old).because, [Evidence::TunedAway].into());
-    assert!(bench.pool.heard(old, 2, at(5500)).is_some(), "it is served all the same");
+    assert!(bench.pool.segment_requested(old, 2, at(5500)).is_some(), "it is served all the same");
     assert_eq!(left(&bench, old), Some(LeaveReason::Zapped));
     // Target durations are 4 s: whoever asks after 8 s is another player.
-    bench.pool.heard(old, 3, at(13_001));
+    bench.pool.segment_requested(old, 3, at(13_001));
     assert_eq!(bench.presence(old), Some(Presence::Playing));
-    assert_eq!(bench.pool.snapshot().tally.revived, 1);
+    assert_eq!(bench.snapshot().tally.revived, 1);
     let zap = |bench: &mut Bench, play: &str, now| {
         let other = Viewer { play_session: Some(PlaySessionId::new(play)), ..viewer(1) };
         let fresh = ConsumerId::from_bits(500 + u128::from(now));
@@ -229,7 +230,7 @@ fn a_suspect_is_not_cut() {
     bench.watching(1, 1, at(0));
     bench.watching(2, 2, at(0));
     bench.wait(16_000);
-    assert_eq!(bench.pool.snapshot().present(), 2, "suspects are held to be there");
+    assert_eq!(bench.snapshot().present(), 2, "suspects are held to be there");
     bench.actions();
     bench.pool.handle_event(Event::TunerDenied, at(17_000));
     assert_eq!(bench.tune(3, 3, at(17_000)), Admission::Refused(RefuseReason::PoolFull));
@@ -268,7 +269,7 @@ fn an_opening_is_kept_for_as_long_as_its_viewer() {
     bench.pool.handle_event(Event::Mentioned(named, MentionKind::Served), at(0));
     for now in (3000..400_000).step_by(3000) {
         bench.wait(now);
-        bench.pool.heard(consumer, now, at(now));
+        bench.pool.segment_requested(consumer, now, at(now));
         bench.serve(1, 1, at(now));
     }
     let given_back = |bench: &mut Bench| {
@@ -277,7 +278,7 @@ fn an_opening_is_kept_for_as_long_as_its_viewer() {
     assert_eq!(given_back(&mut bench), 0);
     bench.wait(1_000_000);
     assert_eq!(given_back(&mut bench), 1);
-    assert_eq!(bench.pool.snapshot().tally.returned.get(&ReturnReason::Left), Some(&1));
+    assert_eq!(bench.snapshot().tally.returned.get(&ReturnReason::Left), Some(&1));
 }
 
 #[test]
@@ -329,9 +330,9 @@ fn a_million_events_leave_nothing_behind() {
                     bench.pool.handle_event(event, at(now));
                 }
             }
-            3..6 => drop(bench.pool.heard(one_of_late, pick(20, 5) as u64, at(now))),
-            6 => bench.pool.opened(one_of_late, at(now)),
-            7 => bench.pool.closed(one_of_late, pick(20, 2) == 0, at(now)),
+            3..6 => drop(bench.pool.segment_requested(one_of_late, pick(20, 5) as u64, at(now))),
+            6 => bench.pool.answer_begun(one_of_late, at(now)),
+            7 => bench.pool.answer_ended(one_of_late, pick(20, 2) == 0, at(now)),
             8 => bench.signal(sessions[pick(24, 8)].clone(), signals[pick(30, 8)], at(now)),
             9 => bench.pool.handle_event(Event::TunerDenied, at(now)),
             10 => {
@@ -368,11 +369,12 @@ fn a_million_events_leave_nothing_behind() {
             }
         }
         if pick(40, 1000) == 0 {
-            for view in bench.pool.snapshot().streams.into_iter().flat_map(|stream| stream.consumers) {
+            bench.pool.crowd.check();
+            for view in bench.snapshot().streams.into_iter().flat_map(|stream| stream.consumers) {
                 assert!(!view.verdict.because.is_empty(), "no verdict without a reason: {view:?}");
             }
         }
-        assert!(bench.pool.consumers.len() <= 2 * 80 && streams.len() <= 2);
+        assert!(bench.pool.crowd.len() <= 2 * 80 && streams.len() <= 2);
     }
     while let Some(deadline) = bench.pool.next_deadline() {
         bench.pool.handle_timeout(deadline);
@@ -389,8 +391,8 @@ fn a_million_events_leave_nothing_behind() {
             }
         }
     }
-    assert_eq!((done.len() as u64, bench.pool.snapshot().openings), (opened, 0), "each has one way out");
-    assert_eq!((bench.pool.streams.len(), bench.pool.consumers.len()), (0, 0));
+    assert_eq!((done.len() as u64, bench.snapshot().openings), (opened, 0), "each has one way out");
+    assert_eq!((bench.pool.streams.len(), bench.pool.crowd.len()), (0, 0));
     assert_eq!(bench.pool.poll_action(), None);
-    assert!(bench.pool.several.len() <= 8, "as many as there are devices");
+    assert!(bench.pool.shared_devices.len() <= 8, "as many as there are devices");
 }

@@ -55,7 +55,7 @@ fn who_comes_to_a_resting_stream_wakes_it() {
         bench.actions();
         if returns {
             // Believed gone, it asks for a segment that it knows of.
-            bench.pool.heard(ConsumerId::from_bits(1), 0, at(119_000));
+            bench.pool.segment_requested(ConsumerId::from_bits(1), 0, at(119_000));
         } else {
             let consumer = ConsumerId::from_bits(2);
             let tune = Tune {

@@ -45,7 +45,7 @@ proptest! {
             let watched: BTreeSet<_> = bench.pool.running().into_iter().filter(|&id| bench.pool.is_watched(id)).collect();
             match step {
                 Step::Tune(channel, viewer) => { bench.tune(channel, viewer, at(now)); }
-                Step::Heard(token) => { bench.pool.heard(ConsumerId::from_bits(token), 0, at(now)); },
+                Step::Heard(token) => { bench.pool.segment_requested(ConsumerId::from_bits(token), 0, at(now)); },
                 Step::Goodbye(viewer) => {
                     bench.pool.handle_event(goodbye(&format!("play-{viewer}")), at(now));
                 }
@@ -79,6 +79,7 @@ proptest! {
                     prop_assert!(bench.pool.next_deadline().is_none_or(|deadline| deadline > at(now)), "the driver would spin");
                 }
             }
+            bench.pool.crowd.check();
             prop_assert!(bench.pool.running().len() <= LIMITS.slots);
             for action in bench.actions() {
                 if let Action::Stop { stream, reason } = action {
@@ -102,8 +103,8 @@ proptest! {
         for stream in 1..400 {
             bench.pool.handle_event(Event::Retired(StreamId(stream)), at(now + 700_000));
         }
-        prop_assert_eq!(bench.pool.snapshot().streams.len(), 0);
-        prop_assert_eq!(bench.pool.consumers.len(), 0);
+        prop_assert_eq!(bench.snapshot().streams.len(), 0);
+        prop_assert_eq!(bench.pool.crowd.len(), 0);
         prop_assert_eq!(bench.pool.next_deadline(), None);
     }
 }

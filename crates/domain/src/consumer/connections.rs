@@ -1,15 +1,16 @@
-//! A viewer's connections: a player that ends closes all of them at once, as one that was killed does (`fixtures/cadence`).
+//! A viewer's connections: a player that ends or is killed closes all of them at once (`fixtures/cadence`).
 //!
-//! What that is worth depends on whether it keeps connections at all, which it shows; that it came back takes from it.
+//! How much that tells depends on whether the player keeps connections between requests at all, and on whether it has come
+//! back before after it had closed all of them.
 
 use std::time::Duration;
 
 use crate::cadence::laws::{CONNECTION_CLOSED, CONNECTION_CLOSED_KEPT};
 use crate::time::Timestamp;
 
-/// What is known of them.
+/// See the module.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Links {
+pub(super) struct Connections {
     open: u32,
     closed_at: Timestamp,
     /// Whether it has asked again over one of them.
@@ -18,7 +19,7 @@ pub(super) struct Links {
     returned: u8,
 }
 
-impl Links {
+impl Connections {
     pub(super) const fn opened(&mut self) {
         self.open += 1;
     }
@@ -27,7 +28,7 @@ impl Links {
         self.kept = true;
     }
 
-    /// One was closed; says whether it was the last.
+    /// A connection was closed. Returns whether it was the last one.
     pub(super) const fn closed(&mut self, now: Timestamp) -> bool {
         self.open = self.open.saturating_sub(1);
         self.closed_at = now;
@@ -38,13 +39,13 @@ impl Links {
         self.returned = self.returned.saturating_add(1);
     }
 
-    /// How long that must be given to mean something: who gives up connections that failed it comes back over others, and
-    /// its closing may arrive first.
+    /// The least silence after which closed connections mean something: a player that gives up connections that failed comes
+    /// back over others, and their end may arrive first.
     pub(super) const fn least(&self, seen: Timestamp, target: Duration) -> Duration {
         self.closed_at.since(seen).saturating_add(target)
     }
 
-    /// By how much it multiplies the odds of having left that all of them were closed.
+    /// The factor by which the end of all connections multiplies the odds of having left.
     pub(super) const fn odds(&self) -> f64 {
         match (self.returned, self.kept) {
             (0, true) => CONNECTION_CLOSED_KEPT,

@@ -1,0 +1,101 @@
+//! The calls that the requests of a viewer make: one for a segment, two for a playlist.
+//!
+//! Each takes together everything that the request says, so that the pool's lock is taken once for all of it.
+
+use super::Pool;
+use crate::key::{ConsumerId, StreamId};
+use crate::openings::{Mention, MentionKind};
+use crate::pool::seam::{Action, Admission, PlaylistAnswer, SegmentRequest, Tune};
+use crate::signal::{Signal, Whose};
+use crate::time::Timestamp;
+
+impl Pool {
+    /// A viewer requests a playlist, and mentions what it has opened. If it is served, the request counts as being answered
+    /// until `playlist_answered` or `answer_ended`.
+    pub fn playlist_requested(&mut self, tune: Tune, mention: &Mention, now: Timestamp) -> Admission {
+        self.mentioned(mention, MentionKind::Named, now);
+        let admission = self.tune(tune, now);
+        if let Admission::Serve { consumer, .. } = admission {
+            self.answer_begun(consumer, now);
+        }
+        admission
+    }
+
+    /// A consumer's playlist is about to be sent. Returns the number of the segment at which its list begins.
+    pub fn playlist_answered(
+        &mut self,
+        consumer: ConsumerId,
+        answer: &PlaylistAnswer<'_>,
+        now: Timestamp,
+    ) -> Option<u64> {
+        self.say(consumer, answer.connection.as_slice(), now);
+        self.answer_ended(consumer, true, now);
+        let begins = self.join(consumer, answer.join_point, now);
+        // After the request itself: that is a sign of life even where the player says that it is its last.
+        self.say(consumer, answer.signals, now);
+        self.mentioned(answer.mention, MentionKind::Served, now);
+        begins
+    }
+
+    /// A request for a segment with a consumer's token: the stream it is for. If it is `None`, the request is refused; else it
+    /// counts as being answered until `answer_ended`.
+    pub fn request_segment(
+        &mut self,
+        consumer: ConsumerId,
+        request: &SegmentRequest<'_>,
+        now: Timestamp,
+    ) -> Option<StreamId> {
+        let stream = self.segment_requested(consumer, request.sequence, now)?;
+        self.say(consumer, request.signals, now);
+        self.say(consumer, request.connection.as_slice(), now);
+        self.answer_begun(consumer, now);
+        Some(stream)
+    }
+
+    /// The stream that a consumer's token grants a segment of. The token alone does not grant it for ever: a viewer that has
+    /// not shown its credential for a while has to do so first, by a request for the playlist.
+    pub fn segment_requested(
+        &mut self,
+        consumer: ConsumerId,
+        sequence: u64,
+        now: Timestamp,
+    ) -> Option<StreamId> {
+        let vouched = self.crowd.get(consumer)?.is_vouched_for(now);
+        vouched.then(|| self.notice(consumer, Signal::Segment(sequence), now)).flatten()
+    }
+
+    /// A consumer is about to be given its list. Returns where the list begins, which is `start` only for its first list.
+    pub fn join(&mut self, consumer: ConsumerId, start: Option<u64>, now: Timestamp) -> Option<u64> {
+        self.notice(consumer, Signal::Playlist, now);
+        self.crowd.update(consumer, |consumer| consumer.join(start)).unwrap_or(start)
+    }
+
+    /// The answer to one of a consumer's requests begins. `answer_ended` is to follow.
+    pub fn answer_begun(&mut self, consumer: ConsumerId, now: Timestamp) {
+        self.crowd.update(consumer, |consumer| consumer.answer_begun(now));
+    }
+
+    /// The answer to one of a consumer's requests has ended: sent as a `whole`, or given up by the player.
+    pub fn answer_ended(&mut self, consumer: ConsumerId, whole: bool, now: Timestamp) {
+        let Some((stream, class)) = self.crowd.get(consumer).map(|known| (known.stream(), known.class()))
+        else {
+            return;
+        };
+        let terms = self.terms(stream, class);
+        self.crowd.update(consumer, |consumer| consumer.answer_ended(whole, &terms, now));
+    }
+
+    /// A request mentions what clients have opened, or settles it.
+    pub(super) fn mentioned(&mut self, mention: &Mention, kind: MentionKind, now: Timestamp) {
+        let changed = self.openings.mentioned(mention, kind, now);
+        let action = if kind == MentionKind::Stopped { Action::Doubted } else { Action::Settled };
+        self.actions.extend(changed.into_iter().map(action));
+    }
+
+    /// A player says something of itself in a request.
+    fn say(&mut self, consumer: ConsumerId, signals: &[Signal], now: Timestamp) {
+        for &signal in signals {
+            self.signal(&Whose::Consumer(consumer), signal, now);
+        }
+    }
+}
