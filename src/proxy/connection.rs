@@ -20,16 +20,13 @@ impl Gateway {
         request.extensions().get::<Connection>().filter(|_| direct && persists).cloned()
     }
 
-    /// Tells the pool that `consumer` has sent a request over `connection`, and later that this connection has ended.
-    pub(super) fn comes_over(&self, connection: Option<&Connection>, consumer: ConsumerId) {
-        let Some(connection) = connection else { return };
-        let (supervisor, whose) = (self.supervisor.clone(), Whose::Consumer(consumer));
-        let ended = whose.clone();
-        let is_new = connection.at_end(consumer.bits(), move |by_peer| {
-            supervisor.signal(ended, Signal::ConnectionClosed { by_peer });
+    /// What a request of `consumer` over `connection` tells of its viewer. The pool will be told when the connection has ended.
+    pub(super) fn comes_over(&self, connection: Option<&Connection>, consumer: ConsumerId) -> Option<Signal> {
+        let supervisor = self.supervisor.clone();
+        let is_new = connection?.at_end(consumer.bits(), move |by_peer| {
+            supervisor.signal(Whose::Consumer(consumer), Signal::ConnectionClosed { by_peer });
         });
-        let signal = if is_new { Signal::ConnectionOpened } else { Signal::ConnectionKept };
-        self.supervisor.signal(whose, signal);
+        Some(if is_new { Signal::ConnectionOpened } else { Signal::ConnectionKept })
     }
 }
 

@@ -29,7 +29,7 @@ use domain::cadence::Class;
 use domain::encoding::demand::Demand;
 use domain::key::{Channel, ConsumerId, DeviceId, StreamKey};
 use domain::openings::{Mention, MentionKind};
-use domain::pool::Warmth;
+use domain::pool::{Said, SegmentRequest, Warmth};
 use domain::profile::{Policy, ProfileKey, Unshareable};
 use domain::reason::RefuseReason;
 use domain::signal::{Signal, Whose};
@@ -106,53 +106,73 @@ impl Miss {
     }
 }
 
-/// What a playlist request brings besides its wish.
-struct By<'a> {
+/// What a playlist request says besides what its viewer wishes.
+struct Asked<'a> {
+    at: Instant,
+    headers: &'a HeaderMap,
     /// What its player says of itself.
-    said: &'a [Signal],
-    /// Its connection.
-    link: Option<Connection>,
-    /// The segment it waits for.
-    wanted: Option<u64>,
+    signals: Vec<Signal>,
+    /// Its connection, if its player opened it.
+    connection: Option<Connection>,
+    /// The segment that it waits for.
+    awaited: Option<u64>,
+    /// What its viewer has opened.
+    mention: Mention,
+}
+
+/// Why a viewer is not served by the gateway.
+enum Unserved {
+    /// The server answers instead.
+    Miss(Miss),
+    /// It is refused with this status.
+    Status(StatusCode),
 }
 
 impl Gateway {
     /// Answers `GET …/live.m3u8` that may be shared.
     pub(super) async fn live(&self, live: Live, request: Request<Body>) -> Response<Body> {
-        let asked = Instant::now();
-        let said = Cmcd::of(request.headers(), live.query.get("CMCD"));
-        let (asker, link) = (self.asker(&request, &live.query), self.connection(&request));
-        let named = Mention {
+        let at = Instant::now();
+        let cmcd = Cmcd::of(request.headers(), live.query.get("CMCD"));
+        let asker = self.asker(&request, &live.query);
+        let mention = Mention {
             account: asker.as_ref().map(|asker| self.account(asker.credential.token())),
             live_stream: Some(live.live_stream.clone()),
             play_session: live.play_session.clone(),
             name: None,
         };
-        self.supervisor.mentioned(named.clone(), MentionKind::Named);
         let wished = match asker {
-            None => Err(Miss::NoToken),
+            None => Err(Unserved::Miss(Miss::NoToken)),
             Some(asker) => match self.auth.check(&live.prefix, &asker).await {
-                Verdict::NoLiveTv => return self.empty_response(request.headers(), StatusCode::FORBIDDEN),
-                Verdict::Denied => Err(Miss::Denied),
-                Verdict::Unknown => Err(Miss::AuthUnknown),
-                Verdict::Allowed(me) => self.wish(&live, &request, (&asker.credential, &said), me),
+                Verdict::NoLiveTv => Err(Unserved::Status(StatusCode::FORBIDDEN)),
+                Verdict::Denied => Err(Unserved::Miss(Miss::Denied)),
+                Verdict::Unknown => Err(Unserved::Miss(Miss::AuthUnknown)),
+                Verdict::Allowed(me) => {
+                    let wish = self.wish(&live, &request, (&asker.credential, &cmcd), me);
+                    wish.map_err(Unserved::Miss)
+                }
             },
         };
-        let (wish, recipe) = match wished {
+        let awaited = self.awaited_segment(&live.query);
+        let wished = wished.and_then(|wished| match awaited {
+            Ok(awaited) => Ok((wished, awaited)),
+            Err(refusal) => Err(Unserved::Status(reload::status(refusal))),
+        });
+        let ((wish, recipe), awaited) = match wished {
             Ok(wished) => wished,
-            Err(miss) => return self.pass(miss, request).await,
+            Err(unserved) => {
+                self.supervisor.mentioned(mention, MentionKind::Named);
+                return match unserved {
+                    Unserved::Status(status) => self.empty_response(request.headers(), status),
+                    Unserved::Miss(miss) => self.pass(miss, request).await,
+                };
+            }
         };
         let (viewer, channel) = (wish.viewer.clone(), wish.key.channel.clone());
-        let wanted = match self.awaited_segment(&live.query) {
-            Ok(wanted) => wanted,
-            Err(refusal) => return self.empty_response(request.headers(), reload::status(refusal)),
-        };
-        let by = By { said: &said.signals(), link, wanted };
-        let miss = match self.serve((wish, by), recipe, request.headers(), asked).await {
-            Ok(response) => {
-                self.supervisor.mentioned(named, MentionKind::Served);
-                return response;
-            }
+        let connection = self.connection(&request);
+        let asked =
+            Asked { at, headers: request.headers(), signals: cmcd.signals(), connection, awaited, mention };
+        let miss = match self.serve(wish, recipe, asked).await {
+            Ok(response) => return response,
             Err(miss) => miss,
         };
         let response = self.pass(miss, request).await;
@@ -179,14 +199,16 @@ impl Gateway {
         sequence: u64,
         request: &Request<Body>,
     ) -> Response<Body> {
-        let stream = self.supervisor.heard(consumer, sequence);
-        let media = stream.as_ref().and_then(|stream| stream.segment(sequence));
-        let (Some(stream), Some(media)) = (stream, media) else {
+        let signals = Cmcd::of(request.headers(), Query::of(request.uri()).get("CMCD")).signals();
+        let connection = self.comes_over(self.connection(request).as_ref(), consumer);
+        let asked = SegmentRequest { sequence, signals: &signals, connection };
+        let Some((stream, answering)) = self.supervisor.segment_requested(consumer, &asked) else {
             return self.empty_response(request.headers(), StatusCode::NOT_FOUND);
         };
-        let said = Cmcd::of(request.headers(), Query::of(request.uri()).get("CMCD")).signals();
-        self.said(consumer, &said);
-        self.comes_over(self.connection(request).as_ref(), consumer);
+        let Some(media) = stream.segment(sequence) else {
+            answering.whole();
+            return self.empty_response(request.headers(), StatusCode::NOT_FOUND);
+        };
         let etag = format!("\"{sequence:x}-{:x}\"", media.body.len());
         let etag = HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static("\"\""));
         let validators = Validators { etag, modified: media.modified };
@@ -196,7 +218,6 @@ impl Gateway {
         let keep = format!("private, max-age={}, immutable", stream.availability().as_secs());
         insert(headers, CACHE_CONTROL, &keep);
         insert(headers, CACHE_STATUS, &format!("{}; hit", self.name));
-        let answering = self.supervisor.answering(consumer);
         let ended = move |whole| {
             if whole {
                 answering.whole()
@@ -205,43 +226,32 @@ impl Gateway {
         self.with_cors(request.headers(), response.map(|body| body::watched(body, ended)))
     }
 
-    fn said(&self, consumer: ConsumerId, said: &[Signal]) {
-        for &signal in said {
-            self.supervisor.signal(Whose::Consumer(consumer), signal);
-        }
-    }
-
     async fn serve(
         &self,
-        (wish, By { said, link, wanted }): (Wish, By<'_>),
+        wish: Wish,
         recipe: impl FnOnce() -> Recipe,
-        request: &HeaderMap,
-        asked: Instant,
+        asked: Asked<'_>,
     ) -> Result<Response<Body>, Miss> {
-        let lease = self.supervisor.tune(wish, recipe).map_err(Miss::Refused)?;
-        self.comes_over(link.as_ref(), lease.consumer);
-        // Whoever waits is there; dropped with this future if the client goes away.
-        let answering = self.supervisor.answering(lease.consumer);
-        let ready = timeout(self.cold_timeout, lease.stream.ready()).await;
-        let held = match ready {
-            Ok(Readiness::Ready) => self.block_until(&lease, wanted).await,
-            Ok(Readiness::Starting | Readiness::Failed | Readiness::Retired) | Err(_) => Ok(()),
-        };
-        answering.whole();
-        if let Err(refusal) = held {
-            debug!(reason = refusal.as_str(), "not held");
-            return Ok(self.empty_response(request, reload::status(refusal)));
-        }
-        match ready {
-            Ok(Readiness::Ready) => {
-                let response = self.playlist(&lease, request, asked).ok_or(Miss::ColdFailure);
-                // After the request itself, which is a sign of life, even where this says that it is the last.
-                self.said(lease.consumer, said);
-                response
-            }
+        // A viewer that waits is there; the lease is dropped with this future if the client goes away.
+        let lease = self.supervisor.tune(wish, &asked.mention, recipe).map_err(Miss::Refused)?;
+        let connection = self.comes_over(asked.connection.as_ref(), lease.consumer);
+        let missed = match timeout(self.cold_timeout, lease.stream.ready()).await {
+            Ok(Readiness::Ready) => match self.block_until(&lease, asked.awaited).await {
+                Ok(()) => return self.playlist(lease, connection, &asked).ok_or(Miss::ColdFailure),
+                Err(refusal) => {
+                    debug!(reason = refusal.as_str(), "not held");
+                    self.supervisor.mentioned(asked.mention, MentionKind::Served);
+                    Ok(self.empty_response(asked.headers, reload::status(refusal)))
+                }
+            },
             Ok(Readiness::Starting | Readiness::Failed | Readiness::Retired) => Err(Miss::ColdFailure),
             Err(_) => Err(Miss::ColdTimeout),
+        };
+        if let Some(signal) = connection {
+            self.supervisor.signal(Whose::Consumer(lease.consumer), signal);
         }
+        lease.answering.whole();
+        missed
     }
 
     /// What a viewer wishes, and how to fulfil it should nobody have wished it before.
@@ -280,24 +290,31 @@ impl Gateway {
         Ok((wish, move || recipe::of(live, &profile, apple, &me)))
     }
 
-    fn playlist(&self, lease: &Lease, request: &HeaderMap, asked: Instant) -> Option<Response<Body>> {
-        let playlist = self.supervisor.playlist(lease, self.blocking_reload, |text, sequence| {
-            let _ = write!(text, "{}", segment_uri(lease.consumer, sequence));
+    fn playlist(
+        &self,
+        lease: Lease,
+        connection: Option<Signal>,
+        asked: &Asked<'_>,
+    ) -> Option<Response<Body>> {
+        let (consumer, warmth) = (lease.consumer, lease.warmth);
+        let said = Said { signals: &asked.signals, connection, mention: &asked.mention };
+        let playlist = self.supervisor.playlist(lease, &said, self.blocking_reload, |text, sequence| {
+            let _ = write!(text, "{}", segment_uri(consumer, sequence));
         })?;
         let fresh = playlist.target.as_secs() / 2;
-        let status = match lease.warmth {
+        let status = match warmth {
             Warmth::Warm => format!("{}; hit; ttl={fresh}; detail=warm", self.name),
             Warmth::Warming => format!("{}; fwd=uri-miss; collapsed", self.name),
             Warmth::Cold => format!("{}; fwd=uri-miss; fwd-status=200; stored", self.name),
         };
-        let took = milliseconds(asked.elapsed());
+        let took = milliseconds(asked.at.elapsed());
         let mut response = Response::new(body::full(playlist.text));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/vnd.apple.mpegurl"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         insert(headers, CACHE_STATUS, &status);
-        insert(headers, SERVER_TIMING, &format!("cache;desc={}, total;dur={took}", lease.warmth.as_str()));
-        Some(self.with_cors(request, response))
+        insert(headers, SERVER_TIMING, &format!("cache;desc={}, total;dur={took}", warmth.as_str()));
+        Some(self.with_cors(asked.headers, response))
     }
 
     async fn pass(&self, miss: Miss, request: Request<Body>) -> Response<Body> {

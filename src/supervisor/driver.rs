@@ -25,7 +25,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
             pool.handle_event(Event::Inputs(inputs), shared.now());
             pool.handle_timeout(shared.now());
             let actions: Vec<_> = std::iter::from_fn(|| pool.poll_action()).collect();
-            (actions, pool.next_deadline())
+            (actions, pool.sleep_until())
         };
         for action in actions {
             perform(&shared, action);

@@ -47,7 +47,7 @@ impl Supervisor {
         }
         {
             let (pool, channel) = (shared.pool(), &opening.channel);
-            if pool.has_channel(channel) || pool.is_hindered(channel, opening.account, shared.now()) {
+            if pool.has_channel(channel) || pool.has_failed_attempt(channel, opening.account, shared.now()) {
                 return;
             }
         }

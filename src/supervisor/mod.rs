@@ -8,6 +8,7 @@ mod caller;
 pub mod direct;
 mod driver;
 pub mod encode;
+mod ended_answers;
 pub mod expected;
 mod feeds;
 mod front;
@@ -37,6 +38,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::feed;
 use crate::supervisor::encode::Encoding;
+use crate::supervisor::ended_answers::{Ended, EndedAnswers};
 use crate::supervisor::feeds::Feeds;
 use crate::supervisor::hardware::ServerHardware;
 use crate::supervisor::known::Known;
@@ -50,7 +52,8 @@ use crate::upstream::ledger::Ledger;
 use domain::cadence::Class;
 use domain::encoding::demand::Demand;
 use domain::key::{Channel, ConsumerId, ItemId, LiveStreamId, StreamKey};
-use domain::pool::{Admission, Event, Limits, Pool, Snapshot, Tune, Warmth};
+use domain::openings::Mention;
+use domain::pool::{Admission, Event, Limits, Pool, Said, SegmentRequest, Snapshot, Tune, Warmth};
 use domain::produce::Produce;
 use domain::reason::RefuseReason;
 use domain::signal::{Signal, Whose};
@@ -103,6 +106,8 @@ pub struct Lease {
     pub consumer: ConsumerId,
     /// How far the stream was.
     pub warmth: Warmth,
+    /// The request that it answers.
+    pub answering: Answering,
 }
 
 /// See the module. A handle; clones share everything.
@@ -111,25 +116,48 @@ pub struct Supervisor {
     shared: Arc<Shared>,
 }
 
-/// A request being answered. Dropped before it is `whole`, it was given up.
+/// A request that is being answered. Its consumer counts as present until it is dropped.
 #[derive(Debug)]
 pub struct Answering {
     shared: Arc<Shared>,
     consumer: ConsumerId,
-    whole: bool,
+    outcome: Outcome,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Outcome {
+    /// The player has given up the request, unless more is said.
+    GivenUp,
+    /// All of the answer is on its way.
+    Whole,
+    /// The pool has been told.
+    Told,
 }
 
 impl Answering {
+    fn new(shared: &Arc<Shared>, consumer: ConsumerId) -> Self {
+        Self { shared: Arc::clone(shared), consumer, outcome: Outcome::GivenUp }
+    }
+
     /// All of the answer is on its way.
     pub fn whole(mut self) {
-        self.whole = true;
+        self.outcome = Outcome::Whole;
+    }
+
+    fn told(mut self) {
+        self.outcome = Outcome::Told;
     }
 }
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.shared.pool().closed(self.consumer, self.whole, self.shared.now());
-        if !self.whole {
+        let whole = match self.outcome {
+            Outcome::Told => return,
+            Outcome::Whole => true,
+            Outcome::GivenUp => false,
+        };
+        self.shared.ended_answers.push(Ended { consumer: self.consumer, whole, at: self.shared.now() });
+        if !whole {
             self.shared.bell.notify_one();
         }
     }
@@ -146,6 +174,7 @@ impl Supervisor {
         let shared = Arc::new(Shared {
             epoch: Instant::now(),
             pool: Mutex::new(Pool::new(limits)),
+            ended_answers: EndedAnswers::default(),
             bell: Notify::new(),
             streams: RwLock::default(),
             jellyfin,
@@ -174,64 +203,70 @@ impl Supervisor {
         Self { shared }
     }
 
-    /// Grants a wish, or says why not; `recipe` says how to start the stream, should it not run. Never waits.
-    pub fn tune(&self, wish: Wish, recipe: impl FnOnce() -> Recipe) -> Result<Lease, RefuseReason> {
+    /// A viewer requests a playlist, and mentions what it has opened. Grants its wish, or says why not; `recipe` says how to start
+    /// the stream, should it not run. Never waits.
+    pub fn tune(
+        &self,
+        wish: Wish,
+        mention: &Mention,
+        recipe: impl FnOnce() -> Recipe,
+    ) -> Result<Lease, RefuseReason> {
         let Wish { key, viewer, class, produce, demand, login, user } = wish;
         let account = viewer.account;
-        let mut pool = self.shared.pool();
         let tune = Tune { key, viewer, class, produce, fresh: ConsumerId::from_bits(random()) };
-        match pool.tune(tune, self.shared.now()) {
+        let granted = self.shared.ask(|pool, now| match pool.playlist_requested(tune, mention, now) {
             Admission::Refused(reason) => Err(reason),
             Admission::Serve { stream, consumer, warmth } => {
                 // Still under the pool's lock, so that nobody sees a stream of the pool's that is not here.
                 let brief = || Brief { recipe: recipe(), demand, produce };
-                let id = stream;
-                let stream = self.shared.stream_or_insert(id, brief);
-                drop(pool);
-                self.shared.feeds.remember(id, account, &login, user.as_deref());
-                self.shared.reap(login.clone(), user.as_deref());
-                stream.access.remember(account, login, user);
-                self.shared.bell.notify_one();
-                Ok(Lease { stream, consumer, warmth })
+                Ok((stream, self.shared.stream_or_insert(stream, brief), consumer, warmth))
             }
-        }
+        });
+        let (id, stream, consumer, warmth) = granted?;
+        self.shared.feeds.remember(id, account, &login, user.as_deref());
+        self.shared.reap(login.clone(), user.as_deref());
+        stream.access.remember(account, login, user);
+        Ok(Lease { stream, consumer, warmth, answering: Answering::new(&self.shared, consumer) })
     }
 
-    /// The list of a consumer, each segment at the URI that `uri` writes, and whether requests
-    /// for it can be held; `None` before the first segment.
+    /// The list of a consumer, each segment at the URI that `uri` writes, and whether requests for it can be held; `None` before the
+    /// first segment. `said` is the rest of what the request said.
     #[must_use]
     pub fn playlist(
         &self,
-        lease: &Lease,
+        lease: Lease,
+        said: &Said<'_>,
         blocking: bool,
         uri: impl FnMut(&mut String, u64),
     ) -> Option<Playlist> {
-        let newcomer = lease.stream.join_point();
-        let start = self.shared.pool().join(lease.consumer, newcomer, self.shared.now())?;
-        lease.stream.playlist(start, blocking, uri)
+        let Lease { stream, consumer, answering, .. } = lease;
+        let join_point = stream.join_point();
+        answering.told();
+        let start = self.shared.ask(|pool, now| pool.playlist_answered(consumer, join_point, said, now))?;
+        stream.playlist(start, blocking, uri)
     }
 
     /// A request for a segment with a consumer's token: the stream it is for, if that still runs.
     #[must_use]
-    pub fn heard(&self, consumer: ConsumerId, sequence: u64) -> Option<Arc<Stream>> {
-        let stream = {
-            let mut pool = self.shared.pool();
-            pool.heard(consumer, sequence, self.shared.now())?
-        };
-        self.shared.stream(stream)
+    pub fn segment_requested(
+        &self,
+        consumer: ConsumerId,
+        request: &SegmentRequest<'_>,
+    ) -> Option<(Arc<Stream>, Answering)> {
+        let id = self.shared.ask(|pool, now| pool.request_segment(consumer, request, now))?;
+        let answering = Answering::new(&self.shared, consumer);
+        match self.shared.stream(id) {
+            Some(stream) => Some((stream, answering)),
+            None => {
+                answering.whole();
+                None
+            }
+        }
     }
 
-    /// Something was heard of a viewer other than a request for a playlist or a segment.
+    /// A viewer gives a signal other than a request for a playlist or a segment.
     pub fn signal(&self, whose: Whose, signal: Signal) {
         self.shared.tell(Event::Signal(whose, signal));
-        self.shared.bell.notify_one();
-    }
-
-    /// A request of a consumer's begins to be answered: it is there for as long as the answer is kept.
-    #[must_use]
-    pub fn answering(&self, consumer: ConsumerId) -> Answering {
-        self.shared.pool().opened(consumer, self.shared.now());
-        Answering { shared: Arc::clone(&self.shared), consumer, whole: false }
     }
 
     /// A viewer has been given the server's own stream, and goes on with it.
@@ -307,7 +342,7 @@ impl Supervisor {
     /// The pool as it is.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        self.shared.pool().snapshot()
+        self.shared.pool().snapshot(self.shared.now())
     }
 }
 

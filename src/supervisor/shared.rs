@@ -15,6 +15,7 @@ use crate::feed;
 use crate::supervisor::access::Access;
 use crate::supervisor::caller::Caller;
 use crate::supervisor::encode::Encoding;
+use crate::supervisor::ended_answers::EndedAnswers;
 use crate::supervisor::feeds::{Feeds, Source};
 use crate::supervisor::hardware::ServerHardware;
 use crate::supervisor::known::Known;
@@ -36,6 +37,7 @@ const TUNER_WAIT: Duration = Duration::from_secs(8);
 pub(super) struct Shared {
     pub(super) epoch: Instant,
     pub(super) pool: Mutex<Pool>,
+    pub(super) ended_answers: EndedAnswers,
     /// Rung when the pool may have something to do, or an earlier deadline.
     pub(super) bell: Notify,
     pub(super) streams: RwLock<HashMap<StreamId, Arc<Stream>>>,
@@ -68,11 +70,25 @@ impl Shared {
     }
 
     pub(super) fn pool(&self) -> MutexGuard<'_, Pool> {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        self.ended_answers.tell(&mut pool);
+        pool
+    }
+
+    /// Asks the pool, and wakes the driver if that gives it something to do or an earlier deadline.
+    pub(super) fn ask<T>(&self, question: impl FnOnce(&mut Pool, Timestamp) -> T) -> T {
+        let mut pool = self.pool();
+        let answer = question(&mut pool, self.now());
+        let needs_driver = pool.needs_driver();
+        drop(pool);
+        if needs_driver {
+            self.bell.notify_one();
+        }
+        answer
     }
 
     pub(super) fn tell(&self, event: Event) {
-        self.pool().handle_event(event, self.now());
+        self.ask(|pool, now| pool.handle_event(event, now));
     }
 
     /// Somebody was denied a tuner: returns true once one of ours has been given back.

@@ -109,7 +109,7 @@ fn tune(supervisor: &Supervisor, account: u64) -> Lease {
         login: Login::default(),
         user: user.clone(),
     };
-    supervisor.tune(wish, || recipe(item, user)).unwrap()
+    supervisor.tune(wish, &Mention::default(), || recipe(item, user)).unwrap()
 }
 
 /// One that has channels open, of which nothing comes, and takes its time to close one.

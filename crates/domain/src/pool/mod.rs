@@ -33,7 +33,7 @@ use crate::time::Timestamp;
 use crate::viewer::Account;
 
 pub use crate::pool::seam::{
-    Action, Admission, Claim, Event, Input, Limits, Output, PlaylistAnswer, SegmentRequest, Tune, Warmth,
+    Action, Admission, Claim, Event, Input, Limits, Output, Said, SegmentRequest, Tune, Warmth,
 };
 pub use crate::pool::snapshot::{ConsumerView, Snapshot, StreamView, Tally};
 

@@ -5,7 +5,7 @@
 use super::Pool;
 use crate::key::{ConsumerId, StreamId};
 use crate::openings::{Mention, MentionKind};
-use crate::pool::seam::{Action, Admission, PlaylistAnswer, SegmentRequest, Tune};
+use crate::pool::seam::{Action, Admission, Said, SegmentRequest, Tune};
 use crate::signal::{Signal, Whose};
 use crate::time::Timestamp;
 
@@ -21,19 +21,21 @@ impl Pool {
         admission
     }
 
-    /// A consumer's playlist is about to be sent. Returns the number of the segment at which its list begins.
+    /// The playlist that a consumer has requested is about to be sent. Returns the number of the segment at which its list begins:
+    /// `join_point` for its first list. `said` is what the request said.
     pub fn playlist_answered(
         &mut self,
         consumer: ConsumerId,
-        answer: &PlaylistAnswer<'_>,
+        join_point: Option<u64>,
+        said: &Said<'_>,
         now: Timestamp,
     ) -> Option<u64> {
-        self.say(consumer, answer.connection.as_slice(), now);
+        self.say(consumer, said.connection.as_slice(), now);
         self.answer_ended(consumer, true, now);
-        let begins = self.join(consumer, answer.join_point, now);
+        let begins = self.join(consumer, join_point, now);
         // After the request itself: that is a sign of life even where the player says that it is its last.
-        self.say(consumer, answer.signals, now);
-        self.mentioned(answer.mention, MentionKind::Served, now);
+        self.say(consumer, said.signals, now);
+        self.mentioned(said.mention, MentionKind::Served, now);
         begins
     }
 

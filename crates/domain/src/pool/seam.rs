@@ -84,25 +84,23 @@ pub struct Tune {
     pub fresh: ConsumerId,
 }
 
-/// A request for a segment, and all that it says of its viewer.
+/// A request for a segment.
 #[derive(Clone, Copy, Debug)]
 pub struct SegmentRequest<'a> {
     /// The number of the segment.
     pub sequence: u64,
     /// What the player says of itself.
     pub signals: &'a [Signal],
-    /// What its connection tells, if that is the player's own.
+    /// What the use of its connection tells, if that is the player's own.
     pub connection: Option<Signal>,
 }
 
-/// The answer to a request for a playlist, and the rest of what the request said.
+/// What a request for a playlist says besides what it asks for.
 #[derive(Clone, Copy, Debug)]
-pub struct PlaylistAnswer<'a> {
-    /// The segment at which a new viewer's list begins; `None` before the first segment.
-    pub join_point: Option<u64>,
+pub struct Said<'a> {
     /// What the player says of itself.
     pub signals: &'a [Signal],
-    /// What its connection tells, if that is the player's own.
+    /// What the use of its connection tells, if that is the player's own.
     pub connection: Option<Signal>,
     /// The opening that it plays.
     pub mention: &'a Mention,

@@ -1,0 +1,38 @@
+//! Keeps the ends of answers until somebody takes the pool's lock anyway: an answer's end is urgent to nobody.
+//!
+//! It does not know what an answer was about.
+
+use std::sync::{Mutex, PoisonError};
+
+use domain::key::ConsumerId;
+use domain::pool::Pool;
+use domain::time::Timestamp;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct EndedAnswers(Mutex<Vec<Ended>>);
+
+/// The end of one answer.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// The consumer that was answered.
+    pub(super) consumer: ConsumerId,
+    /// Whether all of the answer was sent. If not, the player has given it up.
+    pub(super) whole: bool,
+    /// When it ended.
+    pub(super) at: Timestamp,
+}
+
+impl EndedAnswers {
+    pub(super) fn push(&self, ended: Ended) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(ended);
+    }
+
+    /// Tells the pool of all ends that it does not know of.
+    pub(super) fn tell(&self, pool: &mut Pool) {
+        let mut ended = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for Ended { consumer, whole, at } in ended.drain(..) {
+            pool.answer_ended(consumer, whole, at);
+        }
+    }
+}
