@@ -13,7 +13,7 @@ use tracing::debug;
 use crate::supervisor::caller::Caller;
 use crate::supervisor::hold::{FirstAttempt, Holding, Parting};
 use crate::supervisor::stream::Stream;
-use crate::upstream::follow::{Fetched, Pace, follow};
+use crate::upstream::follow::{Fetched, FollowSettings, follow};
 use crate::upstream::jellyfin::{Error, Place};
 use crate::upstream::job::Job;
 use domain::playlist::Reading;
@@ -139,9 +139,12 @@ impl Work {
     async fn follow(&self, job: &Job, reading: Reading, deliver: impl FnMut(Fetched)) -> Failure {
         let stream = &self.stream;
         let first = reading.entries.first().map_or(Duration::ZERO, |entry| entry.duration);
-        let pace =
-            Pace { target: stream.target(first), cut: stream.recipe.cut, largest: stream.largest_segment() };
-        follow(&self.caller.jellyfin, job, reading, pace, deliver).await
+        let settings = FollowSettings {
+            target: stream.target(first),
+            cut: stream.recipe.cut,
+            largest: stream.largest_segment(),
+        };
+        follow(&self.caller.jellyfin, job, reading, settings, deliver).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! One call of the gateway's own: a request, one deadline, an answer of bounded size.
+//! Makes a call of the gateway's own: sends a request, and reads an answer of bounded size within one deadline.
 //!
 //! It knows none of the server's paths, and judges an answer by its status alone.
 
@@ -14,36 +14,36 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::body;
-use crate::upstream;
 use crate::upstream::client::Client;
+use crate::wire;
 
-/// JSON answers and playlists are small; anything larger is not one.
+/// Bytes of the largest JSON answer or playlist that is read.
 const SMALL: usize = 4 << 20;
-/// What the server answers from its memory: head and body together take no longer.
+/// The deadline for head and body of an answer that the server gives from memory.
 pub(super) const PROMPT: Duration = Duration::from_secs(15);
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No answer.
+    /// The server gave no answer.
     #[error("the server gave no answer")]
-    Unreachable(#[from] upstream::Error),
-    /// Not the answer that was hoped for.
+    Unreachable(#[from] wire::Error),
+    /// The server answered with a status that is no success.
     #[error("the server answered {0}")]
     Status(StatusCode),
-    /// An answer that broke off.
+    /// The answer broke off.
     #[error("the answer broke off")]
     Broken(#[source] body::BoxError),
-    /// An answer larger than it may be.
-    #[error("the answer is larger than it may be")]
+    /// The answer is larger than its limit.
+    #[error("the answer is larger than its limit")]
     TooLarge,
-    /// Not what was asked for.
-    #[error("the answer is not what was asked for: {0}")]
+    /// The answer, or the path of the request, does not have the expected form.
+    #[error("unexpected form: {0}")]
     Unreadable(&'static str),
 }
 
 impl Error {
-    /// The status, if the server did answer.
+    /// The status, if the server answered with one that is no success.
     #[must_use]
     pub const fn status(&self) -> Option<StatusCode> {
         match self {
@@ -52,13 +52,13 @@ impl Error {
         }
     }
 
-    /// No answer in time.
+    /// The error of a call whose deadline has passed.
     #[must_use]
     pub const fn late() -> Self {
-        Self::Unreachable(upstream::Error::ResponseTimeout)
+        Self::Unreachable(wire::Error::ResponseTimeout)
     }
 
-    /// Whether the server is not there: no answer, or that of what stands in for it while it starts.
+    /// Whether the server is down: it gave no answer, or whatever stands in for it while it starts gave a 502, 503 or 504.
     #[must_use]
     pub const fn is_absence(&self) -> bool {
         match self {
@@ -69,12 +69,12 @@ impl Error {
     }
 }
 
-/// As whom a call is made: header fields and query pairs, exactly as the server accepts them.
+/// The credential of a call: header fields and query pairs, exactly as the server accepts them. Its `Debug` shows nothing of it.
 #[derive(Clone, Default)]
 pub struct Login {
-    /// Fields to add.
+    /// The header fields to add.
     pub headers: HeaderMap,
-    /// Pairs to append, encoded, without a leading `&`.
+    /// The query pairs to append, percent-encoded, without a leading `&`.
     pub query: String,
 }
 
@@ -85,74 +85,75 @@ impl std::fmt::Debug for Login {
 }
 
 impl Login {
-    /// With an API key; this form is accepted by every version.
+    /// Logs in with an API key, in the form that every version accepts.
     #[must_use]
     pub fn api_key(key: &str) -> Self {
         Self { headers: HeaderMap::new(), query: format!("ApiKey={key}") }
     }
 }
 
-/// The way to the server.
+/// Sends requests to the server, addressed and authenticated.
 #[derive(Clone, Debug)]
-pub(super) struct Line {
+pub(super) struct Calls {
     client: Client,
     host: HeaderValue,
 }
 
-impl Line {
+impl Calls {
     pub(super) const fn new(client: Client, host: HeaderValue) -> Self {
         Self { client, host }
     }
 
+    /// Builds a request, with `json` as its body.
     pub(super) fn request(
         &self,
         method: Method,
         path: &str,
         query: &str,
         login: &Login,
-        wish: Option<&Value>,
+        json: Option<&Value>,
     ) -> Result<Request<body::Body>, Error> {
         let separator = if query.is_empty() || login.query.is_empty() { "" } else { "&" };
         let query = format!("{query}{separator}{}", login.query);
         let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-        let mut request = Request::new(wish.map_or_else(body::empty, |wish| body::full(wish.to_string())));
+        let mut request = Request::new(json.map_or_else(body::empty, |json| body::full(json.to_string())));
         *request.method_mut() = method;
-        *request.uri_mut() = target.parse().map_err(|_| Error::Unreadable("a path that is none"))?;
+        *request.uri_mut() = target.parse().map_err(|_| Error::Unreadable("an invalid path"))?;
         let headers = request.headers_mut();
         headers.extend(login.headers.clone());
         headers.insert(HOST, self.host.clone());
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("warmgate/", env!("CARGO_PKG_VERSION"))));
-        if wish.is_some() {
+        if json.is_some() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         Ok(request)
     }
 
-    /// The head of an answer that is a success; how long that takes is the caller's business.
-    pub(super) async fn answer(&self, request: Request<body::Body>) -> Result<Response<Incoming>, Error> {
+    /// Returns the head of an answer that is a success. Sets no deadline.
+    pub(super) async fn head(&self, request: Request<body::Body>) -> Result<Response<Incoming>, Error> {
         let answer = self.client.send(request).await?;
         if answer.status().is_success() { Ok(answer) } else { Err(Error::Status(answer.status())) }
     }
 
-    /// How a request is answered.
+    /// Returns the status of the answer, whatever it is.
     pub(super) async fn status(&self, request: Request<body::Body>) -> Result<StatusCode, Error> {
         within(PROMPT, async { Ok(self.client.send(request).await?.status()) }).await
     }
 
-    /// A small answer, as a whole.
+    /// Returns a whole answer that is a success.
     pub(super) async fn whole(
         &self,
         request: Request<body::Body>,
         deadline: Duration,
     ) -> Result<Response<Bytes>, Error> {
         within(deadline, async {
-            let (head, body) = self.answer(request).await?.into_parts();
+            let (head, body) = self.head(request).await?.into_parts();
             Ok(Response::from_parts(head, collect(body, SMALL).await?))
         })
         .await
     }
 
-    /// A small answer in JSON.
+    /// Returns the JSON of an answer that is a success.
     pub(super) async fn json(
         &self,
         request: Request<body::Body>,
@@ -167,7 +168,7 @@ async fn within<T>(deadline: Duration, call: impl Future<Output = Result<T, Erro
     timeout(deadline, call).await.unwrap_or_else(|_| Err(Error::late()))
 }
 
-/// A body of at most `largest` bytes.
+/// Reads a whole body of at most `largest` bytes.
 pub(super) async fn collect(body: Incoming, largest: usize) -> Result<Bytes, Error> {
     match Limited::new(body, largest).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
@@ -176,7 +177,7 @@ pub(super) async fn collect(body: Incoming, largest: usize) -> Result<Bytes, Err
     }
 }
 
-/// A value, to stand in a query.
+/// Percent-encodes a value for a query.
 pub(super) fn encoded(value: &str) -> PercentEncode<'_> {
     const KEPT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     utf8_percent_encode(value, &KEPT)

@@ -1,7 +1,7 @@
-//! The pooled HTTP/1.1 client to the one upstream.
+//! The pooled HTTP/1.1 client of the one media server.
 //!
-//! It knows sockets, deadlines and the one safe retry. It does not know which headers belong on a request: what it
-//! is given it sends, `Host` included.
+//! It handles sockets, deadlines and the one safe retry. It sends the headers it is given, `Host` included, and does not know which
+//! belong on a request.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,27 +23,27 @@ use crate::body::{self, Body, BoxError};
 use crate::wire::Error;
 use crate::wire::connector::{Answered, Conn, Connector, connector};
 
-/// An idle connection is closed after this: before Kestrel (130 s) does it under a request of ours.
+/// An idle connection is closed after this time: before Kestrel closes it (130 s) while a request of ours is on its way.
 const POOL_IDLE: Duration = Duration::from_secs(60);
 
-/// Idle connections kept for the next burst.
+/// The number of idle connections that are kept for the next burst of requests.
 const POOL_SIZE: usize = 64;
 
-/// Where the media server is.
+/// The address of the media server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// `http` or `https`.
     pub scheme: Scheme,
-    /// Host, and port where it is not the scheme's.
+    /// The host, and the port where it is not the scheme's default.
     pub authority: Authority,
 }
 
-/// How long the client waits.
+/// The client's deadlines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// Until a connection stands: name lookup, TCP and TLS together.
+    /// For a new connection: name lookup, TCP and TLS together.
     pub connect: Duration,
-    /// Until the response head, counted from the last byte of the request.
+    /// For the response head, counted from the last byte of the request.
     pub response: Duration,
 }
 
@@ -54,7 +54,7 @@ impl Default for Timeouts {
     }
 }
 
-/// The client; clones share its pool.
+/// The client. Clones share its pool.
 #[derive(Clone, Debug)]
 pub struct Client {
     pool: legacy::Client<Connector, Body>,
@@ -63,7 +63,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client without connections; the first request makes one.
+    /// Creates a client without connections; the first request opens one.
     #[must_use]
     pub fn new(target: Target, timeouts: Timeouts) -> Self {
         let secure = target.scheme == Scheme::HTTPS;
@@ -75,26 +75,29 @@ impl Client {
         Self { pool, target, timeouts }
     }
 
-    /// Where it connects to.
+    /// The server it connects to.
     #[must_use]
     pub const fn target(&self) -> &Target {
         &self.target
     }
 
-    /// Sends one request, whose URI is path and query, and returns as soon as the response head is there.
+    /// Sends one request, whose URI is path and query, and returns as soon as the response head has arrived.
     ///
-    /// A GET or HEAD without a body is sent a second time when a pooled connection turns out to have been closed
-    /// by the server before a response head (RFC 9110 9.2.2). Nothing else is ever sent twice.
+    /// A GET or HEAD without a body is sent a second time if the server turns out to have closed the pooled connection before
+    /// it sent a response head (RFC 9110 9.2.2). No other request is ever sent twice.
     ///
     /// # Errors
-    /// There is no response head. Dropping the future, or the response's body, ends the upstream request.
+    /// If no response head arrives. Dropping the future, or the response's body, ends the upstream request.
     pub async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, Error> {
         let request = self.addressed(request)?;
         let again = repeatable(&request);
         match self.exchange(request).await {
             Err(Failure { stale: true, error }) => match again {
                 Some(request) => {
-                    tracing::debug!(reason = error.as_str(), "a stale connection, once more");
+                    tracing::debug!(
+                        reason = error.as_str(),
+                        "the server had closed a pooled connection; the request is sent again"
+                    );
                     self.exchange(request).await.map_err(|failure| failure.error)
                 }
                 None => Err(error),
@@ -137,7 +140,7 @@ impl Client {
     }
 }
 
-/// Ends an upgraded connection by RST, so that the server learns of the failure at once, and as one.
+/// Ends an upgraded connection with a RST, so that the server notices at once, and does not take it for an orderly end.
 pub fn reset(upgraded: Upgraded) {
     let Ok(parts) = upgraded.downcast::<MaybeHttpsStream<Conn>>() else { return };
     let ended = match &parts.io {
@@ -145,11 +148,11 @@ pub fn reset(upgraded: Upgraded) {
         MaybeHttpsStream::Https(tls) => tls.inner().get_ref().0.inner().reset(),
     };
     if let Err(error) = ended {
-        tracing::debug!(%error, "a connection that could not be reset");
+        tracing::debug!(%error, "cannot reset a connection to the server");
     }
 }
 
-/// An exchange without an answer; `stale` when its connection had answered before and then ended.
+/// An exchange without an answer. `stale` if its connection had carried an answer before, and then ended.
 struct Failure {
     error: Error,
     stale: bool,
@@ -168,7 +171,7 @@ impl Failure {
     }
 }
 
-/// A second copy of a request that may be sent twice. Upgrades may not: they are no longer HTTP once answered.
+/// A copy of a request that may be sent twice. An upgrade may not: once it is answered, its connection is no longer HTTP.
 fn repeatable(request: &Request<Body>) -> Option<Request<Body>> {
     let safe = matches!(*request.method(), Method::GET | Method::HEAD);
     if !safe || !request.body().is_end_stream() || request.headers().contains_key(http::header::UPGRADE) {
@@ -181,7 +184,7 @@ fn repeatable(request: &Request<Body>) -> Option<Request<Body>> {
     Some(again)
 }
 
-/// When a request last moved: a long upload is not a late answer.
+/// The time at which a request's body last moved. The deadline for the answer counts from there, as an upload may be long.
 #[derive(Clone)]
 struct Progress(Arc<Mutex<Instant>>);
 

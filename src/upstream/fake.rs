@@ -1,6 +1,6 @@
-//! A server for unit tests: answers every request as a function says, and remembers what it was asked.
+//! A server for unit tests, which answers every request as a function says and records it.
 //!
-//! It knows nothing of Jellyfin; time may be paused around it.
+//! It knows nothing of Jellyfin. Tests may pause the time around it.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,17 +19,17 @@ use tokio::time::Instant;
 use crate::upstream::client::{Client, Target, Timeouts};
 use crate::upstream::jellyfin::Jellyfin;
 
-/// Status and body; `None` hangs up.
+/// Status and body; `None` closes the connection without an answer.
 pub(crate) type Reply = Option<(u16, String)>;
 
-/// See the module. It ends with the test's runtime.
+/// The server; it ends with the test's runtime.
 pub(crate) struct Fake {
     pub(crate) jellyfin: Jellyfin,
     asked: Arc<Mutex<Vec<(Instant, String)>>>,
 }
 
 impl Fake {
-    /// `answer` is given method and target, as in `GET /path?query`.
+    /// Starts a server that passes method and target, as in `GET /path?query`, to `answer`.
     pub(crate) async fn start<F>(answer: impl Fn(String) -> F + Clone + Send + 'static) -> Self
     where
         F: Future<Output = Reply> + Send + 'static,
@@ -60,7 +60,7 @@ impl Fake {
         Self { jellyfin: Jellyfin::new(Client::new(target, Timeouts::default()), host), asked }
     }
 
-    /// What was asked whose method and target contain `part`, and when.
+    /// The requests whose method and target contain `part`, with their times.
     pub(crate) fn asked(&self, part: &str) -> Vec<(Instant, String)> {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.iter().filter(|(_, line)| line.contains(part)).cloned().collect()

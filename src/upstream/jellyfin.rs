@@ -1,8 +1,8 @@
-//! The few calls the gateway makes on its own account: who is this, open, start, read, end, close.
+//! The few calls that the gateway itself makes to Jellyfin: look up a user, take a consumer, start, poll and end a job, read media,
+//! give a consumer back.
 //!
-//! Sources: `MediaInfoController`, `DynamicHlsController`, `HlsSegmentController`, `UserController` of Jellyfin
-//! 10.8-12.0, and what a real server was seen to answer (`fixtures/jellyfin`). It decides nothing: what to make of an
-//! answer is its caller's business.
+//! Sources: `MediaInfoController.cs`, `DynamicHlsController.cs`, `HlsSegmentController.cs` and `UserController.cs` of Jellyfin
+//! 10.8 to 12.0, and the recorded answers of real servers (`fixtures/jellyfin`). It decides nothing: its callers judge the answers.
 
 use std::time::Duration;
 
@@ -12,72 +12,72 @@ use http::{HeaderValue, Method, StatusCode};
 use serde_json::Value;
 
 use crate::body::{self, Body};
-use crate::upstream::call::{Line, PROMPT, collect, encoded};
+use crate::upstream::call::{Calls, PROMPT, collect, encoded};
 use crate::upstream::client::Client;
-use crate::upstream::job::{Job, Piece};
+use crate::upstream::job::{Job, ListedSegment};
 use domain::key::{ItemId, LiveStreamId, MediaSourceId};
 use domain::playlist::{self, Reading};
 
 pub use crate::upstream::call::{Error, Login};
 
-/// The device the gateway calls itself in its own requests.
+/// The device id of the gateway in its own requests.
 pub const DEVICE: &str = "warmgate";
-/// What the server reads as an Apple player: segments are 6 s instead of 3 s (`StreamState.cs`).
+/// A user agent that the server takes for an Apple player, for which it cuts 6 s segments instead of 3 s (`StreamState.cs`).
 const APPLE: &str = "AppleTV";
-/// Openings and closings wait in one queue, behind a provider that gives no answer (`jellyfin.md` 4.1). To give up
-/// earlier undoes nothing: what was asked for happens.
+/// The deadline of an opening or a closing. All of them wait in one queue, behind a provider that may not answer
+/// (docs/jellyfin.md 1). Giving up earlier undoes nothing: the server still does what it was asked to do.
 const QUEUED: Duration = Duration::from_secs(120);
-/// Until a start has its first segment: longer than its caller waits.
+/// The deadline of a start, which is answered with the first segment: longer than the callers wait.
 const STARTED: Duration = Duration::from_secs(120);
-/// Enough for some twenty segments: a poll costs the same however long the stream has run.
+/// The part of a playlist that a poll reads: some twenty segments, so that a poll costs the same however long the job has run.
 const TAIL: &str = "bytes=-4096";
 
-/// Where a channel is found.
+/// The place of a channel at the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// What stands before the server's own paths: a base path, an old prefix, or nothing.
+    /// The path before Jellyfin's own: a base path, an old prefix (`/emby`), or nothing.
     pub prefix: String,
     /// The channel's item.
     pub item: ItemId,
-    /// The user in whose channel list it is looked up; `None` for a key that belongs to nobody.
+    /// The user in whose channel list the item is looked up; `None` for an API key, which belongs to no user.
     pub user: Option<String>,
 }
 
-/// All that is needed to open and start a stream again, without its first viewer.
+/// All that is needed to open a live stream and start a job on it again, without the viewer who asked first.
 #[derive(Clone, Debug)]
 pub struct Recipe {
-    /// Where its channel is found.
+    /// The place of its channel.
     pub place: Place,
     /// The channel's media source.
     pub source: MediaSourceId,
-    /// The live stream; the same for all openings of built-in tuners.
+    /// The live stream, whose id is the same for all openings of a channel of a built-in tuner.
     pub live_stream: LiveStreamId,
-    /// How it is to be encoded, encoded as a query; without play session and token.
+    /// The encoding parameters as a query, without play session and token.
     pub query: String,
-    /// Whether the server is to take the caller for an Apple player.
+    /// Whether the server has to take the gateway for an Apple player.
     pub apple: bool,
-    /// The length that segments are cut at.
+    /// The segment length that the server will use.
     pub cut: Duration,
 }
 
 /// The gateway's own consumer of a live stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
-    /// What is held.
+    /// The live stream that the consumer keeps open.
     pub live_stream: LiveStreamId,
-    /// The name of this very opening; unknown where a tuner shares nothing.
+    /// The unique id of this opening; `None` if the tuner does not share its raw stream.
     pub opening: Option<String>,
-    /// The path of the raw stream that it shares, if it does.
+    /// The path of the shared raw stream, if there is one.
     pub raw: Option<RawPath>,
 }
 
-/// The path of the raw stream of an open channel, `…/LiveTv/LiveStreamFiles/{unique id}/stream.ts`: what the tuner sends,
-/// for whoever asks (`jellyfin-observed.md` 4).
+/// The path of an open channel's shared raw stream, `…/LiveTv/LiveStreamFiles/{uniqueId}/stream.ts`: the tuner's transport stream,
+/// for any number of readers (docs/jellyfin.md 4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawPath(String);
 
 impl RawPath {
-    /// Takes the path, and nothing else, of the URL that an answer names as the source's.
+    /// Takes the path of the URL that an answer gives as the media source's; `None` if it is no shared raw stream.
     #[must_use]
     pub fn of_url(url: &str) -> Option<Self> {
         let path = url.parse::<http::Uri>().ok()?.path().to_owned();
@@ -85,14 +85,14 @@ impl RawPath {
         Some(Self(path))
     }
 
-    /// The name of the opening; fresh with each.
+    /// The unique id of the opening, in lower case: the only name that tells two openings of a live stream apart.
     #[must_use]
     pub fn opening(&self) -> String {
         opening_in(&self.0).unwrap_or_default()
     }
 }
 
-/// The unique id in such a path.
+/// The unique id in the path of a shared raw stream.
 fn opening_in(path: &str) -> Option<String> {
     let path = path.to_ascii_lowercase();
     let (_, rest) = path.split_once("/livetv/livestreamfiles/")?;
@@ -103,15 +103,15 @@ fn opening_in(path: &str) -> Option<String> {
 /// A fetched segment.
 #[derive(Clone, Debug)]
 pub struct Media {
-    /// Its bytes.
+    /// The bytes.
     pub body: Bytes,
-    /// As the server says.
+    /// The server's `Content-Type`.
     pub content_type: HeaderValue,
-    /// As the server says.
+    /// The server's `Last-Modified`.
     pub modified: Option<HeaderValue>,
 }
 
-/// The user behind a token, in what concerns live TV.
+/// The user behind a token, as far as live TV is concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Me {
     /// The user's id; `None` for an API key.
@@ -127,20 +127,20 @@ pub struct Me {
 /// The server.
 #[derive(Clone, Debug)]
 pub struct Jellyfin {
-    line: Line,
+    calls: Calls,
 }
 
 impl Jellyfin {
-    /// Calls through `client`, addressed to `host`.
+    /// Makes calls through `client`, with `host` as their `Host`.
     #[must_use]
     pub const fn new(client: Client, host: HeaderValue) -> Self {
-        Self { line: Line::new(client, host) }
+        Self { calls: Calls::new(client, host) }
     }
 
-    /// Who a login is. An API key has no user and every right.
+    /// Looks up the user of a login. An API key has no user and every right.
     pub async fn me(&self, prefix: &str, login: &Login) -> Result<Me, Error> {
-        let users = self.line.request(Method::GET, &format!("{prefix}/Users/Me"), "", login, None)?;
-        match self.line.json(users, PROMPT).await {
+        let users = self.calls.request(Method::GET, &format!("{prefix}/Users/Me"), "", login, None)?;
+        match self.calls.json(users, PROMPT).await {
             Ok(me) => {
                 let policy = field(&me, "Policy");
                 let may = |right| policy.and_then(|policy| field(policy, right)?.as_bool()).unwrap_or(true);
@@ -151,17 +151,17 @@ impl Jellyfin {
                     audio_transcoding: may("EnableAudioPlaybackTranscoding"),
                 })
             }
-            // Neither a refusal nor a fault: a key that belongs to nobody. `/System/Endpoint` takes any valid token.
+            // The answer to an API key. `/System/Endpoint` accepts any valid token, and so tells whether this one is valid.
             Err(Error::Status(StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND)) => {
                 let path = format!("{prefix}/System/Endpoint");
-                self.line.whole(self.line.request(Method::GET, &path, "", login, None)?, PROMPT).await?;
+                self.calls.whole(self.calls.request(Method::GET, &path, "", login, None)?, PROMPT).await?;
                 Ok(Me { id: None, live_tv: true, video_transcoding: true, audio_transcoding: true })
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Takes a consumer of the live stream of a channel's source, opening it if nobody has.
+    /// Takes a consumer of the live stream of a channel's source, which the server opens if it is not open.
     pub async fn hold(&self, place: &Place, source: &MediaSourceId, login: &Login) -> Result<Hold, Error> {
         let wish = Value::Object(serde_json::Map::new());
         let info = self.playback_info(place, "AutoOpenLiveStream=false", login, &wish).await?;
@@ -171,8 +171,8 @@ impl Jellyfin {
             wish["UserId"] = Value::from(user.as_str());
         }
         let path = format!("{}/LiveStreams/Open", place.prefix);
-        let open = self.line.request(Method::POST, &path, "", login, Some(&wish))?;
-        let opened = self.line.json(open, QUEUED).await?;
+        let open = self.calls.request(Method::POST, &path, "", login, Some(&wish))?;
+        let opened = self.calls.json(open, QUEUED).await?;
         let source = field(&opened, "MediaSource").ok_or(Error::Unreadable("no MediaSource"))?;
         let live_stream = field(source, "LiveStreamId").and_then(Value::as_str);
         let live_stream = live_stream.ok_or(Error::Unreadable("no LiveStreamId"))?;
@@ -181,9 +181,8 @@ impl Jellyfin {
         Ok(Hold { live_stream: LiveStreamId::new(live_stream), opening, raw })
     }
 
-    /// Whether the live stream has been opened anew since `hold` was taken, and its consumers are others. One that is
-    /// open no more counts as the same: to close it is harmless, and its raw stream can be gone while it is still open
-    /// (`jellyfin.md` 4.3).
+    /// Whether the live stream has been closed and opened again since `hold` was taken, so that its consumers are other ones. If it is
+    /// not open, the answer is no: closing it is harmless, and its raw stream can be gone while it is open (docs/jellyfin.md 4).
     pub async fn is_another(&self, place: &Place, hold: &Hold, login: &Login) -> Result<bool, Error> {
         let Some(opening) = &hold.opening else { return Ok(false) };
         let wish = serde_json::json!({ "LiveStreamId": hold.live_stream.as_str() });
@@ -192,7 +191,7 @@ impl Jellyfin {
                 let source = field(&info, "MediaSources").and_then(|sources| sources.get(0));
                 Ok(source.and_then(raw_path).is_some_and(|current| current.opening() != *opening))
             }
-            // How the versions say that they know no such live stream: 10.8 and 10.9, 12.0, 10.10 and 10.11.
+            // No such live stream: the status of 10.8 and 10.9, of 12.0, and of 10.10 and 10.11.
             Err(Error::Status(
                 StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::INTERNAL_SERVER_ERROR,
             )) => Ok(false),
@@ -209,43 +208,47 @@ impl Jellyfin {
     ) -> Result<Value, Error> {
         let path = format!("{}/Items/{}/PlaybackInfo", place.prefix, place.item);
         let user = place.user.as_ref().map(|user| format!("UserId={}&", encoded(user))).unwrap_or_default();
-        let ask = self.line.request(Method::POST, &path, &format!("{user}{query}"), login, Some(wish))?;
-        self.line.json(ask, PROMPT).await
+        let ask = self.calls.request(Method::POST, &path, &format!("{user}{query}"), login, Some(wish))?;
+        self.calls.json(ask, PROMPT).await
     }
 
-    /// Whether there is anything at `path`, such as a job's playlist.
+    /// Whether there is something at `path`, such as a job's playlist.
     pub async fn exists(&self, path: &str) -> Result<bool, Error> {
-        let request = self.line.request(Method::GET, path, "", &Login::default(), None)?;
-        Ok(self.line.status(request).await? != StatusCode::NOT_FOUND)
+        let request = self.calls.request(Method::GET, path, "", &Login::default(), None)?;
+        Ok(self.calls.status(request).await? != StatusCode::NOT_FOUND)
     }
 
     /// The server's version, such as `10.11.11`.
     pub async fn version(&self, prefix: &str) -> Result<String, Error> {
         let path = format!("{prefix}/System/Info/Public");
-        let request = self.line.request(Method::GET, &path, "", &Login::default(), None)?;
-        let info = self.line.json(request, PROMPT).await?;
+        let request = self.calls.request(Method::GET, &path, "", &Login::default(), None)?;
+        let info = self.calls.json(request, PROMPT).await?;
         let version = field(&info, "Version").and_then(Value::as_str);
         version.map(str::to_owned).ok_or(Error::Unreadable("no Version"))
     }
 
-    /// Whether it encodes pictures by other means than the processor. Any user may know (`ConfigurationController`).
+    /// Whether the server encodes video in hardware. Any user may ask (`ConfigurationController.cs`).
     pub async fn encodes_in_hardware(&self, prefix: &str, login: &Login) -> Result<bool, Error> {
         let path = format!("{prefix}/System/Configuration/encoding");
-        let options = self.line.json(self.line.request(Method::GET, &path, "", login, None)?, PROMPT).await?;
-        // `none` since 10.10, nothing before (`EncodingOptions.cs`).
+        let options =
+            self.calls.json(self.calls.request(Method::GET, &path, "", login, None)?, PROMPT).await?;
+        // Without hardware, `none` since 10.10 and empty before (`EncodingOptions.cs`).
         let kind = field(&options, "HardwareAccelerationType").and_then(Value::as_str).unwrap_or_default();
         let enabled = field(&options, "EnableHardwareEncoding").and_then(Value::as_bool).unwrap_or(true);
         Ok(enabled && !kind.is_empty() && !kind.eq_ignore_ascii_case("none"))
     }
 
-    /// Gives a consumer back.
+    /// Gives a consumer of the live stream back.
     pub async fn close(&self, prefix: &str, live_stream: &LiveStreamId, login: &Login) -> Result<(), Error> {
         let path = format!("{prefix}/LiveStreams/Close");
         let query = format!("liveStreamId={}", encoded(live_stream.as_str()));
-        self.line.whole(self.line.request(Method::POST, &path, &query, login, None)?, QUEUED).await.map(drop)
+        self.calls
+            .whole(self.calls.request(Method::POST, &path, &query, login, None)?, QUEUED)
+            .await
+            .map(drop)
     }
 
-    /// Starts a job under `play_session`; answers once its first segment exists.
+    /// Starts a job under `play_session`. Returns the job and its playlist once its first segment exists.
     pub async fn start(
         &self,
         recipe: &Recipe,
@@ -255,49 +258,49 @@ impl Jellyfin {
         let videos = format!("{}/videos/{}", recipe.place.prefix, recipe.place.item);
         let query = format!("{}&PlaySessionId={}", recipe.query, encoded(play_session));
         let mut request =
-            self.line.request(Method::GET, &format!("{videos}/live.m3u8"), &query, login, None)?;
+            self.calls.request(Method::GET, &format!("{videos}/live.m3u8"), &query, login, None)?;
         if recipe.apple {
             request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(APPLE));
         }
-        let text = self.line.whole(request, STARTED).await?.into_body();
+        let text = self.calls.whole(request, STARTED).await?.into_body();
         let reading = std::str::from_utf8(&text).ok().and_then(playlist::read);
         let reading = reading.ok_or(Error::Unreadable("not a playlist"))?;
         let first = reading.entries.first().ok_or(Error::Unreadable("an empty playlist"))?;
-        let job = Job::of(&videos, &first.uri).ok_or(Error::Unreadable("an unknown kind of segment"))?;
+        let job = Job::of(&videos, &first.uri).ok_or(Error::Unreadable("a segment of an unknown kind"))?;
         Ok((job, reading))
     }
 
-    /// Asks for a playlist of no live stream, which starts nothing. Says whether the request got as far as to be refused
-    /// for what it asks: not by the door, nor by a page that only says that the server is starting.
+    /// Requests a playlist of an unknown live stream, which starts nothing. Returns whether the request reached Jellyfin's HLS
+    /// controller: not if its credential was refused, and not if the server is still starting.
     pub async fn touch_hls(&self, prefix: &str, login: &Login) -> Result<bool, Error> {
         let path = format!("{prefix}/videos/{}/live.m3u8", "0".repeat(32));
         let query = "MediaSourceId=none&LiveStreamId=none";
-        let request = self.line.request(Method::GET, &path, query, login, None)?;
-        let status = self.line.status(request).await?;
+        let request = self.calls.request(Method::GET, &path, query, login, None)?;
+        let status = self.calls.status(request).await?;
         Ok(matches!(status.as_u16(), 200 | 400 | 404 | 500))
     }
 
-    /// Ends the jobs of `play_session`.
+    /// Ends the gateway's jobs under `play_session`.
     pub async fn end_job(&self, prefix: &str, play_session: &str, login: &Login) -> Result<(), Error> {
         let path = format!("{prefix}/Videos/ActiveEncodings");
         let query = format!("deviceId={DEVICE}&playSessionId={}", encoded(play_session));
-        self.line
-            .whole(self.line.request(Method::DELETE, &path, &query, login, None)?, PROMPT)
+        self.calls
+            .whole(self.calls.request(Method::DELETE, &path, &query, login, None)?, PROMPT)
             .await
             .map(drop)
     }
 
-    /// The raw stream of an open channel, without end.
+    /// Opens the shared raw stream of an open channel, which has no end.
     pub async fn tap(&self, raw: &RawPath) -> Result<Body, Error> {
-        let request = self.line.request(Method::GET, &raw.0, "", &Login::default(), None)?;
-        Ok(body::boxed(self.line.answer(request).await?.into_body()))
+        let request = self.calls.request(Method::GET, &raw.0, "", &Login::default(), None)?;
+        Ok(body::boxed(self.calls.head(request).await?.into_body()))
     }
 
-    /// The end of a job's playlist.
+    /// Reads the last entries of a job's playlist, which keeps the job alive.
     pub async fn poll(&self, job: &Job) -> Result<Reading, Error> {
-        let mut request = self.line.request(Method::GET, &job.playlist(), "", &Login::default(), None)?;
+        let mut request = self.calls.request(Method::GET, &job.playlist(), "", &Login::default(), None)?;
         request.headers_mut().insert(RANGE, HeaderValue::from_static(TAIL));
-        let answer = self.line.whole(request, PROMPT).await?;
+        let answer = self.calls.whole(request, PROMPT).await?;
         let partial = answer.status() == StatusCode::PARTIAL_CONTENT;
         let begins = answer.headers().get(http::header::CONTENT_RANGE).and_then(|range| range.to_str().ok());
         let from_the_start = !partial || begins.is_some_and(|range| range.starts_with("bytes 0-"));
@@ -309,11 +312,11 @@ impl Jellyfin {
         }
     }
 
-    /// A segment, of at most `largest` bytes; how long that takes is the caller's business.
-    pub async fn fetch(&self, job: &Job, piece: &Piece, largest: usize) -> Result<Media, Error> {
-        let path = format!("{}{}", job.folder, piece.file);
-        let request = self.line.request(Method::GET, &path, "", &Login::default(), None)?;
-        let answer = self.line.answer(request).await?;
+    /// Fetches a segment of at most `largest` bytes. Sets no deadline.
+    pub async fn fetch(&self, job: &Job, segment: &ListedSegment, largest: usize) -> Result<Media, Error> {
+        let path = format!("{}{}", job.folder, segment.file);
+        let request = self.calls.request(Method::GET, &path, "", &Login::default(), None)?;
+        let answer = self.calls.head(request).await?;
         let header = |name| answer.headers().get(name).cloned();
         let content_type = header(CONTENT_TYPE).unwrap_or(HeaderValue::from_static("video/mp2t"));
         let modified = header(LAST_MODIFIED);
@@ -321,7 +324,7 @@ impl Jellyfin {
     }
 }
 
-/// A property, whatever its case: the server writes PascalCase or, when asked to, camelCase.
+/// The property `name` of an object, in any letter case: the server writes PascalCase or, on request, camelCase.
 #[must_use]
 pub fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     value.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)

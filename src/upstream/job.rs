@@ -1,13 +1,13 @@
-//! A running HLS job of the server's, as its playlist and file names show it (`DynamicHlsController.cs`).
+//! Names the playlist and the segments of a running HLS job of the server's (`DynamicHlsController.cs`).
 //!
-//! It does not ask for anything.
+//! It makes no calls.
 
 use std::time::Duration;
 
 use domain::container::Container;
 use domain::playlist::{self, Reading};
 
-/// FFmpeg's difference of two timestamps is no duration any more where the input's clock jumps between them.
+/// The longest duration that is believed. A larger one is FFmpeg's difference of two timestamps between which the input's clock jumped.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// A running HLS job of the server's.
@@ -15,22 +15,23 @@ const LONGEST: Duration = Duration::from_secs(60);
 pub struct Job {
     /// The path of its folder, with a slash at the end.
     pub(super) folder: String,
-    /// The stem of its file names.
+    /// The stem of the names of its files.
     stem: String,
 }
 
-/// A segment's place: its number within the job, and its file.
+/// A segment in a job's playlist.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
-    /// Counted from 0.
+pub struct ListedSegment {
+    /// Its number within the job, from 0.
     pub index: u64,
-    /// EXTINF; `None` where it is none, for the input's clock has jumped.
+    /// Its `EXTINF`; `None` if that cannot be a duration because the input's clock has jumped.
     pub duration: Option<Duration>,
+    /// The name of its file.
     pub(super) file: String,
 }
 
 impl Job {
-    /// From the URI of its first segment, `hls/{stem}/{stem}{index}.ts`, relative to `videos`.
+    /// Reads the job from the URI of its first segment, `hls/{stem}/{stem}{index}.ts`, relative to `videos`.
     pub(super) fn of(videos: &str, uri: &str) -> Option<Self> {
         let (folder, file) = uri.rsplit_once('/')?;
         let stem = folder.strip_prefix("hls/")?;
@@ -38,22 +39,22 @@ impl Job {
         job.index_of(file).map(|_| job)
     }
 
-    /// The path of its playlist, read through the segment route, which keeps the job alive and needs no token.
+    /// The path of its playlist under the segment route, which keeps the job alive and needs no token (docs/jellyfin.md 2).
     #[must_use]
     pub fn playlist(&self) -> String {
         format!("{}{}.m3u8", self.folder, self.stem)
     }
 
-    /// The pieces that a reading of its playlist lists; what is no segment of this job is left out.
+    /// The segments in its playlist, without entries that belong to no segment of this job.
     #[must_use]
-    pub fn pieces(&self, reading: &Reading) -> Vec<Piece> {
-        let piece = |entry: &playlist::Entry| {
+    pub fn segments(&self, reading: &Reading) -> Vec<ListedSegment> {
+        let segment = |entry: &playlist::Entry| {
             let file = entry.uri.rsplit('/').next()?;
             let duration =
                 Some(entry.duration).filter(|duration| !duration.is_zero() && *duration <= LONGEST);
-            Some(Piece { index: self.index_of(file)?, duration, file: file.to_owned() })
+            Some(ListedSegment { index: self.index_of(file)?, duration, file: file.to_owned() })
         };
-        reading.entries.iter().filter_map(piece).collect()
+        reading.entries.iter().filter_map(segment).collect()
     }
 
     fn index_of(&self, file: &str) -> Option<u64> {
@@ -72,8 +73,8 @@ mod tests {
         let reading =
             playlist::read("#EXTM3U\n#EXTINF:2,\nhls/7a1f/7a1f11.ts\n#EXTINF:2,\nhls/7a1f/beef12.ts\n")
                 .unwrap();
-        let pieces = job.pieces(&reading);
-        assert_eq!(pieces.iter().map(|piece| piece.index).collect::<Vec<_>>(), [11]);
+        let segments = job.segments(&reading);
+        assert_eq!(segments.iter().map(|segment| segment.index).collect::<Vec<_>>(), [11]);
         assert!(Job::of("/videos/1", "hls/7a1f/7a1f-1.mp4").is_none());
         assert!(Job::of("/videos/1", "https://elsewhere/x.ts").is_none());
     }

@@ -1,5 +1,5 @@
-//! What the gateway has open at the server, written down: so that it is closed by the next life of a gateway that was
-//! killed. One small file, replaced whole; it holds no token.
+//! The ledger: a small file that lists what the gateway and its clients have open at the server, so that after a crash the next process
+//! can close it. It is replaced as a whole at each change, and holds no token.
 //!
 //! It does not know how anything is opened or closed.
 
@@ -13,30 +13,30 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-/// Something that is open at the server.
+/// A job, a consumer of a live stream, or both, open at the server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// What stands before the server's own paths.
+    /// The path before Jellyfin's own.
     pub prefix: String,
     /// The channel's item.
     pub item: String,
-    /// The user in whose channel list it is looked up.
+    /// The user in whose channel list the item is looked up.
     pub user: Option<String>,
-    /// The path of the job's playlist, once it is known.
+    /// The path of the job's playlist, once the job runs.
     pub playlist: Option<String>,
-    /// The live stream of which a consumer is held.
+    /// The live stream that the consumer belongs to.
     pub live_stream: Option<String>,
-    /// The name of the opening that the consumer is of.
+    /// The unique id of the opening that the consumer belongs to.
     pub opening: Option<String>,
-    /// Whether there is no job that could give the consumer back by itself.
+    /// Whether no job exists whose end would give the consumer back.
     #[serde(default)]
     pub without_job: bool,
-    /// The client's playback, perhaps without a name, if it is a client's and may yet be followed.
+    /// For a client's opening that may still be used: its play session, which may be empty.
     #[serde(default)]
     pub client: Option<String>,
 }
 
-/// The ledger; without a path it forgets with the process.
+/// The ledger. Without a path it lasts no longer than the process.
 #[derive(Debug)]
 pub struct Ledger {
     path: Option<PathBuf>,
@@ -44,7 +44,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Opens the ledger, and hands over what an earlier life left open, by play session.
+    /// Opens the ledger. Also returns the entries that an earlier process left, by name.
     #[must_use]
     pub fn open(path: Option<PathBuf>) -> (Self, BTreeMap<String, Entry>) {
         let left = path.as_ref().and_then(|path| fs::read(path).ok());
@@ -53,27 +53,27 @@ impl Ledger {
         (Self { path, open: Mutex::new(left.clone()) }, left)
     }
 
-    /// Notes what `change` makes of the entry of `play_session`.
-    pub fn note(&self, play_session: &str, change: impl FnOnce(&mut Entry)) {
+    /// Records the entry `name` as `change` leaves it.
+    pub fn note(&self, name: &str, change: impl FnOnce(&mut Entry)) {
         let mut open = self.entries();
-        let before = open.get(play_session).cloned();
-        let entry = open.entry(play_session.to_owned()).or_default();
+        let before = open.get(name).cloned();
+        let entry = open.entry(name.to_owned()).or_default();
         change(entry);
         if before.as_ref() != Some(entry) {
             self.write(&open);
         }
     }
 
-    /// What is noted of `play_session`.
+    /// The entry `name`.
     #[must_use]
-    pub fn entry(&self, play_session: &str) -> Option<Entry> {
-        self.entries().get(play_session).cloned()
+    pub fn entry(&self, name: &str) -> Option<Entry> {
+        self.entries().get(name).cloned()
     }
 
-    /// Strikes out `play_session`: all of it is closed.
-    pub fn strike(&self, play_session: &str) {
+    /// Removes the entry `name`, of which everything is closed.
+    pub fn strike(&self, name: &str) {
         let mut open = self.entries();
-        if open.remove(play_session).is_some() {
+        if open.remove(name).is_some() {
             self.write(&open);
         }
     }
@@ -82,9 +82,8 @@ impl Ledger {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Under the lock, so that the file is never older than what is open; a few hundred bytes, a few times an hour.
-    /// The kernel keeps them when the process dies, and with the machine the server most likely dies as well: so nothing
-    /// waits for the disk.
+    /// Writes under the lock, so that the file is never older than `open`: a few hundred bytes, a few times an hour. It does not wait for
+    /// the disk: the kernel keeps the bytes if the process dies, and if the machine dies, the server most likely dies with it.
     fn write(&self, open: &BTreeMap<String, Entry>) {
         let Some(path) = &self.path else { return };
         let replaced = || -> io::Result<()> {
@@ -95,7 +94,7 @@ impl Ledger {
             fs::rename(&new, path)
         };
         if let Err(error) = replaced() {
-            warn!(path = %path.display(), cause = %error, "what is open at the server cannot be written down");
+            warn!(path = %path.display(), cause = %error, "cannot write the ledger of what is open at the server");
         }
     }
 }

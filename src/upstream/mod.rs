@@ -1,5 +1,7 @@
-//! Toward the media server: the pooled client, the gateway's own calls, following an adopted job, and the ledger of what
-//! is open there.
+//! Everything toward the media server: the pooled client, the gateway's own calls, following an adopted job, and the ledger of what
+//! the gateway and its clients have open there.
+//!
+//! Nothing here decides when a call is made, or what its answer means for a stream.
 
 pub mod call;
 pub mod client;

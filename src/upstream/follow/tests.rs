@@ -21,14 +21,15 @@ fn reply(status: u16, body: &str) -> Reply {
     Some((status, body.to_owned()))
 }
 
-const PACE: Pace = Pace { target: Duration::from_secs(4), cut: Duration::from_secs(3), largest: 1000 };
+const SETTINGS: FollowSettings =
+    FollowSettings { target: Duration::from_secs(4), cut: Duration::from_secs(3), largest: 1000 };
 
 /// Follows the job of `fake` from `first` on, and says which segments came how, and how it ended.
 async fn followed(fake: &Fake, first: &str) -> (Vec<(u64, bool)>, Failure) {
     let job = Job::of("/videos/1", "hls/j/j0.ts").unwrap();
     let mut seen = Vec::new();
     let deliver = |fetched: Fetched| seen.push((fetched.duration.as_secs(), fetched.gap));
-    let failure = follow(&fake.jellyfin, &job, playlist::read(first).unwrap(), PACE, deliver).await;
+    let failure = follow(&fake.jellyfin, &job, playlist::read(first).unwrap(), SETTINGS, deliver).await;
     (seen, failure)
 }
 
