@@ -1,4 +1,4 @@
-//! The composition root: from a configuration to bound sockets and running tasks.
+//! The composition root: turns a configuration into bound sockets and running tasks.
 
 use std::hash::RandomState;
 use std::io;
@@ -40,19 +40,19 @@ use domain::lineup::site::Site;
 use domain::pool::Limits;
 use domain::produce::{Produce, Rules};
 
-/// An FFmpeg that makes nothing for so long has come to a halt, whatever its input does.
+/// An FFmpeg that has produced nothing for this long hangs, whatever its input does.
 const SILENT: Duration = Duration::from_secs(15);
-/// One that is slow for so long will not catch up.
+/// An FFmpeg that has been slow for this long will not catch up.
 const SLOW: Duration = Duration::from_secs(15);
-/// Seconds of stream in a second that count as slow.
+/// An FFmpeg is slow if it produces fewer seconds of stream per second than this.
 const SLOWEST: f64 = 0.9;
-/// An input may have to wait for an opening at the server, behind those of others.
+/// The deadline for opening an input, which may have to wait for other openings at the server.
 const INPUT_OPENS: Duration = Duration::from_secs(30);
 
 /// Runs the gateway until it is asked to stop.
 ///
 /// # Errors
-/// If the address to listen on cannot be had.
+/// If the address cannot be bound.
 pub async fn run(mut config: Config) -> io::Result<()> {
     let stop = shutdown::on_signal()?;
     config.state_dir = config.state_dir.or_else(usual_state_dir);
@@ -75,19 +75,19 @@ pub struct App {
 }
 
 impl App {
-    /// Binds the listener and starts the supervisor, within a program that is not the gateway's own: should it be killed,
-    /// its FFmpegs are ended by the next one.
+    /// Binds the listener and starts the supervisor inside a program other than the gateway's own, such as a test. If that is killed, its
+    /// FFmpegs run until the next gateway ends them.
     ///
     /// # Errors
-    /// If the address to listen on cannot be had.
+    /// If the address cannot be bound.
     pub async fn bind(config: Config) -> io::Result<Self> {
         Self::bind_with(config, Launcher::Plain).await
     }
 
-    /// Binds the listener and starts the supervisor; FFmpegs are started by way of `launcher`.
+    /// Binds the listener and starts the supervisor, which starts FFmpegs through `launcher`.
     ///
     /// # Errors
-    /// If the address to listen on cannot be had.
+    /// If the address cannot be bound.
     pub async fn bind_with(config: Config, launcher: Launcher) -> io::Result<Self> {
         let listener = Listener::bind(config.listen).await?;
         let url = &config.upstream.url;
@@ -117,25 +117,25 @@ impl App {
         Ok(Self { config, listener, supervisor, client, jellyfin, lineups })
     }
 
-    /// Where it listens.
+    /// The address it listens at.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.listener.local_addr()
     }
 
-    /// Its streams.
+    /// The supervisor of its streams.
     #[must_use]
     pub fn supervisor(&self) -> Supervisor {
         self.supervisor.clone()
     }
 
-    /// What the provider's playlists know, if there are any.
+    /// The provider's playlists, if any are configured.
     #[must_use]
     pub fn lineups(&self) -> Option<Lineups> {
         self.lineups.clone()
     }
 
-    /// Serves until `stop`, then gives everything back, all within the grace period.
+    /// Serves until `stop`, then closes everything within the grace period.
     pub async fn serve(self, stop: CancellationToken) {
         let identity =
             Identity { name: self.config.name.clone(), trusted_proxies: self.config.trusted_proxies.clone() };
@@ -163,7 +163,7 @@ impl App {
         let grace = self.config.shutdown.grace;
         let stopped = stop.clone();
         let serving = self.listener.serve(Handle(Arc::new(gateway)), stop, grace);
-        // Streams are given back while the last answers are finished: both have the same grace.
+        // Streams are closed while the last answers are finished: both share the grace period.
         let releasing = async {
             stopped.cancelled().await;
             self.supervisor.shut_down(grace).await;
@@ -172,7 +172,7 @@ impl App {
     }
 }
 
-/// Begins to keep the provider's playlists; without any there is nothing to fetch.
+/// Starts to fetch the provider's playlists, if any are configured.
 fn lineups(config: &Config, fetcher: &Fetcher) -> Option<Lineups> {
     if config.lineup.is_empty() {
         return None;
@@ -181,7 +181,7 @@ fn lineups(config: &Config, fetcher: &Fetcher) -> Option<Lineups> {
     Some(Lineups::start(playlists, fetcher, folder, site(&config.lineup_server), Intervals::default()))
 }
 
-/// Where the gateway serves its own playlist, if that is said.
+/// The address at which the gateway serves its own playlist, if it is configured.
 fn site(server: &LineupServer) -> Option<Site> {
     let base = server.base.as_ref().filter(|_| server.enabled)?;
     Some(Site::new(base, server.token.as_ref().map(Secret::expose)))
@@ -192,7 +192,7 @@ fn served(server: &LineupServer, lineups: Lineups) -> Option<ServedLineup> {
     Some(ServedLineup { lineups, token: token.expose().to_owned(), site: site(server) })
 }
 
-/// As systemd gives it, else as the XDG base directories have it.
+/// The state directory of the systemd unit, else that of the XDG Base Directory Specification.
 fn usual_state_dir() -> Option<PathBuf> {
     let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     folder("STATE_DIRECTORY")
@@ -200,11 +200,11 @@ fn usual_state_dir() -> Option<PathBuf> {
         .or_else(|| Some(folder("HOME")?.join(".local/state/warmgate")))
 }
 
-/// A file for each gateway: told apart by where it listens.
+/// The path of the ledger. Gateways that share a state directory are told apart by their ports.
 fn ledger(config: &Config, address: SocketAddr) -> Option<PathBuf> {
     let folder = config.state_dir.as_ref()?;
     if let Err(cause) = std::fs::create_dir_all(folder) {
-        warn!(folder = %folder.display(), %cause, "what is open at the server will not be known after a crash");
+        warn!(folder = %folder.display(), %cause, "cannot create the state directory: after a crash, what is open at the server stays open");
         return None;
     }
     Some(folder.join(format!("open-{}.json", address.port())))
@@ -232,8 +232,8 @@ fn window_size(config: &Config) -> WindowSize {
     WindowSize { join: config.window.join, length: config.window.length, segment: config.window.segment }
 }
 
-/// What FFmpeg can do is found out meanwhile; until then, and where there is none, what has to be encoded is left to the
-/// server.
+/// The encoder, if any stream may be produced here. FFmpeg's abilities are probed in the background; until they are known, or if there is no
+/// FFmpeg, streams that need encoding are left to the server.
 fn encoding(config: &Config, launcher: Launcher, address: SocketAddr) -> io::Result<Option<Encoding>> {
     if config.lineup.is_empty() && config.produce.is_all(Produce::Adopt) {
         return Ok(None);

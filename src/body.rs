@@ -1,6 +1,6 @@
-//! The one HTTP body type that flows through the gateway: streamed, never collected.
+//! The one HTTP body type of the gateway, and wrappers that copy, watch or drain a body as it is streamed.
 //!
-//! It does not know where bytes come from or go to.
+//! It does not know where the bytes come from or go to.
 
 use std::error::Error;
 use std::pin::Pin;
@@ -14,10 +14,10 @@ use http_body_util::{BodyExt, Empty, Full};
 use tokio::runtime::Handle;
 use tokio_util::sync::ReusableBoxFuture;
 
-/// What a body may fail with.
+/// The error of a body.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// A body of unknown origin, boxed once.
+/// A body of any origin, boxed once.
 pub type Body = UnsyncBoxBody<Bytes, BoxError>;
 
 /// A body without bytes.
@@ -26,13 +26,13 @@ pub fn empty() -> Body {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
-/// A body that is all there already.
+/// A body whose bytes are all in memory.
 #[must_use]
 pub fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
-/// Any other body.
+/// Boxes any other body.
 pub fn boxed<B>(body: B) -> Body
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -41,7 +41,7 @@ where
     body.map_err(Into::into).boxed_unsync()
 }
 
-/// A body of what `next` gives again and again, until it gives nothing.
+/// A body of the bytes that `next` returns, called again and again until it returns none.
 pub fn unfold<S, N, F>(state: S, next: N) -> Body
 where
     S: Send + 'static,
@@ -75,7 +75,7 @@ where
     }
 }
 
-/// Reads a whole body of at most `cap` bytes. `None` stands for a larger one, and for one that failed.
+/// Reads a whole body of at most `cap` bytes. Returns `None` for a larger body and for one that failed.
 pub async fn read(mut body: Body, cap: usize) -> Option<Bytes> {
     let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -89,8 +89,8 @@ pub async fn read(mut body: Body, cap: usize) -> Option<Bytes> {
     Some(bytes.freeze())
 }
 
-/// Passes `body` on unchanged, frame by frame, and calls `then` with a copy of its bytes once it has ended. `None`
-/// stands for a body of more than `cap` bytes, one that failed, and one that was dropped before its end.
+/// Passes `body` on unchanged, frame by frame, and calls `then` once with a copy of its bytes when it has ended, or with `None` if it had
+/// more than `cap` bytes, failed, or was dropped before its end.
 pub fn tee(body: Body, cap: usize, then: impl FnOnce(Option<Bytes>) + Send + 'static) -> Body {
     let mut tee = Tee { body, copy: Some(BytesMut::new()), cap, then: Some(Box::new(then)) };
     tee.finish_if_ended();
@@ -99,7 +99,7 @@ pub fn tee(body: Body, cap: usize, then: impl FnOnce(Option<Bytes>) + Send + 'st
 
 struct Tee {
     body: Body,
-    /// `None` once there is nothing worth handing over.
+    /// `None` once the copy would be incomplete.
     copy: Option<BytesMut>,
     cap: usize,
     then: Option<Box<dyn FnOnce(Option<Bytes>) + Send>>,
@@ -113,7 +113,7 @@ impl Tee {
         }
     }
 
-    /// A body of known length is not polled again after its last byte, so the end is looked for after each frame.
+    /// A body of known length is not polled again after its last byte, so each frame may turn out to be the last.
     fn finish_if_ended(&mut self) {
         if self.body.is_end_stream() {
             self.finish();
@@ -166,16 +166,16 @@ impl Drop for Tee {
     }
 }
 
-/// Passes `body` on unchanged, in pieces small enough that its end is near when its last one is taken, and calls `then`
-/// once: with true when all of it has been taken, with false if it is dropped before that.
+/// Passes `body` on unchanged, and calls `then` once: with true when its last byte has been taken, with false if it is dropped before. It is
+/// handed out in small chunks, so that most of it has been sent by the time its last chunk is taken.
 pub fn watched(body: Body, then: impl FnOnce(bool) + Send + 'static) -> Body {
     let mut watched = Watched { body, rest: Bytes::new(), then: Some(Box::new(then)) };
     watched.finish_if_ended();
     boxed(watched)
 }
 
-/// The largest piece of a watched body: a server buffers a few of them at most.
-const PIECE: usize = 128 << 10;
+/// The largest chunk of a watched body: a server buffers a few of them at most.
+const CHUNK: usize = 128 << 10;
 
 struct Watched {
     body: Body,
@@ -218,10 +218,10 @@ impl http_body::Body for Watched {
                 }
             }
         }
-        let length = self.rest.len().min(PIECE);
-        let piece = self.rest.split_to(length);
+        let length = self.rest.len().min(CHUNK);
+        let chunk = self.rest.split_to(length);
         self.finish_if_ended();
-        Poll::Ready(Some(Ok(Frame::data(piece))))
+        Poll::Ready(Some(Ok(Frame::data(chunk))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -245,8 +245,8 @@ impl Drop for Watched {
     }
 }
 
-/// Passes `body` on unchanged; what is left of it when it is dropped is still read, for at most `limit`. A client
-/// that is answered before it has sent everything would otherwise meet a reset instead of its answer.
+/// Passes `body` on unchanged. If it is dropped before its end, the rest is still read for at most `limit`: a client that is answered
+/// before it has sent everything would otherwise see a reset instead of the answer.
 #[must_use]
 pub fn drained(body: Body, limit: Duration) -> Body {
     if body.is_end_stream() {
@@ -256,7 +256,7 @@ pub fn drained(body: Body, limit: Duration) -> Body {
 }
 
 struct Drained {
-    /// `None` once it has ended.
+    /// `None` once the body has ended.
     body: Option<Body>,
     limit: Duration,
 }
@@ -331,12 +331,12 @@ mod tests {
             let (sender, receiver) = mpsc::channel();
             (watched(body, move |whole| sender.send(whole).unwrap()), receiver)
         };
-        let large = Bytes::from(vec![7; PIECE * 2 + 1]);
+        let large = Bytes::from(vec![7; CHUNK * 2 + 1]);
         let (mut body, told) = watch(full(large.clone()));
         assert_eq!(body.size_hint().exact(), Some(large.len() as u64));
         let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
-        assert_eq!((first.len(), body.size_hint().exact()), (PIECE, Some(PIECE as u64 + 1)));
-        assert_eq!(body.collect().await.unwrap().to_bytes(), large.slice(PIECE..));
+        assert_eq!((first.len(), body.size_hint().exact()), (CHUNK, Some(CHUNK as u64 + 1)));
+        assert_eq!(body.collect().await.unwrap().to_bytes(), large.slice(CHUNK..));
         assert!(told.recv().unwrap());
         let (mut body, told) = watch(full(large));
         body.frame().await.unwrap().unwrap();

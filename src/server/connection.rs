@@ -1,23 +1,23 @@
-//! What requests leave with their connection, to be told at its end.
+//! Calls back at the end of a connection.
 //!
-//! It does not know what that means to whom.
+//! It does not know what the end means to its listeners.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// More than this on one connection is no player; the oldest is let go.
+/// The number of callbacks of one connection. A player needs one; beyond the limit, the oldest is called early.
 const KEPT: usize = 16;
 
 type Then = Box<dyn FnOnce(bool) + Send>;
 
-/// The connection of a request, in the extensions of each.
+/// An accepted connection, in the extensions of each of its requests.
 #[derive(Clone, Default)]
 pub struct Connection(Arc<Mutex<VecDeque<(u128, Then)>>>);
 
 impl Connection {
-    /// Has `then` called at the end of the connection, or when there is too much to be told, with whether its peer ended
-    /// it. Once for each `key`: says whether this one is new.
+    /// Calls `then` once at the end of the connection, with whether the peer ended it, or earlier with `false` to make room. Each `key` has
+    /// one callback; returns whether this one is new.
     pub fn at_end(&self, key: u128, then: impl FnOnce(bool) + Send + 'static) -> bool {
         let mut kept = self.kept();
         if kept.iter().any(|(known, _)| *known == key) {

@@ -1,4 +1,4 @@
-//! The byte stream of one connection, which holds its place in the connection limit, also beyond HTTP.
+//! The byte stream of one accepted connection, which occupies its place in the connection limit even after it has left HTTP.
 
 use hyper::upgrade::Upgraded;
 use hyper_util::server::conn::auto::upgrade::downcast;
@@ -6,14 +6,14 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::wire::tagged::TaggedStream;
 
-/// A connection and its permit.
+/// A connection and its permit from the connection limit.
 pub(super) type Io = TaggedStream<OwnedSemaphorePermit>;
 
-/// Ends an upgraded connection by RST, so that its client learns of the failure at once, and as one.
+/// Ends an upgraded connection with a RST, so that the client notices at once, and does not take it for an orderly end.
 pub fn reset(upgraded: Upgraded) {
     if let Ok(parts) = downcast::<Io>(upgraded)
         && let Err(error) = parts.io.reset()
     {
-        tracing::debug!(%error, "a connection that could not be reset");
+        tracing::debug!(%error, "cannot reset a connection of a client");
     }
 }

@@ -1,8 +1,8 @@
-//! The listening side: sockets, limits, protocol settings, an orderly end.
+//! The HTTP server: listens, bounds connections, sets protocol options, and ends in order.
 //!
-//! HTTP/1.1 and HTTP/2 with prior knowledge share a port. It does not know what a request means: whoever serves it
-//! brings a [`hyper::service::Service`]. What it knows of a connection it leaves in the request's extensions:
-//! [`Peer`], [`Connection`] for what is to be told at its end, and [`Tunnels`] for requests that leave HTTP behind.
+//! HTTP/1.1 and HTTP/2 with prior knowledge share a port. It does not know what a request means: a [`hyper::service::Service`]
+//! answers. The extensions of each request tell about its connection: [`Peer`] is its address, [`Connection`] calls back at its end,
+//! and [`Tunnels`] runs what an upgrade turns it into.
 
 mod connection;
 mod io;
@@ -30,26 +30,26 @@ pub use crate::server::connection::Connection;
 pub use crate::server::io::reset;
 pub use crate::server::tunnels::Tunnels;
 
-/// Connections open at once, tunnels included; one more waits in the kernel's backlog until another ends.
+/// The number of connections that are open at once, tunnels included. A further one waits in the kernel's backlog.
 const MAX_CONNECTIONS: usize = 4096;
 
-/// For a request head to arrive, and so also for an idle connection to bring its next one. Above nginx's 60 s
-/// for idle upstream connections: who closes first must be the one who also sends.
+/// The deadline for a request head, hence also for the next request of an idle connection. It is above the 60 s after which nginx
+/// closes an idle upstream connection: the side that sends requests has to be the one that closes first.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// How often a silent HTTP/2 connection is asked whether it still lives.
+/// The interval between pings on a silent HTTP/2 connection.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 
-/// HTTP/2 requests in flight per connection; the usual value of servers.
+/// The number of HTTP/2 requests in flight per connection, as most servers have it.
 const MAX_STREAMS: u32 = 100;
 
-/// Enough for 100 Mbit/s at 80 ms; the default of 64 KiB throttles uploads.
+/// The HTTP/2 window in bytes: enough for 100 Mbit/s at 80 ms. The default of 64 KiB throttles uploads.
 const WINDOW: u32 = 1 << 20;
 
-/// How long to wait after an `accept` that failed for want of descriptors.
+/// The pause after a failed `accept`, which mostly fails for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The address of the TCP peer, in the extensions of every request.
+/// The address of the TCP peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
@@ -61,24 +61,24 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Binds; port 0 asks the kernel for a free one.
+    /// Binds `addr`; port 0 lets the kernel choose a free one.
     ///
     /// # Errors
-    /// Those of `bind`: the address is taken, or not ours.
+    /// If `bind` fails: the address is in use, or not one of this machine's.
     pub async fn bind(addr: SocketAddr) -> std::io::Result<Self> {
         let socket = TcpListener::bind(addr).await?;
         let address = socket.local_addr()?;
         Ok(Self { socket, address })
     }
 
-    /// Where it listens, with the port that the kernel chose.
+    /// The address it listens at, with the port that the kernel chose.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves until `shutdown` is cancelled, then finishes open requests for at most `grace`; what is still open
-    /// after that is cut, and so are tunnels, for which there is no good moment.
+    /// Serves until `shutdown` is cancelled, then finishes open requests for at most `grace`. Connections that are still open after that are
+    /// cut, and so are tunnels, which have no natural end.
     pub async fn serve<S>(self, service: S, shutdown: CancellationToken, grace: Duration)
     where
         S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
@@ -113,13 +113,13 @@ impl Listener {
         match self.socket.accept().await {
             Ok((stream, peer)) => {
                 if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "a connection that ended before it was accepted");
+                    tracing::debug!(%error, "a connection ended before it was accepted");
                     return None;
                 }
                 Some((stream, peer, permit))
             }
             Err(error) => {
-                tracing::warn!(%error, "accept failed");
+                tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 None
             }
@@ -127,7 +127,7 @@ impl Listener {
     }
 }
 
-/// What every request of one connection is told.
+/// One accepted connection, and what its requests are told of it.
 struct Serving {
     peer: Peer,
     tunnels: Tunnels,
@@ -141,14 +141,14 @@ impl Serving {
         S::Future: Send,
     {
         let asked = Arc::new(AtomicBool::new(false));
-        let (link, shutdown, peer) = (Connection::default(), self.shutdown.clone(), self.peer);
-        let told = link.clone();
+        let (end, shutdown, peer) = (Connection::default(), self.shutdown.clone(), self.peer);
+        let connection = end.clone();
         let overdue = overdue(Arc::clone(&asked));
         let service = service_fn(move |mut request: Request<Incoming>| {
             asked.store(true, Ordering::Relaxed);
             request.extensions_mut().insert(self.peer);
             request.extensions_mut().insert(self.tunnels.clone());
-            request.extensions_mut().insert(told.clone());
+            request.extensions_mut().insert(connection.clone());
             service.call(request)
         });
         let builder = builder();
@@ -160,20 +160,19 @@ impl Serving {
         let by_peer = match ended {
             Some(Ok(())) => true,
             Some(Err(error)) => {
-                tracing::debug!(%error, peer = %peer.0, "a connection ended badly");
+                tracing::debug!(%error, peer = %peer.0, "a connection ended with an error");
                 !error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_timeout)
             }
             None => {
-                tracing::debug!(peer = %peer.0, "a connection without a request");
+                tracing::debug!(peer = %peer.0, "a connection sent no request in time");
                 false
             }
         };
-        link.ended(by_peer && !shutdown.is_cancelled());
+        end.ended(by_peer && !shutdown.is_cancelled());
     }
 }
 
-/// Ends when a connection has not brought its first request in time: hyper's own deadline begins only once it
-/// has told HTTP/1 from HTTP/2.
+/// Ends if a connection has not sent its first request in time. hyper's own deadline begins only once it has told HTTP/1 from HTTP/2.
 async fn overdue(asked: Arc<AtomicBool>) {
     tokio::time::sleep(HEAD_TIMEOUT).await;
     if asked.load(Ordering::Relaxed) {
@@ -181,7 +180,7 @@ async fn overdue(asked: Arc<AtomicBool>) {
     }
 }
 
-/// `half_close(false)`: a client that closed its side is gone, and its request is cancelled.
+/// The protocol options. With `half_close(false)` a client that closes its side counts as gone, and its request is cancelled.
 fn builder() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).half_close(false);

@@ -1,12 +1,11 @@
-//! The tasks that live as long as their connection, and end with the server.
+//! Tracks the tasks that serve a connection, and ends them with the server.
 
 use std::future::Future;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Where a request that leaves HTTP behind (an upgrade) puts the task that carries it on, so that the server can
-/// end it. In the extensions of every request.
+/// The tasks of all connections. It is in the extensions of every request, so that an upgrade can add the task that carries its bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Tunnels {
     tasks: TaskTracker,
@@ -14,7 +13,7 @@ pub struct Tunnels {
 }
 
 impl Tunnels {
-    /// Runs `task` until it ends or the server does.
+    /// Runs `task` until it ends or the server stops.
     pub fn spawn<F>(&self, task: F)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -23,7 +22,7 @@ impl Tunnels {
         self.tasks.spawn(async move { cut.run_until_cancelled_owned(task).await });
     }
 
-    /// Drops every task, and with it its sockets; returns when all are gone.
+    /// Drops every task, and with it its sockets. Returns when all are dropped.
     pub(crate) async fn cut(&self) {
         self.cut.cancel();
         self.tasks.close();

@@ -1,4 +1,6 @@
-//! How an outgoing connection comes to be: name, TCP, TLS, all under one deadline.
+//! Makes outgoing connections: name lookup, TCP and TLS under one deadline.
+//!
+//! It does not know what the connections are for.
 
 use std::io;
 use std::sync::Arc;
@@ -18,10 +20,10 @@ use tower::{BoxError, Service, ServiceExt};
 
 use crate::wire::tagged::TaggedStream;
 
-/// Probes of a silent TCP connection begin after this: a server that lost power is noticed within minutes.
+/// The silence after which a TCP connection is probed, so that a server without power is noticed within minutes.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 
-/// Makes connections.
+/// The service that makes a connection to a URI.
 pub(crate) type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<Conn>, BoxError>;
 
 /// The deadline for a connection has passed.
@@ -34,25 +36,25 @@ pub(crate) struct Deadline;
 #[error("name lookup")]
 pub(crate) struct NameLookup(#[source] io::Error);
 
-/// Whether a connection has carried a response before, hence may be one that the server has closed meanwhile.
+/// Whether a connection has carried a response before. If so, the server may have closed it since.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Answered(Arc<AtomicBool>);
 
 impl Answered {
-    /// A response head has come.
+    /// A response head has arrived on the connection.
     pub(crate) fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// True for a connection taken from the pool.
+    /// Whether the connection has carried a response.
     pub(crate) fn get(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// A connector whose connections stand within `timeout`, or fail.
+/// A connector whose connections are established within `timeout`, or fail.
 ///
-/// For `secure` targets the roots are the system's (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured).
+/// For `secure` targets it trusts the system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured).
 pub(crate) fn connector(secure: bool, timeout: Duration) -> Connector {
     let https = https(tcp(), secure);
     let service = tower::service_fn(move |uri: Uri| {
@@ -103,13 +105,13 @@ fn tls_config(secure: bool) -> ClientConfig {
     match builder().with_native_roots() {
         Ok(config) => config.with_no_client_auth(),
         Err(error) => {
-            tracing::error!(%error, "no trusted certificates on this system: every server's will be refused");
+            tracing::error!(%error, "the system has no trusted certificates, so every server's certificate will be refused");
             without_roots().with_no_client_auth()
         }
     }
 }
 
-/// A TCP connection that remembers whether it has answered.
+/// A TCP connection that remembers whether it has carried a response.
 pub(crate) type Conn = TaggedStream<Answered>;
 
 fn conn(stream: TokioIo<TcpStream>) -> Conn {

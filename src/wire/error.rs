@@ -1,4 +1,4 @@
-//! Why a server gave no answer.
+//! Says why a server gave no answer, from the errors of hyper, rustls and the operating system.
 
 use std::error::Error as StdError;
 use std::io;
@@ -8,19 +8,19 @@ use tower::BoxError;
 
 use crate::wire::connector::{Deadline, NameLookup};
 
-/// A request that brought no response head. The cause is for the log; it is never shown downstream.
+/// The reason why no response head arrived. Its source is for the log and never shown downstream.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nobody listens there.
+    /// No process listens at the server's address.
     #[error("connection refused")]
     ConnectionRefused(#[source] BoxError),
-    /// Name lookup, TCP and TLS together took longer than they may.
+    /// Name lookup, TCP and TLS together exceeded their deadline.
     #[error("connect timed out")]
     ConnectTimeout,
     /// The name has no address.
     #[error("name lookup failed")]
     Dns(#[source] BoxError),
-    /// No route, no descriptors left, or anything else before a connection stood.
+    /// No route, no file descriptors left, or any other failure before the connection was established.
     #[error("unreachable")]
     Unreachable(#[source] BoxError),
     /// The TLS handshake failed.
@@ -29,28 +29,28 @@ pub enum Error {
     /// The server's certificate is not trusted, has expired, or is for another name.
     #[error("certificate refused")]
     TlsCertificate(#[source] BoxError),
-    /// The connection was reset, or its end was noticed before the request went out.
+    /// The connection was reset, or turned out to be closed before the request was sent.
     #[error("connection closed")]
     Closed(#[source] BoxError),
     /// The connection ended before the response head was complete.
     #[error("response incomplete")]
     Incomplete(#[source] BoxError),
-    /// No response head in time.
+    /// The response head did not arrive before the deadline.
     #[error("response timed out")]
     ResponseTimeout,
-    /// What came back is not HTTP, or its head is too large.
+    /// The response is not HTTP, or its head is too large.
     #[error("protocol error")]
     Protocol(#[source] BoxError),
-    /// The request's own body failed: the client that sent it is gone, or broke its framing.
+    /// The request's body failed: the client that sends it has gone, or broke its framing.
     #[error("request body failed")]
     RequestBody(#[source] BoxError),
-    /// The request cannot be sent: it has no target.
+    /// The request has no target that it could be sent to.
     #[error("request has no target")]
     Target(#[source] BoxError),
 }
 
 impl Error {
-    /// The variant's name, for logs and counters.
+    /// The one spelling of the variant, for logs and counters.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -76,7 +76,7 @@ impl From<legacy::Error> for Error {
     }
 }
 
-/// What failed before a connection stood.
+/// The error of a connection that was not established.
 fn connecting(error: legacy::Error) -> Error {
     if find::<Deadline>(&error).is_some() {
         return Error::ConnectTimeout;
@@ -96,7 +96,7 @@ fn connecting(error: legacy::Error) -> Error {
     }
 }
 
-/// What failed on a connection that stood.
+/// The error of an exchange on an established connection.
 fn exchanging(error: legacy::Error) -> Error {
     let Some(cause) = find::<hyper::Error>(&error) else {
         return Error::Target(error.into());
@@ -112,7 +112,7 @@ fn exchanging(error: legacy::Error) -> Error {
     }
 }
 
-/// The first error of type `E` in the chain of causes, also inside an `io::Error`, which hides its own.
+/// The first error of type `E` in the chain of sources. Looks into each `io::Error` as well, whose `source` skips the error it wraps.
 fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
     let mut cause = Some(error);
     while let Some(error) = cause {

@@ -11,23 +11,23 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// A connection and its `tag`, which lives as long as the connection does, also beyond HTTP.
+/// A connection and its `tag`, which lives as long as the connection does, even after an upgrade has left HTTP.
 pub(crate) struct TaggedStream<T> {
     stream: TokioIo<TcpStream>,
-    /// What it carries along.
+    /// The value attached to the connection.
     pub tag: T,
 }
 
 impl<T> TaggedStream<T> {
-    /// `stream`, carrying `tag`.
+    /// Attaches `tag` to `stream`.
     pub(crate) const fn new(stream: TokioIo<TcpStream>, tag: T) -> Self {
         Self { stream, tag }
     }
 
-    /// Makes the coming end of this connection a RST, so that its peer learns of a failure at once, and as one.
+    /// Makes the connection end with a RST, so that its peer notices at once, and does not take it for an orderly end.
     ///
     /// # Errors
-    /// As the system says.
+    /// If the system refuses to set the socket option.
     pub(crate) fn reset(&self) -> io::Result<()> {
         self.stream.inner().set_zero_linger()
     }
