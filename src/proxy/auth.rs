@@ -1,8 +1,7 @@
-//! Who may be served without asking the server each time.
+//! Checks credentials with the server, and remembers its verdicts for a minute.
 //!
-//! A hit is authorised by what the server said of the very same credential, in the very same presentation, less than a
-//! minute ago. Live TV is refused to a user without the right to it, which the server itself forgets to check at
-//! `live.m3u8` (`jellyfin-observed.md` 5). It does not know what is being asked for.
+//! A verdict holds for the very same credential in the very same presentation. A user without access to live TV is told apart, because the
+//! server itself does not check that at `live.m3u8` (docs/jellyfin.md 5). It does not know what is being requested.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,22 +17,23 @@ use crate::proxy::credential::Credential;
 use crate::proxy::headers::FORWARDED_FOR;
 use crate::upstream::jellyfin::{Error, Jellyfin, Me};
 
-/// How long the server's word holds.
+/// How long a verdict holds.
 const REMEMBERED: Duration = Duration::from_secs(60);
-/// How soon a server that did not answer is asked again.
+/// The time after which a server that did not answer is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
-/// How long an answer is waited for: a viewer who is known has a playlist to get.
+/// The deadline of the server's answer. It is short, because a viewer who is known is waiting for a playlist.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How many askers are remembered, and for how long after they last asked.
+/// The number of askers that are remembered.
 const ASKERS: u64 = 10_000;
+/// How long an asker is remembered after its last request.
 const IDLE: Duration = Duration::from_secs(600);
-/// A credential that is longer than any server's is not remembered.
+/// Bytes of the longest credential that is remembered; no server issues longer ones.
 const LONGEST: usize = 4096;
 
-/// What is known of a credential.
+/// What the server says about a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is valid, and may watch live TV.
+    /// It is valid, and its user may watch live TV.
     Allowed(Arc<Me>),
     /// It is valid, but its user may not watch live TV.
     NoLiveTv,
@@ -43,18 +43,19 @@ pub enum Verdict {
     Unknown,
 }
 
-/// Who asks: a credential, and the addresses it comes from, by which the server judges as well (remote access).
+/// The sender of a request. The server judges it by its address as well (remote access).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Asker {
-    /// What it shows.
+    /// The credential that it presents.
     pub credential: Credential,
-    /// `X-Forwarded-For`, as it is passed on with the request.
+    /// The addresses it comes from, as the server is told in `X-Forwarded-For`.
     pub from: Option<HeaderValue>,
 }
 
+/// A verdict and when it expires; `None` before the server was first asked. Locked while the server is being asked.
 type Memory = Arc<Mutex<Option<(Verdict, Instant)>>>;
 
-/// See the module.
+/// The verdicts on all credentials that were seen lately.
 #[derive(Debug)]
 pub struct Auth {
     jellyfin: Jellyfin,
@@ -63,14 +64,14 @@ pub struct Auth {
 }
 
 impl Auth {
-    /// Remembers nothing yet.
+    /// Starts without any verdict.
     #[must_use]
     pub fn new(jellyfin: Jellyfin, right: LiveTvRight) -> Self {
         let known = Cache::builder().max_capacity(ASKERS).time_to_idle(IDLE).build();
         Self { jellyfin, right, known }
     }
 
-    /// What the server says of `asker`; asked once however many want to know.
+    /// Returns the verdict on `asker`. However many requests need it, the server is asked once.
     pub async fn check(&self, prefix: &str, asker: &Asker) -> Verdict {
         if asker.credential.size() > LONGEST {
             return Verdict::Unknown;
@@ -86,7 +87,7 @@ impl Auth {
         login.headers.extend(asker.from.clone().map(|from| (FORWARDED_FOR, from)));
         let answer = timeout(PATIENCE, self.jellyfin.me(prefix, &login)).await;
         let (verdict, lasts) = match answer.map_or(Verdict::Unknown, |answer| self.judge(answer)) {
-            // A viewer who was let in is not thrown out because the server is being restarted.
+            // While the server does not answer, such as during a restart, its last verdict holds.
             Verdict::Unknown => (memory.take().map_or(Verdict::Unknown, |(verdict, _)| verdict), ASK_AGAIN),
             verdict => (verdict, REMEMBERED),
         };
@@ -94,7 +95,7 @@ impl Auth {
         verdict
     }
 
-    /// Forgets all that was said of `token`.
+    /// Forgets every verdict on `token`.
     pub fn forget(&self, token: &str) {
         let askers = self.known.iter().map(|(asker, _)| asker);
         for asker in askers.filter(|asker| asker.credential.token() == token).collect::<Vec<_>>() {
@@ -108,7 +109,7 @@ impl Auth {
             Ok(me) => Verdict::Allowed(Arc::new(me)),
             Err(Error::Status(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)) => Verdict::Denied,
             Err(error) => {
-                debug!(cause = %error, "the server could not be asked who a viewer is");
+                debug!(cause = %error, "cannot ask the server about a credential");
                 Verdict::Unknown
             }
         }

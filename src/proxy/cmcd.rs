@@ -1,7 +1,6 @@
-//! What a player says of itself in passing: Common Media Client Data, versions 1 and 2 (CTA-5004, CTA-5004-A), in the
-//! `CMCD-*` fields or the `CMCD` parameter.
+//! Reads Common Media Client Data, versions 1 and 2 (CTA-5004, CTA-5004-A), from the `CMCD-*` fields or the `CMCD` parameter of a request.
 //!
-//! Of the structured dictionary (RFC 8941 3.2) it reads as much as these keys need; what it cannot read it leaves out.
+//! It reads as much of the structured dictionary (RFC 8941 3.2) as its keys need, and leaves out what it cannot read.
 
 use std::time::Duration;
 
@@ -10,13 +9,13 @@ use http::HeaderMap;
 use domain::signal::Signal;
 
 const FIELDS: [&str; 4] = ["cmcd-request", "cmcd-object", "cmcd-status", "cmcd-session"];
-/// Longer texts are not looked into: no player has that much to say.
+/// Bytes of the longest field or parameter that is read; no player sends longer ones.
 const READABLE: usize = 4096;
 
-/// The keys that tell of presence.
+/// The values of the keys that tell about a viewer's presence.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cmcd {
-    /// `sid`: the playback's name, as the player calls it.
+    /// `sid`: the player's own name for the playback.
     pub session: Option<String>,
     /// `bs`: the buffer ran dry.
     pub starved: bool,
@@ -25,26 +24,26 @@ pub struct Cmcd {
     /// `pr`: the playback rate; 0 is a pause.
     pub rate: Option<f64>,
     /// `sta`: the state of the player.
-    pub state: Option<State>,
+    pub state: Option<PlayerState>,
 }
 
-/// `sta`, as far as it tells of presence.
+/// `sta`, as far as it tells about presence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum PlayerState {
     /// `p`.
     Playing,
     /// `a`.
     Paused,
-    /// `r`: it is out of data.
+    /// `r`: the player waits for data.
     Rebuffering,
-    /// `e` or `q`: it is over.
+    /// `e` or `q`: the playback has ended.
     Over,
     /// Any other.
     Other,
 }
 
 impl Cmcd {
-    /// What a request says, in its fields or in its parameter.
+    /// Reads the fields of a request, and the value of its `CMCD` parameter.
     #[must_use]
     pub fn of(headers: &HeaderMap, parameter: Option<&str>) -> Self {
         let fields = FIELDS.iter().flat_map(|name| headers.get_all(*name));
@@ -58,17 +57,17 @@ impl Cmcd {
         said
     }
 
-    /// What that means for the presence of who says it.
+    /// The signals about the viewer's presence that follow.
     #[must_use]
     pub fn signals(&self) -> Vec<Signal> {
         let paused = match (self.state, self.rate) {
-            (Some(State::Paused), _) => Some(true),
-            (Some(State::Playing | State::Rebuffering), _) => Some(false),
-            (Some(State::Over | State::Other) | None, Some(rate)) => Some(rate == 0.0),
-            (Some(State::Over | State::Other) | None, None) => None,
+            (Some(PlayerState::Paused), _) => Some(true),
+            (Some(PlayerState::Playing | PlayerState::Rebuffering), _) => Some(false),
+            (Some(PlayerState::Over | PlayerState::Other) | None, Some(rate)) => Some(rate == 0.0),
+            (Some(PlayerState::Over | PlayerState::Other) | None, None) => None,
         };
-        let starved = self.starved || self.state == Some(State::Rebuffering);
-        let over = self.state == Some(State::Over);
+        let starved = self.starved || self.state == Some(PlayerState::Rebuffering);
+        let over = self.state == Some(PlayerState::Over);
         let buffered = self.buffer.map(Signal::Buffered);
         buffered
             .into_iter()
@@ -90,23 +89,23 @@ impl Cmcd {
     }
 }
 
-fn state(token: &str) -> State {
+fn state(token: &str) -> PlayerState {
     match token.trim_matches('"') {
-        "p" => State::Playing,
-        "a" => State::Paused,
-        "r" => State::Rebuffering,
-        "e" | "q" => State::Over,
-        _ => State::Other,
+        "p" => PlayerState::Playing,
+        "a" => PlayerState::Paused,
+        "r" => PlayerState::Rebuffering,
+        "e" | "q" => PlayerState::Over,
+        _ => PlayerState::Other,
     }
 }
 
-/// A number that means something: version 2 may give several in brackets, of which the first counts.
+/// The first number of a value (version 2 may send several in brackets), if it is plausible.
 fn number(value: &str) -> Option<f64> {
     let first = value.trim_start_matches('(').split([' ', ')', ';']).next()?;
     first.parse().ok().filter(|number: &f64| (0.0..1e9).contains(number))
 }
 
-/// The members of a dictionary: by comma, but not within quotes; a key alone is true.
+/// The members of a dictionary, which are separated by commas outside quotes. A key alone has the value `?1`.
 fn members(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let (mut quoted, mut escaped) = (false, false);
     let at_comma = move |c: char| {

@@ -1,4 +1,4 @@
-//! Tells the pool over which connections a viewer comes, and when they end: a closed connection is evidence that its player has left.
+//! Signals over which connections a viewer comes, and when they end: a closed connection is evidence that its player has left.
 //!
 //! Only connections that the player itself opened count. Behind another proxy they say nothing about one viewer.
 
@@ -20,7 +20,7 @@ impl Gateway {
         request.extensions().get::<Connection>().filter(|_| direct && persists).cloned()
     }
 
-    /// What a request of `consumer` over `connection` tells of its viewer. The pool will be told when the connection has ended.
+    /// The signal of a request of `consumer` over `connection`. Another signal will follow when the connection ends.
     pub(super) fn comes_over(&self, connection: Option<&Connection>, consumer: ConsumerId) -> Option<Signal> {
         let supervisor = self.supervisor.clone();
         let is_new = connection?.at_end(consumer.bits(), move |by_peer| {

@@ -1,6 +1,6 @@
-//! Cross-origin fields on our own answers, as the server was seen to send them to the same origin.
+//! Copies the CORS fields of the server's answers to the gateway's own, per origin.
 //!
-//! By default that is `*`; an admin can narrow it (`CorsHosts`), and then only the server knows to what.
+//! By default the server allows `*`. An administrator may restrict it (`CorsHosts`), and then only the server knows to which origins.
 
 use std::time::Duration;
 
@@ -12,45 +12,46 @@ use moka::sync::Cache;
 
 const FIELDS: [HeaderName; 3] =
     [ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_EXPOSE_HEADERS];
-/// How many origins are remembered, and for how long after they last asked.
+/// The number of origins that are remembered.
 const ORIGINS: u64 = 1000;
+/// How long an origin is remembered after its last request.
 const IDLE: Duration = Duration::from_secs(3600);
-/// An origin that is longer is none.
+/// Bytes of the longest origin that is remembered.
 const LONGEST: usize = 512;
 
-/// What the server grants to which origin.
+/// The CORS fields that the server sent to each origin.
 #[derive(Debug)]
 pub struct Cors {
-    granted: Cache<HeaderValue, HeaderMap>,
+    allowed: Cache<HeaderValue, HeaderMap>,
 }
 
 impl Default for Cors {
     fn default() -> Self {
-        Self { granted: Cache::builder().max_capacity(ORIGINS).time_to_idle(IDLE).build() }
+        Self { allowed: Cache::builder().max_capacity(ORIGINS).time_to_idle(IDLE).build() }
     }
 }
 
 impl Cors {
-    /// Learns from an answer of the server's to a request of `origin`.
+    /// Learns from the server's answer to a request from `origin`.
     pub fn learn(&self, origin: Option<&HeaderValue>, answer: &HeaderMap) {
         let Some(origin) = origin.filter(|origin| origin.len() <= LONGEST) else { return };
         let seen: HeaderMap = FIELDS
             .into_iter()
             .filter_map(|field| answer.get(&field).cloned().map(|value| (field, value)))
             .collect();
-        if self.granted.get(origin).as_ref() != Some(&seen) {
-            // Copies, so that no request's or answer's whole head stays in memory.
+        if self.allowed.get(origin).as_ref() != Some(&seen) {
+            // A clone of a value would keep the whole head of its message in memory.
             let copy = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).ok();
             let seen = seen.iter().filter_map(|(name, value)| Some((name.clone(), copy(value)?))).collect();
-            self.granted.insert(copy(origin).unwrap_or_else(|| origin.clone()), seen);
+            self.allowed.insert(copy(origin).unwrap_or_else(|| origin.clone()), seen);
         }
     }
 
-    /// Adds to an answer of ours what the server would have added.
+    /// Adds the fields that the server would have sent to an answer of the gateway's.
     pub fn apply(&self, request: &HeaderMap, answer: &mut HeaderMap) {
         let Some(origin) = request.get(ORIGIN) else { return };
-        match self.granted.get(origin) {
-            Some(granted) => answer.extend(granted),
+        match self.allowed.get(origin) {
+            Some(allowed) => answer.extend(allowed),
             None => {
                 answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
             }
@@ -69,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_granted_what_the_server_grants_it() {
+    fn an_origin_is_allowed_what_the_server_grants_it() {
         let cors = Cors::default();
         assert_eq!(answer_to(&cors, "https://tv.example")[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
         let echoed = HeaderMap::from_iter([

@@ -1,7 +1,8 @@
-//! How a request says who it comes from, kept exactly so that the gateway's own calls can say the same.
+//! Reads the credential of a request, and keeps it in the form in which it was presented, so that the gateway's own calls can present the
+//! same.
 //!
-//! It reads all forms that Jellyfin 10.8 to 12.0 accepts (`AuthorizationContext`). It does not know which of them this
-//! server takes, nor whether the token is valid: only the server does, and it must see what the client showed.
+//! It reads all forms that Jellyfin 10.8 to 12.0 accepts (`AuthorizationContext.cs`). It does not know which of them this server accepts,
+//! nor whether the token is valid.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -19,10 +20,10 @@ const X_MEDIABROWSER_TOKEN: HeaderName = HeaderName::from_static("x-mediabrowser
 const HEADERS: [HeaderName; 4] = [AUTHORIZATION, X_EMBY_AUTHORIZATION, X_EMBY_TOKEN, X_MEDIABROWSER_TOKEN];
 const PARAMETERS: [&str; 2] = ["ApiKey", "api_key"];
 
-/// A token and the way it was presented.
+/// A token and the way in which it was presented.
 ///
-/// Two are equal if they were presented alike, byte for byte: a server may take one header and not another (12.0
-/// refuses the old ones), so the same token in another place is another answer. Its `Debug` shows nothing.
+/// Two credentials are equal if they were presented alike, byte for byte: a server may accept one header and not another (12.0 refuses the
+/// old ones), so it may answer the same token differently in another place. `Debug` shows nothing of it.
 #[derive(Clone)]
 pub struct Credential {
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -32,7 +33,7 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// Reads a request's; `None` if it has no token.
+    /// Reads the credential of a request; `None` if it has no token.
     #[must_use]
     pub fn of(headers: &HeaderMap, query: &Query) -> Option<Self> {
         let scheme = |name: &HeaderName| text(headers, name).and_then(parse_scheme);
@@ -56,32 +57,32 @@ impl Credential {
         })
     }
 
-    /// The token, in the order of precedence of 10.11 and later. A secret.
+    /// The token, a secret: the first one in the order of precedence of 10.11 and later.
     #[must_use]
     pub fn token(&self) -> &str {
         &self.token
     }
 
-    /// The device that the request says it comes from: in its header, else in its query.
+    /// The device id in the request's header, else in its query.
     #[must_use]
     pub const fn device(&self) -> Option<&DeviceId> {
         self.device.as_ref()
     }
 
-    /// How much of it there is to remember, in bytes.
+    /// The bytes that it takes to remember the credential.
     #[must_use]
     pub fn size(&self) -> usize {
         let headers = self.headers.iter().map(|(_, value)| value.len());
         headers.chain(self.parameters.iter().map(String::len)).sum()
     }
 
-    /// What a call of the gateway's own presents in this client's name.
+    /// The credential as the gateway's own calls present it in this client's name.
     #[must_use]
     pub fn login(&self) -> Login {
         Login { headers: self.headers.iter().cloned().collect(), query: self.parameters.join("&") }
     }
 
-    /// Makes a request present this credential, exactly as it was, and no other.
+    /// Makes a request present this credential, in the same form, and no other.
     pub fn apply(&self, headers: &mut HeaderMap, query: &mut Query) {
         for name in &HEADERS {
             if name != AUTHORIZATION || text(headers, name).is_some_and(|value| parse_scheme(value).is_some())
@@ -117,14 +118,14 @@ impl fmt::Debug for Credential {
     }
 }
 
-/// The headers that say who asks, marked as not to be shown. `Authorization` may also serve a proxy (`Basic`): not ours.
+/// The headers that carry a credential for Jellyfin, marked as sensitive. An `Authorization` with another scheme (`Basic`) is for a proxy.
 fn presented(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
     let mut presented = Vec::new();
     for name in HEADERS {
         for value in headers.get_all(&name) {
-            let ours =
+            let is_jellyfins =
                 name != AUTHORIZATION || value.to_str().is_ok_and(|value| parse_scheme(value).is_some());
-            if ours {
+            if is_jellyfins {
                 presented.push((name.clone(), owned(value)));
             }
         }
@@ -132,7 +133,7 @@ fn presented(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
     presented
 }
 
-/// A copy that does not keep the whole of the request's head in memory, and is not shown.
+/// A sensitive copy of a value. A clone would keep the whole head of the request in memory.
 fn owned(value: &HeaderValue) -> HeaderValue {
     let mut copy = HeaderValue::from_bytes(value.as_bytes()).unwrap_or(HeaderValue::from_static(""));
     copy.set_sensitive(true);
@@ -143,14 +144,14 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     std::str::from_utf8(headers.get(name)?.as_bytes()).ok()
 }
 
-/// The fields behind the scheme `MediaBrowser` (or `Emby`, before 12.0) in any letter case; `None` for another scheme.
+/// The fields after the scheme `MediaBrowser` (or `Emby`, before 12.0) in any letter case; `None` for another scheme.
 fn parse_scheme(header: &str) -> Option<Vec<(String, String)>> {
     let (scheme, fields) = header.split_once(' ')?;
     let known = ["MediaBrowser", "Emby"].iter().any(|name| scheme.eq_ignore_ascii_case(name));
     known.then(|| parse_fields(fields))
 }
 
-/// `key=value` by comma (`AuthorizationContext.GetParts`): keys as they are, values perhaps quoted, percent-decoded.
+/// Splits `key=value` pairs at commas, as `AuthorizationContext.GetParts` does: keys stay as they are, values lose quotes and are percent-decoded.
 fn parse_fields(text: &str) -> Vec<(String, String)> {
     let mut quoted = false;
     let at_comma = |c: char| {

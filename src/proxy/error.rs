@@ -1,4 +1,4 @@
-//! What a viewer is told when there is no upstream answer: one table from cause to status.
+//! The one table from the reason why a request has no answer from the server to the status and the sentence that a client gets instead.
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
@@ -9,37 +9,37 @@ use crate::upstream;
 /// Names the gateway as the author of an answer (RFC 9209). Every answer that stands in for a missing one of the server's has it.
 pub(super) const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 
-/// Why a request was not forwarded, or its answer not passed on.
+/// The reason why a request was not forwarded, or its answer not passed on.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
-    /// The upstream gave no answer.
+    /// The server gave no answer.
     #[error(transparent)]
     Upstream(#[from] upstream::Error),
-    /// The request has been here before.
-    #[error("own name in Via")]
+    /// The request has passed this gateway before (RFC 9110 7.6.3).
+    #[error("the gateway's own name is in Via")]
     Loop,
-    /// CONNECT: the gateway is no forward proxy.
-    #[error("CONNECT")]
+    /// The method is CONNECT, which only a forward proxy serves.
+    #[error("CONNECT request")]
     Connect,
-    /// No `Host`, or several (RFC 9112 3.2).
-    #[error("no single Host")]
+    /// The request has no `Host`, or several (RFC 9112 3.2).
+    #[error("not exactly one Host")]
     Host,
-    /// A request body under a transfer coding other than `chunked`, which cannot be passed on as it is.
-    #[error("request transfer coding")]
+    /// The request has a transfer coding other than `chunked`, which cannot be passed on.
+    #[error("unknown transfer coding of the request")]
     RequestCoding,
-    /// The same of a response.
-    #[error("response transfer coding")]
+    /// The response has a transfer coding other than `chunked`.
+    #[error("unknown transfer coding of the response")]
     ResponseCoding,
-    /// The upstream switched protocols although nobody asked it to.
-    #[error("unasked upgrade")]
+    /// The server switched protocols without a request to do so.
+    #[error("unrequested upgrade")]
     Upgrade,
 }
 
-/// One row: status, `error` of `Proxy-Status` (RFC 9209 2.3), and a sentence for people.
+/// A row of the table: status, `error` of `Proxy-Status` (RFC 9209 2.3), and a sentence for the reader.
 type Row = (StatusCode, &'static str, &'static str);
 
 impl Fault {
-    /// The one spelling for logs and counters.
+    /// The one spelling of the reason, for logs and counters.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -53,7 +53,7 @@ impl Fault {
         }
     }
 
-    /// The answer, from the gateway called `name`.
+    /// The answer of the gateway called `name`.
     #[must_use]
     pub fn response(&self, name: &str) -> Response<Body> {
         let (status, kind, sentence) = self.row();

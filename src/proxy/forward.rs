@@ -1,9 +1,8 @@
-//! The plain way through: a request goes upstream as it came, its answer comes back as it is, both streamed.
+//! Passes a request on to the server and its answer back, both streamed and otherwise unchanged.
 //!
-//! It knows what HTTP asks of an intermediary, nothing of Jellyfin. Informational answers end here: hyper's client
-//! swallows `100` and `103`, and its server can send only a `100`, which it does when the request's body is first
-//! read, that is as soon as the upstream connection takes it. Trailers pass over HTTP/1.1 where `Trailer` announces
-//! them and, downstream, where `TE: trailers` asks for them.
+//! It does what HTTP demands of an intermediary (RFC 9110 7), and knows nothing of Jellyfin. Informational responses end here: hyper's client
+//! drops `100` and `103`, and its server sends a `100` by itself when the body of a request is first read, that is as soon as the upstream
+//! connection accepts it. Trailers pass over HTTP/1.1 if `Trailer` announces them and, downstream, if `TE: trailers` asks for them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,19 +22,19 @@ use crate::server::{Peer, Tunnels};
 use crate::upstream;
 use crate::upstream::client::Client;
 
-/// How long a request's body is still read after its answer; nginx's `lingering_time`.
+/// How long the rest of a request's body is read after its answer, as nginx does with `lingering_time`.
 const LINGER: Duration = Duration::from_secs(30);
 
-/// Who the gateway is, and whom it believes.
+/// The gateway's name, and the proxies that it trusts.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    /// Its name in `Via` and `Proxy-Status`: a token (RFC 9110 5.6.2), of its own where gateways are chained.
+    /// The name in `Via` and `Proxy-Status`: a token (RFC 9110 5.6.2). Chained gateways need different names.
     pub name: String,
-    /// Peers whose `X-Forwarded-*` are believed.
+    /// The peers whose `X-Forwarded-*` fields are believed.
     pub trusted_proxies: Vec<IpNet>,
 }
 
-/// Passes requests through; clones are cheap.
+/// Passes requests on. Clones are cheap.
 #[derive(Clone, Debug)]
 pub struct Forwarder {
     client: Client,
@@ -43,19 +42,19 @@ pub struct Forwarder {
 }
 
 impl Forwarder {
-    /// A forwarder through `client`, signed by `identity`.
+    /// Forwards through `client`, in the name of `identity`.
     #[must_use]
     pub fn new(client: Client, identity: Identity) -> Self {
         Self { client, identity: Arc::new(identity) }
     }
 
-    /// `X-Forwarded-For` as a request is passed on with it.
+    /// The `X-Forwarded-For` with which a request is passed on.
     #[must_use]
     pub(super) fn forwarded_for(&self, request: &Request<Body>) -> Option<HeaderValue> {
         self.forwarded(request).remove(headers::FORWARDED_FOR)
     }
 
-    /// Scheme and host that a request was made to, as far as they can be known behind another proxy.
+    /// The scheme and host that a request was sent to, as far as a trusted proxy in between tells.
     #[must_use]
     pub(super) fn origin(&self, request: &Request<Body>) -> String {
         let fields = self.forwarded(request);
@@ -64,14 +63,14 @@ impl Forwarder {
         format!("{}://{}", text(headers::FORWARDED_PROTO).unwrap_or("http"), host.unwrap_or_default())
     }
 
-    /// Whether what a request claims of itself is believed.
+    /// Whether a request comes from a trusted proxy, so that its claims about itself are believed.
     #[must_use]
     pub(super) fn is_from_trusted_proxy(&self, request: &Request<Body>) -> bool {
         let peer = request.extensions().get::<Peer>().map(|Peer(address)| address.ip());
         headers::is_trusted(peer, &self.identity.trusted_proxies)
     }
 
-    /// A request's fields, with what is believed of those that say who asked whom.
+    /// The fields of a request with the `X-Forwarded-*` that the server will see.
     fn forwarded(&self, request: &Request<Body>) -> HeaderMap {
         let mut fields = request.headers().clone();
         let peer = request.extensions().get::<Peer>().map(|Peer(address)| address.ip());
@@ -79,7 +78,7 @@ impl Forwarder {
         fields
     }
 
-    /// The upstream's answer, or a 502 or 504 that says why there is none.
+    /// Returns the server's answer, or an answer of the gateway's that says why there is none ([`Fault`]).
     pub async fn forward(&self, request: Request<Body>) -> Response<Body> {
         let method = request.method().clone();
         let uri = request.uri().clone();
@@ -87,23 +86,26 @@ impl Forwarder {
             Ok(response) => response,
             Err(error) => {
                 let cause = std::error::Error::source(&error).map(|cause| format!("{cause:?}"));
-                tracing::warn!(%method, path = uri.path(), reason = error.as_str(), cause, "no upstream answer");
+                tracing::warn!(%method, path = uri.path(), reason = error.as_str(), cause, "the server gave no answer");
                 self.refuse(&Fault::Upstream(error))
             }
         }
     }
 
-    /// As [`forward`](Self::forward), for a caller that wants to know that there is no upstream answer. A request
-    /// that may not be forwarded at all is answered.
+    /// Returns the server's answer. A request that may not be forwarded is answered by the gateway.
     ///
     /// # Errors
-    /// The upstream gave no response head.
+    /// If the server gave no response head.
     async fn try_forward(&self, request: Request<Body>) -> Result<Response<Body>, upstream::Error> {
         let mut request = request.map(|body| body::drained(body, LINGER));
         let upgrade = Upgrade::wanted(&mut request);
         let protocol = upgrade.as_ref().map(|upgrade| upgrade.protocol.clone());
         if let Err(fault) = self.prepare(&mut request, protocol) {
-            tracing::debug!(path = request.uri().path(), reason = fault.as_str(), "not forwarded");
+            tracing::debug!(
+                path = request.uri().path(),
+                reason = fault.as_str(),
+                "a request may not be forwarded"
+            );
             return Ok(self.refuse(&fault));
         }
         let response = self.client.send(request).await?;
@@ -163,13 +165,13 @@ impl Forwarder {
     }
 }
 
-/// `Alt-Svc` would lead players around the gateway.
+/// Removes the fields that must not go downstream. `Alt-Svc` would lead players around the gateway.
 fn clean(fields: &mut HeaderMap) {
     headers::strip_hop_by_hop(fields);
     fields.remove(header::ALT_SVC);
 }
 
-/// A body of unknown length is chunked; hyper would drop that of a GET or HEAD unless told so.
+/// Marks a body of unknown length as chunked. Without that, hyper would drop the body of a GET or HEAD.
 fn announce_body(request: &mut Request<Body>) {
     let unknown = !request.body().is_end_stream() && request.body().size_hint().exact().is_none();
     if unknown && !request.headers().contains_key(header::CONTENT_LENGTH) {
@@ -186,7 +188,7 @@ struct Upgrade {
 }
 
 impl Upgrade {
-    /// An offer of `h2c` is not passed on: it would carry requests past the gateway, unseen.
+    /// Reads the upgrade that a request asks for. `h2c` is not passed on: its requests would pass the gateway unseen.
     fn wanted(request: &mut Request<Body>) -> Option<Self> {
         let fields = request.headers();
         let asked = request.version() == Version::HTTP_11

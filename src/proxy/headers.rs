@@ -1,4 +1,4 @@
-//! The fields a proxy must change, and no others: RFC 9110 7.6, RFC 9113 8.2.3, `X-Forwarded-*`.
+//! Changes the header fields that a proxy must change, and no others: RFC 9110 7.6, RFC 9113 8.2.3, `X-Forwarded-*`.
 //!
 //! It knows nothing of bodies and sockets.
 
@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use crate::proxy::error::Fault;
 
-/// Fields that speak to the next hop even where `Connection` does not name them.
+/// Fields that are meant for the next hop even if `Connection` does not name them.
 const HOP_BY_HOP: [HeaderName; 8] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -22,18 +22,18 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     header::UPGRADE,
 ];
 
-/// The addresses a request came through (de facto standard).
+/// The addresses that a request came through (a de facto standard, as are the next two).
 pub const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// Scheme of the request as it was made.
+/// The scheme of the request as its client sent it.
 pub const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-/// Host of the request as it was made.
+/// The host of the request as its client sent it.
 pub const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-/// How a stream is to be made, as a trusted proxy says; nobody upstream is told.
+/// How a stream may be produced, according to a trusted proxy. It is not passed on.
 pub const PRODUCE: HeaderName = HeaderName::from_static("x-warmgate-produce");
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
-/// Removes what is meant for this hop only (RFC 9110 7.6.1). `Trailer` stays, for the trailers do, and `Host`
-/// stays although `Connection` may name it.
+/// Removes the fields that are meant for this hop only (RFC 9110 7.6.1). `Trailer` stays, because the trailers do, and `Host` stays even if
+/// `Connection` names it.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = tokens(headers, &header::CONNECTION)
         .filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok())
@@ -44,19 +44,19 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// True when a list field contains `token`, in any case.
+/// Whether a list field contains `token`, in any letter case.
 #[must_use]
 pub fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     tokens(headers, name).any(|found| found.eq_ignore_ascii_case(token))
 }
 
-/// True when a message body is under a transfer coding that a hop cannot undo.
+/// Whether a message has a transfer coding other than `chunked`, which the gateway cannot decode.
 #[must_use]
 pub fn has_foreign_coding(headers: &HeaderMap) -> bool {
     tokens(headers, &header::TRANSFER_ENCODING).any(|coding| !coding.eq_ignore_ascii_case("chunked"))
 }
 
-/// What the next hop is told of itself, after [`strip_hop_by_hop`]. An offer that is not kept is not made.
+/// Sets the fields for the next hop, after [`strip_hop_by_hop`]: those for trailers and for an upgrade, if they are passed on.
 pub fn set_connection(headers: &mut HeaderMap, trailers: bool, upgrade: Option<HeaderValue>) {
     let options = match (trailers, upgrade.is_some()) {
         (false, false) => return,
@@ -73,10 +73,10 @@ pub fn set_connection(headers: &mut HeaderMap, trailers: bool, upgrade: Option<H
     }
 }
 
-/// Makes the target's authority (of HTTP/2, or of an absolute URI) the one `Host` (RFC 9112 3.2.2).
+/// Sets `Host` to the target's authority, which HTTP/2 and absolute URIs have (RFC 9112 3.2.2).
 ///
 /// # Errors
-/// [`Fault::Host`] unless there is exactly one; HTTP/1.0 may go without.
+/// [`Fault::Host`] unless there is exactly one `Host`; HTTP/1.0 needs none.
 pub fn set_host(headers: &mut HeaderMap, uri: &Uri, version: Version) -> Result<(), Fault> {
     if let Some(authority) = uri.authority() {
         let host = authority.as_str().rsplit('@').next().unwrap_or_default();
@@ -89,7 +89,7 @@ pub fn set_host(headers: &mut HeaderMap, uri: &Uri, version: Version) -> Result<
     }
 }
 
-/// Joins the cookies that HTTP/2 may split: HTTP/1.1 allows one field (RFC 9113 8.2.3).
+/// Joins the `Cookie` fields that HTTP/2 may split, because HTTP/1.1 allows only one (RFC 9113 8.2.3).
 pub fn join_cookies(headers: &mut HeaderMap) {
     let crumbs: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
     if crumbs.len() < 2 {
@@ -103,7 +103,7 @@ pub fn join_cookies(headers: &mut HeaderMap) {
 /// Appends this hop to `Via` (RFC 9110 7.6.3).
 ///
 /// # Errors
-/// [`Fault::Loop`] when `name` is there already.
+/// [`Fault::Loop`] if `name` is in `Via` already.
 pub fn add_via(headers: &mut HeaderMap, version: Version, name: &str) -> Result<(), Fault> {
     let received_by = |hop: &str| hop.split_ascii_whitespace().nth(1).is_some_and(|by| by == name);
     if tokens(headers, &header::VIA).any(received_by) {
@@ -120,14 +120,14 @@ pub fn add_via(headers: &mut HeaderMap, version: Version, name: &str) -> Result<
     Ok(())
 }
 
-/// Whether what `peer` claims is believed.
+/// Whether `peer` is one of the `trusted` networks'.
 #[must_use]
 pub fn is_trusted(peer: Option<IpAddr>, trusted: &[IpNet]) -> bool {
     peer.is_some_and(|ip| trusted.iter().any(|net| net.contains(&ip.to_canonical())))
 }
 
-/// Says who asked: `X-Forwarded-For`, `-Proto` and `-Host`. From a `trusted` peer the list of addresses is
-/// continued and the rest kept; from anybody else every such field is a claim, and dropped.
+/// Sets `X-Forwarded-For`, `-Proto` and `-Host`. If `peer` is trusted, its address is appended to the list and the other fields are kept;
+/// otherwise all of them are dropped first.
 pub fn set_forwarded(headers: &mut HeaderMap, peer: Option<IpAddr>, trusted: &[IpNet]) {
     let peer = peer.map(|ip| ip.to_canonical());
     if !is_trusted(peer, trusted) {

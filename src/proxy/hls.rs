@@ -1,7 +1,7 @@
-//! Live TV from streams we own: playlists for whoever may have them, segments for whoever has a token.
+//! Answers live TV from the gateway's own streams: playlists for viewers that the server accepts, segments for consumer tokens.
 //!
-//! Whatever goes wrong in here, the request is passed on as if we were not there, and says why in `Cache-Status`. It
-//! does not know how streams come about.
+//! A playlist that cannot be served is requested from the server instead, with the reason ([`Miss`]) in `Cache-Status`. It does not know how
+//! streams are produced.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -38,26 +38,26 @@ use domain::viewer::Viewer;
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
-/// Why a live playlist is not ours to answer.
+/// The reason why a live playlist is not served from a stream of the gateway's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Miss {
-    /// The request names no stream that could be shared.
+    /// The request names no stream that can be shared.
     Bypassed(BypassReason),
-    /// Its parameters ask for something of its own.
+    /// Its parameters ask for a stream that only this client can use.
     Unshareable(Unshareable),
-    /// It carries no token.
+    /// The request carries no token.
     NoToken,
-    /// The server does not accept its token.
+    /// The server refuses its token.
     Denied,
     /// The server could not be asked about its token.
     AuthUnknown,
-    /// Its user may not have everything transcoded, which the gateway's own credential would not respect.
+    /// Its user may not have video or audio transcoded, which the server would not enforce for the gateway's own credential.
     Restricted,
-    /// The pool would not take it.
+    /// The pool refuses it.
     Refused(RefuseReason),
-    /// The stream did not start in time.
+    /// The stream had no segment in time.
     ColdTimeout,
-    /// The stream did not start.
+    /// The stream failed to start.
     ColdFailure,
 }
 
@@ -78,8 +78,8 @@ impl Miss {
         }
     }
 
-    /// Whether the server may do as it is asked.
-    const fn is_for_the_server(self) -> bool {
+    /// Whether the server will answer the request with media of its own.
+    const fn is_served_upstream(self) -> bool {
         match self {
             Self::NoToken | Self::Denied => false,
             Self::Bypassed(_)
@@ -92,8 +92,8 @@ impl Miss {
         }
     }
 
-    /// Whether the same request may be a hit a moment later, in the middle of what the viewer was given instead.
-    const fn may_turn(self) -> bool {
+    /// Whether the same request may be a hit a moment later, while the viewer already plays the server's stream.
+    const fn may_become_a_hit(self) -> bool {
         match self {
             Self::ColdTimeout | Self::ColdFailure | Self::Refused(_) => true,
             Self::Bypassed(_)
@@ -106,32 +106,32 @@ impl Miss {
     }
 }
 
-/// What a playlist request says besides what its viewer wishes.
-struct Asked<'a> {
-    at: Instant,
+/// What a playlist request tells besides the stream it asks for.
+struct PlaylistRequest<'a> {
+    received_at: Instant,
     headers: &'a HeaderMap,
-    /// What its player says of itself.
+    /// The signals in the player's CMCD.
     signals: Vec<Signal>,
-    /// Its connection, if its player opened it.
+    /// The player's connection, if it comes directly from the player.
     connection: Option<Connection>,
-    /// The segment that it waits for.
+    /// The segment that the request is to be blocked for.
     awaited: Option<u64>,
-    /// What its viewer has opened.
+    /// The names of the openings that the viewer plays by.
     mention: Mention,
 }
 
-/// Why a viewer is not served by the gateway.
+/// The reason why a playlist request is not served.
 enum Unserved {
-    /// The server answers instead.
+    /// The server answers it.
     Miss(Miss),
-    /// It is refused with this status.
+    /// The gateway refuses it with this status.
     Status(StatusCode),
 }
 
 impl Gateway {
-    /// Answers `GET …/live.m3u8` that may be shared.
+    /// Answers a `GET …/live.m3u8` whose stream can be shared.
     pub(super) async fn live(&self, live: Live, request: Request<Body>) -> Response<Body> {
-        let at = Instant::now();
+        let received_at = Instant::now();
         let cmcd = Cmcd::of(request.headers(), live.query.get("CMCD"));
         let asker = self.asker(&request, &live.query);
         let mention = Mention {
@@ -163,36 +163,37 @@ impl Gateway {
                 self.supervisor.mentioned(mention, MentionKind::Named);
                 return match unserved {
                     Unserved::Status(status) => self.empty_response(request.headers(), status),
-                    Unserved::Miss(miss) => self.pass(miss, request).await,
+                    Unserved::Miss(miss) => self.pass_on(miss, request).await,
                 };
             }
         };
         let (viewer, channel) = (wish.viewer.clone(), wish.key.channel.clone());
         let connection = self.connection(&request);
-        let asked =
-            Asked { at, headers: request.headers(), signals: cmcd.signals(), connection, awaited, mention };
-        let miss = match self.serve(wish, recipe, asked).await {
+        let (headers, signals) = (request.headers(), cmcd.signals());
+        let playlist_request =
+            PlaylistRequest { received_at, headers, signals, connection, awaited, mention };
+        let miss = match self.serve(wish, recipe, playlist_request).await {
             Ok(response) => return response,
             Err(miss) => miss,
         };
-        let response = self.pass(miss, request).await;
-        if miss.may_turn() && response.status() == StatusCode::OK {
+        let response = self.pass_on(miss, request).await;
+        if miss.may_become_a_hit() && response.status() == StatusCode::OK {
             self.supervisor.passed_on(viewer, channel);
         }
         response
     }
 
-    /// Passes on a `GET …/live.m3u8` that may not be shared; a user without the right to live TV is refused all the same.
+    /// Passes on a `GET …/live.m3u8` whose stream cannot be shared. A user without access to live TV is refused nevertheless.
     pub(super) async fn bypassed(&self, reason: BypassReason, request: Request<Body>) -> Response<Body> {
         if let Some(asker) = self.asker(&request, &Query::of(request.uri()))
             && self.auth.check(prefix(request.uri()), &asker).await == Verdict::NoLiveTv
         {
             return self.empty_response(request.headers(), StatusCode::FORBIDDEN);
         }
-        self.pass(Miss::Bypassed(reason), request).await
+        self.pass_on(Miss::Bypassed(reason), request).await
     }
 
-    /// Answers for a segment of ours.
+    /// Answers for a segment of the gateway's.
     pub(super) fn segment(
         &self,
         consumer: ConsumerId,
@@ -226,22 +227,23 @@ impl Gateway {
         self.with_cors(request.headers(), response.map(|body| body::watched(body, ended)))
     }
 
+    /// Serves a playlist of the stream that `wish` asks for, which is started by `recipe` if it does not run.
     async fn serve(
         &self,
         wish: Wish,
         recipe: impl FnOnce() -> Recipe,
-        asked: Asked<'_>,
+        request: PlaylistRequest<'_>,
     ) -> Result<Response<Body>, Miss> {
-        // A viewer that waits is there; the lease is dropped with this future if the client goes away.
-        let lease = self.supervisor.tune(wish, &asked.mention, recipe).map_err(Miss::Refused)?;
-        let connection = self.comes_over(asked.connection.as_ref(), lease.consumer);
+        // The viewer is present while it waits: if it goes away, the lease is dropped with this future.
+        let lease = self.supervisor.tune(wish, &request.mention, recipe).map_err(Miss::Refused)?;
+        let connection = self.comes_over(request.connection.as_ref(), lease.consumer);
         let missed = match timeout(self.cold_timeout, lease.stream.ready()).await {
-            Ok(Readiness::Ready) => match self.block_until(&lease, asked.awaited).await {
-                Ok(()) => return self.playlist(lease, connection, &asked).ok_or(Miss::ColdFailure),
+            Ok(Readiness::Ready) => match self.block_until(&lease, request.awaited).await {
+                Ok(()) => return self.playlist(lease, connection, &request).ok_or(Miss::ColdFailure),
                 Err(refusal) => {
-                    debug!(reason = refusal.as_str(), "not held");
-                    self.supervisor.mentioned(asked.mention, MentionKind::Served);
-                    Ok(self.empty_response(asked.headers, reload::status(refusal)))
+                    debug!(reason = refusal.as_str(), "refused to block a playlist request");
+                    self.supervisor.mentioned(request.mention, MentionKind::Served);
+                    Ok(self.empty_response(request.headers, reload::status(refusal)))
                 }
             },
             Ok(Readiness::Starting | Readiness::Failed | Readiness::Retired) => Err(Miss::ColdFailure),
@@ -254,12 +256,12 @@ impl Gateway {
         missed
     }
 
-    /// What a viewer wishes, and how to fulfil it should nobody have wished it before.
+    /// Reads the stream that a viewer asks for, and the recipe to start it if it does not run.
     fn wish<'a>(
         &self,
         live: &'a Live,
         request: &Request<Body>,
-        (credential, said): (&Credential, &Cmcd),
+        (credential, cmcd): (&Credential, &Cmcd),
         me: Arc<Me>,
     ) -> Result<(Wish, impl FnOnce() -> Recipe + use<'a>), Miss> {
         let policy =
@@ -270,8 +272,8 @@ impl Gateway {
         let headers = request.headers();
         let apple = recipe::is_apple(headers);
         let profile = ProfileKey::from_query(live.query.pairs(), apple, policy).map_err(Miss::Unshareable)?;
-        // A player that names no device may still name itself.
-        let session = || said.session.as_deref().map(DeviceId::new);
+        // A player that sends no device id may still send a CMCD session.
+        let session = || cmcd.session.as_deref().map(DeviceId::new);
         let device = live.device.clone().or_else(|| credential.device().cloned()).or_else(session);
         let channel = Channel { item: live.item.clone(), source: live.source.clone() };
         let wish = Wish {
@@ -294,10 +296,10 @@ impl Gateway {
         &self,
         lease: Lease,
         connection: Option<Signal>,
-        asked: &Asked<'_>,
+        request: &PlaylistRequest<'_>,
     ) -> Option<Response<Body>> {
         let (consumer, warmth) = (lease.consumer, lease.warmth);
-        let said = Said { signals: &asked.signals, connection, mention: &asked.mention };
+        let said = Said { signals: &request.signals, connection, mention: &request.mention };
         let playlist = self.supervisor.playlist(lease, &said, self.blocking_reload, |text, sequence| {
             let _ = write!(text, "{}", segment_uri(consumer, sequence));
         })?;
@@ -307,20 +309,21 @@ impl Gateway {
             Warmth::Warming => format!("{}; fwd=uri-miss; collapsed", self.name),
             Warmth::Cold => format!("{}; fwd=uri-miss; fwd-status=200; stored", self.name),
         };
-        let took = milliseconds(asked.at.elapsed());
+        let took = milliseconds(request.received_at.elapsed());
         let mut response = Response::new(body::full(playlist.text));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/vnd.apple.mpegurl"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         insert(headers, CACHE_STATUS, &status);
         insert(headers, SERVER_TIMING, &format!("cache;desc={}, total;dur={took}", warmth.as_str()));
-        Some(self.with_cors(asked.headers, response))
+        Some(self.with_cors(request.headers, response))
     }
 
-    async fn pass(&self, miss: Miss, request: Request<Body>) -> Response<Body> {
-        debug!(reason = miss.as_str(), path = request.uri().path(), "passed on");
-        self.miss_counters.count(miss.as_str());
-        if miss.is_for_the_server() {
+    /// Passes a request on to the server, and says in `Cache-Status` why.
+    async fn pass_on(&self, miss: Miss, request: Request<Body>) -> Response<Body> {
+        let count = self.miss_counters.count(miss.as_str());
+        debug!(reason = miss.as_str(), count, path = request.uri().path(), "a live playlist is passed on");
+        if miss.is_served_upstream() {
             self.taken_over(request.headers(), request.uri());
         }
         let mut response = self.forward(without_directives(request)).await;
@@ -332,7 +335,7 @@ impl Gateway {
     }
 }
 
-/// What asks us to hold a request means nothing upstream.
+/// The request without `_HLS_*` directives, which only the gateway understands.
 fn without_directives(mut request: Request<Body>) -> Request<Body> {
     if let Some(query) = Query::of(request.uri()).without_directives() {
         let target = format!("{}?{query}", request.uri().path());

@@ -1,15 +1,15 @@
-//! A query as ordered pairs: read as ASP.NET reads it, written as it came.
+//! Reads a query as ordered pairs, as ASP.NET does, and writes it byte for byte as it came.
 //!
-//! It knows no parameter's meaning, but that what a player adds for its own use (`CMCD`, `_HLS_*`) is not for upstream.
+//! It knows the meaning of no parameter, except that a player adds some for the gateway (`CMCD`, `_HLS_*`) that the server must not see.
 
 use std::fmt;
 
 use http::Uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// The pairs of a query in their order, each byte for byte as it was sent and decoded beside it.
+/// The pairs of a query in their order, each as it was sent and decoded.
 ///
-/// It may hold a token: its `Debug` shows no pair.
+/// It may contain a token, so `Debug` shows no pair.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Query {
     pairs: Vec<Pair>,
@@ -23,10 +23,10 @@ struct Pair {
 }
 
 impl Query {
-    /// Reads what stands behind the `?`. Empty pairs are kept, and are no pairs to those who ask.
+    /// Reads the text after the `?`. Empty pairs are kept for writing, but never returned.
     ///
-    /// A query that is one percent-encoded blob (`A%3Db%26c%3Dd`) is taken apart as Jellyfin does
-    /// (`UrlDecodeQueryFeature`), and is thereafter written in the ordinary spelling.
+    /// A query that is one percent-encoded text (`A%3Db%26c%3Dd`) is decoded and split as Jellyfin does (`UrlDecodeQueryFeature.cs`), and
+    /// written in the ordinary spelling from then on.
     #[must_use]
     pub fn parse(raw: &str) -> Self {
         if raw.is_empty() {
@@ -51,20 +51,20 @@ impl Query {
         named.map(|pair| (pair.name.as_str(), pair.value.as_str()))
     }
 
-    /// The decoded value of the first pair of this name, in any letter case; `None` if it is empty, as to Jellyfin.
+    /// The decoded value of the first pair of this name, in any letter case; `None` if it is empty, as for Jellyfin.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         let first = self.pairs.iter().find(|pair| pair.is(name))?;
         (!first.value.is_empty()).then_some(first.value.as_str())
     }
 
-    /// The query for upstream: the first pair of each name given gets the value given, later ones go, missing ones
-    /// are appended; a player's own parameters go; all else stays byte for byte and in its place.
+    /// The query for the server with the given `values`: the first pair of each name gets the value, further ones are removed, missing ones
+    /// are appended. The parameters that a player adds for the gateway are removed. Everything else stays byte for byte in its place.
     #[must_use]
     pub fn substitute(&self, values: &[(&str, &str)]) -> Self {
         let mut left: Vec<(&str, &str)> = values.to_vec();
         let mut pairs = Vec::with_capacity(self.pairs.len() + values.len());
-        for pair in self.pairs.iter().filter(|pair| !pair.is_the_players()) {
+        for pair in self.pairs.iter().filter(|pair| !pair.is_for_the_gateway()) {
             if !values.iter().any(|(name, _)| pair.is(name)) {
                 pairs.push(pair.clone());
             } else if let Some(at) = left.iter().position(|(name, _)| pair.is(name)) {
@@ -75,7 +75,7 @@ impl Query {
         Self { pairs }
     }
 
-    /// The same without what asks to be held; `None` if there is nothing of that.
+    /// The same without `_HLS_*` directives (RFC 8216bis 6.2.5); `None` if it has none.
     #[must_use]
     pub fn without_directives(&self) -> Option<Self> {
         let kept: Vec<Pair> = self.pairs.iter().filter(|pair| !pair.is_directive()).cloned().collect();
@@ -95,7 +95,7 @@ impl Query {
         chosen.map(|pair| pair.raw.as_str())
     }
 
-    /// Makes the pairs whose name is one of `names` be exactly those of `raw`; where they are already, nothing moves.
+    /// Replaces the pairs whose name is one of `names` by those of `raw`; if they are the same already, nothing moves.
     pub(crate) fn set_raw(&mut self, names: &[&str], raw: &[String]) {
         if self.raw_of(names).eq(raw.iter().map(String::as_str)) {
             return;
@@ -106,7 +106,7 @@ impl Query {
 }
 
 impl fmt::Display for Query {
-    /// Writes what belongs behind the `?`.
+    /// Writes the text after the `?`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, pair) in self.pairs.iter().enumerate() {
             let separator = if at == 0 { "" } else { "&" };
@@ -142,7 +142,7 @@ impl Pair {
         self.name.eq_ignore_ascii_case(name)
     }
 
-    fn is_the_players(&self) -> bool {
+    fn is_for_the_gateway(&self) -> bool {
         self.is("CMCD") || self.is_directive()
     }
 
@@ -151,7 +151,7 @@ impl Pair {
     }
 }
 
-/// The pairs of a blob that has been decoded, whose values are thereby literal.
+/// Splits a query that has been decoded as a whole, so that its values are literal.
 fn unfold(blob: &str) -> Vec<Pair> {
     let split = |pair: &str| {
         pair.split_once('=').map_or_else(|| Pair::new(pair, ""), |(name, value)| Pair::new(name, value))
@@ -159,7 +159,7 @@ fn unfold(blob: &str) -> Vec<Pair> {
     blob.split('&').filter(|pair| !pair.is_empty()).map(split).collect()
 }
 
-/// Percent-decoding as in forms: `+` is a space.
+/// Percent-decodes as in forms, where `+` is a space.
 pub(crate) fn decode(text: &str) -> String {
     percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }

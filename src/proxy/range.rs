@@ -1,6 +1,6 @@
-//! Answering for bytes that are all in memory: conditions (RFC 9110 13) and single ranges (RFC 9110 14).
+//! Answers a request for bytes in memory: evaluates its conditions (RFC 9110 13) and its range (RFC 9110 14).
 //!
-//! It does not know what the bytes are. Several ranges at once are answered with everything, as 14.2 allows.
+//! It does not know what the bytes are. A request for several ranges gets all bytes, as RFC 9110 14.2 allows.
 
 use std::ops::Range;
 use std::time::SystemTime;
@@ -14,16 +14,16 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
 use crate::body::{self, Body};
 
-/// What validates the bytes.
+/// The validators of the bytes (RFC 9110 8.8).
 #[derive(Clone, Debug)]
 pub(super) struct Validators {
-    /// A strong entity tag, quotes included.
+    /// The strong entity tag, quotes included.
     pub(super) etag: HeaderValue,
-    /// When they last changed.
+    /// The time at which the bytes last changed.
     pub(super) modified: Option<HeaderValue>,
 }
 
-/// Answers `method` with all of `bytes`, a part of them, or the news that the client has them already.
+/// Answers `method` with all of `bytes`, with a part of them, or with a 304 if the client has them already.
 #[must_use]
 pub(super) fn respond(
     method: &Method,
@@ -72,7 +72,7 @@ fn insert(headers: &mut HeaderMap, range: String) {
     }
 }
 
-/// `If-None-Match` decides alone where it is present (13.2.2).
+/// Whether the client has the bytes already. `If-None-Match` takes precedence over `If-Modified-Since` (RFC 9110 13.2.2).
 fn is_unmodified(request: &HeaderMap, validators: &Validators) -> bool {
     if request.contains_key(IF_NONE_MATCH) {
         let tags = request.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());

@@ -1,7 +1,7 @@
-//! What a request is about, from its method and target alone: the only place that knows Jellyfin's URL grammar.
+//! Reads from a request's method and target what the request is about. Jellyfin's URLs are known here and nowhere else.
 //!
-//! Routing is as Jellyfin's: any letter case, behind any base path (`/jellyfin`) or old prefix (`/emby`, `/mediabrowser`),
-//! a slash at the end tolerated. It does not know whether the thing named exists, or whether its asker may have it.
+//! As at Jellyfin, letter case does not matter, a base path (`/jellyfin`) or an old prefix (`/emby`, `/mediabrowser`) may come first, and a
+//! slash may come last. It does not know whether the resource exists, or who may have it.
 
 use http::{Method, Uri};
 use percent_encoding::percent_decode_str;
@@ -10,52 +10,52 @@ use crate::proxy::query::Query;
 use domain::container::Container;
 use domain::key::{ChannelId, ConsumerId, DeviceId, ItemId, LiveStreamId, MediaSourceId, PlaySessionId};
 
-/// What a request is about. All but [`Live`] and [`Route::Segment`] go upstream as they came, and some teach something on the way.
+/// What a request is about. All but [`Live`] and [`Route::Segment`] are passed on; the supervisor learns from some of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
-    /// `GET …/videos/{item}/live.m3u8`: a live stream's media playlist, which may be served from a shared stream.
+    /// `GET …/videos/{item}/live.m3u8`: the media playlist of a live stream, which can be served from a shared stream.
     Live(Box<Live>),
-    /// The same, but not to be shared.
+    /// The same, but for a stream that cannot be shared.
     Bypassed(BypassReason),
-    /// `GET` or `HEAD` of a segment of ours; see [`segment_uri`].
+    /// `GET` or `HEAD` of a segment of the gateway's; see [`segment_uri`].
     Segment {
-        /// Whose URI it is.
+        /// The consumer that the URI was given to.
         consumer: ConsumerId,
         /// The segment's media sequence number.
         sequence: u64,
     },
     /// `POST …/Items/{item}/PlaybackInfo`: a viewer is about to play.
     PlaybackInfo {
-        /// What.
+        /// The item.
         item: ItemId,
     },
     /// `POST …/LiveStreams/Open`.
     Open,
     /// `POST …/LiveStreams/Close`.
     Close {
-        /// Which one; without it Jellyfin refuses.
+        /// The live stream. Jellyfin refuses a request without one.
         live_stream: Option<LiveStreamId>,
     },
     /// `GET` or `HEAD …/videos/{item}/master.m3u8`: the multivariant playlist.
     Master,
-    /// What a player reports of itself.
+    /// A player's report about its playback.
     Playing(Report),
-    /// `DELETE …/Videos/ActiveEncodings`: the client is done with an encoding.
+    /// `DELETE …/Videos/ActiveEncodings`: the client no longer needs an encoding.
     ActiveEncodings {
-        /// Which one.
+        /// The play session of the encoding.
         play_session: Option<PlaySessionId>,
-        /// Whose; counts for Jellyfin only where no play session is named.
+        /// The device of the encoding, which Jellyfin considers only if there is no play session.
         device: Option<DeviceId>,
     },
-    /// `POST …/Sessions/Logout`: the token dies.
+    /// `POST …/Sessions/Logout`: the token is revoked.
     Logout,
-    /// `GET` or `HEAD` of something about the gateway's own lineup: no URL of Jellyfin's.
+    /// `GET` or `HEAD` of a page of the gateway's own lineup, which is no URL of Jellyfin's.
     Lineup(Page),
-    /// Everything else.
+    /// Any other request.
     Other,
 }
 
-/// What can be read of the gateway's own lineup.
+/// A page of the gateway's own lineup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Page {
     /// `/lineup/channels.m3u`.
@@ -66,42 +66,42 @@ pub enum Page {
     Channel(ChannelId),
 }
 
-/// A live stream's media playlist.
+/// A request for the media playlist of a live stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Live {
-    /// What stands before `/videos/…`, as it was sent: empty, `/jellyfin`, ….
+    /// The path before `/videos/…`, as it was sent: empty, `/jellyfin`, ….
     pub prefix: String,
-    /// The channel.
+    /// The channel's item.
     pub item: ItemId,
-    /// The channel, as it was sent.
+    /// The channel's item, as it was sent.
     pub item_text: String,
-    /// Which of its sources.
+    /// The media source of the channel.
     pub source: MediaSourceId,
     /// The live stream that PlaybackInfo opened.
     pub live_stream: LiveStreamId,
-    /// The client's playback; its stop will name it.
+    /// The client's play session.
     pub play_session: Option<PlaySessionId>,
     /// The client's device.
     pub device: Option<DeviceId>,
-    /// All parameters, from which the profile is read once the user's policy is known.
+    /// All parameters. The profile is read from them once the user's policy is known.
     pub query: Query,
 }
 
-/// Why a `live.m3u8` request is not for sharing.
+/// Why the stream of a `live.m3u8` request cannot be shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BypassReason {
     /// The item is no GUID.
     Item,
-    /// No `LiveStreamId`: Jellyfin would open and close the tuner with the encoding (`jellyfin.md` 2.2).
+    /// There is no `LiveStreamId`: Jellyfin opens and closes a tuner of its own with the job (docs/jellyfin.md 2).
     LiveStream,
-    /// No `MediaSourceId`, and the live stream does not name it.
+    /// There is no `MediaSourceId`, and the live stream's id does not contain it.
     MediaSource,
-    /// `MediaSourceId` and `LiveStreamId` speak of two sources: to share it would put one channel in another's place.
+    /// `MediaSourceId` and `LiveStreamId` name different sources: sharing could show one channel in place of the other.
     SourceMismatch,
 }
 
 impl BypassReason {
-    /// Its name in logs, metrics and JSON.
+    /// The one spelling of the reason.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -113,18 +113,18 @@ impl BypassReason {
     }
 }
 
-/// A player's report. The query names its subject only in the oldest forms and in `Ping`; mostly the body does.
+/// A player's report. Only `Ping` and the oldest forms name the playback in the query; all others name it in the body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// What it reports.
+    /// The moment of the playback that it reports.
     pub moment: Moment,
-    /// The playback, if the query names it.
+    /// The play session, if the query names it.
     pub play_session: Option<PlaySessionId>,
     /// The live stream, if the query names it.
     pub live_stream: Option<LiveStreamId>,
 }
 
-/// What a player reports.
+/// The moments of a playback that a player reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     /// `POST …/Sessions/Playing`, or `POST …/PlayingItems/{item}`.
@@ -150,7 +150,7 @@ pub fn route(method: &Method, uri: &Uri) -> Route {
     match (method.as_str(), &words[..]) {
         ("GET", [.., "videos", _, "live.m3u8"]) => live(&sent, &parts, Query::of(uri)),
         ("GET" | "HEAD", [.., "videos", _, "master.m3u8"]) => Route::Master,
-        // Relative to `live.m3u8/`, which Jellyfin tolerates, our URIs come with it.
+        // A player that requests `live.m3u8/`, as Jellyfin permits, resolves our relative URIs below it.
         ("GET" | "HEAD", [.., "videos", _, "hls", _, _] | [.., "videos", _, "live.m3u8", "hls", _, _]) => {
             segment(&parts)
         }
@@ -176,7 +176,7 @@ pub fn route(method: &Method, uri: &Uri) -> Route {
     }
 }
 
-/// What stands before Jellyfin's own path, as it was sent: a base path, an old prefix, or nothing.
+/// The path before Jellyfin's own, as it was sent: a base path, an old prefix, or nothing.
 #[must_use]
 pub fn prefix(uri: &Uri) -> &str {
     const CONTROLLERS: [&str; 4] = ["videos", "items", "livestreams", "sessions"];
@@ -191,7 +191,7 @@ pub fn prefix(uri: &Uri) -> &str {
     ""
 }
 
-/// A segment's URI, relative to the playlist that lists it, so that it resolves under any prefix.
+/// The URI of a segment relative to the playlist that lists it, so that it resolves under any prefix.
 #[must_use]
 pub fn segment_uri(consumer: ConsumerId, sequence: u64) -> String {
     format!("hls/wg{consumer}/{}", Container::MpegTs.file(sequence))
@@ -218,7 +218,7 @@ fn live(sent: &[&str], parts: &[String], query: Query) -> Route {
     }
 }
 
-/// The source that both parameters speak of, where the live stream names one at all.
+/// The media source that both parameters name; not every live stream's id contains one.
 fn source(query: &Query, live_stream: &LiveStreamId) -> Result<MediaSourceId, BypassReason> {
     let named = live_stream.media_source();
     let Some(asked) = query.get("MediaSourceId") else { return named.ok_or(BypassReason::MediaSource) };
@@ -246,7 +246,7 @@ fn segment(parts: &[String]) -> Route {
     }
 }
 
-/// A number in the one spelling that we give out: one segment, one URI.
+/// A sequence number in the spelling of [`segment_uri`], so that each segment has one URI.
 fn parse_sequence(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number: &u64| number.to_string() == text)
 }

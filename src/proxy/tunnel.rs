@@ -1,4 +1,4 @@
-//! Bytes both ways, after both sides have left HTTP: WebSockets, and whatever else is upgraded to.
+//! Carries bytes both ways after an upgrade, such as to a WebSocket.
 //!
 //! It does not parse frames: compression, unknown opcodes and close codes pass as they are.
 
@@ -13,19 +13,19 @@ use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf, split};
 use crate::server;
 use crate::upstream;
 
-/// How long one side may go on alone when the other has closed.
+/// How long one side may go on sending after the other has closed.
 const HALF_CLOSED: Duration = Duration::from_secs(30);
 
-/// What to do when the tunnel that a request asks for has ended; in the request's extensions.
+/// A callback for the end of the tunnel that a request asks for, in the request's extensions.
 #[derive(Clone)]
 pub(super) struct AtEnd(pub Arc<dyn Fn() + Send + Sync>);
 
-/// Carries bytes until both sides have closed. The end of one side is passed on to the other at once; an error on
-/// one resets the other, and so does half a connection that outstays its time.
+/// Carries bytes until both sides have closed. When one side closes, the other is closed for writing at once. An error on one side resets
+/// both, and so does a side that goes on alone for too long.
 pub(super) async fn run(downstream: OnUpgrade, upstream: OnUpgrade) {
     match tokio::try_join!(downstream, upstream) {
         Ok((downstream, upstream)) => relay(downstream, upstream).await,
-        Err(error) => tracing::debug!(%error, "an upgrade that was not taken up"),
+        Err(error) => tracing::debug!(%error, "an upgrade was not completed"),
     }
 }
 
@@ -44,7 +44,7 @@ async fn relay(downstream: Upgraded, upstream: Upgraded) {
         both(upward, downward).await
     };
     if let Err(error) = ended {
-        tracing::debug!(%error, "a tunnel was reset");
+        tracing::debug!(%error, "a tunnel failed and is reset");
         server::reset(from_down.unsplit(to_down).into_inner());
         upstream::client::reset(from_up.unsplit(to_up).into_inner());
     }
