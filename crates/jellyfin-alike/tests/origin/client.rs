@@ -1,7 +1,5 @@
 //! An HTTP client for one server, and the few calls every test makes.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
@@ -10,10 +8,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use jellyfin_alike::{Channel, Origin};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, timeout};
 
-/// No answer takes longer: neither a cold start, nor a tuner's first bytes.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::wait::soon;
 
 pub(crate) struct Client {
     base: String,
@@ -82,7 +78,7 @@ impl Client {
             let body = body.collect().await?.to_bytes();
             Ok(Reply { status: parts.status, headers: parts.headers, body })
         };
-        timeout(PATIENCE, exchange).await?
+        soon(exchange).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {
@@ -129,13 +125,4 @@ pub(crate) fn profile() -> Value {
 
 pub(crate) fn by_id(id: &str) -> String {
     format!("/Videos/x/hls/{id}/{id}.m3u8")
-}
-
-/// Asks again and again until it is so; bounded.
-pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so().await {
-        assert!(Instant::now() < deadline, "never: {what}");
-        sleep(Duration::from_millis(50)).await;
-    }
 }

@@ -11,7 +11,8 @@ use jellyfin_alike::{Counts, Delays, Origin, Policy, Settings, User, Version};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::client::{Client, bearer, by_id, eventually, profile};
+use crate::client::{Client, bearer, by_id, profile};
+use crate::wait::eventually;
 
 struct Set {
     origin: Origin,

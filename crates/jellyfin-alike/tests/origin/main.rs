@@ -5,3 +5,5 @@
 mod client;
 mod life;
 mod replay;
+#[path = "../../../../tests/gateway/support/wait.rs"]
+mod wait;

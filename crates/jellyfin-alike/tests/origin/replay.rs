@@ -8,7 +8,8 @@ use jellyfin_alike::{Channel, Origin, Settings, Version};
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::client::{Client, Reply, bearer, by_id, eventually, profile};
+use crate::client::{Client, Reply, bearer, by_id, profile};
+use crate::wait::eventually;
 
 const POLL: Duration = Duration::from_millis(300);
 

@@ -1,0 +1,150 @@
+//! Who watches: viewers are told apart, nobody is counted twice, silence ends a lease and a request renews it; and when
+//! nobody is left, everything is given back in the right order.
+
+use std::time::Duration;
+
+use domain::reason::{LeaveReason, StopReason};
+use futures_util::future::join_all;
+use jellyfin_alike::Settings;
+use warmgate::config::Config;
+
+use crate::support::stage::{Stage, all_fetched, household, is_hit, is_ours, poll, short, tune};
+use crate::support::wait::{eventually, soon};
+
+/// One token in two hands: only the device tells them apart. Silence is told from their requests alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_leaves_and_the_other_plays_on() {
+    let settings = |settings: &mut Settings| settings.users = vec![household("family", &["shared"])];
+    let config = |config: &mut Config| config.pool.idle_timeout = Duration::from_millis(100);
+    let stage = Stage::with(settings, config).await;
+    let (stays, goes) = (stage.viewer(0, "living-room"), stage.viewer(0, "kitchen"));
+    let (playing, _) = tune(&stays, &stage.channel(1)).await;
+    let (left, _) = tune(&goes, &stage.channel(1)).await;
+    assert_eq!(stage.snapshot().present(), 2);
+    soon(goes.report(&left, "Playing")).await.unwrap();
+    soon(goes.leave(&left)).await.unwrap();
+    eventually("one has left", async || stage.snapshot().present() == 1).await;
+    assert_eq!(stage.snapshot().tally.left.get(&LeaveReason::Goodbye), Some(&1));
+    let newest = async || {
+        let answer = poll(&stays, &playing).await;
+        assert!(is_hit(&answer), "{} {}", answer.status, answer.field("cache-status"));
+        all_fetched(&stays, &playing, &answer).await;
+        answer.segments().last().cloned().unwrap()
+    };
+    let mut seen = newest().await;
+    for _ in 0..3 {
+        eventually("another segment", async || newest().await != seen).await;
+        seen = newest().await;
+    }
+    assert_eq!(stage.origin().counts().jobs_started, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storm_of_polls_changes_no_count() {
+    let stage = Stage::quick().await;
+    let viewers = ["one", "two"].map(|device| stage.viewer(0, device));
+    let mut playbacks = Vec::new();
+    for viewer in &viewers {
+        playbacks.push(tune(viewer, &stage.channel(1)).await.0);
+    }
+    let before = (stage.snapshot().tally.tuned.clone(), stage.asked("/live.m3u8").len());
+    let storm = |_| async {
+        for (viewer, playback) in viewers.iter().zip(&playbacks) {
+            let answer = poll(viewer, playback).await;
+            soon(viewer.segment(playback, &answer.segments()[0])).await.unwrap();
+        }
+    };
+    for _ in 0..10 {
+        join_all((0..20).map(storm)).await;
+    }
+    assert_eq!(stage.snapshot().present(), 2);
+    assert_eq!(stage.snapshot().streams[0].consumers.len(), 2);
+    assert_eq!((stage.snapshot().tally.tuned.clone(), stage.asked("/live.m3u8").len()), before);
+    assert!(stage.fetched().values().all(|count| *count == 1), "{:?}", stage.fetched());
+}
+
+/// A hidden tab, a tunnel: what was taken for gone comes back with the token it had, be it for a list or for a segment.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_believed_gone_is_welcome_back() {
+    let impatient = |config: &mut Config| {
+        config.viewers.silence = Duration::from_millis(200);
+        config.viewers.patience = Duration::from_millis(200);
+    };
+    let stage = Stage::with(|_| (), impatient).await;
+    let viewer = stage.viewer(0, "tv");
+    let playback = short(soon(viewer.open(&stage.channel(1))).await.unwrap());
+    let first = poll(&viewer, &playback).await;
+    assert!(is_ours(&first));
+    let before = stage.snapshot().tally;
+    let silent = before.left.get(&LeaveReason::Silence).copied().unwrap_or_default();
+    for round in 1..=2 {
+        stage.deserted().await;
+        assert_eq!(stage.snapshot().tally.left.get(&LeaveReason::Silence), Some(&(silent + round)));
+        if round == 1 {
+            let segment = soon(viewer.segment(&playback, &first.segments()[0])).await.unwrap();
+            assert_eq!(segment.status, 200);
+        } else {
+            let back = poll(&viewer, &playback).await;
+            assert!(is_hit(&back));
+            assert_eq!(
+                back.segments()[0].rsplit_once('/').unwrap().0,
+                first.segments()[0].rsplit_once('/').unwrap().0
+            );
+        }
+        assert_eq!((stage.snapshot().present(), stage.snapshot().tally.revived), (1, before.revived + round));
+    }
+    assert_eq!(stage.origin().counts().jobs_started, 1);
+}
+
+/// A device that tunes has left what it watched, said or not; somebody else's device has not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_zap_is_a_goodbye() {
+    let stage = Stage::quick().await;
+    let (alice, bob) = (stage.viewer(0, "tv"), stage.viewer(1, "phone"));
+    for viewer in [&alice, &bob] {
+        tune(viewer, &stage.channel(1)).await;
+    }
+    tune(&alice, &stage.channel(2)).await;
+    let present: Vec<usize> = stage
+        .snapshot()
+        .streams
+        .iter()
+        .map(|stream| {
+            let there = |consumer: &&domain::pool::ConsumerView| consumer.verdict.state.is_present();
+            stream.consumers.iter().filter(there).count()
+        })
+        .collect();
+    assert_eq!(present, [1, 1]);
+    assert_eq!(stage.snapshot().tally.left.get(&LeaveReason::Zapped), Some(&1));
+}
+
+/// The job is ended, then the consumer given back; the tuner is free.
+#[tokio::test(flavor = "multi_thread")]
+async fn when_nobody_is_left_everything_is_given_back() {
+    let stage = Stage::with(|_| (), |config| config.pool.idle_timeout = Duration::from_millis(500)).await;
+    let viewer = stage.viewer(0, "tv");
+    let (playback, _) = tune(&viewer, &stage.channel(1)).await;
+    eventually("we hold it too", async || stage.origin().counts().opens == 2).await;
+    soon(viewer.report(&playback, "Playing")).await.unwrap();
+    soon(viewer.leave(&playback)).await.unwrap();
+    assert_eq!(stage.origin().counts().tuners_open, 1, "it is kept for a while");
+    stage.nothing_open().await;
+    let counts = stage.origin().counts();
+    assert_eq!((counts.opens, counts.closes), (2, 2));
+    let own: Vec<_> = stage
+        .origin()
+        .requests()
+        .into_iter()
+        .filter(|seen| seen.user_agent.as_deref().is_some_and(|agent| agent.starts_with("warmgate")))
+        .filter(|seen| seen.path == "/Videos/ActiveEncodings" || seen.path == "/LiveStreams/Close")
+        .map(|seen| (seen.path, seen.status))
+        .collect();
+    let expected = ["/Videos/ActiveEncodings", "/LiveStreams/Close"].map(|path| (path.to_owned(), Some(204)));
+    assert_eq!(own, expected);
+    eventually("and forgotten", async || stage.snapshot().streams.is_empty()).await;
+    assert_eq!(stage.snapshot().tally.stopped.get(&StopReason::Idle), Some(&1));
+    // Asked again, it is started again.
+    let (playback, answer) = tune(&viewer, &stage.channel(1)).await;
+    all_fetched(&viewer, &playback, &answer).await;
+    assert_eq!(stage.origin().counts().jobs_started, 2);
+}

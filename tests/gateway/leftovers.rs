@@ -1,0 +1,152 @@
+//! A gateway that is killed: its next life closes what the last one left open at the server.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::support::stage::{Stage, tune};
+use crate::support::wait::{eventually, soon};
+use jellyfin_alike::viewer::Viewer;
+use jellyfin_alike::{Origin, Settings, Version};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+/// The real program, listening at `listen`; ended when dropped.
+struct Program {
+    child: Child,
+    address: String,
+}
+
+impl Program {
+    async fn start(state: &Path, listen: &str, settings: &Settings, origin: &Origin, with_key: bool) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_warmgate"));
+        command
+            .current_dir(state)
+            .env_clear()
+            .env("WARMGATE__UPSTREAM__URL", format!("http://{}", origin.addr()))
+            .env("WARMGATE__LISTEN", listen)
+            .env("WARMGATE__STATE_DIR", state)
+            .env("WARMGATE__UPSTREAM__COLD_TIMEOUT", "3s")
+            .env("WARMGATE__PRODUCE__DEFAULT", "adopt")
+            .env("WARMGATE__VIEWERS__UNFOLLOWED", "3s")
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        if with_key {
+            command.env("WARMGATE__UPSTREAM__API_KEY", &settings.api_key);
+        }
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let line = loop {
+            let line = soon(lines.next_line()).await.unwrap().expect("it did not start");
+            if line.contains("listening") {
+                break line;
+            }
+        };
+        // Read on, or the program would wait for somebody to.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let address = line.split("address=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+        Self { child, address }
+    }
+
+    fn viewer(&self, settings: &Settings, device: &str) -> Viewer {
+        let user = &settings.users[0];
+        Viewer::new(format!("http://{}", self.address), user.token(), &user.id, device)
+    }
+}
+
+async fn killed_and_started_again(with_key: bool) {
+    let state = tempfile::tempdir().unwrap();
+    let settings = Settings::quick();
+    let origin = Origin::start(settings.clone()).await.unwrap();
+    let channels = origin.channels();
+
+    let mut first = Program::start(state.path(), "127.0.0.1:0", &settings, &origin, with_key).await;
+    let viewer = first.viewer(&settings, "tv");
+    let (playback, _) = tune(&viewer, &channels[0].item_id).await;
+    eventually("the gateway holds it too", async || origin.counts().opens == 2).await;
+    soon(viewer.leave(&playback)).await.unwrap();
+    assert_eq!((origin.counts().tuners_open, origin.counts().jobs), (1, 1), "only the gateway is left");
+    first.child.kill().await.unwrap();
+    assert_eq!((origin.counts().tuners_open, origin.counts().jobs), (1, 1), "nobody told the server");
+
+    let second = Program::start(state.path(), &first.address, &settings, &origin, with_key).await;
+    let others = if with_key {
+        0
+    } else {
+        // Without a key of its own it waits for somebody to act for.
+        tune(&second.viewer(&settings, "tv"), &channels[1].item_id).await;
+        1
+    };
+    eventually("what was left is closed", async || {
+        let counts = origin.counts();
+        counts.tuners_open == others && counts.jobs == others
+    })
+    .await;
+    assert!(!origin.counts().consumers.contains_key(&playback.live_stream));
+    let left = std::fs::read_dir(state.path()).unwrap().next().unwrap().unwrap().path();
+    eventually("it is struck out", async || {
+        let noted: serde_json::Value = serde_json::from_slice(&std::fs::read(&left).unwrap()).unwrap();
+        // But for what the viewer of now has opened itself.
+        noted.as_object().unwrap().values().filter(|entry| entry["client"].is_null()).count() == others
+            && noted.as_object().unwrap().len() <= 2 * others
+    })
+    .await;
+    assert!(!std::fs::read_to_string(left).unwrap().contains(settings.users[0].token()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_key_of_its_own_it_closes_at_once() {
+    killed_and_started_again(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_one_it_closes_with_the_first_viewers_token() {
+    killed_and_started_again(false).await;
+}
+
+/// What a client had opened when the gateway was killed may still be followed; if it is not, it is given back.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_clients_had_opened_is_waited_for_and_given_back() {
+    let state = tempfile::tempdir().unwrap();
+    let settings = Settings { version: Version::V10_11, ..Settings::quick() };
+    let origin = Origin::start(settings.clone()).await.unwrap();
+    let channels = origin.channels();
+    let mut first = Program::start(state.path(), "127.0.0.1:0", &settings, &origin, true).await;
+    let viewer = first.viewer(&settings, "tv");
+    let followed = soon(viewer.open(&channels[0].item_id)).await.unwrap();
+    let forgotten = soon(first.viewer(&settings, "phone").open(&channels[1].item_id)).await.unwrap();
+    first.child.kill().await.unwrap();
+
+    let second = Program::start(state.path(), &first.address, &settings, &origin, true).await;
+    soon(second.viewer(&settings, "tv").report(&followed, "Playing")).await.unwrap();
+    assert_eq!(origin.counts().consumers.len(), 2, "neither is closed at once");
+    eventually("it is given back", async || !origin.counts().consumers.contains_key(&forgotten.live_stream))
+        .await;
+    assert_eq!(origin.counts().consumers.get(&followed.live_stream), Some(&1));
+    let left = std::fs::read_dir(state.path()).unwrap().next().unwrap().unwrap().path();
+    eventually("both are struck out", async || std::fs::read_to_string(&left).unwrap() == "{}").await;
+}
+
+/// A token that is revoked behind the gateway's back: what was opened with it is closed with the next viewer's.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_token_could_close_waits_for_one() {
+    // Where a job that dies of silence gives nothing back: what is missing is missing.
+    let settings = |settings: &mut Settings| settings.version = Version::V10_11;
+    let stage = Stage::with(settings, |config| config.pool.idle_timeout = Duration::from_secs(2)).await;
+    let alice = stage.viewer(0, "tv");
+    let (playback, _) = tune(&alice, &stage.channel(1)).await;
+    eventually("the gateway holds it too", async || stage.origin().counts().opens == 2).await;
+    soon(alice.report(&playback, "Playing")).await.unwrap();
+    soon(alice.leave(&playback)).await.unwrap();
+    let logout = stage.direct(0, "tv");
+    soon(logout.post("/Sessions/Logout", &serde_json::Value::Null)).await.unwrap();
+    eventually("it is given up", async || stage.snapshot().streams.is_empty()).await;
+    assert_eq!(stage.origin().counts().consumers.get(&playback.live_stream), Some(&1));
+    tune(&stage.viewer(1, "phone"), &stage.channel(2)).await;
+    eventually("what was left is closed", async || {
+        !stage.origin().counts().consumers.contains_key(&playback.live_stream)
+    })
+    .await;
+    assert_eq!(stage.origin().counts().tuners_open, 1);
+}

@@ -1,0 +1,27 @@
+//! Tests of a running gateway and of the processes it starts. They are one program, so that it is compiled and linked once:
+//! `cargo test --test gateway adoption::`.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
+
+mod adoption;
+mod cli;
+mod config;
+mod consumers;
+mod demo;
+mod direct;
+mod feed;
+mod ffmpeg;
+mod fronts;
+mod grammar;
+mod leftovers;
+mod lineup;
+mod openings;
+mod own;
+mod passthrough;
+mod players;
+mod presence;
+mod recorded;
+mod reload;
+mod resilience;
+mod support;
+mod tuned;

@@ -1,0 +1,191 @@
+//! What clients open and do nothing with: it is given back in their name, and nobody who watches loses anything.
+
+use std::time::Duration;
+
+use domain::reason::ReturnReason;
+use jellyfin_alike::viewer::{Answer, Viewer};
+use jellyfin_alike::{Settings, Version};
+use serde_json::json;
+use tokio::time::timeout;
+use warmgate::config::Config;
+
+use crate::support::stage::{Stage, VERSIONS, is_hit, is_ours, poll, short, tune};
+use crate::support::wait::{eventually, soon};
+
+const SOON: Duration = Duration::from_secs(3);
+const NEVER: Duration = Duration::from_secs(600);
+
+async fn stage(version: Version, unfollowed: Duration) -> Stage {
+    let config = |config: &mut Config| {
+        config.viewers.unfollowed = unfollowed;
+        config.viewers.silence = Duration::from_secs(1);
+        config.viewers.patience = Duration::from_secs(1);
+        config.pool.idle_timeout = Duration::from_secs(3);
+    };
+    Stage::with(|settings| settings.version = version, config).await
+}
+
+/// `PlaybackInfo` alone, as it is answered.
+async fn info(viewer: &Viewer, item: &str) -> Answer {
+    let wish = json!({"AutoOpenLiveStream": true, "DeviceProfile": {}});
+    soon(viewer.post(&format!("/Items/{item}/PlaybackInfo"), &wish)).await.unwrap()
+}
+
+fn consumers(stage: &Stage) -> usize {
+    stage.origin().counts().consumers.values().sum()
+}
+
+async fn given_back(stage: &Stage, reason: ReturnReason) {
+    eventually("it is given back", async || {
+        stage.snapshot().tally.returned.get(&reason) == Some(&1) && consumers(stage) == 0
+    })
+    .await;
+    assert_eq!((stage.snapshot().openings, stage.origin().counts().tuners_open), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nothing_follows_is_given_back() {
+    for version in VERSIONS {
+        let stage = stage(version, SOON).await;
+        let answer = info(&stage.viewer(0, "tv"), &stage.channel(1)).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!((consumers(&stage), stage.snapshot().openings), (1, 1));
+        given_back(&stage, ReturnReason::Unfollowed).await;
+        let closes = stage.asked("/LiveStreams/Close").len();
+        // Once: had it been somebody else's by now, it would stay so.
+        info(&stage.direct(1, "phone"), &stage.channel(1)).await;
+        tokio::time::sleep(SOON).await;
+        assert_eq!((consumers(&stage), stage.asked("/LiveStreams/Close").len()), (1, closes));
+    }
+}
+
+/// The server goes on with what it was asked for, whether or not anybody waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opening_answered_after_its_client_has_gone_is_given_back_at_once() {
+    for version in VERSIONS {
+        let slow = |settings: &mut Settings| {
+            (settings.version, settings.delays.open) = (version, Duration::from_secs(1));
+        };
+        let stage = Stage::with(slow, |config| config.viewers.unfollowed = NEVER).await;
+        let viewer = stage.viewer(0, "tv");
+        let item = stage.channel(1);
+        timeout(Duration::from_millis(300), viewer.open(&item)).await.unwrap_err();
+        drop(viewer);
+        given_back(&stage, ReturnReason::Abandoned).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_playlist_answered_after_its_client_has_gone_leaves_nothing_open() {
+    for version in VERSIONS {
+        let stage = stage(version, SOON).await;
+        let viewer = stage.viewer(0, "tv");
+        let playback = soon(viewer.open(&stage.channel(1))).await.unwrap();
+        timeout(Duration::from_millis(100), viewer.poll(&playback)).await.unwrap_err();
+        drop(viewer);
+        eventually("nothing is open", async || consumers(&stage) == 0).await;
+        stage.nothing_open().await;
+        let returned = stage.snapshot().tally.returned;
+        assert_eq!(returned.values().sum::<u64>(), 1, "{returned:?}");
+    }
+}
+
+/// A player that reports nothing and is killed: what it opened goes once it is held to have left.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_never_reports_gives_back_when_it_has_left() {
+    for version in VERSIONS {
+        let stage = stage(version, SOON).await;
+        let viewer = stage.viewer(0, "tv");
+        let (playback, _) = tune(&viewer, &stage.channel(1)).await;
+        let playback = short(playback);
+        for _ in 0..5 {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            poll(&viewer, &playback).await;
+        }
+        assert_eq!(
+            stage.snapshot().tally.returned.len(),
+            0,
+            "it watches, for longer than openings go unfollowed"
+        );
+        given_back(&stage, ReturnReason::Left).await;
+        stage.nothing_open().await;
+    }
+}
+
+/// On 10.11 a stop without a start before it gives nothing back; on 12.0 it does, and a second time would be another's.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_stops_before_it_starts_leaves_nothing_open_and_takes_nothing() {
+    for version in VERSIONS {
+        let stage = stage(version, SOON).await;
+        let (watching, other) = (stage.viewer(1, "phone"), stage.viewer(0, "tv"));
+        let (watched, _) = tune(&watching, &stage.channel(1)).await;
+        let watched = short(watched);
+        let playback = soon(other.open(&stage.channel(1))).await.unwrap();
+        eventually("all three have it", async || consumers(&stage) == 3).await;
+        soon(other.leave(&playback)).await.unwrap();
+        let deadline = tokio::time::Instant::now() + 2 * SOON;
+        eventually("it is as if it had not come, and stays so", async || {
+            let answer = poll(&watching, &watched).await;
+            assert!(is_hit(&answer) || answer.status == 200, "{}", answer.text());
+            let counted = consumers(&stage);
+            assert!(counted >= 2, "somebody was robbed: {counted}");
+            counted == 2 && tokio::time::Instant::now() > deadline
+        })
+        .await;
+        // What it gives back again is not its own.
+        let close = format!("/LiveStreams/Close?liveStreamId={}", playback.live_stream);
+        soon(other.post(&close, &json!({}))).await.unwrap();
+        if version == Version::V10_11 {
+            assert_eq!(consumers(&stage), 2, "ours is protected");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_knows_of_is_left_to_it() {
+    for version in VERSIONS {
+        let stage = stage(version, SOON).await;
+        let viewer = stage.viewer(0, "tv");
+        let (reported, _) = tune(&viewer, &stage.channel(1)).await;
+        soon(viewer.report(&reported, "Playing")).await.unwrap();
+        assert_eq!(stage.snapshot().openings, 0);
+        let plain = stage.viewer(1, "phone");
+        let playback = soon(plain.open(&stage.channel(2))).await.unwrap();
+        assert_eq!(stage.snapshot().openings, 1);
+        let unshared = short(jellyfin_alike::viewer::Playback {
+            playlist: format!("{}&StartTimeTicks=1", playback.playlist),
+            ..playback
+        });
+        let answer = poll(&plain, &unshared).await;
+        assert!(!is_ours(&answer), "{}", answer.text());
+        assert_eq!(stage.snapshot().openings, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn zapping_faster_than_openings_are_answered_leaves_one() {
+    let stage = stage(Version::V10_11, NEVER).await;
+    let viewer = stage.viewer(0, "tv");
+    for channel in 1..=3 {
+        soon(viewer.open(&stage.channel(channel))).await.unwrap();
+    }
+    assert_eq!(consumers(&stage), 3);
+    eventually("only the last is kept", async || consumers(&stage) == 1).await;
+    assert_eq!(stage.snapshot().tally.returned.get(&ReturnReason::Superseded), Some(&2));
+}
+
+/// The answer is as the server gave it, but that it is not compressed.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_read_passes_as_it_came() {
+    let stage = stage(Version::V12, NEVER).await;
+    let (viewer, direct) = (stage.viewer(0, "tv"), stage.direct(0, "tv"));
+    let through = info(&viewer, &stage.channel(1)).await;
+    let past = info(&direct, &stage.channel(1)).await;
+    let keys = |answer: &Answer| {
+        let json: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        let mut source = json["MediaSources"][0].clone();
+        source.as_object_mut().unwrap().remove("TranscodingUrl");
+        (source.to_string(), answer.body.len())
+    };
+    assert_eq!(keys(&through), keys(&past));
+}

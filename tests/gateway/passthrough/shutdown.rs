@@ -1,0 +1,89 @@
+//! How the listener ends, and how it ends connections.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Response;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use warmgate::body;
+
+use crate::passthrough::wire;
+use crate::support::servers::{Setup, fetch, gateway, gateway_with, get, http, origin, raw_origin};
+use crate::support::wait::{eventually, soon};
+
+#[tokio::test]
+async fn open_requests_are_finished_and_new_ones_not_taken() {
+    let (asked, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let signals = (Arc::clone(&asked), Arc::clone(&go_on));
+    let origin = origin(move |_| {
+        let (asked, go_on) = signals.clone();
+        async move {
+            asked.notify_one();
+            go_on.notified().await;
+            Response::new(body::full("done"))
+        }
+    })
+    .await;
+    let gateway = gateway(origin.addr).await;
+    let address = gateway.addr;
+    let request = get(gateway.url("/"));
+    let answer = tokio::spawn(async move { fetch(&http(), request).await.1 });
+    soon(asked.notified()).await;
+    gateway.stop.cancel();
+    eventually("new connections are refused", async || TcpStream::connect(address).await.is_err()).await;
+    go_on.notify_one();
+    assert_eq!(soon(answer).await.unwrap(), "done");
+    gateway.stopped().await;
+}
+
+#[tokio::test]
+async fn what_outlasts_the_grace_period_is_cut() {
+    let origin = raw_origin(|mut stream, _| async move {
+        wire::head(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nendless").await.unwrap();
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let setup = Setup { grace: Duration::from_millis(50), ..Setup::default() };
+    let gateway = gateway_with(&origin.addr.to_string(), setup).await;
+    let mut stream = wire::send(gateway.addr, "GET / HTTP/1.0\r\n\r\n").await;
+    wire::head(&mut stream).await;
+    assert_eq!(wire::exactly(&mut stream, 7).await, b"endless");
+    gateway.stopped().await;
+    assert_eq!(soon(stream.read(&mut [0])).await.unwrap_or(0), 0);
+}
+
+#[tokio::test]
+async fn tunnels_do_not_hold_up_the_end() {
+    let origin = raw_origin(|mut stream, _| async move {
+        wire::head(&mut stream).await;
+        stream
+            .write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: warp\r\n\r\n")
+            .await
+            .unwrap();
+        drop(stream.read_u8().await);
+    })
+    .await;
+    let setup = Setup { grace: Duration::from_secs(3600), ..Setup::default() };
+    let gateway = gateway_with(&origin.addr.to_string(), setup).await;
+    let ask = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: warp\r\n\r\n";
+    let mut stream = wire::send(gateway.addr, ask).await;
+    assert_eq!(wire::status(&wire::head(&mut stream).await), 101);
+    gateway.stopped().await;
+    assert_eq!(soon(stream.read(&mut [0])).await.unwrap_or(0), 0);
+}
+
+/// The clock stands still and jumps to the next deadline whenever nothing else is to be done.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_brings_no_request_is_closed() {
+    let origin = origin(|_| async { Response::new(body::empty()) }).await;
+    let gateway = gateway(origin.addr).await;
+    for beginning in ["", "GET / HTTP/1.1\r\nHos", "PRI * HT"] {
+        let began = tokio::time::Instant::now();
+        let mut stream = wire::send(gateway.addr, beginning).await;
+        drop(stream.read_to_end(&mut Vec::new()).await);
+        assert_eq!(began.elapsed().as_secs(), 75, "{beginning:?}");
+    }
+}

@@ -1,0 +1,267 @@
+//! What goes wrong upstream goes on downstream: another generation behind a discontinuity, at the same URLs; and what a
+//! gateway that ends has opened is closed.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use domain::reason::{Failure, StopReason};
+use futures_util::future::join_all;
+use jellyfin_alike::viewer::{Playback, Viewer};
+use jellyfin_alike::{Origin, Settings, Version};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+use crate::support::stage::{Stage, all_fetched, poll, tune, unavailable};
+use crate::support::wait::{eventually, soon};
+use crate::support::watch::Watch;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_players_outlive_the_server() {
+    let mut stage = Stage::quick().await;
+    let mut watches = Vec::new();
+    for (user, device, channel) in [(0, "one", 1), (1, "two", 1), (0, "three", 2)] {
+        watches.push(Watch::begin(stage.viewer(user, device), &stage.channel(channel)).await);
+    }
+    let settings = stage.kill_origin().await;
+    let down = Instant::now();
+    while down.elapsed() < Duration::from_secs(3) {
+        for watch in &mut watches {
+            watch.look().await;
+            all_fetched(&watch.viewer, &watch.playback, &watch.last).await;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    stage.restart_origin(settings).await;
+    for watch in &mut watches {
+        watch.resume(Duration::from_secs(25)).await;
+    }
+    assert_eq!(stage.origin().counts().jobs_started, 2);
+    assert_eq!(stage.origin().counts().tuners_open, 2);
+    stage.shut_down().await;
+    stage.nothing_open().await;
+}
+
+/// While it starts, the server says 503 to everything; then it knows nothing of what it had open.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_still_starting_is_waited_for() {
+    let mut stage = Stage::quick().await;
+    let mut watches = Vec::new();
+    for (user, device, channel) in [(0, "one", 1), (1, "two", 1), (0, "three", 2)] {
+        watches.push(Watch::begin(stage.viewer(user, device), &stage.channel(channel)).await);
+    }
+    let settings = stage.kill_origin().await;
+    let starting = unavailable(settings.listen).await;
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(4) {
+        for watch in &mut watches {
+            watch.look().await;
+            all_fetched(&watch.viewer, &watch.playback, &watch.last).await;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    starting.abort();
+    assert!(starting.await.unwrap_err().is_cancelled());
+    stage.restart_origin(settings).await;
+    for watch in &mut watches {
+        watch.resume(Duration::from_secs(25)).await;
+    }
+    assert_eq!((stage.origin().counts().jobs_started, stage.origin().counts().tuners_open), (2, 2));
+    stage.shut_down().await;
+    stage.nothing_open().await;
+}
+
+/// As an administrator does it, or Jellyfin itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_killed_is_started_again() {
+    let stage = Stage::quick().await;
+    let mut watch = Watch::begin(stage.viewer(0, "tv"), &stage.channel(1)).await;
+    let own = stage.own_play_sessions().remove(0);
+    let direct = stage.direct(1, "admin");
+    soon(direct.leave(&Playback { play_session: own, ..watch.playback.clone() })).await.unwrap();
+    watch.resume(Duration::from_secs(25)).await;
+    assert_eq!(stage.origin().counts().jobs_started, 2);
+    let sessions = stage.own_play_sessions();
+    assert_ne!(sessions[0], sessions[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_input_that_ends_is_opened_again() {
+    let stage = Stage::quick().await;
+    let mut watch = Watch::begin(stage.viewer(0, "tv"), &stage.channel(1)).await;
+    stage.origin().end(1);
+    watch.resume(Duration::from_secs(28)).await;
+    assert_eq!(stage.origin().counts().tunes, 2);
+    stage.shut_down().await;
+    stage.nothing_open().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_input_that_stalls_is_given_up_and_tried_again() {
+    let stage = Stage::quick().await;
+    let mut watch = Watch::begin(stage.viewer(0, "tv"), &stage.channel(1)).await;
+    stage.origin().stall(1);
+    eventually("it is noticed", async || {
+        watch.look().await;
+        !stage.snapshot().tally.failures.is_empty()
+    })
+    .await;
+    stage.origin().recover(1);
+    watch.resume(Duration::from_secs(28)).await;
+}
+
+/// A tuner whose input has ended, and nobody left to watch: it does not stay open for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_input_that_ends_unwatched_is_given_back() {
+    let stage = Stage::quick().await;
+    let viewer = stage.viewer(0, "tv");
+    let (playback, _) = tune(&viewer, &stage.channel(1)).await;
+    soon(viewer.report(&playback, "Playing")).await.unwrap();
+    soon(viewer.leave(&playback)).await.unwrap();
+    stage.deserted().await;
+    assert_eq!(stage.origin().counts().tuners_open, 1);
+    stage.origin().end(1);
+    stage.nothing_open().await;
+    assert_eq!(stage.snapshot().tally.stopped.get(&StopReason::Failed), Some(&1));
+}
+
+/// A channel that cannot be had is not tried for ever, and viewers are told what the server says.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_is_dead_is_as_without_us() {
+    // Nobody leaves before it is given up.
+    let stage = Stage::with(|_| (), |config| config.viewers.silence = Duration::from_secs(90)).await;
+    let viewer = stage.viewer(0, "tv");
+    let playback = soon(viewer.open(&stage.channel(1))).await.unwrap();
+    stage.origin().fail(1);
+    let direct = stage.direct(0, "tv");
+    let expected = soon(direct.poll(&playback)).await.unwrap();
+    let answer = poll(&viewer, &playback).await;
+    assert_eq!((answer.status, &answer.body), (expected.status, &expected.body));
+    eventually("it is given up", async || stage.snapshot().streams.is_empty()).await;
+    assert!(stage.snapshot().tally.failures.keys().all(|failure| *failure == Failure::Refused));
+    eventually("ours is given back", async || {
+        let counts = stage.origin().counts();
+        counts.opens == counts.closes + 1 && counts.jobs == 0
+    })
+    .await;
+}
+
+/// The stop comes while the server is still starting for us.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_in_the_middle_of_a_start_leaves_nothing() {
+    join_all([0, 30, 150].map(|after| async move {
+        let patient = |settings: &mut Settings| {
+            settings.version = Version::V10_11;
+            // What is not ended is not ended by the server either.
+            settings.delays.kill_timer = Duration::from_secs(60);
+        };
+        let stage = Stage::with(patient, |_| ()).await;
+        let viewer = stage.viewer(0, "tv");
+        let playback = soon(viewer.open(&stage.channel(1))).await.unwrap();
+        let waiting = ask(&viewer, &playback);
+        eventually("it has begun", async || !stage.snapshot().streams.is_empty()).await;
+        tokio::time::sleep(Duration::from_millis(after)).await;
+        stage.shut_down().await;
+        soon(waiting).await.unwrap();
+        let ended = stage.asked("/Videos/ActiveEncodings");
+        for own in stage.own_play_sessions() {
+            assert!(ended.iter().any(|seen| seen.query.contains(&own)), "a job was left after {after} ms");
+        }
+        close(&stage, &playback).await;
+        stage.nothing_open().await;
+    }))
+    .await;
+}
+
+/// The stop comes while our own consumer waits for its turn: the server opens one thing at a time, and finishes it even if
+/// nobody waits any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_in_the_middle_of_an_opening_leaves_nothing() {
+    let slow = |settings: &mut Settings| {
+        settings.delays.open = Duration::from_millis(1500);
+        // Where a job that dies of silence gives nothing back: what is missing is missing.
+        settings.version = Version::V10_11;
+    };
+    let stage = Stage::with(slow, |_| ()).await;
+    let (viewer, other) = (stage.viewer(0, "tv"), stage.direct(1, "phone"));
+    let playback = soon(viewer.open(&stage.channel(1))).await.unwrap();
+    let item = stage.channel(2);
+    let tuning = tokio::spawn(async move { other.open(&item).await.map_err(|error| error.to_string()) });
+    eventually("the other tunes", async || stage.origin().counts().tunes == 2).await;
+    let waiting = ask(&viewer, &playback);
+    eventually("we want a consumer", async || !stage.asked("/LiveStreams/Open").is_empty()).await;
+    assert_eq!(stage.origin().counts().opens, 1);
+    stage.shut_down().await;
+    soon(waiting).await.unwrap();
+    close(&stage, &playback).await;
+    let second = soon(tuning).await.unwrap().unwrap();
+    close(&stage, &second).await;
+    eventually("all have opened", async || stage.origin().counts().opens == 3).await;
+    stage.nothing_open().await;
+}
+
+fn ask(viewer: &Viewer, playback: &Playback) -> tokio::task::JoinHandle<()> {
+    let (viewer, playback) = (viewer.clone(), playback.clone());
+    // What becomes of it when the gateway stops does not matter here.
+    tokio::spawn(async move { drop(viewer.poll(&playback).await) })
+}
+
+/// A client that ends and closes what it started and opened.
+async fn close(stage: &Stage, playback: &Playback) {
+    let direct = stage.direct(0, "tv");
+    soon(direct.leave(playback)).await.unwrap();
+    let path = format!("/LiveStreams/Close?liveStreamId={}", playback.live_stream);
+    soon(direct.post(&path, &serde_json::Value::Null)).await.unwrap();
+}
+
+/// The real program, the real signal.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_gives_everything_back_within_the_grace_period() {
+    for (produce, jobs) in [("adopt", 2), ("auto", 0)] {
+        a_signal_gives_back(produce, jobs).await;
+    }
+}
+
+async fn a_signal_gives_back(produce: &str, jobs: usize) {
+    let settings = Settings::quick();
+    let user = settings.users[0].clone();
+    let origin = Origin::start(settings).await.unwrap();
+    let mut gateway = Command::new(env!("CARGO_BIN_EXE_warmgate"))
+        .arg("run")
+        .env("WARMGATE__UPSTREAM__URL", format!("http://{}", origin.addr()))
+        .env("WARMGATE__LISTEN", "127.0.0.1:0")
+        .env("WARMGATE__PRODUCE__DEFAULT", produce)
+        .env("WARMGATE__LOG__FORMAT", "json")
+        .env_remove("RUST_LOG")
+        .current_dir(tempfile::tempdir().unwrap().path())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(gateway.stderr.take().unwrap()).lines();
+    let address = loop {
+        let line = soon(lines.next_line()).await.unwrap().expect("it never listened");
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        if let Some(address) = line["address"].as_str() {
+            break address.to_owned();
+        }
+    };
+    let drained = tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    let viewer = Viewer::new(format!("http://{address}"), user.token(), &user.id, "tv");
+    let channels = origin.channels();
+    for channel in &channels[..2] {
+        let (playback, _) = tune(&viewer, &channel.item_id).await;
+        soon(viewer.report(&playback, "Playing")).await.unwrap();
+        soon(viewer.leave(&playback)).await.unwrap();
+    }
+    eventually("both are held", async || origin.counts().opens == 4).await;
+    assert_eq!((origin.counts().jobs, origin.counts().tuners_open), (jobs, 2));
+    let pid = Pid::from_raw(gateway.id().unwrap().try_into().unwrap()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    let asked = Instant::now();
+    assert!(soon(gateway.wait()).await.unwrap().success());
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    let counts = origin.counts();
+    assert_eq!((counts.jobs, counts.tuners_open), (0, 0));
+    soon(drained).await.unwrap();
+}

@@ -1,0 +1,116 @@
+//! A server that tunes through the gateway, by the gateway's own playlist: what it opens is what the gateway pulls already.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use domain::lineup::Rules;
+use domain::produce::{Means, Produce};
+use warmgate::config::{Location, Playlist, Secret};
+
+use crate::support::provider::Provider;
+use crate::support::stage::{Stage, all_fetched, is_hit, is_ours, poll, short, tune};
+use crate::support::wait::{eventually, soon};
+
+const TOKEN: &str = "t0k-s3cr3t";
+
+/// A gateway with two channels of `provider`, which allows one connection, and an origin that tunes by its playlist.
+async fn tuned(provider: &Provider, knows_itself: bool) -> Stage {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("list.m3u");
+    let entry = |number| format!("#EXTINF:-1 tvg-id=\"c{number}\",C {number}\n{}\n", provider.url(number));
+    std::fs::write(&list, format!("#EXTM3U\n{}{}", entry(1), entry(2))).unwrap();
+    let playlist = Playlist {
+        location: Location::File(list),
+        tuners: 1,
+        reload: Duration::from_secs(60),
+        guide: None,
+        rules: Rules::default(),
+    };
+    // Whoever knows its own channels must know where it is.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let listen = SocketAddr::from(([127, 0, 0, 1], free));
+    let stage = Stage::with(
+        |_| (),
+        |config| {
+            config.listen = listen;
+            config.produce.default = Produce::Auto;
+            config.lineup = vec![playlist];
+            config.lineup_server.enabled = true;
+            config.lineup_server.token = Some(Secret::new(TOKEN));
+            config.lineup_server.base = knows_itself.then(|| format!("http://{listen}"));
+            config.warm.encode = Duration::from_millis(500);
+            config.warm.feed = Duration::from_millis(500);
+        },
+    )
+    .await;
+    let url = format!("{}/lineup/channels.m3u?token={TOKEN}", stage.base);
+    eventually("the origin has channels", async || stage.origin().tune_by(&url).await.is_ok()).await;
+    stage
+}
+
+/// How often the gateway asked the origin for a raw stream.
+fn taps(stage: &Stage) -> usize {
+    let own = |agent: &String| agent.starts_with("warmgate");
+    stage.asked("/stream.ts").iter().filter(|seen| seen.user_agent.as_ref().is_some_and(own)).count()
+}
+
+/// Three viewers of one channel, two of whom have the same wish.
+async fn is_watched(knows_itself: bool) {
+    let provider = Provider::start().await;
+    let stage = tuned(&provider, knows_itself).await;
+    let [one, two] = &stage.origin().channels()[..] else { panic!("{:?}", stage.origin().channels()) };
+    assert_eq!((one.name.as_str(), two.name.as_str()), ("C 1", "C 2"));
+    let (alice, bob) = (stage.viewer(0, "tv"), stage.viewer(1, "phone"));
+    let (playback, answer) = tune(&alice, &one.item_id).await;
+    assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
+    all_fetched(&alice, &playback, &answer).await;
+    let (again, answer) = tune(&bob, &one.item_id).await;
+    assert!(is_hit(&answer), "{}", answer.field("cache-status"));
+    let other = short(again.clone());
+    let answer = poll(&bob, &other).await;
+    assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
+    all_fetched(&bob, &other, &answer).await;
+    let last = answer.segments().last().cloned();
+    eventually("it goes on", async || poll(&bob, &other).await.segments().last().cloned() != last).await;
+    let means: Vec<_> = stage.snapshot().streams.iter().map(|stream| stream.means).collect();
+    assert_eq!(means, [Means::Own; 2]);
+    assert_eq!((provider.asked().len(), provider.most()), (1, 1));
+    let counts = stage.origin().counts();
+    assert_eq!((counts.jobs_started, counts.tunes, counts.tuner_connections), (0, 1, 1));
+    assert_eq!(taps(&stage), usize::from(!knows_itself));
+    soon(alice.leave(&playback)).await.unwrap();
+    soon(bob.leave(&again)).await.unwrap();
+    stage.nothing_open().await;
+    eventually("nothing is connected", async || {
+        provider.open() == 0 && stage.origin().counts().tuner_connections == 0
+    })
+    .await;
+    eventually("nothing is made", async || stage.snapshot().streams.is_empty()).await;
+    assert_eq!(provider.asked().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_tunes_through_the_gateway_costs_no_connection_more() {
+    is_watched(true).await;
+}
+
+/// … nor where the gateway does not know what it is called, and meets its own channel as a stranger's.
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_where_the_gateway_does_not_know_its_own_channels() {
+    is_watched(false).await;
+}
+
+/// The provider allows one connection, and who watches keeps it; it is free as soon as nobody does.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_channel_waits_for_the_connection() {
+    let provider = Provider::start().await;
+    let stage = tuned(&provider, true).await;
+    let channels = stage.origin().channels();
+    let (alice, bob) = (stage.viewer(0, "tv"), stage.viewer(1, "phone"));
+    let (playback, _) = tune(&alice, &channels[0].item_id).await;
+    assert!(soon(bob.open(&channels[1].item_id)).await.is_err(), "there is no connection for it");
+    soon(alice.leave(&playback)).await.unwrap();
+    eventually("it is opened", async || soon(bob.open(&channels[1].item_id)).await.is_ok()).await;
+    assert_eq!(provider.asked().len(), 2);
+    eventually("the first one is let go", async || provider.open() == 1).await;
+}
