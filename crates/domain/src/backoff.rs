@@ -1,15 +1,15 @@
-//! How long to wait before trying again: doubling, bounded, without chance.
+//! Says how long to wait before the next attempt: twice as long each time, up to a limit.
 //!
-//! One gateway stands before one server, so there is no crowd to spread out and no jitter to draw.
+//! There is no jitter: one gateway stands in front of one server, so no crowd has to be spread out.
 
 use std::time::Duration;
 
-/// The first wait.
+/// The wait after the first failure.
 const FIRST: Duration = Duration::from_millis(500);
-/// The longest wait: a viewer who stays on a failing channel is not left waiting longer than this once it is back.
+/// The longest wait. A viewer of a failing channel waits no longer than this once the channel is back.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// The wait after `failures` in a row (1 = the first).
+/// The wait after `failures` failures in a row.
 #[must_use]
 pub fn after(failures: u32) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);

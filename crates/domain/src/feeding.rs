@@ -1,4 +1,4 @@
-//! Which input a feed is pulled from, and when it is tried again.
+//! Decides which input a feed is pulled from, and when the next attempt follows.
 //!
 //! ```text
 //!              packets             failed
@@ -6,11 +6,11 @@
 //!    │   ▲                  │                    ▲        │ retry_at
 //!    │   └──────────────────┼────────────────────┼────────┘
 //!    ├──── failed ──────────┼────────────────────┘
-//!    └──── failed, no input worth a try ─► Failed
+//!    └──── failed, no input left ────────► Failed
 //!                                          any but Failed ── end ──► Ended
 //! ```
 //!
-//! It does not know what an input is, nor how long a silence is one failure.
+//! It does not know what an input is, nor after which silence an attempt has failed.
 
 use std::time::Duration;
 
@@ -18,39 +18,39 @@ use crate::backoff;
 use crate::reason::Failure;
 use crate::time::Timestamp;
 
-/// An input that flowed for this long is a good one: what failed before is forgotten.
+/// An input whose packets flowed for this long works: all earlier failures are forgotten.
 const PROVEN: Duration = Duration::from_secs(10);
 
-/// Where a feed stands; inputs are numbered in the order of preference.
+/// The state of a feed. Inputs are numbered in the order of preference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FeedState {
-    /// An input is being opened, or has yet to give its first packet.
+    /// An input is being opened, or has not sent its first packet.
     Connecting {
-        /// Which.
+        /// The number of the input.
         input: usize,
     },
-    /// Packets come.
+    /// Packets are arriving.
     Flowing {
-        /// From which.
+        /// The number of the input.
         input: usize,
     },
-    /// An attempt failed; another follows.
+    /// An attempt failed, and another one will follow.
     BackingOff {
-        /// When.
+        /// When it will follow.
         retry_at: Timestamp,
-        /// Of which.
+        /// The number of the input that will be tried.
         input: usize,
-        /// How the last one failed.
+        /// How the last attempt failed.
         failure: Failure,
     },
-    /// No input is left that is worth a try; how the last attempt failed.
+    /// Every input has failed too often; carries the last failure.
     Failed(Failure),
-    /// It was asked to end.
+    /// The feed was asked to end.
     Ended,
 }
 
 impl FeedState {
-    /// Whether nothing will come any more.
+    /// Whether no packet will come any more.
     #[must_use]
     pub const fn is_over(&self) -> bool {
         match self {
@@ -60,19 +60,19 @@ impl FeedState {
     }
 }
 
-/// A feed's choice among its inputs.
+/// Chooses among the inputs of a feed.
 #[derive(Clone, Debug)]
 pub struct Feeding {
     state: FeedState,
-    /// Failures of each input since any of them was a good one.
+    /// Failures in a row of each input; a working input resets all of them.
     failures: Vec<u32>,
     attempts: u32,
-    /// When the first and the last packet came over this connection.
+    /// When the first and the last packet of this connection arrived.
     flow: Option<(Timestamp, Timestamp)>,
 }
 
 impl Feeding {
-    /// Begins with the first of `inputs`; each may fail `attempts` times in a row.
+    /// Starts with the first of `inputs`. Each may fail `attempts` times in a row.
     #[must_use]
     pub fn new(inputs: usize, attempts: u32) -> Self {
         let state =
@@ -80,13 +80,13 @@ impl Feeding {
         Self { state, failures: vec![0; inputs], attempts: attempts.max(1), flow: None }
     }
 
-    /// Where it stands.
+    /// The current state.
     #[must_use]
     pub const fn state(&self) -> FeedState {
         self.state
     }
 
-    /// Packets came.
+    /// Notes that packets arrived.
     pub const fn flows(&mut self, now: Timestamp) {
         match self.state {
             FeedState::Connecting { input } | FeedState::Flowing { input } => {
@@ -101,7 +101,7 @@ impl Feeding {
         }
     }
 
-    /// The attempt failed.
+    /// Notes that the attempt failed.
     pub fn failed(&mut self, failure: Failure, now: Timestamp) {
         let (FeedState::Connecting { input } | FeedState::Flowing { input }) = self.state else { return };
         if self.flow.take().is_some_and(|(first, last)| last.since(first) >= PROVEN) {
@@ -114,21 +114,21 @@ impl Feeding {
         };
     }
 
-    /// The wait is over.
+    /// Notes that `retry_at` has come.
     pub const fn retry(&mut self) {
         if let FeedState::BackingOff { input, .. } = self.state {
             self.state = FeedState::Connecting { input };
         }
     }
 
-    /// Nobody wants it any more.
+    /// Ends the feed.
     pub const fn end(&mut self) {
         if !self.state.is_over() {
             self.state = FeedState::Ended;
         }
     }
 
-    /// The first input worth a try, from `preferred` on and round.
+    /// The first input, from `preferred` on and round, that has not failed too often.
     fn next(&self, preferred: usize) -> Option<usize> {
         let inputs = self.failures.len();
         (preferred..preferred + inputs)
@@ -136,7 +136,7 @@ impl Feeding {
             .find(|input| self.failures[*input] < self.attempts)
     }
 
-    /// An input that has not failed need not be waited for.
+    /// An input that has not failed is tried at once.
     fn wait(&self, input: usize) -> Duration {
         match self.failures[input] {
             0 => Duration::ZERO,
@@ -145,13 +145,13 @@ impl Feeding {
     }
 }
 
-/// Whether another attempt at the same input is pointless.
+/// Whether this input must not be tried again.
 fn is_final(failure: Failure) -> bool {
     failure == Failure::Gone
 }
 
-/// Whether the next input comes first: one that keeps a connection open and silent has cost a long wait already, and
-/// where no connection is to be had another provider may have one.
+/// Whether the next input is tried first: an input that stalled has cost a long wait already, and where no connection is
+/// free another provider may have one.
 fn moves_on(failure: Failure) -> bool {
     matches!(failure, Failure::Stalled | Failure::Busy)
 }
@@ -164,7 +164,7 @@ mod tests {
         Timestamp::from_millis(seconds * 1000)
     }
 
-    /// The inputs that are tried, and after which wait, while each attempt fails as `failures` say.
+    /// The inputs that are tried after these failures and the waits before them in milliseconds, and the last state.
     fn tried(inputs: usize, attempts: u32, failures: &[Failure]) -> (Vec<(usize, u128)>, FeedState) {
         let mut feeding = Feeding::new(inputs, attempts);
         let mut tried = Vec::new();
@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(Feeding::new(0, 3).state(), FeedState::Failed(Failure::Gone));
     }
 
-    /// Fails again and again after having flowed from `first` to `last`.
+    /// Fails again and again after packets flowed from second `first` to second `last`.
     fn flapping(first: u64, last: u64) -> FeedState {
         let mut feeding = Feeding::new(1, 2);
         for _ in 0..5 {

@@ -1,7 +1,7 @@
-//! The pure core: what is a stream, who watches it, what happens next.
+//! The pure core: decides which streams run, for whom, and what happens next.
 //!
-//! **Invariant:** nothing in here waits, reads a clock, does IO, draws a random number, locks or logs. The same
-//! events at the same times give the same actions. What is worth logging is worth returning.
+//! **Invariant:** nothing here waits, reads a clock, does IO, draws a random number, locks or logs. The same events at
+//! the same times give the same actions. A fact worth logging is returned to the caller.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod backoff;

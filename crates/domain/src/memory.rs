@@ -1,15 +1,13 @@
-//! Where the large parts of a stream are kept: the cutter and the ring ask for memory, a shell says which kind.
-//!
-//! It knows no allocator and no system call.
+//! Defines the memory that windows and rings ask for; a shell decides which kind it is.
 
 use std::fmt::Debug;
 use std::ops::Deref;
 
 use bytes::Bytes;
 
-/// Bytes that grow at their end. [`Vec`] will do; the gateway maps its own (`src/memory.rs`).
+/// Bytes that grow at their end. The gateway maps its own (`src/memory.rs`), tests use [`Vec`].
 pub trait Memory: Debug + Default + Deref<Target = [u8]> + Into<Bytes> {
-    /// Empty memory with room for `bytes` bytes.
+    /// Creates empty memory with room for `bytes` bytes.
     #[must_use]
     fn with_room(bytes: usize) -> Self;
 
@@ -17,13 +15,13 @@ pub trait Memory: Debug + Default + Deref<Target = [u8]> + Into<Bytes> {
     #[must_use]
     fn room(&self) -> usize;
 
-    /// Appends `bytes`; where they do not fit, everything moves to a larger place.
+    /// Appends `bytes`; moves everything to a larger place if they do not fit.
     fn extend_from_slice(&mut self, bytes: &[u8]);
 
-    /// Drops all but the first `len` bytes.
+    /// Keeps the first `len` bytes only.
     fn truncate(&mut self, len: usize);
 
-    /// Takes off the bytes from `at` on; they get as much room as `self` has.
+    /// Splits off the bytes from `at` on, with as much room as `self` has.
     #[must_use]
     fn split_off(&mut self, at: usize) -> Self;
 }

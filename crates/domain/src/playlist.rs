@@ -1,29 +1,29 @@
-//! Media playlists: reading the server's growing one, writing ours (RFC 8216bis section 4).
+//! Reads the server's media playlists and writes ours (RFC 8216bis, section 4).
 //!
-//! It does not know what a window holds back or who reads.
+//! It does not know which segments a window lists, nor who reads them.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// One listed segment of the server's playlist.
+/// A segment in the server's playlist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// EXTINF.
+    /// The duration in EXTINF.
     pub duration: Duration,
-    /// As listed, relative to the playlist.
+    /// The URI as listed, relative to the playlist.
     pub uri: String,
 }
 
-/// What was read of a playlist, whole or from somewhere in its middle to its end.
+/// The part of a playlist that was read: all of it, or the lines from somewhere on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
     /// The segments, in order.
     pub entries: Vec<Entry>,
-    /// Whether EXT-X-ENDLIST was there.
+    /// Whether it has EXT-X-ENDLIST.
     pub ended: bool,
 }
 
-/// Reads a whole playlist; `None` if it is none.
+/// Reads a whole playlist; `None` if `text` is no playlist.
 #[must_use]
 pub fn read(text: &str) -> Option<Reading> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -31,8 +31,7 @@ pub fn read(text: &str) -> Option<Reading> {
     (rest.is_empty() || rest.starts_with(['\r', '\n'])).then(|| read_lines(rest))
 }
 
-/// Reads the end of a playlist. The first line may be a fragment, so it is not believed; nor is a URI whose
-/// EXTINF was cut off.
+/// Reads the end of a playlist. The first line may be incomplete, so it is skipped, and a URI without its EXTINF with it.
 #[must_use]
 pub fn read_tail(text: &str) -> Reading {
     read_lines(text.split_once('\n').map_or("", |(_, rest)| rest))
@@ -61,12 +60,12 @@ fn parse_duration(extinf: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-/// The target duration of a stream, for good, from its first segment and the length its segments are cut at.
+/// The target duration of a stream, which never changes, from its first segment and the length it is cut at.
 ///
-/// FFmpeg cuts at the first key frame after each multiple of `cut` (libavformat/hlsenc.c), so with regular key frames
-/// none is longer than the first, if that one is at least `cut`, nor than both together, if it began in mid-air.
-/// The server's own tag is no help: it grows (`fixtures/jellyfin/api-12.0-adopt.ndjson`). One second is kept in reserve
-/// for irregular key frames.
+/// FFmpeg cuts at the first key frame behind each multiple of `cut` (libavformat/hlsenc.c). With regular key frames no
+/// segment is longer than the first one, if that is at least `cut`, nor than the sum of both, if it started between two
+/// key frames. The server's own EXT-X-TARGETDURATION cannot be used, because it grows
+/// (`fixtures/jellyfin/api-12.0-adopt.ndjson`). One more second allows for irregular key frames.
 #[must_use]
 pub fn target_duration(first: Duration, cut: Duration) -> Duration {
     let longest = if first >= cut { first } else { first + cut };
@@ -74,23 +73,24 @@ pub fn target_duration(first: Duration, cut: Duration) -> Duration {
     Duration::from_secs(seconds.max(cut.as_secs() + 1))
 }
 
-/// One segment to list in a playlist of ours.
+/// A segment to list in a playlist of ours.
 #[derive(Clone, Copy, Debug)]
 pub struct Listed {
-    /// Media sequence number.
+    /// The media sequence number.
     pub sequence: u64,
-    /// EXTINF.
+    /// The duration in EXTINF.
     pub duration: Duration,
     /// Whether EXT-X-DISCONTINUITY precedes it.
     pub discontinuity: bool,
-    /// How many EXT-X-DISCONTINUITY tags the stream had before this segment's own.
+    /// How many EXT-X-DISCONTINUITY tags precede this segment's own in the stream.
     pub discontinuity_sequence: u64,
 }
 
-/// Writes a live playlist of `listed`, each at the URI that `uri` writes; `blocking` says that requests can be held (4.4.3.8).
+/// Writes a live playlist of `listed`; `uri` writes the URI of a segment. `blocking` offers blocking playlist reload
+/// (4.4.3.8).
 ///
-/// The first listed segment sets EXT-X-MEDIA-SEQUENCE and EXT-X-DISCONTINUITY-SEQUENCE (4.4.3.2, 4.4.3.3).
-/// A sliding list carries no EXT-X-PLAYLIST-TYPE (6.2.2).
+/// The first segment sets EXT-X-MEDIA-SEQUENCE and EXT-X-DISCONTINUITY-SEQUENCE (4.4.3.2, 4.4.3.3). A sliding playlist
+/// has no EXT-X-PLAYLIST-TYPE (6.2.2).
 pub fn write(
     target: Duration,
     blocking: bool,
@@ -127,7 +127,7 @@ pub fn write(
 mod tests {
     use super::*;
 
-    /// `fixtures/jellyfin/api-12.0-adopt.ndjson`, "playlist by id, 4 s later".
+    /// From `fixtures/jellyfin/api-12.0-adopt.ndjson`, "playlist by id, 4 s later".
     const RECORDED: &str = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:0\n\
         #EXT-X-PLAYLIST-TYPE:EVENT\n#EXTINF:2.000000,\nhls/7a1f/7a1f0.ts\n#EXTINF:4.000000,\nhls/7a1f/7a1f1.ts\n";
 

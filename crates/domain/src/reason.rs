@@ -1,6 +1,7 @@
-//! Why something was refused, stopped or passed by: one enum each, one spelling for log, metric and JSON.
+//! Lists the reasons for refusing, stopping and failing, one enum per question. Each reason has one spelling in logs,
+//! metrics and JSON.
 
-/// Declares an enum whose every variant has one spelling, `as_str()`.
+/// Declares an enum whose variants have one spelling each, `as_str()`.
 macro_rules! reasons {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $spelling:literal,)+ }) => {
         $(#[$doc])*
@@ -8,10 +9,10 @@ macro_rules! reasons {
         pub enum $name { $($(#[$variant_doc])* $variant,)+ }
 
         impl $name {
-            /// Every variant, in order.
+            /// All variants.
             pub const ALL: &[Self] = &[$(Self::$variant,)+];
 
-            /// The one spelling of this reason.
+            /// The spelling of this reason.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $spelling,)+ }
@@ -21,19 +22,19 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// Why the pool would not take a stream.
+    /// Why the pool refused to share a stream.
     RefuseReason {
-        /// Every slot has a present consumer.
+        /// Every slot has a stream with a present consumer.
         PoolFull = "pool-full",
-        /// Windows and inputs hold all the memory they may, and all of them are in use.
+        /// Windows and inputs use all the memory allowed, and all of them are needed.
         MemoryFull = "memory-full",
-        /// One account has as many consumers of one stream as anybody may have.
+        /// The user has as many consumers of this stream as are allowed.
         Crowded = "crowded",
-        /// This viewer was passed on before and plays the server's own stream: another in its place would break it.
+        /// The viewer already plays the server's own stream, and ours in its place would break it.
         StaysPlain = "stays-plain",
-        /// Its token is being logged out.
+        /// The token of the viewer is being logged out.
         LoggingOut = "logging-out",
-        /// The server refuses this stream; viewers get its own answer.
+        /// The server refuses this stream, so viewers get its own answer.
         UpstreamFailing = "upstream-failing",
         /// The gateway is shutting down.
         Draining = "draining",
@@ -41,21 +42,21 @@ reasons! {
 }
 
 reasons! {
-    /// Why a stream is given back.
+    /// Why a stream was stopped.
     StopReason {
-        /// Nobody watched it for the idle timeout.
+        /// It had no consumer for the idle timeout.
         Idle = "idle",
-        /// Its slot is needed for another stream.
+        /// Another stream needed its slot.
         Evicted = "evicted",
-        /// The server had no tuner left for somebody else.
+        /// Somebody else needed a tuner, and the server had none left.
         TunerNeeded = "tuner-needed",
-        /// What nobody uses has more than `upstream.disk_budget` on the server's disk.
+        /// Unused streams took more than `upstream.disk_budget` of the server's disk.
         DiskBudget = "disk-budget",
-        /// Windows and inputs together hold more than `pool.memory`.
+        /// Windows and inputs took more than `pool.memory`.
         Memory = "memory",
-        /// It kept failing, and nobody watches it.
+        /// It kept failing, and has no consumer.
         Failed = "failed",
-        /// The only credential it could be released with is being logged out.
+        /// The only credential that can release it is being logged out.
         LoggedOut = "logged-out",
         /// The gateway is shutting down.
         Shutdown = "shutdown",
@@ -63,73 +64,73 @@ reasons! {
 }
 
 reasons! {
-    /// How a generation of a stream, or an attempt to pull a feed, came to its end without being asked to.
+    /// Why a generation of a stream, or an attempt to pull a feed, ended by itself.
     Failure {
-        /// The server cannot be reached.
+        /// The server could not be reached.
         Unreachable = "unreachable",
         /// The server answered the start with an error.
         Refused = "refused",
-        /// The server's playlist has an end, or what should flow for ever ended cleanly.
+        /// The server's playlist ended, or a connection that should last was closed.
         Ended = "ended",
-        /// Nothing new for too long.
+        /// Nothing new came for too long.
         Stalled = "stalled",
-        /// Its provider allows no further connection, or this machine no further FFmpeg, or none yet.
+        /// No connection to the provider, or no FFmpeg, is free at the moment.
         Busy = "busy",
-        /// The server does not know it any more.
+        /// The server no longer knows it.
         Gone = "gone",
         /// A segment is larger than `window.segment`.
         Oversized = "oversized",
-        /// What the server sent is not a playlist, or not a transport stream, that this gateway can follow.
+        /// The server sent something that is no playlist or transport stream this gateway can follow.
         Unreadable = "unreadable",
-        /// What its profile asks for is better left to the server.
+        /// The profile is better left to the server.
         Unsuitable = "unsuitable",
-        /// It did not keep up with its own input.
+        /// A reader did not keep up with its feed.
         Lagged = "lagged",
-        /// What encodes it does not keep up with its source.
+        /// The encoder does not keep up with its source.
         TooSlow = "too-slow",
-        /// What encodes it holds more than `ffmpeg.memory`.
+        /// The encoder uses more than `ffmpeg.memory`.
         TooMuchMemory = "too-much-memory",
-        /// What encodes it could not be started, or ended by itself with an error.
+        /// The encoder could not be started, or failed.
         Crashed = "crashed",
-        /// A fault of ours ended it.
+        /// A bug in the gateway ended it.
         Panicked = "panicked",
     }
 }
 
 reasons! {
-    /// Why the gateway does not make a profile itself.
+    /// Why the gateway leaves a profile to the server.
     Obstacle {
-        /// The query says something that cannot be read; the server refuses it.
+        /// The query has a value that cannot be read, and that the server refuses.
         UnreadableWish = "unreadable-wish",
-        /// The source carries nothing that is known to be picture or sound.
+        /// The source has no stream that is known to be audio or video.
         NothingToPlay = "nothing-to-play",
-        /// The source does not say of itself what the decision rests on.
+        /// The source does not tell what the decision depends on.
         UnknownSource = "unknown-source",
-        /// The picture is scrambled, or every sound.
+        /// The video is scrambled, or all audio is.
         Scrambled = "scrambled",
-        /// It would have to be deinterlaced.
+        /// The video would have to be deinterlaced.
         Interlaced = "interlaced",
-        /// Its high dynamic range would have to be mapped to the standard one.
+        /// The video's high dynamic range would have to be mapped to the standard one.
         HighDynamicRange = "high-dynamic-range",
-        /// Subtitles would have to be drawn into the picture.
+        /// Subtitles would have to be drawn into the video.
         BurntInSubtitles = "burnt-in-subtitles",
         /// The server encodes in hardware, and this machine cannot.
         ServerHardware = "server-hardware",
-        /// What can be decoded and encoded here is still being found out.
+        /// The codecs of this machine are still being tried.
         NotTried = "not-tried",
-        /// There is no decoder for what would have to be encoded anew.
+        /// FFmpeg has no decoder for a stream that would have to be encoded.
         DecoderMissing = "decoder-missing",
-        /// There is no encoder for what is wished for.
+        /// FFmpeg has no encoder for the codecs asked for.
         EncoderMissing = "encoder-missing",
-        /// As many FFmpegs run as may (`ffmpeg.processes`).
+        /// As many FFmpegs run as allowed (`ffmpeg.processes`).
         ProcessesTaken = "processes-taken",
-        /// As many pictures are being encoded as may (`ffmpeg.encodes`).
+        /// As many videos are being encoded as allowed (`ffmpeg.encodes`).
         EncodesTaken = "encodes-taken",
     }
 }
 
 impl Obstacle {
-    /// How a stream fails that meets it.
+    /// The failure of a stream that meets this obstacle.
     #[must_use]
     pub const fn failure(self) -> Failure {
         match self {
@@ -149,15 +150,15 @@ impl Obstacle {
 }
 
 reasons! {
-    /// Why a consumer is held to have left.
+    /// Why a consumer was counted as gone.
     LeaveReason {
-        /// Nothing heard for longer than its deadline.
+        /// Nothing was heard of it until its deadline.
         Silence = "silence",
         /// Its device opened another channel.
         Zapped = "zapped",
-        /// It was passed on and plays the server's own stream.
+        /// Its request was passed on, and it plays the server's own stream.
         PassedOn = "passed-on",
-        /// It said goodbye and did not ask again.
+        /// It said goodbye and did not come back.
         Goodbye = "goodbye",
         /// Its token was logged out.
         LoggedOut = "logged-out",
@@ -165,65 +166,65 @@ reasons! {
 }
 
 reasons! {
-    /// Why what a client opened is given back in its name.
+    /// Why the gateway gave back an opening in its client's name.
     ReturnReason {
-        /// Nothing followed.
+        /// No request for the stream followed.
         Unfollowed = "unfollowed",
-        /// Its client went away before it could hear of it.
+        /// The client went away before it had the answer.
         Abandoned = "abandoned",
-        /// Nothing followed, and its device opened something else.
+        /// No request for the stream followed, and the device opened something else.
         Superseded = "superseded",
-        /// Its viewer has left, and never told the server of it.
+        /// The viewer left without telling the server.
         Left = "left",
-        /// Its client stopped before it had started; some versions keep such a consumer.
+        /// The client stopped before it started playing; some versions keep such an opening.
         Stopped = "stopped",
-        /// Its token is being logged out.
+        /// The token of the client is being logged out.
         LoggedOut = "logged-out",
     }
 }
 
 reasons! {
-    /// Why a playlist request that waits for a segment is refused.
+    /// Why a playlist request that waits for a segment was refused (RFC 8216bis, section 6.2.5.2).
     ReloadRefusal {
-        /// It names no number.
+        /// `_HLS_msn` is not a number.
         Malformed = "malformed",
-        /// It names a part, and no segment.
+        /// `_HLS_part` comes without `_HLS_msn`.
         PartAlone = "part-alone",
-        /// It names a segment that is not about to come.
+        /// The segment will not come soon.
         TooFarAhead = "too-far-ahead",
         /// The segment did not come in time.
         Late = "late",
-        /// So many are held already, of this viewer or of all.
+        /// Too many requests are held, of this viewer or of all.
         Crowded = "crowded",
     }
 }
 
 reasons! {
-    /// What a verdict on a viewer's presence rests on.
+    /// The evidence for a consumer's presence.
     Evidence {
-        /// It asked for a playlist and has yet to ask for a segment.
+        /// It asked for a playlist, and not for a segment yet.
         Asked = "asked",
         /// It asks for segments.
         Fetches = "fetches",
-        /// A request of its is being answered.
+        /// One of its requests is being answered.
         OpenRequest = "open-request",
-        /// It said that it pauses.
+        /// It reported a pause.
         SaysPaused = "says-paused",
-        /// It asks for playlists and for no segments.
+        /// It asks for playlists, and not for segments.
         PlaylistsOnly = "playlists-only",
         /// It asks once a minute, as hidden tabs do.
         OnceAMinute = "once-a-minute",
         /// It asks for the same segment again and again.
         SameSegment = "same-segment",
-        /// It said that its buffer ran dry.
+        /// It reported that its buffer ran empty.
         SaysStarved = "says-starved",
-        /// Nothing was heard for longer than its rhythm explains.
+        /// It has been silent for longer than its rhythm explains.
         Silence = "silence",
         /// Its WebSocket closed.
         SocketClosed = "socket-closed",
         /// It closed all its connections.
         ConnectionClosed = "connection-closed",
-        /// It gave up a request before it was answered.
+        /// It aborted a request before the answer was complete.
         Aborted = "aborted",
         /// It reported that it stopped.
         Stopped = "stopped",
@@ -231,9 +232,9 @@ reasons! {
         EncodingsDeleted = "encodings-deleted",
         /// It closed its live stream.
         LiveStreamClosed = "live-stream-closed",
-        /// It said that it is leaving.
+        /// It reported that it is leaving.
         Quits = "quits",
-        /// Its device asked for something else.
+        /// Its device asked for another channel.
         TunedAway = "tuned-away",
         /// It plays the server's own stream.
         PassedOn = "passed-on",

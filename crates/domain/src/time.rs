@@ -1,9 +1,9 @@
-//! Time as the domain sees it: microseconds since the gateway's start, told by whoever calls.
+//! Defines time for the domain: what has passed since the gateway started, as the caller tells it.
 
 use std::ops::Add;
 use std::time::Duration;
 
-/// A moment, as the time passed since the gateway started.
+/// A moment: the time since the gateway started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(Duration);
 
@@ -14,19 +14,19 @@ impl Timestamp {
         Self(elapsed)
     }
 
-    /// The moment `millis` ms after the start.
+    /// The moment `millis` milliseconds after the start.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(Duration::from_millis(millis))
     }
 
-    /// How long ago `earlier` was; zero if it has yet to come.
+    /// The time since `earlier`; zero if that is in the future.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// The time passed since the start.
+    /// The time since the start.
     #[must_use]
     pub const fn elapsed(self) -> Duration {
         self.0

@@ -1,27 +1,27 @@
-//! What the FFmpeg at hand can do, and how much of it is still free.
+//! Describes what the FFmpeg on this machine can do, and how much of it is free.
 
 use crate::mpegts::facts::{AudioCodec, VideoCodec};
 
-/// What can be made at this moment.
+/// What can be encoded at this moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Abilities {
-    /// What encodes H.264, best first.
+    /// The working H.264 encoders, best first.
     pub video_encoders: Vec<VideoEncoder>,
-    /// The sounds that can be encoded to.
+    /// The audio encoders.
     pub audio_encoders: Vec<AudioEncoder>,
-    /// The pictures that can be decoded.
+    /// The video decoders.
     pub video_decoders: Vec<VideoCodec>,
-    /// The sounds that can be decoded.
+    /// The audio decoders.
     pub audio_decoders: Vec<AudioCodec>,
-    /// FFmpegs that may still be started.
+    /// How many more FFmpegs may be started.
     pub processes_left: usize,
-    /// Pictures that may still be encoded.
+    /// How many more videos may be encoded.
     pub encodes_left: usize,
-    /// Whether the server encodes pictures in hardware.
+    /// Whether the server encodes video in hardware.
     pub server_hardware: bool,
 }
 
-/// What encodes a picture to H.264.
+/// An H.264 encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VideoEncoder {
     /// libx264.
@@ -32,15 +32,15 @@ pub enum VideoEncoder {
     Nvenc,
     /// Intel's Quick Sync Video.
     Qsv,
-    /// Apple's Video Toolbox.
+    /// Apple's VideoToolbox.
     VideoToolbox,
 }
 
 impl VideoEncoder {
-    /// All of them, the ones that spare the processor first.
+    /// All encoders, those in hardware first.
     pub const ALL: [Self; 5] = [Self::Nvenc, Self::Qsv, Self::Vaapi, Self::VideoToolbox, Self::Software];
 
-    /// The one spelling.
+    /// The spelling in logs and JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -52,7 +52,7 @@ impl VideoEncoder {
         }
     }
 
-    /// FFmpeg's name for it.
+    /// FFmpeg's name of the encoder.
     #[must_use]
     pub const fn codec(self) -> &'static str {
         match self {
@@ -65,7 +65,7 @@ impl VideoEncoder {
     }
 }
 
-/// What a sound can be encoded to in a transport stream.
+/// An audio encoder whose codec a transport stream can carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AudioEncoder {
     /// AAC.
@@ -79,10 +79,10 @@ pub enum AudioEncoder {
 }
 
 impl AudioEncoder {
-    /// All of them.
+    /// All audio encoders.
     pub const ALL: [Self; 4] = [Self::Aac, Self::Mp3, Self::Ac3, Self::Eac3];
 
-    /// Its name, as Jellyfin's parameters spell it.
+    /// The name that Jellyfin's parameters use.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -93,7 +93,7 @@ impl AudioEncoder {
         }
     }
 
-    /// FFmpeg's name for it.
+    /// FFmpeg's name of the encoder.
     #[must_use]
     pub const fn codec(self) -> &'static str {
         match self {
@@ -104,7 +104,7 @@ impl AudioEncoder {
         }
     }
 
-    /// The most loudspeakers it can serve.
+    /// The most channels it encodes.
     pub(super) const fn most_channels(self) -> u32 {
         match self {
             Self::Aac => 8,

@@ -1,15 +1,15 @@
-//! The bitrate of an encoded picture, and how wide a picture it is enough for (`EncodingHelper.GetVideoBitrateParamValue`,
+//! Computes the bitrate of encoded video, and the width that it suffices for (`EncodingHelper.GetVideoBitrateParamValue`,
 //! `StreamingHelpers.GetStreamingState`, `ResolutionNormalizer.Normalize`).
 
 use crate::encoding::copying::usual_bitrate;
 use crate::encoding::demand::Demand;
 use crate::mpegts::facts::{Video, VideoCodec};
 
-/// What bitrates are reckoned at.
+/// The frame rate that the widths below assume.
 const USUAL_FRAME_RATE: f64 = 30.0;
 
-/// Bit/s and pixels in a line of what is encoded to H.264 from `video`, each at most. Jellyfin forgets a wish for the
-/// height where it narrows a picture; here it stays.
+/// The highest bitrate in bit/s and the largest width in pixels of H.264 encoded from `video`. Jellyfin drops a height
+/// limit where it reduces the width; here it stays.
 pub(super) fn of(demand: &Demand, video: &Video) -> (Option<u64>, Option<u32>) {
     let Some(limit) = demand.video_bitrate else { return (None, demand.max_width) };
     let source = video.size.and_then(|(width, _)| usual_bitrate(width));
@@ -22,7 +22,7 @@ pub(super) fn of(demand: &Demand, video: &Video) -> (Option<u64>, Option<u32>) {
     (Some(bitrate), demand.max_width.into_iter().chain(widest).min())
 }
 
-/// What a source of few bit/s may take when it is encoded anew (`EncodingHelper.GetMinBitrate`).
+/// The bitrate that a source of few bit/s may have when it is encoded (`EncodingHelper.GetMinBitrate`).
 const fn generous(source: u64) -> u64 {
     match source {
         0..=2_000_000 => source * 5 / 2,
@@ -31,7 +31,7 @@ const fn generous(source: u64) -> u64 {
     }
 }
 
-/// What in H.264 is worth as much as `bitrate` in `codec` (`EncodingHelper.ScaleBitrate`).
+/// The H.264 bitrate that equals `bitrate` of `codec` in quality (`EncodingHelper.ScaleBitrate`).
 fn scaled(bitrate: u64, codec: VideoCodec) -> u64 {
     let by_codec = match codec {
         VideoCodec::Hevc => 1.0 / 0.6,
@@ -48,7 +48,7 @@ fn scaled(bitrate: u64, codec: VideoCodec) -> u64 {
     (bitrate as f64 * factor).round() as u64
 }
 
-/// The widest picture that `bitrate` is enough for; `None` if it is for any.
+/// The largest width that `bitrate` suffices for; `None` if it suffices for any.
 fn widest(bitrate: u64, frame_rate: Option<f64>) -> Option<u32> {
     const WIDTHS: [(f64, u32); 8] = [
         (365_000.0, 416),

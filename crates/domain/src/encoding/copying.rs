@@ -1,17 +1,17 @@
-//! Whether a source meets a demand as it is: Jellyfin's `EncodingHelper.CanStreamCopyVideo` and
-//! `EncodingHelper.CanStreamCopyAudio`, line by line.
+//! Decides whether a source meets a demand as it is, line by line as Jellyfin's `EncodingHelper.CanStreamCopyVideo` and
+//! `EncodingHelper.CanStreamCopyAudio` do.
 //!
-//! Where a stream does not say what a line asks, Jellyfin's probe (`ProbeResultNormalizer.GetMediaStream`), which looks
-//! into the frames, mostly knows all the same; then there is no answer here. What the lines ask that has no part here:
-//! rotation and depth of sound, which nothing tells in a transport stream; `RequireAvc`, because of a live source Jellyfin
-//! forgets whether it is (`LiveStreamHelper.AddMediaInfoWithProbe`).
+//! Where a stream does not tell what a line asks, Jellyfin's probe, which decodes frames
+//! (`ProbeResultNormalizer.GetMediaStream`), mostly knows it; such a line has no answer here. Three lines are left out: a
+//! transport stream tells neither rotation nor the bit depth of audio, and of a live source Jellyfin does not know
+//! whether it is AVC, which `RequireAvc` asks (`LiveStreamHelper.AddMediaInfoWithProbe`).
 
 use crate::encoding::demand::{Demand, VideoLimits};
 use crate::mpegts::facts::{Audio, Profile, Video, VideoCodec};
 
 /// How much a frame rate may exceed its limit: some streams say 25.0001.
 const FRAME_RATE_TOLERANCE: f64 = 0.05;
-/// Profiles, the simpler first: a simpler one is good where a richer one is wished for
+/// Profiles, the simplest first. A simpler profile than the one asked for will do
 /// (`EncodingHelper.GetVideoProfileScore`).
 const H264_PROFILES: [&str; 8] = [
     "constrainedbaseline",
@@ -25,7 +25,7 @@ const H264_PROFILES: [&str; 8] = [
 ];
 const HEVC_PROFILES: [&str; 2] = ["main", "main10"];
 
-/// Whether the picture may be copied; `None` if it does not say enough of itself.
+/// Whether the video may be copied; `None` if the stream does not tell enough.
 pub(super) fn video(demand: &Demand, video: &Video) -> Option<bool> {
     let limits = demand.video_limits(video.codec.as_str());
     let (width, height) = video.size.unzip();
@@ -47,10 +47,10 @@ pub(super) fn video(demand: &Demand, video: &Video) -> Option<bool> {
     ])
 }
 
-/// Whether the sound may be copied; `None` if it does not say enough of itself.
+/// Whether the audio may be copied; `None` if the stream does not tell enough.
 ///
-/// What does not tell its bitrate (AAC, E-AC-3) keeps to the limit, which is mostly what Jellyfin's probe has found in it
-/// (`StreamBuilder.GetAudioBitrate`).
+/// Codecs whose bitrate is not told (AAC, E-AC-3) count as within the limit, which mostly comes from Jellyfin's probe of
+/// the same source (`StreamBuilder.GetAudioBitrate`).
 pub(super) fn audio(demand: &Demand, audio: &Audio) -> Option<bool> {
     let codec = audio.codec.as_str();
     all([
@@ -62,7 +62,7 @@ pub(super) fn audio(demand: &Demand, audio: &Audio) -> Option<bool> {
     ])
 }
 
-/// A no of any is a no, whatever is not known.
+/// No if any line says no, even if others are unknown; unknown if any line is.
 fn all<const N: usize>(lines: [Option<bool>; N]) -> Option<bool> {
     if lines.contains(&Some(false)) { Some(false) } else { (!lines.contains(&None)).then_some(true) }
 }
@@ -75,15 +75,16 @@ fn codec(demand: &Demand, codec: VideoCodec) -> bool {
     demand.video_codecs.is_empty() || demand.video_codecs.iter().any(|name| name == codec.as_str())
 }
 
-/// What Jellyfin takes a live picture's bitrate for, by its width: few streams tell it (`LiveStreamHelper.AddMediaInfoWithProbe`).
-/// Below the last of these it takes it for nothing, and no limit for too low.
+/// The bitrate that Jellyfin assumes for live video of this width, since few streams tell theirs
+/// (`LiveStreamHelper.AddMediaInfoWithProbe`). It assumes none for narrower video, which then meets any limit.
 pub(super) fn usual_bitrate(width: u32) -> Option<u64> {
     const BITRATES: [(u32, u64); 4] =
         [(3000, 30_000_000), (1900, 20_000_000), (1200, 8_000_000), (700, 2_000_000)];
     BITRATES.iter().find(|(least, _)| width >= *least).map(|(_, bitrate)| *bitrate)
 }
 
-/// What a picture says of its bitrate counts for FFprobe in some streams and in some not, so both must agree.
+/// FFprobe believes the declared bitrate of some streams and not of others, so it decides only where the assumed one
+/// agrees.
 fn bitrate(demand: &Demand, video: &Video) -> Option<bool> {
     let Some(limit) = demand.video_bitrate else { return Some(true) };
     let keeps = |bitrate: Option<u64>| bitrate.is_none_or(|bitrate| bitrate <= limit);
@@ -91,7 +92,7 @@ fn bitrate(demand: &Demand, video: &Video) -> Option<bool> {
     (video.bitrate.is_none() || keeps(video.bitrate) == usual).then_some(usual)
 }
 
-/// FFprobe counts those of H.264; of any other codec it says that there is one.
+/// FFprobe counts the reference frames of H.264, and reports one for any other codec.
 fn reference_frames(limits: &VideoLimits, video: &Video) -> Option<bool> {
     match video.codec {
         VideoCodec::H264 => within(video.reference_frames, limits.reference_frames),
@@ -116,7 +117,7 @@ fn profile(limits: &VideoLimits, video: &Video) -> Option<bool> {
     Some(rank(name).is_some_and(|own| rank(first).is_some_and(|wished| own <= wished)))
 }
 
-/// The profile as FFmpeg names it, in lower case and without spaces.
+/// FFmpeg's name of the profile, in lower case and without spaces.
 fn profile_name(codec: VideoCodec, profile: Profile) -> &'static str {
     const SET1: u8 = 0x40;
     const SET3: u8 = 0x10;
@@ -135,7 +136,7 @@ fn profile_name(codec: VideoCodec, profile: Profile) -> &'static str {
     }
 }
 
-/// The standard range does always. A high one is one of two here, so both must do.
+/// The standard range always meets the demand. A high one may be HDR10 or HLG, so both must be accepted.
 fn range(limits: &VideoLimits, video: &Video) -> bool {
     let does = |name: &str| limits.ranges.iter().any(|range| range == name);
     limits.ranges.is_empty() || !video.high_dynamic_range || does("hdr10") && does("hlg")

@@ -1,7 +1,7 @@
-//! What a `live.m3u8` request asks of the encoding, typed.
+//! Reads what a `live.m3u8` request asks of the encoding.
 //!
-//! It reads the very values a [`ProfileKey`](crate::profile::ProfileKey) is made of, so that equal keys are equal
-//! demands. The length of a segment is read elsewhere (`Profile::segment_length`).
+//! It reads the same values as [`ProfileKey`](crate::profile::ProfileKey), so equal keys are equal demands. The segment
+//! length is part of [`Profile`](crate::profile::Profile).
 
 use std::str::FromStr;
 
@@ -10,64 +10,65 @@ use crate::profile::bitrate;
 use crate::profile::values::Values;
 use crate::reason::Obstacle;
 
-/// A codec that asks for the source as it is.
+/// The codec name that asks for a copy of the source.
 const COPY: &str = "copy";
 
-/// A wish.
+/// What a request asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Demand {
-    /// Codecs of the picture that would do, the preferred first; empty if any would.
+    /// The accepted video codecs, the preferred one first; empty accepts any.
     pub video_codecs: Vec<String>,
-    /// Codecs of the sound that would do, the preferred first; empty if any would.
+    /// The accepted audio codecs, the preferred one first; empty accepts any.
     pub audio_codecs: Vec<String>,
-    /// Whether it names one of several sounds. Those of a source that Jellyfin has probed have no numbers
-    /// (`LiveStreamHelper.AddMediaInfoWithProbe`).
+    /// Whether it names one of several audio streams by its number. The streams of a source that Jellyfin has probed have
+    /// no numbers (`LiveStreamHelper.AddMediaInfoWithProbe`).
     pub names_audio: bool,
-    /// Bit/s of the picture at most.
+    /// The highest video bitrate in bit/s.
     pub video_bitrate: Option<u64>,
-    /// Bit/s of the sound at most.
+    /// The highest audio bitrate in bit/s.
     pub audio_bitrate: Option<u64>,
-    /// Pixels in a line at most. `Width` is no more than that either (`EncodingHelper.EnforceResolutionLimit`).
+    /// The largest width in pixels. `Width` is a limit as well (`EncodingHelper.EnforceResolutionLimit`).
     pub max_width: Option<u32>,
-    /// Lines at most, likewise.
+    /// The largest height in pixels, likewise.
     pub max_height: Option<u32>,
-    /// Frames in a second at most.
+    /// The highest frame rate.
     pub max_frame_rate: Option<f64>,
-    /// Hertz at most.
+    /// The highest sample rate in hertz.
     pub sample_rate: Option<u32>,
     /// Whether pixels must be square.
     pub require_square_pixels: bool,
-    /// Whether the picture may be copied.
+    /// Whether video may be copied.
     pub may_copy_video: bool,
-    /// Whether the sound may be copied; `EnableAutoStreamCopy` is a wish for it alone.
+    /// Whether audio may be copied; `EnableAutoStreamCopy` concerns audio alone.
     pub may_copy_audio: bool,
-    /// Whether subtitles are to be drawn into the picture.
+    /// Whether subtitles are drawn into the video.
     pub burns_in_subtitles: bool,
-    /// What the user may have encoded.
+    /// What the user may have transcoded.
     pub policy: Policy,
     values: Values,
 }
 
-/// What a picture of one codec may be at most.
+/// The limits of video in one codec.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct VideoLimits {
-    /// Profiles that would do, in lower case; empty if any would.
+    /// The accepted profiles in lower case; empty accepts any.
     pub(super) profiles: Vec<String>,
-    /// Ranges that would do, in lower case; empty if any would.
+    /// The accepted dynamic ranges in lower case; empty accepts any.
     pub(super) ranges: Vec<String>,
-    /// The level, as the codec counts it.
+    /// The highest level, in the codec's numbers.
     pub(super) level: Option<f64>,
     pub(super) bit_depth: Option<u32>,
     pub(super) reference_frames: Option<u32>,
-    /// Whether it must not be interlaced.
+    /// Whether it must be progressive.
     pub(super) progressive: bool,
 }
 
 impl Demand {
-    /// Reads a request's percent-decoded pairs.
+    /// Reads the percent-decoded pairs of a request.
     ///
     /// # Errors
-    /// [`Obstacle::UnreadableWish`] where a number is none, or the request is one that nobody else can share.
+    ///
+    /// [`Obstacle::UnreadableWish`] if a number cannot be read, or if the request cannot share a stream.
     pub fn from_query<'a>(
         pairs: impl Iterator<Item = (&'a str, &'a str)>,
         policy: Policy,
@@ -99,20 +100,20 @@ impl Demand {
         })
     }
 
-    /// Whether the picture is to be copied whatever it is.
+    /// Whether video must be copied, whatever it is.
     pub(super) fn forces_video_copy(&self) -> bool {
         self.video_codecs.first().is_some_and(|codec| codec == COPY) || !self.policy.video_transcoding
     }
 
-    /// Whether the sound is to be copied whatever it is. Where nothing is named, Jellyfin up to 10.9 copies, and later
-    /// ones know of nothing to encode to (`EncodingHelper.InferAudioCodec`).
+    /// Whether audio must be copied, whatever it is. If no codec is named, Jellyfin copies up to 10.9, and later versions
+    /// know no codec to encode to (`EncodingHelper.InferAudioCodec`).
     pub(super) fn forces_audio_copy(&self) -> bool {
         self.audio_codecs.iter().all(|codec| codec == COPY) || !self.policy.audio_transcoding
     }
 
-    /// The codecs of the sound in the order in which they are encoded to, where the source has so many loudspeakers.
+    /// The audio codecs to encode to, the first to try first, for a source with this many channels.
     ///
-    /// In AC-3 and its successor stereo is not encoded if anything else would do
+    /// Stereo is encoded to AC-3 or E-AC-3 only if no other codec is accepted
     /// (`EncodingHelper.ShiftAudioCodecsIfNeeded`).
     pub(super) fn audio_codecs_to_encode(&self, channels: Option<u32>) -> impl Iterator<Item = &str> {
         const SURROUND: [&str; 2] = ["ac3", "eac3"];
@@ -123,8 +124,8 @@ impl Demand {
         rest.iter().chain(first).map(String::as_str)
     }
 
-    /// What a picture of `codec` may be. A general parameter wins over one for the codec
-    /// (`EncodingJobInfo.GetRequestedLevel` and its like); ranges have none.
+    /// The limits of video in `codec`. A general parameter overrides the codec's option
+    /// (`EncodingJobInfo.GetRequestedLevel` and others); ranges have no general parameter.
     pub(super) fn video_limits(&self, codec: &str) -> VideoLimits {
         let values = &self.values;
         let deinterlace = self.option(codec, "deinterlace") == Some("true");
@@ -138,7 +139,8 @@ impl Demand {
         }
     }
 
-    /// Loudspeakers at most, for a sound of `codec`. Here the codec's own option wins (`GetRequestedAudioChannels`).
+    /// The most channels of audio in `codec`. Here the codec's option overrides the general parameter
+    /// (`EncodingJobInfo.GetRequestedAudioChannels`).
     pub(super) fn max_channels(&self, codec: &str) -> Option<u32> {
         self.values
             .number(&format!("{codec}-audiochannels"))
@@ -147,7 +149,7 @@ impl Demand {
             .or_else(|| self.transcoding_max_channels())
     }
 
-    /// Loudspeakers at most, for a sound that is encoded.
+    /// The most channels of encoded audio.
     pub(super) fn transcoding_max_channels(&self) -> Option<u32> {
         self.values.number("transcodingmaxaudiochannels")
     }
@@ -156,19 +158,19 @@ impl Demand {
         self.values.text(&format!("{codec}-{name}")).or_else(|| self.values.text(name))
     }
 
-    /// A general parameter, else a codec's option. What cannot be read limits nothing, as in Jellyfin.
+    /// A general parameter, else the codec's option. A value that cannot be read is no limit, as in Jellyfin.
     fn limit<T: FromStr>(&self, general: &str, codec: &str, name: &str) -> Option<T> {
         let read = |text: &str| text.trim().parse().ok();
         self.values.text(general).and_then(read).or_else(|| self.option(codec, name).and_then(read))
     }
 }
 
-/// A parameter that Jellyfin binds as a number, and refuses where it is none.
+/// A parameter that Jellyfin binds as a number, and refuses if it is none.
 fn number<T: FromStr>(values: &Values, name: &str) -> Result<Option<T>, Obstacle> {
     values.text(name).map(str::parse).transpose().map_err(|_| Obstacle::UnreadableWish)
 }
 
-/// The same, where that is one that pictures can have.
+/// A frame rate that Jellyfin binds as a number; it must be positive.
 fn frame_rate(values: &Values, name: &str) -> Result<Option<f64>, Obstacle> {
     let read: Option<f64> = number(values, name)?;
     let is_one = read.is_none_or(|rate| rate.is_finite() && rate > 0.0);
@@ -179,8 +181,8 @@ fn flag(values: &Values, name: &str, default: bool) -> bool {
     values.text(name).map_or(default, |text| text == "true")
 }
 
-/// Live sources of built-in tuners have no subtitles, but a wish for them is Jellyfin's to meet. Up to 10.9 it draws them
-/// where no method is named.
+/// Live sources of the built-in tuners have no subtitles, but a request for them is left to Jellyfin. Up to 10.9 it draws
+/// them where no method is named.
 fn burns_in_subtitles(values: &Values) -> Result<bool, Obstacle> {
     let index: Option<i64> = number(values, "subtitlestreamindex")?;
     let drawn = matches!(values.text("subtitlemethod"), None | Some("encode" | "embed"));

@@ -1,44 +1,44 @@
-//! Whether an FFmpeg that runs still does its work.
+//! Judges whether a running FFmpeg still does its work.
 //!
-//! It is told what was seen and when, and says why to end it. It does not know how anything is measured or ended.
+//! The caller tells it what FFmpeg did and when; it does not know how that is measured, nor how FFmpeg is ended.
 
 use std::time::Duration;
 
 use crate::reason::Failure;
 use crate::time::Timestamp;
 
-/// What is borne.
+/// The limits of a healthy FFmpeg.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
-    /// How long nothing may come out.
+    /// The longest time without output.
     pub silence: Duration,
-    /// How long it may be slow before that is a failure.
+    /// How long it may be slow.
     pub patience: Duration,
-    /// Seconds of stream in a second that are not slow.
+    /// The least speed, in seconds of the stream per second.
     pub speed: f64,
-    /// Bytes it may hold.
+    /// The most bytes of memory.
     pub memory: u64,
 }
 
-/// What was seen of an FFmpeg.
+/// The health of one FFmpeg.
 #[derive(Clone, Copy, Debug)]
 pub struct Health {
     limits: Limits,
     last_output: Timestamp,
     bytes: u64,
-    /// Where the present measurement of speed began: the moment, and where in the stream it was.
+    /// When the current measurement of speed started, and the position in the stream then.
     since: Option<(Timestamp, Duration)>,
     failure: Option<Failure>,
 }
 
 impl Health {
-    /// That of an FFmpeg started `now`.
+    /// Starts with an FFmpeg that was started `now`.
     #[must_use]
     pub const fn new(limits: Limits, now: Timestamp) -> Self {
         Self { limits, last_output: now, bytes: 0, since: None, failure: None }
     }
 
-    /// It says how many bytes it has written.
+    /// Notes that it has written `bytes` in all.
     pub fn wrote(&mut self, bytes: u64, now: Timestamp) {
         if bytes > self.bytes {
             self.bytes = bytes;
@@ -46,8 +46,8 @@ impl Health {
         }
     }
 
-    /// It says up to where in the stream it is; and it is `behind` if some of its source waits for it. One that waits for
-    /// its source is never slow.
+    /// Notes that it has come to `made` in the stream; `behind` says that input is waiting for it. An FFmpeg that waits
+    /// for input is never slow.
     pub fn made(&mut self, made: Duration, behind: bool, now: Timestamp) {
         if !behind {
             self.since = None;
@@ -67,21 +67,21 @@ impl Health {
         }
     }
 
-    /// It holds this many bytes.
+    /// Notes that it uses `bytes` of memory.
     pub fn holds(&mut self, bytes: u64) {
         if bytes > self.limits.memory {
             self.failure = self.failure.or(Some(Failure::TooMuchMemory));
         }
     }
 
-    /// Why to end it, if it is to be ended.
+    /// The reason to end it, if there is one.
     #[must_use]
     pub fn verdict(&self, now: Timestamp) -> Option<Failure> {
         let silent = now.since(self.last_output) >= self.limits.silence;
         self.failure.or(silent.then_some(Failure::Stalled))
     }
 
-    /// When to judge it next, if nothing is seen until then.
+    /// When to ask for the next verdict if nothing happens until then.
     #[must_use]
     pub fn deadline(&self) -> Timestamp {
         self.last_output + self.limits.silence

@@ -1,8 +1,8 @@
-//! What a profile asks for, and how the gateway makes it from a source by itself.
+//! Decides how the gateway makes a profile from a source by itself.
 //!
-//! [`demand`] reads the wish, `copying` asks whether the source meets it as it is, [`plan`] decides what is copied and
-//! what is encoded, within the [`abilities`] of the FFmpeg at hand; [`health`] judges a running one. It does not know how
-//! FFmpeg is told or run.
+//! [`demand`] reads what the profile asks for, `copying` decides whether the source meets it as it is, [`plan`] what is
+//! copied and what is encoded, within the [`abilities`] of FFmpeg on this machine; [`health`] judges a running FFmpeg.
+//! None of them knows the arguments of FFmpeg, nor how it is run.
 
 pub mod abilities;
 mod bitrate;

@@ -1,10 +1,10 @@
-//! What of a source is copied and what is encoded, and how.
+//! Plans which streams of a source are copied, and how the others are encoded.
 //!
-//! It mirrors `EncodingHelper.TryStreamCopy`: what Jellyfin would copy is copied. What Jellyfin would do better is an
-//! [`Obstacle`], unless the operator would rather have it worse than not at all ([`Tolerance`]).
+//! It follows `EncodingHelper.TryStreamCopy`: what Jellyfin would copy is copied. What Jellyfin would do better is an
+//! [`Obstacle`], unless the operator prefers a worse result to none ([`Tolerance`]).
 //!
-//! One thing is Jellyfin's that is not done here: of several sounds it judges the first and plays another
-//! (`LiveStreamHelper.AddMediaInfoWithProbe`, `EncodingHelper.GetMapArgs`). What is played here is what is judged.
+//! It differs from Jellyfin in one point. Of several audio streams, Jellyfin judges the first and plays another
+//! (`LiveStreamHelper.AddMediaInfoWithProbe`, `EncodingHelper.GetMapArgs`); here the stream that is played is judged.
 
 use crate::encoding::abilities::{Abilities, AudioEncoder, VideoEncoder};
 use crate::encoding::demand::Demand;
@@ -12,51 +12,51 @@ use crate::encoding::{bitrate, copying};
 use crate::mpegts::facts::{Audio, Facts, Video, VideoCodec};
 use crate::reason::Obstacle;
 
-/// What is made.
+/// What is made of a source.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// Of the picture; `None` if there is none.
+    /// The video; `None` if there is none.
     pub video: Option<VideoPlan>,
-    /// Of the sound; `None` if there is none.
+    /// The audio; `None` if there is none.
     pub audio: Option<AudioPlan>,
-    /// Which of the source's sounds it is, counted from 0.
+    /// The position of the audio stream among the source's.
     pub audio_index: usize,
 }
 
-/// What is made of a picture.
+/// What is made of the video.
 #[derive(Clone, Debug, PartialEq)]
 pub enum VideoPlan {
-    /// It stays as it is.
+    /// It is copied.
     Copy,
-    /// It is encoded anew.
+    /// It is encoded.
     Encode(VideoEncode),
 }
 
-/// How a picture is encoded to H.264 of 8 bits.
+/// How video is encoded to 8-bit H.264.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VideoEncode {
-    /// With what.
+    /// The encoder.
     pub encoder: VideoEncoder,
-    /// The profile; `None` leaves it to the encoder.
+    /// The profile; `None` lets the encoder choose.
     pub profile: Option<H264Profile>,
-    /// `level_idc`; `None` leaves it to the encoder.
+    /// `level_idc`; `None` lets the encoder choose.
     pub level: Option<u32>,
-    /// Bit/s at most.
+    /// The highest bitrate in bit/s.
     pub bitrate: Option<u64>,
-    /// Pixels in a line at most.
+    /// The largest width in pixels.
     pub max_width: Option<u32>,
-    /// Lines at most.
+    /// The largest height in pixels.
     pub max_height: Option<u32>,
-    /// Frames in a second at most.
+    /// The highest frame rate.
     pub max_frame_rate: Option<f64>,
-    /// Whether frames that say they are interlaced are to be woven out.
+    /// Whether interlaced frames are deinterlaced.
     pub deinterlace: bool,
 }
 
 /// The profiles that every encoder has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum H264Profile {
-    /// Baseline, in practice the constrained one.
+    /// Constrained baseline.
     Baseline,
     /// Main.
     Main,
@@ -64,38 +64,38 @@ pub enum H264Profile {
     High,
 }
 
-/// What is made of a sound.
+/// What is made of the audio.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AudioPlan {
-    /// It stays as it is.
+    /// It is copied.
     Copy,
-    /// It is encoded anew.
+    /// It is encoded.
     Encode(AudioEncode),
 }
 
-/// How a sound is encoded.
+/// How audio is encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AudioEncode {
-    /// With what.
+    /// The encoder.
     pub encoder: AudioEncoder,
-    /// Loudspeakers; `None` leaves them as they are.
+    /// The number of channels; `None` keeps it.
     pub channels: Option<u32>,
-    /// Bit/s.
+    /// The bitrate in bit/s.
     pub bitrate: u64,
-    /// Hertz; `None` leaves it as it is.
+    /// The sample rate in hertz; `None` keeps it.
     pub sample_rate: Option<u32>,
-    /// Whether many loudspeakers become two, which is quieter unless it is made up for.
+    /// Whether surround is mixed down to stereo, which then needs more volume.
     pub downmix: bool,
 }
 
-/// The obstacles that do not keep the gateway from trying.
+/// The obstacles that are ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tolerance(&'static [Obstacle]);
 
 impl Tolerance {
-    /// What is made is as good as Jellyfin's, or left to it.
+    /// Only what is as good as Jellyfin's is made.
     pub const NONE: Self = Self(&[]);
-    /// What can be made is made.
+    /// Everything that can be made is made.
     pub const FORCED: Self = Self(&[
         Obstacle::Interlaced,
         Obstacle::UnknownSource,
@@ -115,23 +115,24 @@ impl Plan {
         !self.encodes_video() && !matches!(self.audio, Some(AudioPlan::Encode(_)))
     }
 
-    /// Whether a picture is encoded by the processor.
+    /// Whether video is encoded in software.
     #[must_use]
     pub const fn encodes_in_software(&self) -> bool {
         matches!(&self.video, Some(VideoPlan::Encode(encode)) if matches!(encode.encoder, VideoEncoder::Software))
     }
 
-    /// Whether a picture is encoded, which is what takes a processor.
+    /// Whether video is encoded, which takes a processor or the hardware.
     #[must_use]
     pub const fn encodes_video(&self) -> bool {
         matches!(self.video, Some(VideoPlan::Encode(_)))
     }
 }
 
-/// Decides how `demand` is made from a source of `facts`.
+/// Plans how `demand` is made from a source of `facts`.
 ///
 /// # Errors
-/// What keeps the gateway from making it.
+///
+/// The obstacle that keeps the gateway from making it.
 pub fn plan(
     demand: &Demand,
     facts: &Facts,
@@ -141,11 +142,12 @@ pub fn plan(
     made(demand, facts, abilities, tolerance, None)
 }
 
-/// The same where what was made `before` is watched: what can be made is made, and the sound stays the one it is, as long as
-/// it can be heard.
+/// Plans again for a stream that has viewers and was made by `before`: what can be made is made, and the audio stream
+/// stays the same while it is not scrambled.
 ///
 /// # Errors
-/// What keeps the gateway from going on.
+///
+/// The obstacle that keeps the gateway from continuing.
 pub fn replan(
     demand: &Demand,
     facts: &Facts,
@@ -241,7 +243,7 @@ fn encode_video(demand: &Demand, video: &Video, abilities: &Abilities) -> Result
     })
 }
 
-/// The profile that is encoded to for the one wished for (`EncodingHelper.GetVideoQualityParam`).
+/// The profile to encode to where `wished` is asked for (`EncodingHelper.GetVideoQualityParam`).
 fn encoded_profile(wished: &str) -> Option<H264Profile> {
     match wished {
         "constrainedbaseline" | "baseline" => Some(H264Profile::Baseline),
@@ -251,8 +253,8 @@ fn encoded_profile(wished: &str) -> Option<H264Profile> {
     }
 }
 
-/// The level that is encoded to for the one wished for (`EncodingHelper.NormalizeTranscodingLevel`). Below the lowest there
-/// is none to encode to.
+/// The level to encode to where `wished` is asked for (`EncodingHelper.NormalizeTranscodingLevel`); `None` below the
+/// lowest.
 fn encoded_level(wished: f64) -> Option<u32> {
     const HIGHEST: u32 = 51;
     const LOWEST: u32 = 9;
@@ -261,9 +263,9 @@ fn encoded_level(wished: f64) -> Option<u32> {
     (level >= LOWEST).then_some(level)
 }
 
-/// The sound that FFmpeg would choose: the one with the most loudspeakers, the first of several, and none that it cannot
-/// hear. Jellyfin leaves the choice to it, since the sounds of a source it has probed have no numbers
-/// (`EncodingHelper.GetMapArgs`). An FFmpeg that runs does not choose again, whatever becomes of what is `played`.
+/// The audio stream that FFmpeg chooses by itself: the one with the most channels, the first of several, and none that is
+/// scrambled. Jellyfin leaves the choice to FFmpeg, because the streams of a source it has probed have no numbers
+/// (`EncodingHelper.GetMapArgs`). A running FFmpeg does not choose again, so a stream that is `played` stays.
 fn chosen_audio(streams: &[Audio], played: Option<usize>) -> Option<(usize, &Audio)> {
     let clear = || streams.iter().enumerate().filter(|(_, audio)| !audio.scrambled);
     let goes_on = clear().find(|(index, _)| Some(*index) == played);
@@ -294,16 +296,16 @@ fn of_audio(
     let encoder = demand.audio_codecs_to_encode(audio.channels).find_map(named);
     let encoder = *encoder.ok_or(Obstacle::EncoderMissing)?;
     if audio.channels.is_none() && most_channels(demand, encoder) > 2 {
-        // Whether two are enough is for whoever knows how many there are.
+        // Whether two channels meet the demand depends on how many the source has.
         tolerance.bear(Obstacle::UnknownSource)?;
     }
     Ok(AudioPlan::Encode(encode_audio(demand, audio, encoder)))
 }
 
-/// `EncodingHelper.GetNumAudioChannelsParam`, `EncodingHelper.GetAudioBitrateParam` and
+/// See `EncodingHelper.GetNumAudioChannelsParam`, `EncodingHelper.GetAudioBitrateParam` and
 /// `EncodingHelper.GetAudioFilterParam`.
 fn encode_audio(demand: &Demand, audio: &Audio, encoder: AudioEncoder) -> AudioEncode {
-    /// Bit/s at most: for each loudspeaker, and for six or more of them.
+    /// The highest bitrates in bit/s: per channel, and for six or more channels.
     const EACH: u64 = 128_000;
     const SURROUND: u64 = 640_000;
     let limit = most_channels(demand, encoder);
@@ -319,13 +321,13 @@ fn encode_audio(demand: &Demand, audio: &Audio, encoder: AudioEncoder) -> AudioE
     }
 }
 
-/// Loudspeakers at most.
+/// The most channels that the demand and the encoder allow.
 fn most_channels(demand: &Demand, encoder: AudioEncoder) -> u32 {
     let limits = [demand.max_channels(encoder.as_str()), demand.transcoding_max_channels()];
     limits.into_iter().flatten().fold(encoder.most_channels(), u32::min)
 }
 
-/// The loudspeakers that players know how to place: one, two, six or eight. What lacks one is given a silent one.
+/// The channel layouts that players support: mono, stereo, 5.1 and 7.1. Missing channels are silent.
 const fn layout(channels: u32) -> u32 {
     match channels {
         0 | 1 => 1,

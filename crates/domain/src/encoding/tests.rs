@@ -9,7 +9,7 @@ use crate::mpegts::facts::{Audio, AudioCodec, Facts, Profile, Video, VideoCodec}
 use crate::profile::Policy;
 use crate::reason::Obstacle;
 
-/// What jellyfin-web asked Jellyfin 12.0-rc5 for (web-12.0-zap.ndjson).
+/// What jellyfin-web asked of Jellyfin 12.0-rc5 (fixtures/jellyfin/web-12.0-zap.ndjson).
 const WEB: &str = "VideoCodec=h264&AudioCodec=aac&AudioStreamIndex=-1&VideoBitrate=1973691388&AudioBitrate=384000&MaxFramerate=25\
     &SegmentContainer=ts&MinSegments=1&TranscodingMaxAudioChannels=2&RequireAvc=false&EnableAudioVbrEncoding=true\
     &h264-level=40&h264-videobitdepth=8&h264-profile=high&h264-rangetype=SDR&h264-deinterlace=true";
@@ -18,7 +18,7 @@ fn demand_of(query: &str, policy: Policy) -> Result<Demand, Obstacle> {
     Demand::from_query(query.split('&').filter_map(|pair| pair.split_once('=')), policy)
 }
 
-/// [`WEB`] with some pairs before it: the first of duplicates decides.
+/// [`WEB`] with some pairs before it: the first of duplicates counts.
 fn web(changes: &str) -> Demand {
     demand_of(&format!("{changes}&{WEB}"), Policy::UNRESTRICTED).unwrap()
 }
@@ -70,7 +70,7 @@ fn planned(demand: &Demand, facts: &Facts) -> Result<Plan, Obstacle> {
     plan(demand, facts, &abilities(), Tolerance::NONE)
 }
 
-/// What becomes of the picture: whether it is copied, or what is in the way.
+/// Whether video is copied, or the obstacle.
 fn copies_video(demand: &Demand, facts: &Facts) -> Result<bool, Obstacle> {
     planned(demand, facts).map(|plan| plan.video == Some(VideoPlan::Copy))
 }
@@ -90,7 +90,7 @@ fn encode_audio(demand: &Demand, facts: &Facts) -> AudioEncode {
     encode
 }
 
-/// Of each case what it is, what became of it, and what should have.
+/// Fails with each case whose result is not the expected one.
 fn all_as_expected<T: std::fmt::Debug + PartialEq>(cases: impl IntoIterator<Item = (&'static str, T, T)>) {
     let wrong: Vec<_> = cases.into_iter().filter(|(_, made, expected)| made != expected).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -224,7 +224,7 @@ fn lines_of_other_pictures() {
         ("hevc-level=119", hevc, Ok(false)),
         ("hevc-profile=main10", hevc, Ok(true)),
         ("hevc-profile=main", hevc, Ok(false)),
-        // Four, and FFprobe says one.
+        // It has four, and FFprobe reports one.
         ("hevc-maxrefframes=1", hevc, Ok(true)),
         ("mpeg2video-profile=main", mpeg2, Ok(true)),
         ("mpeg2video-profile=high", mpeg2, Ok(false)),
@@ -310,7 +310,7 @@ fn an_encoded_picture_keeps_the_limits() {
     assert_eq!(named("Profile=unheard-of&Level=4.1"), (None, None));
 }
 
-/// `ResolutionNormalizer` with what comes before it, reckoned by hand.
+/// `ResolutionNormalizer` and what precedes it, computed by hand.
 #[test]
 fn an_encoded_picture_is_as_large_as_its_bitrate_is_enough_for() {
     type Change = fn(&mut Video);
@@ -319,16 +319,16 @@ fn an_encoded_picture_is_as_large_as_its_bitrate_is_enough_for() {
     let standard: Change = |video| video.size = Some((720, 576));
     let small: Change = |video| video.size = Some((640, 360));
     let table = [
-        // No more than such a picture is thought to have, and no size is asked for.
+        // No more than such video is assumed to have, and no size is asked for.
         ("VideoBitrate=30000000", full, 20_000_000, None, None),
         ("VideoBitrate=30000000&MaxWidth=1280&MaxHeight=720", full, 20_000_000, Some(1280), Some(720)),
-        // HEVC says as much in less.
+        // HEVC needs fewer bits.
         ("VideoBitrate=30000000", hevc, 30_000_000, None, None),
-        // Two and a half times as much as it is thought to have; without such a thought as much as there may be.
+        // Two and a half times its assumed bitrate; without one, the limit.
         ("VideoBitrate=30000000", standard, 5_000_000, None, None),
         ("VideoBitrate=30000000", small, 30_000_000, Some(3840), None),
         ("VideoBitrate=30000000&MaxHeight=90", small, 30_000_000, Some(3840), Some(90)),
-        // By 30/25: 9.6, 1.2 (400 000 are taken for four times as much) and 1.92 Mbit/s.
+        // By 30/25: 9.6, 1.2 (400 000 count four times) and 1.92 Mbit/s.
         ("VideoBitrate=8000000&MaxWidth=1280&MaxHeight=720", full, 8_000_000, Some(1280), Some(720)),
         ("VideoBitrate=8000000&MaxWidth=2560&MaxHeight=1440", full, 8_000_000, Some(1920), Some(1440)),
         ("VideoBitrate=250000&MaxWidth=1280", full, 250_000, Some(960), None),
@@ -425,7 +425,7 @@ fn an_encoded_sound_keeps_the_limits() {
         &sounds(&[sound(AudioCodec::Aac, 8)]),
     );
     assert_eq!(ac3.channels, Some(6));
-    // As many as there are; two are two, and of more only their number tells how many are made.
+    // As many channels as there are; two stay two, and for more only their number tells how many are made.
     let latm = sounds(&[Audio::unknown(AudioCodec::AacLatm)]);
     let abilities = Abilities { audio_decoders: vec![AudioCodec::AacLatm], ..abilities() };
     let plan = |changes: &str| plan(&web(changes), &latm, &abilities, Tolerance::NONE);
@@ -433,7 +433,7 @@ fn an_encoded_sound_keeps_the_limits() {
     assert_eq!(plan("TranscodingMaxAudioChannels=6"), Err(Obstacle::UnknownSource));
 }
 
-/// `ShiftAudioCodecsIfNeeded`, and `CanEncodeToAudioCodec`.
+/// `ShiftAudioCodecsIfNeeded` and `CanEncodeToAudioCodec`.
 #[test]
 fn a_sound_is_encoded_to_the_first_codec_that_will_do() {
     for (wished, channels, expected) in [
@@ -456,7 +456,7 @@ fn of_several_sounds_the_richest_is_taken() {
     let index = |list: &[Audio]| planned(&web("AudioCodec=copy"), &sounds(list)).unwrap().audio_index;
     assert_eq!(index(&[stereo.clone(), surround.clone(), surround]), 1);
     assert_eq!(index(&[stereo.clone(), stereo.clone()]), 0);
-    // A number is of a source that Jellyfin numbers otherwise.
+    // A number belongs to a source whose streams Jellyfin has numbered.
     let numbered = |list: &[Audio]| copies_audio(&web("AudioStreamIndex=1&AudioCodec=copy"), &sounds(list));
     assert_eq!(numbered(&[stereo.clone(), stereo.clone()]), Err(Obstacle::UnknownSource));
     assert_eq!(numbered(&[stereo]), Ok(true));
@@ -502,7 +502,7 @@ fn what_ffmpeg_has_not_or_may_not_is_not_planned() {
     assert!(plan(&web(""), &mp2, &sound_only, Tolerance::NONE).is_ok(), "a sound is no picture");
 }
 
-/// It fails where a level is too low.
+/// NVENC fails where a level is too low.
 #[test]
 fn no_level_is_wished_of_nvenc() {
     let abilities = Abilities { video_encoders: vec![VideoEncoder::Nvenc], ..abilities() };

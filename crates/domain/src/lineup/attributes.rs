@@ -1,14 +1,13 @@
-//! What stands behind `#EXTINF:` and `#EXTM3U`: attributes, and a name behind a comma.
+//! Reads the attributes and the name behind `#EXTINF:` and `#EXTM3U`.
 //!
-//! Nobody has written down how they are to be written. Keys and values are taken as they come, known or not; what cannot be
-//! read is passed over.
+//! There is no standard for them. Keys and values are taken as they are, known or not; what cannot be read is skipped.
 
-/// `key="value"`, in the order and the spelling of the playlist.
+/// Attributes `key="value"`, in the order and spelling of the playlist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attributes(Vec<(String, String)>);
 
 impl Attributes {
-    /// The value of `key`, in any letter case; nothing if it is empty.
+    /// The value of `key`, in any letter case; `None` if it is empty.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         let known = |(name, value): &&(String, String)| name.eq_ignore_ascii_case(key) && !value.is_empty();
@@ -21,7 +20,7 @@ impl Attributes {
         keys.iter().find_map(|key| self.get(key))
     }
 
-    /// Gives `key` this value, in its old place if it has one.
+    /// Sets `key`, in its old place if it has one.
     pub fn set(&mut self, key: &str, value: &str) {
         match self.0.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case(key)) {
             Some((_, old)) => value.clone_into(old),
@@ -29,29 +28,29 @@ impl Attributes {
         }
     }
 
-    /// All of them, in order.
+    /// All attributes, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 }
 
-/// A line's attributes and what stands behind them.
+/// The attributes of a line and the name behind them.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Info<'a> {
     pub(super) attributes: Attributes,
-    /// Empty if there is none.
+    /// The name; empty if there is none.
     pub(super) name: &'a str,
-    /// Whether a quote is never closed.
+    /// Whether a quote is not closed.
     pub(super) unclosed: bool,
 }
 
 impl<'a> Info<'a> {
-    /// Reads `text`. The name begins behind the first comma that is in no value; it may contain commas itself.
+    /// Reads `text`. The name starts behind the first comma outside a value, and may itself contain commas.
     pub(super) fn read(text: &'a str) -> Self {
         let mut scan = Scan { text, at: 0, found: Vec::new(), comma: None, unclosed: false };
         while scan.step() {}
         let Scan { found, comma, unclosed, .. } = scan;
-        // A comma may also stand in a value without quotes: the name is behind the last attribute, where there is a comma.
+        // A comma may also stand in a value without quotes: the name is behind the last attribute if a comma follows it.
         let behind = found.last().map_or(0, |last| last.end);
         let name_comma = text[behind..].find(',').map(|at| behind + at).or(comma);
         let before = |pair: &Pair| name_comma.is_none_or(|comma| pair.start < comma);
@@ -72,13 +71,13 @@ struct Scan<'a> {
     text: &'a str,
     at: usize,
     found: Vec<Pair>,
-    /// The first comma in no value.
+    /// The first comma outside a value.
     comma: Option<usize>,
     unclosed: bool,
 }
 
 impl Scan<'_> {
-    /// Goes on by an attribute, a word or a character; false at the end.
+    /// Moves on by an attribute, a word or a character; returns `false` at the end.
     fn step(&mut self) -> bool {
         let start = self.at;
         let rest = &self.text[start..];
@@ -98,7 +97,7 @@ impl Scan<'_> {
         true
     }
 
-    /// The value at the beginning of `rest`, which begins at `start`, and where it ends.
+    /// The value at the start of `rest`, which begins at `start`, and where it ends.
     fn value<'a>(&mut self, rest: &'a str, start: usize) -> (&'a str, usize) {
         let Some(quote) = rest.chars().next().filter(|c| matches!(c, '"' | '\'')) else {
             let end = rest.find(|c: char| c.is_whitespace() || c == ',').unwrap_or(rest.len());

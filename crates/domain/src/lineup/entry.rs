@@ -1,4 +1,4 @@
-//! What a playlist says of one channel, and what was wrong with what it said.
+//! Defines an entry of a playlist, and the flaws that one can have.
 
 use std::fmt;
 
@@ -6,57 +6,57 @@ use crate::key::MediaSourceId;
 use crate::lineup::attributes::Attributes;
 use crate::lineup::source::{SourceKind, SourceUrl};
 
-/// A URL and what was said of it.
+/// An entry: a URL and what the playlist says of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The line of its URL, from 1.
+    /// The line of the URL, counted from 1.
     pub line: usize,
-    /// As Jellyfin names it: over the whole line of the URL, as it was written.
+    /// The id that Jellyfin derives from the whole line of the URL as it is written.
     pub media_source: MediaSourceId,
-    /// Where it is.
+    /// The URL.
     pub url: SourceUrl,
     /// How it is pulled.
     pub kind: SourceKind,
-    /// What people call it.
+    /// The name of the channel.
     pub name: String,
-    /// Its group, if it is in one.
+    /// The group of the channel.
     pub group: Option<String>,
     /// All attributes, known or not.
     pub attributes: Attributes,
-    /// What a player is to call itself.
+    /// The `User-Agent` to send.
     pub user_agent: Option<String>,
-    /// What else a request is to say: names and values that HTTP allows.
+    /// Other request headers: names and values that HTTP allows.
     pub headers: Vec<(String, String)>,
 }
 
 impl Entry {
-    /// Its name in the guide.
+    /// The id of the channel in the guide.
     #[must_use]
     pub fn tvg_id(&self) -> Option<&str> {
         self.attributes.get("tvg-id")
     }
 
-    /// Its number.
+    /// The channel number.
     #[must_use]
     pub fn number(&self) -> Option<&str> {
         self.attributes.first(&["tvg-chno", "channel-number", "ch-number"])
     }
 
-    /// The URL of its logo.
+    /// The URL of the logo.
     #[must_use]
     pub fn logo(&self) -> Option<&str> {
         self.attributes.first(&["tvg-logo", "logo"])
     }
 }
 
-/// Something wrong with a playlist: where, with which channel, and what.
+/// A flaw, and where in the playlist it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complaint {
-    /// The line, from 1.
+    /// The line, counted from 1.
     pub line: usize,
-    /// The channel's name, where it is known.
+    /// The name of the channel; empty if it is unknown.
     pub name: String,
-    /// What is wrong.
+    /// The flaw.
     pub flaw: Flaw,
 }
 
@@ -70,51 +70,51 @@ impl fmt::Display for Complaint {
     }
 }
 
-/// What can be wrong with a playlist. Its text shows nothing of a URL.
+/// A flaw of a playlist. Its text shows nothing of a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
-    /// No channel list at all.
+    /// The text is the HLS playlist of one stream.
     #[error("this is the HLS playlist of one stream, not a list of channels")]
     Stream,
-    /// An error page, most likely.
+    /// The text is a web page, most likely an error.
     #[error("this is a page for a browser, not a list of channels")]
     Page,
-    /// `#EXTINF` and no URL.
+    /// No URL follows `#EXTINF`.
     #[error("no URL follows")]
     NoUrl,
-    /// A URL and no `#EXTINF`; Jellyfin passes it over as well.
+    /// No `#EXTINF` precedes the URL; Jellyfin skips such a URL as well.
     #[error("no #EXTINF precedes this URL")]
     NoInfo,
-    /// Not of a kind that can be pulled.
+    /// The URL is of a kind that cannot be pulled.
     #[error(
-        "the gateway pulls http, https, rtsp, udp and rtp URLs and files; DASH and anything else stays Jellyfin's"
+        "the gateway pulls http, https, rtsp, udp and rtp URLs and files; DASH and other kinds are left to Jellyfin"
     )]
     Kind,
-    /// A file of this machine, named by another.
-    #[error("only a playlist that is a file itself, or an override, names files of this machine")]
+    /// A remote playlist names a file of this machine.
+    #[error("only a playlist that is a file itself, or an override, may name files of this machine")]
     File,
-    /// It is encrypted for a player that has a licence.
-    #[error("it needs a DRM licence, which the gateway has none of")]
+    /// The stream is encrypted for players with a licence.
+    #[error("it needs a DRM licence, which the gateway does not have")]
     Drm,
-    /// The same URL once more: Jellyfin gives both the same id.
+    /// The URL has occurred before; Jellyfin gives both the same id.
     #[error("this URL is the same as on line {first}")]
     Repeated {
-        /// Where it is first.
+        /// The line where it occurred first.
         first: usize,
     },
-    /// A quote that is never closed; the entry is taken.
+    /// A quote is not closed; the entry is kept.
     #[error("a quote is not closed; what follows it may be misread")]
     Unclosed,
-    /// Nothing names it; the entry is taken.
+    /// The entry has no name; it is kept.
     #[error("it has no name")]
     Unnamed,
-    /// A header that HTTP does not allow; the entry is taken without it.
+    /// HTTP does not allow a header; the entry is kept without it.
     #[error("a header is not as HTTP allows it, and is left out")]
     Header,
 }
 
 impl Flaw {
-    /// Whether the entry is passed over for it.
+    /// Whether the entry is skipped because of it.
     #[must_use]
     pub const fn skips(self) -> bool {
         match self {

@@ -1,11 +1,11 @@
-//! The lineup as a playlist of the gateway's own, for Jellyfin to tune through it.
+//! Writes the lineup as a playlist, through which Jellyfin can tune at the gateway.
 
 use std::fmt::Write as _;
 
 use crate::lineup::Lineup;
 use crate::lineup::site::Site;
 
-/// What a lineup says itself, or what would be untrue behind the gateway.
+/// Attributes that the lineup writes itself, or that are wrong behind the gateway.
 const OWN: [&str; 8] = [
     "tvg-name",
     "tvg-chno",
@@ -17,14 +17,14 @@ const OWN: [&str; 8] = [
     "catchup-source",
 ];
 
-/// All channels of `lineup`, pulled through the gateway at `site`.
+/// Writes the channels of `lineup`, with URLs of the gateway at `site`.
 #[must_use]
 pub fn render(lineup: &Lineup, site: &Site) -> String {
     let mut text = format!("#EXTM3U x-tvg-url=\"{}\"\n", site.guide());
     for channel in lineup.channels() {
         text.push_str("#EXTINF:-1");
         let said = channel.attributes.iter().filter(|(key, _)| !OWN.contains(&key.to_lowercase().as_str()));
-        // What names the channel in the guide: its own id stands in where the provider gives none.
+        // The channel's own id names it in the guide if the provider gives none.
         let id = channel.tvg_id().is_none().then_some(("tvg-id", channel.id.as_str()));
         let own = [
             ("tvg-name", Some(channel.name.as_str())),

@@ -1,13 +1,13 @@
-//! The channels that playlists of the provider know: which there are, and where each can be pulled from.
+//! Merges the provider's playlists into one lineup: its channels, and where each can be pulled from.
 //!
 //! ```text
 //! text ─► parse ─► entries ─┐
-//! text ─► parse ─► entries ─┼─► Lineup: channels, each with sources to be tried in order
+//! text ─► parse ─► entries ─┼─► Lineup: channels, each with its sources in the order to try
 //! rules of the operator ────┘
 //! ```
 //!
-//! A request names a media source, whose id Jellyfin derives from the URL alone; so a lineup and a request meet without
-//! anybody being asked. It does not know how playlists are got, nor what is pulled at the moment.
+//! A request names a media source, whose id Jellyfin derives from the URL alone. So the channel of a request is found
+//! without asking the server. The lineup does not know how playlists are fetched, nor which channels are being pulled.
 
 pub mod attributes;
 pub mod entry;
@@ -37,41 +37,41 @@ use crate::produce::Produce;
 
 pub use crate::lineup::rules::{Override, Rules};
 
-/// What can be watched, under one name.
+/// A channel of the lineup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineupChannel {
     /// Its id in the gateway's own playlist.
     pub id: ChannelId,
-    /// The media sources that mean it, at Jellyfin.
+    /// The ids of its media sources at Jellyfin.
     pub media_sources: Vec<MediaSourceId>,
-    /// What people call it.
+    /// Its name.
     pub name: String,
     /// Its number.
     pub number: Option<String>,
     /// Its group.
     pub group: Option<String>,
-    /// All that its first entry said of it.
+    /// The attributes of its first entry.
     pub attributes: Attributes,
-    /// Where it can be pulled from, to be tried in order.
+    /// Where it can be pulled from, in the order to try.
     pub sources: Vec<ChannelSource>,
-    /// How its streams are to be made, if anything is wished.
+    /// How its streams are made, if the operator says so.
     pub produce: Option<Produce>,
 }
 
 impl LineupChannel {
-    /// Its name in the guide.
+    /// Its id in the guide.
     #[must_use]
     pub fn tvg_id(&self) -> Option<&str> {
         self.attributes.get("tvg-id")
     }
 }
 
-/// A programme guide and the playlist that names it.
+/// A guide (XMLTV) that a playlist names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guide {
-    /// Where it is.
+    /// Its URL.
     pub url: SourceUrl,
-    /// Which playlist names it, in the order of the configuration.
+    /// The playlist, by its position in the configuration.
     pub playlist: usize,
 }
 
@@ -80,14 +80,14 @@ pub struct Guide {
 pub struct Lineup {
     channels: Vec<LineupChannel>,
     by_media_source: BTreeMap<MediaSourceId, usize>,
-    /// The media sources of the gateway's own playlist.
+    /// The media sources that Jellyfin has from the gateway's own playlist.
     served: BTreeSet<MediaSourceId>,
     guides: Vec<Guide>,
     idle_rules: Vec<(usize, String)>,
 }
 
 impl Lineup {
-    /// What `playlists` have together under their rules. The one of highest priority comes first, among equals the first.
+    /// Merges `playlists` under their rules: the highest priority first, else in the order given.
     #[must_use]
     pub fn new(playlists: &[(Rules, Arc<Playlist>)]) -> Self {
         let mut order: Vec<usize> = (0..playlists.len()).collect();
@@ -110,7 +110,7 @@ impl Lineup {
         lineup
     }
 
-    /// The same, known also by the media sources that Jellyfin makes of the gateway's own playlist at `site`.
+    /// Adds the media sources that Jellyfin derives from the gateway's own playlist at `site`.
     #[must_use]
     pub fn served_at(mut self, site: &Site) -> Self {
         for (index, channel) in self.channels.iter_mut().enumerate() {
@@ -128,32 +128,32 @@ impl Lineup {
         &self.channels
     }
 
-    /// The channel that a request for `media_source` means.
+    /// The channel of a media source.
     #[must_use]
     pub fn find(&self, media_source: &MediaSourceId) -> Option<&LineupChannel> {
         self.by_media_source.get(media_source).map(|&index| &self.channels[index])
     }
 
-    /// Whether whoever asks for `media_source` has it from the gateway's own playlist: it tunes through the gateway, and
-    /// not at the provider itself.
+    /// Whether Jellyfin has `media_source` from the gateway's own playlist, and so tunes at the gateway instead of the
+    /// provider.
     #[must_use]
     pub fn is_served(&self, media_source: &MediaSourceId) -> bool {
         self.served.contains(media_source)
     }
 
-    /// The channel of this id in the gateway's own playlist.
+    /// The channel with this id in the gateway's own playlist.
     #[must_use]
     pub fn channel(&self, id: &ChannelId) -> Option<&LineupChannel> {
         self.channels.iter().find(|channel| channel.id == *id)
     }
 
-    /// The programme guides that the playlists name.
+    /// The guides that the playlists name.
     #[must_use]
     pub fn guides(&self) -> &[Guide] {
         &self.guides
     }
 
-    /// Overrides that apply to no entry, each with its playlist: most likely mistyped.
+    /// Overrides that match no entry, each with its playlist: most likely a typing error.
     #[must_use]
     pub fn idle_rules(&self) -> &[(usize, String)] {
         &self.idle_rules
@@ -171,7 +171,7 @@ impl Lineup {
             return;
         }
         let sources = rules.sources(playlist, entry, of_entry);
-        // The same URL is the same channel, whoever lists it.
+        // The same URL is the same channel, whichever playlist lists it.
         let by_url = self.by_media_source.get(&entry.media_source).copied();
         let index = by_url.or_else(|| names.find(entry).filter(|_| rules.merge)).unwrap_or_else(|| {
             self.channels.push(channel(entry, of_entry));
@@ -186,7 +186,8 @@ impl Lineup {
         self.by_media_source.insert(entry.media_source.clone(), index);
     }
 
-    /// Gives each channel its id: from its name in the guide, else from its name; the second of a name is told apart.
+    /// Gives each channel an id, derived from its id in the guide or else its name, and from its position among those of
+    /// the same name.
     fn name_channels(&mut self) {
         let mut seen = BTreeMap::<String, u32>::new();
         for channel in &mut self.channels {
@@ -198,17 +199,17 @@ impl Lineup {
     }
 }
 
-/// Which channel has which name, while a lineup is put together: playlists are too long to be searched.
+/// An index of the channels by name, used while the lineup is built.
 #[derive(Default)]
 struct Names {
     in_guide: BTreeMap<String, usize>,
     any: BTreeMap<String, usize>,
-    /// Of those without a name in the guide.
+    /// The channels without an id in the guide.
     plain: BTreeMap<String, usize>,
 }
 
 impl Names {
-    /// The channel of the same name in the guide, or of the very same name where one of the two has none there.
+    /// The channel with the same id in the guide; or with the same name, if one of the two has no id.
     fn find(&self, entry: &Entry) -> Option<usize> {
         let found = match entry.tvg_id() {
             Some(id) => self.in_guide.get(id).or_else(|| self.plain.get(&entry.name)),
@@ -217,7 +218,7 @@ impl Names {
         found.copied()
     }
 
-    /// Notes the channel that `entry` has become; the first of a name counts.
+    /// Notes the channel of `entry`; the first of a name counts.
     fn note(&mut self, entry: &Entry, index: usize) {
         let mine = match entry.tvg_id() {
             Some(id) => self.in_guide.entry(id.to_owned()),

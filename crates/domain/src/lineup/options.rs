@@ -1,25 +1,26 @@
-//! What players' own dialects say of a URL: VLC's `#EXTVLCOPT`, Kodi's `#KODIPROP` and its headers behind a `|`.
+//! Reads the options that some players put beside a URL: VLC's `#EXTVLCOPT`, Kodi's `#KODIPROP`, and Kodi's headers
+//! behind a `|`.
 //!
-//! What tells how to ask a server is taken, what asks for a licence is noticed; what tunes a player means nothing here.
+//! It keeps request headers and notices licences. Options for the player itself are ignored.
 
 use http::{HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
-/// What was said of the URL to come.
+/// The options of the next URL.
 #[derive(Debug, Default)]
 pub(super) struct Options {
     pub(super) user_agent: Option<String>,
     pub(super) headers: Vec<(String, String)>,
-    /// Whether it needs a licence.
+    /// Whether the stream needs a licence.
     pub(super) drm: bool,
-    /// Whether something was said that HTTP does not allow.
+    /// Whether a header was left out because HTTP does not allow it.
     pub(super) refused: bool,
-    /// What Kodi is told to expect: `hls`, `mpd`, `ism`.
+    /// The manifest type that Kodi is told: `hls`, `mpd`, `ism`.
     pub(super) manifest: Option<String>,
 }
 
 impl Options {
-    /// What stands behind `#EXTVLCOPT:`.
+    /// Reads the text behind `#EXTVLCOPT:`.
     pub(super) fn vlc(&mut self, text: &str) {
         let Some((key, value)) = pair(text) else { return };
         match key.trim_start_matches("--").trim_start_matches(':').to_ascii_lowercase().as_str() {
@@ -31,7 +32,7 @@ impl Options {
         }
     }
 
-    /// What stands behind `#KODIPROP:`.
+    /// Reads the text behind `#KODIPROP:`.
     pub(super) fn kodi(&mut self, text: &str) {
         let Some((key, value)) = pair(text) else { return };
         let key = key.to_ascii_lowercase();
@@ -46,7 +47,7 @@ impl Options {
         }
     }
 
-    /// `User-Agent=VLC%2F3&Referer=http…`, as Kodi has it.
+    /// Reads Kodi's headers: `User-Agent=VLC%2F3&Referer=http…`.
     pub(super) fn encoded(&mut self, text: &str) {
         for part in text.split('&').filter(|part| !part.is_empty()) {
             match (pair(part), part.split_once('=').map(|(_, value)| percent_decode_str(value).decode_utf8()))
@@ -57,7 +58,7 @@ impl Options {
         }
     }
 
-    /// Takes a header; the last one of a name counts.
+    /// Sets a header; the last of a name counts.
     pub(super) fn header(&mut self, name: &str, value: &str) {
         let value = unquoted(value.trim());
         let allowed = HeaderName::try_from(name).is_ok() && HeaderValue::try_from(value).is_ok();
@@ -73,7 +74,7 @@ impl Options {
     }
 }
 
-/// A URL and Kodi's headers behind it.
+/// Splits Kodi's headers off a URL.
 pub(super) fn split_pipe(written: &str) -> (&str, Option<&str>) {
     match written.split_once('|') {
         Some((url, headers)) if headers.contains('=') => (url.trim_end(), Some(headers)),

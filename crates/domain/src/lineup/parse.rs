@@ -1,7 +1,6 @@
-//! From the text of an M3U playlist to its entries, as forgiving as players are: nothing that is wrong with one entry costs
-//! another.
+//! Parses M3U playlists as forgivingly as players do: a flaw in one entry costs no other.
 //!
-//! Which lines are entries is as Jellyfin has it (`M3uParser.cs`), so that both know the same channels by the same ids.
+//! An entry is what Jellyfin takes for one (`M3uParser.cs`), so that both know the same channels by the same ids.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,18 +13,18 @@ use crate::lineup::entry::{Complaint, Entry, Flaw};
 use crate::lineup::options::{Options, split_pipe};
 use crate::lineup::source::{SourceKind, SourceUrl};
 
-/// A playlist that was read.
+/// A parsed playlist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Playlist {
-    /// Where its programme guides are, as its first line has it.
+    /// The URLs of its guides, from the first line.
     pub guides: Vec<SourceUrl>,
-    /// What can be pulled, in order.
+    /// The entries that can be pulled, in order.
     pub entries: Vec<Entry>,
-    /// What is wrong with it, in order.
+    /// Its flaws, in order.
     pub complaints: Vec<Complaint>,
 }
 
-/// The text of a playlist: UTF-8, but for lines that are not and are taken for Latin-1.
+/// Decodes UTF-8; lines that are not valid UTF-8 are read as Latin-1.
 #[must_use]
 pub fn decode(bytes: &[u8]) -> Cow<'_, str> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -39,7 +38,7 @@ pub fn decode(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(lines.collect())
 }
 
-/// Reads a playlist.
+/// Parses a playlist.
 #[must_use]
 pub fn parse(text: &str) -> Playlist {
     let mut reader = Reader::default();
@@ -53,7 +52,7 @@ pub fn parse(text: &str) -> Playlist {
     reader.finish()
 }
 
-/// An `#EXTINF` that waits for its URL.
+/// An `#EXTINF` whose URL has not come yet.
 struct Pending {
     line: usize,
     name: String,
@@ -66,7 +65,7 @@ struct Reader {
     pending: Option<Pending>,
     group: Option<String>,
     options: Options,
-    /// Where each URL was first.
+    /// The line on which each URL occurred first.
     seen: BTreeMap<String, usize>,
     is_no_list: bool,
 }
@@ -165,7 +164,7 @@ impl Reader {
 
     fn leave_pending(&mut self) {
         if let Some(Pending { line, name, .. }) = self.pending.take() {
-            // What was said behind it was said of the URL that is missing.
+            // Options behind the `#EXTINF` belonged to the missing URL.
             (self.options, self.group) = (Options::default(), None);
             self.complain(line, &name, Flaw::NoUrl);
         }

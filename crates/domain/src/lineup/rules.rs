@@ -1,47 +1,47 @@
-//! What the operator has to say about a playlist, and about single channels in it.
+//! Applies the operator's settings for a playlist and for single channels in it.
 
 use crate::lineup::entry::Entry;
 use crate::lineup::source::{ChannelSource, SourceKind, SourceUrl};
 use crate::produce::Produce;
 
-/// How a playlist's entries are taken.
+/// The settings for a playlist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
-    /// Playlists of a higher one come first.
+    /// Playlists of higher priority come first.
     pub priority: i32,
-    /// Whether an entry is another source of a channel that an earlier entry or playlist has.
+    /// Whether an entry becomes another source of a channel that already exists, in this or an earlier playlist.
     pub merge: bool,
-    /// What the gateway calls itself, unless an entry says otherwise.
+    /// The `User-Agent` for entries without one.
     pub user_agent: Option<String>,
-    /// What its requests say, unless an entry says otherwise.
+    /// Request headers, which an entry may override.
     pub headers: Vec<(String, String)>,
-    /// What is different for single channels.
+    /// The settings for single channels.
     pub overrides: Vec<Override>,
 }
 
-/// What is different for one channel.
+/// The settings for one channel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Override {
     /// Which channel: its `tvg-id`, else its number, else its name.
     pub channel: String,
-    /// Not to be taken at all.
+    /// Whether the channel is left out.
     pub skip: bool,
-    /// Where to pull it from instead, to be tried in order; empty leaves it as it is.
+    /// The URLs to use instead, in the order to try; empty keeps the entry's own.
     pub urls: Vec<SourceUrl>,
-    /// What the gateway calls itself.
+    /// The `User-Agent` to send.
     pub user_agent: Option<String>,
     /// How its streams are made.
     pub produce: Option<Produce>,
-    /// Another number.
+    /// The number to show instead.
     pub number: Option<String>,
-    /// Another name.
+    /// The name to show instead.
     pub name: Option<String>,
-    /// Another group.
+    /// The group to show instead.
     pub group: Option<String>,
 }
 
 impl Rules {
-    /// Which override is for `entry`.
+    /// The position of the override for `entry`.
     pub(super) fn of(&self, entry: &Entry) -> Option<usize> {
         let names = [entry.tvg_id(), entry.number(), Some(entry.name.as_str())];
         names
@@ -50,7 +50,7 @@ impl Rules {
             .find_map(|name| self.overrides.iter().position(|rule| rule.channel == name))
     }
 
-    /// Where `entry`, of this playlist, is pulled from.
+    /// The sources of `entry` in `playlist`.
     pub(super) fn sources(
         &self,
         playlist: usize,

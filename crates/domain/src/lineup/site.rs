@@ -1,10 +1,10 @@
-//! The URLs under which the gateway serves its own lineup and guide.
+//! Builds the URLs under which the gateway serves its lineup and guide.
 
 use std::fmt;
 
 use crate::container::Container;
 
-/// Where the gateway serves its lineup, and what its URLs must carry.
+/// The address of the lineup, and the token that its URLs carry.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Site {
     base: String,
@@ -12,7 +12,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// At `base`, which is scheme, host and whatever stands before `/lineup/`.
+    /// The site at `base`: the scheme, the host and any path before `/lineup/`.
     #[must_use]
     pub fn new(base: &str, token: Option<&str>) -> Self {
         Self { base: base.trim_end_matches('/').to_owned(), token: token.map(str::to_owned) }

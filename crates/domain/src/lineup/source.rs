@@ -1,23 +1,23 @@
-//! Where a channel can be pulled from.
+//! Defines where a channel can be pulled from.
 //!
-//! URLs of providers are credentials: user and password stand in them, as often as not in the path. Whatever shows a
-//! source to anybody shows its scheme and host only.
+//! The URLs of providers are credentials: they contain user and password, often in the path. So every display of a source
+//! shows its scheme and host only.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// A URL that is not for everybody's eyes.
+/// A URL that must not be shown.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceUrl(Arc<str>);
 
 impl SourceUrl {
-    /// Takes the URL as it was written.
+    /// Takes the URL as it is written.
     #[must_use]
     pub fn new(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
     }
 
-    /// The URL itself: for a request, never for a message.
+    /// The URL itself: for requests, never for messages.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -40,25 +40,25 @@ impl fmt::Debug for SourceUrl {
     }
 }
 
-/// How a source is pulled, as far as its URL tells: a server may yet answer with something else.
+/// How a source is pulled, judged by its URL. The server may still answer with something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SourceKind {
-    /// A transport stream without end, over HTTP.
+    /// An endless transport stream over HTTP.
     Http,
-    /// An HLS playlist, over HTTP.
+    /// An HLS playlist over HTTP.
     Hls,
     /// RTSP.
     Rtsp,
-    /// A transport stream in datagrams.
+    /// A transport stream over UDP.
     Udp,
-    /// The same in RTP.
+    /// A transport stream over RTP.
     Rtp,
     /// A file on this machine.
     File,
 }
 
 impl SourceKind {
-    /// Its name in logs and JSON.
+    /// The spelling in logs and JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -71,7 +71,7 @@ impl SourceKind {
         }
     }
 
-    /// The kind of `url`; none where it is of no kind that can be pulled.
+    /// The kind of `url`; `None` if it cannot be pulled.
     #[must_use]
     pub fn of(url: &str) -> Option<Self> {
         if url.starts_with('/') {
@@ -93,30 +93,30 @@ impl SourceKind {
     }
 }
 
-/// What stands behind the last dot of a path, in lower case.
+/// The extension of a path, in lower case.
 fn extension(rest: &str) -> Option<String> {
     let path = rest.split(['?', '#']).next()?;
     let (_, name) = path.rsplit_once('/')?;
     name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase())
 }
 
-/// One way to a channel.
+/// A source of a channel.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ChannelSource {
-    /// Where it is.
+    /// The URL.
     pub url: SourceUrl,
     /// How it is pulled.
     pub kind: SourceKind,
-    /// What the gateway is to call itself there; `None` is for the gateway to decide.
+    /// The `User-Agent` to send; `None` lets the gateway choose.
     pub user_agent: Option<String>,
-    /// What else a request says, `Referer` among it: names and values that HTTP allows.
+    /// Other request headers: names and values that HTTP allows.
     pub headers: Vec<(String, String)>,
-    /// Which playlist it is from, in the order of the configuration: its tuners are used.
+    /// The playlist it comes from, by its position in the configuration: it takes a connection of that provider.
     pub playlist: usize,
 }
 
 impl ChannelSource {
-    /// All fields of a request, `User-Agent` first.
+    /// All request headers, `User-Agent` first.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         let user_agent = self.user_agent.iter().map(|value| ("User-Agent", value.as_str()));
         user_agent.chain(self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())))

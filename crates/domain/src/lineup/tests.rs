@@ -7,7 +7,7 @@ use crate::lineup::entry::Flaw;
 use crate::lineup::parse::{decode, parse};
 use crate::lineup::source::SourceKind;
 
-/// As panels of resellers write them.
+/// As resellers' panels write them.
 const PANEL: &str = "\u{feff}#EXTM3U url-tvg=\"http://epg.example/a.xml.gz,http://epg.example/b.xml\" x-shift=\"0\"\r\n\
     #EXTINF:-1 tvg-id=\"one.example\" tvg-name=\"UK| One, FHD\" tvg-logo=\"http://l.example/1.png\" group-title=\"UK, News\",UK| One, FHD\r\n\
     http://panel.example:8080/me/pw/101\r\n\
@@ -17,7 +17,7 @@ const PANEL: &str = "\u{feff}#EXTM3U url-tvg=\"http://epg.example/a.xml.gz,http:
     #EXTINF:-1 tvg-id=\"one.example\",One again\r\n\
     http://panel.example:8080/me/pw/101\r\n";
 
-/// As players' own dialects have it.
+/// In the dialects of players.
 const DIALECTS: &str = "#EXTINF:0 tvg-chno=\"7\" catchup=\"default\" catchup-days=\"3\",Seven\n\
     #EXTGRP:Regional\n\
     #EXTVLCOPT:http-user-agent=Mozilla/5.0 (X11; Linux)\n\
@@ -129,7 +129,7 @@ fn list(entries: &[(&str, &str, &str)]) -> Arc<Playlist> {
     Arc::new(parse(&entries.iter().map(entry).collect::<String>()))
 }
 
-/// Each channel's name and URLs.
+/// The name and URLs of each channel.
 fn shown(lineup: &Lineup) -> Vec<String> {
     let line = |channel: &LineupChannel| {
         let urls: Vec<_> = channel.sources.iter().map(|source| source.url.expose()).collect();
@@ -145,7 +145,7 @@ fn playlists_stay_apart_unless_they_are_to_meet() {
         list(&[("one", "Eins", "http://b/1"), ("two", "Two", "http://b/2"), ("one", "One", "http://a/1")]);
     let rules = Rules::default();
     let apart = Lineup::new(&[(rules.clone(), Arc::clone(&first)), (rules, Arc::clone(&second))]);
-    // The same URL is the same channel, whoever lists it.
+    // The same URL is the same channel, whichever playlist lists it.
     assert_eq!(
         shown(&apart),
         ["One http://a/1 http://a/1", "Two http://a/2", "Eins http://b/1", "Two http://b/2"]
@@ -250,7 +250,7 @@ fn the_guide_has_each_channel_once() {
     assert!(guide.contains(&format!("<channel id=\"{}\"", lineup.channels()[2].id)));
 }
 
-/// Text of the pieces that playlists are made of, in any order.
+/// Pieces of playlists in any order.
 fn pieces() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         "\\PC{0,12}",
@@ -291,7 +291,7 @@ proptest! {
         let lines = text.lines().count() + text.matches('\r').count();
         prop_assert!(playlist.complaints.iter().all(|complaint| complaint.line <= lines));
         let lineup = Lineup::new(&[(Rules { merge: true, ..Rules::default() }, Arc::new(playlist))]);
-        // What we serve is what we would read.
+        // The gateway's own playlist can be read back.
         let served = parse(&m3u::render(&lineup, &Site::new("http://g", None)));
         prop_assert_eq!(served.entries.len(), lineup.channels().len());
         for (entry, channel) in served.entries.iter().zip(lineup.channels()) {

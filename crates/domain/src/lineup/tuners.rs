@@ -1,19 +1,19 @@
-//! How many connections each playlist's provider allows, and who has them.
+//! Keeps account of the connections that each playlist's provider allows, and of their holders.
 //!
-//! A connection belongs to somebody: it is a member of a set, not a count, so that taking it twice takes one and giving it
-//! back twice gives back one. Nothing here is connected.
+//! The holders of a playlist are a set, not a count: taking a connection twice takes one, giving it back twice gives back
+//! one.
 
 use std::collections::BTreeSet;
 
-/// Every connection of the playlist is taken.
+/// All connections of the playlist are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("all {allowed} connections of this playlist are taken")]
 pub struct Busy {
-    /// How many there are.
+    /// How many connections the provider allows.
     pub allowed: u32,
 }
 
-/// The connections of all playlists, held by whatever `H` names.
+/// The connections of all playlists; `H` names a holder.
 #[derive(Clone, Debug)]
 pub struct Tuners<H> {
     playlists: Vec<Playlist<H>>,
@@ -21,23 +21,24 @@ pub struct Tuners<H> {
 
 #[derive(Clone, Debug)]
 struct Playlist<H> {
-    /// 0 stands for any number.
+    /// 0 means no limit.
     allowed: u32,
     holders: BTreeSet<H>,
 }
 
 impl<H: Ord> Tuners<H> {
-    /// For playlists that allow this many connections each; 0 stands for any number.
+    /// Creates the account of playlists that allow this many connections each; 0 means no limit.
     #[must_use]
     pub fn new(allowed: impl IntoIterator<Item = u32>) -> Self {
         let playlist = |allowed| Playlist { allowed, holders: BTreeSet::new() };
         Self { playlists: allowed.into_iter().map(playlist).collect() }
     }
 
-    /// Takes a connection of `playlist` for `holder`, who may have it already.
+    /// Takes a connection of `playlist` for `holder`, which may have it already.
     ///
     /// # Errors
-    /// Others have them all.
+    ///
+    /// Other holders have all of them.
     pub fn take(&mut self, playlist: usize, holder: H) -> Result<(), Busy> {
         let Some(playlist) = self.playlists.get_mut(playlist) else { return Ok(()) };
         if playlist.is_full() && !playlist.holders.contains(&holder) {
@@ -47,25 +48,25 @@ impl<H: Ord> Tuners<H> {
         Ok(())
     }
 
-    /// Gives back what `holder` has of `playlist`, if it has anything.
+    /// Gives back the connection of `holder`, if it has one.
     pub fn give_back(&mut self, playlist: usize, holder: &H) {
         if let Some(playlist) = self.playlists.get_mut(playlist) {
             playlist.holders.remove(holder);
         }
     }
 
-    /// Who has a connection of `playlist`, in order.
+    /// The holders of connections of `playlist`, in order.
     pub fn holders(&self, playlist: usize) -> impl Iterator<Item = &H> {
         self.playlists.get(playlist).into_iter().flat_map(|playlist| &playlist.holders)
     }
 
-    /// Whether there is no end of connections of `playlist`.
+    /// Whether `playlist` has no limit.
     #[must_use]
     pub fn is_unlimited(&self, playlist: usize) -> bool {
         self.playlists.get(playlist).is_none_or(|playlist| playlist.allowed == 0)
     }
 
-    /// Whether a newcomer would get a connection of `playlist`.
+    /// Whether a new holder would get a connection of `playlist`.
     #[must_use]
     pub fn has_room(&self, playlist: usize) -> bool {
         self.playlists.get(playlist).is_none_or(|playlist| !playlist.is_full())

@@ -1,13 +1,13 @@
-//! A programme guide for the gateway's own playlist, as XMLTV has it: its channels, and what other guides say of them.
+//! Writes a guide (XMLTV) for the gateway's own playlist: its channels, and their programmes from other guides.
 //!
-//! Programmes are passed on as they were written, unread but for the channel they are of.
+//! A `<programme>` element is copied as it is; only its channel is read.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
 use crate::lineup::Lineup;
 
-/// The channels of `lineup`: the beginning of a guide, to be followed by programmes and [`END`].
+/// The start of a guide with the channels of `lineup`; programmes and [`END`] follow it.
 #[must_use]
 pub fn head(lineup: &Lineup) -> String {
     let mut text =
@@ -35,10 +35,10 @@ pub fn head(lineup: &Lineup) -> String {
     text
 }
 
-/// What ends a guide.
+/// The end of a guide.
 pub const END: &str = "</tv>\n";
 
-/// The programmes in `guide` that are of channels of `lineup`.
+/// The programmes in `guide` that belong to channels of `lineup`.
 #[must_use]
 pub fn programmes(guide: &str, lineup: &Lineup) -> String {
     const END: &str = "</programme>";
@@ -58,7 +58,7 @@ pub fn programmes(guide: &str, lineup: &Lineup) -> String {
     text
 }
 
-/// The channel in the opening tag of `programme`, as it is written there.
+/// The channel in the opening tag of `programme`, as it is escaped there.
 fn channel_of(programme: &str) -> Option<&str> {
     let (tag, _) = programme.split_once('>')?;
     let (before, value) = tag.split_once("channel=")?;
@@ -66,7 +66,7 @@ fn channel_of(programme: &str) -> Option<&str> {
     before.ends_with(char::is_whitespace).then(|| value[1..].split(quote).next()).flatten()
 }
 
-/// Text that stands for itself in XML; characters that XML forbids are left out.
+/// Text escaped for XML, without the characters that XML forbids.
 struct Escaped<'a>(&'a str);
 
 impl fmt::Display for Escaped<'_> {

@@ -1,26 +1,28 @@
-//! Bitrates that are measured differ from zap to zap; here they become few.
+//! Rounds video bitrates, which clients measure anew at each zap, to a few steps.
 //!
-//! It knows nothing of how a bitrate is spelled in a query.
+//! It does not know how a query spells a bitrate.
 
-/// Above it all video bitrates are one: Jellyfin limits a live stream to `FallbackMaxStreamingBitrate`, 30 Mbit/s by default (since 10.10).
+/// Higher video bitrates are treated alike: Jellyfin limits a live stream to `FallbackMaxStreamingBitrate`, 30 Mbit/s by
+/// default (since 10.10).
 pub(super) const CEILING: u64 = 30_000_000;
 
-/// The steps within a decade, in tenths: close enough that a viewer loses at most a quarter, most of them the choices of the clients' menus.
+/// The steps within a decade, in tenths. They cost a viewer a quarter of the bitrate at most; most are choices in the
+/// clients' menus.
 const RUNGS: [u128; 12] = [10, 12, 15, 20, 25, 30, 40, 42, 50, 60, 72, 80];
 
-/// What a video bitrate is taken for.
+/// A step that bitrates are rounded to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Bucket {
     /// Its name in the key.
     pub(super) name: String,
-    /// The video bitrate (bit/s) to ask for in the place of the client's, where it differs; never above it.
+    /// The video bitrate in bit/s to ask for instead of the client's; `None` keeps the client's. Never higher than that.
     pub(crate) video: Option<u64>,
 }
 
-/// The bucket of a request for `video` and `audio` bit/s.
+/// The step for `video` and `audio` bit/s.
 ///
-/// A client sends the video bitrate as what it chose (or measured) less the audio bitrate, and that depends on the
-/// source: so the *sum* is floored. Where nothing would be left for the picture, the client's value stands, in a bucket of its own.
+/// A client sends the total that it chose or measured, less an audio bitrate that depends on the source. So the *sum* is
+/// rounded down. If that leaves nothing for the video, the client's value gets a step of its own.
 pub(crate) fn bucket(video: u64, audio: u64) -> Bucket {
     if video >= CEILING {
         return Bucket { name: "max".to_owned(), video: (video > CEILING).then_some(CEILING) };
@@ -32,7 +34,7 @@ pub(crate) fn bucket(video: u64, audio: u64) -> Bucket {
     }
 }
 
-/// The highest step of the ladder that is not above `chosen`.
+/// The highest step not above `chosen`.
 fn floor(chosen: u64) -> u64 {
     let Some(decade) = chosen.checked_ilog10() else { return 0 };
     let (chosen, unit) = (u128::from(chosen), 10_u128.pow(decade));
@@ -53,7 +55,8 @@ mod tests {
 
     #[test]
     fn measured_and_lan_values_are_one() {
-        // The two zaps of web-12.0-zap.ndjson, jellyfin-web's fixed LAN value, and the limit itself.
+        // The two zaps in fixtures/jellyfin/web-12.0-zap.ndjson, jellyfin-web's fixed value for a LAN, and the limit
+        // itself.
         for video in [1_973_691_388, 1_973_691_160, 139_616_000] {
             assert_eq!(bucket(video, 98_730), sent("max", Some(30_000_000)), "{video}");
         }

@@ -1,7 +1,7 @@
-//! How a stream is encoded, in one spelling: two requests with the same profile get the same bytes from Jellyfin.
+//! Identifies how a stream is encoded: requests with the same profile get the same bytes from Jellyfin.
 //!
-//! It takes decoded query pairs (`values`) and knows which of them reach the encoder (`param`) and how measured bitrates
-//! become few (`bitrate`). It does not know which channel is meant, who asks, or how a URL is written.
+//! `values` reads decoded query pairs, `param` knows which parameters reach the encoder, `bitrate` rounds measured
+//! bitrates. The profile does not know the channel, the client, or how a URL is written.
 
 pub(crate) mod bitrate;
 mod param;
@@ -19,8 +19,8 @@ use crate::profile::values::{Values, escape};
 
 pub use crate::profile::unshareable::Unshareable;
 
-/// What Jellyfin lets a user's requests be encoded to (`UserPolicy`, read by `EncodingHelper.TryStreamCopy`): where
-/// one is forbidden, the source is copied whatever the query says.
+/// What a user may have transcoded (`UserPolicy`, read by `EncodingHelper.TryStreamCopy`). Where it is forbidden, the
+/// source is copied whatever the query says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// `EnableVideoPlaybackTranscoding`.
@@ -30,25 +30,25 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// That of an API key, and of most users.
+    /// The policy of an API key, and of most users.
     pub const UNRESTRICTED: Self = Self { video_transcoding: true, audio_transcoding: true };
 }
 
-/// A request's profile, and what follows from it for the request that starts the stream.
+/// The profile of a request, and what it means for the request that starts the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
     /// Its identity.
     pub key: ProfileKey,
-    /// The `VideoBitrate` (bit/s) to send upstream in place of the client's, where the key has made them one; never above it.
+    /// The `VideoBitrate` in bit/s to send upstream, where the key has rounded the client's down.
     pub video_bitrate: Option<u64>,
-    /// How long Jellyfin means the segments to be (`StreamState.SegmentLength`); a copied picture is cut at its key frames.
+    /// The segment length that Jellyfin aims at (`StreamState.SegmentLength`); copied video is cut at key frames.
     pub segment_length: Duration,
 }
 
-/// The identity of a profile: equal keys, equal bytes. Displayed as its canonical text.
+/// The identity of a profile: equal keys, equal bytes. It displays as its canonical text.
 ///
-/// It has two parts. The *core* is what the client wished. The *derived* part is what Jellyfin added to the URL from
-/// what it knew of the source: `{codec}-*` options, `MaxFramerate`, `AudioCodec`, `AudioBitrate`.
+/// It has two parts. The *core* is what the client chose. The *derived* part is what Jellyfin added to the URL because of
+/// the source: `{codec}-*` options, `MaxFramerate`, `AudioCodec`, `AudioBitrate`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProfileKey(Arc<Parts>);
 
@@ -61,12 +61,13 @@ struct Parts {
 }
 
 impl ProfileKey {
-    /// Reads the profile of a `live.m3u8` request from its percent-decoded pairs (`jellyfin.md` 6).
+    /// Reads the profile of a `live.m3u8` request from its percent-decoded pairs (docs/jellyfin.md, section 1.1).
     ///
-    /// `apple` is whether Jellyfin takes the user agent for one of Apple's, which get longer segments of a copied picture.
+    /// `apple` says whether Jellyfin takes the user agent for one of Apple's, which get longer segments of copied video.
     ///
     /// # Errors
-    /// What makes the request one that nobody else can share.
+    ///
+    /// The reason why the request cannot share a stream.
     pub fn from_query<'a>(
         pairs: impl Iterator<Item = (&'a str, &'a str)>,
         apple: bool,
@@ -80,17 +81,17 @@ impl ProfileKey {
         Ok(Profile { key: Self(Arc::new(Parts::of(values))), video_bitrate, segment_length })
     }
 
-    /// Whether a request under `other` may be served from a stream started under `self`, or the other way round.
+    /// Whether a request under `other` can be served from a stream started under `self`, or the other way round.
     ///
-    /// Before Jellyfin has probed a channel it knows no limits of its source: the same client's URL then comes without
-    /// `{codec}-*` and `MaxFramerate`, and with another `AudioCodec` (the one to encode to, where it will be `copy`) and
-    /// `AudioBitrate`. So keys meet if they are equal, or if their cores are, exactly one is unprobed, and the audio
-    /// codecs do not contradict each other. Two probed keys with different limits never meet.
+    /// Before Jellyfin has probed a channel, it knows no limits of the source: the same client's URL then comes without
+    /// `{codec}-*` and `MaxFramerate`, and with another `AudioCodec` (the one to encode to, where it will be `copy`
+    /// later) and `AudioBitrate`. So keys meet if they are equal; or if their cores are equal, exactly one of them is
+    /// unprobed, and the audio codecs do not contradict each other. Two probed keys with different limits never meet.
     ///
-    /// **Limits.** It is no equivalence: an unprobed key may meet two that do not meet each other, so a stream is
-    /// looked for among those of its channel and not by hash. And a client whose limits the source exceeds, which
-    /// Jellyfin would have encoded for, is given the copy that the unprobed request started: its player says so with a
-    /// new request (`AllowVideoStreamCopy=false`), which has another core.
+    /// **Limits.** This is no equivalence: an unprobed key may meet two keys that do not meet each other. So a stream is
+    /// looked for among those of its channel, and not by hash. A client that cannot play the source as it is, and for
+    /// which Jellyfin would have encoded it, may get the copy that an unprobed request started. Its player then asks
+    /// again with `AllowVideoStreamCopy=false`, which is another core.
     #[must_use]
     pub fn meets(&self, other: &Self) -> bool {
         let (one, two) = (&self.0, &other.0);
@@ -140,7 +141,7 @@ fn audio_agrees(one: &Parts, two: &Parts) -> bool {
     one.audio_codec == two.audio_codec || copies(one) || copies(two)
 }
 
-/// Puts the bucket in the place of the video bitrate, and gives the bitrate to ask upstream for.
+/// Replaces the video bitrate by its step, and returns the bitrate to ask upstream for.
 fn put_bucket(values: &mut Values) -> Option<u64> {
     let video = values.number("videobitrate")?;
     let bucket = bitrate::bucket(video, values.number("audiobitrate").unwrap_or(0));
@@ -148,8 +149,8 @@ fn put_bucket(values: &mut Values) -> Option<u64> {
     bucket.video
 }
 
-/// Canonicalises the segment length: 3 s unless asked for, but 6 s where a picture may be copied for one of Apple's
-/// players. Which it will be is not known here, so that its absence is a thing of its own for them.
+/// Canonicalises the segment length: 3 s by default, but 6 s where video may be copied for an Apple player. Whether it
+/// will be copied is not known here, so an absent length is a value of its own for Apple players.
 fn put_segment_length(values: &mut Values, apple: bool, policy: Policy) -> Duration {
     const USUAL: u64 = 3;
     const APPLE: u64 = 6;
@@ -170,7 +171,7 @@ fn put_segment_length(values: &mut Values, apple: bool, policy: Policy) -> Durat
     Duration::from_secs(seconds)
 }
 
-/// No query can forge these names, nor `~apple`: a `~` of its own is escaped.
+/// No query can forge these names, nor `~apple`: a `~` in a query is escaped.
 fn put_policy(values: &mut Values, policy: Policy) {
     if !policy.video_transcoding {
         values.put("~video_transcoding", "false".to_owned());
@@ -189,7 +190,7 @@ fn drop_what_has_no_effect(values: &mut Values) {
     }
 }
 
-/// A name as it was escaped by [`Values::read`], and its value.
+/// A pair of the key; [`Values::read`] has escaped the name already.
 fn pair(name: &str, value: &str) -> String {
     format!("{name}={}", escape(value))
 }

@@ -1,46 +1,47 @@
-//! What each parameter of `live.m3u8` means to the encoding (`DynamicHlsController.GetLiveHlsStream`, Jellyfin 10.8 to 12.0).
+//! Says what each parameter of `live.m3u8` means for the encoding (`DynamicHlsController.GetLiveHlsStream`, Jellyfin 10.8
+//! to 12.0).
 //!
-//! It looks at one name and one value at a time; what several of them mean together is the profile's business.
+//! It looks at one name and one value at a time; the profile knows what they mean together.
 
 use crate::container::Container;
 use crate::profile::unshareable::Unshareable;
 
-/// What the key does with a parameter.
+/// How a parameter enters the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rule {
-    /// Changes no byte of the output, or says what is watched rather than how.
+    /// It does not: it changes no byte of the output, or says what is watched and not how.
     Ignored,
-    /// A wish of the client that changes the output, of this kind.
+    /// It is a choice of the client that changes the output.
     Wish(Kind),
-    /// A value that Jellyfin derives from what it knows of the source, of this kind.
+    /// Jellyfin derived it from the source.
     Derived(Kind),
-    /// A per-codec option (`h264-level`), likewise derived from the source.
+    /// It is a per-codec option (`h264-level`), which Jellyfin derived from the source.
     Limit,
-    /// Makes the answer this viewer's own, unless it has its default.
+    /// A value other than the default makes the request unshareable.
     Refused(Kind, Unshareable),
 }
 
-/// How a value is spelled canonically, and which value is as good as none.
+/// How a value is spelled canonically, and which value equals its absence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Any text, byte for byte.
     Text,
-    /// Text in which letter case has no meaning, with this default.
+    /// Text without letter case, and its default.
     Word(&'static str),
     /// Codecs by preference.
     Codecs,
-    /// A boolean with this default.
+    /// A boolean, and its default.
     Flag(bool),
-    /// A whole number with this default.
+    /// A whole number, and its default.
     Integer(Option<i64>),
-    /// A number with a fraction, without default.
+    /// A number with a fraction.
     Fraction,
 }
 
 /// The canonical name of a parameter, and its rule.
 ///
-/// Names that Jellyfin binds are compared without letter case. Among the others those that begin with a lower-case
-/// letter are its stream options (`StreamingHelpers.ParseStreamOptions`) and are told apart exactly.
+/// Names that Jellyfin binds have no letter case. Other names that begin with a lower-case letter are stream options
+/// (`StreamingHelpers.ParseStreamOptions`), in which letter case counts.
 pub(super) fn classify(name: &str) -> (String, Rule) {
     let folded = name.to_ascii_lowercase();
     if let Some(rule) = bound(&folded) {
@@ -59,12 +60,12 @@ pub(super) fn classify(name: &str) -> (String, Rule) {
     }
 }
 
-/// The canonical spelling of a value; `None` where it says no more than its absence.
+/// The canonical spelling of a value; `None` if it equals the parameter's absence.
 pub(super) fn canonical(kind: Kind, value: &str) -> Option<String> {
     if value.is_empty() {
         return None;
     }
-    // What cannot be read is upstream's to refuse: it stays as it came, and shares with nothing else.
+    // A value that cannot be read is upstream's to refuse: it stays as it is and shares with nothing else.
     let unread = || Some(value.to_owned());
     match kind {
         Kind::Text => unread(),
@@ -85,7 +86,7 @@ pub(super) fn canonical(kind: Kind, value: &str) -> Option<String> {
     }
 }
 
-/// The canonical spelling of a stream option's value, which may be anything.
+/// The canonical spelling of a stream option's value, which may be any text.
 pub(super) fn canonical_limit(value: &str) -> Option<String> {
     some_text(flag(value).map_or_else(|| value.to_owned(), |read| read.to_string()))
 }
@@ -110,7 +111,7 @@ fn bound(folded: &str) -> Option<Rule> {
         | "container"
         | "cpucorelimit"
         | "cmcd" => Rule::Ignored,
-        // Tokens are no part of a profile, nor may they stand in a log as one, however they are spelled.
+        // Tokens in any spelling are no part of a profile, and must not be logged with one.
         "apikey" | "api_key" | "token" | "access_token" | "x-emby-token" | "x-mediabrowser-token" => {
             Rule::Ignored
         }
@@ -172,7 +173,7 @@ fn stream_option(name: &str) -> Rule {
     }
 }
 
-/// The codecs named, each once: Jellyfin 10.8 repeats them.
+/// The codecs named, each once; Jellyfin 10.8 repeats them.
 fn codecs(value: &str) -> Vec<String> {
     let mut codecs = Vec::new();
     for codec in value.split(',').map(|codec| codec.trim().to_ascii_lowercase()) {

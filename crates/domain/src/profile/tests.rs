@@ -4,12 +4,12 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The encoding part of what jellyfin-web asked Jellyfin 12.0-rc5 for (web-12.0-zap.ndjson).
+/// The encoding parameters that jellyfin-web sent to Jellyfin 12.0-rc5 (fixtures/jellyfin/web-12.0-zap.ndjson).
 const WEB: &str = "VideoCodec=h264&AudioCodec=copy&AudioStreamIndex=-1&VideoBitrate=1973691388&AudioBitrate=98730&MaxFramerate=25\
     &SegmentContainer=ts&MinSegments=1&TranscodingMaxAudioChannels=2&RequireAvc=false&EnableAudioVbrEncoding=true\
     &h264-level=30&h264-videobitdepth=8&h264-profile=constrainedbaseline&h264-rangetype=SDR&h264-deinterlace=true";
 
-/// The same client at a channel that was never probed (jellyfin-observed.md 1).
+/// The same client's at a channel that was never probed (docs/jellyfin.md, section 1.1).
 const UNPROBED: &str = "VideoCodec=h264&AudioCodec=aac&AudioStreamIndex=-1&VideoBitrate=1973406118&AudioBitrate=384000\
     &SegmentContainer=ts&MinSegments=1&TranscodingMaxAudioChannels=2&RequireAvc=false&EnableAudioVbrEncoding=true";
 
@@ -256,7 +256,7 @@ fn apples_players_get_their_longer_segments() {
     assert_eq!(read(&with(WEB, "SegmentLength=99999999999"), false).0, 60);
 }
 
-/// Any query made of known names, stream options and strangers.
+/// Any query of known names, stream options and unknown names.
 fn any_query() -> impl Strategy<Value = Vec<(String, String)>> {
     let name = prop_oneof![
         Just("VideoCodec"),

@@ -1,20 +1,20 @@
-//! Why a request gets no shared stream.
+//! Lists the reasons why a request cannot share a stream.
 
-/// Why a request cannot be served from a stream that others share.
+/// Why a request cannot be served from a shared stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unshareable {
-    /// `StartTimeTicks`: a seek.
+    /// `StartTimeTicks`: the client seeks.
     StartTime,
-    /// `Static`: the source itself is asked for.
+    /// `Static`: the client asks for the source itself.
     Static,
     /// `Params`: the old positional list, which overrides the named parameters.
     Params,
-    /// `SegmentContainer` is not `ts`: fragmented MP4 needs an initialisation segment.
+    /// `SegmentContainer` is a container that the gateway does not make.
     Container,
 }
 
 impl Unshareable {
-    /// Its name in logs, metrics and JSON.
+    /// The spelling in logs, metrics and JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

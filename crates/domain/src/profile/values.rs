@@ -1,4 +1,4 @@
-//! What a query says of the encoding: each parameter once, in its canonical spelling.
+//! Reads the encoding parameters of a query: each one once, in its canonical spelling.
 //!
 //! It does not know what follows from any of them.
 
@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::profile::param::{Kind, Rule, canonical, canonical_limit, classify};
 use crate::profile::unshareable::Unshareable;
 
-/// The canonical value of each parameter; the first of duplicates decides, also where it says nothing.
+/// The canonical value of each parameter. The first of duplicates counts, even if its value equals absence.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Values(BTreeMap<String, (Rule, Option<String>)>);
 
@@ -18,7 +18,8 @@ impl Values {
     /// Reads percent-decoded pairs.
     ///
     /// # Errors
-    /// What makes the request one that nobody else can share.
+    ///
+    /// The reason why the request cannot share a stream.
     pub(crate) fn read<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, Unshareable> {
         let mut values = BTreeMap::new();
         for (name, value) in pairs {
@@ -41,33 +42,33 @@ impl Values {
         Ok(Self(values))
     }
 
-    /// What it says, where that is more than its absence would say.
+    /// The value, unless it equals the parameter's absence.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name)?.1.as_deref()
     }
 
-    /// The same as a number, if it is one.
+    /// The value as a number, if it is one.
     pub(crate) fn number<T: FromStr>(&self, name: &str) -> Option<T> {
         self.text(name)?.parse().ok()
     }
 
-    /// Says something in its place.
+    /// Sets the value.
     pub(super) fn put(&mut self, name: &str, value: String) {
         self.0.insert(name.to_owned(), (Rule::Wish(Kind::Text), Some(value)));
     }
 
-    /// Forgets it.
+    /// Removes the parameter.
     pub(super) fn remove(&mut self, name: &str) {
         self.0.remove(name);
     }
 
-    /// All of them, in the order of their names.
+    /// All parameters, in the order of their names.
     pub(super) fn into_iter(self) -> impl Iterator<Item = (String, Rule, String)> {
         self.0.into_iter().filter_map(|(name, (rule, value))| Some((name, rule, value?)))
     }
 }
 
-/// Text as it stands in a key.
+/// Escapes text for a key.
 pub(super) fn escape(text: &str) -> String {
     const KEPT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b',');
     utf8_percent_encode(text, &KEPT).to_string()

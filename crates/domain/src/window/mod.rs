@@ -1,7 +1,8 @@
-//! The live window of one stream: the segments that are listed, and those still promised to whoever read an older list.
+//! Keeps the live window of one stream: the segments that are listed, and those that an older playlist has promised.
 //!
-//! It knows the rules of RFC 8216bis 6.2.1 and 6.2.2, not where segments come from nor who watches. Each viewer's
-//! list begins where that viewer joined and ends at the newest segment, so lists differ only in their head.
+//! It follows RFC 8216bis, sections 6.2.1 and 6.2.2, and does not know where segments come from nor who watches. The
+//! playlist of each viewer starts where that viewer joined and ends with the newest segment, so playlists differ at their
+//! start only.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,36 +10,36 @@ use std::time::Duration;
 use crate::playlist::Listed;
 use crate::time::Timestamp;
 
-/// A live list is never shorter than this many target durations once it has been that long (6.2.2).
+/// The least length of a live playlist, in target durations, once it has been that long (6.2.2).
 const LISTED_TARGETS: u32 = 3;
 
-/// What is known of a segment that arrives.
+/// The facts about a segment that arrives.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival {
-    /// How long it lasts.
+    /// Its duration.
     pub duration: Duration,
-    /// Whether it does not continue the one before (another generation, a splice).
+    /// Whether it does not continue the previous segment (another generation, a splice).
     pub discontinuity: bool,
-    /// Whether it can be decoded without the one before.
+    /// Whether it starts with a random access point.
     pub independent: bool,
 }
 
-/// A segment and what it carries.
+/// A segment in the window.
 #[derive(Clone, Debug)]
 pub struct Segment<P> {
-    /// Its place in the playlist.
+    /// Its entry in playlists.
     pub listed: Listed,
-    /// What is served for it.
+    /// The content to serve.
     pub payload: P,
     /// Bytes of `payload`, for the memory budget.
     pub size: u64,
-    /// Whether a list may begin with it.
+    /// Whether a playlist may start with it.
     independent: bool,
-    /// When every list has dropped it; `None` while it may be listed.
+    /// When the last playlist dropped it; `None` while it may be listed.
     unlisted_at: Option<Timestamp>,
 }
 
-/// The window of a stream; `P` is a segment's payload.
+/// The window of a stream; `P` is the payload of a segment.
 ///
 /// Invariants: sequence numbers are consecutive and never reused; the target duration never changes.
 #[derive(Clone, Debug)]
@@ -49,16 +50,16 @@ pub struct Window<P> {
     next_sequence: u64,
     discontinuities: u64,
     listed_from: u64,
-    /// Newcomers are handed nothing older.
+    /// New viewers get no older segment.
     current_from: u64,
     bytes: u64,
 }
 
 impl<P> Window<P> {
-    /// An empty window that lists about `length`, for a stream whose target duration is `target` for good.
+    /// An empty window that lists about `length`, of a stream with the target duration `target`.
     ///
-    /// Its numbers begin at `first`, which must be beyond all that a player may have seen under the same URI before: of
-    /// a stream that was given back meanwhile, or of another life of the gateway.
+    /// Its sequence numbers start at `first`. That must be higher than any number a player may have seen under the same
+    /// URI: of an earlier stream, or before a restart of the gateway.
     #[must_use]
     pub fn new(first: u64, target: Duration, length: Duration) -> Self {
         Self {
@@ -85,14 +86,14 @@ impl<P> Window<P> {
         self.bytes
     }
 
-    /// The segment with this number, as long as it is held.
+    /// The segment with this number, while it is held.
     #[must_use]
     pub fn get(&self, sequence: u64) -> Option<&Segment<P>> {
         let first = self.segments.front()?.listed.sequence;
         self.segments.get(usize::try_from(sequence.checked_sub(first)?).ok()?)
     }
 
-    /// The number of the newest segment; of no segment before the first.
+    /// The number of the newest segment; one less than the first before there is any.
     #[must_use]
     pub const fn newest(&self) -> u64 {
         self.next_sequence.saturating_sub(1)
@@ -115,8 +116,8 @@ impl<P> Window<P> {
         self.slide(now);
     }
 
-    /// Where the list of a viewer begins who joins at this moment: the fewest newest segments that last `join` and can be
-    /// decoded from the first one on. `None` while there is nothing current to begin with.
+    /// Where the playlist of a new viewer starts: the fewest newest segments that last `join` and start with a random
+    /// access point. `None` while there is no such segment.
     #[must_use]
     pub fn join(&self, join: Duration) -> Option<u64> {
         let oldest = self.listed_from.max(self.current_from);
@@ -128,18 +129,18 @@ impl<P> Window<P> {
         Some(beginnings.take_while(|&sequence| sequence <= wished).last().unwrap_or(first))
     }
 
-    /// What is held is over: whoever joins from now on begins with what is still to come.
+    /// Declares that the stream is interrupted: new viewers start with segments still to come.
     pub const fn interrupt(&mut self) {
         self.current_from = self.next_sequence;
     }
 
-    /// The list of a viewer who joined at segment `start`.
+    /// The playlist of a viewer who joined at segment `start`.
     pub fn list(&self, start: u64) -> impl Iterator<Item = Listed> {
         let start = start.max(self.listed_from);
         self.segments.iter().map(|segment| segment.listed).skip_while(move |listed| listed.sequence < start)
     }
 
-    /// Drops what no list names any more, ahead of its time: when memory is short.
+    /// Drops the segments that no playlist lists, before their time, because memory is short.
     pub fn shed(&mut self) {
         while self.segments.front().is_some_and(|segment| segment.unlisted_at.is_some()) {
             self.drop_first();
@@ -159,7 +160,8 @@ impl<P> Window<P> {
         }
     }
 
-    /// Availability Duration (6.2.2): a segment outlives its listing by its own duration and that of the longest list.
+    /// Whether the segment has been available for long enough (6.2.2): for its own duration and that of the longest
+    /// playlist since it was last listed.
     fn promise_is_over(&self, segment: &Segment<P>, now: Timestamp) -> bool {
         segment
             .unlisted_at
@@ -172,7 +174,7 @@ impl<P> Window<P> {
         }
     }
 
-    /// The number at which the shortest suffix begins that lasts at least `span`; the oldest held if none does.
+    /// The number of the segment that starts the shortest suffix of at least `span`; the oldest one if there is none.
     fn suffix_lasting(&self, span: Duration) -> u64 {
         let mut total = Duration::ZERO;
         for segment in self.segments.iter().rev() {

@@ -1,4 +1,4 @@
-//! The window against RFC 8216bis 6.2.
+//! The window against RFC 8216bis, section 6.2.
 
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ fn a_segment_stays_to_be_had_after_it_has_left_the_list() {
     let mut window = window_of(&[4; 5]);
     assert_eq!(numbers(&window, 0), [2, 3, 4]);
     assert!(window.get(0).is_some());
-    // Unlisted at 16 s, promised for its own 4 s, the list's 12 s and one target more.
+    // Unlisted at 16 s; promised for its own 4 s, the playlist's 12 s and one target duration more.
     window.push(arrival(secs(4), false), (), 1, Timestamp::from_millis(36_000));
     assert!(window.get(0).is_some());
     window.push(arrival(secs(4), false), (), 1, Timestamp::from_millis(36_001));
@@ -100,7 +100,7 @@ fn a_discontinuity_that_has_slid_out_is_still_counted() {
         .list(0)
         .map(|listed| (listed.sequence, listed.discontinuity, listed.discontinuity_sequence))
         .collect();
-    // The first segment of all begins nothing anew; of the two that do, the one at 3 has slid out.
+    // The first segment is no discontinuity; of the two that are, the one at 3 has left the window.
     assert_eq!(listed, [(5, false, 1), (6, true, 1), (7, false, 2)]);
 }
 
@@ -109,13 +109,14 @@ fn a_later_life_goes_on_beyond_the_last_one() {
     let mut window = Window::new(700, secs(4), secs(12));
     window.push(arrival(secs(4), true), (), 1, Timestamp::from_millis(0));
     let first = window.list(0).next().unwrap();
-    // Another discontinuity sequence tells a player that this does not continue what it had; a tag need not.
+    // A different discontinuity sequence tells a player that this stream does not continue the earlier one, even without
+    // a tag.
     assert_eq!((first.sequence, first.discontinuity, first.discontinuity_sequence), (700, false, 700));
     assert_eq!(window.join(secs(6)).unwrap(), 700);
 }
 
 proptest! {
-    /// The rules of RFC 8216bis 6.2.1 and 6.2.2 for every viewer, whatever the segments last.
+    /// The rules of RFC 8216bis, 6.2.1 and 6.2.2, for every viewer and any durations.
     #[test]
     fn lists_only_ever_move_forward(durations in proptest::collection::vec(100_u64..15_000, 1..200), joins in 0_usize..200) {
         let mut window: Window<u64> = Window::new(0, secs(4), secs(12));
