@@ -1,4 +1,4 @@
-//! From what was written to what the program uses: the rules that a single value cannot know.
+//! Turns the file as written into the checked configuration, with the rules that span several values.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::config::sections::{LineupServer, Pool, Viewers, Window};
 use crate::config::streams::{Feed, Ffmpeg, Warm};
 use crate::config::units::ByteSize;
 
-/// Checks `file`, which came from `path`; nothing if there is no telling what the upstream is.
+/// Checks `file`, read from `path`, and reports what is wrong; `None` if it names no upstream.
 pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Config> {
     name(&file.name, report);
     upstream(&file.upstream, report);
@@ -78,7 +78,7 @@ fn upstream(upstream: &file::Upstream, report: &mut Report) {
     positive(upstream.cold_timeout, "upstream.cold_timeout", report);
     report.rule(upstream.failures >= 1, "upstream.failures", &[], "must be at least 1");
     let holds = upstream.disk_budget > ByteSize(0);
-    report.rule(holds, "upstream.disk_budget", &[], "must be more than nothing");
+    report.rule(holds, "upstream.disk_budget", &[], "must be more than 0");
 }
 
 fn pool(pool: &Pool, report: &mut Report) {
@@ -94,7 +94,7 @@ fn warm(warm: &Warm, report: &mut Report) {
 fn feed(feed: &Feed, report: &mut Report) {
     positive(feed.ring, "feed.ring", report);
     positive(feed.stall, "feed.stall", report);
-    report.rule(feed.memory > ByteSize(0), "feed.memory", &[], "must be more than nothing");
+    report.rule(feed.memory > ByteSize(0), "feed.memory", &[], "must be more than 0");
     report.rule(feed.attempts >= 1, "feed.attempts", &[], "must be at least 1");
 }
 
@@ -110,7 +110,7 @@ fn window(window: &Window, memory: u64, report: &mut Report) {
     positive(window.join, "window.join", report);
     let what = format!("{:?} is more than window.length ({:?})", window.join, window.length);
     report.rule(window.join <= window.length, "window.join", &["window.length"], what);
-    report.rule(window.segment > 0, "window.segment", &[], "must be more than nothing");
+    report.rule(window.segment > 0, "window.segment", &[], "must be more than 0");
     let what = "must not be more than pool.memory";
     report.rule(window.segment <= memory, "window.segment", &["pool.memory"], what);
 }
@@ -138,10 +138,10 @@ fn ffmpeg(ffmpeg: &Ffmpeg, report: &mut Report) {
     report.rule(word, "ffmpeg.preset", &[], "write one of libx264's presets, as in veryfast");
     report.rule(ffmpeg.processes >= 1, "ffmpeg.processes", &[], "must be at least 1");
     report.rule(ffmpeg.nice <= 19, "ffmpeg.nice", &[], "must be at most 19");
-    report.rule(ffmpeg.memory > 0, "ffmpeg.memory", &[], "must be more than nothing");
+    report.rule(ffmpeg.memory > 0, "ffmpeg.memory", &[], "must be more than 0");
 }
 
-/// A word alone must be a level. `tracing` would take `inf` for the name of a target and log nothing.
+/// A part without `=` must be a level: `tracing` would read a mistyped level as the name of a target and log nothing.
 fn log_level(level: &str, report: &mut Report) {
     let parts = || level.split(',').map(str::trim);
     let known = |part: &str| part.contains('=') || part.parse::<LevelFilter>().is_ok();
@@ -152,7 +152,7 @@ fn log_level(level: &str, report: &mut Report) {
     report.rule(holds, "log.level", &[], what);
 }
 
-/// The key as it was written, or from the file it is in. That file's name is relative to the configuration's.
+/// The API key, from `api_key` or from the file that `api_key_file` names, relative to the configuration's folder.
 fn api_key(upstream: &file::Upstream, path: &Path, report: &mut Report) -> Option<Secret> {
     const FILE: &str = "upstream.api_key_file";
     let Some(name) = &upstream.api_key_file else { return upstream.api_key.clone() };
@@ -169,5 +169,5 @@ fn api_key(upstream: &file::Upstream, path: &Path, report: &mut Report) -> Optio
 }
 
 fn positive(span: Duration, key: &str, report: &mut Report) {
-    report.rule(!span.is_zero(), key, &[], "must be longer than nothing");
+    report.rule(!span.is_zero(), key, &[], "must be longer than 0s");
 }

@@ -16,14 +16,14 @@ use crate::config::upstream_url::UpstreamUrl;
 /// The checked configuration. `gateway.yaml` documents each key.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where players connect to.
+    /// The address that players connect to.
     pub listen: SocketAddr,
     /// The gateway's name in `Via` (RFC 9110 7.6.3), `Cache-Status` (RFC 9211) and `Proxy-Status` (RFC 9209);
     /// a token in the sense of both RFC 9110 5.6.2 and RFC 9651 3.3.4.
     pub name: String,
-    /// Peers whose `X-Forwarded-*` fields are believed.
+    /// Peers whose `X-Forwarded-*` fields are trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// Where it is written down what is open at the server; `None` is for whoever runs the gateway to decide.
+    /// The folder of the ledger and of the playlists' last good copies; `None`: `app` chooses it.
     pub state_dir: Option<PathBuf>,
     /// The media server.
     pub upstream: Upstream,
@@ -35,39 +35,39 @@ pub struct Config {
     pub produce: Produce,
     /// How many streams are kept, and for how long.
     pub pool: Pool,
-    /// What streams of the gateway's own keep without viewers.
+    /// How long the gateway's own streams keep encoding and their input without viewers.
     pub warm: Warm,
-    /// What is kept of a channel's input.
+    /// The ring of a channel's input, and the time limits for it.
     pub feed: Feed,
     /// When a viewer counts as gone.
     pub viewers: Viewers,
-    /// What of a stream is kept and listed.
+    /// How long playlists are, and how large segments.
     pub window: Window,
-    /// What is made with FFmpeg.
+    /// The FFmpeg program and its limits.
     pub ffmpeg: Ffmpeg,
-    /// How the gateway ends.
+    /// The time limit for a stop.
     pub shutdown: Shutdown,
-    /// What is logged.
+    /// The level and format of the log.
     pub log: Log,
 }
 
-/// The media server, and how patient the gateway is with it.
+/// The media server, and the time limits for its answers.
 #[derive(Clone, Debug)]
 pub struct Upstream {
-    /// Scheme and authority; the base path comes with each request.
+    /// Scheme and authority; each request brings the base path.
     pub url: UpstreamUrl,
-    /// For the gateway's own calls; without it they use the token of the client that asked.
+    /// The API key of the gateway's own calls; without it they use the token of the client that asked.
     pub api_key: Option<Secret>,
-    /// How long a connection may take to open.
+    /// The time limit for opening a connection.
     pub connect_timeout: Duration,
-    /// How long a response head may take.
+    /// The time limit for a response head.
     pub response_timeout: Duration,
-    /// How long a cold start may take before the request is proxied as it came.
+    /// The time limit for a cold start, after which the request is forwarded unchanged.
     pub cold_timeout: Duration,
-    /// After this many refused starts in a row viewers get the upstream's own answer. At least 1.
+    /// The refused starts in a row after which viewers get the upstream's own answer. At least 1.
     pub failures: u32,
-    /// What adopted streams without viewers may have on the upstream's disk, all together.
+    /// The disk space that streams and inputs without viewers may use at the upstream, together.
     pub disk_budget: ByteSize,
-    /// Whether the user's Live TV right is enforced where Jellyfin forgets to.
+    /// Whether the gateway enforces the user's Live TV right where Jellyfin does not check it.
     pub live_tv_right: LiveTvRight,
 }

@@ -1,6 +1,6 @@
-//! What is wrong with a configuration, all of it, each with its place.
+//! Collects all errors of a configuration, each with its key and its line or variable.
 //!
-//! It does not know the rules, only where keys were written.
+//! It knows where keys were written, not which rules they must keep.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,41 +14,41 @@ upstream:
 
 where the address is your Jellyfin's, or set WARMGATE__UPSTREAM__URL to that address.";
 
-/// Everything that is wrong, in the order of the file, the environment's share last. Displays as one line each.
+/// All problems in the order of the file, those of the environment last. Displays one per line.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct Errors(Vec<Problem>);
 
-/// One wrong thing.
+/// One problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where to mend it.
+    /// The place to correct.
     pub place: Place,
-    /// The key as a dotted path; empty if the whole file is meant.
+    /// The key as a dotted path; empty for the file as a whole.
     pub key: String,
-    /// What is wrong and what would be right, as a sentence without the key.
+    /// The problem and its remedy, as a sentence without the key.
     pub what: String,
 }
 
 /// Where a value was written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// Somewhere in a file.
+    /// A file, at no particular line.
     File(PathBuf),
     /// A line of a file, counted from 1.
     Line(PathBuf, usize),
-    /// A variable of the environment.
+    /// An environment variable.
     Variable(String),
 }
 
 impl Errors {
-    /// The problems, at least one.
+    /// The problems; at least one.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.0
     }
 
-    /// The configuration itself could not be read.
+    /// The error for a configuration file that cannot be read.
     pub(super) fn unreadable(path: &Path, error: &io::Error) -> Self {
         let what = match error.kind() {
             ErrorKind::NotFound => HOW_TO_BEGIN.to_owned(),
@@ -57,7 +57,7 @@ impl Errors {
         Self::one(Place::File(path.to_owned()), what)
     }
 
-    /// A single problem of no particular key.
+    /// A single problem that belongs to no key.
     pub(super) fn one(place: Place, what: String) -> Self {
         Self(vec![Problem { place, key: String::new(), what }])
     }
@@ -77,7 +77,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Collects problems, and knows where each key was written.
+/// Collects problems and finds the place of each key.
 #[derive(Debug)]
 pub(super) struct Report {
     path: PathBuf,
@@ -87,7 +87,7 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// For the file at `path`, with the line of each key, and the variable of each key that one has set.
+    /// A report for the file at `path`, given the line of each key and the variable of each key that a variable has set.
     pub(super) fn new(
         path: &Path,
         lines: BTreeMap<String, usize>,
@@ -96,14 +96,14 @@ impl Report {
         Self { path: path.to_owned(), lines, variables, problems: Vec::new() }
     }
 
-    /// Notes that the value of `key` is wrong.
+    /// Adds a problem of `key`.
     pub(super) fn add(&mut self, key: &str, what: impl Into<String>) {
         let (place, key, what) = (self.place(key), key.to_owned(), what.into());
         self.problems.push(Problem { place, key, what });
     }
 
-    /// Notes that `key` breaks a rule, unless a value the rule looks at is known to be wrong already:
-    /// a default stands in for it, and a complaint about that would only confuse.
+    /// Adds a problem of `key` if a rule does not hold, unless `key` or one of `others`, which the rule compares, has a
+    /// problem already: its default stands in for it then, and a problem with the default would confuse.
     pub(super) fn rule(&mut self, holds: bool, key: &str, others: &[&str], what: impl Into<String>) {
         let known = |key: &str| self.problems.iter().any(|problem| problem.key == key);
         if !holds && !known(key) && !others.iter().any(|key| known(key)) {
@@ -111,7 +111,7 @@ impl Report {
         }
     }
 
-    /// `value`, if nothing was wrong.
+    /// `value` if there is no problem, else all problems.
     pub(super) fn into_result<T>(mut self, value: Option<T>) -> Result<T, Errors> {
         self.problems.sort_by(|a, b| a.place.cmp(&b.place));
         match value {
@@ -120,7 +120,7 @@ impl Report {
         }
     }
 
-    /// The variable or line of `key`; of the nearest thing around it where it was not written at all.
+    /// The variable or line of `key`, or of the nearest enclosing section if `key` was not written.
     fn place(&self, key: &str) -> Place {
         let mut around = key;
         loop {

@@ -1,7 +1,7 @@
-//! Which line each key of a YAML text is on, since the parser's values have forgotten.
+//! Finds the line of each key in a YAML text, which the parser does not keep.
 //!
-//! It reads the layout only: keys by indentation, list items by their dash. A key inside braces has no line of its
-//! own; whoever looks it up takes that of the key around it.
+//! It reads the layout only: keys by indentation, list items by their dash. A key inside braces has no line; `errors`
+//! uses the line of the enclosing key.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ pub(super) fn of_keys(text: &str) -> BTreeMap<String, usize> {
     })
 }
 
-/// The line of the first key that its section already has.
+/// The line of the first key that is repeated in its section.
 pub(super) fn first_repeated(text: &str) -> Option<usize> {
     let mut seen = BTreeMap::new();
     walk(text).find(|(key, line)| seen.insert(key.clone(), *line).is_some()).map(|(_, line)| line)
@@ -27,7 +27,7 @@ fn walk(text: &str) -> impl Iterator<Item = (String, usize)> {
         let mut content = line.trim_start();
         let mut indent = line.len() - content.len();
         let is_item = content.starts_with("- ");
-        // A list may stand at its key's own indentation; neither a key nor an item may stand at another's.
+        // A list may have the indentation of its key; two keys, or two items, at the same indentation are siblings.
         while around.last().is_some_and(|(outer, path)| {
             *outer > indent || (*outer == indent && (!is_item || path.ends_with(']')))
         }) {
@@ -57,7 +57,7 @@ fn path_of(around: &[(usize, String)]) -> &str {
     around.last().map_or("", |(_, path)| path)
 }
 
-/// The key a line begins with, if it does.
+/// The key at the beginning of a line, if there is one.
 fn key_of(content: &str) -> Option<&str> {
     let (key, rest) = content.split_once(':')?;
     let is_key = !content.starts_with(['#', '{', '[']) && (rest.is_empty() || rest.starts_with([' ', '\t']));

@@ -1,6 +1,6 @@
-//! The playlists of the provider, as they are written and as they are used.
+//! The section `lineup`: the provider's playlists, as written and as used.
 //!
-//! Their URLs are credentials: wherever one is expected, what was written instead is in no message either.
+//! Their URLs contain credentials, so no message repeats a value that was written where a URL is expected.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,25 +20,25 @@ use domain::lineup::source::SourceUrl;
 use domain::lineup::{Override, Rules};
 use domain::produce::Produce;
 
-/// A playlist: where it is, and what is to be made of it.
+/// A provider's playlist and how it is read.
 #[derive(Clone, Debug)]
 pub struct Playlist {
-    /// Where it is.
+    /// Where to get it.
     pub location: Location,
-    /// Connections its provider allows at once; 0 stands for any number.
+    /// The connections that the gateway may open to the provider at once; 0: no limit.
     pub tuners: u32,
-    /// How often it is asked for again.
+    /// How often it is fetched again.
     pub reload: Duration,
-    /// Its programme guide, instead of the one it names.
+    /// The URL of its programme guide, instead of the one that the playlist names.
     pub guide: Option<SourceUrl>,
-    /// How its entries are taken.
+    /// How its entries become channels.
     pub rules: Rules,
 }
 
-/// Where a playlist is.
+/// The place of a playlist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
-    /// At an HTTP server.
+    /// On an HTTP server.
     Url(SourceUrl),
     /// On this machine.
     File(PathBuf),
@@ -53,7 +53,7 @@ impl fmt::Display for Location {
     }
 }
 
-/// A playlist as it is written.
+/// A playlist as written.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a playlist with keys of its own")]
 pub(super) struct Written {
@@ -97,7 +97,7 @@ impl Default for Written {
     }
 }
 
-/// What is different for one channel, as it is written.
+/// The overrides for one channel, as written.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a channel with keys of its own")]
 struct Channel {
@@ -144,7 +144,7 @@ impl<'de> Visitor<'de> for Playlists {
     }
 }
 
-/// A section, or the URL that is all there is to say.
+/// A section, or a URL alone as its short form.
 #[derive(Clone, Debug)]
 struct OrUrl<T>(T);
 
@@ -184,7 +184,7 @@ impl From<SourceUrl> for Channel {
     }
 }
 
-/// Checks `written`, which is in a file beside which others are in `folder`.
+/// Checks `written`; relative paths are relative to `folder`.
 pub(super) fn lower(written: Vec<Written>, folder: &Path, report: &mut Report) -> Vec<Playlist> {
     let numbered = written.into_iter().enumerate();
     numbered.filter_map(|(index, one)| playlist(one, &format!("lineup[{index}]"), folder, report)).collect()
@@ -195,7 +195,7 @@ fn playlist(written: Written, key: &str, folder: &Path, report: &mut Report) -> 
     let (in_url, in_file) = (format!("{key}.url"), format!("{key}.file"));
     let one = url.is_some() != file.is_some();
     report.rule(one, key, &[&in_url, &in_file], "write either url or file: where the playlist is");
-    report.rule(!reload.is_zero(), &format!("{key}.reload"), &[], "must be longer than nothing");
+    report.rule(!reload.is_zero(), &format!("{key}.reload"), &[], "must be longer than 0s");
     for (address, key) in [(url, &in_url), (guide, &format!("{key}.guide"))] {
         let http = address.as_ref().is_none_or(|url| is_http(url.expose()));
         report.rule(http, key, &[], "write a URL of http or https; a playlist on this machine is a file");

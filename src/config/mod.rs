@@ -1,10 +1,10 @@
-//! What the operator wants: `gateway.yaml` and the environment over it, checked once, at the start.
+//! The configuration: `gateway.yaml`, overridden by the environment, read and checked once at the start.
 //!
-//! Two types: `file` mirrors the YAML as it is written, [`Config`] is what the program uses, and between
-//! them stand the rules. All errors are collected, each with its key and its line or variable.
+//! `file` mirrors the YAML as written, `check` applies the rules, and [`Config`] is the result. All errors are
+//! collected, each with its key and its line or variable.
 //!
-//! **Invariant:** nothing outside this module knows that the configuration is YAML, and nothing in here knows
-//! what the values are used for.
+//! **Invariant:** nothing outside this module knows that the configuration is YAML, and nothing in it knows what the
+//! values are used for.
 
 mod check;
 mod checked;
@@ -34,12 +34,12 @@ pub use units::ByteSize;
 pub use upstream_url::UpstreamUrl;
 
 impl Config {
-    /// Reads the file at `path` and the process's environment over it.
+    /// Reads the file at `path` and overrides it with the process's environment.
     ///
-    /// A file that does not exist is an error only if the environment does not name the upstream either.
+    /// A missing file is an error only if the environment does not name the upstream.
     ///
     /// # Errors
-    /// Everything that is wrong, at once.
+    /// All problems at once.
     pub fn load(path: &Path) -> Result<Self, Errors> {
         let variables = environment::of_process();
         let text = match fs::read_to_string(path) {
@@ -52,19 +52,19 @@ impl Config {
         Self::parse(path, &text, &variables)
     }
 
-    /// The defaults, before the upstream at `url`; neither a file nor the environment is read.
+    /// The defaults with the upstream at `url`; reads neither a file nor the environment.
     ///
     /// # Errors
-    /// If `url` is none.
+    /// If `url` is not a valid upstream URL.
     pub fn for_upstream(url: &str) -> Result<Self, Errors> {
         let variable = (environment::UPSTREAM_URL.to_owned(), url.to_owned());
         Self::parse(Path::new(""), "", &[variable])
     }
 
-    /// Checks `text`, which came from `path`, with `variables` (name and value) merged over it.
+    /// Reads and checks `text`, the content of `path`, overridden by `variables` (name and value).
     ///
     /// # Errors
-    /// Everything that is wrong, at once.
+    /// All problems at once.
     pub fn parse(path: &Path, text: &str, variables: &[(String, String)]) -> Result<Self, Errors> {
         let (file, mut report) = file::read(path, text, variables)?;
         let config = check::lower(file, path, &mut report);

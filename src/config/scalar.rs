@@ -1,7 +1,7 @@
-//! Single values: how each type of the configuration is read from what was written.
+//! Reads single values of the configuration: numbers, durations, addresses and other types with a textual form.
 //!
-//! Everything is read from its text, so that `4` in the file and `"4"` in the environment mean the same. It does
-//! not know keys or lines; whoever reads the whole adds them.
+//! Each is read from its text, so that `4` in the file and `"4"` in the environment mean the same. It knows neither keys
+//! nor lines.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,7 +23,7 @@ pub(super) trait Scalar: Sized {
     /// Reads `text`; the error says what to write instead.
     fn read(text: &str) -> Result<Self, String>;
 
-    /// Reads a number that stands in the file without quotes.
+    /// Reads a number that the file contains without quotes.
     fn read_number(number: impl fmt::Display) -> Result<Self, String> {
         Self::read(&number.to_string())
     }
@@ -61,12 +61,12 @@ pub(super) fn map<'de, D: Deserializer<'de>, T: Scalar>(
     deserializer.deserialize_any(Map(PhantomData))
 }
 
-/// Reads `text` where it is at hand already.
+/// Reads a value from `text`.
 pub(super) fn read<T: Scalar>(text: &str) -> Result<T, String> {
     T::read(text)
 }
 
-/// A name of the operator's own. It may look like a number.
+/// A key that the operator chose, which may look like a number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key(pub(super) String);
 
@@ -164,7 +164,7 @@ impl<'de, T: Scalar> Visitor<'de> for Map<T> {
         Ok(map)
     }
 
-    // What stands here may be a secret under no name.
+    // The value is not repeated: it may be a secret.
     fn visit_str<E: Error>(self, _: &str) -> Result<Self::Value, E> {
         Err(E::custom("write names with values"))
     }
@@ -258,7 +258,7 @@ impl Scalar for Secret {
         }
     }
 
-    // A key of digits only has lost its leading zeros by here; the message must not show it either.
+    // YAML has dropped the leading zeros of an unquoted key of digits; the message must not repeat the rest.
     fn read_number(_: impl fmt::Display) -> Result<Self, String> {
         Err("YAML takes this key for a number: write it in quotes".to_owned())
     }

@@ -1,19 +1,19 @@
-//! A value that must reach an upstream request and nothing else.
+//! A secret, which may go into a request and nowhere else.
 
 use std::fmt;
 
-/// A secret text. Its `Debug` shows nothing of it, and it has no `Display`, so a log line cannot contain it.
+/// A secret text. Its `Debug` hides it and it has no `Display`, so that no log line can contain it.
 #[derive(Clone)]
 pub struct Secret(Box<str>);
 
 impl Secret {
-    /// Takes `text` into custody.
+    /// Wraps `text`.
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self(text.into())
     }
 
-    /// The text itself: for a request header, never for a message.
+    /// The text itself, for a request and never for a message.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

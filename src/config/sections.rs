@@ -1,4 +1,4 @@
-//! The sections that are used as they are written, with their defaults.
+//! The sections that are used as written, with their defaults.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use domain::produce::Produce as Wish;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
 pub struct Pool {
-    /// Streams at most. At least 1.
+    /// The maximum number of streams. At least 1.
     #[serde(deserialize_with = "scalar::one")]
     pub slots: usize,
-    /// A stream nobody watches is given back after this.
+    /// How long an adopted stream is kept without viewers.
     #[serde(deserialize_with = "scalar::one")]
     pub idle_timeout: Duration,
-    /// Bytes of segments and inputs over all streams.
+    /// The memory of all segments and inputs, in bytes.
     #[serde(deserialize_with = "scalar::bytes")]
     pub memory: u64,
 }
@@ -34,19 +34,19 @@ impl Default for Pool {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
 pub struct Viewers {
-    /// Never before this and four target durations without a request, however probable it is.
+    /// The least silence after which a viewer counts as gone, together with four target durations.
     #[serde(deserialize_with = "scalar::one")]
     pub silence: Duration,
-    /// At the latest after this, however improbable it is.
+    /// The silence after which a viewer counts as gone at the latest.
     #[serde(deserialize_with = "scalar::one")]
     pub patience: Duration,
-    /// What a client opened is given back in its name if nothing follows for so long. No less than a cold start may take.
+    /// How long a client's opening is kept that nothing follows. At least `upstream.cold_timeout`.
     #[serde(deserialize_with = "scalar::one")]
     pub unfollowed: Duration,
-    /// Whether playlist requests are held until the segment they name is there.
+    /// Whether playlist requests are held until the segment they name exists.
     #[serde(deserialize_with = "scalar::one")]
     pub blocking_reload: bool,
-    /// This long after Stopped or ActiveEncodings, unless it asks again.
+    /// How long after a goodbye (Stopped, ActiveEncodings) a viewer counts as gone, unless it asks again.
     #[serde(deserialize_with = "scalar::one")]
     pub goodbye: Duration,
 }
@@ -63,17 +63,17 @@ impl Default for Viewers {
     }
 }
 
-/// What of a stream is kept and listed.
+/// How long playlists are, and how large segments.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
 pub struct Window {
-    /// What a new viewer is handed. No more than `length`.
+    /// The length of a new viewer's first playlist. At most `length`.
     #[serde(deserialize_with = "scalar::one")]
     pub join: Duration,
-    /// What is listed at most.
+    /// The maximum length of a playlist.
     #[serde(deserialize_with = "scalar::one")]
     pub length: Duration,
-    /// Bytes of the largest segment accepted. No more than `pool.memory`.
+    /// The maximum size of a segment, in bytes. At most `pool.memory`.
     #[serde(deserialize_with = "scalar::bytes")]
     pub segment: u64,
 }
@@ -88,19 +88,19 @@ impl Default for Window {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
 pub struct Produce {
-    /// Where nothing else is said.
+    /// The default.
     #[serde(deserialize_with = "scalar::one")]
     pub default: Wish,
-    /// For channels that are in no playlist, by item or media source.
+    /// Exceptions for channels that are in no playlist, by item or media source id.
     #[serde(deserialize_with = "scalar::map")]
     pub channels: BTreeMap<String, Wish>,
-    /// For players, by device id or a part of their `User-Agent`.
+    /// Exceptions for players, by device id or a part of the `User-Agent`.
     #[serde(deserialize_with = "scalar::map")]
     pub clients: BTreeMap<String, Wish>,
 }
 
 impl Produce {
-    /// Whether nothing but `wish` is wished for, whoever asks for what; playlists may have wishes of their own.
+    /// Whether the default and all exceptions here are `wish`. Playlists may have exceptions of their own.
     #[must_use]
     pub fn is_all(&self, wish: Wish) -> bool {
         let mut all = self.channels.values().chain(self.clients.values()).chain([&self.default]);
@@ -108,26 +108,26 @@ impl Produce {
     }
 }
 
-/// The gateway's own playlist, through which Jellyfin may tune.
+/// The playlist that the gateway serves, through which Jellyfin may tune.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
 pub struct LineupServer {
-    /// Whether there is one.
+    /// Whether it is served.
     #[serde(deserialize_with = "scalar::one")]
     pub enabled: bool,
-    /// What its URLs must carry. Written where it is enabled.
+    /// The token that its URLs must carry. Set if `enabled`.
     #[serde(deserialize_with = "scalar::some")]
     pub token: Option<Secret>,
-    /// Where Jellyfin reaches the gateway; `None` is for the request's own host.
+    /// The gateway's address as Jellyfin reaches it; `None`: the `Host` of the request.
     #[serde(deserialize_with = "scalar::some")]
     pub base: Option<String>,
 }
 
-/// How the gateway ends.
+/// The time limit for a stop.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
 pub struct Shutdown {
-    /// What is left to finish answers and to give streams back.
+    /// The time to finish responses and to close streams.
     #[serde(deserialize_with = "scalar::one")]
     pub grace: Duration,
 }
@@ -138,14 +138,14 @@ impl Default for Shutdown {
     }
 }
 
-/// What is logged, to standard error.
+/// The level and format of the log, which goes to standard error.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
 pub struct Log {
-    /// A level, or a filter of `tracing` (`info,warmgate::upstream=debug`).
+    /// A level, or a `tracing` filter such as `info,warmgate::upstream=debug`.
     #[serde(deserialize_with = "scalar::one")]
     pub level: String,
-    /// How a line looks.
+    /// The format of a line.
     #[serde(deserialize_with = "scalar::one")]
     pub format: LogFormat,
 }
@@ -156,17 +156,17 @@ impl Default for Log {
     }
 }
 
-/// How a log line looks.
+/// The format of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text, for people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
 impl LogFormat {
-    /// The one spelling.
+    /// Its spelling in the configuration.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -182,17 +182,17 @@ impl Scalar for LogFormat {
     }
 }
 
-/// Whether the user's Live TV right is honoured where Jellyfin does not look at it (PlaybackInfo, live.m3u8).
+/// Whether the gateway checks the Live TV right where Jellyfin does not (docs/jellyfin.md 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LiveTvRight {
-    /// A definite no is 403.
+    /// A user without the right gets 403.
     Enforce,
-    /// Whatever the upstream answers.
+    /// The upstream's answer decides.
     AsUpstream,
 }
 
 impl LiveTvRight {
-    /// The one spelling.
+    /// Its spelling in the configuration.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! The sections about streams of the gateway's own, as they are written, with their defaults.
+//! The sections about the gateway's own streams, used as written, with their defaults.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use crate::config::scalar::{self, Scalar};
 use crate::config::units::ByteSize;
 use domain::encoding::abilities::VideoEncoder;
 
-/// What a stream of the gateway's own keeps, and for how long, when nobody watches it.
+/// How long one of the gateway's own streams goes on without viewers.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
 pub struct Warm {
-    /// So long it goes on encoding.
+    /// How long it goes on encoding.
     #[serde(deserialize_with = "scalar::one")]
     pub encode: Duration,
-    /// So long it keeps its input.
+    /// How long it keeps its input, and with it the tuner. At least `encode`.
     #[serde(deserialize_with = "scalar::one")]
     pub feed: Duration,
 }
@@ -27,20 +27,20 @@ impl Default for Warm {
     }
 }
 
-/// What is kept of a channel's input, and how patient the gateway is with it.
+/// The ring of a channel's input, and the limits for failures of the input.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
 pub struct Feed {
-    /// What is kept of it.
+    /// The length of the ring.
     #[serde(deserialize_with = "scalar::one")]
     pub ring: Duration,
-    /// Bytes kept of it at most.
+    /// The maximum size of the ring.
     #[serde(deserialize_with = "scalar::one")]
     pub memory: ByteSize,
-    /// An input that sends nothing for so long is given up.
+    /// How long an input may send nothing before it is given up.
     #[serde(deserialize_with = "scalar::one")]
     pub stall: Duration,
-    /// So often in a row it is tried, before the channel's next one is. At least 1.
+    /// The failures in a row after which the channel's next input is tried. At least 1.
     #[serde(deserialize_with = "scalar::one")]
     pub attempts: u32,
 }
@@ -56,31 +56,31 @@ impl Default for Feed {
     }
 }
 
-/// What is made with FFmpeg, and what that may cost.
+/// The FFmpeg program and its limits.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
 pub struct Ffmpeg {
     /// The program.
     pub path: PathBuf,
-    /// What makes a copy.
+    /// What cuts streams that need no encoding.
     #[serde(deserialize_with = "scalar::one")]
     pub copy: CopyWith,
-    /// What may encode a picture, the preferred first.
+    /// The video encoders to use, the preferred first.
     #[serde(deserialize_with = "scalar::one")]
     pub encoders: Encoders,
-    /// libx264's preset.
+    /// The libx264 preset.
     #[serde(deserialize_with = "scalar::one")]
     pub preset: String,
-    /// Processes at once.
+    /// The maximum number of processes.
     #[serde(deserialize_with = "scalar::one")]
     pub processes: usize,
-    /// Encoded pictures at once.
+    /// How many of them may encode video.
     #[serde(deserialize_with = "scalar::one")]
     pub encodes: usize,
-    /// How far everything else goes before it. At most 19.
+    /// The niceness of a process. At most 19.
     #[serde(deserialize_with = "scalar::one")]
     pub nice: u32,
-    /// Bytes a process may hold.
+    /// The memory limit of a process, in bytes.
     #[serde(deserialize_with = "scalar::bytes")]
     pub memory: u64,
 }
@@ -100,7 +100,7 @@ impl Default for Ffmpeg {
     }
 }
 
-/// What makes a stream of a source that needs no encoding.
+/// What cuts a stream that needs no encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CopyWith {
     /// The gateway itself.
@@ -110,7 +110,7 @@ pub enum CopyWith {
 }
 
 impl CopyWith {
-    /// The one spelling.
+    /// Its spelling in the configuration.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -126,11 +126,11 @@ impl Scalar for CopyWith {
     }
 }
 
-/// What may encode a picture, the preferred first.
+/// The video encoders to use, the preferred first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoders(pub Vec<VideoEncoder>);
 
-/// `auto`, `vaapi, software`, or nothing at all: nothing is encoded then.
+/// `auto`, a list such as `vaapi, software`, or an empty text: no video is encoded then.
 impl Scalar for Encoders {
     fn read(text: &str) -> Result<Self, String> {
         let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());

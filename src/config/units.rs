@@ -1,6 +1,6 @@
-//! Quantities with their unit written out: `20s`, `1m 30s`, `512MiB`.
+//! Reads quantities with their unit: `20s`, `1m 30s`, `512MiB`.
 //!
-//! A bare number is refused: whether 20 means seconds or milliseconds is nobody's to guess.
+//! A number without a unit is refused, since 20 might mean seconds or milliseconds.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ pub(super) fn size(text: &str) -> Result<ByteSize, &'static str> {
     }
 }
 
-/// The number and the unit `text` begins with, and what follows them.
+/// The number and the unit at the beginning of `text`, and the rest.
 fn quantity(text: &str) -> Option<(u64, &str, &str)> {
     let (digits, rest) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
     let rest = rest.trim_start();

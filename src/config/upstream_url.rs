@@ -1,13 +1,13 @@
-//! The upstream's address: where to connect to, and nothing else.
+//! The upstream's address: scheme, host and port.
 //!
-//! It does not know the base path (`/jellyfin`): that comes with every request and goes on with it untouched.
+//! It contains no base path (`/jellyfin`): each request brings its own, which is forwarded unchanged.
 
 use std::fmt;
 
 use http::Uri;
 use http::uri::{Authority, Scheme};
 
-/// `http://host:port` or `https://host:port`, the port optional.
+/// `http://host:port` or `https://host:port`; the port is optional.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamUrl {
     scheme: Scheme,

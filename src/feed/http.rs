@@ -1,6 +1,6 @@
-//! An input that is a provider's transport stream over HTTP.
+//! The input for a provider's transport stream over HTTP.
 //!
-//! It does not look into the stream.
+//! It does not read the stream.
 
 use http::{HeaderMap, StatusCode};
 use url::Url;
@@ -10,7 +10,7 @@ use crate::feed::input::{Input, InputError, OpenFuture};
 use crate::fetch::Fetcher;
 use domain::reason::Failure;
 
-/// A stream at an address.
+/// A stream at a URL.
 #[derive(Debug)]
 pub struct Http {
     name: String,
@@ -20,7 +20,7 @@ pub struct Http {
 }
 
 impl Http {
-    /// A provider's stream, called `name` in the log and asked for with `headers`.
+    /// The stream at `url`, requested with `headers` and called `name` in the log.
     #[must_use]
     pub const fn provider(name: String, url: Url, headers: HeaderMap, fetcher: Fetcher) -> Self {
         Self { name, url, headers, fetcher }

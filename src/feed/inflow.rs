@@ -1,6 +1,6 @@
-//! From bytes as they come to runs of whole packets in the ring, with what is known of each.
+//! Turns incoming bytes into runs of whole packets in the ring, with clock, access points and tables.
 //!
-//! It does not know who reads them.
+//! It does not know its readers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +18,10 @@ use domain::mpegts::track::Continuity;
 use domain::mpegts::track::Role;
 use domain::time::Timestamp;
 
-/// Bytes of the longest run: about a quarter of a second of a good picture.
+/// The longest run, in bytes: about a quarter of a second of good video.
 const LONGEST: usize = 348 * PACKET;
 
-/// So long after the others a sound may begin, before it is taken for one that is not sent.
+/// How long after the others an audio track may begin before it counts as listed but not sent.
 const MUTE: Duration = Duration::from_secs(1);
 
 pub(super) struct Inflow {
@@ -32,19 +32,19 @@ pub(super) struct Inflow {
     run: Run,
     connections: u64,
     position: Duration,
-    /// Where picture and a sound had shown what they are, while other sounds had not.
+    /// The position at which video and one audio track were known and other audio tracks were not.
     shown_at: Option<Duration>,
-    /// Whether what comes next does not continue what came.
+    /// Whether the next run does not continue the one before.
     splice: bool,
 }
 
-/// What is not in the ring yet.
+/// Packets that are not in the ring yet.
 #[derive(Default)]
 struct Run {
     bytes: Vec<u8>,
-    /// The moments of the program's clock in it.
+    /// The values of the program's clock (PCR) in it.
     clock: Vec<Ticks>,
-    /// Where decoding can begin, in the whole stream, and the tables in force.
+    /// The access points, as offsets in the whole stream, with the tables in force there.
     points: Vec<(u64, Bytes)>,
     errors: u64,
 }
@@ -64,7 +64,7 @@ impl Inflow {
         }
     }
 
-    /// An input was opened; what it gives continues nothing.
+    /// An input was opened; its bytes do not continue those before.
     pub(super) fn connected(&mut self) {
         self.align.reset();
         self.scan.splice();
@@ -73,7 +73,7 @@ impl Inflow {
         self.shared.lock().counts.connections = self.connections;
     }
 
-    /// Takes what came at `now`; says whether any packet was in it.
+    /// Takes the bytes that came at `now`; returns whether they contained a packet.
     pub(super) fn take(&mut self, bytes: &Bytes, now: Timestamp) -> bool {
         let before = self.scan.packets();
         self.align.push(bytes);
@@ -92,13 +92,13 @@ impl Inflow {
         self.scan.packets() > before
     }
 
-    /// How far the stream has come.
+    /// The stream's position by its own clock.
     pub(super) const fn position(&self) -> Duration {
         self.position
     }
 
-    /// What the stream carries, once all of it has shown what it is, or is seen to hide it. A sound that is listed and
-    /// never comes is not waited for.
+    /// The stream's facts, once every track is known or seen to be scrambled. An audio track that is listed but not sent is
+    /// waited for no longer than `MUTE`.
     pub(super) fn facts(&mut self) -> Option<&Facts> {
         let facts = self.scan.facts()?;
         if facts.is_scrambled() || self.scan.is_settled() {

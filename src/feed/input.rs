@@ -1,6 +1,6 @@
-//! Where a feed's bytes come from.
+//! The interface of a feed's inputs.
 //!
-//! Who makes an input knows what is behind it: an address, a process, a live stream of the server's.
+//! An input hides what is behind it: a URL, a process, a live stream of the server.
 
 use std::fmt::Debug;
 use std::pin::Pin;
@@ -8,15 +8,15 @@ use std::pin::Pin;
 use crate::body::{Body, BoxError};
 use domain::reason::Failure;
 
-/// An opening that is under way.
+/// The future of [`Input::open`].
 pub type OpenFuture<'a> = Pin<Box<dyn Future<Output = Result<Body, InputError>> + Send + 'a>>;
 
-/// Something that gives a transport stream, anew for each attempt.
+/// A source of a transport stream that can be opened again after a failure.
 pub trait Input: Debug + Send + Sync + 'static {
-    /// Begins to give it. Dropping the body ends it.
+    /// Opens the stream. Dropping the body closes it.
     fn open(&self) -> OpenFuture<'_>;
 
-    /// What it is called in the log: no address, no secret.
+    /// Its name in the log, without address or secret.
     fn name(&self) -> &str;
 }
 
@@ -24,7 +24,7 @@ pub trait Input: Debug + Send + Sync + 'static {
 #[derive(Debug, thiserror::Error)]
 #[error("{}", failure.as_str())]
 pub struct InputError {
-    /// How. After [`Failure::Gone`] the same input is not tried again.
+    /// The kind of failure. After [`Failure::Gone`] the same input is not tried again.
     pub failure: Failure,
     /// The cause, for the log.
     #[source]
@@ -32,7 +32,7 @@ pub struct InputError {
 }
 
 impl InputError {
-    /// It could not be opened.
+    /// The error of an input that could not be opened, or broke off.
     pub fn new(failure: Failure, cause: impl Into<BoxError>) -> Self {
         Self { failure, cause: cause.into() }
     }

@@ -2,23 +2,23 @@
 
 use std::time::Duration;
 
-/// What a feed may take, and how long it waits.
+/// The memory a feed may use, and how long it waits for an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// How much of the stream's own time the ring holds.
     pub ring: Duration,
-    /// How much memory it takes at most.
+    /// The maximum memory of the ring, in bytes.
     pub memory: u64,
-    /// Without a packet for this long, an input has stalled.
+    /// How long an input may send no packet before it has stalled.
     pub stall: Duration,
-    /// How often in a row each input may fail.
+    /// The failures in a row after which an input is left.
     pub attempts: u32,
-    /// How long the opening of an input may take.
+    /// The time limit for opening an input.
     pub connect: Duration,
 }
 
 impl Default for Limits {
-    /// 12 s or 64 MiB, which is 42 Mbit/s; 10 s of silence, three attempts of 10 s.
+    /// 12 s or 64 MiB (42 Mbit/s for 12 s); a stall after 10 s, three attempts of 10 s each.
     fn default() -> Self {
         Self {
             ring: Duration::from_secs(12),

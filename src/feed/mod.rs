@@ -1,6 +1,6 @@
 //! A feed: the raw transport stream of a channel. One pull, a ring of its last seconds in memory, many readers.
 //!
-//! It does not know what its inputs are, who its readers are or what they make of it. It never waits for a reader.
+//! It does not know what its inputs are or what its readers do with the stream, and never waits for a reader.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ use crate::feed::reader::Reader;
 pub use crate::feed::shared::Counts;
 use crate::feed::shared::Shared;
 
-/// A feed that is being pulled; clones are the same feed. It ends when the last of them is dropped.
+/// A feed being pulled. Clones share it; it ends when the last one is dropped.
 #[derive(Clone, Debug)]
 pub struct Feed {
     shared: Arc<Shared>,
@@ -42,7 +42,7 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// Begins to pull from the first of `inputs`; the others are for when it fails.
+    /// Starts to pull from the first of `inputs`; the others are tried in order when it fails.
     #[must_use]
     pub fn start(inputs: Vec<Arc<dyn Input>>, limits: Limits, tasks: &TaskTracker) -> Self {
         let shared = Arc::new(Shared::new(Size { span: limits.ring, bytes: limits.memory }));
@@ -59,42 +59,42 @@ impl Feed {
         }
     }
 
-    /// A reader that begins as `join` says.
+    /// A new reader that begins where `join` says.
     #[must_use]
     pub fn read(&self, join: Join) -> Reader {
         Reader::new(Arc::clone(&self.shared), self.grown.clone(), self.state.clone(), join)
     }
 
-    /// Where it stands.
+    /// The state of the pull.
     #[must_use]
     pub fn state(&self) -> watch::Receiver<FeedState> {
         self.state.clone()
     }
 
-    /// What it carries, as soon as that is known; `None` if it ended before.
+    /// Waits for the stream's codecs and formats; `None` if the feed ended before they were known.
     pub async fn facts(&self) -> Option<Facts> {
         self.facts_when(|_| true).await
     }
 
-    /// What it carries, as soon as that is `such`; `None` if it ended before.
+    /// Waits for facts that satisfy `such`; `None` if the feed ended before.
     pub async fn facts_when(&self, such: impl Fn(&Facts) -> bool) -> Option<Facts> {
         let mut facts = self.facts.clone();
         facts.wait_for(|facts| facts.as_ref().is_some_and(&such)).await.ok().and_then(|facts| facts.clone())
     }
 
-    /// What it has done.
+    /// Its counters.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.shared.counts()
     }
 
-    /// Waits until nobody pulls any more: nothing is connected then.
+    /// Waits until the pull has ended and its connection is closed.
     pub async fn ended(&self) {
         let mut state = self.state.clone();
         while state.changed().await.is_ok() {}
     }
 
-    /// Ends the pull. Readers read what was pulled, and then learn of the end.
+    /// Ends the pull. Readers read the rest of the ring, then learn of the end.
     pub fn stop(&self) {
         self.stop.cancel();
     }

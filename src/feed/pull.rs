@@ -1,6 +1,6 @@
-//! The one task that pulls a feed: opens an input, takes what comes, and tries again or elsewhere when that ends.
+//! The task that pulls a feed: it opens an input, takes its bytes, and opens it again, or another, when it ends.
 //!
-//! What comes next it is told by [`Feeding`]; it has the clock and the hands.
+//! [`Feeding`] decides which input comes next and when; this task has the clock and performs it.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use domain::reason::Failure;
 use domain::throttle::Throttle;
 use domain::time::Timestamp;
 
-/// An input that has given no packet in so many bytes gives something else.
+/// The bytes without a packet after which an input is not a transport stream.
 const GARBAGE: usize = 1 << 20;
 
 pub(super) struct Puller {
@@ -36,7 +36,7 @@ pub(super) struct Puller {
     facts: watch::Sender<Option<Facts>>,
 }
 
-/// What others may watch. All of it is closed once nobody pulls any more.
+/// The watch channels of a feed. They close when the pull ends.
 pub(super) struct Watched {
     pub(super) grown: watch::Receiver<()>,
     pub(super) state: watch::Receiver<FeedState>,
@@ -62,7 +62,7 @@ impl Puller {
         }
     }
 
-    /// Returns when no input is worth a try.
+    /// Pulls until no input is worth another attempt.
     async fn pull(&mut self) {
         loop {
             match self.feeding.state() {
@@ -81,7 +81,7 @@ impl Puller {
         }
     }
 
-    /// Takes what `input` gives for as long as it gives anything.
+    /// Opens `input` and takes its bytes until it fails.
     async fn attempt(&mut self, input: &dyn Input) -> Failure {
         let error = match timeout(self.limits.connect, input.open()).await {
             Ok(Ok(body)) => {
@@ -91,7 +91,7 @@ impl Puller {
             Ok(Err(error)) => error,
             Err(late) => InputError::new(Failure::Unreachable, late),
         };
-        warn!(input = input.name(), reason = error.failure.as_str(), cause = %error.cause, "no more");
+        warn!(input = input.name(), reason = error.failure.as_str(), cause = %error.cause, "the input ended");
         error.failure
     }
 
@@ -101,7 +101,7 @@ impl Puller {
         let mut came = 0;
         let mut pace = Throttle::new(self.limits.ring);
         loop {
-            // A body that is always ready must not keep everybody else from running.
+            // A body that is always ready must not starve other tasks.
             consume_budget().await;
             let data = match timeout_at(flowed_at + self.limits.stall, body.frame()).await {
                 Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
@@ -140,7 +140,7 @@ impl Puller {
         Timestamp::after_start(self.epoch.elapsed())
     }
 
-    /// Lets everybody know where things stand, if that is news. What its inputs hold is given back before the end is told.
+    /// Publishes state and facts if they have changed. Inputs are dropped before the end is published.
     fn tell(&mut self) {
         let state = self.feeding.state();
         if state.is_over() {
@@ -163,7 +163,7 @@ fn unreadable(what: &'static str) -> InputError {
     InputError::new(Failure::Unreadable, what)
 }
 
-/// What `beginning` obviously is, if it is not a transport stream.
+/// Recognises the usual things that are not a transport stream by their first bytes.
 fn recognise(beginning: &[u8]) -> Option<&'static str> {
     let begins = |with: &str| {
         beginning.get(..with.len()).is_some_and(|bytes| bytes.eq_ignore_ascii_case(with.as_bytes()))

@@ -1,4 +1,4 @@
-//! One of a feed's readers. It takes what there is, waits for more, and is nobody's concern if it is too slow.
+//! A reader of a feed: reads the ring, waits for more, and is dropped from it if it is too slow.
 
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use domain::feeding::FeedState;
 use domain::reason::Failure;
 use domain::ring::{Chunk, Cursor, Join, Read};
 
-/// Why a reader gets nothing more.
+/// Why a reader has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReaderEnd {
-    /// It was too slow: what it should have read next has been dropped.
+    /// It was too slow: the chunk it should have read next has left the ring.
     #[error("read too slowly")]
     Lagged,
-    /// The feed failed, on all its inputs.
+    /// The feed failed on all its inputs.
     #[error("the feed failed: {}", .0.as_str())]
     Failed(Failure),
     /// The feed was stopped.
@@ -31,7 +31,7 @@ pub struct Reader {
     grown: watch::Receiver<()>,
     state: watch::Receiver<FeedState>,
     join: Join,
-    /// `None` until there is a place to begin.
+    /// `None` until the ring has a place to begin.
     cursor: Option<Cursor>,
 }
 
@@ -45,13 +45,13 @@ impl Reader {
         Self { shared, grown, state, join, cursor: None }
     }
 
-    /// The next packets: first the tables, then from the access point on. Cancel-safe.
+    /// The next packets: first the tables, then the stream from the access point on. Cancel-safe.
     ///
     /// # Errors
-    /// There will be none; what was pulled before the feed's end has been read.
+    /// The reader has ended. What was pulled before the feed's end is read first.
     pub async fn next(&mut self) -> Result<Chunk, ReaderEnd> {
         loop {
-            // Both before looking: what comes afterwards wakes, and what came before the end is not missed.
+            // Both before reading the ring: what comes later wakes this task, and what came before the end is not missed.
             self.grown.mark_unchanged();
             let end = self.end();
             match self.look() {
@@ -62,12 +62,12 @@ impl Reader {
             if let Some(end) = end {
                 return Err(end);
             }
-            // An error says that nobody pulls any more, which the next round finds out.
+            // An error means that the pull has ended, which the next round finds out.
             let _ = self.grown.changed().await;
         }
     }
 
-    /// All of it as a body, which ends cleanly if the feed is stopped and breaks off if it ends otherwise.
+    /// The stream as a body, which ends cleanly if the feed is stopped and breaks off if it fails.
     #[must_use]
     pub fn into_body(self) -> Body {
         body::unfold(self, |mut reader| async move {
@@ -93,7 +93,7 @@ impl Reader {
         read
     }
 
-    /// How the feed ended, if nobody pulls it any more.
+    /// How the feed ended, if it has.
     fn end(&self) -> Option<ReaderEnd> {
         self.grown.has_changed().err().map(|_| match *self.state.borrow() {
             FeedState::Failed(failure) => ReaderEnd::Failed(failure),

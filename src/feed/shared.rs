@@ -1,30 +1,30 @@
-//! What the puller and the readers of a feed share: the ring, under a lock that is never held across a wait.
+//! The ring and the counters that the puller and the readers share, under a lock that is never held across an await.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::memory::Mapped;
 use domain::ring::{Ring, Size};
 
-/// What a feed has done since it began.
+/// The counters of a feed since it began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Bytes of whole packets.
     pub bytes: u64,
-    /// Bytes that belonged to no packet.
+    /// Bytes outside any packet.
     pub skipped: u64,
-    /// How often packets had to be looked for anew.
+    /// How often the packet alignment was lost.
     pub resyncs: u64,
     /// How often packets were missing or out of order.
     pub continuity_errors: u64,
     /// How often an input was opened.
     pub connections: u64,
-    /// How often what came did not continue what had come.
+    /// How often the stream did not continue what came before.
     pub splices: u64,
     /// Readers that were too slow.
     pub readers_dropped: u64,
-    /// Memory that the ring takes.
+    /// The memory of the ring, in bytes.
     pub held: u64,
-    /// Bits in a second, over what the ring holds.
+    /// The mean bitrate over the ring, in bit/s.
     pub bitrate: Option<u64>,
 }
 

@@ -1,21 +1,21 @@
-//! The packets of the tables that came last, to be put before an access point: without them nothing can be decoded.
+//! Keeps the packets of the latest PAT and PMTs, which a reader needs before an access point to decode anything.
 //!
-//! It does not read them.
+//! It does not parse them.
 
 use bytes::Bytes;
 
 use domain::mpegts::packet::{PACKET, Packet};
 
-/// Where the association table is.
+/// The PID of the PAT.
 const PAT: u16 = 0;
-/// No table takes more packets.
+/// The longest table, in bytes.
 const LONGEST: usize = 24 * PACKET;
 
-/// The tables by their PIDs, of which there are few.
+/// The latest tables by PID.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     latest: Vec<(u16, Vec<u8>)>,
-    /// The PAT and the map at this PID, until either comes again.
+    /// The PAT and the PMT at this PID, until either comes again.
     joined: Option<(u16, Bytes)>,
 }
 
@@ -35,7 +35,7 @@ impl Tables {
         self.joined = None;
     }
 
-    /// The packets of the PAT and of the map at `pid`.
+    /// The packets of the PAT and of the PMT at `pid`.
     pub(super) fn of(&mut self, pid: u16) -> Bytes {
         if let Some((_, joined)) = self.joined.as_ref().filter(|(of, _)| *of == pid) {
             return joined.clone();

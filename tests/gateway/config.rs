@@ -96,7 +96,7 @@ fn all_mistakes_are_told_at_once_in_the_order_of_the_file() {
         "gateway.yaml:12: log: invalid type: string \"loud\", expected a section with keys of its own",
         "gateway.yaml:13: shutdwn: unknown key `shutdwn`, expected one of `listen`",
         "WARMGATE__POOL__SLOTZ: unknown key `slotz`, expected one of `slots`, `idle_timeout`, `memory`",
-        "WARMGATE__VIEWERS__SILENCE: must be longer than nothing",
+        "WARMGATE__VIEWERS__SILENCE: must be longer than 0s",
     ];
     assert_eq!(said.len(), expected.len(), "{said:#?}");
     for (said, expected) in said.iter().zip(expected) {

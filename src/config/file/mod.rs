@@ -1,6 +1,6 @@
-//! The mirror of `gateway.yaml`: the same keys, their defaults, nothing decided.
+//! Reads `gateway.yaml` into a mirror of it: the same keys, with their defaults and without any rule.
 //!
-//! Every wrong value is found, not only the first: it is noted, taken out (so that its default stands in) and the
+//! It finds all wrong values, not only the first: each is reported and taken out, so that its default stands in, and the
 //! rest is read again. A key without a value has its default.
 
 use std::net::SocketAddr;
@@ -108,8 +108,8 @@ impl Default for Upstream {
     }
 }
 
-/// Reads `text`, which came from `path`, and `variables` over it. What is wrong with single values is in the
-/// report; only a text that is no YAML at all is an error here.
+/// Reads `text`, the content of `path`, overridden by `variables`. Wrong values are in the report; only a text that is
+/// not YAML is an error.
 pub(super) fn read(
     path: &Path,
     text: &str,
@@ -143,7 +143,7 @@ fn parse(path: &Path, text: &str) -> Result<Value, Errors> {
     })
 }
 
-/// What keeps `text` from being YAML, and on which line. Never a value: it may be a secret.
+/// Why `text` is not YAML, and on which line. The message never repeats a value, which may be a secret.
 fn explain(text: &str, error: &serde_yaml::Error) -> (Option<usize>, String) {
     let (message, at) = (error.to_string(), error.location());
     let line = at.as_ref().map(Location::line);
@@ -160,7 +160,7 @@ fn explain(text: &str, error: &serde_yaml::Error) -> (Option<usize>, String) {
     (line, place.map_or_else(|| message.clone(), |place| message.replace(&place, "")))
 }
 
-/// Drops keys without a value, so that a section whose keys are all commented out is no error.
+/// Drops keys without a value, so that a section whose keys are all commented out is not an error.
 fn drop_empty(tree: &mut Value) {
     match tree {
         Value::Mapping(keys) => {
@@ -173,13 +173,13 @@ fn drop_empty(tree: &mut Value) {
     }
 }
 
-/// The path as a key is named in messages; empty for the whole file.
+/// `path` as messages spell it; empty for the whole file.
 fn key_of(path: &serde_path_to_error::Path) -> String {
     if path.iter().next().is_none() { String::new() } else { path.to_string() }
 }
 
-/// Removes what `steps` lead to, or the nearest thing around it that can be removed. Something always is,
-/// so that reading again ends.
+/// Removes the value at `steps`, or the nearest enclosing one that can be removed. It always removes something, so that
+/// reading again ends.
 fn take_out(tree: &mut Value, steps: &[Segment]) {
     let nothing = || Value::Mapping(serde_yaml::Mapping::new());
     let (Value::Mapping(keys), Some((Segment::Map { key }, rest))) = (&mut *tree, steps.split_first()) else {
@@ -188,7 +188,7 @@ fn take_out(tree: &mut Value, steps: &[Segment]) {
     };
     match (keys.get_mut(key.as_str()), rest) {
         (Some(inner @ Value::Mapping(_)), [_, ..]) => take_out(inner, rest),
-        // An item stays in its list, so that the others keep their places.
+        // A list keeps its items, so that the others keep their indexes.
         (Some(Value::Sequence(items)), [Segment::Seq { index }, rest @ ..])
             if !rest.is_empty() && items.get(*index).is_some_and(Value::is_mapping) =>
         {
