@@ -1,5 +1,5 @@
-//! `warmgate lineup`: the channels that the provider's playlists know, as the gateway would have them now; and what
-//! `warmgate check` says of playlists on this machine.
+//! `warmgate lineup` shows the channels of the provider's playlists as the gateway would use them; `warmgate check` reports
+//! the problems of playlists on this machine.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use warmgate::config::{Config, Location, Playlist};
 use warmgate::fetch::{Fetcher, Timeouts};
 use warmgate::lineup::{self, Error};
 
-/// One playlist, and what came of asking for it.
+/// A playlist of the configuration, with the result of loading it.
 type Got<'a> = (&'a Playlist, Result<Arc<parse::Playlist>, Error>);
 
-/// What is wrong with playlists that can be read without asking anybody.
+/// The problems of the playlists that are files on this machine.
 pub(crate) async fn check(config: &Config) -> Vec<String> {
     let here = |playlist: &&Playlist| matches!(playlist.location, Location::File(_));
     let files: Vec<_> = config.lineup.iter().filter(here).cloned().collect();
@@ -25,7 +25,7 @@ pub(crate) async fn check(config: &Config) -> Vec<String> {
     get(&files).await.iter().flat_map(complaints).collect()
 }
 
-/// Gets the playlists and prints what is in them. It fails if one cannot be got.
+/// Loads the playlists and prints their channels. Fails if one cannot be loaded.
 pub(crate) async fn show(config: &Config, as_json: bool) -> ExitCode {
     let got = get(&config.lineup).await;
     let known = got.iter().map(|(playlist, got)| {
@@ -45,7 +45,7 @@ pub(crate) async fn show(config: &Config, as_json: bool) -> ExitCode {
 
 async fn get(playlists: &[Playlist]) -> Vec<Got<'_>> {
     let fetcher = Fetcher::new(Timeouts::default());
-    playlists.iter().zip(lineup::once(playlists, &fetcher).await).collect()
+    playlists.iter().zip(lineup::fetch_all(playlists, &fetcher).await).collect()
 }
 
 fn complaints((playlist, got): &Got<'_>) -> Vec<String> {
@@ -66,7 +66,7 @@ fn idle(lineup: &Lineup, config: &Config) -> Vec<String> {
     let place = |index: usize| &config.lineup[index].location;
     let idle = lineup.idle_rules().iter();
     idle.map(|(index, channel)| {
-        format!("{}: {channel}: this override is for no channel of it", place(*index))
+        format!("{}: {channel}: this override matches no channel of the playlist", place(*index))
     })
     .collect()
 }

@@ -14,7 +14,7 @@ use warmgate::config::{Config, LogFormat};
 use warmgate::ffmpeg::launcher;
 use warmgate::{app, demo, telemetry};
 
-/// Exit code for a configuration with errors, as for a command line with errors.
+/// The exit code for a configuration with errors, the same as clap's for a command line with errors.
 const BAD_CONFIG: u8 = 2;
 
 /// Live TV that changes channel at once, in front of a Jellyfin nobody had to modify.
@@ -31,9 +31,9 @@ struct Cli {
 enum Command {
     /// Run the gateway (so does `warmgate` alone)
     Run(File),
-    /// Tell everything that is wrong with the configuration
+    /// Check the configuration and report all errors
     Check(File),
-    /// Show the channels of the provider's playlists, and what is wrong with those
+    /// Show the channels of the provider's playlists, and the problems of the playlists
     Lineup {
         #[command(flatten)]
         file: File,
@@ -41,12 +41,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Show a zap: test channels, the gateway, and a page with a player
+    /// Run the demonstration: test channels, the gateway, and a page with a player
     Demo(demo::Args),
-    /// Try the gateway's rules on simulated and recorded viewers
+    /// Try the gateway's rules on generated and recorded viewers
     #[command(subcommand)]
     Simulate(simulate::Simulation),
-    /// Become FFmpeg, and end with whoever started it
+    /// Become FFmpeg, and end with the process that started it
     #[command(name = launcher::SUBCOMMAND, hide = true, disable_help_flag = true)]
     Ffmpeg {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -56,7 +56,7 @@ enum Command {
 
 #[derive(clap::Args)]
 struct File {
-    /// The configuration; each of its keys can be set in the environment too (WARMGATE__UPSTREAM__URL)
+    /// The configuration file; environment variables such as WARMGATE__UPSTREAM__URL override its keys
     #[arg(long, value_name = "FILE", default_value = "gateway.yaml")]
     config: PathBuf,
 }
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
         }
         Command::Demo(args) => report(demonstrate(args)),
         Command::Simulate(simulation) => report(simulate::run(simulation)),
-        // The gateway that started it reads this as FFmpeg's own words.
+        // The gateway that started it reads this message from standard error, as it reads FFmpeg's.
         Command::Ffmpeg { arguments } => report(Err(launcher::become_ffmpeg(&arguments).into())),
     }
 }

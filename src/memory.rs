@@ -1,8 +1,7 @@
-//! Memory for what is large and kept: it is asked of the system, which has it back at once, and takes nothing for the part that
-//! is not filled. An allocator keeps what was freed, in places that nothing else fits into, and most of it for good
-//! (`benches/memory.rs`).
+//! Large buffers in anonymous mappings: dropping one returns its memory to the system, and an unfilled part takes
+//! none. An allocator keeps freed memory in holes that fit nothing else (`benches/memory.rs`).
 //!
-//! It does not know what is in it.
+//! It does not know the content.
 
 use std::ops::Deref;
 
@@ -10,10 +9,10 @@ use bytes::Bytes;
 use domain::memory::Memory;
 use memmap2::MmapMut;
 
-/// The least that is asked for, since little is asked for often.
+/// The smallest growth of a buffer.
 const LEAST: usize = 64 << 10;
 
-/// Bytes that grow at their end.
+/// A buffer that grows at its end.
 #[derive(Debug)]
 pub struct Mapped {
     room: Room,
@@ -23,12 +22,12 @@ pub struct Mapped {
 #[derive(Debug)]
 enum Room {
     Mapped(MmapMut),
-    /// The system maps nothing more, or nothing was asked for.
+    /// The system refused a mapping, or the buffer is empty.
     Allocated(Vec<u8>),
 }
 
 impl Mapped {
-    /// A copy of `bytes`, which shares nothing with what they are a part of.
+    /// A copy of `bytes`, in memory of its own.
     #[must_use]
     pub fn holding(bytes: &[u8]) -> Self {
         let mut memory = Self::with_room(bytes.len());

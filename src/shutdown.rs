@@ -1,6 +1,6 @@
-//! The end, as the operator asks for it: the first SIGTERM or SIGINT is a wish, the second an order.
+//! Turns signals into a stop: the first SIGTERM or SIGINT asks for one, the second ends the process at once.
 //!
-//! It does not know what there is to finish; whoever has something to finish watches the token.
+//! It does not know what has to be finished first: that is for those who watch the token.
 
 use std::io;
 use std::process;
@@ -8,19 +8,21 @@ use std::process;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Exit code after the second signal: what was open may still be open.
+/// The exit code after the second signal; streams may still be open at the server then.
 const AT_ONCE: i32 = 130;
 
 /// A token that is cancelled by the first SIGTERM or SIGINT; the second ends the process.
 ///
 /// # Errors
-/// If the signals cannot be listened to.
+/// If no handler for the signals can be installed.
 ///
 /// # Panics
 /// Outside a tokio runtime.
 pub fn on_signal() -> io::Result<CancellationToken> {
-    let mut signals =
-        Process { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
+    let mut signals = ProcessSignals {
+        terminate: signal(SignalKind::terminate())?,
+        interrupt: signal(SignalKind::interrupt())?,
+    };
     let token = CancellationToken::new();
     let stop = token.clone();
     tokio::spawn(async move {
@@ -34,24 +36,24 @@ pub fn on_signal() -> io::Result<CancellationToken> {
 /// Cancels `stop` at the first signal and returns at the second.
 async fn watch(signals: &mut impl Signals, stop: &CancellationToken) {
     let signal = signals.next().await;
-    tracing::info!(signal, "stopping; a second signal ends at once");
+    tracing::info!(signal, "stopping; a second signal ends the process at once");
     stop.cancel();
     signals.next().await;
 }
 
-/// Whatever asks for the end.
+/// A source of signals.
 trait Signals {
-    /// Waits for the next signal; its name.
+    /// Waits for the next signal and returns its name.
     fn next(&mut self) -> impl Future<Output = &'static str> + Send;
 }
 
 /// The two signals that ask a process to end.
-struct Process {
+struct ProcessSignals {
     terminate: Signal,
     interrupt: Signal,
 }
 
-impl Signals for Process {
+impl Signals for ProcessSignals {
     // Cancel-safe: `Signal::recv` keeps what it did not deliver.
     async fn next(&mut self) -> &'static str {
         tokio::select! {

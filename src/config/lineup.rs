@@ -56,7 +56,7 @@ impl fmt::Display for Location {
 /// A playlist as written.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a playlist with keys of its own")]
-pub(super) struct Written {
+pub(super) struct WrittenPlaylist {
     #[serde(deserialize_with = "scalar::some")]
     url: Option<SourceUrl>,
     file: Option<PathBuf>,
@@ -76,10 +76,10 @@ pub(super) struct Written {
     headers: BTreeMap<String, Secret>,
     #[serde(deserialize_with = "scalar::some")]
     guide: Option<SourceUrl>,
-    channels: BTreeMap<scalar::Key, OrUrl<Channel>>,
+    channels: BTreeMap<scalar::Key, OrUrl<WrittenChannel>>,
 }
 
-impl Default for Written {
+impl Default for WrittenPlaylist {
     fn default() -> Self {
         Self {
             url: None,
@@ -100,7 +100,7 @@ impl Default for Written {
 /// The overrides for one channel, as written.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a channel with keys of its own")]
-struct Channel {
+struct WrittenChannel {
     #[serde(deserialize_with = "scalar::one")]
     skip: bool,
     #[serde(deserialize_with = "scalar::one_or_more")]
@@ -118,20 +118,22 @@ struct Channel {
 }
 
 /// For `#[serde(deserialize_with)]`: playlists, or the URL of a single one.
-pub(super) fn playlists<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Written>, D::Error> {
+pub(super) fn playlists<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<WrittenPlaylist>, D::Error> {
     deserializer.deserialize_any(Playlists)
 }
 
 struct Playlists;
 
 impl<'de> Visitor<'de> for Playlists {
-    type Value = Vec<Written>;
+    type Value = Vec<WrittenPlaylist>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list of playlists")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<Written>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<WrittenPlaylist>, A::Error> {
         let mut list = Vec::new();
         while let Some(OrUrl(playlist)) = items.next_element()? {
             list.push(playlist);
@@ -139,7 +141,7 @@ impl<'de> Visitor<'de> for Playlists {
         Ok(list)
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Vec<Written>, E> {
+    fn visit_str<E: Error>(self, text: &str) -> Result<Vec<WrittenPlaylist>, E> {
         scalar::read(text).map(|url: SourceUrl| vec![url.into()]).map_err(E::custom)
     }
 }
@@ -172,26 +174,26 @@ impl<'de, T: Deserialize<'de> + From<SourceUrl>> Visitor<'de> for OrUrlVisitor<T
     }
 }
 
-impl From<SourceUrl> for Written {
+impl From<SourceUrl> for WrittenPlaylist {
     fn from(url: SourceUrl) -> Self {
         Self { url: Some(url), ..Self::default() }
     }
 }
 
-impl From<SourceUrl> for Channel {
+impl From<SourceUrl> for WrittenChannel {
     fn from(url: SourceUrl) -> Self {
         Self { urls: vec![url], ..Self::default() }
     }
 }
 
 /// Checks `written`; relative paths are relative to `folder`.
-pub(super) fn lower(written: Vec<Written>, folder: &Path, report: &mut Report) -> Vec<Playlist> {
+pub(super) fn lower(written: Vec<WrittenPlaylist>, folder: &Path, report: &mut Report) -> Vec<Playlist> {
     let numbered = written.into_iter().enumerate();
     numbered.filter_map(|(index, one)| playlist(one, &format!("lineup[{index}]"), folder, report)).collect()
 }
 
-fn playlist(written: Written, key: &str, folder: &Path, report: &mut Report) -> Option<Playlist> {
-    let Written { url, file, tuners, priority, merge, reload, guide, .. } = &written;
+fn playlist(written: WrittenPlaylist, key: &str, folder: &Path, report: &mut Report) -> Option<Playlist> {
+    let WrittenPlaylist { url, file, tuners, priority, merge, reload, guide, .. } = &written;
     let (in_url, in_file) = (format!("{key}.url"), format!("{key}.file"));
     let one = url.is_some() != file.is_some();
     report.rule(one, key, &[&in_url, &in_file], "write either url or file: where the playlist is");
@@ -214,11 +216,11 @@ fn playlist(written: Written, key: &str, folder: &Path, report: &mut Report) -> 
     Some(Playlist { location, tuners, reload, guide, rules })
 }
 
-fn rules(priority: i32, merge: bool, written: Written) -> Rules {
+fn rules(priority: i32, merge: bool, written: WrittenPlaylist) -> Rules {
     let referrer = written.referrer.map(|referrer| ("Referer".to_owned(), referrer));
     let headers = written.headers.into_iter().map(|(name, value)| (name, value.expose().to_owned()));
-    let channel = |(channel, OrUrl(written)): (scalar::Key, OrUrl<Channel>)| {
-        let Channel { skip, urls, user_agent, produce, number, name, group } = written;
+    let channel = |(channel, OrUrl(written)): (scalar::Key, OrUrl<WrittenChannel>)| {
+        let WrittenChannel { skip, urls, user_agent, produce, number, name, group } = written;
         Override { channel: channel.0, skip, urls, user_agent, produce, number, name, group }
     };
     Rules {

@@ -1,4 +1,4 @@
-//! One step of a fetch: where to, and what may be shown there.
+//! One request of a chain of redirects: its URL, and the header fields that may be sent there.
 
 use data_encoding::BASE64;
 use http::header::{AUTHORIZATION, LOCATION, REFERER, USER_AGENT};
@@ -9,17 +9,17 @@ use url::Url;
 use crate::body::{self, Body};
 use crate::wire;
 
-/// What may be told to whoever one is sent on to; anything else may be a credential.
+/// The header fields that may be sent to another server after a redirect; any other may be a credential.
 const HARMLESS: [http::HeaderName; 2] = [USER_AGENT, REFERER];
 
-/// A step. The URL holds neither user nor password: they are among the headers.
+/// A request to make. Its URL contains neither user nor password: they are among the headers.
 pub(super) struct Hop {
     pub(super) url: Url,
     headers: HeaderMap,
 }
 
 impl Hop {
-    /// The step to `url`, if it is one of HTTP.
+    /// The request for `url`, if it is an HTTP URL.
     pub(super) fn new(mut url: Url, mut headers: HeaderMap) -> Option<Self> {
         if !matches!(url.scheme(), "http" | "https") {
             return None;
@@ -32,7 +32,7 @@ impl Hop {
         Some(Self { url, headers })
     }
 
-    /// The step from here to `location`.
+    /// The request that follows a redirect to `location`.
     pub(super) fn to(mut self, location: &str) -> Option<Self> {
         let next = self.url.join(location).ok()?;
         if !trusted(&self.url, &next) {
@@ -42,7 +42,7 @@ impl Hop {
         Self::new(next, self.headers)
     }
 
-    /// The request that makes it.
+    /// The request as hyper sends it.
     pub(super) fn request(&self) -> Result<Request<Body>, wire::Error> {
         let uri = Uri::try_from(self.url.as_str()).map_err(|error| wire::Error::Target(error.into()))?;
         let mut request = Request::new(body::empty());
@@ -52,7 +52,7 @@ impl Hop {
     }
 }
 
-/// Where `response` sends its asker, if it does.
+/// The target of the redirect that `response` is, if it is one.
 pub(super) fn redirect(response: &Response<Body>) -> Option<&str> {
     match response.status() {
         StatusCode::MOVED_PERMANENTLY
@@ -66,7 +66,7 @@ pub(super) fn redirect(response: &Response<Body>) -> Option<&str> {
     }
 }
 
-/// Whether what `from` was shown may be shown to `to`: the same server, or the same host by TLS where it was without.
+/// Whether credentials for `from` may be sent to `to`: the same origin, or the same host by HTTPS instead of HTTP.
 fn trusted(from: &Url, to: &Url) -> bool {
     let secured = from.host() == to.host()
         && (from.scheme(), from.port(), to.scheme(), to.port()) == ("http", None, "https", None);

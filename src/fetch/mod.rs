@@ -1,7 +1,7 @@
-//! Plain GETs to anywhere: a playlist, a guide, a stream that never ends. Redirects are followed, credentials stay with the
-//! server they are meant for.
+//! Sends GET requests to any server, for a playlist, a guide or an endless stream. It follows redirects and sends
+//! credentials only to the server that they are meant for.
 //!
-//! It does not look at what comes: statuses, validators and the length of a body are the caller's business.
+//! Statuses, validators and the length of a body are left to the caller.
 
 mod hop;
 #[cfg(test)]
@@ -21,45 +21,45 @@ use crate::fetch::hop::Hop;
 use crate::wire;
 use crate::wire::connector::{Connector, connector};
 
-/// What the gateway calls itself where it was not told another name.
+/// The default `User-Agent`.
 pub const OWN_NAME: &str = concat!("warmgate/", env!("CARGO_PKG_VERSION"));
 
-/// As many redirects as `libcurl` and players bear before they suspect a circle.
+/// The maximum number of redirects, as in `libcurl` and players.
 const REDIRECTS: usize = 10;
 
-/// A connection waits this long for the next segment of a playlist, and no longer: providers count connections.
+/// How long an idle connection is kept: until the next segment of a playlist, no longer, since providers count connections.
 const IDLE: Duration = Duration::from_secs(15);
 
-/// How long a fetch waits at each server it is sent to.
+/// The time limits at each server of a chain of redirects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// Until a connection stands: name lookup, TCP and TLS together.
+    /// For opening a connection: name lookup, TCP and TLS together.
     pub connect: Duration,
-    /// Until the response head, from the connection's beginning on.
+    /// For the response head, opening the connection included.
     pub response: Duration,
 }
 
 impl Default for Timeouts {
-    /// 10 s, and 30 s: panels that are busy make up their mind within half a minute.
+    /// 10 s and 30 s: a busy panel answers within half a minute.
     fn default() -> Self {
         Self { connect: Duration::from_secs(10), response: Duration::from_secs(30) }
     }
 }
 
-/// Why there is no answer. Neither it nor its sources contain the URL.
+/// Why there is no response. Neither the error nor its sources contain the URL.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The server gave none.
+    /// The connection failed.
     #[error(transparent)]
     Wire(#[from] wire::Error),
-    /// One redirect led to the next, and no end was in sight.
+    /// There were too many redirects.
     #[error("redirected too often")]
     Circle,
-    /// A redirect leads to no URL, or to one that is not of HTTP.
-    #[error("redirected to what is no HTTP address")]
+    /// A redirect leads to something that is not an HTTP URL.
+    #[error("redirected to something that is not an HTTP address")]
     Astray,
-    /// The URL is not of HTTP, or user and password in it cannot be sent.
-    #[error("this is no HTTP address")]
+    /// The URL is not an HTTP URL, or its user and password cannot be sent.
+    #[error("this is not an HTTP address")]
     Address,
 }
 
@@ -76,7 +76,7 @@ impl Error {
     }
 }
 
-/// `fields` as headers; what HTTP does not allow is left out.
+/// `fields` as headers, without those that HTTP does not allow.
 pub fn headers<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> HeaderMap {
     let allowed = |(name, value)| {
         let (name, value): (&str, &str) = (name, value);
@@ -85,11 +85,11 @@ pub fn headers<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Head
     fields.into_iter().filter_map(allowed).collect()
 }
 
-/// An answer that is no redirect, of whatever status.
+/// A response that is not a redirect, of any status.
 pub struct Answer {
-    /// Where it came from at last: what is relative in it is relative to this.
+    /// The URL it came from after all redirects: the base of relative URLs in it.
     pub url: Url,
-    /// The answer; dropping its body ends the transfer.
+    /// The response. Dropping its body ends the transfer.
     pub response: Response<Body>,
 }
 
@@ -107,7 +107,7 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// A client without connections. It reads the system's trusted certificates, so that one is enough for everything.
+    /// A client without connections. It reads the system's trusted certificates, so make one and clone it.
     #[must_use]
     pub fn new(timeouts: Timeouts) -> Self {
         let pool = legacy::Client::builder(TokioExecutor::new())
@@ -119,11 +119,11 @@ impl Fetcher {
         Self { pool, timeouts }
     }
 
-    /// Gets `url` with `headers`, wherever it leads. User and password in it are sent as Basic authentication, to its
-    /// own server only; so are `Authorization` and `Cookie`.
+    /// Gets `url` with `headers`, following redirects. User and password in it are sent as Basic authentication to its own
+    /// server only; so are `Authorization` and `Cookie`.
     ///
     /// # Errors
-    /// There is no response head that is no redirect. Dropping the future ends the request.
+    /// If no response other than redirects came. Dropping the future ends the request.
     pub async fn get(&self, url: &Url, headers: &HeaderMap) -> Result<Answer, Error> {
         let mut headers = headers.clone();
         headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(OWN_NAME));

@@ -1,30 +1,30 @@
-//! FFmpeg's command line for each thing it is asked to do; a pure function, no process.
+//! Builds FFmpeg's command lines. Starts no process.
 //!
-//! A transport stream goes in at standard input and comes out at standard output. Its times stay those of the source, so
-//! that whatever is made from one source at once lines up. Progress goes to standard error, among the log lines, which it
-//! cannot be mistaken for: those carry their level (`progress`).
+//! FFmpeg reads a transport stream from standard input and writes one to standard output. The times of the source are
+//! kept, so that all profiles of one source line up. Progress reports go to standard error, among log lines, from which
+//! they differ in that log lines carry their level (`progress`).
 
 use std::time::Duration;
 
 use domain::encoding::abilities::VideoEncoder;
 use domain::encoding::plan::{AudioEncode, AudioPlan, H264Profile, Plan, VideoEncode, VideoPlan};
 
-/// What a hardware encoder is told where the wish has no limit below it: it has no rate that follows from the quality.
+/// The bitrate of a hardware encoder where the profile has no lower limit: it has no mode of constant quality.
 const HARDWARE_BITRATE: u64 = 10_000_000;
-/// One round of the stream's clock, 2³³ / 90 kHz, in seconds: added to all times, it is gone in the 33 bits that come out.
-/// Without it FFmpeg would take what comes before the clock's next zero for negative, and throw it away.
+/// One round of the stream's clock, 2³³ / 90 kHz, in seconds. Added to all times on the way in, it is lost in the 33 bits
+/// that come out. Without it FFmpeg would drop pictures just before the clock's wrap, as negative times.
 const ONE_ROUND: &str = "95443.717688";
-/// Enough to meet every stream once; half a second is at hand when FFmpeg starts, and no more is waited for.
+/// Enough to find every track: half a second of stream is at hand when FFmpeg starts, and it waits for no more.
 const PROBING: [&str; 6] = ["-probesize", "1000000", "-analyzeduration", "500000", "-fpsprobesize", "0"];
-/// The same where everything comes as slowly as it plays, and most of it has been described beforehand.
+/// The same for RTSP, which arrives in real time and describes most of its tracks beforehand.
 const LIVE_PROBING: [&str; 6] = ["-probesize", "1000000", "-analyzeduration", "100000", "-fpsprobesize", "0"];
-/// Seconds; what jumps by more in a live playlist, as after an advertisement, has its times moved so that it goes on.
-/// They must not be passed on as they are (`-copyts`): what lies behind what was written would be squeezed into nothing.
+/// Seconds. A larger jump of the times in a live playlist, as after an advertisement, is closed by moving the times that
+/// follow. With `-copyts`, times behind those already written would be squeezed into nothing.
 const JUMP: &str = "3";
 /// The render node of the first graphics card.
 const RENDER_NODE: &str = "/dev/dri/renderD128";
 
-/// A command line, without the program's name.
+/// The arguments of a command line, without the program's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
     pub(super) args: Vec<String>,
@@ -32,46 +32,46 @@ pub struct Command {
     pub(super) encodes_video: bool,
 }
 
-/// How an encoded picture is cut and how much work it may be.
+/// The settings of a video encode that are no part of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
-    /// A key frame each time this has passed: the length of a segment.
+pub struct EncodeSettings {
+    /// The interval of key frames: the length of a segment.
     pub key_frames: Duration,
-    /// libx264's preset.
+    /// The libx264 preset.
     pub preset: String,
 }
 
-/// What FFmpeg is put in front of, to make a transport stream of it.
+/// The format of an input that FFmpeg fetches and turns into a transport stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Front {
-    /// A live playlist (RFC 8216).
+pub enum InputFormat {
+    /// A live HLS playlist (RFC 8216).
     Hls,
-    /// RTSP (RFC 7826), over TCP if its server can.
+    /// RTSP (RFC 7826), over TCP if the server can.
     Rtsp,
-    /// A transport stream in UDP or RTP, multicast or not: passed on as it comes, RTP's headers and all.
+    /// A transport stream in UDP or RTP datagrams, unicast or multicast: passed on unread, RTP headers included.
     Datagrams,
-    /// A file, read as fast as it plays.
+    /// A file, read in real time.
     File,
 }
 
 impl Command {
-    /// Makes `plan` of the transport stream that comes in.
+    /// Turns the transport stream on standard input into `plan`.
     #[must_use]
-    pub fn make(plan: &Plan, rule: &Rule) -> Self {
+    pub fn make(plan: &Plan, settings: &EncodeSettings) -> Self {
         let mut args = preamble();
         if let Some(VideoPlan::Encode(encode)) = &plan.video {
             put(&mut args, device(encode.encoder));
         }
         put(&mut args, &PROBING);
         put(&mut args, &["-fflags", "+genpts+discardcorrupt", "-itsoffset", ONE_ROUND]);
-        // What moves to other PIDs is the same: it would wait for the first ones for ever.
+        // Follow tracks to other PIDs: FFmpeg would wait for the first ones for ever.
         put(&mut args, &["-f", "mpegts", "-merge_pmt_versions", "1", "-i", "pipe:0"]);
         match &plan.video {
             None => put(&mut args, &["-vn"]),
             Some(VideoPlan::Copy) => put(&mut args, &["-map", "0:v:0", "-c:v", "copy"]),
             Some(VideoPlan::Encode(encode)) => {
                 put(&mut args, &["-map", "0:v:0"]);
-                args.extend(video(encode, rule));
+                args.extend(video(encode, settings));
             }
         }
         if let Some(audio_plan) = &plan.audio {
@@ -86,51 +86,55 @@ impl Command {
         Self { args, takes_input: true, encodes_video: plan.encodes_video() }
     }
 
-    /// Fetches `url` and makes a transport stream of it, without encoding. `fields` are what requests say, where any are
-    /// made.
+    /// Fetches `url` and turns it into a transport stream without encoding. `fields` are the header fields of the requests,
+    /// where the format makes any.
     #[must_use]
-    pub fn front<'a>(url: &str, kind: Front, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+    pub fn remux<'a>(
+        url: &str,
+        format: InputFormat,
+        fields: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
         let mut args = preamble();
         let mut fields = fields.into_iter();
-        match kind {
-            Front::Hls => {
+        match format {
+            InputFormat::Hls => {
                 put(&mut args, &PROBING);
                 let fields: String = fields.map(|(name, value)| format!("{name}: {value}\r\n")).collect();
                 put(&mut args, &["-headers", &fields, "-f", "hls"]);
             }
-            Front::Rtsp => {
+            InputFormat::Rtsp => {
                 put(&mut args, &LIVE_PROBING);
                 if let Some((_, agent)) = fields.find(|(name, _)| name.eq_ignore_ascii_case("user-agent")) {
                     put(&mut args, &["-user_agent", agent]);
                 }
                 put(&mut args, &["-rtsp_flags", "prefer_tcp"]);
             }
-            Front::Datagrams => put(&mut args, &["-f", "data"]),
-            Front::File => {
+            InputFormat::Datagrams => put(&mut args, &["-f", "data"]),
+            InputFormat::File => {
                 put(&mut args, &PROBING);
                 put(&mut args, &["-re"]);
             }
         }
         put(&mut args, &["-i", url]);
-        match kind {
-            // The first variant, which is the one to begin with; the others would be fetched for their sounds alone.
-            Front::Hls => put(&mut args, &["-map", "0:p:0:v:0?", "-map", "0:p:0:a?"]),
-            Front::Rtsp | Front::File => put(&mut args, &["-map", "0:v:0?", "-map", "0:a?"]),
-            Front::Datagrams => put(&mut args, &["-map", "0"]),
+        match format {
+            // The first variant, as players begin with; the others would be fetched for their audio alone.
+            InputFormat::Hls => put(&mut args, &["-map", "0:p:0:v:0?", "-map", "0:p:0:a?"]),
+            InputFormat::Rtsp | InputFormat::File => put(&mut args, &["-map", "0:v:0?", "-map", "0:a?"]),
+            InputFormat::Datagrams => put(&mut args, &["-map", "0"]),
         }
         put(&mut args, &["-c", "copy"]);
-        match kind {
-            Front::Hls => {
+        match format {
+            InputFormat::Hls => {
                 put(&mut args, &["-dts_delta_threshold", JUMP]);
                 args.extend(output());
             }
-            Front::Rtsp | Front::File => args.extend(output()),
-            Front::Datagrams => put(&mut args, &["-f", "data", "-flush_packets", "1", "pipe:1"]),
+            InputFormat::Rtsp | InputFormat::File => args.extend(output()),
+            InputFormat::Datagrams => put(&mut args, &["-f", "data", "-flush_packets", "1", "pipe:1"]),
         }
         Self { args, takes_input: false, encodes_video: false }
     }
 
-    /// Encodes a few frames to nowhere, which shows whether `encoder` works on this machine.
+    /// Encodes a few frames to nowhere, to show whether `encoder` works on this machine.
     #[must_use]
     pub fn trial(encoder: VideoEncoder) -> Self {
         let encode = VideoEncode {
@@ -143,11 +147,11 @@ impl Command {
             max_frame_rate: None,
             deinterlace: false,
         };
-        let rule = Rule { key_frames: Duration::from_secs(1), preset: "ultrafast".to_owned() };
+        let settings = EncodeSettings { key_frames: Duration::from_secs(1), preset: "ultrafast".to_owned() };
         let mut args = preamble();
         put(&mut args, device(encoder));
         put(&mut args, &["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25", "-frames:v", "5"]);
-        args.extend(video(&encode, &rule));
+        args.extend(video(&encode, &settings));
         put(&mut args, &["-f", "null", "-"]);
         Self { args, takes_input: false, encodes_video: true }
     }
@@ -167,7 +171,7 @@ fn preamble() -> Vec<String> {
     ARGS.iter().map(|arg| (*arg).to_owned()).chain(["0.5".to_owned()]).collect()
 }
 
-/// At once: the cutter behind it waits for each key frame.
+/// The output arguments. Packets are flushed at once, since the cutter waits for each key frame.
 fn output() -> Vec<String> {
     const ARGS: [&str; 11] = [
         "-f",
@@ -185,7 +189,7 @@ fn output() -> Vec<String> {
     ARGS.iter().map(|arg| (*arg).to_owned()).collect()
 }
 
-/// What opens the device that encodes.
+/// The arguments that open the encoding device.
 const fn device(encoder: VideoEncoder) -> &'static [&'static str] {
     match encoder {
         VideoEncoder::Vaapi => &["-vaapi_device", RENDER_NODE],
@@ -194,21 +198,21 @@ const fn device(encoder: VideoEncoder) -> &'static [&'static str] {
     }
 }
 
-fn video(encode: &VideoEncode, rule: &Rule) -> Vec<String> {
+fn video(encode: &VideoEncode, settings: &EncodeSettings) -> Vec<String> {
     let mut args = vec!["-vf".to_owned(), filters(encode)];
     if let Some(rate) = encode.max_frame_rate {
         args.extend(["-fpsmax".to_owned(), rate.to_string()]);
     }
     put(&mut args, &["-c:v", encode.encoder.codec()]);
-    args.extend(quality(encode, rule));
+    args.extend(quality(encode, settings));
     if let Some(profile) = encode.profile {
         put(&mut args, &["-profile:v", profile_name(encode, profile)]);
     }
     if let Some(level) = encode.level {
         args.extend(["-level:v".to_owned(), level_name(encode.encoder, level)]);
     }
-    let seconds = rule.key_frames.as_secs_f64();
-    // No others than these: a key frame that is not where it is expected would be where a segment is not cut.
+    let seconds = settings.key_frames.as_secs_f64();
+    // No other key frames than these, so that a segment begins at each.
     args.extend(["-force_key_frames:v".to_owned(), format!("expr:gte(t,n_forced*{seconds})")]);
     put(&mut args, &["-g:v", "9999"]);
     match encode.encoder {
@@ -220,12 +224,12 @@ fn video(encode: &VideoEncode, rule: &Rule) -> Vec<String> {
     args
 }
 
-fn quality(encode: &VideoEncode, rule: &Rule) -> Vec<String> {
+fn quality(encode: &VideoEncode, settings: &EncodeSettings) -> Vec<String> {
     let rate = |bitrate: u64| {
         ["-maxrate:v".to_owned(), bitrate.to_string(), "-bufsize:v".to_owned(), (2 * bitrate).to_string()]
     };
     if encode.encoder == VideoEncoder::Software {
-        let preset = ["-preset:v", &rule.preset, "-crf:v", "23"].map(str::to_owned);
+        let preset = ["-preset:v", &settings.preset, "-crf:v", "23"].map(str::to_owned);
         return preset.into_iter().chain(encode.bitrate.into_iter().flat_map(rate)).collect();
     }
     let bitrate = encode.bitrate.unwrap_or(HARDWARE_BITRATE).min(HARDWARE_BITRATE);
@@ -237,7 +241,7 @@ fn filters(encode: &VideoEncode) -> String {
     if encode.deinterlace {
         chain.push("bwdif=mode=send_frame:deint=interlaced".to_owned());
     }
-    // Commas within an expression are escaped from the chain's own. No encoder takes an odd number of pixels.
+    // Quotes keep the commas of an expression from separating filters. No encoder takes an odd number of pixels.
     match (encode.max_width, encode.max_height) {
         (None, None) => {}
         (Some(width), None) => chain.push(format!("scale=w='trunc(min(iw,{width})/2)*2':h=-2")),
@@ -289,7 +293,7 @@ fn audio(encode: &AudioEncode) -> Vec<String> {
         args.extend(["-ar".to_owned(), sample_rate.to_string()]);
     }
     if encode.downmix {
-        // As loud as Jellyfin makes it.
+        // Jellyfin's gain for a downmix (`EncodingHelper.cs`).
         put(&mut args, &["-af", "volume=2"]);
     }
     args
@@ -304,8 +308,8 @@ mod tests {
     use super::*;
     use domain::encoding::abilities::AudioEncoder;
 
-    fn rule() -> Rule {
-        Rule { key_frames: Duration::from_secs(3), preset: "veryfast".to_owned() }
+    fn settings() -> EncodeSettings {
+        EncodeSettings { key_frames: Duration::from_secs(3), preset: "veryfast".to_owned() }
     }
 
     fn small(encoder: VideoEncoder) -> VideoEncode {
@@ -335,7 +339,7 @@ mod tests {
     }
 
     fn made(video: Option<VideoPlan>, audio: Option<AudioPlan>, audio_index: usize) -> Command {
-        Command::make(&Plan { video, audio, audio_index }, &rule())
+        Command::make(&Plan { video, audio, audio_index }, &settings())
     }
 
     fn of(encode: VideoEncode) -> Command {
@@ -368,10 +372,10 @@ mod tests {
             ("encode-small-nvenc", of(small(VideoEncoder::Nvenc))),
             ("encode-small-qsv", of(small(VideoEncoder::Qsv))),
             ("encode-videotoolbox", of(unlimited(VideoEncoder::VideoToolbox))),
-            ("front-hls", Command::front("https://example.org/live.m3u8", Front::Hls, fields)),
-            ("front-rtsp", Command::front("rtsp://192.0.2.1/stream", Front::Rtsp, fields)),
-            ("front-datagrams", Command::front("udp://@239.0.0.1:1234", Front::Datagrams, [])),
-            ("front-file", Command::front("/srv/loop.ts", Front::File, [])),
+            ("remux-hls", Command::remux("https://example.org/live.m3u8", InputFormat::Hls, fields)),
+            ("remux-rtsp", Command::remux("rtsp://192.0.2.1/stream", InputFormat::Rtsp, fields)),
+            ("remux-datagrams", Command::remux("udp://@239.0.0.1:1234", InputFormat::Datagrams, [])),
+            ("remux-file", Command::remux("/srv/loop.ts", InputFormat::File, [])),
             ("trial-vaapi", Command::trial(VideoEncoder::Vaapi)),
         ];
         for (name, command) in all {

@@ -1,4 +1,4 @@
-//! What this machine's FFmpeg can do, found out by having it done: an encoder that is compiled in may have no device.
+//! Finds out what this machine's FFmpeg can do, by running each encoder: one that is built in may have no device.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,27 +11,27 @@ use crate::ffmpeg::progress::{Line, Progress};
 use domain::encoding::abilities::{AudioEncoder, VideoEncoder};
 use domain::mpegts::facts::{AudioCodec, VideoCodec};
 
-/// How long each question may take. A driver that hangs must not keep the others from being asked.
+/// The time limit for each run. A driver that hangs must not block the others.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// What was found.
+/// The abilities of FFmpeg on this machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// FFmpeg's version, as it says it.
+    /// FFmpeg's version, as it prints it.
     pub version: String,
-    /// What encodes a picture here, in the order in which it was asked for.
+    /// The video encoders that work, in order of preference.
     pub video_encoders: Vec<VideoEncoder>,
-    /// What does not, and why.
+    /// The ones that do not work, and why.
     pub refused: Vec<(VideoEncoder, String)>,
-    /// The sounds that can be encoded to.
+    /// The audio encoders.
     pub audio_encoders: Vec<AudioEncoder>,
-    /// The pictures that can be decoded.
+    /// The video codecs that can be decoded.
     pub video_decoders: Vec<VideoCodec>,
-    /// The sounds that can be decoded.
+    /// The audio codecs that can be decoded.
     pub audio_decoders: Vec<AudioCodec>,
 }
 
-/// Asks for everything, and tries each of `wanted`.
+/// Lists encoders and decoders, and runs each encoder of `wanted`.
 pub(super) async fn find(program: &Program, wanted: &[VideoEncoder]) -> Found {
     const VIDEO: [VideoCodec; 3] = [VideoCodec::H264, VideoCodec::Hevc, VideoCodec::Mpeg2];
     const AUDIO: [AudioCodec; 6] = [
@@ -45,7 +45,7 @@ pub(super) async fn find(program: &Program, wanted: &[VideoEncoder]) -> Found {
     let version = match ask(program, &["-version"]).await {
         Ok(text) => version_of(&text),
         Err(cause) => {
-            warn!(cause, "FFmpeg does not answer: nothing is encoded here");
+            warn!(cause, "FFmpeg cannot be run: nothing is encoded here");
             return Found::default();
         }
     };
@@ -63,7 +63,7 @@ pub(super) async fn find(program: &Program, wanted: &[VideoEncoder]) -> Found {
         match tried(program, encoder, &encoders).await {
             Ok(()) => found.video_encoders.push(encoder),
             Err(cause) => {
-                debug!(encoder = encoder.as_str(), cause, "does not encode here");
+                debug!(encoder = encoder.as_str(), cause, "this encoder does not work here");
                 found.refused.push((encoder, cause));
             }
         }
@@ -82,7 +82,7 @@ async fn tried(program: &Program, encoder: VideoEncoder, known: &BTreeSet<&str>)
     ask(program, &args).await.map(|_| ())
 }
 
-/// What it says on standard output, or the first complaint on the other.
+/// Runs FFmpeg; its standard output, or the first complaint on standard error if it fails.
 async fn ask(program: &Program, args: &[&str]) -> Result<String, String> {
     let child = program.spawn(args, false).await.map_err(|cause| cause.to_string())?;
     let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
@@ -103,7 +103,7 @@ fn version_of(text: &str) -> String {
     text.split_whitespace().nth(2).unwrap_or("unknown").to_owned()
 }
 
-/// The names in a list of encoders or decoders: the second word of each line below the ruler.
+/// The names in FFmpeg's list of encoders or decoders: the second word of each line below the dashes.
 fn names(list: &str) -> BTreeSet<&str> {
     let below = list.lines().skip_while(|line| !line.trim().starts_with("---")).skip(1);
     below.filter_map(|line| line.split_whitespace().nth(1)).collect()

@@ -1,8 +1,8 @@
-//! How a process is started so that it cannot outlive the gateway, however that ends.
+//! Starts processes that cannot outlive the gateway, however the gateway ends.
 //!
-//! Linux ends a child with its parent if the child asked for it; so FFmpeg is started by way of this program's own
-//! `__ffmpeg`, which asks, and then becomes FFmpeg. The kernel takes the *thread* that forked for the parent: all are
-//! started by one thread, which lives as long as anybody may want another.
+//! Linux kills a child with its parent if the child has asked for it. So this program starts itself as `__ffmpeg`, which
+//! asks and then becomes FFmpeg. The kernel takes the *thread* that forked for the parent, so one thread starts all
+//! processes and lives as long as any of them.
 
 use std::ffi::OsString;
 use std::io;
@@ -19,24 +19,24 @@ use tokio::sync::oneshot;
 /// The hidden subcommand that becomes FFmpeg.
 pub const SUBCOMMAND: &str = "__ffmpeg";
 
-/// What starts FFmpeg.
+/// How FFmpeg is started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Launcher {
-    /// A program that knows [`SUBCOMMAND`].
+    /// Through a program that has [`SUBCOMMAND`].
     Own(PathBuf),
-    /// Nobody: FFmpeg is started as it is, at the usual priority, and outlives a gateway that is killed until the next
-    /// one starts (`leftovers`).
+    /// Directly, at the usual priority. Such an FFmpeg outlives a gateway that is killed, until the next one starts
+    /// (`leftovers`).
     Plain,
 }
 
 impl Launcher {
-    /// This program, also after its file was replaced by an update.
+    /// Through this program, also after an update has replaced its file.
     #[must_use]
     pub fn this_program() -> Self {
         if cfg!(target_os = "linux") { Self::Own(PathBuf::from("/proc/self/exe")) } else { Self::Plain }
     }
 
-    /// What is run so that `ffmpeg` comes to be.
+    /// The command that starts `ffmpeg`.
     pub(super) fn command(&self, ffmpeg: &Path, nice: i32) -> Command {
         match self {
             Self::Own(program) => {
@@ -50,8 +50,8 @@ impl Launcher {
     }
 }
 
-/// Becomes FFmpeg: `arguments` are the parent's process id, the niceness, the program and its arguments. Returns only if
-/// that cannot be done.
+/// Replaces this process by FFmpeg: `arguments` are the parent's process id, the niceness, the program and its
+/// arguments. Returns only if that fails.
 #[must_use]
 pub fn become_ffmpeg(arguments: &[OsString]) -> io::Error {
     let read = |argument: &OsString| argument.to_str()?.parse::<i32>().ok();
@@ -64,11 +64,11 @@ pub fn become_ffmpeg(arguments: &[OsString]) -> io::Error {
     if let Err(cause) = end_with_parent() {
         return cause;
     }
-    // It may have gone before it could be asked for.
+    // The parent may have ended before the request above.
     if getppid() != Pid::from_raw(parent) {
-        return io::Error::other("who started it is gone");
+        return io::Error::other("the gateway that started it has ended");
     }
-    // A priority that cannot be had is no reason not to play.
+    // Without the wanted priority it plays all the same.
     let _ = rustix::process::nice(nice);
     std::process::Command::new(program).args(arguments).exec()
 }
@@ -84,7 +84,7 @@ fn end_with_parent() -> io::Result<()> {
     Ok(())
 }
 
-/// The thread that starts all of them. Dropped, it ends, and they end with it.
+/// The thread that starts all processes. It ends when this is dropped, and the processes with it.
 #[derive(Debug)]
 pub(super) struct Spawner(mpsc::Sender<Order>);
 
@@ -105,20 +105,20 @@ impl Spawner {
         std::thread::Builder::new().name("ffmpeg-launcher".to_owned()).spawn(move || {
             let _inside = runtime.enter();
             for Order { mut command, answer } in received {
-                // Who ordered it may have gone: the child is dropped with the answer, and that kills it.
+                // If nobody waits for the answer any more, the child is dropped with it, and killed.
                 let _ = answer.send(command.spawn());
             }
         })?;
         Ok(Self(orders))
     }
 
-    /// Starts `command` in a process group of its own.
+    /// Starts `command` in a process group of its own, with standard input if `takes_input`.
     pub(super) async fn spawn(&self, mut command: Command, takes_input: bool) -> io::Result<Child> {
         command.stdin(if takes_input { Stdio::piped() } else { Stdio::null() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0).kill_on_drop(true);
         let (answer, answered) = oneshot::channel();
-        let gone = || io::Error::other("the thread that starts FFmpeg is gone");
+        let gone = || io::Error::other("the thread that starts FFmpeg has ended");
         self.0.send(Order { command, answer }).map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }

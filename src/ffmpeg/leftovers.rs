@@ -1,6 +1,6 @@
-//! FFmpegs of a gateway that was killed, found and ended by the next one.
+//! Finds and ends FFmpegs that a killed gateway has left running.
 //!
-//! Each carries in its environment whose it is and who started it. One whose parent is another by now has lost it.
+//! Each FFmpeg carries its owner and its parent's process id in its environment. One that has another parent is a leftover.
 
 use std::fs;
 use std::path::Path;
@@ -11,23 +11,23 @@ use tracing::warn;
 /// The variable that marks a process as a gateway's.
 pub(super) const MARK: &str = "WARMGATE_OWNER";
 
-/// The mark of what this process starts for `owner`.
+/// The mark of processes that this process starts for `owner`.
 pub(super) fn mark(owner: &str) -> String {
     format!("{owner}:{}", std::process::id())
 }
 
-/// Ends what an earlier gateway of `owner` left running; says how many there were. Looks through `/proc`, which blocks.
+/// Ends the leftovers of an earlier gateway of `owner` and returns their number. Reads `/proc`, which blocks.
 pub fn end(owner: &str) -> usize {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     let ended = pids.filter(|pid| end_if_left(*pid, owner)).count();
     if ended > 0 {
-        warn!(ended, "ended FFmpegs that an earlier run had left");
+        warn!(ended, "ended FFmpegs that an earlier run left");
     }
     ended
 }
 
-/// The handle is taken before anything is asked, so that what is ended is what was looked at.
+/// Takes a handle of the process first, so that the one it checks is the one it ends, even if the id is used again.
 fn end_if_left(pid: i32, owner: &str) -> bool {
     let folder = format!("/proc/{pid}");
     Pid::from_raw(pid)
@@ -36,7 +36,7 @@ fn end_if_left(pid: i32, owner: &str) -> bool {
         .is_some_and(|handle| pidfd_send_signal(handle, Signal::KILL).is_ok())
 }
 
-/// Other users' environments cannot be read, and are not ours.
+/// `None` for a process whose environment cannot be read (another user's) or has no mark.
 fn is_left(folder: &Path, owner: &str) -> Option<bool> {
     let environment = fs::read(folder.join("environ")).ok()?;
     let marks = environment.split(|byte| *byte == 0).filter_map(|pair| pair.strip_prefix(MARK.as_bytes()));
@@ -45,7 +45,7 @@ fn is_left(folder: &Path, owner: &str) -> Option<bool> {
     Some(whose == owner && parent(&fs::read_to_string(folder.join("stat")).ok()?)? != starter)
 }
 
-/// The fourth field; the second is a name in brackets, which may hold anything.
+/// The fourth field of `stat`. The second is a name in brackets, which may contain anything.
 fn parent(stat: &str) -> Option<&str> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)
 }

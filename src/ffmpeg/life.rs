@@ -1,4 +1,4 @@
-//! Where a process stands between its start and its end, and what is done to it when.
+//! The state of a process from its start to its end, and the steps by which it is ended.
 //!
 //! ```text
 //!             first output            stop                 patience             patience
@@ -7,46 +7,46 @@
 //!     └───────────── exit ──────┴───── exit ───────┴──────── exit ─────────┴──────── exit ───────┴──► Reaped
 //! ```
 //!
-//! Standard input carries the stream, so that `q` cannot be typed: its end is the request to finish. One that
-//! waits for a packet of its own source hears neither that nor SIGINT, and is killed. This performs nothing.
+//! Standard input carries the stream, so `q` cannot be sent: closing it is the request to finish. A process that waits
+//! for a packet of its own source notices neither that nor SIGINT, and is killed. This module performs no step itself.
 
 use std::time::Duration;
 
 use domain::time::Timestamp;
 
-/// How long each request is given. Whoever can finish does so at once.
+/// The time limit for each step. A process that can finish does so at once.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Where it stands.
+/// The state of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Life {
-    /// It has yet to give its first output.
+    /// It has written nothing yet.
     Starting,
-    /// Output came.
+    /// It has written output.
     Running,
-    /// Its input is closed, and it may write what it still has, until then.
+    /// Its input is closed; until then it may write the rest.
     Draining(Timestamp),
-    /// It got SIGINT and may end by itself, until then.
+    /// It got SIGINT; until then it may end by itself.
     Interrupted(Timestamp),
     /// It got SIGKILL.
     Killed,
-    /// It is gone, and its exit status was taken.
+    /// It has ended, and its exit status was taken.
     Reaped,
 }
 
-/// What is done to it.
+/// A step to perform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Act {
-    /// Its standard input is closed.
+    /// Close its standard input.
     CloseInput,
-    /// Its group gets SIGINT.
+    /// Send SIGINT to its group.
     Interrupt,
-    /// Its group gets SIGKILL.
+    /// Send SIGKILL to its group.
     Kill,
 }
 
 impl Life {
-    /// Output came.
+    /// It has written output.
     pub(super) fn produced(&mut self) {
         match self {
             Self::Starting => *self = Self::Running,
@@ -54,7 +54,7 @@ impl Life {
         }
     }
 
-    /// It is to end.
+    /// It is asked to end; the first step.
     pub(super) fn stop(&mut self, now: Timestamp) -> Option<Act> {
         match self {
             Self::Starting | Self::Running => {
@@ -65,7 +65,7 @@ impl Life {
         }
     }
 
-    /// Time has passed.
+    /// Time has passed; the next step, if its time has come.
     pub(super) fn timeout(&mut self, now: Timestamp) -> Option<Act> {
         match self {
             Self::Draining(until) if *until <= now => {
@@ -85,7 +85,7 @@ impl Life {
         }
     }
 
-    /// It is gone.
+    /// Its exit status was taken.
     pub(super) fn reaped(&mut self) {
         *self = Self::Reaped;
     }

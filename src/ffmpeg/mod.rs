@@ -1,8 +1,8 @@
-//! FFmpeg: a transport stream goes in, another comes out, and whatever happens no process is left behind.
+//! Runs FFmpeg: a transport stream goes in, another comes out, and no process is ever left behind.
 //!
-//! [`command`] says what is asked of it, [`launcher`] starts it, [`process`] watches one and ends it (`life`), `stdin` feeds
-//! it, `progress` reads what it says, `encoders` finds out what it can do, [`leftovers`] ends what an earlier gateway left. It
-//! does not know what a channel or a stream is, nor who waits for the output.
+//! [`command`] builds the arguments, `program` and [`launcher`] start a process, [`process`] watches and ends it (`life`),
+//! `stdin` feeds it, `progress` reads its reports, `encoders` tests what it can do, and [`leftovers`] ends what an earlier
+//! gateway left running. It knows neither channels nor streams.
 
 pub mod command;
 mod encoders;
@@ -33,40 +33,40 @@ pub use encoders::Found;
 pub use progress::Progress;
 pub use stdin::StdinQueue;
 
-/// What a gateway uses FFmpeg with.
+/// The settings of FFmpeg.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The program.
     pub path: PathBuf,
-    /// What starts it.
+    /// How it is started.
     pub launcher: Launcher,
-    /// The encoders to try, the preferred first.
+    /// The encoders to test, the preferred first.
     pub encoders: Vec<VideoEncoder>,
-    /// Processes at once.
+    /// The maximum number of processes.
     pub processes: usize,
-    /// Encoded pictures at once.
+    /// How many of them may encode video.
     pub encodes: usize,
-    /// How far behind everything else it stands for the processor, 0 to 19.
+    /// The niceness of a process, 0 to 19.
     pub nice: i32,
-    /// What is borne of a process.
+    /// The limits beyond which a process is ended.
     pub limits: Limits,
-    /// Who this gateway is, beside others on the machine.
+    /// The name of this gateway, which tells its processes from those of others on the machine.
     pub owner: String,
 }
 
 /// Why an FFmpeg was not started.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// As many run as may.
+    /// The maximum number of processes is running.
     #[error("no room for another FFmpeg: {}", .0.as_str())]
     Taken(Obstacle),
-    /// The system did not start it.
+    /// The system could not start it.
     #[error("FFmpeg cannot be started: {0}")]
     Spawn(#[from] io::Error),
 }
 
 impl Error {
-    /// What that is for the stream it was meant for.
+    /// The failure of the stream that the process was meant for.
     #[must_use]
     pub const fn failure(&self) -> Failure {
         match self {
@@ -76,7 +76,7 @@ impl Error {
     }
 }
 
-/// The FFmpeg of this machine, with its limits. Dropped altogether, every process ends.
+/// The FFmpeg of this machine, with its limits. Clones share it; when the last one is dropped, every process ends.
 #[derive(Clone, Debug)]
 pub struct Ffmpeg(Arc<Shared>);
 
@@ -91,10 +91,10 @@ struct Shared {
 }
 
 impl Ffmpeg {
-    /// An FFmpeg of which nothing is known yet.
+    /// An FFmpeg whose abilities are not known yet.
     ///
     /// # Errors
-    /// If the thread that starts processes cannot be had.
+    /// If the thread that starts processes cannot be started.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -107,19 +107,19 @@ impl Ffmpeg {
         Ok(Self(Arc::new(Shared { program, wanted, limits, processes, encodes, found })))
     }
 
-    /// Finds out what it can do, which takes some seconds; until then it can do nothing.
+    /// Finds out what it can do, which takes some seconds. Until then it has no abilities.
     pub async fn probe(&self) {
         let found = encoders::find(&self.0.program, &self.0.wanted).await;
         self.0.found.send_replace(Some(found));
     }
 
-    /// What was found out, once it was.
+    /// What [`Self::probe`] has found; `None` before.
     #[must_use]
     pub fn found(&self) -> watch::Receiver<Option<Found>> {
         self.0.found.subscribe()
     }
 
-    /// What it can do at this moment.
+    /// Its abilities, with the processes that are left at this moment.
     #[must_use]
     pub fn abilities(&self) -> Abilities {
         let found = self.0.found.borrow().clone().unwrap_or_default();
@@ -134,10 +134,10 @@ impl Ffmpeg {
         }
     }
 
-    /// Starts `command`; what watches over it is one of `tasks`.
+    /// Starts `command`, watched by one of `tasks`.
     ///
     /// # Errors
-    /// If there is no room for it, or the system does not start it.
+    /// If the maximum is running, or the system cannot start it.
     pub async fn start(&self, command: &Command, tasks: &TaskTracker) -> Result<Running, Error> {
         let take = |room: &Arc<Semaphore>, otherwise| {
             Arc::clone(room).try_acquire_owned().map_err(|_| Error::Taken(otherwise))
@@ -149,8 +149,8 @@ impl Ffmpeg {
         let args: Vec<_> = command.args.iter().map(String::as_str).collect();
         let child = self.0.program.spawn(&args, command.takes_input).await?;
         let watched = Watch::over(child, self.0.limits, room);
-        let (running, watching) = watched.ok_or_else(|| io::Error::other("it ended before it began"))?;
-        // The thread that started it must not end before it.
+        let (running, watching) = watched.ok_or_else(|| io::Error::other("it ended at once"))?;
+        // The process ends with the thread that started it, which `shared` keeps.
         let shared = Arc::clone(&self.0);
         tasks.spawn(async move {
             watching.await;

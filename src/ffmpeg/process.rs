@@ -1,4 +1,4 @@
-//! One running FFmpeg: one task watches it from its start until its exit status is taken, and is the only one to signal it.
+//! One running FFmpeg. One task watches it until its exit status is taken, and no other signals it.
 
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -18,25 +18,25 @@ use domain::encoding::health::{Health, Limits};
 use domain::reason::Failure;
 use domain::time::Timestamp;
 
-/// How often its health is looked at.
+/// The interval of health checks.
 const LOOK: Duration = Duration::from_millis(200);
-/// How long the last words of a dead process are listened to.
+/// How long the log of an ended process is read.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
-/// An FFmpeg and its ends.
+/// A running FFmpeg.
 #[derive(Debug)]
 pub struct Running {
     /// Its standard input; `None` if it fetches its source itself.
     pub stdin: Option<StdinQueue>,
     /// The transport stream it makes.
     pub output: ChildStdout,
-    /// How far it is.
+    /// Its progress.
     pub progress: watch::Receiver<Progress>,
     /// The process itself.
     pub process: Process,
 }
 
-/// A process that is watched. Dropped, it is stopped all the same.
+/// The handle of a process. Dropping it stops the process.
 #[derive(Debug)]
 pub struct Process {
     stop: DropGuard,
@@ -47,7 +47,7 @@ pub struct Process {
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// Why it ended without being asked to; `None` if it was asked to.
+    /// Why it ended by itself; `None` if it was asked to.
     pub failure: Option<Failure>,
     /// Its exit status, if it could be taken.
     pub status: Option<ExitStatus>,
@@ -67,7 +67,7 @@ impl Process {
         ended.wait_for(Option::is_some).await.ok().and_then(|ended| *ended).unwrap_or(gone)
     }
 
-    /// Ends it and waits for that: within three seconds, or it is killed and reaped by then.
+    /// Ends it and waits for its end, which takes three seconds at most.
     pub async fn stop(self) -> Ended {
         let Self { stop, ended, id } = self;
         stop.disarm().cancel();
@@ -75,7 +75,7 @@ impl Process {
     }
 }
 
-/// What the task holds that watches a process.
+/// The state of the task that watches a process.
 #[derive(Debug)]
 pub(super) struct Watch {
     child: Child,
@@ -90,12 +90,12 @@ pub(super) struct Watch {
     backlog: Option<Backlog>,
     progress: watch::Sender<Progress>,
     ended: watch::Sender<Option<Ended>>,
-    /// Given back once it is reaped.
+    /// Its places among the processes, given back with its exit status.
     _room: Vec<OwnedSemaphorePermit>,
 }
 
 impl Watch {
-    /// Takes charge of `child`: what its owner gets, and the task.
+    /// Takes charge of `child`; returns its handles and the task that watches it.
     pub(super) fn over(
         mut child: Child,
         limits: Limits,
@@ -146,7 +146,7 @@ impl Watch {
                     None => std::future::pending().await,
                 }
             };
-            // Cancel-safe, all of them: what was not taken is there the next time.
+            // All are cancel-safe.
             tokio::select! {
                 status = self.child.wait() => break status.ok(),
                 () = self.stop.cancelled(), if self.life.is_wanted() => self.end(),
@@ -164,7 +164,7 @@ impl Watch {
                 self.hear(&line);
             }
         };
-        // Ended or not: a grandchild may hold the other end.
+        // With a time limit: a grandchild may hold the pipe open.
         let _ = tokio::time::timeout(LAST_WORDS, last_words).await;
         self.conclude(status);
     }
@@ -195,7 +195,7 @@ impl Watch {
         match act {
             None => {}
             Some(Act::CloseInput) => self.closing.cancel(),
-            // An error means that it is gone, which is noticed at once.
+            // An error means that it has ended, which `wait` reports.
             Some(Act::Interrupt) => _ = signal(Signal::INT),
             Some(Act::Kill) => _ = signal(Signal::KILL),
         }
@@ -246,7 +246,7 @@ fn say(level: Level, text: &str) {
     }
 }
 
-/// Bytes of memory that a process holds, as far as the system tells.
+/// The resident memory of a process, in bytes, where the system tells it.
 fn resident(id: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

@@ -1,15 +1,15 @@
-//! What FFmpeg says on standard error: how far it is, and what it complains of.
+//! Parses FFmpeg's standard error: progress reports and log lines.
 //!
-//! It does not know what is made of either, but that no address is repeated: it may carry a password.
+//! Addresses are cut out of log lines, since they may contain a password.
 
 use std::time::Duration;
 
 use tracing::Level;
 
-/// How far a process is.
+/// The progress of a process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// The time of the stream that was written last, by the source's clock.
+    /// The time written last, by the source's clock.
     pub time: Duration,
     /// Bytes written.
     pub bytes: u64,
@@ -17,19 +17,19 @@ pub struct Progress {
     pub frames: u64,
 }
 
-/// What a line is.
+/// The kind of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Line {
-    /// A part of a report.
+    /// A line of a report.
     Part,
     /// The last line of a report.
     Report,
-    /// A complaint, without addresses.
+    /// A log line, without addresses.
     Log(Level, String),
 }
 
 impl Progress {
-    /// Takes in one line.
+    /// Parses one line and updates the progress from it.
     pub(super) fn read(&mut self, line: &str) -> Line {
         let line = line.trim();
         let Some((key, value)) = line.split_once('=').filter(|(key, _)| is_key(key)) else {
@@ -46,7 +46,7 @@ impl Progress {
     }
 }
 
-/// Report keys are words; a line of the log has its level in brackets before anything else.
+/// Keys of reports are words; log lines begin with a bracket.
 fn is_key(key: &str) -> bool {
     !key.is_empty()
         && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
@@ -55,7 +55,7 @@ fn is_key(key: &str) -> bool {
 /// `[mpegts @ 0x55d] [warning] text`, or without the first bracket.
 fn log(line: &str) -> Line {
     const LEVELS: [(&str, Level); 7] = [
-        // The launcher's own words, when there will be no FFmpeg.
+        // The launcher's message if it could not become FFmpeg.
         ("warmgate: ", Level::ERROR),
         ("[panic] ", Level::ERROR),
         ("[fatal] ", Level::ERROR),
@@ -71,7 +71,7 @@ fn log(line: &str) -> Line {
     Line::Log(level, if component.is_empty() { text } else { format!("{component}: {text}") })
 }
 
-/// `text` with every address cut down to its scheme.
+/// `text` with every address reduced to its scheme.
 fn without_addresses(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
@@ -80,7 +80,7 @@ fn without_addresses(text: &str) -> String {
         clean.push('…');
         let address = &rest[at + 3..];
         let end = address.find(|c: char| c.is_whitespace() || "'\"<>".contains(c)).unwrap_or(address.len());
-        // The colon before what went wrong is no part of it.
+        // A colon at the end separates the address from the error.
         let end = if address[..end].ends_with(':') { end - 1 } else { end };
         rest = &address[end..];
     }

@@ -1,5 +1,5 @@
-//! A process's standard input, written to without ever waiting: what it does not take in time is a failure of its own, and
-//! nobody else waits for it.
+//! Writes to a process's standard input through a bounded queue, so that the writer never waits for the process: a process
+//! that falls too far behind fails alone.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use tokio_util::sync::CancellationToken;
 
 use domain::reason::Failure;
 
-/// Bytes that wait at most: some seconds of any channel.
+/// The maximum number of queued bytes: some seconds of any channel.
 const CAPACITY: usize = 8 << 20;
 
-/// Where the source goes. Dropped, what waits is still written, and then the process meets the end.
+/// The queue to a process's standard input. When it is dropped, the rest is written and the input closed.
 #[derive(Debug)]
 pub struct StdinQueue {
     queue: UnboundedSender<Chunk>,
@@ -24,19 +24,19 @@ pub struct StdinQueue {
 
 type Chunk = (Bytes, OwnedSemaphorePermit);
 
-/// How much waits.
+/// The fill level of a queue.
 #[derive(Clone, Debug)]
 pub(super) struct Backlog(Arc<Semaphore>);
 
 impl Backlog {
-    /// Whether the process takes less than it is given.
+    /// Whether bytes are waiting for the process.
     pub(super) fn is_behind(&self) -> bool {
         self.0.available_permits() < CAPACITY
     }
 }
 
 impl StdinQueue {
-    /// An input that writes to `stdin` until `closing`; and the task that does.
+    /// A queue to `stdin`, its fill level, and the task that writes until `closing`.
     pub(super) fn new(
         stdin: ChildStdin,
         closing: CancellationToken,
@@ -44,26 +44,26 @@ impl StdinQueue {
         let (queue, queued) = unbounded_channel();
         let room = Arc::new(Semaphore::new(CAPACITY));
         let writing = async move {
-            // Whichever comes first, `stdin` is dropped here, and that closes it.
+            // Either way `stdin` is dropped here, which closes it.
             closing.run_until_cancelled(write(stdin, queued)).await;
         };
         (Self { queue, room: Arc::clone(&room) }, Backlog(room), writing)
     }
 
-    /// Takes `bytes` along, without waiting.
+    /// Queues `bytes` without waiting.
     ///
     /// # Errors
-    /// [`Failure::TooSlow`] if too much waits already, [`Failure::Ended`] if it takes nothing any more.
+    /// [`Failure::TooSlow`] if the queue is full, [`Failure::Ended`] if the process has closed its input.
     pub fn offer(&self, bytes: Bytes) -> Result<(), Failure> {
         let size = u32::try_from(bytes.len()).map_err(|_| Failure::TooSlow)?;
         let room = Arc::clone(&self.room).try_acquire_many_owned(size).map_err(|_| Failure::TooSlow)?;
         self.queue.send((bytes, room)).map_err(|_| Failure::Ended)
     }
 
-    /// The same, but waits until there is room.
+    /// Queues `bytes`, waiting until there is room.
     ///
     /// # Errors
-    /// [`Failure::Ended`] if it takes nothing any more.
+    /// [`Failure::Ended`] if the process has closed its input.
     pub async fn give(&self, bytes: Bytes) -> Result<(), Failure> {
         let size = u32::try_from(bytes.len().min(CAPACITY)).map_err(|_| Failure::TooSlow)?;
         let room = Arc::clone(&self.room).acquire_many_owned(size).await.map_err(|_| Failure::Ended)?;
@@ -73,7 +73,7 @@ impl StdinQueue {
 
 async fn write(mut stdin: ChildStdin, mut queued: UnboundedReceiver<Chunk>) {
     while let Some((bytes, _room)) = queued.recv().await {
-        // It fails once the process is gone, which is noticed where it is waited for.
+        // It fails when the process has ended, which its watcher reports.
         if stdin.write_all(&bytes).await.is_err() {
             return;
         }

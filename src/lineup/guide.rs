@@ -1,6 +1,6 @@
-//! The programme guide of the lineup: what the playlists' own guides say of its channels.
+//! Makes the programme guide of the lineup from the guides of its playlists.
 //!
-//! It is put together when somebody asks, which a server does once a day, and by one at a time: guides are large.
+//! It is made on request, which a server sends once a day, and one at a time, since guides are large.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use domain::lineup::parse::decode;
 use domain::lineup::source::SourceUrl;
 use domain::lineup::{Lineup, xmltv};
 
-/// The largest guide, unpacked.
+/// The maximum size of a guide, unpacked.
 const LARGEST: usize = 256 << 20;
 
-/// Where the guides are.
+/// The guides of all playlists.
 #[derive(Debug)]
 pub(super) struct Guides {
-    /// What each playlist has instead of the guides it names, and how its provider is asked.
+    /// For each playlist, the guide configured instead of those it names, and the header fields for its provider.
     playlists: Vec<(Option<SourceUrl>, HeaderMap)>,
     fetcher: Fetcher,
     alone: Mutex<()>,
@@ -35,7 +35,7 @@ impl Guides {
         Self { playlists: playlists.iter().map(of).collect(), fetcher, alone: Mutex::default() }
     }
 
-    /// The guide of `lineup`. A guide that cannot be got is missing in it, and in the log.
+    /// The guide of `lineup`. A guide that cannot be fetched is left out and logged.
     pub(super) async fn render(&self, lineup: Arc<Lineup>) -> String {
         let _alone = self.alone.lock().await;
         let mut text = xmltv::head(&lineup);
@@ -72,7 +72,7 @@ impl Guides {
     }
 }
 
-/// What `bytes` say of the channels of `lineup`.
+/// The programmes in `bytes` of the channels of `lineup`.
 async fn select(bytes: Bytes, lineup: Arc<Lineup>) -> Result<String, Error> {
     let selected = tokio::task::spawn_blocking(move || {
         let unpacked = load::unpack(&bytes, LARGEST)?;

@@ -1,4 +1,4 @@
-//! Getting one playlist: from a server or from a file, unpacked, and only if it is another than before.
+//! Loads one playlist from a server or a file, unpacked, and only if it has changed.
 
 use std::borrow::Cow;
 use std::io::{self, Read as _};
@@ -19,48 +19,48 @@ use domain::lineup::entry::{Complaint, Entry, Flaw};
 use domain::lineup::parse::{self, decode};
 use domain::lineup::source::{SourceKind, SourceUrl};
 
-/// The largest playlist, packed and unpacked: a quarter of a million entries of a panel.
+/// The maximum size of a playlist, packed and unpacked: a quarter of a million entries.
 const LARGEST: usize = 64 << 20;
 
-/// A playlist that takes longer is given up.
+/// The time limit for the body of a response.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What gzip begins with (RFC 1952).
+/// The first bytes of gzip (RFC 1952).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// Why a playlist was not got.
+/// Why a playlist was not loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no answer.
+    /// There was no response.
     #[error(transparent)]
     Fetch(#[from] fetch::Error),
-    /// The answer says no.
+    /// The response is not 200.
     #[error("its server answers {0}")]
     Status(StatusCode),
-    /// The answer broke off, or is too large.
+    /// The body broke off, took too long or is too large.
     #[error("it broke off, took too long or is too large")]
     Body,
     /// The file cannot be read.
     #[error("it cannot be read")]
     File(#[from] io::Error),
-    /// It is not what it is packed as.
+    /// It is not valid gzip.
     #[error("it cannot be unpacked")]
     Packed(#[source] io::Error),
-    /// It is something else.
+    /// It is not a playlist.
     #[error("{0}")]
     NoList(Flaw),
-    /// There is nothing in it.
+    /// It has no channel that the gateway can pull.
     #[error("there is no channel in it that the gateway could pull")]
     Empty,
 }
 
-/// Gets a playlist, again and again.
+/// Loads one playlist repeatedly.
 #[derive(Debug)]
 pub(super) struct Loader {
     location: Location,
     fetcher: Fetcher,
     headers: HeaderMap,
-    /// What the last answer is known by.
+    /// The validators of the last response, as request fields (RFC 9110 13.1).
     validators: Vec<(HeaderName, HeaderValue)>,
     stamp: Option<(SystemTime, u64)>,
 }
@@ -71,7 +71,7 @@ impl Loader {
         Self { location, fetcher, headers: headers(&playlist.rules), validators: Vec::new(), stamp: None }
     }
 
-    /// The bytes as they are kept; none if they are the same as before.
+    /// The bytes as they came; `None` if they have not changed.
     pub(super) async fn load(&mut self) -> Result<Option<Bytes>, Error> {
         match self.location.clone() {
             Location::Url(url) => self.fetch(&url).await,
@@ -79,7 +79,7 @@ impl Loader {
         }
     }
 
-    /// The next answer is taken as new: the last one was of no use.
+    /// Forgets the validators, so that the next response counts as changed: the last one could not be used.
     pub(super) fn forget(&mut self) {
         self.validators.clear();
     }
@@ -115,7 +115,7 @@ impl Loader {
     }
 }
 
-/// What requests of a playlist's provider say.
+/// The header fields of requests to a playlist's provider.
 pub(super) fn headers(rules: &Rules) -> HeaderMap {
     let user_agent = rules.user_agent.iter().map(|name| (USER_AGENT.as_str(), name.as_str()));
     fetch::headers(
@@ -123,7 +123,7 @@ pub(super) fn headers(rules: &Rules) -> HeaderMap {
     )
 }
 
-/// The body of an answer that says yes.
+/// The body of a response with status 200.
 pub(super) async fn whole(answer: Response<Body>) -> Result<Bytes, Error> {
     if answer.status() != StatusCode::OK {
         return Err(Error::Status(answer.status()));
@@ -132,7 +132,7 @@ pub(super) async fn whole(answer: Response<Body>) -> Result<Bytes, Error> {
     body.ok().flatten().ok_or(Error::Body)
 }
 
-/// `bytes`, unpacked if they are packed, and no more than `largest`.
+/// `bytes`, unpacked if they are gzip; an error if they are larger than `largest`.
 pub(super) fn unpack(bytes: &[u8], largest: usize) -> Result<Cow<'_, [u8]>, Error> {
     if !bytes.starts_with(&GZIP) {
         return Ok(Cow::Borrowed(bytes));
@@ -143,7 +143,7 @@ pub(super) fn unpack(bytes: &[u8], largest: usize) -> Result<Cow<'_, [u8]>, Erro
     if unpacked.len() > largest { Err(Error::Body) } else { Ok(Cow::Owned(unpacked)) }
 }
 
-/// The playlist that `bytes` are, packed or not. What comes `from` elsewhere has no say in which files are read here.
+/// Parses `bytes`, packed or not. A playlist from a server cannot name files of this machine: such entries are left out.
 pub(super) fn parse(bytes: &[u8], from: &Location) -> Result<parse::Playlist, Error> {
     let mut playlist = parse::parse(&decode(&unpack(bytes, LARGEST)?));
     if let Location::Url(_) = from {

@@ -1,11 +1,11 @@
-//! The provider's playlists, got and kept up to date: what the domain knows of channels comes from here.
+//! Fetches the provider's playlists and keeps the lineup up to date.
 //!
-//! A playlist that cannot be got, or is none, leaves its last good version in place. It does not know what channels are
-//! wanted for, and pulls none.
+//! A playlist that cannot be fetched or parsed leaves its last good version in place. It pulls no channel and does not
+//! know what the lineup is used for.
 
+mod disk_cache;
 mod guide;
 mod load;
-mod shelf;
 #[cfg(test)]
 mod tests;
 
@@ -21,44 +21,44 @@ use tracing::{info, warn};
 
 use crate::config::{Location, Playlist};
 use crate::fetch::Fetcher;
+use crate::lineup::disk_cache::DiskCache;
 use crate::lineup::guide::Guides;
 use crate::lineup::load::Loader;
-use crate::lineup::shelf::Shelf;
 use domain::lineup::entry::Complaint;
 use domain::lineup::site::Site;
 use domain::lineup::{Lineup, Rules, parse};
 
 pub use crate::lineup::load::Error;
 
-/// Complaints of one playlist that are logged at a time; `warmgate lineup` shows them all.
+/// The maximum number of complaints about one playlist that are logged at a time; `warmgate lineup` shows all.
 const LOGGED: usize = 20;
 
-/// How often things are looked at.
+/// The intervals at which playlists are refreshed, where the configuration does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Intervals {
-    /// A file's change is noticed within this.
+    /// How often a file is checked for changes.
     pub look: Duration,
-    /// A server that gave no playlist is asked again after this, or after the usual time where that is shorter.
+    /// How soon a failed fetch is repeated, unless `reload` is shorter.
     pub retry: Duration,
 }
 
 impl Default for Intervals {
-    /// 2 s, and 1 min.
+    /// 2 s and 1 min.
     fn default() -> Self {
         Self { look: Duration::from_secs(2), retry: Duration::from_secs(60) }
     }
 }
 
-/// The lineup as it is at the moment. Clones share it; when the last one is dropped, it is no longer kept up to date.
+/// The current lineup. Clones share it; when the last one is dropped, it is no longer refreshed.
 #[derive(Clone, Debug)]
 pub struct Lineups {
-    board: Arc<Board>,
+    published: Arc<Published>,
     guides: Arc<Guides>,
-    _keepers: Arc<Vec<AbortOnDropHandle<()>>>,
+    _refreshers: Arc<Vec<AbortOnDropHandle<()>>>,
 }
 
 impl Lineups {
-    /// Begins to keep `playlists` up to date, with copies in `folder`. `site` is where the gateway serves them itself.
+    /// Starts to refresh `playlists`, with copies in `folder`. `site` is where the gateway serves them itself.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -70,28 +70,28 @@ impl Lineups {
         site: Option<Site>,
         intervals: Intervals,
     ) -> Self {
-        let board = Arc::new(Board::new(&playlists, site));
+        let published = Arc::new(Published::new(&playlists, site));
         let guides = Arc::new(Guides::new(&playlists, fetcher.clone()));
-        let keepers = playlists.into_iter().enumerate().map(|(index, playlist)| {
-            let shelf = Shelf::new(folder.as_deref(), &playlist.location);
-            let keeper = Keeper {
+        let refreshers = playlists.into_iter().enumerate().map(|(index, playlist)| {
+            let cache = DiskCache::new(folder.as_deref(), &playlist.location);
+            let refresher = Refresher {
                 index,
                 loader: Loader::new(&playlist, fetcher.clone()),
                 playlist,
-                shelf,
-                board: Arc::clone(&board),
+                cache,
+                published: Arc::clone(&published),
                 complained: BTreeSet::new(),
             };
-            AbortOnDropHandle::new(tokio::spawn(keeper.keep(intervals)))
+            AbortOnDropHandle::new(tokio::spawn(refresher.run(intervals)))
         });
-        let keepers = Arc::new(keepers.collect());
-        Self { board, guides, _keepers: keepers }
+        let refreshers = Arc::new(refreshers.collect());
+        Self { published, guides, _refreshers: refreshers }
     }
 
     /// The lineup.
     #[must_use]
     pub fn current(&self) -> Arc<Lineup> {
-        Arc::clone(&self.board.lineup.borrow())
+        Arc::clone(&self.published.lineup.borrow())
     }
 
     /// The programme guide of the lineup, as XMLTV.
@@ -99,15 +99,18 @@ impl Lineups {
         self.guides.render(self.current()).await
     }
 
-    /// The lineup, and word of each change of it.
+    /// The lineup, with each change of it.
     #[must_use]
     pub fn changed(&self) -> watch::Receiver<Arc<Lineup>> {
-        self.board.lineup.subscribe()
+        self.published.lineup.subscribe()
     }
 }
 
-/// Gets `playlists` once, each as it is or why it cannot be got.
-pub async fn once(playlists: &[Playlist], fetcher: &Fetcher) -> Vec<Result<Arc<parse::Playlist>, Error>> {
+/// Fetches each of `playlists` once.
+pub async fn fetch_all(
+    playlists: &[Playlist],
+    fetcher: &Fetcher,
+) -> Vec<Result<Arc<parse::Playlist>, Error>> {
     let mut got = Vec::new();
     for playlist in playlists {
         let loaded = Loader::new(playlist, fetcher.clone()).load().await;
@@ -117,21 +120,21 @@ pub async fn once(playlists: &[Playlist], fetcher: &Fetcher) -> Vec<Result<Arc<p
     got
 }
 
-/// What the keepers have together.
+/// The state that the refreshers share.
 #[derive(Debug)]
-struct Board {
+struct Published {
     playlists: Mutex<Vec<(Rules, Arc<parse::Playlist>)>>,
     lineup: watch::Sender<Arc<Lineup>>,
     site: Option<Site>,
 }
 
-impl Board {
+impl Published {
     fn new(playlists: &[Playlist], site: Option<Site>) -> Self {
         let playlists = playlists.iter().map(|playlist| (playlist.rules.clone(), Arc::default())).collect();
         Self { playlists: Mutex::new(playlists), lineup: watch::Sender::default(), site }
     }
 
-    /// Puts `playlist` in the place of its last version.
+    /// Replaces the last version of a playlist, and publishes the lineup made of all.
     fn publish(&self, index: usize, playlist: Arc<parse::Playlist>) -> Arc<Lineup> {
         let mut playlists = self.playlists.lock().unwrap_or_else(PoisonError::into_inner);
         playlists[index].1 = playlist;
@@ -140,26 +143,26 @@ impl Board {
             Some(site) => lineup.served_at(site),
             None => lineup,
         });
-        // Under the lock, so that a slower one does not publish an older state.
+        // Under the lock, so that a slower task cannot publish an older lineup.
         self.lineup.send_replace(Arc::clone(&lineup));
         lineup
     }
 }
 
-/// Keeps one playlist up to date.
-struct Keeper {
+/// Refreshes one playlist.
+struct Refresher {
     index: usize,
     playlist: Playlist,
     loader: Loader,
-    shelf: Shelf,
-    board: Arc<Board>,
+    cache: DiskCache,
+    published: Arc<Published>,
     complained: BTreeSet<String>,
 }
 
-impl Keeper {
-    async fn keep(mut self, intervals: Intervals) {
-        let shelved = self.shelf.take().map(|bytes| load::parse(&bytes, &self.playlist.location));
-        if let Some(Ok(playlist)) = shelved {
+impl Refresher {
+    async fn run(mut self, intervals: Intervals) {
+        let cached = self.cache.load().map(|bytes| load::parse(&bytes, &self.playlist.location));
+        if let Some(Ok(playlist)) = cached {
             self.publish(playlist, "the last good copy of a playlist");
         }
         let usual = match self.playlist.location {
@@ -178,7 +181,7 @@ impl Keeper {
                     let said = error.to_string();
                     if said != failed {
                         let cause = std::error::Error::source(&error).map(ToString::to_string);
-                        warn!(playlist = %self.playlist.location, reason = said, cause, "no playlist; what is known stays");
+                        warn!(playlist = %self.playlist.location, reason = said, cause, "the playlist cannot be loaded; its last version stays in use");
                     }
                     failed = said;
                     usual.min(intervals.retry)
@@ -195,18 +198,19 @@ impl Keeper {
             .await
             .map_err(|fault| Error::File(fault.into()))?;
         self.publish(playlist?, "playlist");
-        self.shelf.put(&bytes);
+        self.cache.store(&bytes);
         Ok(())
     }
 
     fn publish(&mut self, playlist: parse::Playlist, what: &str) {
         let playlist = Arc::new(playlist);
-        let lineup = self.board.publish(self.index, Arc::clone(&playlist));
+        let lineup = self.published.publish(self.index, Arc::clone(&playlist));
         let skipped = playlist.complaints.iter().filter(|complaint| complaint.flaw.skips()).count();
         let (location, channels) = (&self.playlist.location, playlist.entries.len());
         info!(playlist = %location, "{what}: {channels} channels, {skipped} skipped");
         let idle = lineup.idle_rules().iter().filter(|(index, _)| *index == self.index);
-        let idle = idle.map(|(_, channel)| format!("{channel}: this override is for no channel of it"));
+        let idle =
+            idle.map(|(_, channel)| format!("{channel}: this override matches no channel of the playlist"));
         let said = playlist.complaints.iter().map(Complaint::to_string).chain(idle);
         let new: Vec<_> = said.filter(|said| self.complained.insert(said.clone())).collect();
         for said in new.iter().take(LOGGED) {

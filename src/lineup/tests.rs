@@ -168,7 +168,7 @@ async fn only_a_file_names_files() {
     has(&start(Location::File(path), None), 4).await;
     provider.gives(200, FILES);
     let there = playlist(Location::Url(SourceUrl::new(provider.clone().start().await)));
-    let got = once(std::slice::from_ref(&there), &fetcher()).await.remove(0).unwrap();
+    let got = fetch_all(std::slice::from_ref(&there), &fetcher()).await.remove(0).unwrap();
     assert_eq!(got.entries.iter().map(|entry| &entry.name).collect::<Vec<_>>(), ["One"]);
     let said: Vec<_> = got.complaints.iter().map(|complaint| (complaint.line, complaint.flaw)).collect();
     assert_eq!(said, [(4, Flaw::File), (6, Flaw::File), (9, Flaw::File)]);
@@ -202,7 +202,7 @@ async fn once_tells_why_there_is_none() {
     provider.gives(403, "");
     let url = provider.start().await;
     let locations = [Location::Url(SourceUrl::new(url)), Location::File("/no/such/list".into())];
-    let got = once(&locations.map(playlist), &fetcher()).await;
+    let got = fetch_all(&locations.map(playlist), &fetcher()).await;
     let said: Vec<_> = got.into_iter().map(|got| got.unwrap_err().to_string()).collect();
     assert_eq!(said, ["its server answers 403 Forbidden", "it cannot be read"]);
 }

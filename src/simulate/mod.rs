@@ -1,4 +1,4 @@
-//! `warmgate simulate`: how good the gateway's rules are, on viewers made up and on viewers recorded.
+//! `warmgate simulate` measures the gateway's rules on generated and recorded viewers.
 
 mod recording;
 
@@ -10,12 +10,12 @@ use clap::{Args, Subcommand};
 use domain::simulate::{Detector, Player, Row, Trace, generate, judge};
 use serde_json::{Value, json};
 
-/// Target durations of the streams that are watched, in seconds.
+/// The target durations of the simulated streams, in seconds.
 const TARGETS: [u64; 2] = [3, 6];
 
 #[derive(Subcommand)]
 pub(crate) enum Simulation {
-    /// How often a viewer is held to have left who has not, and how soon one who has
+    /// Measure how often a viewer is wrongly held to have left, and how soon one that has left is noticed
     Presence(Presence),
 }
 
@@ -24,13 +24,13 @@ pub(crate) struct Presence {
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
-    /// Hours of viewing, for each kind of player, target duration, with and without hints
+    /// Hours of viewing for each combination of player, target duration and hints
     #[arg(long, default_value_t = 200.0, value_parser = hours)]
     hours: f64,
-    /// The same seed gives the same viewers
+    /// Seed of the generator: the same seed gives the same viewers
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Recordings of real players (*.ndjson); left out if there are none
+    /// Folder with recordings of real players (*.ndjson); may be missing
     #[arg(long, value_name = "FOLDER", default_value = "fixtures/cadence")]
     traces: PathBuf,
 }
@@ -40,7 +40,7 @@ fn hours(text: &str) -> Result<f64, String> {
     if (0.0..=1e5).contains(&hours) { Ok(hours) } else { Err("from 0 to 100000".to_owned()) }
 }
 
-/// Some viewers and what they are.
+/// Viewers of one kind.
 struct Crowd {
     player: String,
     scenario: String,

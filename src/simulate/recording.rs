@@ -1,7 +1,7 @@
-//! Recordings of real players (`fixtures/cadence/README.md` says what is in them) as traces.
+//! Reads recordings of real players (`fixtures/cadence/README.md` describes them) as traces.
 //!
-//! It sees what the gateway sees. A request being answered counts for nothing here: how long the gateway itself had it in
-//! hand is not known.
+//! A trace contains what the gateway sees. A request being answered does not count as presence here, since a recording does
+//! not tell how long the gateway itself took.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,7 +12,7 @@ use domain::cadence::Class;
 use domain::simulate::{Seen, Trace};
 use serde_json::Value;
 
-/// The recordings in `folder` by player, one viewer each; none if there is no such folder.
+/// The recordings in `folder` by player, one viewer each; empty if the folder does not exist.
 pub(super) fn read_all(folder: &Path) -> anyhow::Result<BTreeMap<String, Vec<Trace>>> {
     let mut players: BTreeMap<_, Vec<_>> = BTreeMap::new();
     if !folder.is_dir() {
@@ -78,7 +78,7 @@ fn read(text: &str) -> anyhow::Result<(String, Trace)> {
     }
     let ends = sockets.into_iter().filter_map(|at| at.checked_sub(began?));
     trace.events.extend(ends.map(|at| (at, Seen::SocketClosed)));
-    // Whoever was cut off for good has left for us, then.
+    // A player cut off for good left at that moment, as far as the gateway can see.
     trace.left_at = cut.or(trace.left_at);
     trace.events.sort_by_key(|(at, _)| *at);
     Ok((player.to_owned(), trace))

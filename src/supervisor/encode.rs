@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use crate::feed::reader::Reader;
-use crate::ffmpeg::command::{Command, Rule};
+use crate::ffmpeg::command::{Command, EncodeSettings};
 use crate::ffmpeg::process::Running;
 use crate::ffmpeg::{Ffmpeg, StdinQueue};
 use crate::supervisor::own::{Cutting, failure_of};
@@ -53,8 +53,8 @@ pub(super) async fn encode(
     wrong: impl Future<Output = ()>,
 ) -> Option<Failure> {
     let mut wrong = pin!(wrong);
-    let rule = Rule { key_frames: cutting.usual(), preset: encoding.preset.clone() };
-    let command = Command::make(plan, &rule);
+    let settings = EncodeSettings { key_frames: cutting.usual(), preset: encoding.preset.clone() };
+    let command = Command::make(plan, &settings);
     let started = tokio::select! {
         biased;
         () = &mut wrong => return None,

@@ -13,7 +13,7 @@ use crate::feed::input::Input;
 use crate::feed::{Feed, Limits};
 use crate::fetch::{self, Fetcher};
 use crate::ffmpeg::Ffmpeg;
-use crate::ffmpeg::command::{Command, Front};
+use crate::ffmpeg::command::{Command, InputFormat};
 use crate::lineup::Lineups;
 use crate::supervisor::feeds::{Member, Source as Of};
 use crate::supervisor::front::FrontInput;
@@ -111,17 +111,17 @@ impl Provider {
                 let headers = fetch::headers(source.fields());
                 return Some(Arc::new(Http::provider(name, url, headers, self.fetcher.clone())));
             }
-            SourceKind::Hls => Front::Hls,
-            SourceKind::Rtsp => Front::Rtsp,
-            SourceKind::Udp | SourceKind::Rtp => Front::Datagrams,
-            SourceKind::File => Front::File,
+            SourceKind::Hls => InputFormat::Hls,
+            SourceKind::Rtsp => InputFormat::Rtsp,
+            SourceKind::Udp | SourceKind::Rtp => InputFormat::Datagrams,
+            SourceKind::File => InputFormat::File,
         };
         let Some(ffmpeg) = self.ffmpeg.clone() else {
             warn!(input = name, kind = source.kind.as_str(), "left out: there is no FFmpeg to pull it with");
             return None;
         };
         let own_name = source.user_agent.is_none().then_some(("User-Agent", fetch::OWN_NAME));
-        let command = Command::front(source.url.expose(), front, own_name.into_iter().chain(source.fields()));
+        let command = Command::remux(source.url.expose(), front, own_name.into_iter().chain(source.fields()));
         let rtp = source.kind == SourceKind::Rtp;
         Some(Arc::new(FrontInput::new(name, command, rtp, ffmpeg, tasks.clone())))
     }

@@ -1,6 +1,6 @@
-//! What the gateway says about itself while it runs: `tracing`, to standard error.
+//! Sets up logging: `tracing`, to standard error.
 //!
-//! It does not know what is worth saying.
+//! It does not know what is logged.
 
 use std::env;
 use std::io;
@@ -11,27 +11,27 @@ use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
-/// How a line looks.
+/// The format of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// For people.
+    /// Text, for people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Why nothing can be logged.
+/// Why logging could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// `RUST_LOG` or the configured level is no filter.
+    /// `RUST_LOG` or the configured level is not a valid filter.
     #[error("the log filter (RUST_LOG, else log.level) is not understood: {0}")]
     Filter(#[from] ParseError),
-    /// The process logs already.
+    /// Logging was started before.
     #[error(transparent)]
     Installed(#[from] TryInitError),
 }
 
-/// Starts logging for the whole process. `RUST_LOG`, where it is set, wins over `level`.
+/// Starts logging for the whole process. `RUST_LOG`, if set, overrides `level`.
 ///
 /// # Errors
 /// If the filter is not understood, or logging was started before.
@@ -48,8 +48,8 @@ fn filter(level: &str, rust_log: Option<&str>) -> Result<EnvFilter, ParseError> 
     EnvFilter::try_new(rust_log.filter(|value| !value.is_empty()).unwrap_or(level))
 }
 
-// Neither form reports that it could not write: it would do so on standard error too, and panic there if nobody
-// reads it. A closed log must not keep the gateway from stopping.
+// Neither format reports its own write errors: it would report them to standard error, and panic if that is closed. A
+// closed log must not keep the gateway from stopping.
 
 fn text<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
 where

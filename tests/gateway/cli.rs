@@ -42,7 +42,7 @@ fn a_lineup_is_shown_without_its_passwords() {
         "     7  One   News   f91bdbcf108c4e49092c20cd88e22af1  http://127.0.0.1:9981/…\n",
         "http://tv/…",
         "list.m3u: line 7: Three: the gateway pulls http",
-        "list.m3u: nobody: this override is for no channel of it",
+        "list.m3u: nobody: this override matches no channel of the playlist",
         "2 channels from 1 playlists\n",
     ] {
         assert!(said.contains(part), "{said}\n{part}");

@@ -33,7 +33,7 @@ pub(super) struct File {
     pub(super) state_dir: Option<PathBuf>,
     pub(super) upstream: Upstream,
     #[serde(deserialize_with = "lineup::playlists")]
-    pub(super) lineup: Vec<lineup::Written>,
+    pub(super) lineup: Vec<lineup::WrittenPlaylist>,
     pub(super) lineup_server: LineupServer,
     pub(super) produce: Produce,
     pub(super) pool: Pool,

@@ -177,7 +177,7 @@ async fn a_parent() {
         _ => settings().launcher,
     };
     let ffmpeg = Ffmpeg::new(Settings { launcher, ..settings() }).unwrap();
-    let front = command::Command::front(&url, command::Front::Hls, []);
+    let front = command::Command::remux(&url, command::InputFormat::Hls, []);
     let running = ffmpeg.start(&front, &TaskTracker::new()).await.unwrap();
     println!("\nffmpeg={}", running.process.id());
     tokio::time::sleep(Duration::from_secs(25)).await;

@@ -10,7 +10,7 @@ use domain::encoding::abilities::VideoEncoder;
 use domain::encoding::plan::VideoPlan;
 use domain::reason::Obstacle;
 use tokio_util::task::TaskTracker;
-use warmgate::ffmpeg::command::{Command, Front};
+use warmgate::ffmpeg::command::{Command, InputFormat};
 use warmgate::ffmpeg::process::Running;
 use warmgate::ffmpeg::{Error, Ffmpeg, Settings};
 
@@ -140,7 +140,7 @@ async fn in_front_of_a_file_it_plays_in_real_time() {
     source(folder.path(), 10.0);
     let ffmpeg = Ffmpeg::new(settings()).unwrap();
     let path = folder.path().join("source.ts");
-    let front = Command::front(path.to_str().unwrap(), Front::File, []);
+    let front = Command::remux(path.to_str().unwrap(), InputFormat::File, []);
     let mut running = ffmpeg.start(&front, &TaskTracker::new()).await.unwrap();
     assert!(running.stdin.is_none());
     first_bytes(&mut running.output).await;

@@ -11,7 +11,7 @@ use domain::encoding::plan::{AudioEncode, AudioPlan, Plan, VideoEncode, VideoPla
 use tokio::io::AsyncReadExt;
 use tokio::process::ChildStdout;
 use tokio_util::task::TaskTracker;
-use warmgate::ffmpeg::command::{Command, Rule};
+use warmgate::ffmpeg::command::{Command, EncodeSettings};
 use warmgate::ffmpeg::launcher::Launcher;
 use warmgate::ffmpeg::process::Running;
 use warmgate::ffmpeg::{Ffmpeg, Settings};
@@ -58,7 +58,10 @@ pub(crate) fn encode(max_width: u32, bitrate: u64) -> Plan {
 }
 
 pub(crate) fn command(plan: &Plan) -> Command {
-    Command::make(plan, &Rule { key_frames: Duration::from_secs(2), preset: "ultrafast".to_owned() })
+    Command::make(
+        plan,
+        &EncodeSettings { key_frames: Duration::from_secs(2), preset: "ultrafast".to_owned() },
+    )
 }
 
 pub(crate) async fn start(ffmpeg: &Ffmpeg, plan: &Plan) -> Running {

@@ -1,6 +1,6 @@
-//! The last good copy of each playlist, so that a start without the provider knows its channels.
+//! Keeps the last good copy of each playlist on disk, for a start while the provider is away.
 //!
-//! What is kept is what came; it holds the provider's passwords, so it is for the gateway's eyes only.
+//! A copy holds the bytes as they came, passwords included, so only the gateway's user may read it.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -12,12 +12,12 @@ use tracing::warn;
 use crate::config::Location;
 use domain::guid;
 
-/// Where the copy of one playlist is; files need none.
+/// The place of one playlist's copy; `None` for a file, which needs no copy.
 #[derive(Clone, Debug)]
-pub(super) struct Shelf(Option<PathBuf>);
+pub(super) struct DiskCache(Option<PathBuf>);
 
-impl Shelf {
-    /// For the playlist at `location`, in `folder`.
+impl DiskCache {
+    /// The place in `folder` for the playlist at `location`.
     pub(super) fn new(folder: Option<&Path>, location: &Location) -> Self {
         match (folder, location) {
             (Some(folder), Location::Url(url)) => {
@@ -28,12 +28,12 @@ impl Shelf {
     }
 
     /// The copy, if there is one.
-    pub(super) fn take(&self) -> Option<Vec<u8>> {
+    pub(super) fn load(&self) -> Option<Vec<u8>> {
         self.0.as_ref().and_then(|path| fs::read(path).ok())
     }
 
-    /// Keeps `bytes` in its place.
-    pub(super) fn put(&self, bytes: &[u8]) {
+    /// Replaces the copy by `bytes`.
+    pub(super) fn store(&self, bytes: &[u8]) {
         let Some(path) = &self.0 else { return };
         let replaced = || -> io::Result<()> {
             path.parent().map_or(Ok(()), fs::create_dir_all)?;
@@ -44,7 +44,7 @@ impl Shelf {
             fs::rename(&new, path)
         };
         if let Err(error) = replaced() {
-            warn!(path = %path.display(), cause = %error, "a playlist cannot be kept for the next start");
+            warn!(path = %path.display(), cause = %error, "the copy of a playlist cannot be written");
         }
     }
 }
