@@ -29,8 +29,8 @@ use crate::proxy::openings::tuner_denials::TunerDenialCache;
 use crate::proxy::served_lineup::ServedLineup;
 use crate::server::Listener;
 use crate::shutdown;
-use crate::supervisor::encode::Encoding;
-use crate::supervisor::provider::Provider;
+use crate::supervisor::generation::own::workshop::Encoding;
+use crate::supervisor::inputs::provider::Provider;
 use crate::supervisor::stream::WindowSize;
 use crate::supervisor::{Settings, Supervisor};
 use crate::upstream::client::{Client, Target, Timeouts};
@@ -97,20 +97,21 @@ impl App {
         let client = Client::new(target, timeouts);
         let host = HeaderValue::try_from(url.authority().as_str()).map_err(io::Error::other)?;
         let jellyfin = Jellyfin::new(client.clone(), host);
-        let own = config.upstream.api_key.as_ref().map(|key| Login::api_key(key.expose()));
+        let gateway_login = config.upstream.api_key.as_ref().map(|key| Login::api_key(key.expose()));
         let fetcher = Fetcher::new(fetch::Timeouts::default());
         let lineups = lineups(&config, &fetcher);
         let encoding = encoding(&config, launcher, listener.local_addr())?;
         let ffmpeg = encoding.as_ref().map(|encoding| encoding.ffmpeg.clone());
-        let tuners = config.lineup.iter().map(|playlist| playlist.tuners);
-        let provider = lineups.clone().map(|lineups| Provider::new(lineups, fetcher, tuners, ffmpeg));
+        let connections = config.lineup.iter().map(|playlist| playlist.tuners).collect();
+        let provider = lineups.clone().map(|lineups| Provider::new(lineups, fetcher, ffmpeg));
         let settings = Settings {
             limits: limits(&config),
             size: window_size(&config),
             feed: feed_limits(&config),
             encoding,
             provider,
-            own,
+            connections,
+            gateway_login,
             ledger: ledger(&config, listener.local_addr()),
         };
         let supervisor = Supervisor::new(settings, jellyfin.clone());

@@ -24,6 +24,7 @@ const LONGEST: usize = 348 * PACKET;
 /// How long after the others an audio track may begin before it counts as listed but not sent.
 const MUTE: Duration = Duration::from_secs(1);
 
+#[derive(Debug)]
 pub(super) struct Inflow {
     shared: Arc<Shared>,
     align: Align,
@@ -39,7 +40,7 @@ pub(super) struct Inflow {
 }
 
 /// Packets that are not in the ring yet.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Run {
     bytes: Vec<u8>,
     /// The values of the program's clock (PCR) in it.
@@ -90,6 +91,11 @@ impl Inflow {
         }
         self.flush(now);
         self.scan.packets() > before
+    }
+
+    /// Bytes of whole packets that have come.
+    pub(super) const fn pulled(&self) -> u64 {
+        self.scan.packets() * PACKET as u64
     }
 
     /// The stream's position by its own clock.

@@ -2,7 +2,7 @@
 //!
 //! It does not know what its inputs are or what its readers do with the stream, and never waits for a reader.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -37,26 +37,51 @@ pub struct Feed {
     grown: watch::Receiver<()>,
     state: watch::Receiver<FeedState>,
     facts: watch::Receiver<Option<Facts>>,
+    growth: watch::Receiver<u64>,
     stop: CancellationToken,
     _stop_when_dropped: Arc<DropGuard>,
+    /// `None` once it is being pulled.
+    puller: Arc<Mutex<Option<Puller>>>,
 }
 
 impl Feed {
-    /// Starts to pull from the first of `inputs`; the others are tried in order when it fails.
+    /// A feed that is not pulled yet: its readers wait.
     #[must_use]
-    pub fn start(inputs: Vec<Arc<dyn Input>>, limits: Limits, tasks: &TaskTracker) -> Self {
+    pub fn new(limits: Limits) -> Self {
         let shared = Arc::new(Shared::new(Size { span: limits.ring, bytes: limits.memory }));
         let stop = CancellationToken::new();
-        let (puller, watched) = Puller::new(inputs, limits, Arc::clone(&shared));
-        tasks.spawn(puller.run(stop.clone()));
+        let (puller, watched) = Puller::new(limits, Arc::clone(&shared));
         Self {
             shared,
+            puller: Arc::new(Mutex::new(Some(puller))),
+            growth: watched.growth,
             grown: watched.grown,
             state: watched.state,
             facts: watched.facts,
             _stop_when_dropped: Arc::new(stop.clone().drop_guard()),
             stop,
         }
+    }
+
+    /// A feed that is pulled at once.
+    #[must_use]
+    pub fn start(inputs: Vec<Arc<dyn Input>>, limits: Limits, tasks: &TaskTracker) -> Self {
+        let feed = Self::new(limits);
+        feed.pull(inputs, tasks);
+        feed
+    }
+
+    /// Starts to pull from the first of `inputs`; the others are tried in order when it fails. A second call does nothing.
+    pub fn pull(&self, inputs: Vec<Arc<dyn Input>>, tasks: &TaskTracker) {
+        if let Some(puller) = self.take_puller() {
+            tasks.spawn(puller.run(inputs, self.stop.clone()));
+        }
+    }
+
+    /// Changes each time another 256 KiB have been pulled; closed once nobody pulls any more.
+    #[must_use]
+    pub fn growth(&self) -> watch::Receiver<u64> {
+        self.growth.clone()
     }
 
     /// A new reader that begins where `join` says.
@@ -97,5 +122,12 @@ impl Feed {
     /// Ends the pull. Readers read the rest of the ring, then learn of the end.
     pub fn stop(&self) {
         self.stop.cancel();
+        if let Some(never_pulled) = self.take_puller() {
+            never_pulled.end();
+        }
+    }
+
+    fn take_puller(&self) -> Option<Puller> {
+        self.puller.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

@@ -25,6 +25,10 @@ use domain::time::Timestamp;
 /// The bytes without a packet after which an input is not a transport stream.
 const GARBAGE: usize = 1 << 20;
 
+/// Growth is told in steps of so many bytes: a quarter of a second of a good picture.
+const GROWTH: u64 = 256 << 10;
+
+#[derive(Debug)]
 pub(super) struct Puller {
     inputs: Vec<Arc<dyn Input>>,
     limits: Limits,
@@ -32,6 +36,7 @@ pub(super) struct Puller {
     inflow: Inflow,
     epoch: Instant,
     grown: watch::Sender<()>,
+    growth: watch::Sender<u64>,
     state: watch::Sender<FeedState>,
     facts: watch::Sender<Option<Facts>>,
 }
@@ -39,27 +44,40 @@ pub(super) struct Puller {
 /// The watch channels of a feed. They close when the pull ends.
 pub(super) struct Watched {
     pub(super) grown: watch::Receiver<()>,
+    pub(super) growth: watch::Receiver<u64>,
     pub(super) state: watch::Receiver<FeedState>,
     pub(super) facts: watch::Receiver<Option<Facts>>,
 }
 
 impl Puller {
-    pub(super) fn new(inputs: Vec<Arc<dyn Input>>, limits: Limits, shared: Arc<Shared>) -> (Self, Watched) {
-        let feeding = Feeding::new(inputs.len(), limits.attempts);
+    pub(super) fn new(limits: Limits, shared: Arc<Shared>) -> (Self, Watched) {
+        // With an input, since it may yet get one.
+        let feeding = Feeding::new(1, limits.attempts);
         let (grown, grown_watch) = watch::channel(());
+        let (growth, growth_watch) = watch::channel(0);
         let (state, state_watch) = watch::channel(feeding.state());
         let (facts, facts_watch) = watch::channel(None);
         let inflow = Inflow::new(shared);
         let epoch = Instant::now();
-        let puller = Self { inputs, limits, feeding, inflow, epoch, grown, state, facts };
-        (puller, Watched { grown: grown_watch, state: state_watch, facts: facts_watch })
+        let inputs = Vec::new();
+        let puller = Self { inputs, limits, feeding, inflow, epoch, grown, growth, state, facts };
+        (puller, Watched { grown: grown_watch, growth: growth_watch, state: state_watch, facts: facts_watch })
     }
 
-    pub(super) async fn run(mut self, stop: CancellationToken) {
+    /// Pulls until no input is worth a try, or it is to `stop`.
+    pub(super) async fn run(mut self, inputs: Vec<Arc<dyn Input>>, stop: CancellationToken) {
+        self.feeding = Feeding::new(inputs.len(), self.limits.attempts);
+        self.inputs = inputs;
+        self.tell();
         if stop.run_until_cancelled(self.pull()).await.is_none() {
-            self.feeding.end();
-            self.tell();
+            self.end();
         }
+    }
+
+    /// Ends a feed that is not to be pulled any more.
+    pub(super) fn end(mut self) {
+        self.feeding.end();
+        self.tell();
     }
 
     /// Pulls until no input is worth another attempt.
@@ -121,6 +139,8 @@ impl Puller {
                 self.feeding.flows(self.now());
                 self.tell();
                 self.grown.send_replace(());
+                let steps = self.inflow.pulled() / GROWTH;
+                self.growth.send_if_modified(|told| std::mem::replace(told, steps) != steps);
                 let wait = pace.wait(self.inflow.position(), self.now());
                 if !wait.is_zero() {
                     sleep(wait).await;

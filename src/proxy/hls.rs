@@ -246,7 +246,7 @@ impl Gateway {
                     Ok(self.empty_response(request.headers, reload::status(refusal)))
                 }
             },
-            Ok(Readiness::Starting | Readiness::Failed | Readiness::Retired) => Err(Miss::ColdFailure),
+            Ok(Readiness::Failed | Readiness::Retired) => Err(Miss::ColdFailure),
             Err(_) => Err(Miss::ColdTimeout),
         };
         if let Some(signal) = connection {

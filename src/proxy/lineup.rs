@@ -9,7 +9,7 @@ use crate::body::{self, Body};
 use crate::proxy::gateway::Gateway;
 use crate::proxy::query::Query;
 use crate::proxy::route::Page;
-use crate::supervisor::direct::Denied;
+use crate::supervisor::inputs::raw_readers::Denied;
 use domain::container::Container;
 use domain::key::ChannelId;
 use domain::lineup::m3u;

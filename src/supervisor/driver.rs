@@ -1,101 +1,103 @@
-//! The one performer of the pool's actions: waits for the bell or the next deadline, and does what there is to do.
+//! The one performer of the pool's actions: waits for a wake-up call or the next deadline, and does what there is to do.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::time::{sleep, sleep_until};
-use tracing::{Instrument, info, info_span};
+use tokio::time::sleep_until;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::info;
 
-use crate::supervisor::feeds::Member;
-use crate::supervisor::generation::Run;
-use crate::supervisor::shared::Shared;
+use crate::supervisor::generation::Generations;
+use crate::supervisor::handle::Handle;
+use crate::supervisor::held::client_openings::ClientOpenings;
+use crate::supervisor::inputs::Inputs;
+use crate::supervisor::streams::Streams;
 use domain::key::StreamId;
 use domain::pool::{Action, Event};
 
-/// How often it is looked after what inputs hold, if nothing happens in between.
-const LOOK: Duration = Duration::from_secs(5);
-
-/// Drives the pool until the gateway has ended.
-pub(super) async fn run(shared: Arc<Shared>) {
-    loop {
-        let inputs = shared.feeds.inputs();
-        let growing = !inputs.is_empty();
-        let (actions, deadline) = {
-            let mut pool = shared.pool();
-            pool.handle_event(Event::Inputs(inputs), shared.now());
-            pool.handle_timeout(shared.now());
-            let actions: Vec<_> = std::iter::from_fn(|| pool.poll_action()).collect();
-            (actions, pool.sleep_until())
-        };
-        for action in actions {
-            perform(&shared, action);
-        }
-        let due = async {
-            match deadline {
-                Some(deadline) => sleep_until(shared.epoch + deadline.elapsed()).await,
-                None => std::future::pending().await,
-            }
-        };
-        // Losing either future loses nothing: the bell keeps one ring, and the deadline is asked for again.
-        tokio::select! {
-            () = shared.ended.cancelled() => return,
-            () = shared.bell.notified() => {}
-            () = due => {}
-            () = sleep(LOOK), if growing => {}
-        }
-    }
+/// Whatever an action is performed with.
+#[derive(Debug)]
+pub(super) struct Driver {
+    pub(super) handle: Handle,
+    pub(super) streams: Arc<Streams>,
+    pub(super) inputs: Inputs,
+    pub(super) generations: Generations,
+    pub(super) openings: Arc<ClientOpenings>,
+    pub(super) tasks: TaskTracker,
 }
 
-fn perform(shared: &Arc<Shared>, action: Action) {
-    match action {
-        Action::Start { stream, generation, means } => {
-            let Some(running) = shared.stream(stream) else { return };
-            let span = info_span!("stream", id = stream.0, generation, means = means.as_str());
-            let entered = running.enter();
-            let run = Run { shared: Arc::clone(shared), stream: running, id: stream, generation };
-            let task = run.produce(means).instrument(span);
-            shared.generations.spawn(async move {
-                task.await;
-                drop(entered);
-            });
-        }
-        Action::Close { input, reason } => {
-            info!(input = input.0, reason = reason.as_str(), "closing");
-            let shared = Arc::clone(shared);
-            shared.generations.clone().spawn(async move { shared.feeds.give_up(input).await });
-        }
-        Action::GiveBack { opening, reason } => shared.give_back(opening, reason),
-        Action::Doubted(opening) => shared.doubted(opening),
-        Action::Settled(opening) => shared.settled(opening),
-        Action::Rest { stream, generation } => {
-            if let Some(running) = shared.stream(stream) {
-                info!(stream = stream.0, "resting");
-                running.rest();
-                let run = Run { shared: Arc::clone(shared), stream: running, id: stream, generation };
-                shared.generations.spawn(run.attend());
+impl Driver {
+    /// Drives the pool until the gateway has `ended`.
+    pub(super) async fn run(self, ended: CancellationToken) {
+        loop {
+            let (actions, states, deadline) = {
+                let mut pool = self.handle.pool();
+                pool.handle_timeout(self.handle.now());
+                let actions: Vec<_> = std::iter::from_fn(|| pool.poll_action()).collect();
+                (actions, pool.changed_states(), pool.sleep_until())
+            };
+            actions.into_iter().for_each(|action| self.perform(action));
+            self.streams.publish(states);
+            self.handle.turned();
+            let due = async {
+                match deadline {
+                    Some(deadline) => sleep_until(self.handle.instant(deadline)).await,
+                    None => std::future::pending().await,
+                }
+            };
+            // Losing either future loses nothing: a wake-up call is kept, and the deadline is asked for again.
+            tokio::select! {
+                () = ended.cancelled() => return,
+                () = self.handle.woken() => {}
+                () = due => {}
             }
-        }
-        Action::Shed(stream) => {
-            if let Some(stream) = shared.stream(stream) {
-                stream.shed();
-            }
-        }
-        Action::Stop { stream, reason } => {
-            info!(stream = stream.0, reason = reason.as_str(), "giving back");
-            if let Some(running) = shared.stream(stream) {
-                running.stop.cancel();
-            }
-            let shared = Arc::clone(shared);
-            shared.generations.clone().spawn(async move { retire(&shared, stream).await });
         }
     }
-}
 
-async fn retire(shared: &Shared, id: StreamId) {
-    let Some(stream) = shared.stream(id) else { return };
-    stream.deserted().await;
-    shared.feeds.leave_all(Member::Stream(id), None).await;
-    shared.tell(Event::Retired(id));
-    shared.remove(id);
-    stream.set_retired();
+    fn perform(&self, action: Action) {
+        match action {
+            Action::Start { stream, generation, means } => {
+                if let Some(running) = self.streams.get(stream) {
+                    self.generations.start(running, stream, generation, means);
+                }
+            }
+            Action::Rest(stream) => {
+                if let Some(running) = self.streams.get(stream) {
+                    info!(stream = stream.0, "resting");
+                    running.rest();
+                }
+            }
+            Action::Stop { stream, reason } => {
+                info!(stream = stream.0, reason = reason.as_str(), "giving back");
+                self.stop(stream);
+            }
+            Action::Forget(stream) => self.streams.remove(stream),
+            Action::Shed(stream) => {
+                if let Some(stream) = self.streams.get(stream) {
+                    stream.shed();
+                }
+            }
+            Action::OpenInput { input, replaces } => self.inputs.open(input, replaces),
+            Action::CloseInput { input, reason } => {
+                info!(input = input.0, reason = reason.as_str(), "closing");
+                self.inputs.close(input);
+            }
+            Action::ForgetInput(input) => self.inputs.remove(input),
+            Action::GiveBack { opening, reason } => self.openings.give_back(opening, reason),
+            Action::Doubted(opening) => self.openings.doubted(opening),
+            Action::Settled(opening) => self.openings.settled(opening),
+        }
+    }
+
+    /// Ends the generations of a stream, and tells the pool when they have given back everything.
+    fn stop(&self, id: StreamId) {
+        let (stream, handle) = (self.streams.get(id), self.handle.clone());
+        self.tasks.spawn(async move {
+            if let Some(stream) = stream {
+                stream.stop.cancel();
+                stream.deserted().await;
+            }
+            handle.tell(Event::Retired(id));
+        });
+    }
 }

@@ -2,57 +2,46 @@
 //!
 //! It knows nothing of HTTP: who asks, and in which words an answer is given, is the proxy's business.
 
-mod access;
-mod adopt;
-mod caller;
-pub mod direct;
 mod driver;
-pub mod encode;
 mod ended_answers;
-pub mod expected;
-mod feeds;
-mod front;
-mod generation;
-mod hardware;
-mod hold;
-mod intake;
-mod known;
-mod own;
-mod planning;
-pub mod provider;
-mod reap;
-pub mod returns;
-mod seats;
-mod shared;
+pub mod generation;
+mod handle;
+pub mod held;
+pub mod inputs;
 pub mod stream;
-mod tap;
+mod streams;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::body::Body;
 use crate::feed;
-use crate::supervisor::encode::Encoding;
-use crate::supervisor::ended_answers::{Ended, EndedAnswers};
-use crate::supervisor::feeds::Feeds;
-use crate::supervisor::hardware::ServerHardware;
-use crate::supervisor::known::Known;
-use crate::supervisor::provider::Provider;
-use crate::supervisor::reap::Leftovers;
-use crate::supervisor::returns::Returns;
-use crate::supervisor::shared::{Shared, random};
+use crate::supervisor::driver::Driver;
+use crate::supervisor::generation::Generations;
+use crate::supervisor::generation::own::workshop::{Encoding, Workshop};
+use crate::supervisor::handle::{Handle, random};
+use crate::supervisor::held::caller::Callers;
+use crate::supervisor::held::client_openings::{self, ClientOpenings, Opener};
+use crate::supervisor::held::leftovers::Leftovers;
+use crate::supervisor::inputs::Inputs;
+use crate::supervisor::inputs::prefetch::OpenedChannel;
+use crate::supervisor::inputs::provider::Provider;
+use crate::supervisor::inputs::raw_readers::Denied;
 use crate::supervisor::stream::{Brief, Playlist, Stream, WindowSize};
+use crate::supervisor::streams::Streams;
 use crate::upstream::jellyfin::{Jellyfin, Login, Recipe};
 use crate::upstream::ledger::Ledger;
 use domain::cadence::Class;
 use domain::encoding::demand::Demand;
-use domain::key::{Channel, ConsumerId, ItemId, LiveStreamId, StreamKey};
-use domain::openings::Mention;
+use domain::key::{Channel, ChannelId, ConsumerId, ItemId, LiveStreamId, MediaSourceId, StreamKey};
+use domain::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
 use domain::pool::{Admission, Event, Limits, Pool, Said, SegmentRequest, Snapshot, Tune, Warmth};
 use domain::produce::Produce;
 use domain::reason::RefuseReason;
@@ -70,11 +59,13 @@ pub struct Settings {
     pub feed: feed::Limits,
     /// The provider's channels, if any are known.
     pub provider: Option<Provider>,
-    /// With what profiles are made that an input does not satisfy; `None` leaves them to the server.
+    /// The connections that each playlist of the provider allows; 0: any number.
+    pub connections: Vec<u32>,
+    /// How profiles are made that an input does not satisfy; `None` leaves them to the server.
     pub encoding: Option<Encoding>,
     /// The gateway's own credential, if it has one.
-    pub own: Option<Login>,
-    /// Where it is written down what is open at the server.
+    pub gateway_login: Option<Login>,
+    /// The file that records what is open at the server.
     pub ledger: Option<PathBuf>,
 }
 
@@ -110,16 +101,24 @@ pub struct Lease {
     pub answering: Answering,
 }
 
-/// See the module. A handle; clones share everything.
+/// See the module; clones are the same.
 #[derive(Clone, Debug)]
 pub struct Supervisor {
-    shared: Arc<Shared>,
+    handle: Handle,
+    streams: Arc<Streams>,
+    inputs: Inputs,
+    openings: Arc<ClientOpenings>,
+    callers: Callers,
+    /// How much of a channel a raw reader is handed at once.
+    burst: Duration,
+    tasks: TaskTracker,
+    ended: CancellationToken,
 }
 
 /// A request that is being answered. Its consumer counts as present until it is dropped.
 #[derive(Debug)]
 pub struct Answering {
-    shared: Arc<Shared>,
+    handle: Handle,
     consumer: ConsumerId,
     outcome: Outcome,
 }
@@ -135,8 +134,8 @@ enum Outcome {
 }
 
 impl Answering {
-    fn new(shared: &Arc<Shared>, consumer: ConsumerId) -> Self {
-        Self { shared: Arc::clone(shared), consumer, outcome: Outcome::GivenUp }
+    fn new(handle: &Handle, consumer: ConsumerId) -> Self {
+        Self { handle: handle.clone(), consumer, outcome: Outcome::GivenUp }
     }
 
     /// All of the answer is on its way.
@@ -151,14 +150,13 @@ impl Answering {
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        let whole = match self.outcome {
-            Outcome::Told => return,
-            Outcome::Whole => true,
-            Outcome::GivenUp => false,
-        };
-        self.shared.ended_answers.push(Ended { consumer: self.consumer, whole, at: self.shared.now() });
-        if !whole {
-            self.shared.bell.notify_one();
+        match self.outcome {
+            Outcome::Told => {}
+            Outcome::Whole => self.handle.answer_ended(self.consumer, true),
+            Outcome::GivenUp => {
+                self.handle.answer_ended(self.consumer, false);
+                self.handle.wake();
+            }
         }
     }
 }
@@ -167,40 +165,43 @@ impl Supervisor {
     /// Starts the driver.
     #[must_use]
     pub fn new(settings: Settings, jellyfin: Jellyfin) -> Self {
-        let Settings { limits, size, feed, provider, encoding, own, ledger } = settings;
+        let Settings { limits, size, feed, provider, connections, encoding, gateway_login, ledger } =
+            settings;
         let (ledger, left) = Ledger::open(ledger);
         let ledger = Arc::new(ledger);
-        let (of_clients, left) = returns::of_clients(left);
-        let shared = Arc::new(Shared {
-            epoch: Instant::now(),
-            pool: Mutex::new(Pool::new(limits)),
-            ended_answers: EndedAnswers::default(),
-            bell: Notify::new(),
-            streams: RwLock::default(),
-            jellyfin,
-            own,
-            feeds: Feeds::default(),
-            feed_limits: feed,
-            provider,
-            expected: limits.slots,
-            warm_feed: limits.warm_feed,
-            encoding,
-            known: Known::default(),
-            hardware: ServerHardware::default(),
-            leftovers: Arc::new(Leftovers::new(Arc::clone(&ledger), left)),
-            returns: Returns::default(),
-            ledger,
-            size,
-            generations: TaskTracker::new(),
-            draining: CancellationToken::new(),
-            ended: CancellationToken::new(),
-        });
-        shared.inherit(of_clients);
-        tokio::spawn(driver::run(Arc::clone(&shared)));
-        if let Some(own) = shared.own.clone() {
-            shared.reap(own, None);
+        let (of_clients, left) = client_openings::of_clients(left);
+        let leftovers = Arc::new(Leftovers::new(Arc::clone(&ledger), left));
+        let callers = Callers { jellyfin, gateway_login, ledger, leftovers };
+        let (tasks, ended) = (TaskTracker::new(), CancellationToken::new());
+
+        let handle = Handle::new(Pool::new(limits, connections));
+        let streams = Arc::new(Streams::new(size));
+        let inputs = Inputs::new(handle.clone(), callers.clone(), feed, provider, tasks.clone());
+        let openings =
+            ClientOpenings::new(handle.clone(), callers.clone(), Arc::clone(&streams), tasks.clone());
+        let openings = Arc::new(openings);
+        openings.inherit(of_clients);
+        let generations = Generations {
+            handle: handle.clone(),
+            callers: callers.clone(),
+            inputs: inputs.clone(),
+            workshop: Arc::new(Workshop::new(encoding, callers.clone())),
+            tasks: tasks.clone(),
+        };
+        let driver = Driver {
+            handle: handle.clone(),
+            streams: Arc::clone(&streams),
+            inputs: inputs.clone(),
+            generations,
+            openings: Arc::clone(&openings),
+            tasks: tasks.clone(),
+        };
+        tokio::spawn(driver.run(ended.clone()));
+        let supervisor = Self { handle, streams, inputs, openings, callers, burst: size.join, tasks, ended };
+        if let Some(login) = supervisor.callers.gateway_login.clone() {
+            supervisor.close_leftovers(login, None);
         }
-        Self { shared }
+        supervisor
     }
 
     /// A viewer requests a playlist, and mentions what it has opened. Grants its wish, or says why not; `recipe` says how to start
@@ -214,19 +215,22 @@ impl Supervisor {
         let Wish { key, viewer, class, produce, demand, login, user } = wish;
         let account = viewer.account;
         let tune = Tune { key, viewer, class, produce, fresh: ConsumerId::from_bits(random()) };
-        let granted = self.shared.ask(|pool, now| match pool.playlist_requested(tune, mention, now) {
-            Admission::Refused(reason) => Err(reason),
-            Admission::Serve { stream, consumer, warmth } => {
-                // Still under the pool's lock, so that nobody sees a stream of the pool's that is not here.
-                let brief = || Brief { recipe: recipe(), demand, produce };
-                Ok((stream, self.shared.stream_or_insert(stream, brief), consumer, warmth))
-            }
-        });
-        let (id, stream, consumer, warmth) = granted?;
-        self.shared.feeds.remember(id, account, &login, user.as_deref());
-        self.shared.reap(login.clone(), user.as_deref());
-        stream.access.remember(account, login, user);
-        Ok(Lease { stream, consumer, warmth, answering: Answering::new(&self.shared, consumer) })
+        let (lease, input) =
+            self.handle.ask(|pool, now| match pool.playlist_requested(tune, mention, now) {
+                Admission::Refused(reason) => Err(reason),
+                Admission::Serve { stream: id, consumer, warmth } => {
+                    let brief = || Brief { recipe: recipe(), demand, produce };
+                    let stream = self.streams.get_or_insert(id, brief);
+                    let answering = Answering::new(&self.handle, consumer);
+                    Ok((Lease { stream, consumer, warmth, answering }, pool.input_of(id)))
+                }
+            })?;
+        if let Some(input) = input {
+            self.inputs.introduce(input, account, &login, user.as_deref());
+        }
+        self.close_leftovers(login.clone(), user.clone());
+        lease.stream.access.remember(account, login, user);
+        Ok(lease)
     }
 
     /// The list of a consumer, each segment at the URI that `uri` writes, and whether requests for it can be held; `None` before the
@@ -242,7 +246,7 @@ impl Supervisor {
         let Lease { stream, consumer, answering, .. } = lease;
         let join_point = stream.join_point();
         answering.told();
-        let start = self.shared.ask(|pool, now| pool.playlist_answered(consumer, join_point, said, now))?;
+        let start = self.handle.ask(|pool, now| pool.playlist_answered(consumer, join_point, said, now))?;
         stream.playlist(start, blocking, uri)
     }
 
@@ -253,9 +257,9 @@ impl Supervisor {
         consumer: ConsumerId,
         request: &SegmentRequest<'_>,
     ) -> Option<(Arc<Stream>, Answering)> {
-        let id = self.shared.ask(|pool, now| pool.request_segment(consumer, request, now))?;
-        let answering = Answering::new(&self.shared, consumer);
-        match self.shared.stream(id) {
+        let id = self.handle.ask(|pool, now| pool.request_segment(consumer, request, now))?;
+        let answering = Answering::new(&self.handle, consumer);
+        match self.streams.get(id) {
             Some(stream) => Some((stream, answering)),
             None => {
                 answering.whole();
@@ -266,85 +270,130 @@ impl Supervisor {
 
     /// A viewer gives a signal other than a request for a playlist or a segment.
     pub fn signal(&self, whose: Whose, signal: Signal) {
-        self.shared.tell(Event::Signal(whose, signal));
+        self.handle.tell(Event::Signal(whose, signal));
     }
 
     /// A viewer has been given the server's own stream, and goes on with it.
     pub fn passed_on(&self, viewer: Viewer, channel: Channel) {
-        self.shared.tell(Event::PassedOn(viewer, channel));
+        self.handle.tell(Event::PassedOn(viewer, channel));
     }
 
     /// A client asks the server to open a channel, as far as its request says which one and for whom.
     pub fn opening(&self, item: Option<ItemId>, account: Option<Account>) {
-        self.shared.tell(Event::Opening { item, account });
+        self.handle.tell(Event::Opening { item, account });
     }
 
     /// A token is about to be revoked: returns once nothing is left that could be released with it alone.
     pub async fn logging_out(&self, account: Account, patience: Duration) {
-        self.shared.stop_and_wait(Event::LoggingOut(account), patience).await;
-        if self.shared.own.is_none() {
-            let only = self.shared.feeds.only_expected_by(account);
-            let _ = timeout(patience, self.shared.expect_no_more(only)).await;
-        }
-        self.shared.feeds.forget(account);
-        let streams = self.shared.streams.read().unwrap_or_else(PoisonError::into_inner);
-        streams.values().for_each(|stream| stream.access.forget(account));
+        self.handle.tell_and_wait(Event::LoggingOut(account), patience).await;
+        self.inputs.forget(account);
+        self.streams.forget(account);
     }
 
     /// The revocation of a token has been answered.
     pub fn logged_out(&self, account: Account) {
-        self.shared.tell(Event::LoggedOut(account));
+        self.handle.tell(Event::LoggedOut(account));
     }
 
     /// Somebody was denied a tuner: returns true once one of ours has been given back.
     pub async fn free_tuner(&self) -> bool {
-        self.shared.free_tuner().await
+        self.handle.free_tuner().await
     }
 
     /// Whether the gateway acts under a credential of its own, whoever asks.
     #[must_use]
     pub fn has_own_credential(&self) -> bool {
-        self.shared.own.is_some()
+        self.callers.gateway_login.is_some()
     }
 
     /// Whether a consumer of this live stream is ours.
     #[must_use]
     pub fn holds(&self, live_stream: &LiveStreamId) -> bool {
-        let streams = self.shared.streams.read().unwrap_or_else(PoisonError::into_inner);
-        self.shared.feeds.holds(live_stream)
-            || streams.values().any(|stream| stream.recipe.live_stream == *live_stream)
+        self.inputs.holds(live_stream) || self.streams.holds(live_stream)
     }
 
     /// Whether the account has given this live stream back, by its own report or in its name.
     #[must_use]
     pub fn has_returned(&self, account: Account, live_stream: &LiveStreamId) -> bool {
-        self.shared.pool().has_returned(account, live_stream)
+        self.handle.pool().has_returned(account, live_stream)
     }
 
     /// Whether anything runs that nobody watches.
     #[must_use]
     pub fn has_idle(&self) -> bool {
-        self.shared.pool().has_idle() || self.shared.feeds.has_unread()
+        self.handle.pool().has_idle()
     }
 
     /// Gives everything back; returns when that is done, or `grace` is over.
     pub async fn shut_down(&self, grace: Duration) {
-        self.shared.tell(Event::Shutdown);
-        self.shared.bell.notify_one();
-        self.shared.draining.cancel();
-        let shared = Arc::clone(&self.shared);
-        self.shared.generations.spawn(async move { shared.feeds.close().await });
-        self.shared.generations.close();
-        let _ = timeout(grace, self.shared.generations.wait()).await;
-        self.shared.ended.cancel();
+        self.handle.tell(Event::Shutdown);
+        self.tasks.close();
+        let all = async {
+            self.handle.until(Pool::is_empty).await;
+            self.tasks.wait().await;
+        };
+        let _ = timeout(grace, all).await;
+        self.ended.cancel();
     }
 
     /// The pool as it is.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        self.shared.pool().snapshot(self.shared.now())
+        self.handle.pool().snapshot(self.handle.now())
+    }
+
+    /// A viewer has opened a channel, and will want a stream of it that the gateway may make itself.
+    pub fn prefetch(&self, opened: OpenedChannel) {
+        self.inputs.prefetch(opened);
+    }
+
+    /// A client has opened a live stream at the server.
+    pub fn opened(&self, opening: ClientOpening, opener: Opener) {
+        self.openings.opened(opening, opener);
+    }
+
+    /// A request mentions openings of clients.
+    pub fn mentioned(&self, mention: Mention, kind: MentionKind) {
+        self.handle.tell(Event::Mentioned(mention, kind));
+    }
+
+    /// The server has accepted a report of an account about a live stream.
+    pub fn reported(&self, account: Account, live_stream: LiveStreamId, report: PlaybackReport) {
+        self.handle.tell(Event::Reported(account, live_stream, report));
+    }
+
+    /// Whether the lineup has this channel.
+    #[must_use]
+    pub fn has_channel(&self, id: &ChannelId) -> bool {
+        self.inputs.has_channel(id)
+    }
+
+    /// How the lineup wishes streams of the channel to be made that a request for `asked` means.
+    #[must_use]
+    pub fn wished(&self, asked: &MediaSourceId) -> Option<Produce> {
+        self.inputs.wished(asked)
+    }
+
+    /// A channel's raw stream, from a few seconds ago on and without an end.
+    ///
+    /// # Errors
+    /// See [`Denied`].
+    pub async fn read(&self, id: &ChannelId) -> Result<Body, Denied> {
+        self.inputs.read(id, self.burst).await
+    }
+
+    /// Closes what was left open, if anything was, as the gateway itself or as `login`, which belongs to `user`.
+    fn close_leftovers(&self, login: Login, user: Option<String>) {
+        let Callers { jellyfin, gateway_login, leftovers, .. } = &self.callers;
+        let taken = leftovers.take();
+        if taken.is_empty() {
+            return;
+        }
+        let (jellyfin, leftovers) = (jellyfin.clone(), Arc::clone(leftovers));
+        let (login, user) = match gateway_login {
+            Some(own) => (own.clone(), None),
+            None => (login, user),
+        };
+        self.tasks.spawn(async move { leftovers.close(taken, &jellyfin, &login, user.as_deref()).await });
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -12,27 +12,26 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::supervisor::access::Access;
+use crate::supervisor::held::access::Access;
 use crate::upstream::jellyfin::{Media, Recipe};
 use domain::cutter::Rule;
 use domain::encoding::demand::Demand;
 use domain::key::Channel;
 use domain::playlist;
 use domain::produce::Produce;
+use domain::producer::State;
 use domain::reload::HELD_TARGETS;
 use domain::time::Timestamp;
 use domain::window::{Arrival, Window};
 
-/// Whether a stream can be served.
+/// What somebody who waits for a stream can be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// Its first segment has yet to come.
-    Starting,
     /// It has segments.
     Ready,
     /// It could not be started.
     Failed,
-    /// It was given back.
+    /// It is being given back, or gone.
     Retired,
 }
 
@@ -74,7 +73,8 @@ pub struct Stream {
     pub(super) stop: CancellationToken,
     size: WindowSize,
     window: RwLock<Option<Window<Media>>>,
-    readiness: watch::Sender<Readiness>,
+    /// Where its producer stood after the last turn of the driver; `None` when the stream is gone.
+    state: watch::Sender<Option<State>>,
     /// The newest segment's number.
     newest: watch::Sender<u64>,
     work: tokio::sync::Mutex<()>,
@@ -83,7 +83,7 @@ pub struct Stream {
     /// The generations that have yet to give back what they opened.
     generations: TaskTracker,
     /// Whether a tuner was asked for since the last segment.
-    begged: AtomicBool,
+    tuner_requested: AtomicBool,
     /// Whether the live stream is still the one that its first viewer opened, as far as is known.
     opened_by_client: AtomicBool,
 }
@@ -113,11 +113,11 @@ impl Stream {
             stop,
             size,
             window: RwLock::new(None),
-            readiness: watch::Sender::new(Readiness::Starting),
+            state: watch::Sender::new(Some(State::Starting)),
             newest: watch::Sender::new(0),
             work: tokio::sync::Mutex::new(()),
             generations: TaskTracker::new(),
-            begged: AtomicBool::new(false),
+            tuner_requested: AtomicBool::new(false),
             opened_by_client: AtomicBool::new(true),
         }
     }
@@ -155,10 +155,28 @@ impl Stream {
 
     /// Waits until there is something to serve, or no hope of it.
     pub async fn ready(&self) -> Readiness {
-        let mut readiness = self.readiness.subscribe();
-        match readiness.wait_for(|readiness| *readiness != Readiness::Starting).await {
-            Ok(readiness) => *readiness,
-            Err(_) => Readiness::Retired,
+        let mut state = self.state.subscribe();
+        loop {
+            let stands = *state.borrow_and_update();
+            if let Some(readiness) = self.readiness(stands) {
+                return readiness;
+            }
+            if state.changed().await.is_err() {
+                return Readiness::Retired;
+            }
+        }
+    }
+
+    /// What its producer's state means to somebody who waits; `None` if that is to wait longer.
+    fn readiness(&self, state: Option<State>) -> Option<Readiness> {
+        let is_listed = || self.join_point().is_some();
+        match state {
+            Some(State::Live) => Some(Readiness::Ready),
+            // Its viewers keep the list they have.
+            Some(State::Starting | State::BackingOff { .. }) if is_listed() => Some(Readiness::Ready),
+            Some(State::BackingOff { .. }) => Some(Readiness::Failed),
+            Some(State::Starting | State::Resting) => None,
+            Some(State::Retiring(_)) | None => Some(Readiness::Retired),
         }
     }
 
@@ -174,14 +192,14 @@ impl Stream {
         let mut newest = self.newest.subscribe();
         tokio::select! {
             reached = timeout(longest, newest.wait_for(|newest| *newest >= sequence)) => matches!(reached, Ok(Ok(_))),
-            () = self.retired() => false,
+            () = self.gone() => false,
         }
     }
 
-    /// Waits until everything it had opened is closed.
-    pub async fn retired(&self) {
-        let mut readiness = self.readiness.subscribe();
-        let _ = readiness.wait_for(|readiness| *readiness == Readiness::Retired).await;
+    /// Waits until it is gone, with everything that it had opened.
+    async fn gone(&self) {
+        let mut state = self.state.subscribe();
+        let _ = state.wait_for(Option::is_none).await;
     }
 
     /// Appends a segment of the generation that runs; returns the target duration and the bytes held.
@@ -199,8 +217,7 @@ impl Stream {
         window.push(arrival, media, size, now);
         let told = (window.target(), window.bytes());
         self.newest.send_replace(window.newest());
-        self.readiness.send_replace(Readiness::Ready);
-        self.begged.store(false, Ordering::Relaxed);
+        self.tuner_requested.store(false, Ordering::Relaxed);
         Some(told)
     }
 
@@ -250,8 +267,8 @@ impl Stream {
     }
 
     /// Whether it may ask for somebody's tuner: once, until it has shown that it makes something of it.
-    pub(super) fn may_beg(&self) -> bool {
-        !self.begged.swap(true, Ordering::Relaxed)
+    pub(super) fn may_request_tuner(&self) -> bool {
+        !self.tuner_requested.swap(true, Ordering::Relaxed)
     }
 
     /// Whether the live stream can be used as its first viewer has opened it: by one generation, as long as none has made
@@ -275,33 +292,11 @@ impl Stream {
         if let Some(window) = window.as_mut() {
             window.interrupt();
         }
-        self.readiness.send_replace(Readiness::Starting);
     }
 
-    /// A generation begins: whoever comes may hope again.
-    pub(super) fn starting(&self) {
-        self.readiness.send_if_modified(|readiness| {
-            let hopeless = *readiness == Readiness::Failed;
-            if hopeless {
-                *readiness = Readiness::Starting;
-            }
-            hopeless
-        });
-    }
-
-    /// A generation failed: whoever waits for a first segment waits in vain.
-    pub(super) fn failed(&self) {
-        self.readiness.send_if_modified(|readiness| {
-            let waits = *readiness == Readiness::Starting;
-            if waits {
-                *readiness = Readiness::Failed;
-            }
-            waits
-        });
-    }
-
-    pub(super) fn set_retired(&self) {
-        self.readiness.send_replace(Readiness::Retired);
+    /// Tells whoever waits where its producer stands; `None` when the stream is gone.
+    pub(super) fn publish(&self, state: Option<State>) {
+        self.state.send_if_modified(|told| std::mem::replace(told, state) != state);
     }
 }
 

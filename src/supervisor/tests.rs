@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use http::HeaderValue;
+use tokio::time::Instant;
 
 use super::*;
-use crate::supervisor::expected::Opening;
 use crate::supervisor::stream::Readiness;
 use crate::upstream::fake::Fake;
 use crate::upstream::jellyfin::{Media, Place, RawPath};
@@ -74,7 +74,8 @@ fn supervisor(fake: &Fake) -> Supervisor {
         feed: feed::Limits { connect: Duration::from_secs(3600), ..feed::Limits::default() },
         provider: None,
         encoding: None,
-        own: None,
+        connections: Vec::new(),
+        gateway_login: None,
         ledger: None,
     };
     Supervisor::new(settings, fake.jellyfin.clone())
@@ -129,7 +130,7 @@ async fn silent() -> Fake {
 /// A viewer of this account opens a channel.
 fn open(supervisor: &Supervisor, channel: &str, account: u64) {
     let item = ItemId::parse(&channel.repeat(32)).unwrap();
-    supervisor.expect(Opening {
+    supervisor.prefetch(OpenedChannel {
         place: Place { prefix: String::new(), item: item.clone(), user: None },
         channel: Channel { item, source: MediaSourceId::new("source") },
         live_stream: LiveStreamId::new("live"),
@@ -144,13 +145,13 @@ async fn who_opens_a_channel_after_another_is_expected_for_as_long() {
     let supervisor = supervisor(&silent().await);
     let after = async |seconds| {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
-        supervisor.shared.feeds.inputs().len()
+        supervisor.snapshot().inputs.len()
     };
     open(&supervisor, "a", 1);
     assert_eq!(after(15).await, 1);
     open(&supervisor, "a", 2);
-    assert_eq!(supervisor.shared.feeds.only_expected_by(Account(1)), [], "another has opened it as well");
-    assert_eq!(after(15).await, 1);
+    supervisor.handle.tell(Event::LoggingOut(Account(1)));
+    assert_eq!(after(15).await, 1, "another has opened it as well");
     assert_eq!(after(6).await, 0);
 }
 
@@ -161,7 +162,7 @@ async fn nobody_is_expected_for_longer_because_another_input_is_slow_to_close() 
         open(&supervisor, channel, 1);
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    let inputs = || supervisor.shared.feeds.inputs().len();
+    let inputs = || supervisor.snapshot().inputs.len();
     assert_eq!(inputs(), LIMITS.slots);
     tokio::time::sleep(Duration::from_secs(20)).await;
     assert_eq!(inputs(), 0);
@@ -214,6 +215,6 @@ async fn a_segment_is_waited_for_but_not_for_ever() {
         append();
     });
     assert!(reached);
-    let (reached, ()) = tokio::join!(stream.reaches(newest + 2), async { stream.set_retired() });
+    let (reached, ()) = tokio::join!(stream.reaches(newest + 2), async { stream.publish(None) });
     assert!(!reached, "there is none to come");
 }

@@ -26,6 +26,10 @@ impl Names {
                     at + 3
                 }
                 ["use", ..] => names.tree(&tokens, at + 1, &[]),
+                // Who may see an item is no import.
+                ["pub", "(", "in", ..] => {
+                    at + 3 + tokens[at + 3..].iter().take_while(|token| **token != ")").count()
+                }
                 [word, "::", ..] if is_word(word) => names.path(&tokens, at),
                 _ => at + 1,
             };

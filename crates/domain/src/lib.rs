@@ -12,6 +12,7 @@ pub mod cutter;
 pub mod encoding;
 pub mod feeding;
 pub mod guid;
+pub mod inputs;
 pub mod key;
 pub mod lineup;
 pub mod memory;

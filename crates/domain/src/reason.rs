@@ -64,6 +64,28 @@ reasons! {
 }
 
 reasons! {
+    /// Why an input is closed.
+    CloseReason {
+        /// Its last member has left.
+        Unneeded = "unneeded",
+        /// Its pull had ended, and another input takes its place.
+        Replaced = "replaced",
+        /// Viewers who opened other channels later are expected more.
+        Superseded = "superseded",
+        /// The server had no tuner left, or the provider no connection, for somebody else.
+        TunerNeeded = "tuner-needed",
+        /// Inputs and streams that nobody uses have more than `upstream.disk_budget` on the server's disk.
+        DiskBudget = "disk-budget",
+        /// Windows and inputs together hold more than `pool.memory`.
+        Memory = "memory",
+        /// The only credential it could be released with is being logged out.
+        LoggedOut = "logged-out",
+        /// The gateway is shutting down.
+        Shutdown = "shutdown",
+    }
+}
+
+reasons! {
     /// Why a generation of a stream, or an attempt to pull a feed, ended by itself.
     Failure {
         /// The server could not be reached.
@@ -256,6 +278,7 @@ mod tests {
         };
         spellings(RefuseReason::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(StopReason::ALL.iter().map(|reason| reason.as_str()).collect());
+        spellings(CloseReason::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(Failure::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(Obstacle::ALL.iter().map(|obstacle| obstacle.as_str()).collect());
         spellings(LeaveReason::ALL.iter().map(|reason| reason.as_str()).collect());

@@ -21,7 +21,8 @@ use crate::proxy::gateway::Gateway;
 use crate::proxy::openings::open_response::{OpenRequest, OpenedStream, Opener};
 use crate::proxy::query::Query;
 use crate::proxy::route::prefix;
-use crate::supervisor::{expected, returns};
+use crate::supervisor::held::client_openings;
+use crate::supervisor::inputs::prefetch::OpenedChannel;
 use crate::upstream::jellyfin::{Place, RawPath};
 use domain::key::{Channel, ItemId};
 use domain::openings::{ClientOpening, Mention, MentionKind};
@@ -114,7 +115,7 @@ impl Gateway {
             name: raw.as_ref().map(RawPath::opening),
             abandoned,
         };
-        let opener = returns::Opener {
+        let opener = client_openings::Opener {
             login: opener.asker.credential.login(),
             user: opener.user.clone(),
             prefix: opener.prefix.clone(),
@@ -131,7 +132,7 @@ impl Gateway {
             return;
         }
         let (prefix, user) = (opener.prefix.clone(), opener.user.clone());
-        self.supervisor.expect(expected::Opening {
+        self.supervisor.prefetch(OpenedChannel {
             place: Place { prefix, item, user },
             channel,
             live_stream: opened.live_stream.clone(),

@@ -9,7 +9,7 @@ use crate::cadence::{Class, Habits};
 use crate::consumer::{Consumer, SignOfLife, Terms};
 use crate::key::{Channel, ConsumerId, MediaSourceId, StreamId};
 use crate::openings::ClientOpening;
-use crate::pool::seam::Action;
+use crate::pool::api::Action;
 use crate::reason::{LeaveReason, StopReason};
 use crate::signal::{Signal, Whose};
 use crate::time::Timestamp;
@@ -137,6 +137,7 @@ impl Pool {
         self.logging_out.insert(account);
         if !self.limits.own_credential {
             self.openings.logging_out(account, now);
+            self.close_expected_by(account);
         }
         let theirs: Vec<_> = self.crowd.of_device(account, None).map(|(id, _)| id).collect();
         self.leave(theirs.iter().map(|&id| (id, LeaveReason::LoggedOut)), now);

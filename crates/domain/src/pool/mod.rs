@@ -5,13 +5,15 @@
 //! present consumer, if only a suspect one, is never stopped for want of anything (only the gateway's own end, a logout of
 //! its last credential, or a server that keeps refusing stops it); every action concerns a stream that exists.
 
+mod api;
 mod budgets;
 mod bypassed;
 mod consumers;
 mod crowd;
 mod failed_attempts;
+mod giving_way;
+mod inputs;
 mod requests;
-mod seam;
 mod snapshot;
 mod stream;
 mod streams;
@@ -21,7 +23,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::cadence::{Class, Habits};
 use crate::consumer::{Consumer, Presence};
-use crate::key::{Channel, ConsumerId, DeviceId, InputId, LiveStreamId, StreamId};
+use crate::inputs::Inputs;
+use crate::key::{ConsumerId, DeviceId, LiveStreamId, StreamId};
 use crate::openings::Openings;
 use crate::pool::bypassed::Bypassed;
 use crate::pool::crowd::Crowd;
@@ -32,18 +35,15 @@ use crate::reason::StopReason;
 use crate::time::Timestamp;
 use crate::viewer::Account;
 
-pub use crate::pool::seam::{
-    Action, Admission, Claim, Event, Input, Limits, Output, Said, SegmentRequest, Tune, Warmth,
-};
-pub use crate::pool::snapshot::{ConsumerView, Snapshot, StreamView, Tally};
+pub use crate::pool::api::{Action, Admission, Event, Limits, Output, Said, SegmentRequest, Tune, Warmth};
+pub use crate::pool::snapshot::{ConsumerView, InputView, Snapshot, StreamView, Tally};
 
 /// See the module.
 #[derive(Debug)]
 pub struct Pool {
     limits: Limits,
     streams: BTreeMap<StreamId, Stream>,
-    /// The open inputs, as last told.
-    inputs: BTreeMap<InputId, Input>,
+    inputs: Inputs,
     crowd: Crowd,
     bypassed: Bypassed,
     /// Accounts whose token is being revoked.
@@ -62,13 +62,13 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// An empty pool.
+    /// An empty pool, before a provider whose playlists allow this many connections each (0: any number).
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: Limits, connections: impl IntoIterator<Item = u32>) -> Self {
         Self {
             limits,
             streams: BTreeMap::new(),
-            inputs: BTreeMap::new(),
+            inputs: Inputs::new(connections),
             crowd: Crowd::default(),
             bypassed: Bypassed::default(),
             logging_out: BTreeSet::new(),
@@ -114,22 +114,25 @@ impl Pool {
             Event::LoggingOut(account) => self.logging_out(account, now),
             Event::LoggedOut(account) => {
                 self.logging_out.remove(&account);
+                self.inputs.forget(account);
             }
             Event::SegmentReady { stream, generation, output } => {
                 self.segment_ready(stream, generation, output);
             }
             Event::Failed { stream, generation, failure } => self.failed(stream, generation, failure, now),
-            Event::Retired(stream) => self.retired(stream),
-            Event::Inputs(inputs) => self.inputs(inputs),
-            Event::TunerDenied => {
-                let _ = self.free_slot(StopReason::TunerNeeded);
-            }
-            Event::InputNeeded(streams) => self.free_input(&streams),
+            Event::Retired(stream) => self.released(stream),
+            Event::InputEnded(input, failure) => self.input_ended(input, failure, now),
+            Event::InputClosed(input) => self.input_closed(input),
+            Event::InputGrew { input, held, pulled } => self.input_grew(input, held, pulled),
+            Event::ReaderLeft(reader) => self.reader_left(reader, now),
+            Event::TunerDenied => self.free_tuner(),
+            Event::ConnectionNeeded(playlists) => self.free_connection(&playlists),
             Event::Shutdown => {
                 self.draining = true;
                 for stream in self.running() {
                     self.stop(stream, StopReason::Shutdown);
                 }
+                self.inputs.drain();
             }
         }
         self.check_invariants();
@@ -140,6 +143,7 @@ impl Pool {
         self.judge_silences(now);
         self.bypassed.expire(now);
         self.give_back(now);
+        self.inputs.expire(now);
         for stream in self.running() {
             self.retry_or_give_up(stream, now);
             self.cool_down(stream, now);
@@ -149,7 +153,7 @@ impl Pool {
 
     /// What to do next; drain it after each call.
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        self.actions.pop_front().or_else(|| self.inputs.poll_change().map(Action::from))
     }
 
     /// When `handle_timeout` is due; may change after each call. After `handle_timeout(now)` it is later than `now`.
@@ -158,7 +162,8 @@ impl Pool {
         let retries = self.streams.values().filter_map(|stream| stream.producer.retry_at());
         let idle = self.streams.keys().filter_map(|&stream| self.cooler_at(stream));
         let others = [self.crowd.deadline(), self.bypassed.deadline(), self.openings.deadline()];
-        retries.chain(idle).chain(others.into_iter().flatten()).min()
+        let others = others.into_iter().chain([self.inputs.deadline()]);
+        retries.chain(idle).chain(others.flatten()).min()
     }
 
     /// The deadline that the driver goes to sleep until, once it has performed all actions.
@@ -167,11 +172,15 @@ impl Pool {
         self.driver_sleeps_until
     }
 
-    /// Whether the driver has to be woken: an action waits, or a deadline comes before the one it sleeps until.
+    /// Whether the driver has to be woken: an action waits, a producer's state has changed, or a deadline comes before the one
+    /// that the driver sleeps until.
     #[must_use]
     pub fn needs_driver(&self) -> bool {
         let comes_first = |deadline| self.driver_sleeps_until.is_none_or(|until| deadline < until);
-        !self.actions.is_empty() || self.next_deadline().is_some_and(comes_first)
+        !self.actions.is_empty()
+            || self.inputs.has_changes()
+            || self.streams.values().any(Stream::is_unpublished)
+            || self.next_deadline().is_some_and(comes_first)
     }
 
     /// Where a consumer stands, if it is known.
@@ -180,30 +189,17 @@ impl Pool {
         self.crowd.get(consumer).map(Consumer::presence)
     }
 
-    /// Whether a first segment can still be hoped for.
-    #[must_use]
-    pub fn is_starting(&self, stream: StreamId) -> bool {
-        self.streams.get(&stream).is_some_and(|stream| stream.producer.state() == State::Starting)
+    /// The producers' states that have changed since the last call.
+    pub fn changed_states(&mut self) -> Vec<(StreamId, State)> {
+        let changed = self.streams.iter_mut().filter(|(_, stream)| stream.is_unpublished());
+        changed.map(|(&id, stream)| (id, stream.publish())).collect()
     }
 
-    /// Whether a stream of this channel runs.
-    #[must_use]
-    pub fn has_channel(&self, channel: &Channel) -> bool {
-        let mut running = self.streams.values().filter(|stream| !stream.producer.is_retiring());
-        running.any(|stream| stream.key.channel == *channel)
-    }
-
-    /// Whether the gateway has tried in vain to make this channel itself as the account wanted it, and is not to try again
-    /// yet.
-    #[must_use]
-    pub fn has_failed_attempt(&self, channel: &Channel, account: Account, now: Timestamp) -> bool {
-        self.failed_attempts.concern(channel, account, now)
-    }
-
-    /// Whether a stream runs that nobody watches.
+    /// Whether anything runs for nobody: a stream, or an input alone.
     #[must_use]
     pub fn has_idle(&self) -> bool {
         self.streams.keys().any(|&stream| self.idle_since(stream).is_some())
+            || self.inputs.iter().any(|(_, input)| input.is_open() && input.is_deserted())
     }
 
     /// Whether the account has given this live stream back, by its own report or in its name.
@@ -221,7 +217,7 @@ impl Pool {
         let views = self.streams.iter().map(|(&id, stream)| StreamView::of(id, stream, consumers_of(id)));
         Snapshot {
             streams: views.collect(),
-            inputs: self.inputs.values().cloned().collect(),
+            inputs: self.inputs.iter().map(|(id, input)| InputView::of(id, input)).collect(),
             habits: self.habits.iter().map(|(&class, habits)| (class, habits.rates())).collect(),
             openings: self.openings.count(),
             tally: self.tally.clone(),
@@ -234,11 +230,14 @@ impl Pool {
                 match action {
                     Action::Start { stream, .. }
                     | Action::Stop { stream, .. }
-                    | Action::Rest { stream, .. }
+                    | Action::Rest(stream)
                     | Action::Shed(stream) => {
                         assert!(self.streams.contains_key(stream), "an action on no stream");
                     }
-                    Action::Close { .. }
+                    Action::OpenInput { .. }
+                    | Action::CloseInput { .. }
+                    | Action::ForgetInput(_)
+                    | Action::Forget(_)
                     | Action::GiveBack { .. }
                     | Action::Doubted(_)
                     | Action::Settled(_) => {}

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::cadence::Class;
 use crate::cadence::laws::Rates;
 use crate::consumer::{Consumer, Verdict};
-use crate::key::{ConsumerId, StreamId};
-use crate::pool::seam::Input;
+use crate::inputs::Input;
+use crate::key::{ConsumerId, InputId, StreamId};
 use crate::pool::stream::Stream;
 use crate::produce::Means;
 use crate::producer::State;
@@ -39,8 +39,8 @@ pub struct Tally {
 pub struct Snapshot {
     /// Every stream, those being given back included.
     pub streams: Vec<StreamView>,
-    /// Every open input, as last told.
-    pub inputs: Vec<Input>,
+    /// Every input that is not being closed.
+    pub inputs: Vec<InputView>,
     /// What was learned of each class: events per hour of viewing.
     pub habits: BTreeMap<Class, Rates>,
     /// What clients have opened and nothing has taken over yet.
@@ -68,6 +68,21 @@ pub struct StreamView {
     pub held: u64,
     /// Who watches, and who did.
     pub consumers: Vec<ConsumerView>,
+}
+
+/// An input at a moment.
+#[derive(Clone, Debug)]
+pub struct InputView {
+    /// Its name.
+    pub id: InputId,
+    /// What is made from it.
+    pub streams: Vec<StreamId>,
+    /// Whether a client reads it as it is.
+    pub is_read: bool,
+    /// Bytes of memory.
+    pub held: u64,
+    /// Bytes that the server has written on its disk for it.
+    pub written: u64,
 }
 
 /// A consumer at a moment.
@@ -101,6 +116,18 @@ impl StreamView {
             generation: stream.producer.generation(),
             held: stream.held,
             consumers,
+        }
+    }
+}
+
+impl InputView {
+    pub(super) fn of(id: InputId, input: &Input) -> Self {
+        Self {
+            id,
+            streams: input.streams(),
+            is_read: input.is_read(),
+            held: input.held(),
+            written: input.written(),
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::Pool;
+use crate::inputs::Member;
 use crate::key::{ItemId, StreamId};
-use crate::pool::seam::{Action, Output};
+use crate::pool::api::{Action, Output};
 use crate::pool::stream::Stream;
 use crate::produce::Means;
 use crate::producer::State;
@@ -53,7 +54,10 @@ impl Pool {
             && stream.producer.rest()
         {
             let generation = stream.producer.generation();
-            self.actions.push_back(Action::Rest { stream: id, generation });
+            self.actions.push_back(Action::Rest(id));
+            if self.inputs.of(Member::Stream(id)).is_none() {
+                self.failed(id, generation, Failure::Gone, now);
+            }
         }
     }
 
@@ -80,6 +84,9 @@ impl Pool {
         stream.written += output.written;
         stream.held = output.held;
         stream.encoded = output.encoded;
+        if stream.producer.means() == Means::Adopted {
+            self.inputs.leave(id);
+        }
         self.bound_disk();
         self.bound_memory();
     }
@@ -119,10 +126,24 @@ impl Pool {
         }
     }
 
-    pub(super) fn retired(&mut self, id: StreamId) {
-        if self.streams.get(&id).is_some_and(|stream| stream.producer.is_retiring()) {
+    /// The generations of a stopped stream have given back everything; it is gone once the input is that it leaves.
+    pub(super) fn released(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get_mut(&id).filter(|stream| stream.producer.is_retiring()) else {
+            return;
+        };
+        stream.released = true;
+        self.inputs.leave(id);
+        self.forget_released();
+    }
+
+    /// Forgets the streams that have nothing open any more.
+    pub(super) fn forget_released(&mut self) {
+        let waits = |id| self.inputs.closing().any(|(_, last)| last.contains(&id));
+        let released = self.streams.iter().filter(|&(&id, stream)| stream.released && !waits(id));
+        for id in released.map(|(&id, _)| id).collect::<Vec<_>>() {
             self.streams.remove(&id);
             self.crowd.remove_stream(id);
+            self.actions.push_back(Action::Forget(id));
         }
     }
 
@@ -140,28 +161,6 @@ impl Pool {
             self.crowd.remove_stream(id);
             self.actions.push_back(Action::Stop { stream: id, reason });
             *self.tally.stopped.entry(reason).or_default() += 1;
-        }
-    }
-
-    /// Stops the idle stream that was watched least recently; says whether there was one. A suspect still watches: what is
-    /// held against it may be a gap in its network, and it would come back to find its stream gone.
-    pub(super) fn free_slot(&mut self, reason: StopReason) -> bool {
-        let victim = self
-            .running()
-            .into_iter()
-            .filter_map(|id| Some((self.idle_since(id)?, id)))
-            .min()
-            .map(|(_, id)| id);
-        if let Some(victim) = victim {
-            self.stop(victim, reason);
-        }
-        victim.is_some()
-    }
-
-    /// Stops `streams`, if nobody watches any of them.
-    pub(super) fn free_input(&mut self, streams: &[StreamId]) {
-        if streams.iter().all(|&stream| self.idle_since(stream).is_some()) {
-            streams.iter().for_each(|&stream| self.stop(stream, StopReason::TunerNeeded));
         }
     }
 

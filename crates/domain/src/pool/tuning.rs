@@ -6,11 +6,11 @@ use super::Pool;
 use crate::cadence::Class;
 use crate::consumer::Consumer;
 use crate::key::{Channel, ConsumerId, StreamId, StreamKey};
-use crate::pool::seam::{Action, Admission, Tune, Warmth};
+use crate::pool::api::{Action, Admission, Tune, Warmth};
 use crate::pool::stream::Stream;
 use crate::produce::Produce;
 use crate::producer::{Producer, State};
-use crate::reason::{LeaveReason, RefuseReason, StopReason};
+use crate::reason::{LeaveReason, RefuseReason};
 use crate::signal::Signal;
 use crate::time::Timestamp;
 use crate::viewer::{Account, Viewer};
@@ -99,7 +99,7 @@ impl Pool {
         if self.held() > self.limits.memory && !self.free_memory() {
             return Err(RefuseReason::MemoryFull);
         }
-        if self.running().len() < self.limits.slots || self.free_slot(StopReason::Evicted) {
+        if self.running().len() < self.limits.slots || self.free_slot() {
             Ok(())
         } else {
             Err(RefuseReason::PoolFull)
@@ -119,6 +119,8 @@ impl Pool {
             written: 0,
             held: 0,
             encoded: false,
+            released: false,
+            published: State::Starting,
         };
         let (generation, means) = (stream.producer.generation(), stream.producer.means());
         self.actions.push_back(Action::Start { stream: id, generation, means });

@@ -152,7 +152,7 @@ impl Bench {
             memory: u64::MAX,
             own_credential: true,
         };
-        Self { pool: Pool::new(limits), viewers: 0, over: 0 }
+        Self { pool: Pool::new(limits, []), viewers: 0, over: 0 }
     }
 
     fn play(&mut self, trace: &Trace, score: &mut Score) {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::consumer::Presence;
-use crate::key::{Channel, DeviceId, ItemId, MediaSourceId, PlaySessionId, StreamKey};
+use crate::inputs::{InputKey, Joined, LineupInput, ReaderId, Wanted};
+use crate::key::{Channel, ChannelId, DeviceId, InputId, ItemId, MediaSourceId, PlaySessionId, StreamKey};
 use crate::produce::{Means, Produce};
 use crate::profile::{Policy, ProfileKey};
 use crate::reason::{Failure, LeaveReason, RefuseReason};
@@ -12,6 +13,7 @@ use crate::signal::{Signal, Whose};
 use crate::viewer::Viewer;
 
 mod budgets;
+mod inputs;
 mod presence;
 mod producing;
 mod storm;
@@ -50,6 +52,22 @@ fn key(channel: u8) -> StreamKey {
     }
 }
 
+/// A channel as the server shares it.
+fn tap(channel: u8) -> Wanted {
+    Wanted { lineup: None, tap: Some(key(channel).channel) }
+}
+
+/// A channel of the playlist that allows one connection.
+fn lineup(channel: u8) -> Wanted {
+    let channel = ChannelId::new(format!("channel-{channel}"));
+    Wanted { lineup: Some(LineupInput { channel, playlists: vec![0], may_open: true }), tap: None }
+}
+
+/// The same channel, from the playlist or else from the server.
+fn either(channel: u8) -> Wanted {
+    Wanted { tap: tap(channel).tap, ..lineup(channel) }
+}
+
 fn viewer(number: u8) -> Viewer {
     Viewer {
         account: Account(u64::from(number)),
@@ -72,7 +90,7 @@ struct Bench {
 
 impl Bench {
     fn new(limits: Limits) -> Self {
-        Self { pool: Pool::new(limits), tokens: 0, now: at(0) }
+        Self { pool: Pool::new(limits, [1, 0]), tokens: 0, now: at(0) }
     }
 
     fn tune(&mut self, channel: u8, number: u8, now: Timestamp) -> Admission {
@@ -126,6 +144,7 @@ impl Bench {
         };
         let output = Output { target: Duration::from_secs(4), written: 0, held: 1, encoded };
         self.pool.handle_event(Event::SegmentReady { stream, generation: 1, output }, at(0));
+        self.pool.join_input(stream, &tap(1), at(0)).unwrap();
         self.pool.leave(vec![(consumer, LeaveReason::Zapped)], at(1000));
         self.actions();
         stream

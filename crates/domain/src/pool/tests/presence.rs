@@ -362,8 +362,11 @@ fn a_million_events_leave_nothing_behind() {
                     assert!(done.insert(opening), "given back twice");
                 }
                 Action::Start { .. }
-                | Action::Rest { .. }
-                | Action::Close { .. }
+                | Action::Rest(_)
+                | Action::OpenInput { .. }
+                | Action::CloseInput { .. }
+                | Action::ForgetInput(_)
+                | Action::Forget(_)
                 | Action::Doubted(_)
                 | Action::Shed(_) => {}
             }
@@ -383,8 +386,11 @@ fn a_million_events_leave_nothing_behind() {
                 Action::Stop { stream, .. } => bench.pool.handle_event(Event::Retired(stream), deadline),
                 Action::GiveBack { opening, .. } => assert!(done.insert(opening), "given back twice"),
                 Action::Start { .. }
-                | Action::Rest { .. }
-                | Action::Close { .. }
+                | Action::Rest(_)
+                | Action::OpenInput { .. }
+                | Action::CloseInput { .. }
+                | Action::ForgetInput(_)
+                | Action::Forget(_)
                 | Action::Doubted(_)
                 | Action::Settled(_)
                 | Action::Shed(_) => {}

@@ -16,7 +16,14 @@ enum Step {
     Fail(u64),
     Retired(u64),
     TunerDenied,
-    Inputs([(u64, u64); 3]),
+    ConnectionNeeded,
+    Join(u64, u8),
+    Prefetch(u8, u8),
+    Read(u8),
+    ReaderLeft(u64),
+    Grew(u64, u64),
+    InputEnded(u64),
+    InputClosed,
     Wait(u64),
 }
 
@@ -30,7 +37,14 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1_u64..20).prop_map(Step::Fail),
         2 => (1_u64..20).prop_map(Step::Retired),
         1 => Just(Step::TunerDenied),
-        2 => [(1_u64..20, 0_u64..700), (1_u64..20, 0_u64..700), (1_u64..20, 0_u64..700)].prop_map(Step::Inputs),
+        1 => Just(Step::ConnectionNeeded),
+        2 => (1_u64..20, 0_u8..5).prop_map(|(stream, channel)| Step::Join(stream, channel)),
+        1 => (0_u8..5, 0_u8..6).prop_map(|(channel, viewer)| Step::Prefetch(channel, viewer)),
+        1 => (0_u8..5).prop_map(Step::Read),
+        1 => (1_u64..40).prop_map(Step::ReaderLeft),
+        2 => (1_u64..40, 0_u64..700).prop_map(|(input, bytes)| Step::Grew(input, bytes)),
+        1 => (1_u64..40).prop_map(Step::InputEnded),
+        2 => Just(Step::InputClosed),
         3 => (0_u64..40_000).prop_map(Step::Wait),
     ]
 }
@@ -41,6 +55,7 @@ proptest! {
     fn whatever_happens(steps in proptest::collection::vec(step(), 1..300)) {
         let mut bench = Bench::new(LIMITS);
         let mut now = 0;
+        let (mut open, mut closing) = (BTreeSet::new(), BTreeSet::new());
         for step in steps {
             let watched: BTreeSet<_> = bench.pool.running().into_iter().filter(|&id| bench.pool.is_watched(id)).collect();
             match step {
@@ -61,17 +76,30 @@ proptest! {
                     bench.pool.handle_event(Event::Failed { stream: StreamId(stream), generation: 1, failure }, at(now));
                 }
                 Step::Retired(stream) => bench.pool.handle_event(Event::Retired(StreamId(stream)), at(now)),
-                Step::Inputs(inputs) => {
-                    let claims = [Claim::Nobody, Claim::Left, Claim::Expected, Claim::Read];
-                    let inputs = inputs.into_iter().enumerate().map(|(nth, (stream, bytes))| Input {
-                        id: InputId(nth as u64),
-                        streams: vec![StreamId(stream), StreamId(stream + 1)],
-                        claim: claims[(bytes % 4) as usize],
-                        held: bytes,
-                        written: bytes,
-                    });
-                    bench.pool.handle_event(Event::Inputs(inputs.collect()), at(now));
+                Step::Join(stream, channel) => {
+                    if bench.pool.running().contains(&StreamId(stream)) {
+                        let _ = bench.pool.join_input(StreamId(stream), &either(channel), at(now));
+                    }
                 }
+                Step::Prefetch(channel, viewer) => {
+                    let account = Account(u64::from(viewer));
+                    bench.pool.prefetch(&key(channel).channel, account, &either(channel), at(now));
+                }
+                Step::Read(channel) => { let _ = bench.pool.read_input(&lineup(channel), at(now)); }
+                Step::ReaderLeft(reader) => bench.pool.handle_event(Event::ReaderLeft(ReaderId(reader)), at(now)),
+                Step::Grew(input, bytes) => {
+                    let grew = Event::InputGrew { input: InputId(input), held: bytes, pulled: bytes };
+                    bench.pool.handle_event(grew, at(now));
+                }
+                Step::InputEnded(input) => {
+                    bench.pool.handle_event(Event::InputEnded(InputId(input), Failure::Gone), at(now));
+                }
+                Step::InputClosed => {
+                    if let Some(input) = closing.pop_first() {
+                        bench.pool.handle_event(Event::InputClosed(input), at(now));
+                    }
+                }
+                Step::ConnectionNeeded => bench.pool.handle_event(Event::ConnectionNeeded(vec![0]), at(now)),
                 Step::TunerDenied => bench.pool.handle_event(Event::TunerDenied, at(now)),
                 Step::Wait(millis) => {
                     now += millis;
@@ -82,6 +110,12 @@ proptest! {
             bench.pool.crowd.check();
             prop_assert!(bench.pool.running().len() <= LIMITS.slots);
             for action in bench.actions() {
+                if let Action::OpenInput { input, .. } = action {
+                    prop_assert!(open.insert(input), "opened twice");
+                }
+                if let Action::CloseInput { input, .. } = action {
+                    prop_assert!(open.remove(&input) && closing.insert(input), "closed without having been open");
+                }
                 if let Action::Stop { stream, reason } = action {
                     match reason {
                         StopReason::Evicted | StopReason::TunerNeeded | StopReason::DiskBudget | StopReason::Memory => {
@@ -93,16 +127,26 @@ proptest! {
                 }
             }
         }
+        for reader in 1..1000 {
+            bench.pool.handle_event(Event::ReaderLeft(ReaderId(reader)), at(now));
+        }
         bench.pool.handle_timeout(at(now + 60_000));
         bench.pool.handle_timeout(at(now + 700_000));
-        for action in bench.actions() {
-            if let Action::Stop { stream, .. } = action {
-                bench.pool.handle_event(Event::Retired(stream), at(now + 700_000));
-            }
-        }
+        let mut last = bench.actions();
         for stream in 1..400 {
             bench.pool.handle_event(Event::Retired(StreamId(stream)), at(now + 700_000));
         }
+        last.extend(bench.actions());
+        for action in last {
+            if let Action::CloseInput { input, .. } = action {
+                prop_assert!(open.remove(&input) && closing.insert(input));
+            }
+        }
+        prop_assert_eq!(open, BTreeSet::new());
+        for input in closing {
+            bench.pool.handle_event(Event::InputClosed(input), at(now + 700_000));
+        }
+        prop_assert_eq!(bench.pool.closing(), (Vec::new(), Vec::new()));
         prop_assert_eq!(bench.snapshot().streams.len(), 0);
         prop_assert_eq!(bench.pool.crowd.len(), 0);
         prop_assert_eq!(bench.pool.next_deadline(), None);

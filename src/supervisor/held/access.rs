@@ -14,22 +14,22 @@ const LOGINS: usize = 8;
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Access {
-    pub(super) place: Place,
-    pub(super) source: MediaSourceId,
-    pub(super) live_stream: LiveStreamId,
+pub(in crate::supervisor) struct Access {
+    pub(in crate::supervisor) place: Place,
+    pub(in crate::supervisor) source: MediaSourceId,
+    pub(in crate::supervisor) live_stream: LiveStreamId,
     logins: Mutex<Vec<(Account, Login, Option<String>)>>,
     /// Whether the server opens another live stream for everybody who asks.
     exclusive: AtomicBool,
 }
 
 impl Access {
-    pub(super) fn new(place: Place, source: MediaSourceId, live_stream: LiveStreamId) -> Self {
+    pub(in crate::supervisor) fn new(place: Place, source: MediaSourceId, live_stream: LiveStreamId) -> Self {
         Self { place, source, live_stream, logins: Mutex::default(), exclusive: AtomicBool::new(false) }
     }
 
     /// Remembers with what it may be called, and to which user that belongs.
-    pub(super) fn remember(&self, account: Account, login: Login, user: Option<String>) {
+    pub(in crate::supervisor) fn remember(&self, account: Account, login: Login, user: Option<String>) {
         let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
         logins.retain(|(known, ..)| *known != account);
         logins.push((account, login, user));
@@ -38,19 +38,19 @@ impl Access {
     }
 
     /// The same, unless one of this account is known.
-    pub(super) fn introduce(&self, account: Account, login: &Login, user: Option<&str>) {
+    pub(in crate::supervisor) fn introduce(&self, account: Account, login: &Login, user: Option<&str>) {
         if !self.knows(account) {
             self.remember(account, login.clone(), user.map(str::to_owned));
         }
     }
 
     /// Forgets a login that is worth nothing any more.
-    pub(super) fn forget(&self, account: Account) {
+    pub(in crate::supervisor) fn forget(&self, account: Account) {
         self.logins.lock().unwrap_or_else(PoisonError::into_inner).retain(|(known, ..)| *known != account);
     }
 
     /// What it may be called with, the newest first, and to which users that belongs.
-    pub(super) fn logins(&self) -> Vec<(Login, Option<String>)> {
+    pub(in crate::supervisor) fn logins(&self) -> Vec<(Login, Option<String>)> {
         let logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
         logins.iter().rev().map(|(_, login, user)| (login.clone(), user.clone())).collect()
     }
@@ -61,17 +61,11 @@ impl Access {
         logins.iter().any(|(known, ..)| *known == account)
     }
 
-    /// Whether no other account's login is known.
-    pub(super) fn is_only(&self, account: Account) -> bool {
-        let logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
-        logins.iter().all(|(known, ..)| *known == account)
-    }
-
-    pub(super) fn is_exclusive(&self) -> bool {
+    pub(in crate::supervisor) fn is_exclusive(&self) -> bool {
         self.exclusive.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_exclusive(&self) {
+    pub(in crate::supervisor) fn set_exclusive(&self) {
         self.exclusive.store(true, Ordering::Relaxed);
     }
 }

@@ -12,8 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use crate::supervisor::adopt::failure_of;
-use crate::supervisor::caller::Caller;
+use crate::supervisor::held::caller::{Caller, failure_of};
 use crate::upstream::jellyfin::{Error, Hold};
 use domain::reason::Failure;
 
@@ -26,7 +25,7 @@ const FAREWELL: Duration = Duration::from_secs(120);
 
 /// What becomes of a consumer in the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Parting {
+pub(in crate::supervisor) enum Parting {
     /// It is given back.
     GiveBack,
     /// It is given back if its opening has a name: the server may have been restarted, and what has no name would be
@@ -38,18 +37,18 @@ pub(super) enum Parting {
 
 /// A consumer that is being taken, or is held. Dropped, it is given back.
 #[derive(Debug)]
-pub(super) struct Holding {
+pub(in crate::supervisor) struct Holding {
     task: JoinHandle<bool>,
     parting: watch::Sender<Option<Parting>>,
 }
 
 /// How the first attempt to take it goes.
 #[derive(Debug)]
-pub(super) struct FirstAttempt(watch::Receiver<Option<Result<(), Failure>>>);
+pub(in crate::supervisor) struct FirstAttempt(watch::Receiver<Option<Result<(), Failure>>>);
 
 impl FirstAttempt {
     /// Waits for it.
-    pub(super) async fn outcome(&mut self) -> Result<(), Failure> {
+    pub(in crate::supervisor) async fn outcome(&mut self) -> Result<(), Failure> {
         match timeout(FIRST, self.0.wait_for(Option::is_some)).await {
             Ok(Ok(attempt)) => attempt.unwrap_or(Err(Failure::Unreachable)),
             Ok(Err(_)) | Err(_) => Err(Failure::Unreachable),
@@ -60,7 +59,7 @@ impl FirstAttempt {
 impl Holding {
     /// Takes a consumer as soon as `begin` is over, again and again until it is granted; `held` is told what is held. If
     /// the server has no tuner left, `freed` is awaited, and if it says that there is one, the attempt is repeated at once.
-    pub(super) fn take(
+    pub(in crate::supervisor) fn take(
         caller: Caller,
         begin: impl Future<Output = ()> + Send + 'static,
         held: impl Fn(Option<&Hold>) + Send + Sync + 'static,
@@ -81,7 +80,7 @@ impl Holding {
     }
 
     /// Parts with it, or lets that happen as soon as it is granted. Says whether nothing is left open.
-    pub(super) async fn part(self, parting: Parting) -> bool {
+    pub(in crate::supervisor) async fn part(self, parting: Parting) -> bool {
         self.parting.send_replace(Some(parting));
         // A panic in there has been reported already; what it held may be open.
         self.task.await.unwrap_or(false)
@@ -168,8 +167,9 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::supervisor::access::Access;
-    use crate::supervisor::reap::Leftovers;
+    use crate::supervisor::held::access::Access;
+    use crate::supervisor::held::caller::Callers;
+    use crate::supervisor::held::leftovers::Leftovers;
     use crate::upstream::fake::{Fake, Reply};
     use crate::upstream::jellyfin::{Login, Place};
     use crate::upstream::ledger::Ledger;
@@ -205,13 +205,13 @@ mod tests {
         let place = Place { prefix: String::new(), item, user: None };
         let (source, live_stream) = (MediaSourceId::new("source"), LiveStreamId::new("live"));
         let ledger = Arc::new(Ledger::open(None).0);
-        Caller {
+        let callers = Callers {
             jellyfin: fake.jellyfin.clone(),
-            access: Arc::new(Access::new(place, source, live_stream)),
-            own: Some(Login::default()),
+            gateway_login: Some(Login::default()),
             leftovers: Arc::new(Leftovers::new(Arc::clone(&ledger), Default::default())),
             ledger,
-        }
+        };
+        callers.about(&Arc::new(Access::new(place, source, live_stream)))
     }
 
     fn take(caller: &Caller, freed: bool) -> (Holding, FirstAttempt) {

@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
-use tracing::debug;
 
-use crate::supervisor::caller::Caller;
-use crate::supervisor::hold::{FirstAttempt, Holding, Parting};
+use crate::supervisor::held::caller::{Caller, failure_of};
+use crate::supervisor::held::hold::{FirstAttempt, Holding, Parting};
 use crate::supervisor::stream::Stream;
 use crate::upstream::follow::{Fetched, FollowSettings, follow};
 use crate::upstream::jellyfin::{Error, Place};
@@ -28,7 +27,7 @@ const FAREWELL: Duration = Duration::from_secs(120);
 
 /// What a generation has opened, and has to give back.
 #[derive(Debug)]
-pub(super) struct Generation {
+pub(super) struct AdoptedJob {
     caller: Caller,
     /// The gateway's own name for the playback: fresh and secret, so that no client can stop it.
     play_session: String,
@@ -44,7 +43,7 @@ pub(super) struct Work {
     first_attempt: FirstAttempt,
 }
 
-impl Generation {
+impl AdoptedJob {
     /// Begins: takes a consumer of the live stream in a task of its own. `freed` is awaited if there is no tuner left.
     pub(super) fn begin(
         caller: Caller,
@@ -145,37 +144,5 @@ impl Work {
             largest: stream.largest_segment(),
         };
         follow(&self.caller.jellyfin, job, reading, settings, deliver).await
-    }
-}
-
-/// What a call that failed says of the server.
-pub(super) fn failure_of(error: &Error) -> Failure {
-    debug!(cause = %error, "a call failed");
-    match error {
-        Error::Unreachable(_) | Error::Broken(_) => Failure::Unreachable,
-        Error::Status(_) if error.is_absence() => Failure::Unreachable,
-        Error::Status(_) => Failure::Refused,
-        Error::TooLarge => Failure::Oversized,
-        Error::Unreadable(_) => Failure::Unreadable,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use http::StatusCode;
-
-    use super::*;
-
-    #[test]
-    fn a_server_that_is_starting_refuses_nothing() {
-        for (status, failure) in [
-            (StatusCode::INTERNAL_SERVER_ERROR, Failure::Refused),
-            (StatusCode::NOT_FOUND, Failure::Refused),
-            (StatusCode::BAD_GATEWAY, Failure::Unreachable),
-            (StatusCode::SERVICE_UNAVAILABLE, Failure::Unreachable),
-            (StatusCode::GATEWAY_TIMEOUT, Failure::Unreachable),
-        ] {
-            assert_eq!(failure_of(&Error::Status(status)), failure, "{status}");
-        }
     }
 }

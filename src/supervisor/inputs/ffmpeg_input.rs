@@ -19,7 +19,7 @@ const PIECE: usize = 64 << 10;
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct FrontInput {
+pub(super) struct FfmpegInput {
     name: String,
     command: Command,
     /// Whether what comes is wrapped in RTP.
@@ -28,7 +28,7 @@ pub(super) struct FrontInput {
     tasks: TaskTracker,
 }
 
-impl FrontInput {
+impl FfmpegInput {
     pub(super) const fn new(
         name: String,
         command: Command,
@@ -40,7 +40,7 @@ impl FrontInput {
     }
 }
 
-impl Input for FrontInput {
+impl Input for FfmpegInput {
     fn open(&self) -> OpenFuture<'_> {
         Box::pin(async {
             let started = self.ffmpeg.start(&self.command, &self.tasks).await;

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::cadence::Class;
+use crate::inputs::{Change, ReaderId};
 use crate::key::{Channel, ConsumerId, InputId, ItemId, LiveStreamId, OpeningId, StreamId, StreamKey};
 use crate::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
 use crate::produce::{Means, Produce};
-use crate::reason::{Failure, RefuseReason, ReturnReason, StopReason};
+use crate::reason::{CloseReason, Failure, RefuseReason, ReturnReason, StopReason};
 use crate::signal::{Signal, Whose};
 use crate::viewer::{Account, Viewer};
 
@@ -39,34 +40,6 @@ pub struct Limits {
     pub memory: u64,
     /// Whether streams can be released without any client's credential.
     pub own_credential: bool,
-}
-
-/// An open input.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Input {
-    /// Which.
-    pub id: InputId,
-    /// What is made of it.
-    pub streams: Vec<StreamId>,
-    /// For whom it is open besides.
-    pub claim: Claim,
-    /// Bytes of memory.
-    pub held: u64,
-    /// Bytes that the server has on its disk for it.
-    pub written: u64,
-}
-
-/// For whom an input is open, besides the streams that are made of it; the strongest there is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Claim {
-    /// For nobody.
-    Nobody,
-    /// For one who has read it as it is, and may come back.
-    Left,
-    /// For one who has opened the channel.
-    Expected,
-    /// For one who reads it as it is.
-    Read,
 }
 
 /// A viewer asks for a stream.
@@ -189,12 +162,25 @@ pub enum Event {
     },
     /// What a stopped stream had opened is closed.
     Retired(StreamId),
-    /// These inputs are open, and no others.
-    Inputs(Vec<Input>),
-    /// Somebody was denied a tuner.
+    /// The pull of an input has ended by itself.
+    InputEnded(InputId, Failure),
+    /// Everything that an input had open is closed.
+    InputClosed(InputId),
+    /// An input has grown.
+    InputGrew {
+        /// The input.
+        input: InputId,
+        /// Bytes of memory that it holds.
+        held: u64,
+        /// Bytes pulled since it was opened.
+        pulled: u64,
+    },
+    /// A client has stopped reading an input; it may come back.
+    ReaderLeft(ReaderId),
+    /// The server had no tuner left for somebody.
     TunerDenied,
-    /// The input that these streams have in common is needed elsewhere.
-    InputNeeded(Vec<StreamId>),
+    /// Somebody needs a connection of one of these playlists, and all of them are taken.
+    ConnectionNeeded(Vec<usize>),
     /// The gateway is shutting down.
     Shutdown,
 }
@@ -224,13 +210,8 @@ pub enum Action {
         /// In which way.
         means: Means,
     },
-    /// End this generation of a stream, but keep its input; should that end, it is to be told by `Failed`.
-    Rest {
-        /// Whose.
-        stream: StreamId,
-        /// Which.
-        generation: u32,
-    },
+    /// End the generation of a stream that runs, but keep its input.
+    Rest(StreamId),
     /// End a stream and close what it opened, then tell `Retired`.
     Stop {
         /// Which.
@@ -238,12 +219,20 @@ pub enum Action {
         /// Why.
         reason: StopReason,
     },
-    /// Close an input of which nothing is made, if still nobody reads it.
-    Close {
-        /// Which.
+    /// Open an input, once the one that it replaces is closed. Its end is to be told by `InputEnded`, its growth by
+    /// `InputGrew`.
+    OpenInput {
+        /// The input.
+        input: InputId,
+        /// The one that is being closed.
+        replaces: Option<InputId>,
+    },
+    /// Close an input, then tell `InputClosed`.
+    CloseInput {
+        /// The input.
         input: InputId,
         /// Why.
-        reason: StopReason,
+        reason: CloseReason,
     },
     /// Give back in its client's name what it opened.
     GiveBack {
@@ -256,6 +245,19 @@ pub enum Action {
     Doubted(OpeningId),
     /// What a client opened will be given back by others, and can be forgotten.
     Settled(OpeningId),
+    /// A stream is gone, with everything that it had opened.
+    Forget(StreamId),
+    /// An input is gone.
+    ForgetInput(InputId),
     /// Let go of the segments of a stream that no list names any more: memory is short.
     Shed(StreamId),
+}
+
+impl From<Change> for Action {
+    fn from(change: Change) -> Self {
+        match change {
+            Change::Open { input, replaces } => Self::OpenInput { input, replaces },
+            Change::Close { input, reason } => Self::CloseInput { input, reason },
+        }
+    }
 }

@@ -6,7 +6,7 @@ use http::StatusCode;
 use tokio::sync::watch;
 
 use crate::feed::input::{Input, InputError, OpenFuture};
-use crate::supervisor::adopt::failure_of;
+use crate::supervisor::held::caller::failure_of;
 use crate::upstream::jellyfin::{Error, Jellyfin, RawPath};
 use domain::reason::Failure;
 

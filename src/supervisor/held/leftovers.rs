@@ -1,8 +1,8 @@
-//! Closing what could not be closed when it was time, by an earlier life of the gateway or by this one: with the first
-//! login that the server accepts.
+//! The leftovers: jobs and consumers at the server that could not be closed in time, by this process or the one before it.
+//! They are closed with the first credential that the server accepts.
 //!
 //! A job that nobody kept alive is gone after a minute, and what the server then does with its consumer differs by version
-//! (`jellyfin-observed.md` 6, `jellyfin.md` 4.4): only 10.11 leaves it to us. To close it twice would rob a viewer.
+//! (docs/jellyfin.md 6 and 7): only 10.11 leaves it to us. To close it twice would rob a viewer.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,7 @@ const AGAIN: Duration = Duration::from_secs(10);
 
 /// What was left open.
 #[derive(Debug)]
-pub(super) struct Leftovers {
+pub(in crate::supervisor) struct Leftovers {
     ledger: Arc<Ledger>,
     left: Mutex<BTreeMap<String, Left>>,
 }
@@ -35,29 +35,29 @@ struct Left {
 }
 
 impl Leftovers {
-    /// What an earlier life left open.
-    pub(super) fn new(ledger: Arc<Ledger>, left: BTreeMap<String, Entry>) -> Self {
+    /// Those that the process before this one left in the ledger.
+    pub(in crate::supervisor) fn new(ledger: Arc<Ledger>, left: BTreeMap<String, Entry>) -> Self {
         let due = Instant::now();
         let left = left.into_iter().map(|(name, entry)| (name, Left { entry, due })).collect();
         Self { ledger, left: Mutex::new(left) }
     }
 
-    /// Takes over what a generation could not close.
-    pub(super) fn keep(&self, play_session: &str) {
+    /// Adds the ledger's entry of `play_session`, which could not be closed.
+    pub(in crate::supervisor) fn keep(&self, play_session: &str) {
         if let Some(entry) = self.ledger.entry(play_session) {
             self.left().insert(play_session.to_owned(), Left { entry, due: Instant::now() });
         }
     }
 
-    /// Takes those that are due, for one attempt to close them; empty most of the time.
-    pub(super) fn take(&self) -> BTreeMap<String, Entry> {
+    /// Takes out those that are due, for one attempt to close them; mostly none are.
+    pub(in crate::supervisor) fn take(&self) -> BTreeMap<String, Entry> {
         let now = Instant::now();
         let due = self.left().extract_if(.., |_, left| left.due <= now).collect::<Vec<_>>();
         due.into_iter().map(|(name, left)| (name, left.entry)).collect()
     }
 
-    /// Closes `taken` as `login`, which belongs to `user`, or may name any; what cannot be closed waits for another.
-    pub(super) async fn close(
+    /// Closes `taken` as `login`, which belongs to `user` or may name any; what cannot be closed is kept for later.
+    pub(in crate::supervisor) async fn close(
         &self,
         taken: BTreeMap<String, Entry>,
         jellyfin: &Jellyfin,
@@ -67,11 +67,11 @@ impl Leftovers {
         for (play_session, entry) in taken {
             match close(jellyfin, login, user, &play_session, &entry).await {
                 Ok(()) => {
-                    info!("closed what had been left open");
+                    info!("closed a leftover");
                     self.ledger.strike(&play_session);
                 }
                 Err(error) => {
-                    debug!(cause = %error, "what was left open stays open");
+                    debug!(cause = %error, "a leftover could not be closed");
                     self.left().insert(play_session, Left { entry, due: Instant::now() + AGAIN });
                 }
             }

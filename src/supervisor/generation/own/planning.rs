@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::info;
 
-use crate::supervisor::encode::Encoding;
-use crate::supervisor::generation::Run;
-use crate::supervisor::intake::Intake;
+use crate::supervisor::generation::own::workshop::{Encoding, Workshop};
+use crate::supervisor::inputs::open_input::OpenInput;
+use crate::supervisor::stream::Stream;
 use domain::encoding::plan::{Plan, Tolerance, plan, replan};
 use domain::mpegts::facts::Facts;
 use domain::produce::Produce;
@@ -22,8 +22,9 @@ const DESCRAMBLING: Duration = Duration::from_secs(2);
 
 /// See the module.
 pub(super) struct Planning<'a> {
-    run: &'a Run,
-    pub(super) intake: &'a Intake,
+    workshop: &'a Workshop,
+    pub(super) stream: &'a Stream,
+    pub(super) input: &'a OpenInput,
 }
 
 /// A plan, and what of a source it was made for.
@@ -55,14 +56,14 @@ impl<'a> Before<'a> {
 }
 
 impl<'a> Planning<'a> {
-    pub(super) const fn new(run: &'a Run, intake: &'a Intake) -> Self {
-        Self { run, intake }
+    pub(super) const fn new(workshop: &'a Workshop, stream: &'a Stream, input: &'a OpenInput) -> Self {
+        Self { workshop, stream, input }
     }
 
     /// By what the channel carried when it was last open, if that takes an FFmpeg: it can be started before the input has shown
     /// what it carries.
     pub(super) fn remembered(&self) -> Option<Planned> {
-        let facts = self.run.shared.known.of(&self.run.stream.channel.source)?;
+        let facts = self.workshop.source_facts.of(&self.stream.channel.source)?;
         let plan = self.made_of(&facts, Before::Nothing).ok()?;
         (self.takes_ffmpeg(&plan) && self.is_foreseeable(&plan)).then_some(Planned {
             plan,
@@ -73,15 +74,15 @@ impl<'a> Planning<'a> {
 
     /// By what the input shows that it carries.
     pub(super) async fn shown(&self, before: Before<'_>, deadline: Instant) -> Result<Planned, Failure> {
-        let feed = &self.intake.feed;
-        let mut facts = feed.facts().await.ok_or_else(|| self.intake.failure())?;
+        let feed = &self.input.feed;
+        let mut facts = feed.facts().await.ok_or_else(|| self.input.failure())?;
         if facts.is_scrambled()
             && let Ok(Some(clear)) =
                 timeout(DESCRAMBLING, feed.facts_when(|facts| !facts.is_scrambled())).await
         {
             facts = clear;
         }
-        self.run.shared.known.note(&self.run.stream.channel.source, &facts);
+        self.workshop.source_facts.note(&self.stream.channel.source, &facts);
         match self.made_at_last(&facts, before, deadline).await {
             Ok(plan) => Ok(Planned { plan, facts, is_guess: false }),
             Err(obstacle) => {
@@ -93,7 +94,7 @@ impl<'a> Planning<'a> {
 
     /// With what `plan` is carried out, if that takes an FFmpeg.
     pub(super) fn encoding(&self, plan: &Plan) -> Option<&'a Encoding> {
-        self.run.shared.encoding.as_ref().filter(|encoding| !encoding.copies(plan))
+        self.workshop.encoding.as_ref().filter(|encoding| !encoding.copies(plan))
     }
 
     /// Whether `plan` is carried out by an FFmpeg.
@@ -117,7 +118,7 @@ impl<'a> Planning<'a> {
 
     /// Returns when the input shows that what an FFmpeg carries out is not what is to be made of it.
     pub(super) async fn disproved(&self, planned: &Planned) {
-        let feed = &self.intake.feed;
+        let feed = &self.input.feed;
         let Some(first) = feed.facts().await else { return pending().await };
         let is_right = || self.made_of(&first, Before::Begun(&planned.plan)).as_ref() == Ok(&planned.plan);
         let is_begun = !planned.is_guess || is_right();
@@ -134,10 +135,9 @@ impl<'a> Planning<'a> {
         before: Before<'_>,
         deadline: Instant,
     ) -> Result<Plan, Obstacle> {
-        let shared = &self.run.shared;
         let mut plan = self.made_of(facts, before);
         if let (Err(Obstacle::EncoderMissing | Obstacle::DecoderMissing), Some(encoding)) =
-            (&plan, &shared.encoding)
+            (&plan, &self.workshop.encoding)
         {
             let mut found = encoding.ffmpeg.found();
             if !matches!(timeout_at(deadline, found.wait_for(Option::is_some)).await, Ok(Ok(_))) {
@@ -146,7 +146,7 @@ impl<'a> Planning<'a> {
             plan = self.made_of(facts, before);
         }
         if plan.as_ref().is_ok_and(|plan| !self.is_foreseeable(plan)) {
-            shared.hardware.learn(&shared.caller(&self.run.stream.access)).await;
+            self.workshop.hardware.learn(&self.workshop.callers.about(&self.stream.access)).await;
             plan = self.made_of(facts, before);
         }
         plan
@@ -154,20 +154,20 @@ impl<'a> Planning<'a> {
 
     /// Whether all that bears on `plan` is known, and not only what the source carries.
     fn is_foreseeable(&self, plan: &Plan) -> bool {
-        let Run { shared, stream, .. } = self.run;
-        !plan.encodes_in_software() || stream.produce == Produce::Own || shared.hardware.known().is_some()
+        let Self { workshop, stream, .. } = self;
+        !plan.encodes_in_software() || stream.produce == Produce::Own || workshop.hardware.known().is_some()
     }
 
     /// What is made of `facts`, in the place of what was made `before`.
     fn made_of(&self, facts: &Facts, before: Before<'_>) -> Result<Plan, Obstacle> {
-        let Run { shared, stream, .. } = self.run;
+        let Self { workshop, stream, .. } = self;
         let demand = stream.demand.as_ref().ok_or(Obstacle::UnreadableWish)?;
         let mut abilities =
-            shared.encoding.as_ref().map(|encoding| encoding.ffmpeg.abilities()).unwrap_or_default();
+            workshop.encoding.as_ref().map(|encoding| encoding.ffmpeg.abilities()).unwrap_or_default();
         let leaves = usize::from(before.plan().is_some_and(|before| self.takes_ffmpeg(before)));
         abilities.processes_left += leaves;
         abilities.encodes_left += leaves;
-        abilities.server_hardware = shared.hardware.known().unwrap_or(false);
+        abilities.server_hardware = workshop.hardware.known().unwrap_or(false);
         let tolerance = match stream.produce {
             Produce::Auto | Produce::Adopt => Tolerance::NONE,
             Produce::Own => Tolerance::FORCED,
@@ -176,7 +176,7 @@ impl<'a> Planning<'a> {
             Before::Nothing | Before::Begun(_) => plan(demand, facts, &abilities, tolerance),
             Before::Played(before) => replan(demand, facts, &abilities, before),
         }?;
-        if !plan.is_copy() && shared.encoding.is_none() { Err(Obstacle::EncoderMissing) } else { Ok(plan) }
+        if !plan.is_copy() && workshop.encoding.is_none() { Err(Obstacle::EncoderMissing) } else { Ok(plan) }
     }
 }
 

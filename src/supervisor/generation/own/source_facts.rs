@@ -1,7 +1,7 @@
-//! What channels carried when they were last open: FFmpeg, which takes its time to start, need not wait until they have shown
-//! it again.
+//! Remembers what sources carried when they were last open: FFmpeg, which takes its time to start, need not wait until they
+//! have shown it again.
 //!
-//! It does not know whether that still holds; whoever relies on it finds out.
+//! It does not know whether they still carry it; whoever relies on that finds out.
 
 use moka::sync::Cache;
 
@@ -13,15 +13,15 @@ const AT_MOST: u64 = 4096;
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Known(Cache<MediaSourceId, Facts>);
+pub(super) struct SourceFacts(Cache<MediaSourceId, Facts>);
 
-impl Default for Known {
+impl Default for SourceFacts {
     fn default() -> Self {
         Self(Cache::new(AT_MOST))
     }
 }
 
-impl Known {
+impl SourceFacts {
     /// What `source` was seen to carry.
     pub(super) fn of(&self, source: &MediaSourceId) -> Option<Facts> {
         self.0.get(source)

@@ -8,40 +8,20 @@ use bytes::BytesMut;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::ChildStdout;
 use tokio::time::timeout_at;
-use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use crate::feed::reader::Reader;
+use crate::ffmpeg::StdinQueue;
 use crate::ffmpeg::command::{Command, EncodeSettings};
 use crate::ffmpeg::process::Running;
-use crate::ffmpeg::{Ffmpeg, StdinQueue};
-use crate::supervisor::own::{Cutting, failure_of};
+use crate::supervisor::generation::own::cutting::{Cutting, failure_of};
+use crate::supervisor::generation::own::workshop::Encoding;
 use domain::encoding::plan::Plan;
 use domain::reason::Failure;
 use domain::ring::Chunk;
 
 /// Bytes read at once.
 const PIECE: usize = 64 << 10;
-
-/// With what profiles are made that the source does not satisfy.
-#[derive(Clone, Debug)]
-pub struct Encoding {
-    /// The FFmpeg of this machine.
-    pub ffmpeg: Ffmpeg,
-    /// libx264's preset.
-    pub preset: String,
-    /// Whether what needs no encoding needs no FFmpeg either.
-    pub copies_natively: bool,
-    /// Where its watchers run.
-    pub tasks: TaskTracker,
-}
-
-impl Encoding {
-    /// Whether `plan` is carried out without an FFmpeg.
-    pub(super) fn copies(&self, plan: &Plan) -> bool {
-        self.copies_natively && plan.is_copy()
-    }
-}
 
 /// Makes `plan` of what `reader` reads, until that fails, or is to be begun anew because it
 /// is `wrong` or the input goes on by another clock (`None`). FFmpeg has ended then, and its place is free.

@@ -9,7 +9,7 @@ use moka::sync::Cache;
 use tokio::time::timeout;
 use tracing::debug;
 
-use crate::supervisor::caller::Caller;
+use crate::supervisor::held::caller::Caller;
 use crate::upstream::jellyfin::Error;
 
 /// Operators change such things rarely.

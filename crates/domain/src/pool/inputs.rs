@@ -1,0 +1,142 @@
+//! The pool's dealings with inputs: who joins one, and what its end and its growth mean for the streams made from it.
+
+use std::time::Duration;
+
+use super::Pool;
+use crate::inputs::{Joined, Member, ReaderId, Stay, Wanted};
+use crate::key::{Channel, InputId, StreamId};
+use crate::lineup::tuners::Busy;
+use crate::pool::api::Action;
+use crate::producer::State;
+use crate::reason::{CloseReason, Failure};
+use crate::time::Timestamp;
+use crate::viewer::Account;
+
+/// How long a viewer is expected who has opened a channel: longer than any player takes from its opening to its playlist,
+/// for the slowest wait for the multivariant one in between.
+const EXPECTED: Duration = Duration::from_secs(20);
+
+impl Pool {
+    /// A stream needs its channel's input.
+    ///
+    /// # Errors
+    /// The provider has no connection left, and the server shares nothing.
+    pub fn join_input(&mut self, stream: StreamId, wanted: &Wanted, now: Timestamp) -> Result<Joined, Busy> {
+        let joined = self.inputs.join(Member::Stream(stream), Stay { since: now, until: None }, wanted)?;
+        let accounts = self.streams.get(&stream).map(|stream| stream.accounts.clone());
+        if let Some(input) = self.inputs.get_mut(joined.input) {
+            accounts.into_iter().flatten().for_each(|account| input.introduce(account));
+        }
+        Ok(joined)
+    }
+
+    /// A viewer of `account` has opened a channel, and will ask for a stream of it: its input is opened ahead, unless a
+    /// stream of the channel runs or could not be made here the last time.
+    pub fn prefetch(
+        &mut self,
+        channel: &Channel,
+        account: Account,
+        wanted: &Wanted,
+        now: Timestamp,
+    ) -> Option<Joined> {
+        if self.draining || self.has_channel(channel) || self.failed_attempts.concern(channel, account, now) {
+            return None;
+        }
+        let member = Member::Prefetch(self.inputs.number());
+        let stay = Stay { since: now, until: Some(now + EXPECTED) };
+        let joined = self.inputs.join(member, stay, wanted).ok()?;
+        self.inputs.get_mut(joined.input)?.introduce(account);
+        self.inputs.bound_prefetches(self.limits.slots);
+        Some(joined)
+    }
+
+    /// A client reads an input as it is.
+    ///
+    /// # Errors
+    /// The provider has no connection left.
+    pub fn read_input(&mut self, wanted: &Wanted, now: Timestamp) -> Result<(ReaderId, Joined), Busy> {
+        let reader = ReaderId(self.inputs.number());
+        let joined = self.inputs.join(Member::Reader(reader), Stay { since: now, until: None }, wanted)?;
+        Ok((reader, joined))
+    }
+
+    /// An input is about to be pulled over a connection of this playlist.
+    ///
+    /// # Errors
+    /// Others have them all.
+    pub fn move_connection(&mut self, input: InputId, playlist: usize) -> Result<(), Busy> {
+        self.inputs.move_connection(input, playlist)
+    }
+
+    /// Whether `playlist` allows any number of connections.
+    #[must_use]
+    pub fn is_unlimited(&self, playlist: usize) -> bool {
+        self.inputs.is_unlimited(playlist)
+    }
+
+    /// The input that a stream is made from, if it is being pulled.
+    #[must_use]
+    pub fn input_of(&self, stream: StreamId) -> Option<InputId> {
+        self.inputs.of(Member::Stream(stream))
+    }
+
+    /// The streams and inputs that have yet to close what they opened.
+    #[must_use]
+    pub fn closing(&self) -> (Vec<StreamId>, Vec<InputId>) {
+        let retiring = self.streams.iter().filter(|(_, stream)| stream.producer.is_retiring());
+        (retiring.map(|(&id, _)| id).collect(), self.inputs.closing().map(|(id, _)| id).collect())
+    }
+
+    /// Whether nothing runs and nothing is open.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.streams.is_empty() && self.inputs.is_empty()
+    }
+
+    pub(super) fn input_ended(&mut self, id: InputId, failure: Failure, now: Timestamp) {
+        let streams = self.inputs.get(id).map(|input| input.streams()).unwrap_or_default();
+        self.inputs.ended(id);
+        for stream in streams {
+            let resting = self.streams.get(&stream).map(|stream| stream.producer);
+            // A generation that is at work finds out by itself, once it has read what was pulled.
+            if let Some(producer) = resting.filter(|producer| producer.state() == State::Resting) {
+                self.failed(stream, producer.generation(), failure, now);
+            }
+        }
+    }
+
+    pub(super) fn input_closed(&mut self, id: InputId) {
+        self.inputs.closed(id);
+        self.actions.push_back(Action::ForgetInput(id));
+        self.forget_released();
+    }
+
+    pub(super) fn input_grew(&mut self, id: InputId, held: u64, pulled: u64) {
+        self.inputs.grew(id, held, pulled);
+        self.bound_disk();
+        self.bound_memory();
+    }
+
+    pub(super) fn reader_left(&mut self, reader: ReaderId, now: Timestamp) {
+        if self.draining {
+            return;
+        }
+        self.inputs.linger(reader, Stay { since: now, until: Some(now + self.limits.warm_feed) });
+    }
+
+    /// An account's token is about to be revoked: closes what only it could release and only its viewers are expected on.
+    pub(super) fn close_expected_by(&mut self, account: Account) {
+        let only = self
+            .inputs
+            .iter()
+            .filter(|(_, input)| input.is_only_prefetch() && input.is_released_only_by(account));
+        for id in only.map(|(id, _)| id).collect::<Vec<_>>() {
+            self.inputs.dismiss_prefetch(id, CloseReason::LoggedOut);
+        }
+    }
+
+    fn has_channel(&self, channel: &Channel) -> bool {
+        let mut running = self.streams.values().filter(|stream| !stream.producer.is_retiring());
+        running.any(|stream| stream.key.channel == *channel)
+    }
+}

@@ -1,0 +1,45 @@
+//! What the gateway makes streams with: FFmpeg, what is known of sources, and how the server encodes.
+
+use tokio_util::task::TaskTracker;
+
+use crate::ffmpeg::Ffmpeg;
+use crate::supervisor::generation::own::hardware::ServerHardware;
+use crate::supervisor::generation::own::source_facts::SourceFacts;
+use crate::supervisor::held::caller::Callers;
+use domain::encoding::plan::Plan;
+
+/// See the module.
+#[derive(Debug)]
+pub(in crate::supervisor) struct Workshop {
+    /// `None` leaves profiles that an input does not satisfy to the server.
+    pub(super) encoding: Option<Encoding>,
+    pub(super) source_facts: SourceFacts,
+    pub(super) hardware: ServerHardware,
+    pub(super) callers: Callers,
+}
+
+/// How profiles are made that the source does not satisfy.
+#[derive(Clone, Debug)]
+pub struct Encoding {
+    /// The FFmpeg of this machine.
+    pub ffmpeg: Ffmpeg,
+    /// libx264's preset.
+    pub preset: String,
+    /// Whether a plan that only copies is carried out without FFmpeg.
+    pub copies_natively: bool,
+    /// Where its watchers run.
+    pub tasks: TaskTracker,
+}
+
+impl Workshop {
+    pub(in crate::supervisor) fn new(encoding: Option<Encoding>, callers: Callers) -> Self {
+        Self { encoding, source_facts: SourceFacts::default(), hardware: ServerHardware::default(), callers }
+    }
+}
+
+impl Encoding {
+    /// Whether `plan` is carried out without an FFmpeg.
+    pub(super) fn copies(&self, plan: &Plan) -> bool {
+        self.copies_natively && plan.is_copy()
+    }
+}

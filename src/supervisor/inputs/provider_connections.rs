@@ -1,0 +1,33 @@
+//! The connections that a provider allows: an input is pulled over one of its own playlist's only.
+//!
+//! The pool knows who has which; nothing here is connected.
+
+use std::sync::Arc;
+
+use crate::feed::input::{Input, InputError, OpenFuture};
+use crate::supervisor::handle::Handle;
+use domain::key::InputId;
+use domain::reason::Failure;
+
+/// A source of an input, which takes a connection of its playlist before it connects.
+#[derive(Debug)]
+pub(super) struct Connected {
+    pub(super) source: Arc<dyn Input>,
+    pub(super) playlist: usize,
+    pub(super) input: InputId,
+    pub(super) handle: Handle,
+}
+
+impl Input for Connected {
+    fn open(&self) -> OpenFuture<'_> {
+        Box::pin(async {
+            let moved = self.handle.pool().move_connection(self.input, self.playlist);
+            moved.map_err(|busy| InputError::new(Failure::Busy, busy))?;
+            self.source.open().await
+        })
+    }
+
+    fn name(&self) -> &str {
+        self.source.name()
+    }
+}
