@@ -65,12 +65,6 @@ impl<H: Ord> Tuners<H> {
     pub fn is_unlimited(&self, playlist: usize) -> bool {
         self.playlists.get(playlist).is_none_or(|playlist| playlist.allowed == 0)
     }
-
-    /// Whether a new holder would get a connection of `playlist`.
-    #[must_use]
-    pub fn has_room(&self, playlist: usize) -> bool {
-        self.playlists.get(playlist).is_none_or(|playlist| !playlist.is_full())
-    }
 }
 
 impl<H> Playlist<H> {
@@ -89,7 +83,6 @@ mod tests {
         assert_eq!(tuners.take(0, "a"), Ok(()));
         assert_eq!(tuners.take(0, "a"), Ok(()), "it has it already");
         assert_eq!(tuners.take(0, "b"), Err(Busy { allowed: 1 }));
-        assert!(!tuners.has_room(0));
         tuners.give_back(0, &"b");
         assert_eq!(tuners.take(0, "b"), Err(Busy { allowed: 1 }), "nobody gives back another's");
         tuners.give_back(0, &"a");

@@ -1,6 +1,7 @@
 //! Openings, event by event.
 
 use super::*;
+use crate::key::{DeviceId, PlaySessionId};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 

@@ -1,0 +1,129 @@
+//! Stores the openings, and finds those that a request mentions, those of a device and those that are due without a look at the others:
+//! the cost of a request does not grow with the number of openings.
+//!
+//! It does not know what the states mean.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::key::{DeviceId, LiveStreamId, OpeningId, PlaySessionId};
+use crate::openings::mention::Mention;
+use crate::openings::opening::ClientOpening;
+use crate::reason::ReturnReason;
+use crate::time::Timestamp;
+use crate::viewer::Account;
+
+/// An opening, the reason for which it would be given back, and when that is due.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) opening: ClientOpening,
+    pub(super) state: ReturnReason,
+    pub(super) due: Timestamp,
+}
+
+/// A name that an opening is found by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Name {
+    PlaySession(PlaySessionId),
+    Unique(String),
+    LiveStream(LiveStreamId, Option<Account>),
+    Device(Account, DeviceId),
+}
+
+/// The openings, by all their names and by when they are due.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    open: BTreeMap<OpeningId, Open>,
+    names: BTreeSet<(Name, OpeningId)>,
+    due: BTreeSet<(Timestamp, OpeningId)>,
+}
+
+impl Index {
+    pub(super) fn insert(&mut self, id: OpeningId, open: Open) {
+        self.names.extend(names(&open.opening).map(|name| (name, id)));
+        self.due.insert((open.due, id));
+        self.open.insert(id, open);
+    }
+
+    pub(super) fn remove(&mut self, id: OpeningId) -> Option<Open> {
+        let open = self.open.remove(&id)?;
+        for name in names(&open.opening) {
+            self.names.remove(&(name, id));
+        }
+        self.due.remove(&(open.due, id));
+        Some(open)
+    }
+
+    pub(super) fn get(&self, id: OpeningId) -> Option<&Open> {
+        self.open.get(&id)
+    }
+
+    /// Gives an opening another state, due at another time.
+    pub(super) fn set(&mut self, id: OpeningId, state: ReturnReason, due: Timestamp) {
+        let Some(open) = self.open.get_mut(&id) else { return };
+        self.due.remove(&(open.due, id));
+        (open.state, open.due) = (state, due);
+        self.due.insert((due, id));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The opening that is due first, and when.
+    pub(super) fn first_due(&self) -> Option<(Timestamp, OpeningId)> {
+        self.due.first().copied()
+    }
+
+    /// The openings that are due by `now`.
+    pub(super) fn due_by(&self, now: Timestamp) -> BTreeSet<OpeningId> {
+        self.due.range(..=(now, OpeningId(u64::MAX))).map(|(_, id)| *id).collect()
+    }
+
+    /// The openings that a request means by `mention`.
+    pub(super) fn meant(&self, mention: &Mention) -> Vec<OpeningId> {
+        let play_session = mention.play_session.clone().map(Name::PlaySession);
+        let unique = mention.name.clone().map(Name::Unique);
+        let exactly: BTreeSet<_> =
+            play_session.into_iter().chain(unique).flat_map(|name| self.named(name.clone(), name)).collect();
+        if !exactly.is_empty() {
+            return exactly.into_iter().collect();
+        }
+        let Some(live_stream) = &mention.live_stream else { return Vec::new() };
+        let of = |account| Name::LiveStream(live_stream.clone(), account);
+        let ids: BTreeSet<_> = match mention.account {
+            Some(account) => {
+                let theirs = self.named(of(Some(account)), of(Some(account)));
+                theirs.chain(self.named(of(None), of(None))).collect()
+            }
+            None => self.named(of(None), of(Some(Account(u64::MAX)))).collect(),
+        };
+        ids.into_iter().collect()
+    }
+
+    /// The openings of the device that `opening` is of.
+    pub(super) fn of_same_device(&self, opening: &ClientOpening) -> Vec<OpeningId> {
+        device(opening).into_iter().flat_map(|name| self.named(name.clone(), name)).collect()
+    }
+
+    /// The openings of `account`. Looks at all openings.
+    pub(super) fn of_account(&self, account: Account) -> Vec<OpeningId> {
+        let theirs = self.open.iter().filter(|(_, open)| open.opening.account == Some(account));
+        theirs.map(|(&id, _)| id).collect()
+    }
+
+    /// The openings with a name from `first` to `last`.
+    fn named(&self, first: Name, last: Name) -> impl Iterator<Item = OpeningId> {
+        self.names.range((first, OpeningId(0))..=(last, OpeningId(u64::MAX))).map(|(_, id)| *id)
+    }
+}
+
+fn names(opening: &ClientOpening) -> impl Iterator<Item = Name> {
+    let live_stream = Name::LiveStream(opening.live_stream.clone(), opening.account);
+    let play_session = opening.play_session.clone().map(Name::PlaySession);
+    let unique = opening.name.clone().map(Name::Unique);
+    [Some(live_stream), play_session, unique, device(opening)].into_iter().flatten()
+}
+
+fn device(opening: &ClientOpening) -> Option<Name> {
+    Some(Name::Device(opening.account?, opening.device.clone()?))
+}

@@ -1,0 +1,41 @@
+//! Says which openings a request mentions, and in which way.
+
+use crate::key::{LiveStreamId, PlaySessionId};
+use crate::viewer::Account;
+
+/// The names of openings in a request. It means the openings of its play session, or else all those of its account on its live stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mention {
+    /// The account of the request; without one, the openings of every account can be meant.
+    pub account: Option<Account>,
+    /// The live stream that the request names.
+    pub live_stream: Option<LiveStreamId>,
+    /// The play session that the request names.
+    pub play_session: Option<PlaySessionId>,
+    /// The unique id of an opening that the request names.
+    pub name: Option<String>,
+}
+
+/// What a request says about the openings that it mentions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MentionKind {
+    /// Nothing but their names: the client is there.
+    Named,
+    /// The client was served a playlist of ours.
+    Served,
+    /// The client reports that it stopped.
+    Stopped,
+    /// The server has learned of the opening, by a report or a request for media of its own.
+    TakenOver,
+    /// The client closes the opening.
+    Closed,
+}
+
+/// A report about playback that the server has accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlaybackReport {
+    /// The client plays.
+    Playing,
+    /// The client has stopped.
+    Stopped,
+}
