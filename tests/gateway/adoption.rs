@@ -1,4 +1,5 @@
-//! A cold channel is started once, outlives its first viewer, and meets the next one warm; who may not have it, does not.
+//! Adopted streams: a cold channel is started once, outlives its first viewer, and is warm for the next one. A client
+//! without the right to it is refused.
 
 use std::time::Duration;
 
@@ -61,7 +62,7 @@ async fn fifty_viewers_are_one_start() {
     assert!(!fetched.is_empty() && fetched.values().all(|count| *count == 1), "{fetched:?}");
 }
 
-/// A first viewer who does not wait for an answer harms nobody.
+/// A first viewer who gives up its request does no harm.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_goes_away_while_it_starts_harms_nobody() {
     let stage = Stage::quick().await;
@@ -120,7 +121,7 @@ async fn without_the_right_to_live_tv_there_is_none() {
     let refused = soon(eve.open(&stage.channel(1))).await.unwrap_err();
     assert_eq!(refused.to_string(), "PlaybackInfo answered 403 Forbidden");
     stage.nothing_open().await;
-    // The server itself opens for anybody: what it names is refused all the same, on a miss and on a hit.
+    // The server opens the channel even without the right. Its playlist is refused all the same, on a miss and on a hit.
     let playback = soon(past.open(&stage.channel(1))).await.unwrap();
     assert_eq!(poll(&eve, &playback).await.status, StatusCode::FORBIDDEN);
     assert_eq!(stage.origin().counts().jobs_started, 0);
@@ -152,7 +153,7 @@ async fn after_a_logout_a_token_is_nothing() {
     assert_eq!(stage.origin().counts().jobs_started, 1);
 }
 
-/// The last credential that a stream could be released with takes the stream along.
+/// The logout of the last credential that could release a stream ends the stream first.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_logout_leaves_nothing_that_only_it_could_release() {
     let stage = Stage::quick().await;
@@ -165,7 +166,8 @@ async fn a_logout_leaves_nothing_that_only_it_could_release() {
     assert_eq!(stage.snapshot().tally.stopped.get(&StopReason::LoggedOut), Some(&1));
 }
 
-/// The whole way, before either version, with and without a key of the gateway's own; and nothing of its secrets shows.
+/// From the first viewer to the last, on either version, with an API key and without. No secret of the gateway is sent to a
+/// client.
 #[tokio::test(flavor = "multi_thread")]
 async fn secrets_stay_upstream() {
     for version in VERSIONS {
@@ -230,13 +232,13 @@ async fn watch_and_leave(stage: &Stage) -> Vec<Answer> {
     shown
 }
 
-/// The name of the gateway's job, from the path of its playlist.
+/// The id of the gateway's job, from the path of its playlist.
 fn job_of(path: &str) -> Option<String> {
     let (folder, _) = path.rsplit_once('/')?;
     folder.rsplit_once("/hls/").map(|(_, job)| job.to_owned())
 }
 
-/// 10.11 takes the old prefix, answers `?&`, and says 500 where 12.0 says 404.
+/// 10.11 accepts the old prefixes, has `?&` in its URLs, and answers 500 where 12.0 answers 404.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_older_server_is_served_as_well() {
     let stage = Stage::with(|settings| settings.version = VERSIONS[1], |_| ()).await;
@@ -307,7 +309,7 @@ async fn a_tuner_that_nobody_watches_is_given_to_who_needs_it() {
     let (playback, answer) = tune(&viewer, &stage.channel(3)).await;
     all_fetched(&viewer, &playback, &answer).await;
     assert_eq!(stage.snapshot().tally.stopped.get(&StopReason::TunerNeeded), Some(&1));
-    // The one that was watched last is warm still.
+    // The stream that was left last is still warm.
     let (_, back) = tune(&stage.viewer(1, "phone"), &stage.channel(2)).await;
     assert!(is_hit(&back), "{}", back.field("cache-status"));
 }
@@ -332,8 +334,8 @@ async fn the_servers_disk_does_not_fill() {
     eventually("its files are gone", async || stage.origin().counts().bytes_on_disk == 0).await;
 }
 
-/// On a real server the first HLS request wipes the file of the tuner that is open, and that play fails. The gateway sees
-/// to it that this request is a harmless one, also after the server has been restarted.
+/// On a real server the first HLS request deletes the raw file of an open tuner, whose playback then fails. The gateway
+/// sends a harmless request first, also after a restart of the server.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_play_after_the_servers_start_is_spared_its_error() {
     let fails = |settings: &mut Settings| settings.first_play_fails = true;
@@ -358,7 +360,7 @@ async fn the_first_play_after_the_servers_start_is_spared_its_error() {
     );
 }
 
-/// However slow the server is to say who somebody is: the multivariant playlist asks in time for the first warm answer.
+/// Even if the server is slow to authenticate a user, the first warm playlist is quick: the multivariant playlist has asked.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_a_viewer_is_has_been_asked_before_it_matters() {
     let settings = Settings::quick();

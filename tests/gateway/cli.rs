@@ -1,4 +1,4 @@
-//! The command line, as a process.
+//! The command line of the real program.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-/// The program in `dir`, with nothing of this process's environment that it would read.
+/// The program in `dir`, without this process's environment variables.
 fn warmgate(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_warmgate"));
     command.current_dir(dir).args(args).env_clear().stdin(Stdio::null());
@@ -148,7 +148,7 @@ impl Bounded {
         let (ended, end) = mpsc::channel();
         let pid = Pid::from_child(child);
         let watch = thread::spawn(move || {
-            // Whether it has ended already does not matter here.
+            // An error means that it has ended already.
             if end.recv_timeout(Duration::from_secs(20)) != Ok(()) {
                 let _ = kill_process(pid, Signal::KILL);
             }

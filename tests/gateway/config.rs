@@ -1,4 +1,4 @@
-//! The configuration as its writer meets it: what is accepted, and what is said about mistakes.
+//! The configuration: which texts are accepted, and the messages for those that are not.
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
@@ -9,14 +9,14 @@ use domain::encoding::abilities::VideoEncoder;
 use domain::produce::Produce;
 use warmgate::config::{ByteSize, Config, CopyWith, Encoders, LiveTvRight, Location, LogFormat};
 
-/// Reads `text` with `variables` over it.
+/// Reads the configuration `text`, overridden by the environment `variables`.
 fn read(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
     let variables: Vec<_> =
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Config::parse(Path::new("gateway.yaml"), text, &variables).map_err(|errors| errors.to_string())
 }
 
-/// What is said about `text`, a line each.
+/// The messages about `text`, one per line.
 fn complaints(text: &str, variables: &[(&str, &str)]) -> Vec<String> {
     read(text, variables).expect_err(text).lines().map(str::to_owned).collect()
 }

@@ -1,5 +1,5 @@
-//! Who watches: viewers are told apart, nobody is counted twice, silence ends a lease and a request renews it; and when
-//! nobody is left, everything is given back in the right order.
+//! Consumers: the gateway tells viewers apart, counts none twice, lets them go after a silence and takes them back at their
+//! next request. When the last one has left, it gives everything back in the right order.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use warmgate::config::Config;
 use crate::support::stage::{Stage, all_fetched, household, is_hit, is_ours, poll, short, tune};
 use crate::support::wait::{eventually, soon};
 
-/// One token in two hands: only the device tells them apart. Silence is told from their requests alone.
+/// Two devices with one token are two consumers, and each one's silence is judged by its own requests.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_leaves_and_the_other_plays_on() {
     let settings = |settings: &mut Settings| settings.users = vec![household("family", &["shared"])];
@@ -63,7 +63,7 @@ async fn a_storm_of_polls_changes_no_count() {
     assert!(stage.fetched().values().all(|count| *count == 1), "{:?}", stage.fetched());
 }
 
-/// A hidden tab, a tunnel: what was taken for gone comes back with the token it had, be it for a list or for a segment.
+/// A player that was believed gone (a hidden tab, a tunnel) goes on with its consumer token, at a playlist or at a segment.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_was_believed_gone_is_welcome_back() {
     let impatient = |config: &mut Config| {
@@ -96,7 +96,7 @@ async fn who_was_believed_gone_is_welcome_back() {
     assert_eq!(stage.origin().counts().jobs_started, 1);
 }
 
-/// A device that tunes has left what it watched, said or not; somebody else's device has not.
+/// A device that tunes has left the stream it watched, with or without a report; another device has not.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_zap_is_a_goodbye() {
     let stage = Stage::quick().await;
@@ -118,7 +118,7 @@ async fn a_zap_is_a_goodbye() {
     assert_eq!(stage.snapshot().tally.left.get(&LeaveReason::Zapped), Some(&1));
 }
 
-/// The job is ended, then the consumer given back; the tuner is free.
+/// The gateway deletes the job first and then gives the consumer back, after which the tuner is free.
 #[tokio::test(flavor = "multi_thread")]
 async fn when_nobody_is_left_everything_is_given_back() {
     let stage = Stage::with(|_| (), |config| config.pool.idle_timeout = Duration::from_millis(500)).await;
@@ -143,7 +143,7 @@ async fn when_nobody_is_left_everything_is_given_back() {
     assert_eq!(own, expected);
     eventually("and forgotten", async || stage.snapshot().streams.is_empty()).await;
     assert_eq!(stage.snapshot().tally.stopped.get(&StopReason::Idle), Some(&1));
-    // Asked again, it is started again.
+    // The next request starts it again.
     let (playback, answer) = tune(&viewer, &stage.channel(1)).await;
     all_fetched(&viewer, &playback, &answer).await;
     assert_eq!(stage.origin().counts().jobs_started, 2);

@@ -1,4 +1,4 @@
-//! The demonstration, as a process and before a real browser.
+//! `warmgate demo` as a process, and its page in a real browser.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::time::timeout;
 use warmgate::demo::stage::Stage;
 
-/// For eleven zaps, or for a browser that starts on a busy machine.
+/// The longest that eleven zaps, or the zaps of a browser, may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// How long the browser stays on a channel, in seconds.
 const DWELL: u32 = 3;
@@ -102,7 +102,7 @@ async fn a_browser_shows_moving_pictures_cold_and_warm() {
     stage.strike().await;
 }
 
-/// A browser without a window, with a profile of its own. Dropping it ends it and its children.
+/// Headless Chromium with a new profile. Dropping it kills it and its children.
 struct Browser {
     process: Child,
     _profile: TempDir,
@@ -129,7 +129,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Its children are in its group. An error means that it has ended already.
+        // Its children are in its process group. An error means that it has ended already.
         let _ = kill_process_group(Pid::from_child(&self.process), Signal::KILL);
         let _ = self.process.wait();
     }

@@ -1,5 +1,5 @@
-//! The provider's channels as inputs of the gateway's own: one connection per channel, whoever watches and however, and
-//! never one more than the provider allows.
+//! The provider's channels as inputs of the gateway: one connection per channel for all viewers and readers, and never more
+//! than the provider allows.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -35,13 +35,13 @@ use crate::support::watch::Watch;
 const PATIENCE: Duration = Duration::from_secs(25);
 const TOKEN: &str = "t0k-s3cr3t";
 
-/// A stage before a lineup of two channels, the origin's first ones.
+/// A stage whose gateway has a lineup of two channels, the origin's first ones.
 struct Play {
     stage: Stage,
     folder: TempDir,
 }
 
-/// The origin's channels as its own playlist has them.
+/// Writes a playlist of the origin's channels, with the URLs from which the origin computes its ids.
 fn write_list(folder: &Path, channels: usize) {
     let mut list = "#EXTM3U\n".to_owned();
     for number in 1..=channels {
@@ -109,7 +109,7 @@ impl Play {
         ask("HEAD", &self.uri(number)).await.0.as_u16()
     }
 
-    /// Reads a channel's raw stream; at least `bytes` of it come.
+    /// Opens a channel's raw stream and reads at least `bytes`.
     async fn read(&self, number: usize, bytes: usize) -> Incoming {
         let (status, headers, mut body) = ask("GET", &self.uri(number)).await;
         assert_eq!((status.as_u16(), &headers["content-type"]), (200, &"video/mp2t".parse().unwrap()));
@@ -127,7 +127,7 @@ impl Play {
         self.stage.snapshot().streams.iter().map(|stream| stream.means).collect()
     }
 
-    /// How often the gateway asked the origin for a raw stream.
+    /// How often the gateway requested a raw stream of the origin.
     fn taps(&self) -> usize {
         let own = |agent: &String| agent.starts_with("warmgate");
         let asked = self.stage.asked("/stream.ts");
@@ -151,7 +151,7 @@ fn one_connection_serves_every_profile_and_every_reader() {
         .with_writer(move || writer.clone())
         .finish();
     let dispatch = tracing::Dispatch::new(subscriber);
-    // A default of the process would record the other tests too.
+    // A default for the whole process would record the other tests too.
     let _default = tracing::dispatcher::set_default(&dispatch);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -168,7 +168,7 @@ fn one_connection_serves_every_profile_and_every_reader() {
 
 async fn serve_every_profile_and_every_reader() {
     let provider = Provider::start().await;
-    // Of a playlist that counts, what is open already costs nothing more.
+    // Of a playlist that limits connections, an open channel takes no second one.
     let play = Play::before(&[&provider], 1, |_| ()).await;
     let readers = (play.read(1, 100_000).await, play.read(1, 100_000).await);
     let mut watched = Vec::new();
@@ -207,7 +207,7 @@ async fn the_provider_is_pulled_where_it_counts_no_connections() {
     eventually("it is let go", async || provider.open() == 0).await;
 }
 
-/// FFmpeg is started before the source has shown what it carries: as it was the last time, so it is taken to be.
+/// FFmpeg is started before the source has shown what it carries, for what it carried the last time.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_channel_carries_is_remembered() {
     let provider = Provider::start().await;
@@ -234,13 +234,13 @@ async fn what_a_channel_carries_is_remembered() {
     };
     tokio::join!(watched("phone", 1), early);
     eventually("nothing runs", async || play.stage.encoders().is_empty()).await;
-    // Now it is another picture, and what was remembered is wrong.
+    // Now the channel carries something else, and FFmpeg was started for the wrong thing.
     eventually("nothing is connected", async || provider.open() == 0).await;
     provider.show("640x80");
     watched("tablet", 0).await;
 }
 
-/// What FFmpeg was begun for does not keep from saying at once that nobody can play it.
+/// Although FFmpeg was started already, a channel that turns out scrambled is left to the server at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_scrambled_by_now_is_left_to_the_server_at_once() {
     let provider = Provider::start().await;
@@ -261,7 +261,7 @@ async fn what_is_scrambled_by_now_is_left_to_the_server_at_once() {
     assert_eq!(play.stage.snapshot().tally.failures, [(Failure::Unsuitable, 1)].into());
 }
 
-/// The server tunes at the provider itself, and has a connection for the channel already.
+/// The server tunes at the provider, and has a connection for the channel already.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_provider_that_counts_connections_no_second_one_is_taken() {
     let provider = Provider::start().await;
@@ -293,11 +293,11 @@ async fn who_is_left_without_a_connection_is_told_so() {
     let reader = play.read(1, 10_000).await;
     let (status, headers, _) = ask("GET", &play.uri(2)).await;
     assert_eq!((status.as_u16(), &headers["retry-after"]), (503, &"5".parse().unwrap()));
-    // The server's own way goes on.
+    // The server's shared raw stream of the channel needs no connection of the lineup.
     let (_, answer) = tune(&play.stage.viewer(0, "tv"), &play.stage.channel(2)).await;
     assert!(is_ours(&answer));
     assert_eq!((provider.asked().len(), play.taps()), (1, 1));
-    // Who has left keeps nobody waiting, and comes back to what is still there.
+    // A reader that comes back soon finds the input still open.
     drop(reader);
     let reader = play.read(1, 10_000).await;
     assert_eq!(provider.asked().len(), 1);
@@ -307,7 +307,7 @@ async fn who_is_left_without_a_connection_is_told_so() {
     eventually("the first one is let go", async || provider.open() < 2).await;
 }
 
-/// What is made of a channel that nobody watches gives way, too.
+/// A stream that nobody watches gives its connection to a reader.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idle_stream_gives_its_connection_to_a_reader() {
     let provider = Provider::start().await;
@@ -346,7 +346,7 @@ async fn a_lineup_that_changes_cuts_nobody_off() {
     assert_eq!((provider.asked().len(), provider.open()), (1, 1));
 }
 
-/// What is no transport stream over HTTP is fetched by an FFmpeg, which takes a connection all the same.
+/// A source that is no transport stream over HTTP is fetched by an FFmpeg, which takes a connection too.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_played_by_ffmpeg() {
     let folder = tempfile::tempdir().unwrap();
@@ -399,7 +399,7 @@ async fn a_trusted_proxy_may_wish() {
     }
 }
 
-/// Nothing comes of what nothing comes from: that is no fault of how it is made.
+/// A provider that sends nothing is the reason for a failure, not the way the stream is made.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_is_gone_is_what_its_streams_fail_for() {
     let provider = Provider::start().await;
@@ -411,7 +411,7 @@ async fn a_provider_that_is_gone_is_what_its_streams_fail_for() {
     assert_eq!(failures(), [(Failure::Refused, 1)].into());
 }
 
-/// The provider puts another picture, of another size and by another clock, on the same connection.
+/// The provider changes to a picture of another size and clock on the same connection.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_picture_in_mid_stream_is_a_discontinuity() {
     let provider = Provider::start().await;
@@ -423,7 +423,7 @@ async fn another_picture_in_mid_stream_is_a_discontinuity() {
     assert_eq!(play.stage.origin().counts().jobs_started, 0);
 }
 
-/// … that Jellyfin would rather deinterlace: who watches is not made to wait for that.
+/// The provider changes to an interlaced picture, which Jellyfin would deinterlace. The viewers go on with it as it is.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_server_would_do_better_is_no_reason_in_mid_stream() {
     for more in ["&h264-deinterlace=true", "&h264-deinterlace=true&MaxHeight=90"] {
@@ -437,7 +437,7 @@ async fn what_the_server_would_do_better_is_no_reason_in_mid_stream() {
     }
 }
 
-/// … that goes on by a clock of hours before: nothing waits until that has caught up.
+/// The provider changes to a clock that is hours behind, and the stream goes on at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_jumps_is_followed_at_once() {
     for more in ["", "&MaxHeight=90"] {
@@ -452,7 +452,7 @@ async fn a_clock_that_jumps_is_followed_at_once() {
     }
 }
 
-/// … of another codec, which has to be encoded; and the first one again.
+/// The provider changes to another codec, which has to be encoded, and back.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_codec_in_mid_stream_is_encoded_from_then_on() {
     let provider = Provider::start().await;
@@ -473,7 +473,7 @@ async fn another_codec_in_mid_stream_is_encoded_from_then_on() {
     assert_eq!(play.stage.snapshot().tally.failures.len(), 0);
 }
 
-/// … and of that codec on another connection, when the stream begins anew before it has shown itself.
+/// The next generation begins before the source has shown itself, with another codec on a new connection.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_shown_before_is_not_taken_for_what_comes() {
     let providers = [Provider::start().await, Provider::start().await];
@@ -498,13 +498,13 @@ async fn what_was_shown_before_is_not_taken_for_what_comes() {
     assert_eq!((play.means(), codec), (vec![Means::Own], Some(VideoCodec::H264)));
 }
 
-/// … which is encoded in the same way, but not by the FFmpeg that was begun for the first one; nor for another size.
+/// An encoded stream goes on when the provider changes to another codec or size, with a new FFmpeg each time.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_encoded_may_be_another_picture_in_mid_stream() {
     let changes: [fn(&Provider); 2] = [Provider::show_mpeg2, |provider| provider.show("800x450")];
     for change in changes {
         let provider = Provider::start().await;
-        // The one goes before the other comes.
+        // The old FFmpeg ends before the new one starts.
         let play = Play::before(&[&provider], 0, |config| config.ffmpeg.encodes = 1).await;
         let viewer = play.stage.viewer(0, "tv");
         let mut watch = Watch::begin_with(viewer, &play.stage.channel(1), "&MaxHeight=90").await;
@@ -515,7 +515,7 @@ async fn what_is_encoded_may_be_another_picture_in_mid_stream() {
     }
 }
 
-/// … and the same one under other PIDs, which FFmpeg takes for the same.
+/// An encoded stream goes on when the provider moves it to other PIDs, with the same FFmpeg.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_encoded_may_move_to_other_pids() {
     let provider = Provider::start().await;
@@ -535,7 +535,7 @@ async fn what_is_encoded_may_move_to_other_pids() {
     assert!(scan.is_settled(), "picture and sound are there: {:?}", scan.facts());
 }
 
-/// A megabyte that is no transport stream, with what looks like the beginning of a packet here and there.
+/// A megabyte that is no transport stream, but has sync bytes here and there.
 #[tokio::test(flavor = "multi_thread")]
 async fn garbage_in_mid_stream_is_passed_over() {
     let provider = Provider::start().await;

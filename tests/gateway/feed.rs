@@ -1,4 +1,4 @@
-//! Feeds pulled over HTTP from a server that behaves well and badly; the stream is FFmpeg's.
+//! Feeds that pull FFmpeg's transport stream over HTTP, from servers that behave well and badly.
 
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,9 +27,9 @@ use crate::support::alone::{is_alone, run_alone};
 use crate::support::servers::{Server, noise, raw_origin};
 use crate::support::wait::{eventually, soon};
 
-/// Seconds of the clip; a key frame begins each of them.
+/// Seconds of the clip, each of which begins with a key frame.
 const SECONDS: usize = 20;
-/// How much faster than life it is played.
+/// How much faster than real time the clip is sent.
 const HASTE: u32 = 10;
 
 static CLIP: LazyLock<Bytes> = LazyLock::new(|| {
@@ -45,7 +45,7 @@ static CLIP: LazyLock<Bytes> = LazyLock::new(|| {
     made.stdout.into()
 });
 
-/// Whoever gets nothing for this long has read everything.
+/// A reader that gets nothing for this long has read everything.
 const SILENCE: Duration = Duration::from_secs(3);
 
 const LIMITS: Limits = Limits {
@@ -56,13 +56,13 @@ const LIMITS: Limits = Limits {
     connect: Duration::from_secs(5),
 };
 
-/// The clip's seconds from `from` to `to`.
+/// The seconds of the clip from `from` to `to`.
 fn clip(from: usize, to: usize) -> Bytes {
     let at = |second: usize| CLIP.len() / 188 * second / SECONDS * 188;
     CLIP.slice(at(from)..at(to))
 }
 
-/// Answers the request that waits on `stream` with this head.
+/// Reads a request from `stream` and answers it with this head.
 async fn answer(stream: &mut TcpStream, head: &str) -> String {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
@@ -72,12 +72,12 @@ async fn answer(stream: &mut TcpStream, head: &str) -> String {
     String::from_utf8(request).unwrap()
 }
 
-/// An endless answer.
+/// Answers with a head whose body has no end.
 async fn begin(stream: &mut TcpStream) -> String {
     answer(stream, "200 OK\r\nConnection: close").await
 }
 
-/// Sends `bytes` of the clip at `HASTE` times the speed at which they were meant to be sent.
+/// Sends `bytes` of the clip at `HASTE` times their real speed.
 async fn play(stream: &mut TcpStream, bytes: &[u8]) {
     let begun = Instant::now();
     let second = CLIP.len() / SECONDS;
@@ -90,7 +90,7 @@ async fn play(stream: &mut TcpStream, bytes: &[u8]) {
     }
 }
 
-/// Nothing more, and no end.
+/// Keeps the connection open without sending anything.
 async fn silence(_stream: TcpStream) {
     std::future::pending().await
 }
@@ -109,7 +109,7 @@ fn start(inputs: Vec<Arc<dyn Input>>) -> Feed {
     Feed::start(inputs, LIMITS, &TaskTracker::new())
 }
 
-/// The stream without its last units, which may lack something.
+/// The stream without its last access units, which may be incomplete.
 fn complete(stream: &Bytes) -> Bytes {
     let packets: Vec<_> = stream.chunks(188).collect();
     let pid = |packet: &[u8]| u16::from_be_bytes([packet[1] & 0x1f, packet[2]]);
@@ -122,7 +122,7 @@ fn complete(stream: &Bytes) -> Bytes {
     kept.flat_map(|(_, packet)| *packet).copied().collect()
 }
 
-/// What a reader gets until it has read `bytes` or the feed is silent for a while.
+/// Reads until `bytes` have come or the feed is silent, and returns the bytes and the number of splices.
 async fn read(reader: &mut Reader, bytes: usize) -> (Bytes, usize) {
     let (mut all, mut splices) = (BytesMut::new(), 0);
     while all.len() < bytes {
@@ -134,7 +134,7 @@ async fn read(reader: &mut Reader, bytes: usize) -> (Bytes, usize) {
     (all.freeze(), splices)
 }
 
-/// Frames of the picture in `stream`, every bit of which FFmpeg must find flawless.
+/// The number of video frames in `stream`, which FFmpeg has to decode without an error.
 async fn frames(stream: &Bytes) -> usize {
     let stream = complete(stream);
     let decode = move || {
@@ -157,7 +157,7 @@ async fn frames(stream: &Bytes) -> usize {
     tokio::task::spawn_blocking(decode).await.unwrap()
 }
 
-/// Waits until it has ended like that.
+/// Waits until the feed has this state.
 async fn ends(feed: &Feed, how: FeedState) {
     soon(feed.state().wait_for(|state| *state == how)).await.unwrap();
 }
@@ -281,7 +281,7 @@ async fn one_connection_serves_all_and_only_the_slow_one_suffers() {
     let error = soon(body.frame()).await.unwrap().unwrap_err();
     assert_eq!(error.downcast_ref(), Some(&ReaderEnd::Lagged));
     assert_eq!((connections.load(Ordering::Relaxed), feed.counts().readers_dropped), (1, 1));
-    // Whoever joins now gets a burst that begins with a picture, and 12 s at most.
+    // A reader that joins now gets a burst of 12 s at most, which begins with a key frame.
     let (burst, _) = read(&mut feed.read(Join::Burst(Duration::from_secs(4))), clip(14, 20).len()).await;
     assert!((100..=126).contains(&frames(&burst).await));
     let (oldest, _) = read(&mut feed.read(Join::Oldest), usize::MAX).await;
@@ -309,7 +309,7 @@ async fn what_is_no_stream_is_told_apart() {
     ends(&feed, FeedState::Failed(Failure::Refused)).await;
 }
 
-/// Without a clock in the stream nobody knows that it is sent too fast; the ring keeps to its bytes.
+/// A stream without a clock cannot be known to come too fast: the ring is bounded by its bytes.
 #[tokio::test]
 async fn a_flood_stays_within_the_ring() {
     // The memory of this process is measured.
@@ -353,22 +353,22 @@ async fn a_file_is_pulled_at_its_own_pace() {
     assert!(begun.elapsed() > Duration::from_secs(2), "{:?}", begun.elapsed());
 }
 
-/// MiB of memory this process has.
+/// The resident set of this process, in MiB.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
 }
 
-/// Figures for whoever asks: `cargo test --release --test gateway feed:: -- --ignored --nocapture`.
+/// Prints figures: `cargo test --release --test gateway feed:: -- --ignored --nocapture`.
 #[tokio::test]
-#[ignore = "measures, and proves nothing"]
+#[ignore = "it measures and asserts nothing"]
 async fn figures() {
     throughput().await;
     delay().await;
 }
 
-/// How fast a feed is pulled where nothing holds it back.
+/// Prints how fast a feed is pulled if nothing holds it back.
 async fn throughput() {
     let _ = &*CLIP;
     for size in [1316, 16 << 10, 256 << 10] {
@@ -382,7 +382,7 @@ async fn throughput() {
     }
 }
 
-/// From a byte's being sent to a reader's having it, over a socket; and how long a burst takes to be there.
+/// Prints the time from the sending of a byte to its reading, over a socket, and how long a burst takes.
 async fn delay() {
     let (sent, mut moments) = tokio::sync::mpsc::unbounded_channel();
     let server = raw_origin(move |mut stream, _| {
@@ -419,7 +419,7 @@ async fn delay() {
     println!("delay: median {:?}, 99 % {:?}", delays[delays.len() / 2], delays[delays.len() * 99 / 100]);
 }
 
-/// The clip again and again, out of memory.
+/// An input that repeats the clip from memory.
 #[derive(Debug)]
 struct Memory {
     size: usize,

@@ -1,4 +1,4 @@
-//! Channels that FFmpeg fetches for the gateway: whatever a lineup names, it is played, through one process whoever watches.
+//! Channels that an FFmpeg fetches for the gateway: HLS, UDP, RTP and RTSP, through one process for all viewers.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -45,7 +45,7 @@ async fn before(sender: &Sender, config: impl FnOnce(&mut Config)) -> Stage {
         },
     )
     .await;
-    // What is not known yet is left to the server.
+    // Before the lineup is loaded, the channel is left to the server.
     let mut lineup = stage.lineups.as_ref().unwrap().changed();
     soon(lineup.wait_for(|lineup| !lineup.channels().is_empty())).await.unwrap();
     stage
@@ -64,7 +64,7 @@ fn fronts(stage: &Stage, sender: &Sender) -> Vec<String> {
     front.map(|at| at.display().to_string()).collect()
 }
 
-/// A few seconds of what is played there, decoded without a complaint.
+/// Decodes a few seconds of the playback without an error.
 async fn decodes(viewer: &Viewer, playback: &Playback) {
     let (mut fetched, mut media) = (Vec::new(), Vec::new());
     eventually("there is enough of it", async || {
@@ -92,7 +92,7 @@ async fn decodes(viewer: &Viewer, playback: &Playback) {
     assert!(output.status.success() && said.trim().is_empty(), "{said}");
 }
 
-/// From the first viewer to the last.
+/// Plays a channel of this kind from its first viewer to its last.
 async fn is_played(kind: Kind) -> Sender {
     let sender = Sender::start(kind).await;
     let stage = before(&sender, |_| ()).await;
@@ -104,7 +104,7 @@ async fn is_played(kind: Kind) -> Sender {
     assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
     all_fetched(&alice, &playback, &answer).await;
     decodes(&alice, &playback).await;
-    // Another viewer of the same stream, and the same one of another.
+    // Another viewer joins the stream, and the first one joins another stream of the channel.
     let again = short(soon(bob.open(&stage.channel(1))).await.unwrap());
     assert!(is_hit(&poll(&bob, &again).await));
     let mut longer = again.clone();
@@ -131,7 +131,7 @@ async fn a_live_playlist_is_played() {
     assert!(strangers.is_empty(), "{strangers:?}");
 }
 
-/// Of several variants one is fetched.
+/// Of several variants, one is fetched.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_multivariant_playlist_costs_no_more_than_one_variant() {
     let sender = is_played(Kind::Variants).await;
@@ -161,8 +161,8 @@ async fn rtsp_is_played_though_its_server_sends_datagrams_only() {
     is_played(Kind::Rtsp).await;
 }
 
-/// The sender is started anew while somebody watches, sooner than anybody would call that a stall, and by a clock that lies
-/// behind: by the same front, as far as the connection has survived.
+/// The sender restarts while somebody watches, sooner than a stall is noticed and with a clock that lies behind. The same
+/// FFmpeg goes on if its connection has survived.
 async fn is_followed(kind: Kind) {
     let mut sender = Sender::start(kind).await;
     let stage = before(&sender, |_| ()).await;
@@ -173,7 +173,7 @@ async fn is_followed(kind: Kind) {
     sender.on().await;
     let began = Instant::now();
     match kind {
-        // FFmpeg moves its times itself.
+        // FFmpeg moves the times itself.
         Kind::Hls | Kind::Variants => {
             let last = watch.look().await.segments().last().cloned();
             eventually("it goes on", async || {
@@ -212,7 +212,7 @@ async fn an_rtsp_server_that_begins_anew_is_followed() {
     is_followed(Kind::Rtsp).await;
 }
 
-/// Nothing tells that nobody sends any more but the silence.
+/// Only the silence shows that nobody sends any more.
 #[tokio::test(flavor = "multi_thread")]
 async fn datagrams_that_stay_away_are_a_stall() {
     let mut sender = Sender::start(Kind::Udp).await;

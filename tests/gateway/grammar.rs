@@ -1,8 +1,8 @@
-//! The grammar against what was recorded: real clients' URLs, from their bytes to the stream they mean.
+//! The URLs of real clients, recorded or read in their source, from their bytes to the stream key.
 //!
-//! `fixtures/jellyfin/web-12.0-zap.ndjson` is jellyfin-web 12.0-rc5 in Chromium before Jellyfin 12.0-rc5 (two zaps);
-//! `api-12.0-adopt.ndjson` and `api-10.11-adopt.ndjson` are the adoption recipe, step by step, before 12.0-rc5 and
-//! 10.11.11. Tokens in them are placeholders. URLs of clients that were not recorded name where they were read.
+//! `fixtures/jellyfin/web-12.0-zap.ndjson` is jellyfin-web 12.0-rc5 in Chromium with Jellyfin 12.0-rc5 (two zaps);
+//! `api-12.0-adopt.ndjson` and `api-10.11-adopt.ndjson` are the steps of the adoption with 12.0-rc5 and
+//! 10.11.11. Their tokens are placeholders. The URL of a client that was not recorded names its source.
 
 use domain::key::{Channel, StreamKey};
 use domain::profile::{Policy, Profile, ProfileKey, Unshareable};
@@ -45,7 +45,7 @@ impl Recorded {
     }
 }
 
-/// The distinct playlists asked for in a recording, in their order.
+/// The distinct playlists requested in a recording, in their order.
 fn lives(ndjson: &str) -> Vec<(String, Live)> {
     let mut lives: Vec<(String, Live)> = Vec::new();
     for request in recorded(ndjson) {
@@ -105,7 +105,7 @@ fn both_versions_spell_one_profile() {
 
 #[test]
 fn a_channel_asked_for_before_its_probe_is_met() {
-    // What jellyfin-observed.md 1 says of a source never probed, applied to the recorded query.
+    // A channel that was never probed, as in docs/jellyfin.md, section 1, applied to the recorded query.
     let probed = web_query();
     let without = |(name, _): &(&str, &str)| !name.starts_with("h264-") && *name != "MaxFramerate";
     let kept: Vec<String> =
@@ -191,7 +191,7 @@ fn jellyfin_web_says_who_it_is_in_header_and_query() {
 fn clients_that_were_not_recorded() {
     let item = "/videos/57b5d467-25ca-e4dc-ca3c-98c5b7336cac/live.m3u8";
     let live_stream = "LiveStreamId=a17c75760a04e99b68cf766e11316e1c_09efa0d56b934a82adec00a87b837fb0_f22c75f67df0c97303f11752b3db43de";
-    // Jellyfin 10.8 (issue #8332 of jellyfin/jellyfin), the list of audio codecs as a client that rewrites master to live keeps it.
+    // Jellyfin 10.8 (issue #8332 of jellyfin/jellyfin), with the list of audio codecs that a client keeps when it rewrites master to live.
     let old = format!(
         "{item}?DeviceId=TW96&MediaSourceId=f22c75f67df0c97303f11752b3db43de&VideoCodec=h264,h264&AudioCodec=aac,mp3&AudioStreamIndex=-1\
          &VideoBitrate=139616000&AudioBitrate=384000&MaxFramerate=23.976025&PlaySessionId=b31b&api_key=t&{live_stream}\
@@ -199,7 +199,7 @@ fn clients_that_were_not_recorded() {
          &h264-videobitdepth=8&h264-profile=main&h264-rangetype=SDR&h264-deinterlace=true\
          &TranscodeReasons=ContainerNotSupported,%20AudioCodecNotSupported"
     );
-    // The same by way of the master playlist since 10.10, which re-encodes the query.
+    // The same through the master playlist, which encodes the query anew since 10.10.
     let by_master = old.replace(',', "%2C");
     // 10.11: another token parameter, an empty first pair, another order, VBR spelled out.
     let newer = old
@@ -208,7 +208,7 @@ fn clients_that_were_not_recorded() {
     for other in [&by_master, &newer] {
         assert_eq!(stream(&live(&old)), stream(&live(other)), "{other}");
     }
-    // Where it resolves the codec to the one that is encoded to, a sound of the other one is not copied any more.
+    // If the master playlist names only the codec to encode to, audio in the other codec is no longer copied.
     let resolved = by_master.replace("AudioCodec=aac%2Cmp3", "AudioCodec=aac");
     assert!(!stream(&live(&resolved)).meets(&stream(&live(&old))));
     assert_eq!(live(&old).source.as_str(), "f22c75f67df0c97303f11752b3db43de");

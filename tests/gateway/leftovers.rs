@@ -1,4 +1,4 @@
-//! A gateway that is killed: its next life closes what the last one left open at the server.
+//! A gateway that was killed: after its restart it closes what it had open at the server.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -11,7 +11,7 @@ use jellyfin_alike::{Origin, Settings, Version};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-/// The real program, listening at `listen`; ended when dropped.
+/// The real program, listening at `listen`. Dropping it kills it.
 struct Program {
     child: Child,
     address: String,
@@ -43,7 +43,7 @@ impl Program {
                 break line;
             }
         };
-        // Read on, or the program would wait for somebody to.
+        // The program would block on a full pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let address = line.split("address=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
         Self { child, address }
@@ -74,7 +74,7 @@ async fn killed_and_started_again(with_key: bool) {
     let others = if with_key {
         0
     } else {
-        // Without a key of its own it waits for somebody to act for.
+        // Without an API key it waits for a viewer whose token it can use.
         tune(&second.viewer(&settings, "tv"), &channels[1].item_id).await;
         1
     };
@@ -87,7 +87,7 @@ async fn killed_and_started_again(with_key: bool) {
     let left = std::fs::read_dir(state.path()).unwrap().next().unwrap().unwrap().path();
     eventually("it is struck out", async || {
         let noted: serde_json::Value = serde_json::from_slice(&std::fs::read(&left).unwrap()).unwrap();
-        // But for what the viewer of now has opened itself.
+        // Except for the openings of the present viewer.
         noted.as_object().unwrap().values().filter(|entry| entry["client"].is_null()).count() == others
             && noted.as_object().unwrap().len() <= 2 * others
     })
@@ -105,7 +105,7 @@ async fn without_one_it_closes_with_the_first_viewers_token() {
     killed_and_started_again(false).await;
 }
 
-/// What a client had opened when the gateway was killed may still be followed; if it is not, it is given back.
+/// A client's opening from before the kill is given back unless the client goes on with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_clients_had_opened_is_waited_for_and_given_back() {
     let state = tempfile::tempdir().unwrap();
@@ -128,10 +128,10 @@ async fn what_clients_had_opened_is_waited_for_and_given_back() {
     eventually("both are struck out", async || std::fs::read_to_string(&left).unwrap() == "{}").await;
 }
 
-/// A token that is revoked behind the gateway's back: what was opened with it is closed with the next viewer's.
+/// A token is revoked past the gateway: what was opened with it is closed with the next viewer's token.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_no_token_could_close_waits_for_one() {
-    // Where a job that dies of silence gives nothing back: what is missing is missing.
+    // On this version a job that dies of silence gives nothing back, so the gateway has to.
     let settings = |settings: &mut Settings| settings.version = Version::V10_11;
     let stage = Stage::with(settings, |config| config.pool.idle_timeout = Duration::from_secs(2)).await;
     let alice = stage.viewer(0, "tv");

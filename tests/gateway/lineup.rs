@@ -1,4 +1,4 @@
-//! The gateway's own playlist and guide, made of a provider's.
+//! The playlist and the guide that the gateway serves, made from a provider's.
 
 use domain::key::MediaSourceId;
 use domain::lineup::parse::parse;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 const LIST: &str = "#EXTM3U url-tvg=\"http://127.0.0.1:9/guide.xml\"\n\
     #EXTINF:-1 tvg-id=\"one\" tvg-chno=\"1\",One\nhttp://127.0.0.1:9981/ch/1.ts\n";
 
-/// Status, type and text of what is at `path`.
+/// The status, content type and text of the response at `path`.
 async fn get(base: &str, path: &str) -> (u16, String, String) {
     let request = Request::get(format!("{base}{path}")).body(body::empty()).unwrap();
     let answer = soon(http().request(request)).await.unwrap();
@@ -59,7 +59,7 @@ async fn the_gateway_serves_its_lineup_to_who_knows_the_token() {
     let lineup = lineups.current();
     let own = lineup.find(&served.entries[0].media_source).expect("a request that came of it is known");
     assert_eq!(lineup.find(&MediaSourceId::new("f91bdbcf108c4e49092c20cd88e22af1")), Some(own));
-    // Nobody is at the guide's address.
+    // Nothing listens at the guide's address.
     let (status, _, guide) = get(&base, "/lineup/guide.xml?token=t0k").await;
     assert_eq!(status, 200);
     assert!(guide.contains("<channel id=\"one\"><display-name>One</display-name>"), "{guide}");

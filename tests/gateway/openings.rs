@@ -1,4 +1,5 @@
-//! What clients open and do nothing with: it is given back in their name, and nobody who watches loses anything.
+//! Live streams that clients open and never play: the gateway gives them back in the clients' name, and never one that
+//! somebody watches.
 
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ async fn stage(version: Version, unfollowed: Duration) -> Stage {
     Stage::with(|settings| settings.version = version, config).await
 }
 
-/// `PlaybackInfo` alone, as it is answered.
+/// Posts `PlaybackInfo` alone, and returns the response.
 async fn info(viewer: &Viewer, item: &str) -> Answer {
     let wish = json!({"AutoOpenLiveStream": true, "DeviceProfile": {}});
     soon(viewer.post(&format!("/Items/{item}/PlaybackInfo"), &wish)).await.unwrap()
@@ -52,14 +53,14 @@ async fn what_nothing_follows_is_given_back() {
         assert_eq!((consumers(&stage), stage.snapshot().openings), (1, 1));
         given_back(&stage, ReturnReason::Unfollowed).await;
         let closes = stage.asked("/LiveStreams/Close").len();
-        // Once: had it been somebody else's by now, it would stay so.
+        // It is given back once: a second time would take another client's consumer.
         info(&stage.direct(1, "phone"), &stage.channel(1)).await;
         tokio::time::sleep(SOON).await;
         assert_eq!((consumers(&stage), stage.asked("/LiveStreams/Close").len()), (1, closes));
     }
 }
 
-/// The server goes on with what it was asked for, whether or not anybody waits.
+/// The server finishes an opening whether or not its client still waits.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_opening_answered_after_its_client_has_gone_is_given_back_at_once() {
     for version in VERSIONS {
@@ -90,7 +91,7 @@ async fn a_playlist_answered_after_its_client_has_gone_leaves_nothing_open() {
     }
 }
 
-/// A player that reports nothing and is killed: what it opened goes once it is held to have left.
+/// A player that reports nothing is killed: its opening is given back once the gateway believes that it has left.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_never_reports_gives_back_when_it_has_left() {
     for version in VERSIONS {
@@ -112,7 +113,8 @@ async fn who_never_reports_gives_back_when_it_has_left() {
     }
 }
 
-/// On 10.11 a stop without a start before it gives nothing back; on 12.0 it does, and a second time would be another's.
+/// On 10.11 a `Stopped` without a `Playing` before it gives nothing back. On 12.0 it does, and closing a second time would
+/// take another client's consumer.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_stops_before_it_starts_leaves_nothing_open_and_takes_nothing() {
     for version in VERSIONS {
@@ -132,7 +134,7 @@ async fn who_stops_before_it_starts_leaves_nothing_open_and_takes_nothing() {
             counted == 2 && tokio::time::Instant::now() > deadline
         })
         .await;
-        // What it gives back again is not its own.
+        // The consumer that it gives back a second time is another's.
         let close = format!("/LiveStreams/Close?liveStreamId={}", playback.live_stream);
         soon(other.post(&close, &json!({}))).await.unwrap();
         if version == Version::V10_11 {
@@ -174,7 +176,7 @@ async fn zapping_faster_than_openings_are_answered_leaves_one() {
     assert_eq!(stage.snapshot().tally.returned.get(&ReturnReason::Superseded), Some(&2));
 }
 
-/// The answer is as the server gave it, but that it is not compressed.
+/// The response is the server's, but not compressed.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_read_passes_as_it_came() {
     let stage = stage(Version::V12, NEVER).await;

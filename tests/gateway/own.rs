@@ -1,5 +1,5 @@
-//! Streams of the gateway's own: made from what the tuner sends, without a job at the server; and whatever cannot be made
-//! so is adopted, as if nothing had been tried.
+//! Streams that the gateway makes itself from the tuner's raw stream, without a job at the server. A stream that it cannot
+//! make is adopted instead.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -30,7 +30,7 @@ fn means(stage: &Stage) -> Vec<Means> {
     stage.snapshot().streams.iter().map(|stream| stream.means).collect()
 }
 
-/// How often the gateway asked for a raw stream; the server's own FFmpeg asks for it as well.
+/// How often the gateway requested a raw stream, apart from the server's own FFmpeg.
 fn pulls(stage: &Stage) -> usize {
     let own = |agent: &String| agent.starts_with("warmgate");
     stage.asked("/stream.ts").iter().filter(|seen| seen.user_agent.as_ref().is_some_and(own)).count()
@@ -76,7 +76,7 @@ async fn it_outlives_its_viewer_and_gives_everything_back() {
     }
 }
 
-/// Burnt-in subtitles; and whoever comes back for them does not wait for another try in vain.
+/// Subtitles that are burnt in cannot be made here, and the next viewer does not wait for another attempt.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_better_left_to_the_server_is_adopted_at_once() {
     let config = |config: &mut Config| {
@@ -113,7 +113,7 @@ async fn who_wants_adoption_only_gets_nothing_else() {
     assert_eq!(stage.origin().counts().jobs_started, 1);
 }
 
-/// The provider hangs up in mid-stream: a new opening, another generation, the same lists.
+/// The provider disconnects in mid-stream: the gateway opens the channel again, and the playlists go on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tuner_that_ends_is_opened_again() {
     let stage = Stage::with(|_| (), own).await;
@@ -123,7 +123,7 @@ async fn a_tuner_that_ends_is_opened_again() {
     assert_eq!(stage.origin().counts().jobs_started, 0);
 }
 
-/// Nothing comes for longer than an input is waited for; then it does.
+/// An input sends nothing for longer than the gateway waits, and then goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tuner_that_stalls_is_waited_for() {
     let silence = watching(8, 40);
@@ -154,7 +154,7 @@ async fn a_server_that_comes_back_is_tapped_again() {
     stage.nothing_open().await;
 }
 
-/// Whoever opens many channels and plays none makes the gateway hold no more inputs than it keeps streams.
+/// A client that opens many channels and plays none has the gateway open no more inputs than it has slots.
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_latest_openings_have_their_inputs_opened() {
     let config = |config: &mut Config| {
@@ -176,7 +176,7 @@ async fn only_the_latest_openings_have_their_inputs_opened() {
     .await;
 }
 
-/// The server writes on its disk for as long as its stream is tapped, whether or not anything is made of that.
+/// The server writes to its disk for as long as its raw stream is read, whether or not the gateway makes a stream of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_input_that_nobody_watches_does_not_fill_the_disk() {
     let config = |config: &mut Config| {
@@ -199,7 +199,7 @@ async fn an_input_that_nobody_watches_does_not_fill_the_disk() {
     assert_eq!(stage.snapshot().tally.stopped.get(&StopReason::DiskBudget), Some(&1));
 }
 
-/// Half as high: what the source does not satisfy goes through an FFmpeg of the gateway's own.
+/// A profile that the source does not satisfy, with half the height, goes through an FFmpeg of the gateway.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_profile_is_encoded_from_the_same_pull() {
     let stage = Stage::with(|_| (), own).await;
@@ -228,7 +228,7 @@ async fn another_profile_is_encoded_from_the_same_pull() {
     assert!(String::from_utf8_lossy(&output.stdout).trim().starts_with("90"), "{output:?}");
 }
 
-/// A server that encodes in hardware does it better than a processor here would; what is copied is no matter of that.
+/// A server that encodes in hardware is left what needs an encoder; what can be copied is still made here.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_encodes_in_hardware_is_let_do_it() {
     for (produce, encoded) in [(Produce::Auto, Means::Adopted), (Produce::Own, Means::Own)] {
@@ -241,7 +241,7 @@ async fn a_server_that_encodes_in_hardware_is_let_do_it() {
     }
 }
 
-/// How the server encodes is not worth a wait that the viewer would notice.
+/// A viewer does not wait until the server has told how it encodes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_does_not_say_how_it_encodes_is_not_waited_for() {
     let settings = Settings::quick();
@@ -253,7 +253,7 @@ async fn a_server_that_does_not_say_how_it_encodes_is_not_waited_for() {
     assert_eq!(means(&stage), [Means::Own]);
 }
 
-/// At its start the gateway does not know yet what it can encode, which says nothing of what it will.
+/// At its start the gateway does not know its encoders yet, and does not take that for a lack of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_known_yet_is_no_reason_for_later() {
     let folder = tempfile::tempdir().unwrap();
@@ -271,7 +271,7 @@ async fn what_is_not_known_yet_is_no_reason_for_later() {
     assert_eq!(stage.snapshot().tally.failures, [(Failure::Busy, 1)].into());
 }
 
-/// The encoder dies: another takes its place behind a discontinuity, and the input goes on meanwhile.
+/// The encoder is killed: another follows after a discontinuity, and the input stays open.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_encoder_is_replaced() {
     let stage = Stage::with(|_| (), own).await;
@@ -284,7 +284,7 @@ async fn a_killed_encoder_is_replaced() {
     assert_eq!((stage.origin().counts().jobs_started, pulls(&stage)), (0, 1));
 }
 
-/// What real players make of it: not one complaint of FFmpeg's, and no picture missing.
+/// FFmpeg plays the stream without an error and misses no picture.
 #[tokio::test(flavor = "multi_thread")]
 async fn ffmpeg_has_nothing_to_complain_of() {
     let stage = Stage::with(|_| (), own).await;
@@ -302,7 +302,7 @@ async fn ffmpeg_has_nothing_to_complain_of() {
     assert!(said.trim().is_empty(), "{said}");
 }
 
-/// With a key of its own, and behind a base path.
+/// The same with an API key and a base path.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_base_path_and_a_key_make_no_difference() {
     let asked = Settings { base_path: "/jellyfin".to_owned(), ..Settings::quick() };

@@ -1,5 +1,4 @@
-//! What players see: lists that keep every promise for as long as one watches, pictures without a gap, and all of it
-//! behind a real nginx.
+//! What a player gets over time: playlists that keep the rules of HLS, and pictures without a gap, also behind a real nginx.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -20,7 +19,7 @@ use crate::support::stage::{
 };
 use crate::support::wait::{eventually, soon};
 
-/// RFC 8216bis 6.2 for as long as one cares to watch, and the same cost all the while.
+/// Watches a stream's playlists by the rules of RFC 8216bis, section 6.2, while the cost at the server stays the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_keeps_its_promises() {
     let config = |config: &mut Config| {
@@ -71,14 +70,15 @@ async fn a_list_keeps_its_promises() {
     costs_alike(&costs);
     let polls: Vec<_> = stage.asked(".m3u8").into_iter().filter(|seen| seen.path.contains("/hls/")).collect();
     assert!(polls.len() > 20);
-    // One may be on its way.
+    // One more may be under way.
     let partial =
         |seen: &LoggedRequest| seen.range.is_some() && seen.status.is_none_or(|status| status == 206);
     assert!(polls.iter().all(partial), "{polls:?}");
     assert!(stage.fetched().values().all(|count| *count == 1), "{:?}", stage.fetched());
 }
 
-/// A segment outlives its listing by its own duration and that of the longest list (6.2.2).
+/// A segment can be fetched after its listing, for its own duration and that of the longest playlist that listed it
+/// (RFC 8216bis, section 6.2.2).
 async fn still_to_be_had(
     viewer: &Viewer,
     playback: &jellyfin_alike::viewer::Playback,
@@ -106,12 +106,12 @@ fn costs_alike(costs: &[(Duration, usize, f64)]) {
         times[times.len() / 2]
     };
     let (middle, end) = (&costs[third..2 * third], &costs[2 * third..]);
-    // A segment number may have got another digit.
+    // A segment number may have one digit more.
     assert!(largest(end) <= largest(middle) + 10 * 8, "{} {}", largest(middle), largest(end));
     assert!(median(end) <= median(middle) + 1.0, "{} {}", median(middle), median(end));
 }
 
-/// Copied from a source with a key frame every 2 s and cut at 3 s, so that segments last 4 s and 2 s by turns.
+/// Copies a source with a key frame every 2 s, cut at 3 s, so that segments last 4 s and 2 s in turn.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_player_sees_no_gap() {
     let uneven = |settings: &mut Settings| {
@@ -137,7 +137,7 @@ async fn a_player_sees_no_gap() {
     assert_eq!(stage.origin().counts().jobs_started, 1);
 }
 
-/// Decodes everything and tells the time of each frame; any error ends it.
+/// Decodes everything and prints the time of each frame; any error ends it.
 async fn play(url: String, seconds: u64) -> Output {
     let mut command = Command::new("ffmpeg");
     command.args(["-nostdin", "-hide_banner", "-v", "error", "-xerror", "-copyts", "-i", &url]);
@@ -147,7 +147,7 @@ async fn play(url: String, seconds: u64) -> Output {
     tokio::time::timeout(Duration::from_secs(seconds + 30), output).await.expect("it hangs").unwrap()
 }
 
-/// Lines of `framecrc`: `stream, dts, pts, duration, size, checksum`; the time bases stand above.
+/// Parses the lines of `framecrc`: `stream, dts, pts, duration, size, checksum`, with the time bases above them.
 fn no_gap(name: &str, frames: &str, seconds: u64) {
     let mut bases = BTreeMap::new();
     let mut times = BTreeMap::<u32, Vec<(f64, f64)>>::new();
@@ -181,7 +181,7 @@ fn no_gap(name: &str, frames: &str, seconds: u64) {
     }
 }
 
-/// nginx in the foreground, killed when dropped.
+/// An nginx process. Dropping it kills it.
 struct Nginx {
     addr: SocketAddr,
     _process: Child,
@@ -189,7 +189,7 @@ struct Nginx {
 }
 
 impl Nginx {
-    /// Before the gateway, as most people have it: everything below `location` is passed on as it came.
+    /// An nginx in front of the gateway, as most operators have it: it forwards everything below `location` unchanged.
     async fn before(gateway: &str, location: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let free = TcpListener::bind("127.0.0.1:0").await.unwrap();

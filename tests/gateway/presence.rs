@@ -1,4 +1,4 @@
-//! Presence over HTTP: what players say in passing is understood, and passed on as it came.
+//! Hints of presence over HTTP: the gateway reads what players report and forwards it unchanged.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use warmgate::config::Config;
 use crate::support::stage::{Stage, poll, tune};
 use crate::support::wait::{PATIENCE, eventually, soon};
 
-/// A viewer who plays: it has fetched a segment.
+/// A viewer that has fetched a segment.
 async fn playing(stage: &Stage, viewer: &Viewer) -> Playback {
     let (playback, answer) = tune(viewer, &stage.channel(1)).await;
     let segment = soon(viewer.segment(&playback, &answer.segments()[0])).await.unwrap();
@@ -45,7 +45,7 @@ async fn a_pause_is_heard_and_reports_pass_as_they_came() {
         soon(viewer.post("/Sessions/Playing/Progress", &plays)).await.unwrap();
         assert_eq!(verdict(&stage).state.as_str(), "playing");
     }
-    // More than is looked into: it arrives all the same, and says nothing to us.
+    // A report too large for the gateway to read is forwarded all the same.
     let large = progress("IsPaused", json!({"NowPlayingQueue": "x".repeat(1 << 20)}));
     let before = stage.asked("/Progress").len();
     soon(viewer.post("/Sessions/Playing/Progress", &large)).await.unwrap();
@@ -94,7 +94,7 @@ async fn a_closed_socket_is_evidence() {
     assert!(verdict(&stage).state.is_present(), "but no proof");
 }
 
-/// The first viewer's clients close what they have, as a player does that is killed.
+/// The first viewer's connections close, as those of a killed player do.
 #[tokio::test(flavor = "multi_thread")]
 async fn closed_connections_are_evidence_unless_they_are_a_proxys() {
     for proxy in [false, true] {
@@ -137,6 +137,6 @@ async fn a_zap_ends_the_old_lease_at_once_and_before_the_new_request_is_answered
         soon(answered).await.unwrap();
         assert_eq!(stage.snapshot().present(), 1);
     }
-    // One of them: a busy machine may delay anything.
+    // One of several attempts: a busy machine may delay anything.
     assert!(took.iter().any(|took| *took < Duration::from_millis(50)), "{took:?}");
 }

@@ -1,5 +1,5 @@
-//! A recorded conversation of jellyfin-web (`fixtures/jellyfin/web-12.0-zap.ndjson`) with the gateway, and at the same time
-//! with a server that has none before it: what is not live TV is the same, byte for byte.
+//! Replays a recording of jellyfin-web (`fixtures/jellyfin/web-12.0-zap.ndjson`) through the gateway and, at the same time, at a
+//! server without one. All responses that are not live TV are the same, byte for byte.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::support::wait::{eventually, soon};
 const TOKEN: &str = "TOKEN-WEB-0000000000000000000000";
 const USER: &str = "ce149424c0734262b7bbf77875dcfa22";
 
-/// A request as it was recorded, with the status it was answered with.
+/// A recorded request, and the status of its response.
 #[derive(Clone)]
 struct Line {
     method: Method,
@@ -49,7 +49,7 @@ impl Line {
         self.url.contains("/live.m3u8")
     }
 
-    /// The number of the segment that is asked for.
+    /// The number of the requested segment.
     fn segment(&self) -> Option<usize> {
         let (_, file) = self.url.split_once("/hls/")?.1.split_once('/')?;
         file[32..].strip_suffix(".ts")?.parse().ok()
@@ -64,7 +64,7 @@ impl Line {
 struct Web {
     http: Client<HttpConnector, Body>,
     base: String,
-    /// The play sessions of the recording, by what they are called here.
+    /// The play session here of each one in the recording.
     play_sessions: BTreeMap<String, String>,
     /// The last playlist: its URL and its segments.
     playlist: (String, Vec<String>),
@@ -89,7 +89,7 @@ impl Web {
         }
     }
 
-    /// Says a recorded line, with the names that things have here.
+    /// Sends a recorded request, with the ids that are valid here.
     async fn say(&mut self, line: &Line) -> Heard {
         let mut line = line.clone();
         for (recorded, here) in &self.play_sessions {
@@ -114,7 +114,7 @@ impl Web {
         heard
     }
 
-    /// The segment that is in this place of the list, once it is there.
+    /// Waits for the segment at this place of the playlist, and gets it.
     async fn segment(&mut self, line: &Line, number: usize) -> Heard {
         let folder = self.playlist.0.rsplit_once('/').unwrap().0;
         let mut line = Line { url: format!("{folder}/{}", self.playlist.1[number]), ..line.clone() };
@@ -146,7 +146,7 @@ impl Web {
 }
 
 impl Heard {
-    /// Everything but what is drawn by chance, taken from the clock, or says that there is a gateway.
+    /// The response without random ids, times, and the gateway's own header fields.
     fn comparable(&self) -> (StatusCode, Vec<(String, String)>, String) {
         let chance = ["date", "x-response-time-ms", "last-modified"];
         let fields = self.headers.iter().filter(|(name, _)| !chance.contains(&name.as_str()));
@@ -157,7 +157,7 @@ impl Heard {
     }
 }
 
-/// Without the names that are minted anew, and without ports.
+/// The text without ids that are new each time, and without ports.
 fn plain(text: &str) -> String {
     let mut plain = String::new();
     for part in text.split_inclusive(|letter: char| !letter.is_ascii_alphanumeric()) {
@@ -187,7 +187,7 @@ async fn what_a_browser_said_to_a_server_it_can_say_to_us() {
     }
     assert_eq!(stage.origin().counts().jobs_started, 2);
 
-    // Back again: as the first time, but what was measured is another number.
+    // Back to the first channel, with another measured bitrate.
     let first = lines.iter().position(|line| line.url.contains("PlaybackInfo")).unwrap();
     let again: Vec<_> = lines[first..first + 5].iter().map(other_bitrate).collect();
     assert_ne!(again[0].body, lines[first].body);
@@ -201,7 +201,7 @@ async fn what_a_browser_said_to_a_server_it_can_say_to_us() {
     assert_eq!((stage.origin().counts().jobs_started, plain.origin().counts().jobs_started), (2, 3));
 }
 
-/// The items and sources of the recording, in their order, become those of the origin's channels.
+/// Replaces the items and media sources of the recording, in their order, by those of the origin's channels.
 fn on_our_channels(recording: &str, stage: &Stage) -> String {
     let recorded = [
         ("34703199-2925-5d2e-4e0e-08ae69de1bd6", "f91bdbcf108c4e49092c20cd88e22af1"),
@@ -217,12 +217,12 @@ fn on_our_channels(recording: &str, stage: &Stage) -> String {
     text
 }
 
-/// jellyfin-web's measurements go into `VideoBitrate` of the URLs that follow.
+/// Copies the bitrate that jellyfin-web measured into `VideoBitrate` of the URLs that follow.
 fn other_bitrate(line: &Line) -> Line {
     line.with("1973790118", "1850000000").with("VideoBitrate=1973691388", "VideoBitrate=1849901270")
 }
 
-/// Says the same to both, and compares what both say.
+/// Sends the same request to both servers, and compares their responses.
 async fn converse(ours: &mut Web, theirs: &mut Web, line: &Line, lines: &[Line]) -> Heard {
     if let Some(number) = line.segment() {
         let playlist = lines.iter().find(|other| other.is_playlist() && same_item(other, line)).unwrap();

@@ -1,4 +1,4 @@
-//! Playlist requests that name the segment they wait for are held until it is there, and no longer than may be.
+//! Blocking playlist requests: they are held until the segment that they name is there, for a bounded time.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ async fn a_request_is_held_until_its_segment_is_there() {
         let refused = ask(&viewer, &playback, &wrong).await;
         assert_eq!(refused.status, 400, "{wrong}");
     }
-    // What is passed on carries none of it.
+    // The parameters are not forwarded.
     let plain = ask(&viewer, &playback, "_HLS_msn=1&StartTimeTicks=1").await;
     assert_eq!(plain.status, 200);
     assert!(stage.asked("/live.m3u8").iter().all(|seen| !seen.query.contains("_HLS_")));

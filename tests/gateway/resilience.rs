@@ -1,5 +1,5 @@
-//! What goes wrong upstream goes on downstream: another generation behind a discontinuity, at the same URLs; and what a
-//! gateway that ends has opened is closed.
+//! Failures at the server: the stream goes on at the same URLs, with another generation after a discontinuity. A gateway
+//! that ends closes what it has opened.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ async fn three_players_outlive_the_server() {
     stage.nothing_open().await;
 }
 
-/// While it starts, the server says 503 to everything; then it knows nothing of what it had open.
+/// The server restarts: it answers 503 to everything at first, and then has nothing open.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_still_starting_is_waited_for() {
     let mut stage = Stage::quick().await;
@@ -71,7 +71,7 @@ async fn a_server_that_is_still_starting_is_waited_for() {
     stage.nothing_open().await;
 }
 
-/// As an administrator does it, or Jellyfin itself.
+/// An administrator, or Jellyfin itself, deletes the job.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_is_killed_is_started_again() {
     let stage = Stage::quick().await;
@@ -110,7 +110,7 @@ async fn an_input_that_stalls_is_given_up_and_tried_again() {
     watch.resume(Duration::from_secs(28)).await;
 }
 
-/// A tuner whose input has ended, and nobody left to watch: it does not stay open for ever.
+/// A tuner whose input has ended is closed when nobody watches any more.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_input_that_ends_unwatched_is_given_back() {
     let stage = Stage::quick().await;
@@ -125,10 +125,10 @@ async fn an_input_that_ends_unwatched_is_given_back() {
     assert_eq!(stage.snapshot().tally.stopped.get(&StopReason::Failed), Some(&1));
 }
 
-/// A channel that cannot be had is not tried for ever, and viewers are told what the server says.
+/// A channel that fails is not retried for ever, and viewers get the server's response.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_that_is_dead_is_as_without_us() {
-    // Nobody leaves before it is given up.
+    // No viewer leaves before the gateway gives up.
     let stage = Stage::with(|_| (), |config| config.viewers.silence = Duration::from_secs(90)).await;
     let viewer = stage.viewer(0, "tv");
     let playback = soon(viewer.open(&stage.channel(1))).await.unwrap();
@@ -146,13 +146,13 @@ async fn a_channel_that_is_dead_is_as_without_us() {
     .await;
 }
 
-/// The stop comes while the server is still starting for us.
+/// The gateway stops while the server still starts its job.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_in_the_middle_of_a_start_leaves_nothing() {
     join_all([0, 30, 150].map(|after| async move {
         let patient = |settings: &mut Settings| {
             settings.version = Version::V10_11;
-            // What is not ended is not ended by the server either.
+            // The server does not end the job by itself.
             settings.delays.kill_timer = Duration::from_secs(60);
         };
         let stage = Stage::with(patient, |_| ()).await;
@@ -173,13 +173,13 @@ async fn a_stop_in_the_middle_of_a_start_leaves_nothing() {
     .await;
 }
 
-/// The stop comes while our own consumer waits for its turn: the server opens one thing at a time, and finishes it even if
-/// nobody waits any more.
+/// The gateway stops while its opening waits at the server, which opens one channel at a time, and finishes an opening even if
+/// nobody waits for it any more.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_in_the_middle_of_an_opening_leaves_nothing() {
     let slow = |settings: &mut Settings| {
         settings.delays.open = Duration::from_millis(1500);
-        // Where a job that dies of silence gives nothing back: what is missing is missing.
+        // On this version a job that dies of silence gives nothing back, so the gateway has to.
         settings.version = Version::V10_11;
     };
     let stage = Stage::with(slow, |_| ()).await;
@@ -202,11 +202,11 @@ async fn a_stop_in_the_middle_of_an_opening_leaves_nothing() {
 
 fn ask(viewer: &Viewer, playback: &Playback) -> tokio::task::JoinHandle<()> {
     let (viewer, playback) = (viewer.clone(), playback.clone());
-    // What becomes of it when the gateway stops does not matter here.
+    // Its result does not matter here.
     tokio::spawn(async move { drop(viewer.poll(&playback).await) })
 }
 
-/// A client that ends and closes what it started and opened.
+/// A client that deletes its job and closes its live stream itself.
 async fn close(stage: &Stage, playback: &Playback) {
     let direct = stage.direct(0, "tv");
     soon(direct.leave(playback)).await.unwrap();
@@ -214,7 +214,7 @@ async fn close(stage: &Stage, playback: &Playback) {
     soon(direct.post(&path, &serde_json::Value::Null)).await.unwrap();
 }
 
-/// The real program, the real signal.
+/// Sends a signal to the real program.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_gives_everything_back_within_the_grace_period() {
     for (produce, jobs) in [("adopt", 2), ("auto", 0)] {

@@ -1,4 +1,4 @@
-//! A server that tunes through the gateway, by the gateway's own playlist: what it opens is what the gateway pulls already.
+//! A server that tunes by the gateway's playlist: the channel that it opens is pulled once, for it and for the gateway.
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -26,7 +26,7 @@ async fn tuned(provider: &Provider, knows_itself: bool) -> Stage {
         guide: None,
         rules: Rules::default(),
     };
-    // Whoever knows its own channels must know where it is.
+    // The gateway recognizes its own channels by its address.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let listen = SocketAddr::from(([127, 0, 0, 1], free));
     let stage = Stage::with(
@@ -48,13 +48,13 @@ async fn tuned(provider: &Provider, knows_itself: bool) -> Stage {
     stage
 }
 
-/// How often the gateway asked the origin for a raw stream.
+/// How often the gateway requested a raw stream of the origin.
 fn taps(stage: &Stage) -> usize {
     let own = |agent: &String| agent.starts_with("warmgate");
     stage.asked("/stream.ts").iter().filter(|seen| seen.user_agent.as_ref().is_some_and(own)).count()
 }
 
-/// Three viewers of one channel, two of whom have the same wish.
+/// Three viewers watch one channel, two of them with the same profile.
 async fn is_watched(knows_itself: bool) {
     let provider = Provider::start().await;
     let stage = tuned(&provider, knows_itself).await;
@@ -94,13 +94,13 @@ async fn a_server_that_tunes_through_the_gateway_costs_no_connection_more() {
     is_watched(true).await;
 }
 
-/// … nor where the gateway does not know what it is called, and meets its own channel as a stranger's.
+/// The same if the gateway does not know its public address, and takes its own channel for a foreign one.
 #[tokio::test(flavor = "multi_thread")]
 async fn nor_where_the_gateway_does_not_know_its_own_channels() {
     is_watched(false).await;
 }
 
-/// The provider allows one connection, and who watches keeps it; it is free as soon as nobody does.
+/// The provider allows one connection. A channel that is watched keeps it; it is free as soon as nobody watches.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_next_channel_waits_for_the_connection() {
     let provider = Provider::start().await;

@@ -1,4 +1,4 @@
-//! The recordings of real players are what `fixtures/cadence/README.md` says of them.
+//! Checks the table of `fixtures/cadence/README.md` against the recordings of real players.
 #![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,13 +38,13 @@ impl Recording {
         self.head[key].as_str().unwrap_or_else(|| panic!("{key} is missing"))
     }
 
-    /// When the viewer did this.
+    /// The time at which the viewer did this.
     fn did(&self, deed: &str) -> Option<u64> {
         let found = self.events.iter().find(|event| event.kind == "viewer" && event.detail["did"] == deed);
         found.map(|event| event.at)
     }
 
-    /// When something came that the viewer of a stream sends.
+    /// The times of the player's requests.
     fn requests(&self) -> impl Iterator<Item = u64> {
         ["playlist", "segment", "report"]
             .into_iter()
@@ -57,7 +57,7 @@ impl Recording {
         self.events.iter().filter(move |event| event.kind == kind).map(|event| event.at)
     }
 
-    /// The longest time without a request of which any part lies between two moments.
+    /// The longest time without a request that overlaps with the span between two times.
     fn silence(&self, from: u64, to: u64) -> u64 {
         let mut times: Vec<u64> = self.requests().collect();
         if times.last().is_none_or(|last| *last < to) {
@@ -67,12 +67,12 @@ impl Recording {
         gaps.map(|gap| gap[1] - gap[0]).max().unwrap_or(0)
     }
 
-    /// The same, between two deeds.
+    /// The same between two actions of the viewer.
     fn silence_between(&self, from: &str, to: &str) -> Option<u64> {
         Some(self.silence(self.did(from)?, self.did(to)?))
     }
 
-    /// Connections still open one second after a deed.
+    /// The connections that are open one second after an action.
     fn open_after(&self, deed: &str) -> Option<usize> {
         let until = self.did(deed)? + 1000;
         let mut open = BTreeSet::new();

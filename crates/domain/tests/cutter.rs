@@ -1,4 +1,4 @@
-//! The cutter against real streams: FFmpeg encodes them, the cutter cuts them, FFmpeg reads what came out.
+//! The cutter on real streams: FFmpeg encodes them, the cutter cuts them, and FFmpeg reads the segments.
 #![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
 use std::process::{Command, Stdio};
@@ -10,7 +10,7 @@ use domain::mpegts::facts::{AudioCodec, Facts, Profile, VideoCodec};
 use domain::mpegts::packet::Packet;
 use domain::mpegts::scan::Scan;
 
-/// As the gateway cuts.
+/// The rule by which the gateway cuts.
 const RULE: Rule = Rule {
     first: Duration::from_millis(500),
     usual: Duration::from_secs(3),
@@ -18,7 +18,7 @@ const RULE: Rule = Rule {
     largest: 32 << 20,
 };
 
-/// Runs a tool on `input`; gives what it printed, and fails with what it complained about.
+/// Runs a tool on `input` and returns its output; a complaint fails the test.
 fn run(tool: &str, args: &str, input: &[u8]) -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("in.ts");
@@ -35,7 +35,7 @@ fn run(tool: &str, args: &str, input: &[u8]) -> Vec<u8> {
     output.stdout
 }
 
-/// A stream of `seconds`, encoded as `how` says.
+/// A stream of `seconds`, encoded with the arguments `how`.
 fn encoded(seconds: u32, how: &str) -> Bytes {
     let inputs = format!(
         "-f lavfi -i testsrc2=size=320x180:rate=25:duration={seconds} -f lavfi -i sine=frequency=440:sample_rate=48000:duration={seconds}"
@@ -43,7 +43,7 @@ fn encoded(seconds: u32, how: &str) -> Bytes {
     run("ffmpeg", &format!("{inputs} {how} -f mpegts pipe:1"), &[]).into()
 }
 
-/// All segments of `stream`, which comes in pieces of `piece` bytes.
+/// The segments of `stream`, which is pushed in pieces of `piece` bytes.
 fn cut(stream: &Bytes, piece: usize) -> Vec<Cut> {
     let mut cutter = Cutter::new(RULE);
     let mut cuts = Vec::new();
@@ -55,7 +55,7 @@ fn cut(stream: &Bytes, piece: usize) -> Vec<Cut> {
     cuts
 }
 
-/// What the stream carries.
+/// The facts about the stream.
 fn facts(stream: &Bytes) -> Facts {
     let mut scan = Scan::default();
     let settled = stream.chunks(188).position(|packet| {
@@ -70,7 +70,7 @@ fn joined(cuts: &[Cut]) -> Vec<u8> {
     cuts.iter().flat_map(|cut| cut.bytes.iter().copied()).collect()
 }
 
-/// How many frames of the stream's kind FFmpeg decodes.
+/// The number of frames of this kind that FFmpeg decodes.
 fn frames(stream: &[u8], kind: &str) -> usize {
     let args =
         format!("-count_frames -select_streams {kind}:0 -show_entries stream=nb_read_frames -of csv=p=0 IN");
@@ -78,13 +78,13 @@ fn frames(stream: &[u8], kind: &str) -> usize {
     counted.split_whitespace().next().unwrap_or("0").trim_matches(',').parse().unwrap()
 }
 
-/// How many packets of the stream's kind FFmpeg finds.
+/// The number of packets of this kind that FFmpeg finds.
 fn packets(stream: &[u8], kind: &str) -> usize {
     let args = format!("-show_entries packet=pts -select_streams {kind}:0 -of csv=p=0 IN");
     String::from_utf8(run("ffprobe", &args, stream)).unwrap().lines().filter(|line| !line.is_empty()).count()
 }
 
-/// How long segments are, which of them begin with a picture that decoding may begin with, which are discontinuities.
+/// Of each segment the duration, whether it begins with a random access point, and whether it is a discontinuity.
 fn summary(cuts: &[Cut]) -> Vec<(u128, bool, bool)> {
     cuts.iter().map(|cut| (cut.duration.as_millis(), cut.independent, cut.discontinuity)).collect()
 }
@@ -93,7 +93,7 @@ fn total(cuts: &[Cut]) -> f64 {
     cuts.iter().map(|cut| cut.duration).sum::<Duration>().as_secs_f64()
 }
 
-/// What `cuts` have to be that were made of the whole of `stream`: all of it, in segments that keep to the rule.
+/// Checks `cuts` of the whole `stream`: they contain all of it, and keep to the rule.
 fn hold(stream: &Bytes, cuts: &[Cut], seconds: f64) {
     println!("{:?}", summary(cuts));
     let joined = joined(cuts);
@@ -109,7 +109,7 @@ fn hold(stream: &Bytes, cuts: &[Cut], seconds: f64) {
         assert!(cut.bytes.len() % 188 == 0 && cut.bytes[..3] == [0x47, 0x40, 0x00], "begins with a PAT");
     }
     assert!(cuts[0].independent && cuts.iter().all(|cut| !cut.discontinuity));
-    // What begins with such a picture can be played by itself, but for pictures that are shown before it.
+    // A segment that begins with a random access point can be decoded by itself, but for pictures shown before that.
     if let Some(cut) = cuts[1..].iter().rev().find(|cut| cut.independent) {
         run("ffmpeg", "-v fatal -i IN -frames:v 1 -f null -", &cut.bytes);
     }
@@ -198,7 +198,7 @@ fn hevc_and_enhanced_ac3() {
 
 #[test]
 fn high_dynamic_range() {
-    // The last one as broadcasts have it: a message says that HLG is meant.
+    // The last one as in broadcasts: an SEI message declares HLG.
     for (transfer, is_high) in
         [("bt709", false), ("arib-std-b67", true), ("bt2020-10", false), ("bt2020-10:atc-sei=18", true)]
     {
@@ -242,7 +242,7 @@ fn stamps_that_begin_anew() {
     assert_eq!(audio.bitrate, Some(192_000));
 }
 
-/// Two hours, with the clock's zero in their middle.
+/// Two hours, in whose middle the clock wraps.
 #[test]
 fn nothing_is_lost_or_drifts_in_two_hours() {
     let input = "-f lavfi -i testsrc2=size=64x36:rate=5:duration=7200";
@@ -293,7 +293,7 @@ fn a_stream_that_is_joined_anywhere() {
     let cuts = cut(&stream.slice(begin..), 20_000);
     assert!(cuts[0].independent);
     let joined = joined(&cuts);
-    // The pictures from the next group on.
+    // The pictures from the next group of pictures on.
     let count = frames(&joined, "v");
     assert!(count.is_multiple_of(50) && count >= 200, "{count}");
     run("ffmpeg", "-xerror -i IN -f null -", &joined);

@@ -117,7 +117,7 @@ impl Viewer {
         });
         let info = self.post(&format!("/Items/{item}/PlaybackInfo"), &request).await?;
         if info.status != StatusCode::OK {
-            return Err(format!("PlaybackInfo: {}", info.status).into());
+            return Err(format!("PlaybackInfo answered {}", info.status).into());
         }
         let opened: Value = serde_json::from_slice(&info.body)?;
         let source = &opened["MediaSources"][0];

@@ -1,4 +1,4 @@
-//! Real FFmpegs: what they make, and that none is left behind.
+//! Real FFmpeg processes: their output, and their ends.
 
 mod processes;
 mod streams;

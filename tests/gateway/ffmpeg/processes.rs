@@ -1,4 +1,4 @@
-//! Ends of all kinds: asked for, forced, unasked; and that nothing is left.
+//! How an FFmpeg ends: stopped, killed, or by itself; and that none outlives the gateway.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -19,7 +19,7 @@ use warmgate::ffmpeg::{Ffmpeg, Settings, command, leftovers};
 use crate::ffmpeg::support::{copy, exists, first_bytes, settings, source, start};
 use crate::support::wait::{eventually, soon};
 
-/// Say which launcher the parent below uses, and what its FFmpeg waits for.
+/// Environment variables of [`a_parent`]: the launcher that it uses, and the URL that its FFmpeg reads.
 const LAUNCHER: &str = "WARMGATE_TEST_LAUNCHER";
 const URL: &str = "WARMGATE_TEST_URL";
 
@@ -27,7 +27,7 @@ fn signal(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(pid.try_into().unwrap()).unwrap(), signal).unwrap();
 }
 
-/// A copy that has begun, with input left.
+/// A running copy with input left.
 async fn begun(ffmpeg: &Ffmpeg) -> Running {
     let folder = tempfile::tempdir().unwrap();
     let source = source(folder.path(), 10.0);
@@ -132,7 +132,7 @@ async fn one_that_takes_nothing_keeps_nobody_waiting() {
     assert_eq!(stdin.offer(chunk), Err(Failure::Ended));
 }
 
-/// A gateway in small: this test program again, which starts an FFmpeg, says which, and waits to be killed.
+/// A second process of this test program, which starts an FFmpeg, prints its process id, and waits to be killed.
 struct Parent {
     child: Child,
     ffmpeg: u32,
@@ -141,7 +141,7 @@ struct Parent {
 
 impl Parent {
     async fn start(launcher: &str) -> Self {
-        // It takes connections and never answers: an FFmpeg that neither reads from its parent nor writes to it.
+        // It accepts connections and never answers, so that FFmpeg neither reads from its parent nor writes to it.
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "ffmpeg::processes::a_parent", "--ignored", "--nocapture"])
@@ -169,7 +169,7 @@ impl Parent {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "it is started, and killed, by the tests below"]
+#[ignore = "the tests below start and kill it"]
 async fn a_parent() {
     let Ok(url) = std::env::var(URL) else { return };
     let launcher = match std::env::var(LAUNCHER).unwrap().as_str() {

@@ -1,4 +1,4 @@
-//! What comes out: it decodes, and its times are the source's.
+//! FFmpeg's output: it can be decoded, and its times are the source's.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,14 +17,14 @@ use warmgate::ffmpeg::{Error, Ffmpeg, Settings};
 use crate::ffmpeg::support::{command, copy, encode, first_bytes, settings, source, start, through};
 use crate::support::wait::soon;
 
-/// A clock of 33 bits at 90 kHz goes round after this.
+/// The round of the 33-bit clock, in ticks of 90 kHz.
 const ROUND: i64 = 1 << 33;
 
-/// One picture, in ticks.
+/// The duration of a picture, in ticks.
 const PICTURE: i64 = 90_000 / 25;
 
-/// The pictures in `made`: the time of each after `start` seconds of the source's clock, in ticks, and whether it is a key
-/// frame.
+/// The pictures in `made`: for each its time in ticks, counted from `start` seconds of the source's clock, and whether it is
+/// a key frame.
 fn pictures(folder: &Path, made: &[u8], start: f64) -> Vec<(i64, bool)> {
     let path = folder.join("made.ts");
     std::fs::write(&path, made).unwrap();
@@ -53,7 +53,7 @@ fn pictures(folder: &Path, made: &[u8], start: f64) -> Vec<(i64, bool)> {
     pictures
 }
 
-/// Decodes all of it; nothing may be said.
+/// Decodes the stream, which FFmpeg must not complain of.
 fn decodes(folder: &Path, made: &[u8]) {
     let path = folder.join("decoded.ts");
     std::fs::write(&path, made).unwrap();
@@ -67,7 +67,7 @@ fn decodes(folder: &Path, made: &[u8]) {
     assert!(decoded.status.success());
 }
 
-/// Makes it copied, encoded large and encoded small from one source whose clock begins at `at`.
+/// Copies one source, and encodes it large and small. Its clock begins at `at` seconds.
 async fn made_three_ways(at: f64) {
     let folder = tempfile::tempdir().unwrap();
     let ffmpeg = Ffmpeg::new(settings()).unwrap();
@@ -111,7 +111,7 @@ async fn a_small_picture_is_small() {
     let folder = tempfile::tempdir().unwrap();
     let ffmpeg = Ffmpeg::new(settings()).unwrap();
     let source = source(folder.path(), 10.0);
-    // Nobody encodes an odd number of pixels.
+    // Video of an odd number of pixels cannot be encoded.
     let limits =
         [(Some(160), None), (Some(161), None), (None, Some(90)), (None, Some(91)), (Some(161), Some(91))];
     for (max_width, max_height) in limits {
@@ -128,7 +128,7 @@ async fn a_small_picture_is_small() {
             .output()
             .unwrap();
         let text = String::from_utf8(read.stdout).unwrap();
-        // Once for its program and once for itself.
+        // FFmpeg lists a stream once below its program and once by itself.
         let streams: BTreeSet<_> = text.split_whitespace().collect();
         assert_eq!(streams, BTreeSet::from(["h264,160,90", "aac"]), "{max_width:?} {max_height:?}");
     }
@@ -147,7 +147,7 @@ async fn in_front_of_a_file_it_plays_in_real_time() {
     assert_eq!(soon(running.process.stop()).await.failure, None);
 }
 
-/// What works is used, what does not is named with its reason. No machine has all of these.
+/// Encoders that work are used, the others are listed with the reason. No machine has all of these.
 #[tokio::test(flavor = "multi_thread")]
 async fn encoders_are_believed_when_they_have_encoded() {
     let settings = Settings { encoders: VideoEncoder::ALL.to_vec(), ..settings() };
@@ -184,7 +184,8 @@ async fn there_is_room_for_so_many_and_no_more() {
     crate::support::wait::eventually("its room is free", async || ffmpeg.abilities().encodes_left == 1).await;
 }
 
-/// How long until the first byte, with a second of source at hand and the rest as it plays; printed, and bounded loosely.
+/// Prints the time until the first byte if a second of the source is there and the rest comes in real time; the bound is
+/// loose.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_byte_comes_at_once() {
     let folder = tempfile::tempdir().unwrap();

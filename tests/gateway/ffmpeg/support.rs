@@ -1,4 +1,4 @@
-//! A source, plans for it, and an FFmpeg to make them with.
+//! A source, plans to encode it, and an FFmpeg that carries them out.
 
 use std::path::{Path, PathBuf};
 use std::process::Command as Program;
@@ -68,8 +68,7 @@ pub(crate) async fn start(ffmpeg: &Ffmpeg, plan: &Plan) -> Running {
     ffmpeg.start(&command(plan), &TaskTracker::new()).await.unwrap()
 }
 
-/// Ten seconds of a picture of 320×180 at 25 frames a second, a key frame each second, and a sound; its clock begins at
-/// `start` seconds.
+/// Ten seconds of 320×180 at 25 frames/s with a key frame each second, and of sound. The clock begins at `start` seconds.
 pub(crate) fn source(folder: &Path, start: f64) -> Bytes {
     let path = folder.join("source.ts");
     let made = Program::new("ffmpeg")
@@ -86,7 +85,7 @@ pub(crate) fn source(folder: &Path, start: f64) -> Bytes {
     std::fs::read(path).unwrap().into()
 }
 
-/// Feeds `source` and takes what comes out, to the end.
+/// Feeds `source` to FFmpeg and returns its whole output.
 pub(crate) async fn through(running: Running, source: &Bytes) -> Vec<u8> {
     let Running { stdin, mut output, process, .. } = running;
     let stdin = stdin.unwrap();

@@ -1,4 +1,4 @@
-//! What goes in comes out, as it comes, byte by byte.
+//! Bodies are forwarded in both directions as they come, byte for byte.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -35,7 +35,7 @@ fn random_json(seed: u64) -> Vec<u8> {
     format!("{{\n {} }}", words.join(" ,\t")).into_bytes()
 }
 
-/// Sends the request's body back, under its own type and coding.
+/// Sends the request's body back, with its content type and coding.
 async fn echo(request: Request<Incoming>) -> Response<Body> {
     let (head, body) = request.into_parts();
     let mut response = Response::new(body::boxed(body));
@@ -84,7 +84,7 @@ async fn two_hundred_megabytes_come_down_and_are_never_held() {
     let gateway = gateway(origin.addr).await;
     let mut response = soon(http().request(get(gateway.url("/Items/1/Download")))).await.unwrap();
 
-    // A client that does not read holds the origin back: what lies between is in socket buffers.
+    // A client that does not read holds the origin back: only socket buffers lie between them.
     let mut before = u64::MAX;
     eventually("the origin stands still", async || {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
@@ -239,7 +239,7 @@ async fn a_client_that_expects_continue_gets_it() {
     assert_eq!(wire::exactly(&mut stream, 5).await, b"hello");
 }
 
-/// Answers every connection's first request with `answer` and ends it.
+/// Answers the first request of each connection with `answer`, and closes it.
 async fn canned(answer: &'static str) -> crate::support::servers::Server {
     raw_origin(move |mut stream, _| async move {
         wire::head(&mut stream).await;

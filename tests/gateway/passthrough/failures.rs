@@ -1,4 +1,4 @@
-//! An upstream that is down, late, gone or strange; and the one request that may be sent twice.
+//! An upstream that is down, late, gone, or no HTTP server; and which request may be sent twice.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,7 +29,7 @@ fn hasty() -> Setup {
     Setup { timeouts, ..Setup::default() }
 }
 
-/// What is asked, with something in it that nobody is to read.
+/// The target of the requests, with a secret that no response may repeat.
 async fn asked(gateway: &Server) -> (http::response::Parts, Bytes) {
     fetch(&http(), get(gateway.url("/Items?api_key=secret"))).await
 }
@@ -68,7 +68,7 @@ async fn an_upstream_that_does_not_accept_is_504() {
     socket.bind(ANY).unwrap();
     let full = socket.listen(0).unwrap();
     let address = full.local_addr().unwrap();
-    // One attempt may be late because the machine is busy; three in a row mean a full backlog.
+    // One attempt may be late on a busy machine; three in a row mean a full backlog.
     let (mut waiting, mut late) = (Vec::new(), 0);
     while late < 3 {
         match tokio::time::timeout(SHORT, TcpStream::connect(address)).await {
@@ -80,7 +80,7 @@ async fn an_upstream_that_does_not_accept_is_504() {
         }
     }
     let gateway = gateway_with(&address.to_string(), hasty()).await;
-    // Attempts that were given up may still leave their places to the gateway's, each of which fills one for good.
+    // Abandoned attempts may still free places, which the gateway's attempts then fill for good.
     let mut refused = None;
     eventually("the gateway cannot connect either", async || {
         let answer = asked(&gateway).await;
@@ -155,14 +155,14 @@ async fn an_answer_cut_short_in_its_head_is_502_and_not_asked_again() {
     assert_eq!(connections.load(Ordering::SeqCst), 1);
 }
 
-/// How an origin ends a kept connection, at the moment a second request arrives on it.
+/// How an origin ends a kept connection at the moment when a second request arrives.
 #[derive(Clone, Copy, Debug)]
 enum End {
     Close,
     Reset,
 }
 
-/// Answers the first request of each connection and ends it on the second. The counter is of requests seen.
+/// An origin that answers the first request of each connection and ends it at the second, and a counter of its requests.
 async fn forgetful(end: End, reliable_from: usize) -> (Server, Arc<AtomicUsize>) {
     let requests = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&requests);
@@ -283,7 +283,7 @@ async fn an_upload_refused_before_its_end_brings_the_refusal() {
             .await
             .unwrap();
         stream.shutdown().await.unwrap();
-        // As servers do: some is still read, so that the answer is not lost in a reset.
+        // Servers read a little more, so that a reset does not discard the response.
         wire::exactly(&mut stream, 1 << 20).await;
     })
     .await;

@@ -1,4 +1,4 @@
-//! Header fields and framing: what a hop must change, and what it must refuse.
+//! Header fields and framing: what a proxy has to change, and what it has to refuse.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +12,7 @@ use crate::support::servers::{
     ANY, Server, Setup, fetch, gateway, gateway_on, gateway_with, get, h2c, http, raw_origin,
 };
 
-/// An origin that keeps the heads it sees and gives `answer` each time.
+/// An origin that records the heads of requests and sends `answer` to each.
 async fn recorder(answer: &'static str) -> (Server, Arc<Mutex<Vec<String>>>) {
     let heads = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&heads);
@@ -121,7 +121,7 @@ async fn two_gateways_in_a_row_are_no_loop() {
     assert_eq!(wire::field(&seen.lock().unwrap()[0], "via"), ["2 outer", "1.1 gate"]);
 }
 
-/// A request by hand: what it is, its bytes, the status it must get, and how often the origin may be asked.
+/// A handwritten request: its name, its bytes, the status that it has to get, and how often the origin gets it.
 type Case = (&'static str, &'static str, u16, usize);
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The gateway as a plain proxy: before origins that behave, and before some that do not.
+//! The gateway as a plain proxy, in front of origins that behave well and badly.
 
 mod bodies;
 mod failures;

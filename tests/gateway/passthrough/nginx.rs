@@ -1,4 +1,4 @@
-//! A real nginx before the gateway, as most people have one, and behind it, for its TLS.
+//! A real nginx in front of the gateway, as most operators have it, and behind it, with TLS.
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -22,7 +22,7 @@ use crate::support::servers::{
 };
 use crate::support::wait::soon;
 
-/// nginx in the foreground, killed when dropped.
+/// An nginx process. Dropping it kills it.
 struct Nginx {
     addr: SocketAddr,
     _process: Child,
@@ -50,7 +50,7 @@ impl Nginx {
         .await
     }
 
-    /// Starts it with one server of that content, on a free port; `listen` is what its socket is besides.
+    /// Starts it with one server of this content on a free port, with `listen` as further parameters of its socket.
     async fn start(directory: TempDir, http: &str, listen: &str, server: &str) -> Self {
         let free = TcpListener::bind(ANY).await.unwrap();
         let addr = free.local_addr().unwrap();
@@ -72,7 +72,7 @@ impl Nginx {
         Self { addr, _process: process, directory }
     }
 
-    /// As an upstream: an nginx with TLS, whose certificate for `localhost` only who knows it trusts.
+    /// An upstream with TLS, whose certificate for `localhost` is self-signed.
     async fn secure() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let made = Command::new("openssl")
@@ -174,7 +174,7 @@ async fn a_certificate_nobody_vouches_for_is_502() {
     assert_eq!(head.headers["proxy-status"], "gate; error=tls_certificate_error");
 }
 
-/// A process has one set of trusted certificates.
+/// The trusted certificates are read once per process.
 #[tokio::test]
 async fn an_https_upstream_is_reached_where_its_certificate_is_trusted() {
     const PORT: &str = "PASSTHROUGH_TLS_PORT";

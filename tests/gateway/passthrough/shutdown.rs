@@ -1,4 +1,4 @@
-//! How the listener ends, and how it ends connections.
+//! The end of the listener and of its connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,7 +75,7 @@ async fn tunnels_do_not_hold_up_the_end() {
     assert_eq!(soon(stream.read(&mut [0])).await.unwrap_or(0), 0);
 }
 
-/// The clock stands still and jumps to the next deadline whenever nothing else is to be done.
+/// Time is paused: it jumps to the next deadline whenever no task can run.
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_brings_no_request_is_closed() {
     let origin = origin(|_| async { Response::new(body::empty()) }).await;

@@ -1,4 +1,4 @@
-//! Out of HTTP: WebSockets and other protocols, as bytes.
+//! Upgrades: WebSockets and other protocols are forwarded as bytes.
 
 use futures_util::{SinkExt, StreamExt};
 use http::{HeaderMap, HeaderValue};
@@ -19,7 +19,7 @@ const ASK: &str =
 const SWITCH: &str =
     "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: warp/1\r\nX-Warp: 9\r\n\r\n";
 
-/// An origin of WebSockets that echoes, closes with 4001 when told "bye", and reports the close it gets.
+/// A WebSocket origin that echoes, closes with 4001 after "bye", and reports the close frame that it gets.
 async fn echo_socket() -> (Server, mpsc::UnboundedReceiver<Option<CloseFrame>>) {
     let (report, closes) = mpsc::unbounded_channel();
     let origin = raw_origin(move |stream, _| {
@@ -69,7 +69,7 @@ async fn websockets_echo_and_close_codes_pass() {
     socket.close(Some(frame.clone())).await.unwrap();
     let Message::Close(answer) = soon(socket.next()).await.unwrap().unwrap() else { panic!("no close") };
     assert_eq!(answer, Some(frame.clone()));
-    // Of the first connection, the origin has seen the answer to its own close.
+    // On the first connection, the origin got the reply to its own close frame.
     let first = soon(closes.recv()).await.unwrap().unwrap();
     assert_eq!(u16::from(first.code), 4001);
     assert_eq!(soon(closes.recv()).await.unwrap(), Some(frame));
@@ -89,7 +89,7 @@ async fn a_refused_upgrade_is_an_ordinary_answer() {
     assert_eq!(response.into_body().unwrap(), b"no");
 }
 
-/// A tunnel through a gateway: its two ends, after the 101 went through.
+/// The two ends of a tunnel through a gateway, after the 101.
 async fn tunnel() -> (Server, Server, TcpStream, TcpStream) {
     let (hand, mut streams) = mpsc::unbounded_channel();
     let origin = raw_origin(move |mut stream, _| {
@@ -98,7 +98,7 @@ async fn tunnel() -> (Server, Server, TcpStream, TcpStream) {
             let head = wire::head(&mut stream).await;
             assert_eq!(wire::field(&head, "upgrade"), ["warp/1"]);
             assert_eq!(wire::field(&head, "connection"), ["upgrade"]);
-            // The first bytes of the new protocol come with the 101.
+            // The first bytes of the new protocol follow the 101 at once.
             stream.write_all(format!("{SWITCH}early").as_bytes()).await.unwrap();
             hand.send(stream).unwrap();
         }

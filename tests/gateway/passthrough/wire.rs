@@ -1,4 +1,4 @@
-//! HTTP/1.1 by hand, for what no well-behaved library would send.
+//! Handwritten HTTP/1.1, for requests that no library sends.
 
 use std::net::SocketAddr;
 
@@ -14,7 +14,7 @@ pub(crate) async fn send(addr: SocketAddr, bytes: impl AsRef<[u8]>) -> TcpStream
     stream
 }
 
-/// Reads to the end of a head and not a byte further; empty when the stream ends before.
+/// Reads a head and not a byte more; empty if the stream ends before.
 pub(crate) async fn head(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -33,7 +33,7 @@ pub(crate) async fn exactly(stream: &mut TcpStream, len: usize) -> Vec<u8> {
     bytes
 }
 
-/// Everything until the stream ends.
+/// Reads until the stream ends.
 pub(crate) async fn rest(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     soon(stream.read_to_end(&mut bytes)).await.unwrap();

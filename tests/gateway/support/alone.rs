@@ -1,4 +1,4 @@
-//! Runs a test in a process of its own: for what belongs to a process, as its memory and its environment variables.
+//! Runs a test in a process of its own, if it measures the process's memory or needs environment variables.
 
 use std::ffi::OsStr;
 

@@ -1,4 +1,4 @@
-//! What the tests share: servers in front of and behind a gateway, viewers, and patience.
+//! What the tests share: servers in front of and behind a gateway, viewers, and waiting.
 
 pub(crate) mod alone;
 pub(crate) mod log;

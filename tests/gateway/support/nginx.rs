@@ -1,4 +1,4 @@
-//! A real nginx, for tests that put it before or behind the gateway.
+//! A real nginx, for tests that put it in front of the gateway or behind it.
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -8,10 +8,10 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-/// How long it may take to listen.
+/// How long nginx may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Starts one with this configuration and waits until it listens at `addr`; it ends when the child is dropped.
+/// Starts nginx with this configuration and waits until it listens at `addr`. Dropping the child kills it.
 pub(crate) async fn start(directory: &TempDir, config: &str, addr: SocketAddr) -> Child {
     let file = directory.path().join("nginx.conf");
     std::fs::write(&file, config).unwrap();

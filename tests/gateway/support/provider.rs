@@ -1,4 +1,4 @@
-//! A provider: each connection gets a channel as FFmpeg makes it, in real time, for as long as it likes.
+//! A provider, which sends each connection an endless channel in real time, made by FFmpeg.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,23 +11,23 @@ use tokio::process::Command;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// What the demo's origin sends too, so that the same wishes are met by a copy.
+/// FFmpeg's arguments for a channel like the origin's, so that the same profiles can be copied.
 pub(crate) const PICTURE: &str = "-v error -re -f lavfi -i testsrc2=size=320x180:rate=25,format=yuv420p \
     -re -f lavfi -i sine=frequency=440:sample_rate=48000 -c:v libx264 -threads 1 -preset ultrafast \
     -tune zerolatency -profile:v baseline -level 3.0 -b:v 1000k -maxrate 1200k -bufsize 1200k \
     -g 12 -keyint_min 12 -sc_threshold 0 -c:a aac -b:a 96k -ac 1 \
     -f mpegts -muxdelay 0 -muxpreload 0 -flush_packets 1 pipe:1";
 
-/// Bytes of a channel that garbage takes the place of: most of a second, and no whole number of packets.
+/// Bytes of a channel that garbage replaces: most of a second, and no whole number of packets.
 const LOST: usize = 100_000;
-/// A packet of nobody's (ISO/IEC 13818-1, 2.4.3.3).
+/// A null packet (ISO/IEC 13818-1, 2.4.3.3).
 const STUFFING: [u8; 188] = {
     let mut packet = [0xff; 188];
     [packet[0], packet[1], packet[2], packet[3]] = [0x47, 0x1f, 0xff, 0x10];
     packet
 };
 
-/// See the module. Dropped, it is gone.
+/// A running provider. Dropping it ends it.
 pub(crate) struct Provider {
     address: SocketAddr,
     inner: Arc<Inner>,
@@ -35,7 +35,7 @@ pub(crate) struct Provider {
 }
 
 struct Inner {
-    /// What was asked for.
+    /// The requests, as they were sent.
     asked: Mutex<Vec<String>>,
     open: Mutex<usize>,
     most: Mutex<usize>,
@@ -79,27 +79,27 @@ impl Provider {
         provider
     }
 
-    /// The URL of a channel, with what nobody is to see in it.
+    /// The URL of a channel, with secrets that must not be logged.
     pub(crate) fn url(&self, channel: usize) -> String {
         format!("http://me:s3cr3t@{}/live/s3cr3t/{channel}.ts?key=s3cr3t", self.address)
     }
 
-    /// It hangs up, and answers nobody from now on.
+    /// Disconnects all, and refuses connections from now on.
     pub(crate) fn fail(&self) {
         self.inner.up.send_replace(false);
     }
 
-    /// Whoever connects gets nothing but stuffing, for as long as it is `silent`.
+    /// Sends new connections nothing but null packets while it is `silent`.
     pub(crate) fn keep(&self, silent: bool) {
         self.inner.silent.send_replace(silent);
     }
 
-    /// Whoever is connected gets a picture of this size from now on.
+    /// Changes open connections to a picture of this size.
     pub(crate) fn show(&self, size: &str) {
         self.inner.picture.send_replace(PICTURE.replace("320x180", size));
     }
 
-    /// … one of MPEG-2.
+    /// Changes open connections to MPEG-2.
     pub(crate) fn show_mpeg2(&self) {
         let (before, codec) = PICTURE.split_once("-c:v ").unwrap();
         let (_, sound) = codec.split_once("-c:a ").unwrap();
@@ -107,44 +107,44 @@ impl Provider {
         self.inner.picture.send_replace(format!("{before}-c:v {mpeg2} -c:a {sound}"));
     }
 
-    /// … one whose clock begins at so many seconds.
+    /// Changes open connections to a clock that begins at this number of seconds.
     pub(crate) fn show_at(&self, seconds: u32) {
         let offset = format!("-output_ts_offset {seconds} -f mpegts");
         self.inner.picture.send_replace(PICTURE.replace("-f mpegts", &offset));
     }
 
-    /// … one that is interlaced.
+    /// Changes open connections to an interlaced picture.
     pub(crate) fn show_interlaced(&self) {
         let interlaced = "-profile:v high -x264-params tff=1:cabac=0 -flags +ilme+ildct";
         self.inner.picture.send_replace(PICTURE.replace("-profile:v baseline", interlaced));
     }
 
-    /// … the same one under other PIDs.
+    /// Changes open connections to other PIDs.
     pub(crate) fn move_pids(&self) {
         self.inner.picture.send_replace(PICTURE.replace("-f mpegts", "-f mpegts -mpegts_start_pid 0x200"));
     }
 
-    /// … and nobody can read it from now on.
+    /// Marks all packets as scrambled from now on.
     pub(crate) fn scramble(&self) {
         self.inner.scrambled.send_replace(true);
     }
 
-    /// … and this in the place of a piece of it.
+    /// Sends this instead of a piece of the channel.
     pub(crate) fn interject(&self, garbage: Vec<u8>) {
         self.inner.garbage.send_replace(garbage);
     }
 
-    /// The requests there were, as they were sent.
+    /// The requests so far, as they were sent.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.inner.asked.lock().unwrap().clone()
     }
 
-    /// The connections there are.
+    /// The number of open connections.
     pub(crate) fn open(&self) -> usize {
         *self.inner.open.lock().unwrap()
     }
 
-    /// As many there have been at once.
+    /// The highest number of open connections so far.
     pub(crate) fn most(&self) -> usize {
         *self.inner.most.lock().unwrap()
     }
@@ -156,7 +156,7 @@ impl Drop for Provider {
     }
 }
 
-/// A connection that is counted.
+/// Counts a connection for as long as it exists.
 struct Counted<'a>(&'a Inner);
 
 impl<'a> Counted<'a> {
@@ -176,7 +176,7 @@ impl Drop for Counted<'_> {
 }
 
 impl Inner {
-    /// Not cancel-safe: what was read and not written is lost.
+    /// Copies packets. Not cancel-safe: bytes that were read and not written are lost.
     async fn copy(
         &self,
         from: &mut (impl AsyncRead + Unpin),

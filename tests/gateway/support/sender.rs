@@ -1,5 +1,5 @@
-//! Channels that are no transport stream over HTTP, as their senders send them: HLS, datagrams, RTP, RTSP. All real: FFmpeg
-//! sends, nginx has the playlists, VLC speaks RTSP (over UDP, which is all it can).
+//! Real senders of channels that are no transport stream over HTTP: FFmpeg sends HLS, UDP and RTP, nginx serves the
+//! playlists, and VLC sends RTSP (over UDP, which is all it can).
 
 use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
@@ -20,7 +20,7 @@ use crate::support::wait::eventually;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Hls,
-    /// The same behind a multivariant playlist of two.
+    /// HLS with a multivariant playlist of two variants.
     Variants,
     Udp,
     Multicast,
@@ -28,7 +28,7 @@ pub(crate) enum Kind {
     Rtsp,
 }
 
-/// A channel's sender, which may be off. Dropped, it is gone.
+/// The sender of a channel. Dropping it ends it.
 pub(crate) struct Sender {
     kind: Kind,
     address: SocketAddr,
@@ -38,7 +38,7 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    /// A sender, with its channel on the air.
+    /// Starts a sender that sends.
     pub(crate) async fn start(kind: Kind) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = match kind {
@@ -65,7 +65,7 @@ impl Sender {
         sender
     }
 
-    /// Where it is to be pulled.
+    /// The URL of the channel.
     pub(crate) fn url(&self) -> String {
         let Self { kind, address, .. } = self;
         match kind {
@@ -78,19 +78,19 @@ impl Sender {
         }
     }
 
-    /// Where there is room for files, as long as it is there.
+    /// A folder for files, which is deleted with the sender.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// The channel goes off the air, without a word.
+    /// Stops sending without closing anything.
     pub(crate) async fn off(&mut self) {
         for mut process in self.sending.drain(..) {
             process.kill().await.unwrap();
         }
     }
 
-    /// … and comes back, by a clock that begins anew.
+    /// Sends again, with a clock that begins anew.
     pub(crate) async fn on(&mut self) {
         let Self { address, folder, .. } = &*self;
         let folder = folder.path();
@@ -122,7 +122,7 @@ impl Sender {
         }
     }
 
-    /// What was asked of it over HTTP: path and name of who asked.
+    /// The requests over HTTP: their paths and user agents.
     pub(crate) fn asked(&self) -> Vec<String> {
         let asked = std::fs::read_to_string(self.folder.path().join("asked")).unwrap();
         asked.lines().map(str::to_owned).collect()
@@ -141,7 +141,7 @@ impl Sender {
             .stderr(Stdio::null())
             .kill_on_drop(true);
         if rustix::process::geteuid().is_root() {
-            // It will not run as root.
+            // VLC refuses to run as root.
             vlc.uid(65534).gid(65534);
         }
         let vlc = vlc.spawn().expect("vlc must be installed: make test does it");
@@ -150,7 +150,7 @@ impl Sender {
     }
 }
 
-/// FFmpeg making the usual picture, to be sent where `output` says.
+/// An FFmpeg that sends the usual picture to `output`.
 fn picture(output: &str) -> Command {
     let (picture, _) = PICTURE.split_once("-f mpegts ").unwrap();
     let mut ffmpeg = Command::new("ffmpeg");
@@ -168,13 +168,13 @@ fn to(output: &str) -> Child {
     picture(output).spawn().unwrap()
 }
 
-/// A group of the site's own, another for each port.
+/// A multicast group of the local scope, another for each port.
 fn group(address: SocketAddr) -> String {
     let [high, low] = address.port().to_be_bytes();
     format!("239.255.{high}.{low}")
 }
 
-/// An even port that is free, as is the next one: RTP has its reports there.
+/// A free even port whose next port is free too, for RTP's reports.
 fn pair_of_ports() -> u16 {
     let free = |port| UdpSocket::bind(("127.0.0.1", port)).ok()?.local_addr().ok().map(|at| at.port());
     loop {
@@ -185,7 +185,7 @@ fn pair_of_ports() -> u16 {
     }
 }
 
-/// Whether a picture is to be had at `url`.
+/// Whether a picture can be received from `url`.
 async fn describes(address: SocketAddr, url: &str) -> bool {
     let Ok(mut stream) = TcpStream::connect(address).await else { return false };
     let asked = format!("DESCRIBE {url} RTSP/1.0\r\nCSeq: 1\r\n\r\n");
@@ -199,6 +199,6 @@ async fn describes(address: SocketAddr, url: &str) -> bool {
         }
         false
     };
-    // It says so at once, or not this time.
+    // It either succeeds at once or not in this attempt.
     timeout(Duration::from_millis(300), described).await.unwrap_or(false)
 }

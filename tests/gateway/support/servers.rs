@@ -26,10 +26,10 @@ use warmgate::upstream::client::{Client, Target, Timeouts};
 
 use crate::support::wait::soon;
 
-/// Any free port on loopback.
+/// Any free port of the loopback interface.
 pub(crate) const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// Something that listens, and stops when dropped.
+/// A server. Dropping it ends it.
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
     pub(crate) stop: CancellationToken,
@@ -41,7 +41,7 @@ impl Server {
         format!("http://{}{path}", self.addr)
     }
 
-    /// Asks it to stop and waits until it has.
+    /// Ends it in an orderly way, and waits.
     pub(crate) async fn stopped(mut self) {
         self.stop.cancel();
         soon(&mut self.task).await.expect("the server panicked");
@@ -55,7 +55,7 @@ impl Drop for Server {
     }
 }
 
-/// How a test's gateway is set up.
+/// The settings of a test's gateway.
 pub(crate) struct Setup {
     pub(crate) scheme: Scheme,
     pub(crate) identity: Identity,
@@ -74,7 +74,7 @@ impl Default for Setup {
     }
 }
 
-/// A gateway that passes everything to `origin`.
+/// A gateway that forwards everything to `origin`.
 pub(crate) async fn gateway(origin: SocketAddr) -> Server {
     gateway_with(&origin.to_string(), Setup::default()).await
 }
@@ -96,7 +96,7 @@ pub(crate) fn gateway_on(listener: Listener, authority: &str, setup: Setup) -> S
     Server { addr, stop, task }
 }
 
-/// An HTTP/1.1 origin that answers by `handler`.
+/// An HTTP/1.1 origin whose responses come from `handler`.
 pub(crate) async fn origin<F, R>(handler: F) -> Server
 where
     F: Fn(Request<Incoming>) -> R + Clone + Send + Sync + 'static,
@@ -125,7 +125,7 @@ where
     })
 }
 
-/// An origin that does with its connections, numbered from 0, what `handler` says.
+/// An origin whose connections, numbered from 0, go to `handler`.
 pub(crate) async fn raw_origin<F, R>(handler: F) -> Server
 where
     F: Fn(TcpStream, usize) -> R + Send + Sync + 'static,
@@ -173,14 +173,14 @@ pub(crate) fn get(url: impl AsRef<str>) -> Request<Body> {
     Request::get(url.as_ref()).body(body::empty()).unwrap()
 }
 
-/// Status, fields and the whole body of the answer.
+/// The head and the whole body of the response.
 pub(crate) async fn fetch(client: &Http, request: Request<Body>) -> (http::response::Parts, Bytes) {
     let response = soon(client.request(request)).await.unwrap();
     let (head, body) = response.into_parts();
     (head, soon(body.collect()).await.unwrap().to_bytes())
 }
 
-/// Bytes without a pattern, the same for the same `seed`: what is at a position depends on the position.
+/// Bytes without a pattern, which depend on `seed` and their position alone.
 pub(crate) fn noise(seed: u64, from: u64, len: usize) -> Bytes {
     let end = from + len as u64;
     let words = (from / 8)..end.div_ceil(8);
@@ -200,7 +200,7 @@ const fn mix(word: u64) -> u64 {
     word ^ (word >> 31)
 }
 
-/// A streamed body of `len` bytes of [`noise`], made as it is asked for; `made` is told how much.
+/// A streamed body of `len` bytes of [`noise`], made when it is polled; `made` gets the number of bytes so far.
 pub(crate) fn noise_body(seed: u64, len: u64, made: impl Fn(u64) + Send + 'static) -> Body {
     const CHUNK: u64 = 64 * 1024;
     let chunks = futures_util::stream::unfold(0u64, move |from| {

@@ -1,4 +1,4 @@
-//! The whole play: the demo's origin, the gateway before it, and viewers before the gateway, on ports of chance.
+//! A stage: the origin, the gateway in front of it, and viewers of either.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -27,12 +27,12 @@ use warmgate::supervisor::Supervisor;
 
 use crate::support::wait::{eventually, soon};
 
-/// How long the tests that watch play: a multiple of the usual if `WARMGATE_LONG` is set.
+/// How long a test watches a stream: `usual` seconds, or `long` ones if `WARMGATE_LONG` is set.
 pub(crate) fn watching(usual: u64, long: u64) -> Duration {
     Duration::from_secs(if std::env::var_os("WARMGATE_LONG").is_some() { long } else { usual })
 }
 
-/// Origin and gateway. Dropping it ends both.
+/// An origin and a gateway. Dropping it ends both.
 pub(crate) struct Stage {
     origin: Option<Origin>,
     pub(crate) base: String,
@@ -44,12 +44,12 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// A quick origin, and a gateway that lets go of who says goodbye at once and adopts all its streams.
+    /// A quick origin, and a gateway that adopts all its streams and lets viewers go soon after their goodbye.
     pub(crate) async fn quick() -> Self {
         Self::with(|_| (), |_| ()).await
     }
 
-    /// The same, changed.
+    /// The same with other settings and configuration.
     pub(crate) async fn with(settings: impl FnOnce(&mut Settings), config: impl FnOnce(&mut Config)) -> Self {
         let mut asked = Settings::quick();
         settings(&mut asked);
@@ -58,7 +58,7 @@ impl Stage {
         Self::before(origin, &asked, &upstream, config).await
     }
 
-    /// A gateway whose way to the origin leads through `upstream`.
+    /// A gateway that reaches the origin through `upstream`.
     pub(crate) async fn before(
         origin: Origin,
         settings: &Settings,
@@ -81,28 +81,28 @@ impl Stage {
         self.origin.as_ref().expect("the origin is down")
     }
 
-    /// The origin crashes.
+    /// Ends the origin as a crash does.
     pub(crate) async fn kill_origin(&mut self) -> Settings {
         self.origin.take().expect("the origin is down").kill().await
     }
 
-    /// … and comes back.
+    /// Starts the origin again.
     pub(crate) async fn restart_origin(&mut self, settings: Settings) {
         self.origin = Some(Origin::start(settings).await.unwrap());
     }
 
-    /// The item of the channel with this number, from 1 on.
+    /// The item of the channel with this number, counted from 1.
     pub(crate) fn channel(&self, number: usize) -> String {
         self.origin().channels()[number - 1].item_id.clone()
     }
 
-    /// A viewer who uses the gateway.
+    /// A viewer of the gateway.
     pub(crate) fn viewer(&self, user: usize, device: &str) -> Viewer {
         let user = &self.users[user];
         Viewer::new(&self.base, user.token(), &user.id, device)
     }
 
-    /// A viewer who goes past the gateway.
+    /// A viewer of the origin, past the gateway.
     pub(crate) fn direct(&self, user: usize, device: &str) -> Viewer {
         let user = &self.users[user];
         let path = self.base.splitn(4, '/').nth(3).map(|path| format!("/{path}")).unwrap_or_default();
@@ -117,8 +117,7 @@ impl Stage {
         self.supervisor.snapshot()
     }
 
-    /// What the origin was asked whose path ends so, in any letter case; but for the harmless request that spares the
-    /// first viewer an error.
+    /// The origin's requests whose path has this ending, in any letter case, without the gateway's warm-up request.
     pub(crate) fn asked(&self, ending: &str) -> Vec<LoggedRequest> {
         let ending = ending.to_ascii_lowercase();
         let log = self.origin().requests().into_iter();
@@ -127,7 +126,7 @@ impl Stage {
             .collect()
     }
 
-    /// How often each file of a job was asked for.
+    /// How often each segment of a job was requested.
     pub(crate) fn fetched(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         for seen in self.asked(".ts").into_iter().filter(|seen| seen.path.contains("/hls/")) {
@@ -136,7 +135,7 @@ impl Stage {
         counts
     }
 
-    /// The gateway's own play sessions, as the origin knows them.
+    /// The play sessions of the gateway, from the origin's requests.
     pub(crate) fn own_play_sessions(&self) -> Vec<String> {
         let own = |seen: &LoggedRequest| {
             seen.user_agent.as_deref().is_some_and(|agent| agent.starts_with("warmgate"))
@@ -145,7 +144,7 @@ impl Stage {
         starts.filter_map(|seen| parameter(&seen.query, "PlaySessionId")).collect()
     }
 
-    /// The FFmpegs that this gateway runs, by the mark they carry.
+    /// The FFmpegs of this gateway, by the mark in their environment.
     pub(crate) fn encoders(&self) -> Vec<Pid> {
         let mark = format!("WARMGATE_OWNER={}:", self.base.trim_start_matches("http://"));
         let processes = std::fs::read_dir("/proc").unwrap().flatten();
@@ -157,12 +156,12 @@ impl Stage {
         pids.filter(marked).filter_map(Pid::from_raw).collect()
     }
 
-    /// Waits until nobody is held to be watching.
+    /// Waits until no consumer is present.
     pub(crate) async fn deserted(&self) {
         eventually("everybody has left", async || self.snapshot().present() == 0).await;
     }
 
-    /// Waits until the origin has nothing open and nothing running.
+    /// Waits until the origin has no live stream and no job.
     pub(crate) async fn nothing_open(&self) {
         eventually("nothing is open at the origin", async || {
             let counts = self.origin().counts();
@@ -171,7 +170,7 @@ impl Stage {
         .await;
     }
 
-    /// Ends the gateway as a signal would, and waits.
+    /// Ends the gateway as a signal does, and waits.
     pub(crate) async fn shut_down(&self) {
         self.stop.cancel();
         let serving = self.serving.lock().unwrap().take();
@@ -190,7 +189,7 @@ impl Drop for Stage {
     }
 }
 
-/// A viewer opens a channel and gets a playlist of ours.
+/// Opens a channel and gets its playlist.
 pub(crate) async fn tune(viewer: &Viewer, item: &str) -> (Playback, Answer) {
     let playback = soon(viewer.open(item)).await.unwrap();
     let answer = soon(viewer.poll(&playback)).await.unwrap();
@@ -198,7 +197,7 @@ pub(crate) async fn tune(viewer: &Viewer, item: &str) -> (Playback, Answer) {
     (playback, answer)
 }
 
-/// The same with these parameters on top, and surely of ours.
+/// The same with more parameters, and with a playlist that has to be the gateway's.
 pub(crate) async fn tune_with(viewer: &Viewer, item: &str, more: &str) -> (Playback, Answer) {
     let mut playback = soon(viewer.open(item)).await.unwrap();
     playback.playlist += more;
@@ -207,7 +206,7 @@ pub(crate) async fn tune_with(viewer: &Viewer, item: &str, more: &str) -> (Playb
     (playback, answer)
 }
 
-/// A playback whose segments, and with them all that the gateway waits for, are a third as long.
+/// A playback with segments of 1 s, which shortens all that the gateway waits for.
 pub(crate) fn short(playback: Playback) -> Playback {
     Playback { playlist: format!("{}&SegmentLength=1", playback.playlist), ..playback }
 }
@@ -216,7 +215,7 @@ pub(crate) async fn poll(viewer: &Viewer, playback: &Playback) -> Answer {
     soon(viewer.poll(playback)).await.unwrap()
 }
 
-/// Whether every segment of a playlist is to be had, and is MPEG-TS.
+/// Gets every segment of a playlist, each of which has to be MPEG-TS.
 pub(crate) async fn all_fetched(viewer: &Viewer, playback: &Playback, answer: &Answer) {
     assert!(!answer.segments().is_empty(), "{}", answer.text());
     for uri in answer.segments() {
@@ -234,7 +233,7 @@ pub(crate) fn is_ours(answer: &Answer) -> bool {
     answer.text().contains("hls/wg")
 }
 
-/// `total;dur` of `Server-Timing`, in milliseconds.
+/// The gateway's own time for a response (`total;dur` of `Server-Timing`), in milliseconds.
 pub(crate) fn at_the_gateway(answer: &Answer) -> f64 {
     let (_, dur) = answer.field("server-timing").split_once("total;dur=").expect("no Server-Timing");
     dur.split(',').next().unwrap().parse().unwrap()
@@ -264,11 +263,11 @@ pub(crate) fn with_key(config: &mut Config, settings: &Settings) {
 
 pub(crate) const VERSIONS: [Version; 2] = [Version::V12, Version::V10_11];
 
-/// A way to `origin` on which answers to requests for `slow` (in lower case) take `delay` longer.
+/// A proxy of `origin` that delays requests whose path ends with `slow` (in lower case).
 pub(crate) async fn delaying(origin: SocketAddr, slow: &'static str, delay: Duration) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    // Only the delay that was asked for: small answers must not wait for an acknowledgement as well.
+    // Otherwise small responses would also wait for an acknowledgement.
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     let client: Client<HttpConnector, Incoming> = Client::builder(TokioExecutor::new()).build(connector);
@@ -294,7 +293,7 @@ pub(crate) async fn delaying(origin: SocketAddr, slow: &'static str, delay: Dura
     address
 }
 
-/// What stands at `address` while the server starts: 503 to everything.
+/// A server that answers 503 to everything, as Jellyfin does while it starts.
 pub(crate) async fn unavailable(address: SocketAddr) -> JoinHandle<()> {
     let listener = TcpListener::bind(address).await.unwrap();
     tokio::spawn(async move {

@@ -1,11 +1,11 @@
-//! Waiting for what takes its time, but not for ever.
+//! Waits for conditions and futures, but not for ever.
 
 use std::future::Future;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-/// The longest that a test waits for anything before it fails. The machine may be busy.
+/// The longest that a test waits before it fails. The machine may be busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 
 /// How often [`eventually`] checks.

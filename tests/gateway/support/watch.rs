@@ -1,4 +1,4 @@
-//! A viewer who looks closely: no list may take back what the one before promised.
+//! A viewer that checks the rules of HLS: no playlist may take back what the one before promised.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use jellyfin_alike::viewer::{Answer, Playback, Viewer};
 use crate::support::stage::{all_fetched, is_ours, poll, short};
 use crate::support::wait::soon;
 
-/// A viewer that checks each list against the one before.
+/// A viewer that checks each playlist against the one before.
 pub(crate) struct Watch {
     pub(crate) viewer: Viewer,
     pub(crate) playback: Playback,
@@ -20,7 +20,7 @@ impl Watch {
         Self::begin_with(viewer, item, "").await
     }
 
-    /// With these parameters on top.
+    /// The same with more parameters.
     pub(crate) async fn begin_with(viewer: Viewer, item: &str, more: &str) -> Self {
         let mut playback = short(soon(viewer.open(item)).await.unwrap());
         playback.playlist += more;
@@ -29,7 +29,7 @@ impl Watch {
         Self { viewer, playback, last }
     }
 
-    /// The next list: none of it goes back, none of it changes.
+    /// Gets the next playlist, whose numbers may not fall and whose target duration may not change.
     pub(crate) async fn look(&mut self) -> &Answer {
         let next = poll(&self.viewer, &self.playback).await;
         assert_eq!(next.status, 200, "{}", next.field("cache-status"));
@@ -45,7 +45,7 @@ impl Watch {
         &self.last
     }
 
-    /// Until a discontinuity and two segments behind it are listed; all of them can be had.
+    /// Waits until a discontinuity and two segments after it are listed, and gets all segments.
     pub(crate) async fn resume(&mut self, at_most: Duration) {
         let deadline = Instant::now() + at_most;
         loop {

@@ -1,4 +1,4 @@
-//! An HTTP client for one server, and the few calls every test makes.
+//! An HTTP client of one server, and the calls that every test makes.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, Request, StatusCode, header};
@@ -89,7 +89,7 @@ impl Client {
         self.send("POST", path, &[("authorization", &bearer(token, "dev-a"))], Some(body)).await
     }
 
-    /// Opens a channel as a player does and gives the answer's only source.
+    /// Opens a channel as a player does, and returns its media source.
     pub(crate) async fn play(&self, channel: &Channel, token: &str) -> Value {
         let path = format!("/Items/{}/PlaybackInfo?AutoOpenLiveStream=true", channel.item_id);
         let reply = self.post(&path, token, &profile()).await;
@@ -100,7 +100,7 @@ impl Client {
         source
     }
 
-    /// Starts the job of a source and gives its first playlist and its id.
+    /// Starts the job of a media source, and returns the first playlist and its id.
     pub(crate) async fn start(&self, source: &Value) -> (String, String) {
         let url = source["TranscodingUrl"].as_str().unwrap().replace("master.m3u8", "live.m3u8");
         let reply = self.get(&url).await;
@@ -115,7 +115,7 @@ pub(crate) fn bearer(token: &str, device: &str) -> String {
     format!(r#"MediaBrowser Client="Test", Device="Test", DeviceId="{device}", Version="1", Token="{token}""#)
 }
 
-/// A device profile like the recorded client's.
+/// A device profile like that of the recorded client.
 pub(crate) fn profile() -> Value {
     json!({"DeviceProfile": {"MaxStreamingBitrate": 120_000_000, "TranscodingProfiles": [{
         "Container": "ts", "Type": "Video", "AudioCodec": "aac,mp3,mp2", "VideoCodec": "h264", "Protocol": "hls",

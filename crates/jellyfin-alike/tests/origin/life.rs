@@ -1,4 +1,4 @@
-//! What opens, what keeps alive, what closes: tuners, consumers, jobs and files.
+//! The lives of tuners, consumers, jobs and files: which requests open them, keep them and close them.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! The demo's origin against the recorded Jellyfin: same status, same fields, same order of events.
+//! The origin compared with the recorded Jellyfin: the same status, the same fields, the same order of events.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! Replays recorded conversations. What the real server made up (ids, tokens, times) is mapped; all else must be equal.
+//! Replays recorded conversations. Ids, tokens and times are replaced; everything else has to be equal.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::wait::eventually;
 
 const POLL: Duration = Duration::from_millis(300);
 
-/// What was recorded as a name, and what it is called here.
+/// The ids here, by those in the recording.
 #[derive(Default)]
 struct Names(BTreeMap<String, String>);
 
@@ -35,7 +35,7 @@ impl Names {
         self.0.iter().fold(text.to_owned(), |text, (recorded, here)| text.replace(recorded, here))
     }
 
-    /// Learns the ids an answer has made up, by their places.
+    /// Learns the ids that a response has made, from their places.
     fn learn(&mut self, recorded: &str, here: &str) {
         let recorded = self.apply(recorded);
         for (recorded, here) in ids(&recorded).zip(ids(here)) {
@@ -44,7 +44,7 @@ impl Names {
     }
 }
 
-/// The runs of exactly 32 hex digits in a text; a segment's number behind one is not part of it.
+/// The first 32 digits of each run of at least 32 hex digits: the number of a segment may follow an id.
 fn ids(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|letter: char| !letter.is_ascii_hexdigit());
     words.filter(|word| word.len() >= 32).map(|word| &word[..32])
@@ -55,7 +55,7 @@ fn lines(name: &str) -> Vec<Value> {
     std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Names of headers, without those of a compression this origin leaves out and of a proxy in between.
+/// The names of the headers, without those of compression, which the origin leaves out, and of a proxy in between.
 fn header_names(headers: impl Iterator<Item = String>) -> Vec<String> {
     let ignored = ["content-encoding", "vary", "connection"];
     let mut names: Vec<_> = headers.filter(|name| !ignored.contains(&name.as_str())).collect();
@@ -74,7 +74,7 @@ fn same_headers(label: &str, recorded: &Value, here: &HeaderMap) {
     }
 }
 
-/// A playlist whose times and length are the only things that may differ: its lines' kinds, the segments' names in order.
+/// The parts of a playlist that have to be equal: not its times and not its length.
 fn shape(playlist: &str) -> Vec<String> {
     let mut segment = 0;
     let mut lines = Vec::new();
@@ -92,7 +92,7 @@ fn shape(playlist: &str) -> Vec<String> {
         }
     }
     lines.dedup_by(|one, other| one == other);
-    // Any number of segments, but at least one, is one shape.
+    // The number of segments may differ.
     let mut seen = std::collections::BTreeSet::new();
     lines.retain(|line| seen.insert(line.clone()));
     lines
@@ -102,14 +102,14 @@ fn same_body(label: &str, recorded: &str, reply: &Reply, names: &Names) {
     let recorded = names.apply(recorded);
     if recorded.starts_with("#EXTM3U") && recorded.contains("#EXTINF") {
         let (here, there) = (shape(reply.text()), shape(&recorded));
-        // A dead job's last words may have come after the recording looked, or before.
+        // The last lines of a dead job may have come before the recording or after it.
         assert_eq!(here, there, "{label}");
     } else {
         assert_eq!(reply.text(), recorded, "{label}");
     }
 }
 
-/// The headers a recorded request is repeated with.
+/// The headers with which a recorded request is repeated.
 fn sent(line: &Value, names: &Names, modified: &str) -> Vec<(String, String)> {
     let kept = ["authorization", "user-agent", "origin", "if-modified-since", "accept"];
     let headers = line["req_headers"].as_object().unwrap().iter();
