@@ -268,7 +268,7 @@ async fn the_log_has_the_path_and_the_cause_but_no_secret() {
     }
 
     let log = log.text();
-    for said in ["path=\"/Items/1\"", "reason=\"protocol\"", "reason=\"loop\"", "once more"] {
+    for said in ["path=\"/Items/1\"", "reason=\"protocol\"", "reason=\"loop\"", "sent again"] {
         assert!(log.contains(said), "no {said} in {log}");
     }
     assert!(!log.contains("secret"), "{log}");
