@@ -1,6 +1,5 @@
 //! The composition root: turns a configuration into bound sockets and running tasks.
 
-use std::hash::RandomState;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,14 +17,8 @@ use crate::fetch::{self, Fetcher};
 use crate::ffmpeg;
 use crate::ffmpeg::launcher::Launcher;
 use crate::lineup::{Intervals, Lineups};
-use crate::proxy::auth::Auth;
-use crate::proxy::blocked_requests::BlockedRequests;
-use crate::proxy::cors::Cors;
-use crate::proxy::forward::{Forwarder, Identity};
-use crate::proxy::gateway::{Gateway, Handle};
-use crate::proxy::miss_counters::MissCounters;
-use crate::proxy::openings::hls_warmup::HlsWarmup;
-use crate::proxy::openings::tuner_denials::TunerDenialCache;
+use crate::proxy::forward::Identity;
+use crate::proxy::gateway::{self, Gateway, Handle};
 use crate::proxy::served_lineup::ServedLineup;
 use crate::server::Listener;
 use crate::shutdown;
@@ -138,10 +131,8 @@ impl App {
 
     /// Serves until `stop`, then closes everything within the grace period.
     pub async fn serve(self, stop: CancellationToken) {
-        let identity =
-            Identity { name: self.config.name.clone(), trusted_proxies: self.config.trusted_proxies.clone() };
-        let gateway = Gateway {
-            name: self.config.name,
+        let settings = gateway::Settings {
+            identity: Identity { name: self.config.name, trusted_proxies: self.config.trusted_proxies },
             cold_timeout: self.config.upstream.cold_timeout,
             produce: Rules {
                 default: self.config.produce.default,
@@ -149,18 +140,10 @@ impl App {
                 clients: self.config.produce.clients,
             },
             blocking_reload: self.config.viewers.blocking_reload,
-            blocked_requests: BlockedRequests::default(),
-            forwarder: Forwarder::new(self.client, identity),
-            auth: Auth::new(self.jellyfin.clone(), self.config.upstream.live_tv_right),
-            jellyfin: self.jellyfin,
-            supervisor: self.supervisor.clone(),
+            live_tv_right: self.config.upstream.live_tv_right,
             lineup: self.lineups.and_then(|lineups| served(&self.config.lineup_server, lineups)),
-            miss_counters: MissCounters::default(),
-            tuner_denials: TunerDenialCache::default(),
-            hls_warmup: HlsWarmup::default(),
-            cors: Cors::default(),
-            fingerprint: RandomState::new(),
         };
+        let gateway = Gateway::new(settings, self.client, self.jellyfin, self.supervisor.clone());
         let grace = self.config.shutdown.grace;
         let stopped = stop.clone();
         let serving = self.listener.serve(Handle(Arc::new(gateway)), stop, grace);

@@ -32,7 +32,7 @@ const LONGEST: usize = 4096;
 
 /// What the server says about a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// It is valid, and its user may watch live TV.
     Allowed(Arc<Me>),
     /// It is valid, but its user may not watch live TV.
@@ -45,7 +45,7 @@ pub enum Verdict {
 
 /// The sender of a request. The server judges it by its address as well (remote access).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Asker {
+pub(super) struct Asker {
     /// The credential that it presents.
     pub credential: Credential,
     /// The addresses it comes from, as the server is told in `X-Forwarded-For`.
@@ -57,7 +57,7 @@ type Memory = Arc<Mutex<Option<(Verdict, Instant)>>>;
 
 /// The verdicts on all credentials that were seen lately.
 #[derive(Debug)]
-pub struct Auth {
+pub(super) struct Auth {
     jellyfin: Jellyfin,
     right: LiveTvRight,
     known: Cache<Asker, Memory>,
@@ -66,13 +66,13 @@ pub struct Auth {
 impl Auth {
     /// Starts without any verdict.
     #[must_use]
-    pub fn new(jellyfin: Jellyfin, right: LiveTvRight) -> Self {
+    pub(super) fn new(jellyfin: Jellyfin, right: LiveTvRight) -> Self {
         let known = Cache::builder().max_capacity(ASKERS).time_to_idle(IDLE).build();
         Self { jellyfin, right, known }
     }
 
     /// Returns the verdict on `asker`. However many requests need it, the server is asked once.
-    pub async fn check(&self, prefix: &str, asker: &Asker) -> Verdict {
+    pub(super) async fn check(&self, prefix: &str, asker: &Asker) -> Verdict {
         if asker.credential.size() > LONGEST {
             return Verdict::Unknown;
         }
@@ -96,7 +96,7 @@ impl Auth {
     }
 
     /// Forgets every verdict on `token`.
-    pub fn forget(&self, token: &str) {
+    pub(super) fn forget(&self, token: &str) {
         let askers = self.known.iter().map(|(asker, _)| asker);
         for asker in askers.filter(|asker| asker.credential.token() == token).collect::<Vec<_>>() {
             self.known.invalidate(asker.as_ref());

@@ -12,7 +12,7 @@ const IN_ALL: usize = 1024;
 
 /// The number of blocked requests of each consumer.
 #[derive(Clone, Debug, Default)]
-pub struct BlockedRequests(Arc<Mutex<BTreeMap<ConsumerId, usize>>>);
+pub(super) struct BlockedRequests(Arc<Mutex<BTreeMap<ConsumerId, usize>>>);
 
 impl BlockedRequests {
     /// Admits one more blocked request of `consumer`, which counts until the permit is dropped; `None` if there are too many.

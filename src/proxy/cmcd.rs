@@ -14,7 +14,7 @@ const READABLE: usize = 4096;
 
 /// The values of the keys that tell about a viewer's presence.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Cmcd {
+pub(super) struct Cmcd {
     /// `sid`: the player's own name for the playback.
     pub session: Option<String>,
     /// `bs`: the buffer ran dry.
@@ -29,7 +29,7 @@ pub struct Cmcd {
 
 /// `sta`, as far as it tells about presence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlayerState {
+pub(super) enum PlayerState {
     /// `p`.
     Playing,
     /// `a`.
@@ -45,7 +45,7 @@ pub enum PlayerState {
 impl Cmcd {
     /// Reads the fields of a request, and the value of its `CMCD` parameter.
     #[must_use]
-    pub fn of(headers: &HeaderMap, parameter: Option<&str>) -> Self {
+    pub(super) fn of(headers: &HeaderMap, parameter: Option<&str>) -> Self {
         let fields = FIELDS.iter().flat_map(|name| headers.get_all(*name));
         let fields = fields.filter_map(|value| value.to_str().ok());
         let mut said = Self::default();
@@ -59,7 +59,7 @@ impl Cmcd {
 
     /// The signals about the viewer's presence that follow.
     #[must_use]
-    pub fn signals(&self) -> Vec<Signal> {
+    pub(super) fn signals(&self) -> Vec<Signal> {
         let paused = match (self.state, self.rate) {
             (Some(PlayerState::Paused), _) => Some(true),
             (Some(PlayerState::Playing | PlayerState::Rebuffering), _) => Some(false),

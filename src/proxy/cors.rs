@@ -21,7 +21,7 @@ const LONGEST: usize = 512;
 
 /// The CORS fields that the server sent to each origin.
 #[derive(Debug)]
-pub struct Cors {
+pub(super) struct Cors {
     allowed: Cache<HeaderValue, HeaderMap>,
 }
 
@@ -33,7 +33,7 @@ impl Default for Cors {
 
 impl Cors {
     /// Learns from the server's answer to a request from `origin`.
-    pub fn learn(&self, origin: Option<&HeaderValue>, answer: &HeaderMap) {
+    pub(super) fn learn(&self, origin: Option<&HeaderValue>, answer: &HeaderMap) {
         let Some(origin) = origin.filter(|origin| origin.len() <= LONGEST) else { return };
         let seen: HeaderMap = FIELDS
             .into_iter()
@@ -48,7 +48,7 @@ impl Cors {
     }
 
     /// Adds the fields that the server would have sent to an answer of the gateway's.
-    pub fn apply(&self, request: &HeaderMap, answer: &mut HeaderMap) {
+    pub(super) fn apply(&self, request: &HeaderMap, answer: &mut HeaderMap) {
         let Some(origin) = request.get(ORIGIN) else { return };
         match self.allowed.get(origin) {
             Some(allowed) => answer.extend(allowed),

@@ -11,7 +11,7 @@ pub(super) const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-statu
 
 /// The reason why a request was not forwarded, or its answer not passed on.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub(super) enum Fault {
     /// The server gave no answer.
     #[error(transparent)]
     Upstream(#[from] upstream::Error),
@@ -41,7 +41,7 @@ type Row = (StatusCode, &'static str, &'static str);
 impl Fault {
     /// The one spelling of the reason, for logs and counters.
     #[must_use]
-    pub const fn as_str(&self) -> &'static str {
+    pub(super) const fn as_str(&self) -> &'static str {
         match self {
             Self::Upstream(error) => error.as_str(),
             Self::Loop => "loop",
@@ -55,7 +55,7 @@ impl Fault {
 
     /// The answer of the gateway called `name`.
     #[must_use]
-    pub fn response(&self, name: &str) -> Response<Body> {
+    pub(super) fn response(&self, name: &str) -> Response<Body> {
         let (status, kind, sentence) = self.row();
         let mut response = Response::new(body::full(format!("{sentence}\n")));
         *response.status_mut() = status;

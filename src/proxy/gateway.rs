@@ -15,12 +15,13 @@ use hyper::body::Incoming;
 use hyper::service::Service;
 
 use crate::body::{self, Body};
+use crate::config::LiveTvRight;
 use crate::proxy::auth::{Asker, Auth};
 use crate::proxy::blocked_requests::BlockedRequests;
 use crate::proxy::cors::Cors;
 use crate::proxy::credential::Credential;
 use crate::proxy::error::PROXY_STATUS;
-use crate::proxy::forward::Forwarder;
+use crate::proxy::forward::{Forwarder, Identity};
 use crate::proxy::miss_counters::MissCounters;
 use crate::proxy::openings::hls_warmup::HlsWarmup;
 use crate::proxy::openings::tuner_denials::TunerDenialCache;
@@ -28,47 +29,74 @@ use crate::proxy::query::Query;
 use crate::proxy::route::{Route, route};
 use crate::proxy::served_lineup::ServedLineup;
 use crate::supervisor::Supervisor;
+use crate::upstream::client::Client;
 use crate::upstream::jellyfin::Jellyfin;
 use domain::produce::Rules;
 use domain::signal::{Signal, Whose};
 use domain::viewer::Account;
 
-/// Answers the requests of all connections.
+/// What the operator decides about the answers.
 #[derive(Debug)]
-pub struct Gateway {
-    /// The gateway's name in `Cache-Status`.
-    pub name: String,
+pub struct Settings {
+    /// The gateway's name in `Cache-Status`, `Via` and `Proxy-Status`, and the proxies that it trusts.
+    pub identity: Identity,
     /// How long a viewer waits for the first segment of a stream that was not running.
     pub cold_timeout: Duration,
-    /// The operator's rules for how streams are produced.
+    /// In which ways streams may be produced.
     pub produce: Rules,
     /// Whether a playlist request is blocked until the segment that its `_HLS_msn` names exists.
     pub blocking_reload: bool,
-    /// The playlist requests that are blocked at the moment.
-    pub blocked_requests: BlockedRequests,
-    /// Passes requests through to the server.
-    pub forwarder: Forwarder,
-    /// Checks credentials with the server, and remembers the verdicts.
-    pub auth: Auth,
-    /// The server, for the few calls of the gateway's own that a request needs.
-    pub jellyfin: Jellyfin,
-    /// Runs the streams.
-    pub supervisor: Supervisor,
+    /// Whether users without access to live TV are refused.
+    pub live_tv_right: LiveTvRight,
     /// The gateway's own playlist and guide, if it serves them.
     pub lineup: Option<ServedLineup>,
-    /// Counts the live playlists that were passed on, by reason.
-    pub miss_counters: MissCounters,
-    /// The channels for which freeing tuners did not help.
-    pub tuner_denials: TunerDenialCache,
-    /// Spares the first viewer after the server's start an error.
-    pub hls_warmup: HlsWarmup,
-    /// The CORS fields that the server sends to each origin.
-    pub cors: Cors,
+}
+
+/// Answers the requests of all connections.
+#[derive(Debug)]
+pub struct Gateway {
+    pub(super) name: String,
+    pub(super) cold_timeout: Duration,
+    pub(super) produce: Rules,
+    pub(super) blocking_reload: bool,
+    pub(super) lineup: Option<ServedLineup>,
+    pub(super) forwarder: Forwarder,
+    pub(super) auth: Auth,
+    pub(super) jellyfin: Jellyfin,
+    pub(super) supervisor: Supervisor,
+    pub(super) blocked_requests: BlockedRequests,
+    pub(super) miss_counters: MissCounters,
+    pub(super) tuner_denials: TunerDenialCache,
+    pub(super) hls_warmup: HlsWarmup,
+    cors: Cors,
     /// Hashes tokens into accounts, so that no token is kept where an account is enough.
-    pub fingerprint: RandomState,
+    fingerprint: RandomState,
 }
 
 impl Gateway {
+    /// A gateway that passes requests on through `client`, and serves the streams of `supervisor`.
+    #[must_use]
+    pub fn new(settings: Settings, client: Client, jellyfin: Jellyfin, supervisor: Supervisor) -> Self {
+        let Settings { identity, cold_timeout, produce, blocking_reload, live_tv_right, lineup } = settings;
+        Self {
+            name: identity.name.clone(),
+            cold_timeout,
+            produce,
+            blocking_reload,
+            lineup,
+            forwarder: Forwarder::new(client, identity),
+            auth: Auth::new(jellyfin.clone(), live_tv_right),
+            jellyfin,
+            supervisor,
+            blocked_requests: BlockedRequests::default(),
+            miss_counters: MissCounters::default(),
+            tuner_denials: TunerDenialCache::default(),
+            hls_warmup: HlsWarmup::default(),
+            cors: Cors::default(),
+            fingerprint: RandomState::new(),
+        }
+    }
+
     async fn answer(self: &Arc<Self>, request: Request<Body>) -> Response<Body> {
         match route(request.method(), request.uri()) {
             Route::Live(live) => self.live(*live, request).await,

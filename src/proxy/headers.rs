@@ -23,18 +23,18 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 ];
 
 /// The addresses that a request came through (a de facto standard, as are the next two).
-pub const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(super) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The scheme of the request as its client sent it.
-pub const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+pub(super) const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// The host of the request as its client sent it.
-pub const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+pub(super) const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 /// How a stream may be produced, according to a trusted proxy. It is not passed on.
-pub const PRODUCE: HeaderName = HeaderName::from_static("x-warmgate-produce");
+pub(super) const PRODUCE: HeaderName = HeaderName::from_static("x-warmgate-produce");
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
 /// Removes the fields that are meant for this hop only (RFC 9110 7.6.1). `Trailer` stays, because the trailers do, and `Host` stays even if
 /// `Connection` names it.
-pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = tokens(headers, &header::CONNECTION)
         .filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok())
         .filter(|name| *name != header::HOST)
@@ -46,18 +46,18 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
 
 /// Whether a list field contains `token`, in any letter case.
 #[must_use]
-pub fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+pub(super) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     tokens(headers, name).any(|found| found.eq_ignore_ascii_case(token))
 }
 
 /// Whether a message has a transfer coding other than `chunked`, which the gateway cannot decode.
 #[must_use]
-pub fn has_foreign_coding(headers: &HeaderMap) -> bool {
+pub(super) fn has_foreign_coding(headers: &HeaderMap) -> bool {
     tokens(headers, &header::TRANSFER_ENCODING).any(|coding| !coding.eq_ignore_ascii_case("chunked"))
 }
 
 /// Sets the fields for the next hop, after [`strip_hop_by_hop`]: those for trailers and for an upgrade, if they are passed on.
-pub fn set_connection(headers: &mut HeaderMap, trailers: bool, upgrade: Option<HeaderValue>) {
+pub(super) fn set_connection(headers: &mut HeaderMap, trailers: bool, upgrade: Option<HeaderValue>) {
     let options = match (trailers, upgrade.is_some()) {
         (false, false) => return,
         (true, false) => "te",
@@ -77,7 +77,7 @@ pub fn set_connection(headers: &mut HeaderMap, trailers: bool, upgrade: Option<H
 ///
 /// # Errors
 /// [`Fault::Host`] unless there is exactly one `Host`; HTTP/1.0 needs none.
-pub fn set_host(headers: &mut HeaderMap, uri: &Uri, version: Version) -> Result<(), Fault> {
+pub(super) fn set_host(headers: &mut HeaderMap, uri: &Uri, version: Version) -> Result<(), Fault> {
     if let Some(authority) = uri.authority() {
         let host = authority.as_str().rsplit('@').next().unwrap_or_default();
         headers.insert(header::HOST, HeaderValue::try_from(host).map_err(|_| Fault::Host)?);
@@ -90,7 +90,7 @@ pub fn set_host(headers: &mut HeaderMap, uri: &Uri, version: Version) -> Result<
 }
 
 /// Joins the `Cookie` fields that HTTP/2 may split, because HTTP/1.1 allows only one (RFC 9113 8.2.3).
-pub fn join_cookies(headers: &mut HeaderMap) {
+pub(super) fn join_cookies(headers: &mut HeaderMap) {
     let crumbs: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
     if crumbs.len() < 2 {
         return;
@@ -104,7 +104,7 @@ pub fn join_cookies(headers: &mut HeaderMap) {
 ///
 /// # Errors
 /// [`Fault::Loop`] if `name` is in `Via` already.
-pub fn add_via(headers: &mut HeaderMap, version: Version, name: &str) -> Result<(), Fault> {
+pub(super) fn add_via(headers: &mut HeaderMap, version: Version, name: &str) -> Result<(), Fault> {
     let received_by = |hop: &str| hop.split_ascii_whitespace().nth(1).is_some_and(|by| by == name);
     if tokens(headers, &header::VIA).any(received_by) {
         return Err(Fault::Loop);
@@ -122,13 +122,13 @@ pub fn add_via(headers: &mut HeaderMap, version: Version, name: &str) -> Result<
 
 /// Whether `peer` is one of the `trusted` networks'.
 #[must_use]
-pub fn is_trusted(peer: Option<IpAddr>, trusted: &[IpNet]) -> bool {
+pub(super) fn is_trusted(peer: Option<IpAddr>, trusted: &[IpNet]) -> bool {
     peer.is_some_and(|ip| trusted.iter().any(|net| net.contains(&ip.to_canonical())))
 }
 
 /// Sets `X-Forwarded-For`, `-Proto` and `-Host`. If `peer` is trusted, its address is appended to the list and the other fields are kept;
 /// otherwise all of them are dropped first.
-pub fn set_forwarded(headers: &mut HeaderMap, peer: Option<IpAddr>, trusted: &[IpNet]) {
+pub(super) fn set_forwarded(headers: &mut HeaderMap, peer: Option<IpAddr>, trusted: &[IpNet]) {
     let peer = peer.map(|ip| ip.to_canonical());
     if !is_trusted(peer, trusted) {
         remove_claims(headers);

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// One counter per reason, under the reason's one spelling.
 #[derive(Debug, Default)]
-pub struct MissCounters(Mutex<BTreeMap<&'static str, u64>>);
+pub(super) struct MissCounters(Mutex<BTreeMap<&'static str, u64>>);
 
 impl MissCounters {
     /// Counts one more miss for `reason`, and returns how many there have been.

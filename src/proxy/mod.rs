@@ -10,20 +10,20 @@
 //!                   └─ anything else ───────────────► forward
 //! ```
 
-pub mod auth;
-pub mod blocked_requests;
-pub mod cmcd;
+mod auth;
+mod blocked_requests;
+mod cmcd;
 mod connection;
-pub mod cors;
+mod cors;
 pub mod credential;
-pub mod error;
+mod error;
 pub mod forward;
 pub mod gateway;
-pub mod headers;
+mod headers;
 mod hls;
 mod lineup;
-pub mod miss_counters;
-pub mod openings;
+mod miss_counters;
+mod openings;
 mod produce;
 pub mod query;
 mod range;

@@ -90,13 +90,13 @@ impl Query {
     }
 
     /// The pairs whose name is one of `names`, as they were sent.
-    pub(crate) fn raw_of<'a>(&'a self, names: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
+    pub(super) fn raw_of<'a>(&'a self, names: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
         let chosen = self.pairs.iter().filter(|pair| names.iter().any(|name| pair.is(name)));
         chosen.map(|pair| pair.raw.as_str())
     }
 
     /// Replaces the pairs whose name is one of `names` by those of `raw`; if they are the same already, nothing moves.
-    pub(crate) fn set_raw(&mut self, names: &[&str], raw: &[String]) {
+    pub(super) fn set_raw(&mut self, names: &[&str], raw: &[String]) {
         if self.raw_of(names).eq(raw.iter().map(String::as_str)) {
             return;
         }
@@ -160,7 +160,7 @@ fn unfold(blob: &str) -> Vec<Pair> {
 }
 
 /// Percent-decodes as in forms, where `+` is a space.
-pub(crate) fn decode(text: &str) -> String {
+pub(super) fn decode(text: &str) -> String {
     percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 

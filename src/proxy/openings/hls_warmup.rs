@@ -21,7 +21,7 @@ const VALID_FOR: Duration = Duration::from_secs(300);
 
 /// Remembers whether the server has had an HLS request since it was started, as far as the gateway can know.
 #[derive(Debug, Default)]
-pub struct HlsWarmup {
+pub(crate) struct HlsWarmup {
     warmed_at: Mutex<Option<Instant>>,
     lost: AtomicBool,
 }

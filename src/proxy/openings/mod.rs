@@ -9,9 +9,9 @@
 //!
 //! `domain::openings` decides which opening has to be closed in its client's name, and when; nothing here does.
 
-pub mod hls_warmup;
+pub(super) mod hls_warmup;
 mod live_tv_access;
 mod mentions;
 mod open;
 mod open_response;
-pub mod tuner_denials;
+pub(super) mod tuner_denials;

@@ -13,7 +13,7 @@ const CHANNELS: u64 = 1000;
 
 /// The channels that the server refused to open although idle streams had been given up for them.
 #[derive(Debug)]
-pub struct TunerDenialCache(Cache<ItemId, ()>);
+pub(crate) struct TunerDenialCache(Cache<ItemId, ()>);
 
 impl Default for TunerDenialCache {
     fn default() -> Self {
