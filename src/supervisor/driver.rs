@@ -56,9 +56,9 @@ impl Driver {
 
     fn perform(&self, action: Action) {
         match action {
-            Action::Start { stream, generation, means } => {
+            Action::Start { stream, generation, method } => {
                 if let Some(running) = self.streams.get(stream) {
-                    self.generations.start(running, stream, generation, means);
+                    self.generations.start(running, stream, generation, method);
                 }
             }
             Action::Rest(stream) => {
@@ -72,7 +72,7 @@ impl Driver {
                 self.stop(stream);
             }
             Action::Forget(stream) => self.streams.remove(stream),
-            Action::Shed(stream) => {
+            Action::TrimWindow(stream) => {
                 if let Some(stream) = self.streams.get(stream) {
                     stream.shed();
                 }
@@ -84,8 +84,8 @@ impl Driver {
             }
             Action::ForgetInput(input) => self.inputs.remove(input),
             Action::GiveBack { opening, reason } => self.openings.give_back(opening, reason),
-            Action::Doubted(opening) => self.openings.doubted(opening),
-            Action::Settled(opening) => self.openings.settled(opening),
+            Action::MarkUncertain(opening) => self.openings.mark_uncertain(opening),
+            Action::ForgetOpening(opening) => self.openings.forget(opening),
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use domain::lineup::source::SourceUrl;
 use domain::lineup::{Override, Rules};
-use domain::produce::{Means, Produce};
+use domain::produce::{Produce, ProductionMethod};
 use jellyfin_alike::viewer::{Playback, Viewer};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -110,8 +110,8 @@ async fn is_played(kind: Kind) -> Sender {
     let mut longer = again.clone();
     longer.playlist = again.playlist.replace("&SegmentLength=1", "&SegmentLength=2");
     assert!(is_ours(&poll(&bob, &longer).await));
-    let means: Vec<_> = stage.snapshot().streams.iter().map(|stream| stream.means).collect();
-    assert_eq!(means, [Means::Own; 2]);
+    let methods: Vec<_> = stage.snapshot().streams.iter().map(|stream| stream.method).collect();
+    assert_eq!(methods, [ProductionMethod::Own; 2]);
     assert_eq!(fronts(&stage, &sender).len(), 1);
     assert_eq!(stage.origin().counts().jobs_started, 0);
     soon(alice.leave(&playback)).await.unwrap();

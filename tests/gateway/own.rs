@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use domain::produce::{Means, Produce};
+use domain::produce::{Produce, ProductionMethod};
 use domain::producer::State;
 use domain::reason::{Failure, StopReason};
 use jellyfin_alike::{Origin, Settings};
@@ -26,8 +26,8 @@ fn own(config: &mut Config) {
     config.produce.default = Produce::Auto;
 }
 
-fn means(stage: &Stage) -> Vec<Means> {
-    stage.snapshot().streams.iter().map(|stream| stream.means).collect()
+fn means(stage: &Stage) -> Vec<ProductionMethod> {
+    stage.snapshot().streams.iter().map(|stream| stream.method).collect()
 }
 
 /// How often the gateway requested a raw stream, apart from the server's own FFmpeg.
@@ -48,7 +48,7 @@ async fn a_channel_is_made_without_a_job_at_the_server() {
     all_fetched(&bob, &again, &warm).await;
     let last = warm.segments().last().cloned();
     eventually("it goes on", async || poll(&bob, &again).await.segments().last().cloned() != last).await;
-    assert_eq!(means(&stage), [Means::Own]);
+    assert_eq!(means(&stage), [ProductionMethod::Own]);
     let counts = stage.origin().counts();
     assert_eq!((counts.jobs_started, counts.tuners_open), (0, 1));
     assert_eq!(pulls(&stage), 1, "however many watch");
@@ -92,7 +92,7 @@ async fn what_is_better_left_to_the_server_is_adopted_at_once() {
             "&SubtitleStreamIndex=2&SubtitleMethod=Encode&AllowVideoStreamCopy=false",
         )
         .await;
-        assert_eq!(means(&stage), [Means::Adopted]);
+        assert_eq!(means(&stage), [ProductionMethod::Adopted]);
         assert_eq!(stage.snapshot().tally.failures.get(&Failure::Unsuitable), Some(&1));
         assert_eq!(pulls(&stage), 1);
         eventually("its own input is let go", async || {
@@ -207,7 +207,7 @@ async fn another_profile_is_encoded_from_the_same_pull() {
     let (_, _) = tune(&viewer, &stage.channel(1)).await;
     let (small, answer) = tune_with(&stage.viewer(1, "phone"), &stage.channel(1), "&MaxHeight=90").await;
     all_fetched(&viewer, &small, &answer).await;
-    assert_eq!(means(&stage), [Means::Own, Means::Own]);
+    assert_eq!(means(&stage), [ProductionMethod::Own, ProductionMethod::Own]);
     assert_eq!((stage.origin().counts().jobs_started, pulls(&stage)), (0, 1));
     let url = format!("{}{}", stage.base, small.playlist);
     let probe = Command::new("ffprobe")
@@ -231,13 +231,15 @@ async fn another_profile_is_encoded_from_the_same_pull() {
 /// A server that encodes in hardware is left what needs an encoder; what can be copied is still made here.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_encodes_in_hardware_is_let_do_it() {
-    for (produce, encoded) in [(Produce::Auto, Means::Adopted), (Produce::Own, Means::Own)] {
+    for (produce, encoded) in
+        [(Produce::Auto, ProductionMethod::Adopted), (Produce::Own, ProductionMethod::Own)]
+    {
         let stage =
             Stage::with(|server| server.hardware = true, |config| config.produce.default = produce).await;
         let viewer = stage.viewer(0, "tv");
         let (_, _) = tune(&viewer, &stage.channel(1)).await;
         tune_with(&stage.viewer(1, "phone"), &stage.channel(1), "&MaxHeight=90").await;
-        assert_eq!(means(&stage), [Means::Own, encoded]);
+        assert_eq!(means(&stage), [ProductionMethod::Own, encoded]);
     }
 }
 
@@ -250,7 +252,7 @@ async fn a_server_that_does_not_say_how_it_encodes_is_not_waited_for() {
     let stage = Stage::before(origin, &settings, &slow.to_string(), own).await;
     let viewer = stage.viewer(0, "tv");
     tune_with(&viewer, &stage.channel(1), "&MaxHeight=90").await;
-    assert_eq!(means(&stage), [Means::Own]);
+    assert_eq!(means(&stage), [ProductionMethod::Own]);
 }
 
 /// At its start the gateway does not know its encoders yet, and does not take that for a lack of them.
@@ -267,7 +269,7 @@ async fn what_is_not_known_yet_is_no_reason_for_later() {
     let stage = Stage::with(|_| (), config).await;
     let viewer = stage.viewer(0, "tv");
     tune_with(&viewer, &stage.channel(1), "&MaxHeight=90").await;
-    assert_eq!(means(&stage), [Means::Adopted]);
+    assert_eq!(means(&stage), [ProductionMethod::Adopted]);
     assert_eq!(stage.snapshot().tally.failures, [(Failure::Busy, 1)].into());
 }
 
@@ -276,7 +278,7 @@ async fn what_is_not_known_yet_is_no_reason_for_later() {
 async fn a_killed_encoder_is_replaced() {
     let stage = Stage::with(|_| (), own).await;
     let mut watch = Watch::begin_with(stage.viewer(0, "tv"), &stage.channel(1), "&MaxHeight=90").await;
-    assert_eq!(means(&stage), [Means::Own]);
+    assert_eq!(means(&stage), [ProductionMethod::Own]);
     let encoders = stage.encoders();
     assert_eq!(encoders.len(), 1);
     kill_process(encoders[0], Signal::KILL).unwrap();
@@ -316,5 +318,5 @@ async fn a_base_path_and_a_key_make_no_difference() {
     let viewer = stage.viewer(0, "tv");
     let (playback, answer) = tune(&viewer, &stage.channel(1)).await;
     all_fetched(&viewer, &playback, &answer).await;
-    assert_eq!((means(&stage), stage.origin().counts().jobs_started), (vec![Means::Own], 0));
+    assert_eq!((means(&stage), stage.origin().counts().jobs_started), (vec![ProductionMethod::Own], 0));
 }

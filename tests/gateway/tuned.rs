@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use domain::lineup::Rules;
-use domain::produce::{Means, Produce};
+use domain::produce::{Produce, ProductionMethod};
 use warmgate::config::{Location, Playlist, Secret};
 
 use crate::support::provider::Provider;
@@ -72,8 +72,8 @@ async fn is_watched(knows_itself: bool) {
     all_fetched(&bob, &other, &answer).await;
     let last = answer.segments().last().cloned();
     eventually("it goes on", async || poll(&bob, &other).await.segments().last().cloned() != last).await;
-    let means: Vec<_> = stage.snapshot().streams.iter().map(|stream| stream.means).collect();
-    assert_eq!(means, [Means::Own; 2]);
+    let methods: Vec<_> = stage.snapshot().streams.iter().map(|stream| stream.method).collect();
+    assert_eq!(methods, [ProductionMethod::Own; 2]);
     assert_eq!((provider.asked().len(), provider.most()), (1, 1));
     let counts = stage.origin().counts();
     assert_eq!((counts.jobs_started, counts.tunes, counts.tuner_connections), (0, 1, 1));

@@ -34,19 +34,21 @@ impl Produce {
 
     /// What is tried first.
     #[must_use]
-    pub const fn first(self) -> Means {
+    pub const fn first(self) -> ProductionMethod {
         match self {
-            Self::Auto | Self::Own => Means::Own,
-            Self::Adopt => Means::Adopted,
+            Self::Auto | Self::Own => ProductionMethod::Own,
+            Self::Adopt => ProductionMethod::Adopted,
         }
     }
 
     /// What is tried when `means` came to nothing.
     #[must_use]
-    pub const fn instead_of(self, means: Means) -> Means {
-        match (self, means) {
-            (Self::Auto | Self::Adopt, _) | (Self::Own, Means::Adopted) => Means::Adopted,
-            (Self::Own, Means::Own) => Means::Own,
+    pub const fn instead_of(self, method: ProductionMethod) -> ProductionMethod {
+        match (self, method) {
+            (Self::Auto | Self::Adopt, _) | (Self::Own, ProductionMethod::Adopted) => {
+                ProductionMethod::Adopted
+            }
+            (Self::Own, ProductionMethod::Own) => ProductionMethod::Own,
         }
     }
 
@@ -109,14 +111,14 @@ fn is(id: &str, name: &str) -> bool {
 
 /// What fills a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Means {
+pub enum ProductionMethod {
     /// The gateway itself, from the channel's input.
     Own,
     /// A job of the server's that the gateway has taken over.
     Adopted,
 }
 
-impl Means {
+impl ProductionMethod {
     /// The one spelling.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

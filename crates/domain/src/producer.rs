@@ -14,7 +14,7 @@
 //! to try again and when trying has become pointless, not how anything is started or stopped.
 
 use crate::backoff;
-use crate::produce::{Means, Produce};
+use crate::produce::{Produce, ProductionMethod};
 use crate::reason::{Failure, StopReason};
 use crate::time::Timestamp;
 
@@ -42,7 +42,7 @@ pub enum State {
 #[derive(Clone, Copy, Debug)]
 pub struct Producer {
     produce: Produce,
-    means: Means,
+    method: ProductionMethod,
     state: State,
     generation: u32,
     failures: u32,
@@ -65,7 +65,7 @@ impl Producer {
         let state = State::Starting;
         Self {
             produce,
-            means: produce.first(),
+            method: produce.first(),
             state,
             generation: 1,
             failures: 0,
@@ -78,13 +78,13 @@ impl Producer {
     /// The same, where the gateway has tried to make it lately, and could not.
     #[must_use]
     pub const fn hindered(produce: Produce) -> Self {
-        Self { means: produce.instead_of(produce.first()), ..Self::new(produce) }
+        Self { method: produce.instead_of(produce.first()), ..Self::new(produce) }
     }
 
     /// What the generation that runs, or ran last, is made by.
     #[must_use]
-    pub const fn means(&self) -> Means {
-        self.means
+    pub const fn method(&self) -> ProductionMethod {
+        self.method
     }
 
     /// Whether what it makes, now and later, is what `wish` wants.
@@ -92,7 +92,7 @@ impl Producer {
     pub fn suits(&self, wish: Produce) -> bool {
         match wish {
             Produce::Auto => true,
-            Produce::Adopt => self.means == Means::Adopted,
+            Produce::Adopt => self.method == ProductionMethod::Adopted,
             Produce::Own => self.produce == Produce::Own,
         }
     }
@@ -147,7 +147,7 @@ impl Producer {
             State::Starting | State::Live
                 if generation == self.generation && self.is_better_adopted(failure) =>
             {
-                self.means = self.produce.instead_of(self.means);
+                self.method = self.produce.instead_of(self.method);
                 self.state = State::BackingOff { retry_at: now, failure };
                 true
             }
@@ -172,7 +172,7 @@ impl Producer {
     /// Whether the server would do better: what did not come about will not, what is too slow stays too slow, and what
     /// keeps failing is not worth its viewers' patience.
     fn is_better_adopted(&self, failure: Failure) -> bool {
-        if self.produce.instead_of(self.means) == self.means {
+        if self.produce.instead_of(self.method) == self.method {
             return false;
         }
         match failure {
@@ -280,21 +280,25 @@ mod tests {
     #[test]
     fn what_cannot_be_made_is_adopted_at_once() {
         let mut producer = Producer::new(Produce::Auto);
-        assert_eq!(producer.means(), Means::Own);
+        assert_eq!(producer.method(), ProductionMethod::Own);
         assert!(producer.failed(1, Failure::Unsuitable, AT));
-        assert_eq!((producer.means(), producer.retry_at()), (Means::Adopted, Some(AT)));
+        assert_eq!((producer.method(), producer.retry_at()), (ProductionMethod::Adopted, Some(AT)));
         assert_eq!(producer.refusals(), 0, "the server has refused nothing");
         let generation = producer.restart();
         producer.failed(generation, Failure::Gone, AT);
         assert!(producer.retry_at() > Some(AT));
-        assert_eq!(producer.means(), Means::Adopted);
+        assert_eq!(producer.method(), ProductionMethod::Adopted);
     }
 
     #[test]
     fn who_knows_better_does_not_try_again() {
-        assert_eq!(Producer::hindered(Produce::Auto).means(), Means::Adopted);
-        assert_eq!(Producer::hindered(Produce::Adopt).means(), Means::Adopted);
-        assert_eq!(Producer::hindered(Produce::Own).means(), Means::Own, "it is wished for all the same");
+        assert_eq!(Producer::hindered(Produce::Auto).method(), ProductionMethod::Adopted);
+        assert_eq!(Producer::hindered(Produce::Adopt).method(), ProductionMethod::Adopted);
+        assert_eq!(
+            Producer::hindered(Produce::Own).method(),
+            ProductionMethod::Own,
+            "it is wished for all the same"
+        );
     }
 
     #[test]
@@ -302,13 +306,13 @@ mod tests {
         let mut producer = Producer::new(Produce::Auto);
         producer.produced(1);
         producer.failed(1, Failure::Gone, AT);
-        assert_eq!(producer.means(), Means::Own);
+        assert_eq!(producer.method(), ProductionMethod::Own);
         let generation = producer.restart();
         producer.failed(generation, Failure::Gone, AT);
-        assert_eq!(producer.means(), Means::Adopted, "but only once");
+        assert_eq!(producer.method(), ProductionMethod::Adopted, "but only once");
         let mut forced = Producer::new(Produce::Own);
         forced.failed(1, Failure::Unsuitable, AT);
-        assert_eq!((forced.means(), forced.refusals()), (Means::Own, 1));
+        assert_eq!((forced.method(), forced.refusals()), (ProductionMethod::Own, 1));
     }
 
     #[test]
@@ -320,15 +324,15 @@ mod tests {
         };
         let mut slow = live();
         slow.failed(1, Failure::TooSlow, AT);
-        assert_eq!(slow.means(), Means::Adopted, "it would be as slow again");
+        assert_eq!(slow.method(), ProductionMethod::Adopted, "it would be as slow again");
         let mut unsteady = live();
         for generation in 1..=3 {
-            assert_eq!(unsteady.means(), Means::Own);
+            assert_eq!(unsteady.method(), ProductionMethod::Own);
             unsteady.failed(generation, Failure::Crashed, AT);
             let next = unsteady.restart();
             unsteady.produced(next);
         }
-        assert_eq!(unsteady.means(), Means::Adopted);
+        assert_eq!(unsteady.method(), ProductionMethod::Adopted);
         let mut steady = live();
         for generation in 1..=9 {
             (0..PROVEN).for_each(|_| steady.produced(generation));
@@ -336,7 +340,7 @@ mod tests {
             steady.restart();
             steady.produced(generation + 1);
         }
-        assert_eq!(steady.means(), Means::Own, "a tuner may be lost once a minute");
+        assert_eq!(steady.method(), ProductionMethod::Own, "a tuner may be lost once a minute");
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::supervisor::inputs::prefetch::OpenedChannel;
 use crate::upstream::jellyfin::{Place, RawPath};
 use domain::key::{Channel, ItemId};
 use domain::openings::{ClientOpening, Mention, MentionKind};
-use domain::produce::Means;
+use domain::produce::ProductionMethod;
 use domain::viewer::Account;
 
 /// Bytes of the largest request that is kept to be sent again, and of the largest request and answer that are read.
@@ -128,7 +128,7 @@ impl Gateway {
     fn prefetch(&self, opened: &OpenedStream, opener: &Opener) {
         let Some(item) = opened.item.clone() else { return };
         let channel = Channel { item: item.clone(), source: opened.source.clone() };
-        if self.produce(&channel, &opener.player).first() == Means::Adopted {
+        if self.produce(&channel, &opener.player).first() == ProductionMethod::Adopted {
             return;
         }
         let (prefix, user) = (opener.prefix.clone(), opener.user.clone());

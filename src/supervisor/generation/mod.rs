@@ -23,7 +23,7 @@ use crate::supervisor::inputs::Inputs;
 use crate::supervisor::stream::Stream;
 use domain::key::StreamId;
 use domain::pool::Event;
-use domain::produce::Means;
+use domain::produce::ProductionMethod;
 use domain::reason::Failure;
 
 /// Starts generations, with whatever they are made with.
@@ -46,11 +46,11 @@ struct Generation {
 
 impl Generations {
     /// Starts a generation. The pool is told `Failed` if it ends by itself.
-    pub(super) fn start(&self, stream: Arc<Stream>, id: StreamId, number: u32, means: Means) {
-        let span = info_span!("stream", id = id.0, generation = number, means = means.as_str());
+    pub(super) fn start(&self, stream: Arc<Stream>, id: StreamId, number: u32, method: ProductionMethod) {
+        let span = info_span!("stream", id = id.0, generation = number, method = method.as_str());
         let entered = stream.enter();
         let generation = Generation { stream, id, number, with: self.clone() };
-        let run = generation.run(means).instrument(span);
+        let run = generation.run(method).instrument(span);
         self.tasks.spawn(async move {
             run.await;
             drop(entered);
@@ -59,7 +59,7 @@ impl Generations {
 }
 
 impl Generation {
-    async fn run(self, means: Means) {
+    async fn run(self, method: ProductionMethod) {
         let stream = Arc::clone(&self.stream);
         let at_work = stream.work().await;
         if stream.stop.is_cancelled() {
@@ -67,9 +67,9 @@ impl Generation {
         }
         info!(item = %stream.access.place.item, "starting");
         let paused = stream.until_paused();
-        match means {
-            Means::Adopted => self.adopt(at_work).await,
-            Means::Own => self.make(paused).await,
+        match method {
+            ProductionMethod::Adopted => self.adopt(at_work).await,
+            ProductionMethod::Own => self.make(paused).await,
         }
     }
 

@@ -97,14 +97,14 @@ impl ClientOpenings {
     }
 
     /// An opening will be given back by its client or by the server.
-    pub(in crate::supervisor) fn settled(&self, opening: OpeningId) {
+    pub(in crate::supervisor) fn forget(&self, opening: OpeningId) {
         if let Some((name, _)) = self.known().remove(&opening) {
             self.callers.ledger.strike(&name);
         }
     }
 
     /// A stop may have given an opening back: that depends on the server's version, as it does for a job that died.
-    pub(in crate::supervisor) fn doubted(&self, opening: OpeningId) {
+    pub(in crate::supervisor) fn mark_uncertain(&self, opening: OpeningId) {
         if let Some((name, _)) = self.known().get(&opening) {
             self.callers.ledger.note(name, |entry| entry.without_job = false);
         }

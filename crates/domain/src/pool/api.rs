@@ -6,7 +6,7 @@ use crate::cadence::Class;
 use crate::inputs::{Change, ReaderId};
 use crate::key::{Channel, ConsumerId, InputId, ItemId, LiveStreamId, OpeningId, StreamId, StreamKey};
 use crate::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
-use crate::produce::{Means, Produce};
+use crate::produce::{Produce, ProductionMethod};
 use crate::reason::{CloseReason, Failure, RefuseReason, ReturnReason, StopReason};
 use crate::signal::{Signal, Whose};
 use crate::viewer::{Account, Viewer};
@@ -130,7 +130,7 @@ pub enum Event {
         /// The client's account.
         account: Option<Account>,
     },
-    /// A client has opened a live stream at the server, and `GiveBack` or `Settled` is to follow.
+    /// A client has opened a live stream at the server, and `GiveBack` or `ForgetOpening` is to follow.
     Opened(OpeningId, ClientOpening),
     /// A request mentions openings of clients.
     Mentioned(Mention, MentionKind),
@@ -208,7 +208,7 @@ pub enum Action {
         /// Which.
         generation: u32,
         /// In which way.
-        means: Means,
+        method: ProductionMethod,
     },
     /// End the generation of a stream that runs, but keep its input.
     Rest(StreamId),
@@ -242,15 +242,15 @@ pub enum Action {
         reason: ReturnReason,
     },
     /// What a client opened may have been given back by its stop, should the gateway be asked in its next life.
-    Doubted(OpeningId),
+    MarkUncertain(OpeningId),
     /// What a client opened will be given back by others, and can be forgotten.
-    Settled(OpeningId),
+    ForgetOpening(OpeningId),
     /// A stream is gone, with everything that it had opened.
     Forget(StreamId),
     /// An input is gone.
     ForgetInput(InputId),
     /// Let go of the segments of a stream that no list names any more: memory is short.
-    Shed(StreamId),
+    TrimWindow(StreamId),
 }
 
 impl From<Change> for Action {

@@ -39,7 +39,7 @@ impl Pool {
     pub(super) fn bound_memory(&mut self) {
         while self.held() > self.limits.memory && self.free_memory() {}
         if self.held() > self.limits.memory {
-            self.actions.extend(self.running().into_iter().map(Action::Shed));
+            self.actions.extend(self.running().into_iter().map(Action::TrimWindow));
         }
     }
 

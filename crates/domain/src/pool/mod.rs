@@ -104,7 +104,7 @@ impl Pool {
             }
             Event::Opened(id, opening) => {
                 let forgotten = self.openings.opened(id, opening, now);
-                self.actions.extend(forgotten.map(Action::Settled));
+                self.actions.extend(forgotten.map(Action::ForgetOpening));
             }
             Event::Mentioned(mention, kind) => self.mentioned(&mention, kind, now),
             Event::Reported(account, live_stream, report) => {
@@ -231,7 +231,7 @@ impl Pool {
                     Action::Start { stream, .. }
                     | Action::Stop { stream, .. }
                     | Action::Rest(stream)
-                    | Action::Shed(stream) => {
+                    | Action::TrimWindow(stream) => {
                         assert!(self.streams.contains_key(stream), "an action on no stream");
                     }
                     Action::OpenInput { .. }
@@ -239,8 +239,8 @@ impl Pool {
                     | Action::ForgetInput(_)
                     | Action::Forget(_)
                     | Action::GiveBack { .. }
-                    | Action::Doubted(_)
-                    | Action::Settled(_) => {}
+                    | Action::MarkUncertain(_)
+                    | Action::ForgetOpening(_) => {}
                 }
             }
         }

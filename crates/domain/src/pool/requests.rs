@@ -90,7 +90,7 @@ impl Pool {
     /// A request mentions what clients have opened, or settles it.
     pub(super) fn mentioned(&mut self, mention: &Mention, kind: MentionKind, now: Timestamp) {
         let changed = self.openings.mentioned(mention, kind, now);
-        let action = if kind == MentionKind::Stopped { Action::Doubted } else { Action::Settled };
+        let action = if kind == MentionKind::Stopped { Action::MarkUncertain } else { Action::ForgetOpening };
         self.actions.extend(changed.into_iter().map(action));
     }
 

@@ -8,7 +8,7 @@ use crate::consumer::{Consumer, Verdict};
 use crate::inputs::Input;
 use crate::key::{ConsumerId, InputId, StreamId};
 use crate::pool::stream::Stream;
-use crate::produce::Means;
+use crate::produce::ProductionMethod;
 use crate::producer::State;
 use crate::reason::{Failure, LeaveReason, RefuseReason, ReturnReason, StopReason};
 use crate::time::Timestamp;
@@ -59,7 +59,7 @@ pub struct StreamView {
     /// Its profile, in canonical form.
     pub profile: String,
     /// What its producer is.
-    pub means: Means,
+    pub method: ProductionMethod,
     /// Where its producer stands.
     pub state: State,
     /// Which generation runs.
@@ -111,7 +111,7 @@ impl StreamView {
             id,
             item: stream.key.channel.item.to_string(),
             profile: stream.key.profile.to_string(),
-            means: stream.producer.means(),
+            method: stream.producer.method(),
             state: stream.producer.state(),
             generation: stream.producer.generation(),
             held: stream.held,

@@ -7,7 +7,7 @@ use crate::inputs::Member;
 use crate::key::{ItemId, StreamId};
 use crate::pool::api::{Action, Output};
 use crate::pool::stream::Stream;
-use crate::produce::Means;
+use crate::produce::ProductionMethod;
 use crate::producer::State;
 use crate::reason::{Failure, StopReason};
 use crate::time::Timestamp;
@@ -27,9 +27,9 @@ impl Pool {
 
     /// How long it may be without viewers.
     fn patience(&self, stream: &Stream) -> Duration {
-        match stream.producer.means() {
-            Means::Own => self.limits.warm_feed,
-            Means::Adopted => self.limits.idle_timeout,
+        match stream.producer.method() {
+            ProductionMethod::Own => self.limits.warm_feed,
+            ProductionMethod::Adopted => self.limits.idle_timeout,
         }
     }
 
@@ -72,8 +72,8 @@ impl Pool {
     fn restart(&mut self, id: StreamId) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         let generation = stream.producer.restart();
-        let means = stream.producer.means();
-        self.actions.push_back(Action::Start { stream: id, generation, means });
+        let method = stream.producer.method();
+        self.actions.push_back(Action::Start { stream: id, generation, method });
         self.tally.starts += 1;
     }
 
@@ -84,7 +84,7 @@ impl Pool {
         stream.written += output.written;
         stream.held = output.held;
         stream.encoded = output.encoded;
-        if stream.producer.means() == Means::Adopted {
+        if stream.producer.method() == ProductionMethod::Adopted {
             self.inputs.leave(id);
         }
         self.bound_disk();
@@ -93,14 +93,14 @@ impl Pool {
 
     pub(super) fn failed(&mut self, id: StreamId, generation: u32, failure: Failure, now: Timestamp) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
-        let means = stream.producer.means();
+        let method = stream.producer.method();
         if !stream.producer.failed(generation, failure, now) {
             return;
         }
-        if means == Means::Adopted {
+        if method == ProductionMethod::Adopted {
             // The server's files of that generation are gone with it.
             stream.written = 0;
-        } else if stream.producer.means() == Means::Adopted {
+        } else if stream.producer.method() == ProductionMethod::Adopted {
             let how = (failure, stream.target.is_some());
             self.failed_attempts.note(stream.key.clone(), stream.accounts.clone(), how, now);
         }

@@ -122,8 +122,8 @@ impl Pool {
             released: false,
             published: State::Starting,
         };
-        let (generation, means) = (stream.producer.generation(), stream.producer.means());
-        self.actions.push_back(Action::Start { stream: id, generation, means });
+        let (generation, method) = (stream.producer.generation(), stream.producer.method());
+        self.actions.push_back(Action::Start { stream: id, generation, method });
         self.streams.insert(id, stream);
         self.tally.starts += 1;
         id

@@ -112,6 +112,6 @@ fn inputs_are_part_of_the_memory_and_what_was_left_longest_ago_goes_first() {
     assert_eq!(held(used, 100), [closed(left, CloseReason::Memory)]);
     assert_eq!(held(used, 401), [stopped(idle, StopReason::Memory)]);
     assert_eq!(held(used, 750), [closed(expected[0], CloseReason::Memory)], "the older one");
-    assert_eq!(held(used, 901), [Action::Shed(watched), closed(expected[1], CloseReason::Memory)]);
+    assert_eq!(held(used, 901), [Action::TrimWindow(watched), closed(expected[1], CloseReason::Memory)]);
     assert_eq!(bench.tune(3, 3, at(IDLE)), Admission::Refused(RefuseReason::MemoryFull));
 }

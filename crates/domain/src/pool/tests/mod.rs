@@ -6,7 +6,7 @@ use super::*;
 use crate::consumer::Presence;
 use crate::inputs::{InputKey, Joined, LineupInput, ReaderId, Wanted};
 use crate::key::{Channel, ChannelId, DeviceId, InputId, ItemId, MediaSourceId, PlaySessionId, StreamKey};
-use crate::produce::{Means, Produce};
+use crate::produce::{Produce, ProductionMethod};
 use crate::profile::{Policy, ProfileKey};
 use crate::reason::{Failure, LeaveReason, RefuseReason};
 use crate::signal::{Signal, Whose};
@@ -165,7 +165,7 @@ fn fifty_viewers_of_a_cold_channel_start_it_once() {
     }
     assert_eq!(
         bench.actions(),
-        [Action::Start { stream: StreamId(1), generation: 1, means: Means::Adopted }]
+        [Action::Start { stream: StreamId(1), generation: 1, method: ProductionMethod::Adopted }]
     );
 }
 
@@ -362,7 +362,7 @@ fn the_least_recently_watched_goes_and_nobody_is_cut() {
         bench.actions(),
         [
             Action::Stop { stream: StreamId(2), reason: StopReason::Evicted },
-            Action::Start { stream: StreamId(3), generation: 1, means: Means::Adopted }
+            Action::Start { stream: StreamId(3), generation: 1, method: ProductionMethod::Adopted }
         ]
     );
 }
@@ -390,7 +390,7 @@ fn a_generation_that_fails_is_followed_by_another_while_somebody_watches() {
     bench.pool.handle_event(Event::Failed { stream, generation: 1, failure: Failure::Gone }, at(2000));
     assert!(matches!(bench.tune(1, 1, at(2100)), Admission::Serve { warmth: Warmth::Warm, .. }));
     bench.pool.handle_timeout(at(2500));
-    assert_eq!(bench.actions(), [Action::Start { stream, generation: 2, means: Means::Adopted }]);
+    assert_eq!(bench.actions(), [Action::Start { stream, generation: 2, method: ProductionMethod::Adopted }]);
     // Nobody watches any more when the next one fails: let it go.
     bench.pool.handle_event(goodbye("play-1"), at(3000));
     bench.pool.handle_timeout(at(5000));
@@ -456,7 +456,7 @@ fn memory_is_taken_from_idle_streams_only() {
     bench.actions();
     bench.segment(watched, 5000, at(32_000));
     assert_eq!(bench.pool.running(), [watched]);
-    assert_eq!(bench.actions(), [Action::Shed(watched)]);
+    assert_eq!(bench.actions(), [Action::TrimWindow(watched)]);
     assert_eq!(bench.tune(3, 3, at(33_000)), Admission::Refused(RefuseReason::MemoryFull));
 }
 

@@ -358,7 +358,7 @@ fn a_million_events_leave_nothing_behind() {
                     streams.remove(&stream);
                     bench.pool.handle_event(Event::Retired(stream), at(now));
                 }
-                Action::GiveBack { opening, .. } | Action::Settled(opening) => {
+                Action::GiveBack { opening, .. } | Action::ForgetOpening(opening) => {
                     assert!(done.insert(opening), "given back twice");
                 }
                 Action::Start { .. }
@@ -367,8 +367,8 @@ fn a_million_events_leave_nothing_behind() {
                 | Action::CloseInput { .. }
                 | Action::ForgetInput(_)
                 | Action::Forget(_)
-                | Action::Doubted(_)
-                | Action::Shed(_) => {}
+                | Action::MarkUncertain(_)
+                | Action::TrimWindow(_) => {}
             }
         }
         if pick(40, 1000) == 0 {
@@ -391,9 +391,9 @@ fn a_million_events_leave_nothing_behind() {
                 | Action::CloseInput { .. }
                 | Action::ForgetInput(_)
                 | Action::Forget(_)
-                | Action::Doubted(_)
-                | Action::Settled(_)
-                | Action::Shed(_) => {}
+                | Action::MarkUncertain(_)
+                | Action::ForgetOpening(_)
+                | Action::TrimWindow(_) => {}
             }
         }
     }

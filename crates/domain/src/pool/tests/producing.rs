@@ -68,7 +68,7 @@ fn who_comes_to_a_resting_stream_wakes_it() {
             let joined = Admission::Serve { stream, consumer, warmth: Warmth::Warming };
             assert_eq!(bench.pool.tune(tune, at(130_000)), joined);
         }
-        assert_eq!(bench.actions(), [Action::Start { stream, generation: 2, means: Means::Own }]);
+        assert_eq!(bench.actions(), [Action::Start { stream, generation: 2, method: ProductionMethod::Own }]);
     }
 }
 
@@ -81,8 +81,8 @@ fn what_the_gateway_cannot_make_is_adopted_at_once() {
     let stream = StreamId(1);
     let failed = Event::Failed { stream, generation: 1, failure: Failure::Unsuitable };
     bench.pool.handle_event(failed, at(100));
-    let starts = [(1, Means::Own), (2, Means::Adopted)];
-    let starts = starts.map(|(generation, means)| Action::Start { stream, generation, means });
+    let starts = [(1, ProductionMethod::Own), (2, ProductionMethod::Adopted)];
+    let starts = starts.map(|(generation, method)| Action::Start { stream, generation, method });
     assert_eq!(bench.actions(), starts);
     assert_eq!(bench.view(stream).state, State::Starting);
 }
@@ -101,22 +101,22 @@ fn what_could_not_be_made_is_not_tried_again_for_a_while() {
         bench.pool.handle_event(Event::Retired(StreamId(1)), at(200));
         bench.actions();
         match bench.started(produce, at(again))[..] {
-            [Action::Start { means, .. }] => means,
+            [Action::Start { method, .. }] => method,
             ref other => panic!("{other:?}"),
         }
     };
-    let means = |failure: Failure, again: u64| tried(failure, false, Produce::Auto, again);
-    assert_eq!(means(Failure::Unsuitable, 1_799_000), Means::Adopted);
-    assert_eq!(means(Failure::Unsuitable, 1_800_100), Means::Own, "it may have changed");
-    assert_eq!(means(Failure::Stalled, 299_000), Means::Adopted);
-    assert_eq!(means(Failure::Stalled, 300_100), Means::Own, "it was a bad moment");
-    assert_eq!(means(Failure::Busy, 1000), Means::Own, "that has passed");
-    assert_eq!(means(Failure::Unreachable, 1000), Means::Own);
+    let method = |failure: Failure, again: u64| tried(failure, false, Produce::Auto, again);
+    assert_eq!(method(Failure::Unsuitable, 1_799_000), ProductionMethod::Adopted);
+    assert_eq!(method(Failure::Unsuitable, 1_800_100), ProductionMethod::Own, "it may have changed");
+    assert_eq!(method(Failure::Stalled, 299_000), ProductionMethod::Adopted);
+    assert_eq!(method(Failure::Stalled, 300_100), ProductionMethod::Own, "it was a bad moment");
+    assert_eq!(method(Failure::Busy, 1000), ProductionMethod::Own, "that has passed");
+    assert_eq!(method(Failure::Unreachable, 1000), ProductionMethod::Own);
     let forced = tried(Failure::Unsuitable, false, Produce::Own, 1000);
-    assert_eq!(forced, Means::Own, "it is wished for all the same");
+    assert_eq!(forced, ProductionMethod::Own, "it is wished for all the same");
     let later = |failure: Failure| tried(failure, true, Produce::Auto, 1000);
-    assert_eq!(later(Failure::Unsuitable), Means::Own, "it could be made");
-    assert_eq!(later(Failure::TooSlow), Means::Adopted, "it would be as slow again");
+    assert_eq!(later(Failure::Unsuitable), ProductionMethod::Own, "it could be made");
+    assert_eq!(later(Failure::TooSlow), ProductionMethod::Adopted, "it would be as slow again");
 }
 
 #[test]
