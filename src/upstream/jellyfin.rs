@@ -19,6 +19,7 @@ use domain::key::{ItemId, LiveStreamId, MediaSourceId};
 use domain::playlist::{self, Reading};
 
 pub use crate::upstream::call::{Error, Login};
+pub use crate::upstream::raw_path::RawPath;
 
 /// The device id of the gateway in its own requests.
 pub const DEVICE: &str = "warmgate";
@@ -69,35 +70,6 @@ pub struct Hold {
     pub opening: Option<String>,
     /// The path of the shared raw stream, if there is one.
     pub raw: Option<RawPath>,
-}
-
-/// The path of an open channel's shared raw stream, `…/LiveTv/LiveStreamFiles/{uniqueId}/stream.ts`: the tuner's transport stream,
-/// for any number of readers (docs/jellyfin.md 4).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RawPath(String);
-
-impl RawPath {
-    /// Takes the path of the URL that an answer gives as the media source's; `None` if it is no shared raw stream.
-    #[must_use]
-    pub fn of_url(url: &str) -> Option<Self> {
-        let path = url.parse::<http::Uri>().ok()?.path().to_owned();
-        opening_in(&path)?;
-        Some(Self(path))
-    }
-
-    /// The unique id of the opening, in lower case: the only name that tells two openings of a live stream apart.
-    #[must_use]
-    pub fn opening(&self) -> String {
-        opening_in(&self.0).unwrap_or_default()
-    }
-}
-
-/// The unique id in the path of a shared raw stream.
-fn opening_in(path: &str) -> Option<String> {
-    let path = path.to_ascii_lowercase();
-    let (_, rest) = path.split_once("/livetv/livestreamfiles/")?;
-    let (unique, file) = rest.split_once('/')?;
-    (file.starts_with("stream.") && !file.contains('/')).then(|| unique.to_owned())
 }
 
 /// A fetched segment.
@@ -292,7 +264,7 @@ impl Jellyfin {
 
     /// Opens the shared raw stream of an open channel, which has no end.
     pub async fn tap(&self, raw: &RawPath) -> Result<Body, Error> {
-        let request = self.calls.request(Method::GET, &raw.0, "", &Login::default(), None)?;
+        let request = self.calls.request(Method::GET, raw.as_str(), "", &Login::default(), None)?;
         Ok(body::boxed(self.calls.head(request).await?.into_body()))
     }
 

@@ -11,5 +11,6 @@ pub mod follow;
 pub mod jellyfin;
 pub mod job;
 pub mod ledger;
+mod raw_path;
 
 pub use crate::wire::Error;

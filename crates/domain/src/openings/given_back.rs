@@ -24,43 +24,43 @@ use crate::viewer::Account;
 const REMEMBERED: usize = 10_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Report {
+enum Status {
     Playing,
     Stopped,
     Closed,
 }
 
-/// The last report about each live stream of each account.
+/// The status of each live stream of each account.
 #[derive(Debug, Default)]
-pub(super) struct GivenBack(BTreeMap<(Account, LiveStreamId), Report>);
+pub(super) struct GivenBack(BTreeMap<(Account, LiveStreamId), Status>);
 
 impl GivenBack {
     /// The account asks the server to open a channel, so its earlier reports no longer tell what it has.
     pub(super) fn asks_for_opening(&mut self, account: Account) {
-        self.0.retain(|(known, _), report| *known != account || *report == Report::Closed);
+        self.0.retain(|(known, _), status| *known != account || *status == Status::Closed);
     }
 
     /// The account has an opening of some live stream again.
     pub(super) fn has_opening(&mut self, account: Account) {
-        self.0.retain(|(known, _), report| *known != account || *report != Report::Closed);
+        self.0.retain(|(known, _), status| *known != account || *status != Status::Closed);
     }
 
     /// The account has reported that it plays the live stream.
     pub(super) fn playing(&mut self, account: Account, live_stream: LiveStreamId) {
         self.make_room();
-        let report = self.0.entry((account, live_stream)).or_insert(Report::Playing);
-        match report {
-            Report::Playing | Report::Stopped => *report = Report::Playing,
-            Report::Closed => {}
+        let status = self.0.entry((account, live_stream)).or_insert(Status::Playing);
+        match status {
+            Status::Playing | Status::Stopped => *status = Status::Playing,
+            Status::Closed => {}
         }
     }
 
     /// The account has reported that it stopped playing the live stream.
     pub(super) fn stopped(&mut self, account: Account, live_stream: LiveStreamId) {
-        if let Some(report) = self.0.get_mut(&(account, live_stream)) {
-            match report {
-                Report::Playing | Report::Stopped => *report = Report::Stopped,
-                Report::Closed => {}
+        if let Some(status) = self.0.get_mut(&(account, live_stream)) {
+            match status {
+                Status::Playing | Status::Stopped => *status = Status::Stopped,
+                Status::Closed => {}
             }
         }
     }
@@ -68,14 +68,14 @@ impl GivenBack {
     /// The gateway closes the account's opening of the live stream in its name.
     pub(super) fn closed(&mut self, account: Account, live_stream: LiveStreamId) {
         self.make_room();
-        self.0.insert((account, live_stream), Report::Closed);
+        self.0.insert((account, live_stream), Status::Closed);
     }
 
     /// Whether the account has given the live stream back.
     pub(super) fn contains(&self, account: Account, live_stream: &LiveStreamId) -> bool {
         match self.0.get(&(account, live_stream.clone())) {
-            Some(Report::Stopped | Report::Closed) => true,
-            Some(Report::Playing) | None => false,
+            Some(Status::Stopped | Status::Closed) => true,
+            Some(Status::Playing) | None => false,
         }
     }
 
