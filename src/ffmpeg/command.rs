@@ -136,7 +136,7 @@ impl Command {
 
     /// Encodes a few frames to nowhere, to show whether `encoder` works on this machine.
     #[must_use]
-    pub fn trial(encoder: VideoEncoder) -> Self {
+    pub(super) fn trial(encoder: VideoEncoder) -> Self {
         let encode = VideoEncode {
             encoder,
             profile: None,
