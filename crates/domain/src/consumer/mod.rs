@@ -71,7 +71,7 @@ pub struct Consumer {
     answering: (u32, Timestamp),
     connections: Connections,
     /// When its goodbye takes effect.
-    farewell: Option<Timestamp>,
+    goodbye: Option<Timestamp>,
     /// The evidence since the last sign of life.
     clues: BTreeSet<Evidence>,
     /// The outlook from which `crossings` was computed.
@@ -103,7 +103,7 @@ impl Consumer {
             reports: false,
             answering: (0, now),
             connections: Connections::default(),
-            farewell: None,
+            goodbye: None,
             clues: BTreeSet::new(),
             outlook: None,
             crossings: (Duration::ZERO, Duration::ZERO),
@@ -201,7 +201,7 @@ impl Consumer {
         if !self.is_present() {
             return None;
         }
-        if self.farewell.is_some_and(|at| at <= now) {
+        if self.goodbye.is_some_and(|at| at <= now) {
             return Some(LeaveReason::Goodbye);
         }
         if self.answering.0 > 0 && now.since(self.answering.1) < ANSWERING {
@@ -222,7 +222,7 @@ impl Consumer {
         let was_present = self.is_present();
         if was_present {
             self.standing = Standing::Left { at: now, reason };
-            self.farewell = None;
+            self.goodbye = None;
         }
         was_present
     }
@@ -239,7 +239,7 @@ impl Consumer {
 
     fn left_at_latest(&self) -> Timestamp {
         let silent = self.seen + self.left_after;
-        self.farewell.map_or(silent, |farewell| farewell.min(silent))
+        self.goodbye.map_or(silent, |goodbye| goodbye.min(silent))
     }
 }
 

@@ -22,7 +22,7 @@ impl Consumer {
             self.class = if self.class == Class::Pull { Class::Web } else { self.class };
         }
         self.asked = now;
-        self.farewell = None;
+        self.goodbye = None;
         Some(self.alive(now))
     }
 
@@ -30,7 +30,7 @@ impl Consumer {
     pub(super) fn talks(&mut self, now: Timestamp) -> Option<SignOfLife> {
         let gone = match self.standing.left() {
             Some((_, reason)) => reason != LeaveReason::Silence,
-            None => self.farewell.is_some(),
+            None => self.goodbye.is_some(),
         };
         (!gone).then(|| self.alive(now))
     }
@@ -81,8 +81,8 @@ impl Consumer {
         now: Timestamp,
     ) -> Option<SignOfLife> {
         if self.is_present() {
-            let at = now + terms.farewell;
-            self.farewell = Some(self.farewell.map_or(at, |earlier| earlier.min(at)));
+            let at = now + terms.goodbye;
+            self.goodbye = Some(self.goodbye.map_or(at, |earlier| earlier.min(at)));
             self.standing = Standing::Suspect;
             self.clues.insert(how);
         }

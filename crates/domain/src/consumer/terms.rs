@@ -16,7 +16,7 @@ pub struct Terms {
     /// The most silence that does not.
     pub patience: Duration,
     /// What is left to it after a goodbye.
-    pub farewell: Duration,
+    pub goodbye: Duration,
     /// The habits of its class.
     pub rates: Rates,
 }

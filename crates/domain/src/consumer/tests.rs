@@ -9,7 +9,7 @@ const TERMS: Terms = Terms {
     cold_timeout: Duration::from_secs(20),
     silence: Duration::from_secs(20),
     patience: Duration::from_secs(1800),
-    farewell: Duration::from_secs(2),
+    goodbye: Duration::from_secs(2),
     rates: Rates::assumed(Class::Web),
 };
 

@@ -103,7 +103,7 @@ impl Consumer {
                 ..
             } => 1.0,
             Presence::Left { reason: LeaveReason::Goodbye, .. } => GOODBYE,
-            Presence::Suspect if self.farewell.is_some() => absent(now).max(GOODBYE),
+            Presence::Suspect if self.goodbye.is_some() => absent(now).max(GOODBYE),
             Presence::Suspect
             | Presence::Joining
             | Presence::Playing
@@ -130,7 +130,7 @@ impl Consumer {
                 let again = self.segment.is_some_and(|(_, first, last)| first != last);
                 Some(if again { Evidence::SameSegment } else { Evidence::SaysStarved })
             }
-            Presence::Suspect => self.farewell.is_none().then_some(Evidence::Silence),
+            Presence::Suspect => self.goodbye.is_none().then_some(Evidence::Silence),
             Presence::Left { reason: LeaveReason::Silence, .. } => Some(Evidence::Silence),
             Presence::Left { reason: LeaveReason::Zapped, .. } => Some(Evidence::TunedAway),
             Presence::Left { reason: LeaveReason::LoggedOut, .. } => Some(Evidence::LoggedOut),

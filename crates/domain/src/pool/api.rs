@@ -29,11 +29,11 @@ pub struct Limits {
     /// How long a viewer may wait for a first segment.
     pub cold_timeout: Duration,
     /// What is left to a consumer that has said goodbye.
-    pub farewell: Duration,
+    pub goodbye: Duration,
     /// How long what a client opened may go unfollowed.
     pub unfollowed: Duration,
     /// Refused starts in a row after which viewers get the server's own answer.
-    pub refusals: u32,
+    pub failures: u32,
     /// Bytes that what nobody uses may have on the server's disk, all together.
     pub disk_budget: u64,
     /// Bytes that all windows and inputs together may hold.

@@ -79,7 +79,7 @@ impl Pool {
             cold_timeout: self.limits.cold_timeout,
             silence: self.limits.silence,
             patience: self.limits.patience,
-            farewell: self.limits.farewell,
+            goodbye: self.limits.goodbye,
             rates: self.habits.get(&class).map_or(Rates::assumed(class), Habits::rates),
         }
     }

@@ -118,7 +118,7 @@ impl Pool {
         if stream.producer.retry_at().is_none_or(|at| at > now) {
             return;
         }
-        let never_worked = stream.target.is_none() && stream.producer.refusals() >= self.limits.refusals;
+        let never_worked = stream.target.is_none() && stream.producer.refusals() >= self.limits.failures;
         if !watched || never_worked {
             self.stop(id, StopReason::Failed);
         } else {

@@ -82,7 +82,7 @@ impl Pool {
     fn is_failing(&self, stream: StreamId) -> bool {
         self.streams.get(&stream).is_some_and(|stream| match stream.producer.state() {
             State::BackingOff { .. } if stream.target.is_none() => true,
-            State::Starting | State::BackingOff { .. } => stream.producer.refusals() >= self.limits.refusals,
+            State::Starting | State::BackingOff { .. } => stream.producer.refusals() >= self.limits.failures,
             State::Live | State::Resting | State::Retiring(_) => false,
         })
     }
