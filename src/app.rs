@@ -81,7 +81,7 @@ impl App {
     ///
     /// # Errors
     /// If the address cannot be bound.
-    pub async fn bind_with(config: Config, launcher: Launcher) -> io::Result<Self> {
+    async fn bind_with(config: Config, launcher: Launcher) -> io::Result<Self> {
         let listener = Listener::bind(config.listen).await?;
         let url = &config.upstream.url;
         let target = Target { scheme: url.scheme().clone(), authority: url.authority().clone() };

@@ -75,12 +75,6 @@ impl Client {
         Self { pool, target, timeouts }
     }
 
-    /// The server it connects to.
-    #[must_use]
-    pub const fn target(&self) -> &Target {
-        &self.target
-    }
-
     /// Sends one request, whose URI is path and query, and returns as soon as the response head has arrived.
     ///
     /// A GET or HEAD without a body is sent a second time if the server turns out to have closed the pooled connection before

@@ -3,7 +3,7 @@
 //!
 //! Nothing here decides when a call is made, or what its answer means for a stream.
 
-pub mod call;
+mod call;
 pub mod client;
 #[cfg(test)]
 pub(crate) mod fake;
