@@ -19,7 +19,7 @@ pub(super) const OTHER_SPS: &[u8] = &[
 const ADTS: &[u8] = &[0xff, 0xf1, 0x4c, 0x40, 0x02, 0x1f, 0xfc, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 pub(super) const VIDEO: u16 = 0x100;
-pub(super) const SOUND: u16 = 0x101;
+pub(super) const AUDIO: u16 = 0x101;
 pub(super) const CLOCK: u16 = 0x1ff;
 pub(super) const FRAME: Ticks = HERTZ / 25;
 
@@ -42,8 +42,8 @@ impl Default for Maker {
         let stream = |pid, kind| Elementary { pid, kind, language: None, descriptors: Vec::new() };
         let streams = vec![
             stream(VIDEO, Kind::Video(VideoCodec::H264)),
-            stream(SOUND, Kind::Audio(AudioCodec::Aac)),
-            stream(SOUND + 1, Kind::Audio(AudioCodec::Aac)),
+            stream(AUDIO, Kind::Audio(AudioCodec::Aac)),
+            stream(AUDIO + 1, Kind::Audio(AudioCodec::Aac)),
             stream(0x110, Kind::Other),
         ];
         let map = Pmt { number: 5, pcr_pid: CLOCK, streams };
@@ -75,8 +75,8 @@ impl Maker {
                 self.clock();
             }
             self.picture(frame % group == 0);
-            self.sound(SOUND, self.now);
-            self.sound(SOUND + 1, self.now);
+            self.audio(AUDIO, self.now);
+            self.audio(AUDIO + 1, self.now);
             self.packet(0x110, true, &[0, 0, 1, 0xbd, 0, 0]);
             self.now += FRAME;
         }
@@ -93,7 +93,7 @@ impl Maker {
         self.pes(VIDEO, 0xe0, self.now, &content);
     }
 
-    pub(super) fn sound(&mut self, pid: u16, shown: Ticks) {
+    pub(super) fn audio(&mut self, pid: u16, shown: Ticks) {
         let mut content = ADTS.repeat(20);
         content[3] = if self.stereo { 0x80 } else { 0x40 };
         self.pes(pid, 0xc0, shown, &content);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use crate::cutter::maker::{CLOCK, FRAME, Maker, OTHER_SPS, SOUND, VIDEO};
+use crate::cutter::maker::{AUDIO, CLOCK, FRAME, Maker, OTHER_SPS, VIDEO};
 use crate::cutter::{Cut, Cutter, Rule};
 use crate::mpegts::clock::HERTZ;
 use crate::mpegts::facts::Facts;
@@ -88,8 +88,8 @@ fn one_program_is_kept_and_its_clock() {
     let cuts = cut(&stream);
     let bytes: Vec<u8> = cuts.iter().flat_map(|cut| cut.bytes.to_vec()).collect();
     let count = |bytes: &[u8], pid| packets_of(bytes, pid).len();
-    assert_eq!([count(&bytes, SOUND + 1), count(&bytes, 0x110)], [0, 0]);
-    for pid in [VIDEO, SOUND] {
+    assert_eq!([count(&bytes, AUDIO + 1), count(&bytes, 0x110)], [0, 0]);
+    for pid in [VIDEO, AUDIO] {
         assert_eq!(count(&bytes, pid), count(&stream, pid), "{pid:x}");
     }
     // The PCR before the first picture is dropped with it.
@@ -102,21 +102,21 @@ fn one_program_is_kept_and_its_clock() {
 }
 
 #[test]
-fn another_sound_is_kept_if_it_is_wished() {
+fn another_audio_stream_is_kept_if_asked_for() {
     let stream = made(|maker| {
         maker.pictures(50, 25);
     });
-    for (wished, kept) in [(0, SOUND), (1, SOUND + 1), (2, SOUND)] {
+    for (wished, kept) in [(0, AUDIO), (1, AUDIO + 1), (2, AUDIO)] {
         let mut cutter = Cutter::new(RULE).with_audio(wished);
         cutter.push(&stream.clone().into());
         let first = cutter.poll().unwrap();
-        let sounds = [SOUND, SOUND + 1].map(|pid| packets_of(&first.bytes, pid).is_empty());
-        assert_eq!(sounds, [kept != SOUND, kept != SOUND + 1], "{wished}");
+        let missing = [AUDIO, AUDIO + 1].map(|pid| packets_of(&first.bytes, pid).is_empty());
+        assert_eq!(missing, [kept != AUDIO, kept != AUDIO + 1], "{wished}");
     }
 }
 
 #[test]
-fn sound_is_whole_in_every_segment() {
+fn audio_packets_are_whole_in_every_segment() {
     let cuts = cut(&made(|maker| {
         for frame in 0..100 {
             if frame % 25 == 0 {
@@ -125,7 +125,7 @@ fn sound_is_whole_in_every_segment() {
             maker.picture(frame % 25 == 0);
             // Three packets; a picture stands between the second and the third.
             let content = [0; 500];
-            maker.pes(SOUND, 0xc0, maker.now, &content);
+            maker.pes(AUDIO, 0xc0, maker.now, &content);
             let last = maker.out.split_off(maker.out.len() - PACKET);
             maker.now += FRAME;
             maker.picture(false);
@@ -136,7 +136,7 @@ fn sound_is_whole_in_every_segment() {
     assert!(cuts.len() > 2);
     for cut in cuts {
         let mut missing = 0;
-        for packet in packets_of(&cut.bytes, SOUND) {
+        for packet in packets_of(&cut.bytes, AUDIO) {
             if packet.starts_unit() {
                 assert_eq!(missing, 0);
                 missing = Pes::read(packet.payload()).unwrap().length.unwrap();
@@ -148,17 +148,17 @@ fn sound_is_whole_in_every_segment() {
 }
 
 #[test]
-fn the_first_segment_has_sound_but_none_of_before() {
+fn the_first_segment_has_audio_but_none_from_before_it() {
     let mut maker = Maker::default();
     maker.tables();
     // The audio lags by 0.8 s.
     for frame in 0..75 {
         maker.picture(frame % 50 == 0);
-        maker.sound(SOUND, maker.now - 8 * HERTZ / 10);
+        maker.audio(AUDIO, maker.now - 8 * HERTZ / 10);
         maker.now += FRAME;
     }
     let cuts = cut(&maker.out);
-    let first = packets_of(&cuts[0].bytes, SOUND);
+    let first = packets_of(&cuts[0].bytes, AUDIO);
     let shown = Pes::read(first[0].payload()).unwrap().stamps.pts.unwrap();
     assert!((10 * HERTZ - HERTZ / 10..=10 * HERTZ).contains(&shown), "{shown}");
     assert_eq!(lengths(&cuts)[..2], ["!760", "1000"]);
@@ -196,7 +196,7 @@ fn what_does_not_continue_is_a_discontinuity() {
 
 /// Audio tells its format somewhere near the picture it belongs to: the next random access point is the first chance.
 #[test]
-fn another_sound_is_a_discontinuity_as_soon_as_decoding_may_begin() {
+fn another_audio_format_is_a_discontinuity_at_the_next_random_access_point() {
     let stream = made(|maker| {
         maker.pictures(50, 50);
         maker.stereo = true;
@@ -236,7 +236,7 @@ fn scrambled(pids: &[u16]) -> Vec<u8> {
 
 #[test]
 fn what_is_scrambled_is_said_at_once_and_not_cut() {
-    let stream = scrambled(&[VIDEO, SOUND, SOUND + 1]);
+    let stream = scrambled(&[VIDEO, AUDIO, AUDIO + 1]);
     let mut scan = Scan::default();
     let read = Packet::all(&stream).position(|packet| {
         scan.read(packet);
@@ -252,8 +252,8 @@ fn what_is_scrambled_is_said_at_once_and_not_cut() {
 }
 
 #[test]
-fn a_scrambled_sound_beside_another_is_in_nobodys_way() {
-    for (hidden, kept) in [(SOUND + 1, 0), (SOUND, 1)] {
+fn a_scrambled_audio_stream_beside_another_does_no_harm() {
+    for (hidden, kept) in [(AUDIO + 1, 0), (AUDIO, 1)] {
         let stream = scrambled(&[hidden]);
         let mut scan = Scan::default();
         let settled = Packet::all(&stream).position(|packet| {
@@ -271,8 +271,8 @@ fn a_scrambled_sound_beside_another_is_in_nobodys_way() {
         cuts.extend(cutter.finish());
         assert_eq!(lengths(&cuts), lengths(&cut(&scrambled(&[]))));
         let bytes: Vec<u8> = cuts.iter().flat_map(|cut| cut.bytes.to_vec()).collect();
-        let counts = [SOUND, SOUND + 1].map(|pid| packets_of(&bytes, pid).len());
-        assert_eq!(counts.iter().sum::<usize>(), packets_of(&stream, SOUND).len());
+        let counts = [AUDIO, AUDIO + 1].map(|pid| packets_of(&bytes, pid).len());
+        assert_eq!(counts.iter().sum::<usize>(), packets_of(&stream, AUDIO).len());
         assert_eq!(counts[1 - kept], 0);
     }
 }
@@ -280,7 +280,7 @@ fn a_scrambled_sound_beside_another_is_in_nobodys_way() {
 #[test]
 fn what_was_scrambled_and_is_not_any_more_can_be_read() {
     let mut scan = Scan::default();
-    for stream in [scrambled(&[VIDEO, SOUND]), scrambled(&[])] {
+    for stream in [scrambled(&[VIDEO, AUDIO]), scrambled(&[])] {
         for packet in Packet::all(&stream) {
             scan.read(packet);
         }
@@ -319,14 +319,14 @@ fn a_packet_that_is_sent_twice_counts_once() {
 }
 
 #[test]
-fn radio_is_cut_by_its_sound() {
+fn radio_is_cut_by_its_audio() {
     let cuts = cut(&made(|maker| {
         maker.map.streams.remove(0);
         for frame in 0..300 {
             if frame % 10 == 0 {
                 maker.tables();
             }
-            maker.sound(SOUND, maker.now);
+            maker.audio(AUDIO, maker.now);
             maker.now += FRAME;
         }
     }));
@@ -366,8 +366,8 @@ proptest! {
             prop_assert!(cut.bytes.len() <= rule.largest && cut.bytes.len() % PACKET == 0);
             prop_assert!(cut.duration.as_secs_f64().round() <= 4.0, "{:?}", cut.duration);
         }
-        let sound: Duration = cut(&stream[damaged..]).iter().map(|cut| cut.duration).sum();
+        let intact: Duration = cut(&stream[damaged..]).iter().map(|cut| cut.duration).sum();
         let last: Duration = cuts.iter().rev().take(3).map(|cut| cut.duration).sum();
-        prop_assert!(sound == Duration::from_secs(8) && last > Duration::from_secs(3), "{:?}", lengths(&cuts));
+        prop_assert!(intact == Duration::from_secs(8) && last > Duration::from_secs(3), "{:?}", lengths(&cuts));
     }
 }

@@ -76,7 +76,7 @@ impl Demand {
         let values = Values::read(pairs).map_err(|_| Obstacle::UnreadableWish)?;
         let audio_bitrate = number(&values, "audiobitrate")?;
         let video_bitrate = number(&values, "videobitrate")?
-            .map(|video| bitrate::bucket(video, audio_bitrate.unwrap_or(0)).video.unwrap_or(video));
+            .map(|video| bitrate::step(video, audio_bitrate.unwrap_or(0)).video.unwrap_or(video));
         let (width, height) = (number(&values, "width")?, number(&values, "height")?);
         let frame_rate = frame_rate(&values, "framerate")?;
         let audio: Option<i64> = number(&values, "audiostreamindex")?;

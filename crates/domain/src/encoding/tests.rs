@@ -36,21 +36,21 @@ fn source() -> Facts {
             reference_frames: Some(4),
             ..Video::unknown(VideoCodec::H264)
         }),
-        audio: vec![sound(AudioCodec::Aac, 2)],
+        audio: vec![audio_stream(AudioCodec::Aac, 2)],
     }
 }
 
-fn sound(codec: AudioCodec, channels: u32) -> Audio {
+fn audio_stream(codec: AudioCodec, channels: u32) -> Audio {
     Audio { channels: Some(channels), sample_rate: Some(48_000), ..Audio::unknown(codec) }
 }
 
-fn picture(change: impl FnOnce(&mut Video)) -> Facts {
+fn with_video(change: impl FnOnce(&mut Video)) -> Facts {
     let mut facts = source();
     facts.video.as_mut().map(change).unwrap();
     facts
 }
 
-fn sounds(sounds: &[Audio]) -> Facts {
+fn with_audio(sounds: &[Audio]) -> Facts {
     Facts { audio: sounds.to_vec(), ..source() }
 }
 
@@ -102,12 +102,12 @@ fn what_meets_the_demand_is_copied() {
     assert_eq!(plan, Plan { video: Some(VideoPlan::Copy), audio: Some(AudioPlan::Copy), audio_index: 0 });
     assert!(plan.is_copy());
     let nothing_wished = demand_of("", Policy::UNRESTRICTED).unwrap();
-    assert!(planned(&nothing_wished, &sounds(&[sound(AudioCodec::Ac3, 6)])).unwrap().is_copy());
+    assert!(planned(&nothing_wished, &with_audio(&[audio_stream(AudioCodec::Ac3, 6)])).unwrap().is_copy());
 }
 
 /// Each line of `CanStreamCopyVideo`, on either side of its limit.
 #[test]
-fn lines_of_the_picture() {
+fn lines_of_video() {
     type Change = fn(&mut Video);
     let same: Change = |_| {};
     let table: [(&str, Change, Result<bool, Obstacle>); _] = [
@@ -197,13 +197,13 @@ fn lines_of_the_picture() {
         ("", |video| video.codec = VideoCodec::Other(0xD1), Err(Obstacle::UnknownSource)),
     ];
     all_as_expected(table.map(|(changes, change, expected)| {
-        (changes, copies_video(&web(changes), &picture(change)), expected)
+        (changes, copies_video(&web(changes), &with_video(change)), expected)
     }));
 }
 
 /// What is known of other codecs, and what is not.
 #[test]
-fn lines_of_other_pictures() {
+fn lines_of_other_video_codecs() {
     type Change = fn(&mut Video);
     let hevc: Change = |video| {
         video.codec = VideoCodec::Hevc;
@@ -236,39 +236,39 @@ fn lines_of_other_pictures() {
     ];
     all_as_expected(table.map(|(changes, change, expected)| {
         let demand = web(&format!("VideoCodec=hevc,mpeg2video,h264&{changes}"));
-        (changes, copies_video(&demand, &picture(change)), expected)
+        (changes, copies_video(&demand, &with_video(change)), expected)
     }));
 }
 
 /// Each line of `CanStreamCopyAudio`, on either side of its limit.
 #[test]
-fn lines_of_the_sound() {
+fn lines_of_audio() {
     let unsaid = Audio::unknown(AudioCodec::Aac);
-    let ac3 = Audio { bitrate: Some(448_000), ..sound(AudioCodec::Ac3, 2) };
+    let ac3 = Audio { bitrate: Some(448_000), ..audio_stream(AudioCodec::Ac3, 2) };
     let table = [
-        ("AllowAudioStreamCopy=false", sound(AudioCodec::Aac, 2), Ok(false)),
-        ("EnableAutoStreamCopy=false", sound(AudioCodec::Aac, 2), Ok(false)),
-        ("", sound(AudioCodec::Mp2, 2), Ok(false)),
-        ("AudioCodec=copy", sound(AudioCodec::Mp2, 2), Ok(true)),
-        ("AudioCodec=copy&AllowAudioStreamCopy=false", sound(AudioCodec::Mp2, 2), Ok(true)),
-        ("AudioCodec=copy,aac", sound(AudioCodec::Mp2, 2), Ok(false)),
-        ("AudioCodec=aac,ac3,mp2", sound(AudioCodec::Mp2, 2), Ok(true)),
+        ("AllowAudioStreamCopy=false", audio_stream(AudioCodec::Aac, 2), Ok(false)),
+        ("EnableAutoStreamCopy=false", audio_stream(AudioCodec::Aac, 2), Ok(false)),
+        ("", audio_stream(AudioCodec::Mp2, 2), Ok(false)),
+        ("AudioCodec=copy", audio_stream(AudioCodec::Mp2, 2), Ok(true)),
+        ("AudioCodec=copy&AllowAudioStreamCopy=false", audio_stream(AudioCodec::Mp2, 2), Ok(true)),
+        ("AudioCodec=copy,aac", audio_stream(AudioCodec::Mp2, 2), Ok(false)),
+        ("AudioCodec=aac,ac3,mp2", audio_stream(AudioCodec::Mp2, 2), Ok(true)),
         ("AudioCodec=ac3", ac3.clone(), Ok(false)),
         ("AudioCodec=ac3&AudioBitrate=448000", ac3, Ok(true)),
-        ("AudioCodec=vorbis", sound(AudioCodec::Mp2, 2), Err(Obstacle::EncoderMissing)),
-        ("", sound(AudioCodec::Other(0x8A), 2), Err(Obstacle::DecoderMissing)),
-        ("", sound(AudioCodec::Aac, 6), Ok(false)),
-        ("TranscodingMaxAudioChannels=6", sound(AudioCodec::Aac, 6), Ok(true)),
-        ("MaxAudioChannels=6", sound(AudioCodec::Aac, 6), Ok(true)),
-        ("MaxAudioChannels=6&aac-audiochannels=2", sound(AudioCodec::Aac, 6), Ok(false)),
-        ("MaxAudioChannels=6&AudioChannels=2", sound(AudioCodec::Aac, 6), Ok(true)),
+        ("AudioCodec=vorbis", audio_stream(AudioCodec::Mp2, 2), Err(Obstacle::EncoderMissing)),
+        ("", audio_stream(AudioCodec::Other(0x8A), 2), Err(Obstacle::DecoderMissing)),
+        ("", audio_stream(AudioCodec::Aac, 6), Ok(false)),
+        ("TranscodingMaxAudioChannels=6", audio_stream(AudioCodec::Aac, 6), Ok(true)),
+        ("MaxAudioChannels=6", audio_stream(AudioCodec::Aac, 6), Ok(true)),
+        ("MaxAudioChannels=6&aac-audiochannels=2", audio_stream(AudioCodec::Aac, 6), Ok(false)),
+        ("MaxAudioChannels=6&AudioChannels=2", audio_stream(AudioCodec::Aac, 6), Ok(true)),
         ("", unsaid.clone(), Err(Obstacle::UnknownSource)),
-        ("AudioSampleRate=48000", sound(AudioCodec::Aac, 2), Ok(true)),
-        ("AudioSampleRate=44100", sound(AudioCodec::Aac, 2), Ok(false)),
-        ("AudioBitrate=1", sound(AudioCodec::Aac, 2), Ok(true)),
+        ("AudioSampleRate=48000", audio_stream(AudioCodec::Aac, 2), Ok(true)),
+        ("AudioSampleRate=44100", audio_stream(AudioCodec::Aac, 2), Ok(false)),
+        ("AudioBitrate=1", audio_stream(AudioCodec::Aac, 2), Ok(true)),
     ];
     all_as_expected(table.map(|(changes, audio, expected)| {
-        (changes, copies_audio(&web(changes), &sounds(&[audio])), expected)
+        (changes, copies_audio(&web(changes), &with_audio(&[audio])), expected)
     }));
 }
 
@@ -285,7 +285,7 @@ fn the_users_policy_forces_copies() {
 }
 
 #[test]
-fn an_encoded_picture_keeps_the_limits() {
+fn encoded_video_keeps_the_limits() {
     let demand =
         web("AllowVideoStreamCopy=false&VideoBitrate=2600000&AudioBitrate=400000&h264-profile=main,high");
     assert_eq!(
@@ -312,7 +312,7 @@ fn an_encoded_picture_keeps_the_limits() {
 
 /// `ResolutionNormalizer` and what precedes it, computed by hand.
 #[test]
-fn an_encoded_picture_is_as_large_as_its_bitrate_is_enough_for() {
+fn encoded_video_is_as_large_as_its_bitrate_suffices_for() {
     type Change = fn(&mut Video);
     let full: Change = |_| {};
     let hevc: Change = |video| video.codec = VideoCodec::Hevc;
@@ -340,7 +340,7 @@ fn an_encoded_picture_is_as_large_as_its_bitrate_is_enough_for() {
     ];
     all_as_expected(table.map(|(changes, change, bitrate, width, height)| {
         let demand = web(&format!("AllowVideoStreamCopy=false&AudioBitrate=0&{changes}"));
-        let encode = encode(&demand, &picture(change));
+        let encode = encode(&demand, &with_video(change));
         (changes, (encode.bitrate, encode.max_width, encode.max_height), (Some(bitrate), width, height))
     }));
 }
@@ -354,24 +354,25 @@ fn a_measured_bitrate_is_one_of_few() {
 #[test]
 fn who_forces_it_gets_what_can_be_made() {
     let forced = |demand: &Demand, facts: &Facts| plan(demand, facts, &abilities(), Tolerance::FORCED);
-    assert!(encode(&web(""), &picture(|video| video.interlaced = Some(true))).deinterlace);
-    let unknown = picture(|video| video.frame_rate = None);
+    assert!(encode(&web(""), &with_video(|video| video.interlaced = Some(true))).deinterlace);
+    let unknown = with_video(|video| video.frame_rate = None);
     assert_eq!(forced(&web(""), &unknown).unwrap().video, Some(VideoPlan::Copy), "as it is, while in doubt");
     let drawn = web("SubtitleStreamIndex=2&SubtitleMethod=Encode");
     assert!(forced(&drawn, &source()).is_ok());
-    let bright = picture(|video| video.high_dynamic_range = true);
+    let bright = with_video(|video| video.high_dynamic_range = true);
     assert_eq!(forced(&web(""), &bright), Err(Obstacle::HighDynamicRange));
-    assert_eq!(forced(&web(""), &picture(|video| video.scrambled = true)), Err(Obstacle::Scrambled));
+    assert_eq!(forced(&web(""), &with_video(|video| video.scrambled = true)), Err(Obstacle::Scrambled));
 }
 
 #[test]
 fn what_is_scrambled_is_in_the_way_only_if_it_would_be_played() {
-    let hidden = |codec| Audio { scrambled: true, ..sound(codec, 6) };
+    let hidden = |codec| Audio { scrambled: true, ..audio_stream(codec, 6) };
     let clear = Audio::unknown(AudioCodec::AacLatm);
-    let index = |list: &[Audio]| planned(&web("AudioCodec=copy"), &sounds(list)).map(|plan| plan.audio_index);
+    let index =
+        |list: &[Audio]| planned(&web("AudioCodec=copy"), &with_audio(list)).map(|plan| plan.audio_index);
     assert_eq!(index(&[hidden(AudioCodec::Ac3), clear, hidden(AudioCodec::Aac)]), Ok(1));
     assert_eq!(index(&[hidden(AudioCodec::Ac3), hidden(AudioCodec::Aac)]), Err(Obstacle::Scrambled));
-    let radio = Facts { video: None, ..sounds(&[hidden(AudioCodec::Mp2)]) };
+    let radio = Facts { video: None, ..with_audio(&[hidden(AudioCodec::Mp2)]) };
     assert_eq!(planned(&web(""), &radio), Err(Obstacle::Scrambled));
 }
 
@@ -388,8 +389,8 @@ fn subtitles_that_are_not_drawn_are_in_nobodys_way() {
 }
 
 #[test]
-fn an_encoded_sound_keeps_the_limits() {
-    let six = sounds(&[sound(AudioCodec::Ac3, 6)]);
+fn encoded_audio_keeps_the_limits() {
+    let six = with_audio(&[audio_stream(AudioCodec::Ac3, 6)]);
     assert_eq!(
         encode_audio(&web(""), &six),
         AudioEncode {
@@ -400,7 +401,7 @@ fn an_encoded_sound_keeps_the_limits() {
             downmix: true,
         }
     );
-    let mp2 = |changes: &str| encode_audio(&web(changes), &sounds(&[sound(AudioCodec::Mp2, 2)]));
+    let mp2 = |changes: &str| encode_audio(&web(changes), &with_audio(&[audio_stream(AudioCodec::Mp2, 2)]));
     assert_eq!((mp2("").channels, mp2("").downmix), (None, false));
     assert_eq!(mp2("AudioBitrate=").bitrate, 256_000);
     assert_eq!(mp2("AudioBitrate=96000").bitrate, 96_000);
@@ -417,16 +418,16 @@ fn an_encoded_sound_keeps_the_limits() {
     ] {
         let changes =
             format!("AllowAudioStreamCopy=false&AudioBitrate=1000000&TranscodingMaxAudioChannels={wished}");
-        let encode = encode_audio(&web(&changes), &sounds(&[sound(AudioCodec::Aac, 8)]));
+        let encode = encode_audio(&web(&changes), &with_audio(&[audio_stream(AudioCodec::Aac, 8)]));
         assert_eq!((encode.channels.unwrap_or(8), encode.bitrate), (channels, bitrate), "{wished}");
     }
     let ac3 = encode_audio(
         &web("AudioCodec=ac3&TranscodingMaxAudioChannels=8"),
-        &sounds(&[sound(AudioCodec::Aac, 8)]),
+        &with_audio(&[audio_stream(AudioCodec::Aac, 8)]),
     );
     assert_eq!(ac3.channels, Some(6));
     // As many channels as there are; two stay two, and for more only their number tells how many are made.
-    let latm = sounds(&[Audio::unknown(AudioCodec::AacLatm)]);
+    let latm = with_audio(&[Audio::unknown(AudioCodec::AacLatm)]);
     let abilities = Abilities { audio_decoders: vec![AudioCodec::AacLatm], ..abilities() };
     let plan = |changes: &str| plan(&web(changes), &latm, &abilities, Tolerance::NONE);
     assert!(plan("").is_ok());
@@ -435,7 +436,7 @@ fn an_encoded_sound_keeps_the_limits() {
 
 /// `ShiftAudioCodecsIfNeeded` and `CanEncodeToAudioCodec`.
 #[test]
-fn a_sound_is_encoded_to_the_first_codec_that_will_do() {
+fn audio_is_encoded_to_the_first_codec_accepted() {
     for (wished, channels, expected) in [
         ("aac,ac3", 2, AudioEncoder::Aac),
         ("ac3,aac", 2, AudioEncoder::Aac),
@@ -445,37 +446,39 @@ fn a_sound_is_encoded_to_the_first_codec_that_will_do() {
         ("opus,flac,aac", 6, AudioEncoder::Aac),
     ] {
         let demand = web(&format!("TranscodingMaxAudioChannels=6&AudioCodec={wished}"));
-        let encode = encode_audio(&demand, &sounds(&[sound(AudioCodec::Mp2, channels)]));
+        let encode = encode_audio(&demand, &with_audio(&[audio_stream(AudioCodec::Mp2, channels)]));
         assert_eq!(encode.encoder, expected, "{wished} {channels}");
     }
 }
 
 #[test]
-fn of_several_sounds_the_richest_is_taken() {
-    let (stereo, surround) = (sound(AudioCodec::Mp2, 2), sound(AudioCodec::Ac3, 6));
-    let index = |list: &[Audio]| planned(&web("AudioCodec=copy"), &sounds(list)).unwrap().audio_index;
+fn of_several_audio_streams_the_one_with_most_channels_is_taken() {
+    let (stereo, surround) = (audio_stream(AudioCodec::Mp2, 2), audio_stream(AudioCodec::Ac3, 6));
+    let index = |list: &[Audio]| planned(&web("AudioCodec=copy"), &with_audio(list)).unwrap().audio_index;
     assert_eq!(index(&[stereo.clone(), surround.clone(), surround]), 1);
     assert_eq!(index(&[stereo.clone(), stereo.clone()]), 0);
     // A number belongs to a source whose streams Jellyfin has numbered.
-    let numbered = |list: &[Audio]| copies_audio(&web("AudioStreamIndex=1&AudioCodec=copy"), &sounds(list));
+    let numbered =
+        |list: &[Audio]| copies_audio(&web("AudioStreamIndex=1&AudioCodec=copy"), &with_audio(list));
     assert_eq!(numbered(&[stereo.clone(), stereo.clone()]), Err(Obstacle::UnknownSource));
     assert_eq!(numbered(&[stereo]), Ok(true));
 }
 
 #[test]
-fn the_sound_that_is_played_goes_on_while_it_can_be_heard() {
-    let (first, second) = (sound(AudioCodec::Mp2, 2), sound(AudioCodec::Ac3, 6));
+fn the_audio_stream_that_is_played_stays_while_it_is_not_scrambled() {
+    let (first, second) = (audio_stream(AudioCodec::Mp2, 2), audio_stream(AudioCodec::Ac3, 6));
     let demand = web("AudioCodec=copy");
-    let before = planned(&demand, &sounds(&[first.clone(), second.clone()])).unwrap();
-    let after = |list: &[Audio]| replan(&demand, &sounds(list), &abilities(), &before).unwrap().audio_index;
+    let before = planned(&demand, &with_audio(&[first.clone(), second.clone()])).unwrap();
+    let after =
+        |list: &[Audio]| replan(&demand, &with_audio(list), &abilities(), &before).unwrap().audio_index;
     assert_eq!(before.audio_index, 1);
-    assert_eq!(after(&[first.clone(), sound(AudioCodec::Ac3, 2)]), 1, "it has become a stereo sound");
+    assert_eq!(after(&[first.clone(), audio_stream(AudioCodec::Ac3, 2)]), 1, "it has become a stereo stream");
     assert_eq!(after(&[first.clone(), Audio { scrambled: true, ..second }]), 0);
     assert_eq!(after(&[first]), 0);
 }
 
 #[test]
-fn radio_has_no_picture_and_nothing_is_nothing() {
+fn radio_has_no_video_and_an_empty_source_is_an_obstacle() {
     let radio = Facts { video: None, ..source() };
     let plan = planned(&web(""), &radio).unwrap();
     assert_eq!((plan.video, plan.audio), (None, Some(AudioPlan::Copy)));
@@ -497,9 +500,9 @@ fn what_ffmpeg_has_not_or_may_not_is_not_planned() {
     assert_eq!(with(|has| has.processes_left = 0), Some(Obstacle::ProcessesTaken));
     let copied = plan(&web(""), &source(), &Abilities::default(), Tolerance::NONE);
     assert!(copied.unwrap().is_copy(), "a copy needs no FFmpeg");
-    let sound_only = Abilities { encodes_left: 0, ..abilities() };
-    let mp2 = sounds(&[sound(AudioCodec::Mp2, 2)]);
-    assert!(plan(&web(""), &mp2, &sound_only, Tolerance::NONE).is_ok(), "a sound is no picture");
+    let audio_only = Abilities { encodes_left: 0, ..abilities() };
+    let mp2 = with_audio(&[audio_stream(AudioCodec::Mp2, 2)]);
+    assert!(plan(&web(""), &mp2, &audio_only, Tolerance::NONE).is_ok(), "a sound is no picture");
 }
 
 /// NVENC fails where a level is too low.

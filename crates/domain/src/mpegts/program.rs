@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_with_a_picture_is_chosen() {
+    fn the_first_with_video_is_chosen() {
         let mut programs = Programs::default();
         list(&mut programs);
         assert!(!read(&mut programs, 0x32, &write::pmt(&map_of(3, TELEVISION)), &mut 0));

@@ -55,7 +55,7 @@ pub struct Scan {
     access_unit: AccessUnit,
     facts: Facts,
     /// The last header of each audio stream.
-    heard: Vec<Option<Header>>,
+    audio_headers: Vec<Option<Header>>,
     packets: u64,
 }
 
@@ -73,7 +73,7 @@ impl Default for Scan {
                 format: false,
             },
             facts: Facts::default(),
-            heard: Vec::new(),
+            audio_headers: Vec::new(),
             packets: 0,
         };
         scan.assign();
@@ -100,7 +100,7 @@ impl Scan {
     /// Whether every stream has told its format, or is scrambled.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        let heard = |audio: &Audio| {
+        let told = |audio: &Audio| {
             audio.scrambled || audio.sample_rate.is_some() || !audio_header::has_header(audio.codec)
         };
         let shown = |video: &Video| {
@@ -108,7 +108,7 @@ impl Scan {
         };
         self.programs.chosen().is_some()
             && self.facts.video.as_ref().is_none_or(shown)
-            && self.facts.audio.iter().all(heard)
+            && self.facts.audio.iter().all(told)
     }
 
     /// The program that is read.
@@ -148,8 +148,8 @@ impl Scan {
         match seen.role {
             Role::Tables => seen.tables = self.read_table(packet),
             Role::Video | Role::Audio(_) if seen.scrambled => self.hide(seen.role),
-            Role::Video => seen.access_unit = self.read_picture(packet, number),
-            Role::Audio(index) => (seen.format, seen.access_unit) = self.read_sound(packet, index, number),
+            Role::Video => seen.access_unit = self.read_video(packet, number),
+            Role::Audio(index) => (seen.format, seen.access_unit) = self.read_audio(packet, index, number),
             Role::Clock | Role::Other => {}
         }
         seen
@@ -163,7 +163,7 @@ impl Scan {
         changed && self.programs.chosen().is_some()
     }
 
-    fn read_picture(&mut self, packet: Packet<'_>, number: u64) -> Option<AccessUnit> {
+    fn read_video(&mut self, packet: Packet<'_>, number: u64) -> Option<AccessUnit> {
         let head = self.head.as_mut()?;
         if packet.starts_unit() {
             let Some(pes) = Pes::read(packet.payload()) else {
@@ -197,19 +197,21 @@ impl Scan {
     }
 
     /// Reads an audio packet; returns whether the format changed, and the access unit of radio.
-    fn read_sound(&mut self, packet: Packet<'_>, index: usize, number: u64) -> (bool, Option<AccessUnit>) {
+    fn read_audio(&mut self, packet: Packet<'_>, index: usize, number: u64) -> (bool, Option<AccessUnit>) {
         let Some(pes) = Pes::read(packet.payload()).filter(|_| packet.starts_unit()) else {
             return (false, None);
         };
         let leads = self.head.is_none() && index == 0;
-        let format = self.hear(index, packet.payload().get(pes.header..).unwrap_or_default());
+        let format = self.read_audio_header(index, packet.payload().get(pes.header..).unwrap_or_default());
         let unit = AccessUnit { packet: number, stamps: pes.stamps, random_access: true, format };
         (format, leads.then_some(unit))
     }
 
     /// Reads an audio header; returns whether the format changed.
-    fn hear(&mut self, index: usize, content: &[u8]) -> bool {
-        let (Some(audio), Some(heard)) = (self.facts.audio.get_mut(index), self.heard.get_mut(index)) else {
+    fn read_audio_header(&mut self, index: usize, content: &[u8]) -> bool {
+        let (Some(audio), Some(last_header)) =
+            (self.facts.audio.get_mut(index), self.audio_headers.get_mut(index))
+        else {
             return false;
         };
         let Some((header, at)) = audio_header::header(audio.codec, content) else {
@@ -217,7 +219,7 @@ impl Scan {
             return false;
         };
         // A header inside a frame may be a coincidence, but the same one does not occur twice.
-        let last = heard.replace(header).map(|last| last.format());
+        let last = last_header.replace(header).map(|last| last.format());
         if at > 0 && last != Some(header.format()) {
             return false;
         }
@@ -255,7 +257,7 @@ impl Scan {
                 .audio()
                 .map(|(stream, codec)| Audio { language: stream.language.clone(), ..Audio::unknown(codec) })
                 .collect();
-            self.heard = vec![None; self.facts.audio.len()];
+            self.audio_headers = vec![None; self.facts.audio.len()];
         }
         for track in &mut self.tracks {
             if let Some(place) = self.places.get_mut(usize::from(track.pid())) {

@@ -74,7 +74,7 @@ impl ProfileKey {
         policy: Policy,
     ) -> Result<Profile, Unshareable> {
         let mut values = Values::read(pairs)?;
-        let video_bitrate = put_bucket(&mut values);
+        let video_bitrate = put_bitrate_step(&mut values);
         let segment_length = put_segment_length(&mut values, apple, policy);
         put_policy(&mut values, policy);
         drop_what_has_no_effect(&mut values);
@@ -142,11 +142,11 @@ fn audio_agrees(one: &Parts, two: &Parts) -> bool {
 }
 
 /// Replaces the video bitrate by its step, and returns the bitrate to ask upstream for.
-fn put_bucket(values: &mut Values) -> Option<u64> {
+fn put_bitrate_step(values: &mut Values) -> Option<u64> {
     let video = values.number("videobitrate")?;
-    let bucket = bitrate::bucket(video, values.number("audiobitrate").unwrap_or(0));
-    values.put("videobitrate", bucket.name);
-    bucket.video
+    let step = bitrate::step(video, values.number("audiobitrate").unwrap_or(0));
+    values.put("videobitrate", step.name);
+    step.video
 }
 
 /// Canonicalises the segment length: 3 s by default, but 6 s where video may be copied for an Apple player. Whether it
