@@ -84,7 +84,7 @@ impl LiveStreams {
             match self.join(&channel.live_stream_id) {
                 Some(opened) => opened,
                 None if self.others(&channel.live_stream_id) >= self.server.settings.tuners => {
-                    return Err(Refusal::Failed);
+                    return Err(self.no_tuner().await);
                 }
                 None => self.tune(channel).await?,
             }
@@ -142,6 +142,14 @@ impl LiveStreams {
     /// Closes all live streams without counting it.
     pub(crate) fn clear(&self) {
         lock(&self.open).clear();
+    }
+
+    /// Refuses: at once where the server knows its limit, else after having asked the provider.
+    async fn no_tuner(&self) -> Refusal {
+        if !self.server.settings.tells_tuners {
+            sleep(self.server.settings.delays.open).await;
+        }
+        Refusal::Failed
     }
 
     async fn tune(&self, channel: &Channel) -> Result<OpenStream, Refusal> {

@@ -20,6 +20,7 @@ use crate::guid;
 use crate::lock::lock;
 use crate::request_log::LoggedRequest;
 use crate::route;
+use crate::server::Playlist;
 use crate::settings::{Settings, User};
 use crate::state::State;
 use crate::tuner::Fault;
@@ -118,7 +119,8 @@ impl Origin {
         let body = Limited::new(response.into_body(), LONGEST_PLAYLIST).collect().await;
         let bytes = body.map(|body| body.to_bytes()).unwrap_or_default();
         let channels = Channel::from_playlist(&String::from_utf8_lossy(&bytes));
-        if channels.is_empty() || self.state.server.pulled.set(channels).is_err() {
+        let playlist = Playlist { url: url.to_owned(), channels };
+        if playlist.channels.is_empty() || self.state.server.pulled.set(playlist).is_err() {
             return Err(Error::Playlist(format!("it was answered with {status}")));
         }
         Ok(())

@@ -17,6 +17,13 @@ use crate::input::Provider;
 use crate::lock::lock;
 use crate::settings::{Settings, User};
 
+/// An M3U playlist, whose channels replace the generated ones.
+#[derive(Debug)]
+pub(crate) struct Playlist {
+    pub(crate) url: String,
+    pub(crate) channels: Vec<Channel>,
+}
+
 /// What every part of a server shares.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -27,8 +34,8 @@ pub(crate) struct Server {
     /// The transcode folder: raw files, playlists and segments.
     pub(crate) folder: PathBuf,
     generated: Vec<Channel>,
-    /// The channels of the playlist given to `Origin::tune_by`: they replace the generated ones.
-    pub(crate) pulled: OnceLock<Vec<Channel>>,
+    /// The playlist given to `Origin::tune_by`.
+    pub(crate) pulled: OnceLock<Playlist>,
     pub(crate) provider: Provider,
     pub(crate) users: Mutex<Vec<User>>,
     /// The media source ids whose probe is cached.
@@ -76,7 +83,12 @@ impl Server {
 
     /// The server's channels.
     pub(crate) fn channels(&self) -> &[Channel] {
-        self.pulled.get().unwrap_or(&self.generated)
+        self.pulled.get().map_or(&self.generated, |playlist| &playlist.channels)
+    }
+
+    /// The URL of its tuner host.
+    pub(crate) fn tuner_host_url(&self) -> &str {
+        self.pulled.get().map_or("http://127.0.0.1:9981/channels.m3u", |playlist| &playlist.url)
     }
 
     /// The channel with this item id, dashed or not.

@@ -39,6 +39,9 @@ pub struct Settings {
     pub channels: u32,
     /// The number of tuners: how many live streams may be open at once.
     pub tuners: usize,
+    /// Whether its configuration tells the number of tuners. If not, `TunerCount` is 0, which means unknown, and it is the
+    /// provider that refuses one connection too many.
+    pub tells_tuners: bool,
     /// The users.
     pub users: Vec<User>,
     /// The API key, accepted wherever a token is.
@@ -77,6 +80,7 @@ impl Settings {
             version: Version::V12,
             channels: 6,
             tuners: 3,
+            tells_tuners: true,
             users: vec![User::new("alice"), User::new("bob")],
             api_key: guid::md5("warmgate demo: api key"),
             delays: Delays::real(),

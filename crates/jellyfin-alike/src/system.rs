@@ -44,12 +44,14 @@ pub(crate) fn endpoint() -> Response {
     json(&Object::default().with("IsLocal", true).with("IsInNetwork", true))
 }
 
-/// `GET /System/Configuration/livetv`: the tuner host with its limit.
+/// `GET /System/Configuration/livetv`: the tuner host with its limit, for every login (`LiveTvOptions.cs`).
 pub(crate) fn tuner_hosts(state: &State) -> Response {
+    let settings = &state.server.settings;
     json(&json!({"TunerHosts": [{
-        "Id": server_id(), "Type": "m3u", "Url": "http://127.0.0.1:9981/channels.m3u",
-        "TunerCount": state.server.settings.tuners, "AllowStreamSharing": true, "EnableStreamLooping": false,
-        "FallbackMaxStreamingBitrate": state.server.settings.fallback_max_bitrate,
+        "Id": server_id(), "Type": "m3u", "Url": state.server.tuner_host_url(),
+        "TunerCount": if settings.tells_tuners { settings.tuners } else { 0 },
+        "AllowStreamSharing": true, "EnableStreamLooping": false,
+        "FallbackMaxStreamingBitrate": settings.fallback_max_bitrate,
     }]}))
 }
 

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
-use http::StatusCode;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::rt::TokioExecutor;
@@ -12,46 +11,8 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::{Client, bearer, by_id, profile};
+use crate::set::{quick, set_up};
 use crate::wait::eventually;
-
-struct Set {
-    origin: Origin,
-    client: Client,
-    token: String,
-}
-
-async fn set_up(settings: Settings) -> Set {
-    let token = settings.users[0].token().to_owned();
-    let origin = Origin::start(settings).await.unwrap();
-    Set { client: Client::of(&origin), origin, token }
-}
-
-fn quick(version: Version) -> Settings {
-    Settings { version, ..Settings::quick() }
-}
-
-impl Set {
-    async fn play(&self, number: usize) -> Value {
-        self.client.play(&self.origin.channels()[number - 1], &self.token).await
-    }
-
-    async fn report(&self, kind: &str, source: &Value) -> StatusCode {
-        let body = json!({"PlaySessionId": source["PlaySessionId"], "LiveStreamId": source["LiveStreamId"]});
-        self.client.post(&format!("/Sessions/Playing{kind}"), &self.token, &body).await.status
-    }
-
-    fn counts(&self) -> Counts {
-        self.origin.counts()
-    }
-
-    fn consumers(&self) -> usize {
-        self.counts().consumers.values().sum()
-    }
-
-    async fn status(&self, path: &str) -> u16 {
-        self.client.get(path).await.status.as_u16()
-    }
-}
 
 #[tokio::test]
 async fn a_tuner_is_shared_and_the_next_channel_needs_another() {

@@ -5,5 +5,7 @@
 mod client;
 mod life;
 mod replay;
+mod set;
+mod tuners;
 #[path = "../../../../tests/gateway/support/wait.rs"]
 mod wait;
