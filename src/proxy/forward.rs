@@ -78,7 +78,7 @@ impl Forwarder {
         fields
     }
 
-    /// Returns the server's answer, or an answer of the gateway's that says why there is none ([`Fault`]).
+    /// Returns the server's answer, or an answer of the gateway's that says why there is none (`Fault`).
     pub async fn forward(&self, request: Request<Body>) -> Response<Body> {
         let method = request.method().clone();
         let uri = request.uri().clone();

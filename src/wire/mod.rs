@@ -1,4 +1,4 @@
-//! TCP connections below HTTP: [`tagged`] attaches a value to a connection for as long as it lives, [`connector`] makes outgoing
+//! TCP connections below HTTP: `tagged` attaches a value to a connection for as long as it lives, `connector` makes outgoing
 //! ones, and [`Error`] says why there is none, or no answer on it.
 //!
 //! Nothing here looks at the bytes.
