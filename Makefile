@@ -1,7 +1,7 @@
 # make demo    see a zap: test channels, the gateway and a player; installs what it lacks
 # make test    all tests, with real FFmpeg, nginx, VLC and Chromium; installs what it lacks
 # make check   formatting, lints, documentation; dependencies where cargo-deny is installed
-# make bench   the gateway beside nginx and the bare server, as ratios; how fast streams are cut, and what memory that takes
+# make bench   the gateway beside nginx and the bare server, as ratios; what a crowd costs, how fast streams are cut, and what memory that takes
 # make deny    the rules for dependencies (deny.toml); installs cargo-deny if it is missing, which takes ten minutes
 # make fuzz    anything at all as a transport stream, for five minutes; installs cargo-fuzz if it is missing
 #
@@ -73,6 +73,7 @@ linker:
 bench: ffmpeg nginx linker
 	@echo "==> Building and measuring: the gateway beside nginx and the bare server (a few minutes the first time)"
 	cargo bench --locked --bench passthrough
+	cargo bench --locked --bench crowd
 	cargo bench --locked --bench cutter
 	cargo bench --locked --bench memory
 	cargo bench --locked --bench start
