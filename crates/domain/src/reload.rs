@@ -1,20 +1,21 @@
-//! Blocking playlist reload: what a request that names the segment it waits for is answered with (RFC 8216bis 6.2.5.2).
+//! Decides how a playlist request that names the segment it waits for is answered: blocking playlist reload (RFC 8216bis
+//! 6.2.5.2).
 //!
-//! Segments are whole here; a part of one is there when it is. It does not know how one waits.
+//! The gateway makes no partial segments: a part exists when its segment does. How a request waits is not known here.
 
 use crate::reason::ReloadRefusal;
 
-/// How many segments beyond the newest may be asked for.
+/// How many segments beyond the newest one a request may wait for.
 const AHEAD: u64 = 2;
-/// A request is held for at most so many target durations.
+/// A request is blocked for at most this many target durations.
 pub const HELD_TARGETS: u32 = 3;
 
-/// What is to be done with a request.
+/// How to answer a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Answer it.
+    /// Answer it at once.
     Serve,
-    /// Hold it: the segment is about to come.
+    /// Block it until the segment exists.
     Wait,
     /// Refuse it.
     Refuse(ReloadRefusal),

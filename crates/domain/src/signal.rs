@@ -1,62 +1,63 @@
-//! What is heard of a viewer, and of whom it is heard: requests that carry its token, and hints seen in passing.
+//! Signals of a viewer's presence or absence, and which viewers each one concerns.
 //!
-//! It does not know how any of it was spelled on the wire.
+//! Signals are requests that carry a consumer's token, and hints in other requests. How each is spelled on the wire is not
+//! known here; docs/presence.md 4 lists their effects.
 
 use std::time::Duration;
 
 use crate::key::{ConsumerId, DeviceId, MediaSourceId, PlaySessionId};
 use crate::viewer::Account;
 
-/// Something heard of a viewer.
+/// A sign of a viewer's presence or absence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// It asked for its playlist.
+    /// It requested its playlist.
     Playlist,
-    /// It asked for the segment of this number.
+    /// It requested the segment with this number.
     Segment(u64),
     /// It reported that it plays, or pauses.
     Report {
         /// Whether it pauses, if it says so.
         paused: Option<bool>,
     },
-    /// It said that it is there, and no more.
+    /// It reported that it is there (`Sessions/Playing/Ping`).
     Ping,
-    /// It says that it pauses (`true`) or plays, in passing (CMCD `sta`, `pr`).
+    /// A request says that it pauses (`true`) or plays (CMCD `sta`, `pr`).
     Pauses(bool),
-    /// It says that its buffer ran dry (CMCD `bs`, `sta=r`).
+    /// A request says that its buffer ran dry (CMCD `bs`, `sta=r`).
     Starved,
-    /// It says how much it has in its buffer (CMCD `bl`).
+    /// A request says how much is in its buffer (CMCD `bl`).
     Buffered(Duration),
     /// It reported that it stopped.
     Stopped,
-    /// It deleted its encodings: it stops, or is about to ask for another profile.
+    /// It deleted its encodings: it stops, or is about to request another profile.
     EncodingsDeleted,
     /// It closed its live stream.
     LiveStreamClosed,
     /// Its WebSocket closed.
     SocketClosed,
-    /// It asks over a connection that it has not used before.
+    /// A request of its came over a connection that it had not used before.
     ConnectionOpened,
-    /// It asks again over a connection.
+    /// A request of its came over a connection that it had used before.
     ConnectionKept,
     /// One of its connections ended.
     ConnectionClosed {
-        /// Whether it was the one to end it.
+        /// Whether the player ended it, not the gateway.
         by_peer: bool,
     },
-    /// It says that it is leaving (CMCD `sta=q`, `sta=e`).
+    /// A request says that the playback ends (CMCD `sta=q`, `sta=e`).
     Quits,
 }
 
-/// Of whom.
+/// The viewers that a signal concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whose {
-    /// Of the consumer with this token.
+    /// The consumer with this token.
     Consumer(ConsumerId),
-    /// Of whoever plays under this name.
+    /// The consumers that play under this play session.
     PlaySession(PlaySessionId),
-    /// Of an account's device, or of all of them if it names none.
+    /// The consumers of an account on one device, or on all of its devices.
     Device(Account, Option<DeviceId>),
-    /// Of the one viewer of this source on an account's device; of nobody if there are several.
+    /// The one present consumer of this source on an account's device; nobody if there are several.
     Source(Account, Option<DeviceId>, MediaSourceId),
 }

@@ -1,13 +1,13 @@
 //! The kinds of players, told apart by their `User-Agent` and later by how they behave.
 
-/// How a player behaves when nothing is asked of it.
+/// How a kind of player behaves in a pause and in the background.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// In a browser: polls on in a pause, once a minute in a hidden tab.
+    /// A browser: goes on polling in a pause, and once a minute in a hidden tab.
     Web,
-    /// In an app (Media3, AVPlayer, Roku): polls on in a pause.
+    /// An app (Media3, AVPlayer, Roku): goes on polling in a pause.
     App,
-    /// Asks only when its reader does (FFmpeg, mpv, VLC): silent in a pause.
+    /// A player that requests only what its reader asks for (FFmpeg, mpv, VLC): silent in a pause.
     Pull,
     /// Treated as a browser.
     Unknown,
@@ -17,7 +17,7 @@ impl Class {
     /// Every class, in order.
     pub const ALL: [Self; 4] = [Self::Web, Self::App, Self::Pull, Self::Unknown];
 
-    /// What `User-Agent` lets expect (zapping 3.1); behaviour may say otherwise later.
+    /// The class that a `User-Agent` suggests (docs/presence.md 1). The player's behaviour may correct it later.
     #[must_use]
     pub fn of_user_agent(agent: &str) -> Self {
         const PULL: [&str; 8] =
@@ -47,7 +47,7 @@ impl Class {
         }
     }
 
-    /// The one spelling of it.
+    /// Its name in logs and tables.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
-//! What the viewers of a class have in common: how often they leave, lose their network, hide, pause.
+//! Learns how often the viewers of one class leave, lose their network, hide their tab and pause.
 //!
-//! Each rate begins as assumed, follows what is seen, forgets, and stays within bounds: nothing that one viewer does can
-//! make the gateway blind to another.
+//! Each rate begins at its assumed value, follows the events seen, forgets old ones and stays within bounds, so that nothing
+//! one viewer does can make the gateway blind to another.
 
 use std::time::Duration;
 
@@ -22,15 +22,15 @@ pub struct Habits {
 }
 
 impl Habits {
-    /// Those of a class of whom nothing is known.
+    /// The habits assumed of a class before anything was seen.
     #[must_use]
     pub const fn of(class: Class) -> Self {
         let none = Rates { left: 0.0, gap: 0.0, hidden: 0.0, pause: 0.0 };
         Self { assumed: Rates::assumed(class), seen: none, hours: 0.0 }
     }
 
-    /// A viewer was there for `span` more, and broke its silence after it: what that silence was is shared out among the
-    /// causes that it can have had.
+    /// A viewer has broken a silence of length `span`. The event counts for each possible cause of the silence, in proportion to
+    /// the cause's probability.
     pub fn returned(&mut self, span: Duration, rhythm: &Rhythm, target: Duration) {
         self.viewed(span);
         let silence = span.as_secs_f64();
@@ -50,12 +50,12 @@ impl Habits {
         }
     }
 
-    /// A viewer left, other than by a zap.
+    /// A viewer has left, other than by a zap.
     pub fn left(&mut self) {
         self.seen.left += 1.0;
     }
 
-    /// … and had not.
+    /// A viewer that counted as having left has come back.
     pub fn had_not_left(&mut self) {
         self.seen.left = (self.seen.left - 1.0).max(0.0);
     }

@@ -1,45 +1,45 @@
-//! The numbers: everything that is assumed or was measured about silence, in one place, each with where it comes from.
+//! Holds every number that is assumed or was measured about silence, with its source.
 //!
-//! "zapping" is the research note of that name; its rates are assumptions that `habits` corrects by what is seen.
+//! docs/presence.md 3 gives the formula that they belong to. `habits` corrects the assumed rates by what is seen.
 
 use crate::cadence::class::Class;
 
-/// From this probability on a viewer is suspect (zapping 3.3).
+/// The probability of absence from which on a viewer is suspect (docs/presence.md 3).
 pub const SUSPECT: f64 = 0.90;
-/// From this probability on a viewer has left (zapping 3.3).
+/// The probability of absence from which on a viewer has left (docs/presence.md 3).
 pub const LEFT: f64 = 0.99;
-/// What a goodbye is worth by itself: stops are taken back by a quality change only (zapping 4.1, assumed).
+/// The probability of absence after a goodbye, as assumed: only a change of quality takes one back (docs/presence.md 4).
 pub const GOODBYE: f64 = 0.95;
 
-/// A player asks again after this many target durations and …
+/// A player makes its next request after this many target durations plus `SLACK` at the latest (docs/presence.md 2).
 pub(super) const TARGETS: f64 = 1.1;
-/// … this many seconds at the latest (zapping 3.2, from hls.js, Shaka, Media3 and VHS as read).
+/// See [`TARGETS`]; in seconds. Both were read in the sources of hls.js, Shaka, Media3 and VHS.
 pub(super) const SLACK: f64 = 0.4;
-/// Spread of a living player's lateness, in seconds (zapping 4.1).
+/// The spread of a present player's lateness, in seconds (docs/presence.md 3).
 pub(super) const JITTER: f64 = 0.35;
-/// Median of a network gap in seconds; lognormal with sigma 1 (zapping 3.2, assumed).
+/// The median of a network gap in seconds, assumed to be lognormal with sigma 1 (docs/presence.md 2).
 pub(super) const GAP: f64 = 4.0;
-/// Median of a pause in seconds; lognormal with sigma 1 (zapping 4.1, assumed).
+/// The median of a pause in seconds, assumed to be lognormal with sigma 1 (docs/presence.md 2).
 pub(super) const PAUSE: f64 = 120.0;
 /// A hidden, silent tab wakes up once a minute (Chrome 88 and later); seconds, with two for the request.
 pub(super) const HIDDEN: f64 = 62.0;
 
-/// Of those who report, how many go without a word (zapping 3.3: a stop is seen in 90 %).
+/// The share of the players that send reports and leave without one: nine of ten say goodbye (docs/presence.md 3).
 pub(super) const WORDLESS: f64 = 0.1;
 /// How often a pause silences one whose reports go on in pauses, beside one who does not report.
 pub(super) const SILENT_ALTHOUGH_REPORTING: f64 = 0.02;
 /// A pause that is known to be under way, as a rate per hour: it outweighs everything but its own length.
 pub(super) const UNDER_WAY: f64 = 60.0;
 
-/// A closed WebSocket multiplies the odds of having left by this (zapping 4.1).
+/// The factor by which a closed WebSocket multiplies the odds of having left (docs/presence.md 4).
 pub const SOCKET_CLOSED: f64 = 10.0;
-/// All connections closed, of a player known to ask again over the same one (zapping 4.1). In `fixtures/cadence` every program
+/// The factor for the end of all connections of a player that is known to use one again (docs/presence.md 4). In `fixtures/cadence` every program
 /// that was stopped or killed closed them within a second; three living ones did in some two hours, and each was back
 /// within 30 ms.
 pub const CONNECTION_CLOSED_KEPT: f64 = 50.0;
-/// The same, of any other (zapping 4.1).
+/// The same factor for any other player.
 pub const CONNECTION_CLOSED: f64 = 3.0;
-/// A request given up by the player (zapping 4.1: a connection cancelled, of a client not known to keep them).
+/// The factor for a request that the player has given up (docs/presence.md 4).
 pub const ABORTED: f64 = 3.0;
 
 /// The quantile of a viewer's own gaps that counts as its rhythm, and how fast it follows: one odd gap moves it by no more
@@ -49,7 +49,7 @@ pub(super) const RISE: f64 = 0.45;
 pub(super) const FALL: f64 = 0.05;
 /// The slowest rhythm that is learned, in seconds: beyond the thin tab's minute there is no player.
 pub(super) const SLOWEST: f64 = 75.0;
-/// Requests closer than this, in seconds, are one: a segment follows its playlist by 20-40 ms (`jellyfin-observed.md` 1).
+/// Requests closer than this, in seconds, are one: a segment follows its playlist by 20-40 ms (docs/jellyfin.md 1).
 pub(super) const BURST: f64 = 0.3;
 /// Gaps of this many seconds are a hidden tab's.
 pub(super) const THIN: std::ops::Range<f64> = 45.0..75.0;
@@ -84,7 +84,7 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// What is assumed of a class before anything was seen (zapping 4.1).
+    /// The rates assumed of a class before anything was seen (docs/presence.md 3).
     #[must_use]
     pub const fn assumed(class: Class) -> Self {
         let (hidden, pause) = match class {

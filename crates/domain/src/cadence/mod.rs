@@ -1,8 +1,9 @@
-//! What a silence means: the probability that a viewer has left, given its own rhythm and everything else that may have
-//! silenced it (lateness, its network, a hidden tab, a pause).
+//! Computes the probability that a silent viewer has left, given its own rhythm and everything else that may have silenced
+//! it: a late request, a gap in its network, a hidden tab, a pause.
 //!
-//! From that follow two moments, computed when something is heard and not swept for: when a viewer becomes suspect and
-//! when it has left. It does not know who the viewers are, nor what hangs on the answer.
+//! Two moments follow from it: when a viewer becomes suspect, and when it has left. They are computed when a viewer gives a
+//! sign, so that nothing needs to be polled. docs/presence.md holds the formula, its constants and their sources. This module
+//! does not know who the viewers are, nor what their absence leads to.
 
 mod class;
 mod habits;

@@ -7,21 +7,21 @@ use crate::cadence::laws;
 use crate::cadence::laws::Rates;
 use crate::cadence::rhythm::Rhythm;
 
-/// Longer than any silence that is waited out: where the search for a crossing ends.
+/// Where the search for a crossing ends, in seconds: longer than any silence is waited out.
 const LONGEST: f64 = 4.0 * 3600.0;
 
-/// What is known of a viewer's pauses.
+/// The evidence about a viewer's pauses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pause {
-    /// As of any viewer of its class.
+    /// None: it pauses as often as others of its class.
     Usual,
     /// It said that it pauses, and has been silent since.
     UnderWay,
-    /// It says when it pauses, and goes on talking.
+    /// It says when it pauses, and goes on sending reports.
     Told,
 }
 
-/// Everything that the probability of a viewer's absence depends on, but for the silence itself.
+/// Everything but the silence itself that the probability of a viewer's absence depends on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outlook {
     /// After how many seconds it is expected to ask again.
@@ -30,28 +30,28 @@ pub struct Outlook {
     pub target: f64,
     /// The habits of its class.
     pub rates: Rates,
-    /// Whether it reports, and so would have said goodbye.
+    /// Whether it sends reports, so that it would probably have said goodbye.
     pub reports: bool,
-    /// What is known of its pauses.
+    /// The evidence about its pauses.
     pub pause: Pause,
-    /// By how much the evidence beside its silence multiplies the odds.
+    /// The factor by which the evidence besides its silence multiplies the odds.
     pub odds: f64,
 }
 
 impl Outlook {
-    /// That of a viewer with this rhythm, of this class, as long as nothing else is known.
+    /// The outlook of a viewer of which only the rhythm and the class are known.
     #[must_use]
     pub fn new(rhythm: &Rhythm, class: Class, target: Duration, rates: Rates) -> Self {
         let expected = match class {
             Class::Pull => rhythm.expected(target).max(rhythm.buffer),
             Class::Web | Class::App | Class::Unknown => rhythm.expected(target),
         };
-        // Rounded, so that what was computed once holds while nothing of note changes.
+        // Rounded up to quarters of a second, so that the crossings need not be computed anew at each request.
         let expected = (expected * 4.0).ceil() / 4.0;
         Self { expected, target: target.as_secs_f64(), rates, reports: false, pause: Pause::Usual, odds: 1.0 }
     }
 
-    /// The probability that it has left after this silence (zapping 4.1).
+    /// The probability that it has left after this silence (docs/presence.md 3).
     #[must_use]
     pub fn absence(&self, silence: Duration) -> f64 {
         self.after(silence.as_secs_f64())

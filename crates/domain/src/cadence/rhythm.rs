@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use crate::cadence::laws;
 
-/// How often one viewer asks, learned from its own gaps.
+/// The pace of one viewer's requests, learned from the gaps between them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rhythm {
-    /// Nine of ten gaps are shorter, in seconds.
+    /// Nine of ten gaps are shorter than this, in seconds.
     usual: f64,
-    /// How many gaps in a row were a hidden tab's.
+    /// How many gaps in a row were about a minute, as a hidden tab makes them.
     thin: u8,
-    /// What it says it has in its buffer, in seconds.
+    /// How much its player says to have in its buffer, in seconds.
     pub(super) buffer: f64,
 }
 
 impl Rhythm {
-    /// It asked again after `gap`.
+    /// The viewer has made another request after `gap`.
     pub fn learn(&mut self, gap: Duration) {
         let gap = gap.as_secs_f64();
         if gap < laws::BURST {
@@ -30,18 +30,18 @@ impl Rhythm {
         self.usual = moved.min(laws::SLOWEST);
     }
 
-    /// It said how much it has in its buffer.
+    /// The player has said how much it has in its buffer.
     pub const fn buffered(&mut self, length: Duration) {
         self.buffer = length.as_secs_f64().min(laws::SLOWEST);
     }
 
-    /// Whether it asks once a minute, as hidden tabs do.
+    /// Whether it makes a request once a minute, as hidden tabs do.
     #[must_use]
     pub const fn is_thin(&self) -> bool {
         self.thin >= 2
     }
 
-    /// After how many seconds it asks again at the latest, if all is well.
+    /// After how many seconds the next request comes at the latest, if all is well.
     #[must_use]
     pub fn expected(&self, target: Duration) -> f64 {
         let own = if self.is_thin() { laws::THIN_RHYTHM } else { self.usual };

@@ -1,4 +1,4 @@
-//! Silences and what they mean, beside the figures of zapping 3.3.
+//! Tries the deadlines against the figures of docs/presence.md 3.
 
 use std::time::Duration;
 

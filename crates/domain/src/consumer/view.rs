@@ -71,7 +71,7 @@ impl Consumer {
         &self.rhythm
     }
 
-    /// When it was last heard of.
+    /// When it gave its last sign of life.
     #[must_use]
     pub const fn seen(&self) -> Timestamp {
         self.seen

@@ -1,9 +1,10 @@
-//! The pool: which streams run, who watches them, what has to happen next.
+//! Decides which streams run, who watches them and what has to happen next.
 //!
-//! Tell it what happened (`tune`, `handle_event`) and when time has passed (`handle_timeout`); then drain `poll_action`
-//! and come back at `next_deadline`. It performs nothing itself. Invariants, asserted in debug builds: a stream with a
-//! present consumer, if only a suspect one, is never stopped for want of anything (only the gateway's own end, a logout of
-//! its last credential, or a server that keeps refusing stops it); every action concerns a stream that exists.
+//! Requests call `playlist_requested`, `playlist_answered` and `request_segment`; everything else that happens comes by
+//! `handle_event`, and the passing of time by `handle_timeout`. The driver then performs what `poll_action` gives and sleeps until
+//! `sleep_until`; `needs_driver` says when to wake it. The pool performs nothing itself. Invariants, asserted in debug builds:
+//! a stream with a present consumer, if only a suspect one, is stopped only at the gateway's end, by the logout of its last
+//! credential or for a server that keeps refusing; every action concerns a stream that exists.
 
 mod api;
 mod budgets;

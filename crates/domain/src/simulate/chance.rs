@@ -1,4 +1,4 @@
-//! Chance that repeats itself: a small generator and the laws drawn from it.
+//! Draws random numbers that are the same for the same seed.
 
 use std::f64::consts::TAU;
 

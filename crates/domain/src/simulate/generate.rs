@@ -1,4 +1,4 @@
-//! Viewers who behave as players do (zapping 3.1), with the mishaps of zapping 3.2 and 3.3.
+//! Generates viewers that behave as players do (docs/presence.md 1), with the silences of docs/presence.md 2.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Detectors on traces: the pool as it is, and the rules that others use.
+//! Runs detectors on traces: the pool itself, and the rules that others use.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use crate::simulate::trace::{Seen, Trace};
 use crate::time::Timestamp;
 use crate::viewer::{Account, Viewer};
 
-/// What is left to a viewer after a goodbye, by any rule; milliseconds, as `viewers.goodbye`.
+/// How long a viewer stays present after a goodbye, by any rule; milliseconds, as `viewers.goodbye`.
 const FAREWELL: u64 = 2000;
-/// Gaps that phi-accrual remembers.
+/// How many gaps phi-accrual remembers.
 const WINDOW: usize = 100;
 
-/// How `detector` does on `traces`, one viewer after the other.
+/// Runs `detector` on `traces`, one viewer after the other.
 #[must_use]
 pub fn judge(detector: Detector, traces: &[Trace]) -> Row {
     let mut score = Score::default();
@@ -77,7 +77,7 @@ fn delay(delays: &mut [u64]) -> Delay {
     Delay { median: at(50), p95: at(95) }
 }
 
-/// A rule that knows silences only, told of goodbyes as anybody is.
+/// Runs a rule that knows only silences and goodbyes.
 fn by_timeout(trace: &Trace, patience: impl Fn(&[f64]) -> f64, score: &mut Score) {
     score.watched(trace);
     let (mut gaps, mut last, mut said) = (Vec::new(), 0, None);

@@ -1,4 +1,5 @@
-//! How good the presence rules are: viewers who behave as players do, judged by the very same pool, beside simpler rules.
+//! Measures how good the rules of presence are: the pool itself judges viewers that behave as players do, beside simpler
+//! rules.
 //!
 //! ```text
 //! generate ──┐
@@ -6,7 +7,7 @@
 //! recordings ┘
 //! ```
 //!
-//! The same seed gives the same rows. The laws of the generated viewers are those that the rules assume (zapping 3.2, 3.3):
+//! The same seed gives the same rows. The laws of the generated viewers are those that the rules assume (docs/presence.md 2):
 //! what they show is that the rules do what they promise if the world is as assumed; recordings show whether it is.
 
 mod chance;
