@@ -1,4 +1,4 @@
-//! How fast a transport stream is read, and cut: `cargo bench --bench cutter [file.ts]`. Without a file, FFmpeg makes one.
+//! Measures how fast a transport stream is read and cut: `cargo bench --bench cutter [file.ts]`. Without a file, FFmpeg makes one.
 
 use std::hint::black_box;
 use std::process::Command;
@@ -11,7 +11,7 @@ use domain::mpegts::align::Align;
 use domain::mpegts::packet::Packet;
 use domain::mpegts::scan::Scan;
 
-/// As a source or a pipe gives them.
+/// The size of the pieces, as a source or a pipe gives them.
 const PIECE: usize = 64 << 10;
 const ROUNDS: u32 = 5;
 const RULE: Rule = Rule {
@@ -58,7 +58,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Says how fast the best of some rounds was.
+/// Prints the speed of the fastest round.
 fn measure<W: FnMut(&Bytes)>(what: &str, pieces: &[Bytes], mut begin: impl FnMut() -> W) {
     let bytes: usize = pieces.iter().map(Bytes::len).sum();
     let round = |_| {
@@ -71,7 +71,7 @@ fn measure<W: FnMut(&Bytes)>(what: &str, pieces: &[Bytes], mut begin: impl FnMut
     println!("{what:6} {:6.2} GB/s", bytes as f64 / best / 1e9);
 }
 
-/// Half a minute of HD.
+/// Half a minute of HD video.
 fn made() -> anyhow::Result<Vec<u8>> {
     const HOW: &str = "-v error -f lavfi -i testsrc2=size=1280x720:rate=50:duration=20 -f lavfi -i sine=duration=20 \
         -c:v libx264 -preset ultrafast -g 100 -b:v 20M -minrate 20M -bufsize 20M -c:a aac -f mpegts pipe:1";

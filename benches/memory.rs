@@ -1,5 +1,5 @@
-//! What the gateway's memory is besides what it keeps on purpose: growth of its resident set, over the bytes of its windows
-//! and rings, with eight channels of 13 Mbit/s on the average cut as they are and watched. `cargo bench --bench memory`.
+//! Measures the growth of the gateway's resident set beyond the bytes of its windows and rings, while eight channels of
+//! 13 Mbit/s on average are cut and watched. `cargo bench --bench memory`.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Write as _;
@@ -28,19 +28,19 @@ const CHANNELS: u32 = 8;
 /// The gateway's defaults.
 const LENGTH: Duration = Duration::from_secs(30);
 const RING: Duration = Duration::from_secs(12);
-/// Until every window has as much as it will ever have: what is listed, and what is promised to who read an older list.
+/// The time until every window is full: with the listed segments, and those that older playlists listed.
 const FILLING: Duration = Duration::from_secs(80);
 const MEASURING: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(100);
-/// So much is a channel behind the one before: they are not all cut at once.
+/// The delay of each channel after the one before, so that they are not all cut at once.
 const LATER: Duration = Duration::from_millis(850);
-/// Until everything is given back.
+/// The time until everything is given back.
 const LEAVING: Duration = Duration::from_secs(15);
 const AT_MOST: Duration = Duration::from_secs(30);
 
-/// A window as the gateway's must be, without its bytes.
+/// The sizes of the segments that a window of the gateway has to keep.
 type Model = Arc<Mutex<Option<Window<()>>>>;
-/// When how much was sent, of the last seconds.
+/// The bytes sent in the last seconds, with their times.
 type Sent = Arc<Mutex<VecDeque<(Instant, u64)>>>;
 
 #[tokio::main]
@@ -49,7 +49,7 @@ async fn main() -> anyhow::Result<()> {
     let settings = Settings { channels: CHANNELS, tuners: CHANNELS as usize, ..Settings::quick() };
     let origin = Origin::start(settings.clone()).await?;
     let gateway = Gateway::before(&origin, &source).await?;
-    // What it does once, such as asking FFmpeg what it can do, is no growth.
+    // What the gateway does once, such as trying the encoders, is no growth.
     sleep(Duration::from_secs(10)).await;
     let idle = gateway.resident()?;
 
@@ -84,7 +84,7 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Watches as a player does, every list, and every segment once; then leaves.
+/// Watches as a player does: polls the playlist, gets every segment once, and leaves.
 async fn watch(
     viewer: Viewer,
     item: String,
@@ -123,7 +123,7 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The gateway, as a process.
+/// The gateway's process.
 struct Gateway {
     process: Child,
     address: SocketAddr,
@@ -180,7 +180,7 @@ impl Gateway {
     }
 }
 
-/// A provider with the same picture on all its channels, in real time, for whoever connects.
+/// A provider with the same picture on all its channels, sent in real time to every connection.
 struct Source {
     address: SocketAddr,
     sent: Sent,
@@ -239,7 +239,7 @@ impl Source {
         Ok(Self { address, sent, _ffmpeg: ffmpeg, _folder: folder })
     }
 
-    /// What the rings must hold of it, all together.
+    /// The bytes that all rings together have to keep.
     fn rings(&self) -> u64 {
         let (sent, now) = (lock(&self.sent), Instant::now());
         let ring = |later: Duration| -> u64 {
@@ -249,7 +249,7 @@ impl Source {
         (0..CHANNELS).map(|nth| ring(LATER * nth)).sum()
     }
 
-    /// A picture that is noise for three seconds of seven: segments are of all sizes.
+    /// A picture that is noise for three of seven seconds, so that segments differ in size.
     async fn make(clip: &Path) -> anyhow::Result<()> {
         let picture = "testsrc2=size=640x360:rate=25:duration=28,noise=alls=60:allf=t:enable='lt(mod(t,7),3)',format=yuv420p";
         let Output { status, stderr, .. } = Command::new("ffmpeg")
@@ -268,7 +268,7 @@ impl Source {
     }
 }
 
-/// Bytes at a moment.
+/// A number of bytes at a time.
 struct Sample {
     resident: u64,
     windows: u64,

@@ -1,5 +1,5 @@
-//! What a hop through the gateway costs: the bare server, the gateway before it, and nginx before it, taken in turn
-//! in one run. Absolute figures depend on the machine; read the ratios. `cargo bench --bench passthrough`.
+//! Measures the cost of a hop through the gateway: the bare server, the gateway in front of it, and nginx in front of it, in
+//! turn and in one run. Absolute figures depend on the machine; read the ratios. `cargo bench --bench passthrough`.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -65,7 +65,7 @@ fn print(names: [&str; 3], medians: [[f64; 3]; 3]) {
     }
 }
 
-/// One round before one server.
+/// One round with one server.
 struct Taken {
     requests: f64,
     median: f64,
@@ -171,7 +171,7 @@ fn serve_apart<S: AsyncService>(make: impl FnOnce() -> S + Send + 'static) -> an
     Ok(addr)
 }
 
-/// One worker, ended when dropped.
+/// An nginx with one worker. Dropping it ends it.
 struct Nginx {
     process: std::process::Child,
     _directory: tempfile::TempDir,

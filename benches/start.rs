@@ -1,6 +1,5 @@
-//! How soon the first segment can be listed: from a feed that has yet to connect, from one that flows, and from FFmpeg
-//! started the way Jellyfin starts it; before the same source, which sends in real time with a key frame a second, in turn
-//! and in one run. `cargo bench --bench start`.
+//! Measures the time until the first segment can be listed: from a feed that still has to connect, from a running one, and
+//! from an FFmpeg started as Jellyfin starts it. The source sends in real time, with a key frame each second. `cargo bench --bench start`.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -26,7 +25,7 @@ use warmgate::fetch::{Fetcher, Timeouts};
 
 const ROUNDS: usize = 9;
 const AT_MOST: Duration = Duration::from_secs(30);
-/// How the supervisor cuts.
+/// The rule by which the supervisor cuts.
 const RULE: Rule = Rule {
     first: Duration::from_millis(500),
     usual: Duration::from_secs(3),
@@ -40,10 +39,10 @@ async fn main() -> anyhow::Result<()> {
     let source = Source::start().await?;
     let warm = feed(&source.url);
     let mut taken = [const { Vec::new() }; 3];
-    // Until the warm one has its burst.
+    // The running feed fills its ring.
     sleep(Duration::from_secs(8)).await;
     for round in 0..ROUNDS {
-        // A provider is joined anywhere between two key frames.
+        // A provider's stream is joined at any moment between two key frames.
         sleep(Duration::from_millis(370 * round as u64 % 1000)).await;
         let begun = Instant::now();
         first_segment(&feed(&source.url)).await?;
@@ -64,7 +63,7 @@ fn feed(url: &Url) -> Feed {
     Feed::start(vec![input], Limits::default(), &TaskTracker::new())
 }
 
-/// Until a playlist could list one.
+/// The time until a playlist could list a segment.
 async fn first_segment(feed: &Feed) -> anyhow::Result<()> {
     let (mut reader, mut cutter) = (feed.read(JOIN), Cutter::new(RULE));
     timeout(AT_MOST, async {
@@ -109,7 +108,7 @@ async fn end(mut process: Child) {
     let _ = process.kill().await;
 }
 
-/// A channel: one FFmpeg, for whoever connects from the moment it connects.
+/// A channel: one FFmpeg, whose output each connection gets from its beginning on.
 struct Source {
     url: Url,
     _ffmpeg: Child,

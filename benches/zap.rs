@@ -1,7 +1,7 @@
-//! How long a cold zap waits, from the answer to PlaybackInfo to the playlist and to the first segment: before the bare
-//! server, before a gateway that adopts, and before one that taps the tuner's stream; in turn, in one run, on channels that
-//! the server knows. Once for sources with a key frame each second, once for every other; where between two of them a
-//! stream is joined is spread evenly, and the same for all three. `cargo bench --bench zap`.
+//! Measures a cold zap from the response to PlaybackInfo until the playlist and the first segment: at the bare server, through
+//! a gateway that adopts, and through one that taps the tuner's stream, in turn and in one run. The channels are probed
+//! already. One round has a key frame each second, one every other second; the moments at which streams are joined are
+//! spread evenly between two key frames, and are the same for all three. `cargo bench --bench zap`.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -18,10 +18,10 @@ use warmgate::config::Config;
 const ROUNDS: usize = 9;
 /// The distance of the sources' key frames.
 const GOPS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
-/// What a server needs to be rid of everything.
+/// The time in which a server gives everything back.
 const AT_MOST: Duration = Duration::from_secs(30);
 
-/// A way to the server, and what was measured on it.
+/// A way to the server, and its measurements.
 struct Way {
     name: &'static str,
     origin: Origin,
@@ -35,7 +35,7 @@ struct Gateway {
     serving: tokio::task::JoinHandle<()>,
 }
 
-/// A zap, in milliseconds.
+/// The times of a zap, in milliseconds.
 #[derive(Clone, Copy)]
 struct Taken {
     info: f64,
@@ -60,7 +60,7 @@ async fn measure(gop: Duration) -> anyhow::Result<()> {
     for round in 0..=ROUNDS {
         for way in &mut ways {
             let taken = way.zap().await.with_context(|| format!("a zap before: {}", way.name))?;
-            // The first one makes the channel known.
+            // The first zap probes the channel.
             if round > 0 {
                 way.taken.push(taken);
             }
@@ -81,7 +81,7 @@ impl Way {
             let mut config = Config::for_upstream(&format!("http://{}", way.at))?;
             config.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             config.produce.default = produce;
-            // Each zap is to be a cold one.
+            // Each zap has to be a cold one.
             config.viewers.goodbye = Duration::ZERO;
             config.pool.idle_timeout = Duration::from_millis(100);
             config.warm.encode = Duration::from_millis(100);

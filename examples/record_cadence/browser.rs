@@ -1,4 +1,4 @@
-//! Chromium in a window nobody sees, driven as little as possible: what a debugger holds on to, it also keeps awake.
+//! Chromium on a virtual screen. The debugger is attached for single calls only, because it would keep the page awake.
 
 use std::io;
 use std::path::Path;
@@ -25,7 +25,7 @@ use warmgate::body::BoxError;
 use crate::scenario::Deed;
 
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Nothing of what keeps background tabs awake in automated browsers.
+/// Chromium's switches, without those that keep background tabs awake in automated browsers.
 const FLAGS: [&str; 8] = [
     "--no-sandbox",
     "--no-first-run",
@@ -36,7 +36,7 @@ const FLAGS: [&str; 8] = [
     "--autoplay-policy=no-user-gesture-required",
     "--remote-debugging-port=0",
 ];
-/// What the page says of its player.
+/// The state of the page's player.
 const STATE: &str = "(video => ({visibility: document.visibilityState, paused: video?.paused, \
     at: Math.round(video?.currentTime * 1000) / 1000, buffered: video?.buffered.length ? \
     Math.round(video.buffered.end(video.buffered.length - 1) * 1000) / 1000 : null, \
@@ -91,7 +91,7 @@ impl Browser {
         Ok(name.rsplit('/').next().unwrap_or(name).to_owned())
     }
 
-    /// Does it.
+    /// Performs an action.
     pub(crate) async fn perform(&mut self, deed: Deed) -> Result<(), BoxError> {
         match deed {
             Deed::Pause => drop(self.evaluate("document.querySelector('video').pause()").await?),
@@ -106,12 +106,12 @@ impl Browser {
         Ok(())
     }
 
-    /// How the page does.
+    /// The state of the page's player.
     pub(crate) async fn state(&self) -> Result<Value, BoxError> {
         self.evaluate(STATE).await
     }
 
-    /// Asks the player's page; the debugger is gone again with the answer.
+    /// Evaluates an expression in the player's page, and detaches the debugger.
     pub(crate) async fn evaluate(&self, expression: &str) -> Result<Value, BoxError> {
         let url = format!("ws://{}/devtools/page/{}", self.devtools, self.player);
         let (mut socket, _) = connect_async(url).await?;
@@ -127,7 +127,7 @@ impl Browser {
     /// Ends it, if it has not ended.
     pub(crate) async fn end(mut self) -> io::Result<()> {
         self.chromium.kill().await?;
-        // Its helpers follow in their own time, and until then write to the profile that is about to go.
+        // Its helper processes end a little later, and until then write to the profile that will be deleted.
         sleep(Duration::from_secs(1)).await;
         Ok(())
     }
@@ -137,12 +137,12 @@ impl Browser {
         let url = format!("http://{}/json/{what}", self.devtools);
         let request = Request::builder().method(method).uri(url).body(Empty::new())?;
         let body = client.request(request).await?.into_body().collect().await?.to_bytes();
-        // Some answers are but a sentence.
+        // Some responses are plain text.
         Ok(serde_json::from_slice(&body).unwrap_or(Value::Null))
     }
 }
 
-/// A screen in memory: in headless mode no tab is ever hidden.
+/// A virtual screen, because no tab is ever hidden in headless mode.
 async fn screen() -> Result<(Child, String), BoxError> {
     let mut child = Command::new("Xvfb")
         .args(["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"])
@@ -156,7 +156,7 @@ async fn screen() -> Result<(Child, String), BoxError> {
     Ok((child, format!(":{}", number.trim())))
 }
 
-/// Where the browser listens, as it writes it into its profile.
+/// The debugger's address, which the browser writes to its profile.
 async fn devtools(profile: &Path) -> String {
     loop {
         let written = fs::read_to_string(profile.join("DevToolsActivePort")).await.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Records when a real player asks the gateway for what while its viewer does this or that: `fixtures/cadence`.
+//! Records the requests of a real player through the gateway while its viewer plays a scenario: makes `fixtures/cadence`.
 //!
 //!     cargo run --example record_cadence -- mpv pause
 //!     cargo run --example record_cadence -- hlsjs hide --modules DIR/node_modules
@@ -38,7 +38,7 @@ use crate::scenario::{Deed, Scenario};
 use crate::tap::Tap;
 use crate::tape::Tape;
 
-/// For how long the line is watched after the last deed.
+/// How long the recording goes on after the last action.
 const AFTERWARDS: Duration = Duration::from_secs(20);
 
 #[derive(Parser)]
@@ -71,14 +71,14 @@ enum Player {
     Page,
 }
 
-/// What plays.
+/// The player.
 enum Running {
     Program(Box<Playing>),
     Browser(Box<Browser>),
 }
 
 impl Running {
-    /// Does it; when that was, and what there is to be said.
+    /// Performs the action, and returns its time and details of it.
     async fn perform(&mut self, deed: Deed) -> (Instant, Value) {
         let mut detail = json!({"did": deed.as_str()});
         let (at, came) = match self {
@@ -94,7 +94,7 @@ impl Running {
             }
             Self::Browser(browser) => {
                 let (at, came) = (Instant::now(), browser.perform(deed).await);
-                // The page learns of it a moment later.
+                // The page notices a moment later.
                 sleep(Duration::from_millis(300)).await;
                 detail["page"] = browser.state().await.unwrap_or_default();
                 (at, came)
@@ -142,7 +142,7 @@ async fn main() -> Result<(), BoxError> {
     set.strike().await
 }
 
-/// A media server and the gateway before it.
+/// A media server and the gateway in front of it.
 struct Set {
     origin: Arc<Origin>,
     users: Vec<User>,
@@ -172,7 +172,7 @@ impl Set {
         Ok(Self { origin, users, gateway, supervisor, stop, serving })
     }
 
-    /// Opens a channel as an app does, past the tap; where its player then finds it, behind the tap.
+    /// Opens a channel as an app does, past the tap, and returns the URL of its playlist behind the tap.
     async fn tune(&self, tap: &Tap) -> Result<String, BoxError> {
         let user = &self.users[0];
         let viewer = Viewer::new(format!("http://{}", self.gateway), user.token(), &user.id, "cadence");
@@ -187,7 +187,7 @@ impl Set {
     }
 }
 
-/// Opens a player's page, and says which versions that makes.
+/// Opens a player's page, and returns the versions of the browser and the player.
 async fn browse(
     web: Web,
     args: &Args,
@@ -217,7 +217,7 @@ async fn browse(
     Ok((Running::Browser(Box::new(browser)), head))
 }
 
-/// The scenario, each deed with what came of it.
+/// Plays the scenario, and records each action with its details.
 async fn perform(scenario: Scenario, running: &mut Running, tap: &Tap, tape: &Tape) {
     let mut due = Instant::now();
     for &(seconds, deed) in scenario.deeds() {
@@ -233,7 +233,7 @@ async fn perform(scenario: Scenario, running: &mut Running, tap: &Tap, tape: &Ta
     tape.note(Instant::now(), "viewer", json!({"did": "end"}));
 }
 
-/// Presses the first channel's button, once it is there.
+/// Waits for the first channel's button, and presses it.
 async fn begin_demo(browser: &Browser) -> Result<(), BoxError> {
     const PRESS: &str = "(button => (button?.click(), !!button))(document.querySelector('.channels button'))";
     for _ in 0..100 {

@@ -1,4 +1,4 @@
-//! The pages the browser's players play on, served from memory and from a folder of npm's.
+//! The pages of the browser's players, served from memory and from a folder of npm packages.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -27,12 +27,12 @@ pub(crate) enum Web {
     Videojs,
     /// Chromium's own HLS.
     Native,
-    /// The demonstration's, which reports as jellyfin-web does.
+    /// The demonstration's player, which reports as jellyfin-web does.
     Page,
 }
 
 impl Web {
-    /// Its name in `page.html`, and its package's.
+    /// Its name in `page.html` and of its npm package.
     const fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::Hlsjs => ("hlsjs", "hls.js"),
@@ -43,7 +43,7 @@ impl Web {
         }
     }
 
-    /// The version of its package, if it is one.
+    /// The version of its npm package, if it has one.
     pub(crate) async fn version(self, modules: &Path) -> Result<Option<String>, BoxError> {
         let (_, package) = self.names();
         if package.is_empty() {

@@ -1,4 +1,4 @@
-//! Players that are programs: how each is started, told what to do, and asked for its version.
+//! Players that are programs: starts each, controls it, and gets its version.
 
 use std::io;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use warmgate::body::BoxError;
 
 use crate::scenario::Deed;
 
-/// Debian's, which has the bindings; another one may come first in the path.
+/// Debian's Python, which has the bindings; another one may come first in the path.
 const PYTHON: &str = "/usr/bin/python3";
 const NOBODY: u32 = 65534;
 
@@ -28,7 +28,7 @@ pub(crate) enum Program {
     Gstreamer,
 }
 
-/// One, playing.
+/// A running player.
 pub(crate) struct Playing {
     program: Program,
     child: Child,
@@ -36,7 +36,7 @@ pub(crate) struct Playing {
 }
 
 impl Program {
-    /// What it says of itself.
+    /// Its version.
     pub(crate) async fn version(self) -> Result<String, BoxError> {
         let (name, argument) = match self {
             Self::Ffmpeg => ("ffmpeg", "-version"),
@@ -52,7 +52,7 @@ impl Program {
         Ok(number.ok_or("no version")?.to_owned())
     }
 
-    /// Starts it with nothing to show and nothing to sound.
+    /// Starts it without video and audio output.
     pub(crate) fn play(self, url: &str) -> io::Result<Playing> {
         let folder = TempDir::new()?;
         let socket = socket(&folder);
@@ -79,7 +79,7 @@ impl Program {
 }
 
 impl Playing {
-    /// Does it, in the player's own language.
+    /// Performs an action with the player's own commands.
     pub(crate) async fn perform(&mut self, deed: Deed) -> Result<(), BoxError> {
         match deed {
             Deed::Kill => self.child.start_kill()?,
@@ -92,7 +92,7 @@ impl Playing {
         Ok(())
     }
 
-    /// How it ended, if it has.
+    /// Its exit status, if it has ended.
     pub(crate) fn ended(&mut self) -> io::Result<Option<String>> {
         Ok(self.child.try_wait()?.map(|status| status.to_string()))
     }
@@ -105,7 +105,7 @@ impl Playing {
     async fn tell(&mut self, deed: Deed) -> Result<(), BoxError> {
         let word = match (self.program, deed) {
             (Program::Ffmpeg, Deed::Stop) => "q",
-            // In VLC's language it is a toggle.
+            // VLC's command is a toggle.
             (Program::Vlc, Deed::Pause | Deed::Resume) => "pause\n",
             (Program::Vlc, _) => "quit\n",
             (Program::Gstreamer, Deed::Pause) => "pause\n",
@@ -125,7 +125,7 @@ impl Playing {
     async fn ask(&self, command: serde_json::Value) -> Result<(), BoxError> {
         let mut stream = UnixStream::connect(socket(&self.folder)).await?;
         stream.write_all(format!("{}\n", json!({ "command": command })).as_bytes()).await?;
-        // Left open until it is read: mpv drops what comes from a peer that has gone.
+        // The socket stays open until mpv has read it: mpv drops commands of a closed connection.
         stream.readable().await?;
         Ok(())
     }

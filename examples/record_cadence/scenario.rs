@@ -1,6 +1,6 @@
-//! What the viewer does, and when.
+//! The scenarios: the actions of a viewer and their times.
 
-/// Something a viewer does, or that is done to them.
+/// An action of the viewer, or an event of the network or the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Deed {
     Pause,
@@ -8,14 +8,14 @@ pub(crate) enum Deed {
     /// Another tab comes to the front.
     Hide,
     Show,
-    /// As the player would like to be ended: quit, or its tab closed.
+    /// The player is quit in an orderly way, or its tab closed.
     Stop,
     /// SIGKILL.
     Kill,
-    /// SIGSTOP: a phone in a pocket.
+    /// SIGSTOP, as for a phone in a pocket.
     Freeze,
     Thaw,
-    /// The network is gone.
+    /// The network fails.
     Cut,
     Restore,
 }
@@ -71,7 +71,7 @@ impl Scenario {
         }
     }
 
-    /// The deeds, each with the seconds that pass before it.
+    /// The actions, each with the seconds before it.
     pub(crate) const fn deeds(self) -> &'static [(u64, Deed)] {
         match self {
             Self::Stop => &[(180, Deed::Stop)],

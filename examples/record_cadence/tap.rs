@@ -1,7 +1,7 @@
-//! Between player and gateway: passes everything on, notes each request and each close, and can be cut.
+//! A TCP proxy between player and gateway: forwards everything, records each request and each close, and can be cut.
 //!
-//! A cut swallows nothing and resets nothing: bytes wait where they are, as they would wait to be sent again on a real
-//! line. Only the handshake of a new connection is answered all the same, by the kernel.
+//! A cut loses nothing and resets nothing: bytes wait, as they would wait for their retransmission on a real line. Only the
+//! kernel still completes the handshake of a new connection.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -34,11 +34,11 @@ use warmgate::body::{self, Body, BoxError};
 
 use crate::tape::Tape;
 
-/// For how long the gateway leaves an idle connection open (`server::HEAD_TIMEOUT`).
+/// How long the gateway keeps an idle connection open (`server::HEAD_TIMEOUT`).
 const IDLE: Duration = Duration::from_secs(75);
 const BUFFER: usize = 64 << 10;
 
-/// The line, listening.
+/// The listening proxy.
 pub(crate) struct Tap {
     pub(crate) address: SocketAddr,
     cut: watch::Sender<bool>,
@@ -46,7 +46,7 @@ pub(crate) struct Tap {
 }
 
 impl Tap {
-    /// A line to `gateway`, noted on `tape`.
+    /// A proxy to `gateway` that records on `tape`.
     pub(crate) async fn lay(gateway: SocketAddr, tape: Tape) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -62,16 +62,16 @@ impl Tap {
         Ok(Self { address, cut, serving })
     }
 
-    /// From here on nothing passes, or everything again.
+    /// Cuts the line, or restores it.
     pub(crate) fn cut(&self, cut: bool) {
         self.cut.send_replace(cut);
     }
 
-    /// Takes the line away; what was open is noted as it ends.
+    /// Ends the proxy. Open requests are recorded as they end.
     pub(crate) async fn remove(self) {
         self.serving.abort();
         let _ = self.serving.await;
-        // The connections' tasks are only asked to end; each notes what it had open as it does.
+        // Each connection's task records its open request as it ends.
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
@@ -151,7 +151,7 @@ impl Line {
     }
 }
 
-/// Carries bytes one way, while the line is not cut.
+/// Forwards bytes in one direction while the line is not cut.
 async fn pump(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
@@ -177,7 +177,7 @@ async fn tunnel(player: OnUpgrade, gateway: OnUpgrade, mut entry: Entry) {
     }
 }
 
-/// A request, noted when the last of its answer has gone, or when nobody waits for that any more.
+/// A request, recorded when the last byte of its response is sent or the player gives it up.
 struct Entry {
     tape: Tape,
     at: Instant,
@@ -195,7 +195,7 @@ impl Entry {
         Self { tape: tape.clone(), at: Instant::now(), kind, detail, bytes: 0, whole: false }
     }
 
-    /// What a playlist promises.
+    /// The target duration of a playlist.
     fn read(&mut self, text: &str) {
         let target = text.lines().find_map(|line| line.strip_prefix("#EXT-X-TARGETDURATION:"));
         target.and_then(|target| target.parse().ok()).inspect(|target| self.tape.promised(*target));
@@ -216,7 +216,7 @@ impl Drop for Entry {
     }
 }
 
-/// What a path asks for, without what would identify anybody.
+/// The kind of resource that a path names, without ids and tokens.
 fn kind(tape: &Tape, path: &str) -> (&'static str, Value) {
     let parts: Vec<&str> = path.split('/').collect();
     match parts[..] {

@@ -1,4 +1,4 @@
-//! What was seen, in the order it began, and how it is written down. It does not know who plays.
+//! A recording: its events in the order of their beginnings, and its file format. It does not know the player.
 
 use std::fs;
 use std::io;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-/// A recording under way; clones share it.
+/// A running recording; clones share it.
 #[derive(Clone)]
 pub(crate) struct Tape(Arc<Mutex<Inner>>);
 
@@ -22,7 +22,7 @@ struct Inner {
 }
 
 impl Tape {
-    /// An empty recording, whose time begins.
+    /// An empty recording, whose time begins now.
     pub(crate) fn new() -> Self {
         Self(Arc::new(Mutex::new(Inner {
             began: Instant::now(),
@@ -33,19 +33,19 @@ impl Tape {
         })))
     }
 
-    /// Something of this `kind` began at `at`.
+    /// Records an event of this `kind` that began at `at`.
     pub(crate) fn note(&self, at: Instant, kind: &'static str, detail: Value) {
         let mut inner = self.inner();
         let since = at.duration_since(inner.began);
         inner.events.push((since, kind, detail));
     }
 
-    /// The target duration in seconds, as a playlist promised it.
+    /// Records the target duration of a playlist, in seconds.
     pub(crate) fn promised(&self, target: u64) {
         self.inner().target = Some(target);
     }
 
-    /// The player said this of itself; the first word counts.
+    /// Records the player's user agent, the first time.
     pub(crate) fn introduced(&self, user_agent: &str) {
         self.inner().user_agent.get_or_insert_with(|| user_agent.to_owned());
     }
