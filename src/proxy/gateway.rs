@@ -126,6 +126,7 @@ impl Gateway {
         if response.headers().contains_key(PROXY_STATUS) {
             // The gateway itself answered because the server did not: the server may be restarting.
             self.hls_warmup.server_lost();
+            self.supervisor.server_lost();
             return response;
         }
         self.cors.learn(origin.as_ref(), response.headers());

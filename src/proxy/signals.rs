@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::UPGRADE;
-use http::{Method, Request, Response, StatusCode};
+use http::header::{CONTENT_LENGTH, UPGRADE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tracing::debug;
@@ -22,6 +22,7 @@ use crate::upstream::jellyfin::field;
 use domain::key::{LiveStreamId, PlaySessionId};
 use domain::openings::{Mention, MentionKind, PlaybackReport};
 use domain::signal::{Signal, Whose};
+use domain::viewer::Account;
 
 /// Bytes of the largest body that is read.
 const READABLE: usize = 1 << 20;
@@ -33,8 +34,18 @@ impl Gateway {
     pub(super) async fn report(&self, report: Report, request: Request<Body>) -> Response<Body> {
         let credential = Credential::of(request.headers(), &Query::of(request.uri()));
         let account = credential.as_ref().map(|credential| self.account(credential.token()));
-        let moment = report.moment;
-        let (supervisor, (tell, told)) = (self.supervisor.clone(), oneshot::channel());
+        let (moment, supervisor) = (report.moment, self.supervisor.clone());
+        let request = match (&credential, account) {
+            (Some(credential), Some(account)) if supervisor.needs_care(account) => {
+                match self.with_own_opening(&report, account, credential, request).await {
+                    Some(request) => request,
+                    // The client broke off in the middle of its request, so nobody reads the answer.
+                    None => return Response::new(body::empty()),
+                }
+            }
+            _ => request,
+        };
+        let (tell, told) = oneshot::channel();
         let read = move |body: Option<Bytes>| {
             let subject = Subject::of(&report, body.as_deref());
             let signal = match moment {
@@ -42,34 +53,60 @@ impl Gateway {
                 Moment::Ping => Signal::Ping,
                 Moment::Stopped => Signal::Stopped,
             };
-            let kind = match (moment, &subject.live_stream) {
-                (Moment::Started | Moment::Progress, Some(_)) => MentionKind::TakenOver,
+            let mention = subject.mention(account);
+            let kind = match (moment, &mention.live_stream) {
+                (Moment::Started | Moment::Progress, Some(_)) => MentionKind::Reported,
                 (Moment::Stopped, Some(_)) => MentionKind::Stopped,
                 (Moment::Ping, _) | (Moment::Started | Moment::Progress | Moment::Stopped, None) => {
                     MentionKind::Named
                 }
             };
-            let (live_stream, play_session) = (subject.live_stream.clone(), subject.play_session.clone());
-            supervisor.mentioned(Mention { account, live_stream, play_session, name: None }, kind);
+            supervisor.mentioned(mention.clone(), kind);
             if let Some(play_session) = subject.play_session {
                 supervisor.signal(Whose::PlaySession(play_session), signal);
             }
             // Fails if the client has gone: then the server's answer is not learned from either.
-            let _ = tell.send(subject.live_stream);
+            let _ = tell.send(mention);
         };
         let response = self.forward(request.map(|body| body::tee(body, READABLE, read))).await;
-        if let (Some(account), true, Ok(Some(live_stream))) =
-            (account, response.status().is_success(), told.await)
-        {
+        if let (true, Ok(mention)) = (response.status().is_success(), told.await) {
             match moment {
                 Moment::Started | Moment::Progress => {
-                    self.supervisor.reported(account, live_stream, PlaybackReport::Playing);
+                    self.supervisor.reported(mention, PlaybackReport::Playing);
                 }
-                Moment::Stopped => self.supervisor.reported(account, live_stream, PlaybackReport::Stopped),
+                Moment::Stopped => self.supervisor.reported(mention, PlaybackReport::Stopped),
                 Moment::Ping => {}
             }
         }
         response
+    }
+
+    /// The report, once its client has an opening of its own, else without the name of the live stream: the server would
+    /// believe in a playback, and its end would take somebody else's consumer. `None` if the report cannot be read.
+    async fn with_own_opening(
+        &self,
+        report: &Report,
+        account: Account,
+        credential: &Credential,
+        request: Request<Body>,
+    ) -> Option<Request<Body>> {
+        let (mut parts, body) = request.into_parts();
+        let mut bytes = body::read(body, READABLE).await?;
+        let subject = Subject::of(report, Some(&bytes));
+        let plays = matches!(report.moment, Moment::Started | Moment::Progress);
+        let is_own = match (report.moment, &subject.live_stream) {
+            (Moment::Started | Moment::Progress | Moment::Stopped, Some(_)) => {
+                let mention = subject.mention(Some(account));
+                self.supervisor.own_opening(&mention, &credential.login(), plays).await
+            }
+            (Moment::Ping, _) | (_, None) => true,
+        };
+        if !is_own && let Some(anonymous) = without_live_stream(&bytes) {
+            debug!("a report passes without the live stream, of which its client has no opening any more");
+            parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(anonymous.len()));
+            bytes = anonymous;
+        }
+        Some(Request::from_parts(parts, body::full(bytes)))
     }
 
     /// Passes on `LiveStreams/Close`, unless the client has given its consumer back already and the server would take the
@@ -141,7 +178,21 @@ struct Subject {
     paused: Option<bool>,
 }
 
+/// The report in a body without the name of the live stream; `None` if it names none.
+fn without_live_stream(body: &[u8]) -> Option<Bytes> {
+    let mut report = serde_json::from_slice::<Value>(body).ok()?;
+    let names = report.as_object_mut()?;
+    let named = names.keys().find(|name| name.eq_ignore_ascii_case("LiveStreamId"))?.clone();
+    names.remove(&named);
+    serde_json::to_vec(&report).ok().map(Bytes::from)
+}
+
 impl Subject {
+    fn mention(&self, account: Option<Account>) -> Mention {
+        let (live_stream, play_session) = (self.live_stream.clone(), self.play_session.clone());
+        Mention { account, live_stream, play_session, name: None }
+    }
+
     /// Reads the query, then the body, whose property names may have either case.
     fn of(report: &Report, body: Option<&[u8]>) -> Self {
         let body = body.and_then(|body| serde_json::from_slice::<Value>(body).ok());

@@ -9,8 +9,8 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 
 use crate::supervisor::ended_answers::{Ended, EndedAnswers};
-use domain::key::{ConsumerId, InputId, StreamId};
-use domain::pool::{Event, Pool};
+use domain::key::ConsumerId;
+use domain::pool::{Closing, Event, Pool};
 use domain::time::Timestamp;
 
 /// How long somebody who was denied a tuner waits for one of ours.
@@ -78,20 +78,15 @@ impl Handle {
     /// Tells the pool something that may stop streams or close inputs, and waits until those are gone. Says whether there
     /// were any, and all of them went in time.
     pub(super) async fn tell_and_wait(&self, event: Event, patience: Duration) -> bool {
-        let (streams, inputs) = self.ask(|pool, now| {
-            let (streams, inputs) = pool.closing();
+        let new: Closing = self.ask(|pool, now| {
+            let before = pool.closing();
             pool.handle_event(event, now);
-            let new = pool.closing();
-            (without(new.0, &streams), without(new.1, &inputs))
+            &pool.closing() - &before
         });
-        if streams.is_empty() && inputs.is_empty() {
+        if new.is_empty() {
             return false;
         }
-        let gone = self.until(|pool| {
-            let (closing, closing_inputs): (Vec<StreamId>, Vec<InputId>) = pool.closing();
-            !streams.iter().any(|stream| closing.contains(stream))
-                && !inputs.iter().any(|input| closing_inputs.contains(input))
-        });
+        let gone = self.until(|pool| pool.closing().is_disjoint(&new));
         timeout(patience, gone).await.is_ok()
     }
 
@@ -128,10 +123,6 @@ impl Handle {
     pub(super) fn turned(&self) {
         self.0.turns.send_replace(());
     }
-}
-
-fn without<T: PartialEq>(all: Vec<T>, known: &[T]) -> Vec<T> {
-    all.into_iter().filter(|one| !known.contains(one)).collect()
 }
 
 /// Random bits: never the same twice, and not to be guessed.

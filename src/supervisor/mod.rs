@@ -357,9 +357,26 @@ impl Supervisor {
         self.handle.tell(Event::Mentioned(mention, kind));
     }
 
-    /// The server has accepted a report of an account about a live stream.
-    pub fn reported(&self, account: Account, live_stream: LiveStreamId, report: PlaybackReport) {
-        self.handle.tell(Event::Reported(account, live_stream, report));
+    /// The server has accepted a report about the playback that it mentions.
+    pub fn reported(&self, mention: Mention, report: PlaybackReport) {
+        self.handle.tell(Event::Reported(mention, report));
+    }
+
+    /// Whether a report of `account` has to be shown to [`own_opening`](Self::own_opening) before it is passed on.
+    #[must_use]
+    pub fn needs_care(&self, account: Account) -> bool {
+        self.openings.needs_care(account)
+    }
+
+    /// A client is about to report about its playback. Returns whether the report may name the live stream: whether its client
+    /// has an opening of its own, perhaps a new one that was made because it `plays`.
+    pub async fn own_opening(&self, mention: &Mention, login: &Login, plays: bool) -> bool {
+        self.openings.own_opening(mention, login, plays).await
+    }
+
+    /// The server could not be reached: it may be another process when it answers again.
+    pub fn server_lost(&self) {
+        self.openings.doubt_all();
     }
 
     /// Whether the lineup has this channel.

@@ -44,6 +44,17 @@ pub struct Place {
     pub user: Option<String>,
 }
 
+/// A client's playback, as its reports name it.
+#[derive(Clone, Copy, Debug)]
+pub struct Playback<'a> {
+    /// The channel's item.
+    pub item: &'a str,
+    /// The client's play session.
+    pub play_session: &'a str,
+    /// The live stream.
+    pub live_stream: &'a str,
+}
+
 /// All that is needed to open a live stream and start a job on it again, without the viewer who asked first.
 #[derive(Clone, Debug)]
 pub struct Recipe {
@@ -188,6 +199,35 @@ impl Jellyfin {
     pub async fn exists(&self, path: &str) -> Result<bool, Error> {
         let request = self.calls.request(Method::GET, path, "", &Login::default(), None)?;
         Ok(self.calls.status(request).await? != StatusCode::NOT_FOUND)
+    }
+
+    /// Whether this very opening of the live stream is still open. One without a name cannot be told from a later one.
+    pub async fn is_open(&self, place: &Place, hold: &Hold, login: &Login) -> Result<bool, Error> {
+        let wish = serde_json::json!({ "LiveStreamId": hold.live_stream.as_str() });
+        match self.playback_info(place, "", login, &wish).await {
+            Ok(info) => {
+                let source = field(&info, "MediaSources").and_then(|sources| sources.get(0));
+                let current = source.and_then(raw_path).map(|path| path.opening());
+                Ok(source.is_some() && (hold.opening.is_none() || hold.opening == current))
+            }
+            // No such live stream: the status of 10.8 and 10.9, of 12.0, and of 10.10 and 10.11.
+            Err(Error::Status(
+                StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::INTERNAL_SERVER_ERROR,
+            )) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reports in a client's name that it has stopped (`PlaystateController.cs`). The server closes the consumer of the session's
+    /// own playback, and nothing if there is none any more.
+    pub async fn stopped(&self, prefix: &str, playback: &Playback<'_>, login: &Login) -> Result<(), Error> {
+        let Playback { item, play_session, live_stream } = playback;
+        let report = serde_json::json!({
+            "ItemId": item, "PlaySessionId": play_session, "LiveStreamId": live_stream, "PositionTicks": 0,
+        });
+        let path = format!("{prefix}/Sessions/Playing/Stopped");
+        let request = self.calls.request(Method::POST, &path, "", login, Some(&report))?;
+        self.calls.whole(request, QUEUED).await.map(drop)
     }
 
     /// The server's version, such as `10.11.11`.

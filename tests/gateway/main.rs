@@ -12,6 +12,7 @@ mod direct;
 mod feed;
 mod ffmpeg;
 mod fronts;
+mod goodbyes;
 mod grammar;
 mod leftovers;
 mod lineup;

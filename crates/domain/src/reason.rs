@@ -196,8 +196,10 @@ reasons! {
         Abandoned = "abandoned",
         /// No request for the stream followed, and the device opened something else.
         Superseded = "superseded",
-        /// The viewer left without telling the server.
+        /// Its viewer has left, and the server never learned of the playback.
         Left = "left",
+        /// Its viewer has left without a word, and the server believes that it still plays.
+        Silent = "silent",
         /// The client stopped before it started playing; some versions keep such an opening.
         Stopped = "stopped",
         /// The token of the client is being logged out.

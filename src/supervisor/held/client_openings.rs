@@ -3,22 +3,30 @@
 //! An entry is there from the opening on, so that the next process of the gateway waits for what may still follow, and
 //! closes it then. The module does not know what can follow, nor when it is too late: the pool does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info};
 
 use crate::supervisor::handle::{Handle, random};
 use crate::supervisor::held::caller::Callers;
 use crate::supervisor::streams::Streams;
-use crate::upstream::jellyfin::Login;
+use crate::upstream::jellyfin::{Hold, Login, Place, Playback};
 use crate::upstream::ledger::Entry;
 use domain::key::{ItemId, LiveStreamId, OpeningId, PlaySessionId};
-use domain::openings::ClientOpening;
+use domain::openings::{ClientOpening, Mention};
 use domain::pool::Event;
 use domain::reason::ReturnReason;
+use domain::viewer::Account;
+
+/// How long a report waits for its client's opening to be looked at, or made anew.
+const PROMPT: Duration = Duration::from_secs(5);
+/// Former openings that are remembered: more than any household has.
+const REMEMBERED: usize = 1000;
 
 /// Where and as whom an opening can be given back.
 #[derive(Debug)]
@@ -33,6 +41,17 @@ pub struct Opener {
     pub item: Option<ItemId>,
 }
 
+/// An opening, and how to give it back.
+#[derive(Clone, Debug)]
+struct Known {
+    opening: ClientOpening,
+    /// The name of its entry in the ledger.
+    name: String,
+    /// The credential it was made with; `None` if a process before this one saw it, until its client shows itself.
+    login: Option<Login>,
+    place: Option<Place>,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(in crate::supervisor) struct ClientOpenings {
@@ -41,8 +60,18 @@ pub(in crate::supervisor) struct ClientOpenings {
     streams: Arc<Streams>,
     tasks: TaskTracker,
     next: AtomicU64,
-    /// By opening: its name in the ledger, and the credential it was made with; none if a process before this one saw it.
-    known: Mutex<BTreeMap<OpeningId, (String, Option<Login>)>>,
+    book: Mutex<Book>,
+    /// One renewal at a time, so that a client's reports renew its opening once.
+    renewing: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    known: BTreeMap<OpeningId, Known>,
+    /// The openings that may have ended with the server's process.
+    doubted: BTreeSet<OpeningId>,
+    /// The openings that were closed in their client's name or have ended with the server's process, until the client has another.
+    former: BTreeMap<(Account, LiveStreamId), Known>,
 }
 
 impl ClientOpenings {
@@ -52,17 +81,19 @@ impl ClientOpenings {
         streams: Arc<Streams>,
         tasks: TaskTracker,
     ) -> Self {
-        Self { handle, callers, streams, tasks, next: AtomicU64::default(), known: Mutex::default() }
+        let (book, renewing) = (Mutex::default(), tokio::sync::Mutex::default());
+        Self { handle, callers, streams, tasks, next: AtomicU64::default(), book, renewing }
     }
 
     /// A client has opened a live stream at the server.
     pub(in crate::supervisor) fn opened(&self, opening: ClientOpening, opener: Opener) {
         let name = format!("{:032x}", random());
+        let Opener { login, user, prefix, item } = opener;
         self.callers.ledger.note(&name, |entry| {
             *entry = Entry {
-                prefix: opener.prefix,
-                item: opener.item.map(|item| item.to_string()).unwrap_or_default(),
-                user: opener.user,
+                prefix: prefix.clone(),
+                item: item.as_ref().map(ToString::to_string).unwrap_or_default(),
+                user: user.clone(),
                 live_stream: Some(opening.live_stream.to_string()),
                 opening: opening.name.clone(),
                 without_job: true,
@@ -72,7 +103,8 @@ impl ClientOpenings {
                 ..Entry::default()
             }
         });
-        self.add(name, opening, Some(opener.login));
+        let place = item.map(|item| Place { prefix, item, user });
+        self.add(Known { opening, name, login: Some(login), place });
     }
 
     /// Takes over the entries of clients from the ledger of the process before this one. Their clients may have gone on
@@ -92,53 +124,225 @@ impl ClientOpenings {
                 name: Some(unique),
                 abandoned: false,
             };
-            self.add(name, opening, None);
+            let place =
+                ItemId::parse(&entry.item).map(|item| Place { prefix: entry.prefix, item, user: entry.user });
+            self.add(Known { opening, name, login: None, place });
         }
     }
 
     /// An opening will be given back by its client or by the server.
     pub(in crate::supervisor) fn forget(&self, opening: OpeningId) {
-        if let Some((name, _)) = self.known().remove(&opening) {
-            self.callers.ledger.strike(&name);
+        if let Some(known) = self.book().known.remove(&opening) {
+            self.callers.ledger.strike(&known.name);
         }
     }
 
     /// A stop may have given an opening back: that depends on the server's version, as it does for a job that died.
     pub(in crate::supervisor) fn mark_uncertain(&self, opening: OpeningId) {
-        if let Some((name, _)) = self.known().get(&opening) {
-            self.callers.ledger.note(name, |entry| entry.without_job = false);
+        if let Some(known) = self.book().known.get(&opening) {
+            self.callers.ledger.note(&known.name, |entry| entry.without_job = false);
         }
     }
 
     /// Gives an opening back in its client's name.
-    pub(in crate::supervisor) fn give_back(&self, opening: OpeningId, reason: ReturnReason) {
-        let Some((name, login)) = self.known().remove(&opening) else { return };
-        info!(reason = reason.as_str(), "giving back a client's opening");
-        let Callers { jellyfin, gateway_login, ledger, leftovers } = self.callers.clone();
+    pub(in crate::supervisor) fn give_back(self: &Arc<Self>, id: OpeningId, reason: ReturnReason) {
+        let known = self.book().retire(id);
+        let this = Arc::clone(self);
+        self.tasks.spawn(async move {
+            if let Some(known) = known {
+                info!(reason = reason.as_str(), live_stream = %known.opening.live_stream, "closing what a client had opened");
+                let said_goodbye = reason == ReturnReason::Silent && this.say_goodbye(&known).await;
+                if !said_goodbye {
+                    this.close(known).await;
+                }
+            }
+            this.handle.tell(Event::OpeningReturned(id));
+        });
+    }
+
+    /// Whether a report of `account` may be about an opening that is gone, or that nobody has claimed yet.
+    pub(in crate::supervisor) fn needs_care(&self, account: Account) -> bool {
+        let book = self.book();
+        !book.doubted.is_empty()
+            || book.known.values().any(|known| known.login.is_none())
+            || book.former.keys().any(|(known, _)| *known == account)
+    }
+
+    /// The server cannot be reached: it may be another process when it answers again, which knows of no opening.
+    pub(in crate::supervisor) fn doubt_all(&self) {
+        let mut book = self.book();
+        let all: Vec<_> = book.known.keys().copied().collect();
+        book.doubted.extend(all);
+    }
+
+    /// A client is about to report about its playback. Makes sure that the opening that its report names is its own: if that is
+    /// gone, opens another in its name when the client `plays`. Otherwise the server would believe in a playback without an
+    /// opening, and the client's `Stopped` would take somebody else's consumer (docs/jellyfin.md 7). Returns whether the report
+    /// may name the live stream.
+    pub(in crate::supervisor) async fn own_opening(
+        &self,
+        mention: &Mention,
+        login: &Login,
+        plays: bool,
+    ) -> bool {
+        let Some((account, live_stream)) = mention.account.zip(mention.live_stream.clone()) else {
+            return true;
+        };
+        let _one = self.renewing.lock().await;
+        self.claim(mention, login);
+        self.settle_doubts(account, &live_stream, login).await;
+        if !self.handle.pool().is_closed_for(account, &live_stream) {
+            return true;
+        }
+        let former = self.book().former.get(&(account, live_stream)).cloned();
+        match former {
+            Some(former) if plays => self.renew(former, mention, login).await,
+            Some(_) | None => false,
+        }
+    }
+
+    /// Stores the credential of a client whose opening a process before this one saw.
+    fn claim(&self, mention: &Mention, login: &Login) {
+        let claimed = self.handle.ask(|pool, _| pool.claim(mention));
+        let mut book = self.book();
+        for id in claimed {
+            if let Some(known) = book.known.get_mut(&id) {
+                known.login = Some(login.clone());
+                known.opening.account = mention.account;
+            }
+        }
+    }
+
+    /// Finds out whether the doubted openings of an account are still open.
+    async fn settle_doubts(&self, account: Account, live_stream: &LiveStreamId, login: &Login) {
+        let doubted = self.book().doubted_of(account, live_stream);
+        for (id, known) in doubted {
+            let Some(place) = &known.place else { continue };
+            let hold =
+                Hold { live_stream: live_stream.clone(), opening: known.opening.name.clone(), raw: None };
+            match timeout(PROMPT, self.callers.jellyfin.is_open(place, &hold, login)).await {
+                Ok(Ok(is_open)) => {
+                    self.book().doubted.remove(&id);
+                    if !is_open {
+                        info!(%live_stream, "a client's opening has ended with the server's process");
+                        self.book().retire(id);
+                        self.callers.ledger.strike(&known.name);
+                        self.handle.tell(Event::OpeningLost(id));
+                    }
+                }
+                // The server cannot tell yet.
+                Ok(Err(_)) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Opens the live stream once more in the client's name.
+    async fn renew(&self, former: Known, mention: &Mention, login: &Login) -> bool {
+        let Known { opening: ClientOpening { account, device, live_stream, .. }, place, .. } = former;
+        let (Some(place), Some(source)) = (place, live_stream.media_source()) else { return false };
+        let jellyfin = &self.callers.jellyfin;
+        let held = match timeout(PROMPT, jellyfin.hold(&place, &source, login)).await {
+            Ok(Ok(held)) => held,
+            Ok(Err(error)) => {
+                debug!(cause = %error, %live_stream, "the server opens nothing for a client that plays on");
+                return false;
+            }
+            Err(_) => return false,
+        };
+        if held.live_stream != live_stream {
+            // The server shares nothing: this opening is of no use.
+            let _ = jellyfin.close(&place.prefix, &held.live_stream, login).await;
+            return false;
+        }
+        info!(%live_stream, "opened a live stream again for a client that plays on");
+        let play_session = mention.play_session.clone();
+        let opening = ClientOpening {
+            account,
+            device,
+            live_stream,
+            play_session,
+            name: held.opening,
+            abandoned: false,
+        };
+        let Place { prefix, item, user } = place;
+        self.opened(opening, Opener { login: login.clone(), user, prefix, item: Some(item) });
+        true
+    }
+
+    /// Reports in the client's name that it has stopped; says whether the server took the report.
+    async fn say_goodbye(&self, known: &Known) -> bool {
+        let (Some(login), Some(place)) = (&known.login, &known.place) else { return false };
+        let playback = Playback {
+            item: place.item.as_str(),
+            play_session: known.opening.play_session.as_ref().map(PlaySessionId::as_str).unwrap_or_default(),
+            live_stream: known.opening.live_stream.as_str(),
+        };
+        match self.callers.jellyfin.stopped(&place.prefix, &playback, login).await {
+            Ok(()) => {
+                self.callers.ledger.strike(&known.name);
+                true
+            }
+            Err(error) => {
+                debug!(cause = %error, "the server does not take a goodbye in a client's name");
+                false
+            }
+        }
+    }
+
+    /// Closes an opening with the first credential that is known, or leaves it to the next one.
+    async fn close(&self, known: Known) {
+        let Callers { jellyfin, gateway_login, ledger, leftovers } = &self.callers;
+        let Known { name, login, .. } = known;
         ledger.note(&name, |entry| {
             entry.client = None;
         });
         let Some(entry) = ledger.entry(&name) else { return };
-        let openers = gateway_login.or(login).map(|login| (login, entry.user.clone()));
+        let openers = gateway_login.clone().or(login).map(|login| (login, entry.user.clone()));
         let Some((login, user)) = openers.or_else(|| self.streams.viewers_login()) else {
-            debug!("no credential is known to give it back with");
+            debug!("no credential is known to close a client's opening with");
             leftovers.keep(&name);
             return;
         };
-        self.tasks.spawn(async move {
-            let taken = BTreeMap::from([(name, entry)]);
-            leftovers.close(taken, &jellyfin, &login, user.as_deref()).await;
-        });
+        let taken = BTreeMap::from([(name, entry)]);
+        leftovers.close(taken, jellyfin, &login, user.as_deref()).await;
     }
 
-    fn add(&self, name: String, opening: ClientOpening, login: Option<Login>) {
+    fn add(&self, known: Known) {
         let id = OpeningId(self.next.fetch_add(1, Ordering::Relaxed));
-        self.known().insert(id, (name, login));
+        let opening = known.opening.clone();
+        {
+            let mut book = self.book();
+            book.former.retain(|(account, _), _| Some(*account) != opening.account);
+            book.known.insert(id, known);
+        }
         self.handle.tell(Event::Opened(id, opening));
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeMap<OpeningId, (String, Option<Login>)>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Book {
+    /// Moves an opening to the former ones.
+    fn retire(&mut self, id: OpeningId) -> Option<Known> {
+        self.doubted.remove(&id);
+        let known = self.known.remove(&id)?;
+        if let Some(account) = known.opening.account {
+            if self.former.len() >= REMEMBERED {
+                self.former.clear();
+            }
+            self.former.insert((account, known.opening.live_stream.clone()), known.clone());
+        }
+        Some(known)
+    }
+
+    fn doubted_of(&self, account: Account, live_stream: &LiveStreamId) -> Vec<(OpeningId, Known)> {
+        let doubted = self.doubted.iter().filter_map(|id| Some((*id, self.known.get(id)?.clone())));
+        let theirs = doubted.filter(|(_, known)| {
+            known.opening.account == Some(account) && known.opening.live_stream == *live_stream
+        });
+        theirs.collect()
     }
 }
 

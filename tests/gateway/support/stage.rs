@@ -77,6 +77,14 @@ impl Stage {
         Self { origin: Some(origin), base, supervisor, lineups, users: settings.users.clone(), stop, serving }
     }
 
+    /// Starts another gateway before the same origin, once this one has been shut down.
+    pub(crate) async fn again(mut self, config: impl FnOnce(&mut Config)) -> Self {
+        let origin = self.origin.take().expect("the origin is down");
+        let settings = Settings { users: self.users.clone(), ..Settings::quick() };
+        let upstream = origin.addr().to_string();
+        Self::before(origin, &settings, &upstream, config).await
+    }
+
     pub(crate) fn origin(&self) -> &Origin {
         self.origin.as_ref().expect("the origin is down")
     }

@@ -79,6 +79,11 @@ impl GivenBack {
         }
     }
 
+    /// Whether the gateway has closed the account's opening of the live stream in its name.
+    pub(super) fn is_closed(&self, account: Account, live_stream: &LiveStreamId) -> bool {
+        self.0.get(&(account, live_stream.clone())) == Some(&Status::Closed)
+    }
+
     fn make_room(&mut self) {
         if self.0.len() >= REMEMBERED {
             self.0.clear();

@@ -69,6 +69,11 @@ impl Index {
         self.open.len()
     }
 
+    /// The live stream of each opening.
+    pub(super) fn live_streams(&self) -> impl Iterator<Item = &LiveStreamId> {
+        self.open.values().map(|open| &open.opening.live_stream)
+    }
+
     /// The opening that is due first, and when.
     pub(super) fn first_due(&self) -> Option<(Timestamp, OpeningId)> {
         self.due.first().copied()

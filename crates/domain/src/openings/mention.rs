@@ -25,7 +25,9 @@ pub enum MentionKind {
     Served,
     /// The client reports that it stopped.
     Stopped,
-    /// The server has learned of the opening, by a report or a request for media of its own.
+    /// The client reports that it plays: from now on the server believes that it does.
+    Reported,
+    /// The client requests media of the server's own, so the server knows when it has to close the opening.
     TakenOver,
     /// The client closes the opening.
     Closed,

@@ -1,27 +1,30 @@
 //! Decides which of the live streams that clients have opened at the server have to be closed in their name, and when. The server
-//! itself closes nothing that was opened and never reported (docs/jellyfin.md 7).
+//! itself closes nothing that was opened and never reported, and what was reported only minutes after its client fell silent, or
+//! never (docs/jellyfin.md 7).
 //!
 //! ```text
 //!                      ┌─ silence · another opening of the device · its client went away ─► given back
 //! opened ─► Unfollowed ┤
 //!               │      └─ a playlist of ours ─► Left ── its viewer has left ──────────────► given back
+//!               │                                 └─ reported ─► Silent ── its viewer has left ─► said goodbye for
 //!               └─ Stopped ◄──────────────────────┘
 //!                     └─ silence ─────────────────────────────────────────────────────────► given back, if it is still open
-//! from each: reported, closed, or media of the server's own ─► settled: left to the server or to its client
+//! from each: closed, media of the server's own, or a Stopped that the server has accepted ─► settled: not ours to close
 //! ```
 //!
-//! Each state is named after the reason for which the opening would be given back. An opening that the server has learned of is not
-//! ours to give back: the server would take a consumer away a second time, and it may be somebody else's. How an opening is
-//! closed is not known here.
+//! Each state is named after the reason for which the opening would be given back. A goodbye (`Stopped` with the client's own
+//! credential) closes the very opening of a client that has reported, and closes nothing a second time; `LiveStreams/Close` takes
+//! any consumer away, so it is only for what was never reported. How an opening is closed is not known here.
 
 mod given_back;
 mod index;
 mod mention;
 mod opening;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::key::{LiveStreamId, OpeningId};
+use crate::key::{LiveStreamId, OpeningId, PlaySessionId};
 use crate::openings::given_back::GivenBack;
 use crate::openings::index::{Index, Open};
 use crate::reason::ReturnReason;
@@ -42,6 +45,8 @@ pub struct Openings {
     patience: Duration,
     index: Index,
     given_back: GivenBack,
+    /// The openings whose closing is under way: their tuners are not free yet.
+    returning: BTreeMap<OpeningId, LiveStreamId>,
 }
 
 impl Openings {
@@ -49,7 +54,12 @@ impl Openings {
     #[must_use]
     pub fn new(patience: Duration) -> Self {
         let patience = patience.max(Duration::from_millis(1));
-        Self { patience, index: Index::default(), given_back: GivenBack::default() }
+        Self {
+            patience,
+            index: Index::default(),
+            given_back: GivenBack::default(),
+            returning: BTreeMap::new(),
+        }
     }
 
     /// The account asks the server to open a channel; `opened` is to follow if the server does.
@@ -72,6 +82,7 @@ impl Openings {
                     | ReturnReason::Abandoned
                     | ReturnReason::Superseded
                     | ReturnReason::Left
+                    | ReturnReason::Silent
                     | ReturnReason::Stopped
                     | ReturnReason::LoggedOut,
                     _,
@@ -90,27 +101,67 @@ impl Openings {
         forgotten.inspect(|&id| drop(self.index.remove(id)))
     }
 
-    /// A request mentions openings. Returns those that are settled by it, or that their client has stopped.
-    pub fn mentioned(&mut self, mention: &Mention, kind: MentionKind, now: Timestamp) -> Vec<OpeningId> {
+    /// A request mentions openings. Returns those that are settled by it, or that their client has stopped; `is_watched` tells
+    /// whether a present viewer watches by an opening.
+    pub fn mentioned(
+        &mut self,
+        mention: &Mention,
+        kind: MentionKind,
+        is_watched: impl Fn(&ClientOpening) -> bool,
+        now: Timestamp,
+    ) -> Vec<OpeningId> {
         let meant = self.index.meant(mention);
         match kind {
             MentionKind::Named => self.go_on(&meant, now, |state| match state {
-                ReturnReason::Left | ReturnReason::Stopped | ReturnReason::LoggedOut => state,
+                ReturnReason::Left
+                | ReturnReason::Silent
+                | ReturnReason::Stopped
+                | ReturnReason::LoggedOut => state,
                 ReturnReason::Unfollowed | ReturnReason::Superseded | ReturnReason::Abandoned => {
                     ReturnReason::Unfollowed
                 }
             }),
             MentionKind::Served => self.go_on(&meant, now, |state| match state {
                 // Whether the stop gave it back is still unknown.
-                ReturnReason::Stopped | ReturnReason::LoggedOut => state,
+                ReturnReason::Stopped | ReturnReason::LoggedOut | ReturnReason::Silent => state,
                 ReturnReason::Unfollowed
                 | ReturnReason::Superseded
                 | ReturnReason::Abandoned
                 | ReturnReason::Left => ReturnReason::Left,
             }),
+            MentionKind::Reported => {
+                let plays_ours = |id: &OpeningId| {
+                    self.index.get(*id).is_some_and(|open| match open.state {
+                        ReturnReason::Left
+                        | ReturnReason::Silent
+                        | ReturnReason::Stopped
+                        | ReturnReason::LoggedOut => true,
+                        ReturnReason::Unfollowed | ReturnReason::Superseded | ReturnReason::Abandoned => {
+                            is_watched(&open.opening)
+                        }
+                    })
+                };
+                let (ours, others): (Vec<_>, Vec<_>) = meant.into_iter().partition(plays_ours);
+                self.go_on(&ours, now, |state| match state {
+                    ReturnReason::LoggedOut => state,
+                    ReturnReason::Unfollowed
+                    | ReturnReason::Superseded
+                    | ReturnReason::Abandoned
+                    | ReturnReason::Left
+                    | ReturnReason::Stopped
+                    | ReturnReason::Silent => ReturnReason::Silent,
+                });
+                self.settle(others)
+            }
             MentionKind::Stopped => {
-                self.go_on(&meant, now, |_| ReturnReason::Stopped);
-                meant
+                let is_silent = |id: &OpeningId| {
+                    self.index.get(*id).is_some_and(|open| open.state == ReturnReason::Silent)
+                };
+                // The server closes a reported one: it is settled once the server has accepted the report.
+                let (reported, others): (Vec<_>, Vec<_>) = meant.into_iter().partition(is_silent);
+                self.go_on(&reported, now, |state| state);
+                self.go_on(&others, now, |_| ReturnReason::Stopped);
+                others
             }
             MentionKind::TakenOver => self.settle(meant),
             // The server closes one opening, whichever it is.
@@ -118,19 +169,88 @@ impl Openings {
         }
     }
 
-    /// The server has accepted a report of the account about a live stream.
-    pub fn reported(&mut self, account: Account, live_stream: LiveStreamId, report: PlaybackReport) {
+    /// The server has accepted a report of an account about a live stream. Returns the opening that it closed for it, if any.
+    pub fn reported(&mut self, mention: &Mention, report: PlaybackReport) -> Option<OpeningId> {
+        let (account, live_stream) = mention.account.zip(mention.live_stream.clone())?;
         match report {
-            PlaybackReport::Playing => self.given_back.playing(account, live_stream),
-            PlaybackReport::Stopped => self.given_back.stopped(account, live_stream),
+            PlaybackReport::Playing => {
+                self.given_back.playing(account, live_stream);
+                None
+            }
+            PlaybackReport::Stopped => {
+                self.given_back.stopped(account, live_stream);
+                let meant = self.index.meant(mention).into_iter();
+                let closed = meant
+                    .filter(|&id| self.index.get(id).is_some_and(|open| open.state == ReturnReason::Silent))
+                    .min()?;
+                self.index.remove(closed).map(|_| closed)
+            }
         }
+    }
+
+    /// A client whose opening no process of the gateway knew the account of has shown it.
+    pub fn claim(&mut self, mention: &Mention) -> Vec<OpeningId> {
+        let Some(account) = mention.account else { return Vec::new() };
+        let meant = self.index.meant(mention).into_iter();
+        let unclaimed =
+            meant.filter(|&id| self.index.get(id).is_some_and(|open| open.opening.account.is_none()));
+        let unclaimed: Vec<_> = unclaimed.collect();
+        for &id in &unclaimed {
+            if let Some(mut open) = self.index.remove(id) {
+                open.opening.account = Some(account);
+                self.index.insert(id, open);
+            }
+        }
+        unclaimed
+    }
+
+    /// The viewer of a play session has left: its openings are due now, as far as only its presence kept them.
+    pub fn viewer_left(&mut self, play_session: &PlaySessionId, now: Timestamp) {
+        let mention = Mention { play_session: Some(play_session.clone()), ..Mention::default() };
+        for id in self.index.meant(&mention) {
+            match self.index.get(id).map(|open| open.state) {
+                Some(state @ (ReturnReason::Left | ReturnReason::Silent)) => self.index.set(id, state, now),
+                Some(
+                    ReturnReason::Unfollowed
+                    | ReturnReason::Superseded
+                    | ReturnReason::Abandoned
+                    | ReturnReason::Stopped
+                    | ReturnReason::LoggedOut,
+                )
+                | None => {}
+            }
+        }
+    }
+
+    /// An opening has ended with the server process that knew it: nothing is to be closed, and its client has none any more.
+    pub fn lost(&mut self, id: OpeningId) {
+        if let Some(Open { opening, .. }) = self.index.remove(id)
+            && let Some(account) = opening.account
+        {
+            self.given_back.closed(account, opening.live_stream);
+        }
+    }
+
+    /// An opening that was given back is closed, or has become a leftover.
+    pub fn returned(&mut self, id: OpeningId) {
+        self.returning.remove(&id);
+    }
+
+    /// The openings whose closing is under way.
+    pub fn returning(&self) -> impl Iterator<Item = OpeningId> {
+        self.returning.keys().copied()
+    }
+
+    /// The live streams of which clients have an opening, those whose closing is under way included.
+    pub fn live_streams(&self) -> impl Iterator<Item = &LiveStreamId> {
+        self.index.live_streams().chain(self.returning.values())
     }
 
     /// The account's token is about to be revoked. Its openings are due now, while it can still close them.
     pub fn logging_out(&mut self, account: Account, now: Timestamp) {
         for id in self.index.of_account(account) {
             let state = match self.index.get(id).map(|open| open.state) {
-                Some(ReturnReason::Stopped) => ReturnReason::Stopped,
+                Some(state @ (ReturnReason::Stopped | ReturnReason::Silent)) => state,
                 Some(
                     ReturnReason::Unfollowed
                     | ReturnReason::Abandoned
@@ -155,7 +275,9 @@ impl Openings {
             let Some(open) = self.index.get(id) else { continue };
             let state = open.state;
             let waits = match state {
-                ReturnReason::Left | ReturnReason::Stopped => is_watched(&open.opening),
+                ReturnReason::Left | ReturnReason::Silent | ReturnReason::Stopped => {
+                    is_watched(&open.opening)
+                }
                 ReturnReason::Unfollowed
                 | ReturnReason::Abandoned
                 | ReturnReason::Superseded
@@ -164,6 +286,7 @@ impl Openings {
             if waits {
                 self.index.set(id, state, now + self.patience);
             } else if let Some(Open { opening, .. }) = self.index.remove(id) {
+                self.returning.insert(id, opening.live_stream.clone());
                 if let Some(account) = opening.account {
                     self.given_back.closed(account, opening.live_stream);
                 }
@@ -171,6 +294,12 @@ impl Openings {
             }
         }
         due
+    }
+
+    /// Whether the gateway has closed the account's opening of this live stream in its name, and it has opened none since.
+    #[must_use]
+    pub fn is_closed_for(&self, account: Account, live_stream: &LiveStreamId) -> bool {
+        self.given_back.is_closed(account, live_stream)
     }
 
     /// Whether the account has given this live stream back, so that its `Close` would take somebody else's consumer.

@@ -29,6 +29,13 @@ fn play(account: u64, play: &str) -> Mention {
     }
 }
 
+impl Openings {
+    /// A request mentions openings by which nobody watches.
+    fn told(&mut self, mention: &Mention, kind: MentionKind, now: Timestamp) -> Vec<OpeningId> {
+        self.mentioned(mention, kind, |_| false, now)
+    }
+}
+
 /// One opening, of account 1 under the name `a`, at 0.
 fn one() -> Openings {
     let mut openings = Openings::new(PATIENCE);
@@ -61,7 +68,7 @@ fn what_nothing_follows_is_given_back_once() {
 fn what_the_server_has_learned_of_is_not_ours_to_give_back() {
     for follow in [MentionKind::TakenOver, MentionKind::Closed] {
         let mut openings = one();
-        assert_eq!(openings.mentioned(&play(1, "a"), follow, at(1)), [OpeningId(1)]);
+        assert_eq!(openings.told(&play(1, "a"), follow, at(1)), [OpeningId(1)]);
         assert_eq!((openings.count(), due(&mut openings, 500, false)), (0, vec![]));
     }
 }
@@ -69,7 +76,7 @@ fn what_the_server_has_learned_of_is_not_ours_to_give_back() {
 #[test]
 fn whoever_speaks_of_it_keeps_it() {
     let mut openings = one();
-    openings.mentioned(&play(1, "a"), MentionKind::Named, at(100));
+    openings.told(&play(1, "a"), MentionKind::Named, at(100));
     assert_eq!(due(&mut openings, 219, false), []);
     assert_eq!(due(&mut openings, 220, false), [ReturnReason::Unfollowed]);
 }
@@ -77,21 +84,87 @@ fn whoever_speaks_of_it_keeps_it() {
 #[test]
 fn who_was_served_by_us_keeps_it_until_it_has_left() {
     let mut openings = one();
-    openings.mentioned(&play(1, "a"), MentionKind::Served, at(10));
+    openings.told(&play(1, "a"), MentionKind::Served, at(10));
     assert_eq!(due(&mut openings, 130, true), []);
     assert_eq!(openings.deadline(), Some(at(250)), "later than now: nothing spins");
-    openings.mentioned(&play(1, "a"), MentionKind::Named, at(140));
+    openings.told(&play(1, "a"), MentionKind::Named, at(140));
     assert_eq!(due(&mut openings, 260, false), [ReturnReason::Left]);
 }
 
 #[test]
 fn who_stopped_may_still_have_it() {
     let mut openings = one();
-    openings.mentioned(&play(1, "a"), MentionKind::Served, at(10));
-    openings.mentioned(&play(1, "a"), MentionKind::Stopped, at(20));
-    openings.mentioned(&play(1, "a"), MentionKind::Served, at(21));
+    openings.told(&play(1, "a"), MentionKind::Served, at(10));
+    openings.told(&play(1, "a"), MentionKind::Stopped, at(20));
+    openings.told(&play(1, "a"), MentionKind::Served, at(21));
     assert_eq!(due(&mut openings, 141, true), []);
     assert_eq!(due(&mut openings, 261, false), [ReturnReason::Stopped]);
+}
+
+/// One opening, by which its client plays a stream of ours, and that it has reported.
+fn reported() -> Openings {
+    let mut openings = one();
+    openings.told(&play(1, "a"), MentionKind::Served, at(10));
+    assert_eq!(openings.told(&play(1, "a"), MentionKind::Reported, at(12)), []);
+    openings
+}
+
+#[test]
+fn a_reported_playback_of_ours_is_said_goodbye_for_when_its_viewer_has_left() {
+    let mut openings = reported();
+    assert_eq!(due(&mut openings, 132, true), []);
+    openings.viewer_left(&PlaySessionId::new("x"), at(140));
+    assert_eq!(due(&mut openings, 140, false), []);
+    openings.viewer_left(&PlaySessionId::new("a"), at(141));
+    assert_eq!(openings.deadline(), Some(at(141)), "as soon as the verdict is");
+    assert_eq!(due(&mut openings, 141, false), [ReturnReason::Silent]);
+    assert!(openings.is_closed_for(Account(1), &LiveStreamId::new("live")));
+    assert_eq!(openings.returning().collect::<Vec<_>>(), [OpeningId(1)], "its tuner is not free yet");
+    assert_eq!(openings.live_streams().count(), 1);
+    openings.returned(OpeningId(1));
+    assert_eq!((openings.returning().count(), openings.live_streams().count()), (0, 0));
+}
+
+#[test]
+fn a_reported_playback_is_settled_by_the_stopped_that_the_server_accepts() {
+    let mut openings = reported();
+    assert_eq!(openings.told(&play(1, "a"), MentionKind::Stopped, at(20)), []);
+    assert_eq!(openings.reported(&play(1, "a"), PlaybackReport::Stopped), Some(OpeningId(1)));
+    assert_eq!((openings.count(), due(&mut openings, 500, false)), (0, vec![]));
+    let mut unheard = reported();
+    unheard.told(&play(1, "a"), MentionKind::Stopped, at(20));
+    assert_eq!(due(&mut unheard, 140, false), [ReturnReason::Silent], "the server has not accepted it");
+}
+
+#[test]
+fn a_reported_playback_of_the_servers_own_stream_is_left_to_the_server() {
+    let mut openings = one();
+    assert_eq!(openings.told(&play(1, "a"), MentionKind::Reported, at(5)), [OpeningId(1)]);
+    let mut watched = one();
+    let kept = watched.mentioned(&play(1, "a"), MentionKind::Reported, |_| true, at(5));
+    assert_eq!((kept, due(&mut watched, 125, false)), (vec![], vec![ReturnReason::Silent]), "it plays ours");
+    let mut passed_on = reported();
+    assert_eq!(passed_on.told(&play(1, "a"), MentionKind::TakenOver, at(13)), [OpeningId(1)]);
+}
+
+#[test]
+fn a_playback_that_ended_with_the_server_is_not_to_be_closed() {
+    let mut openings = reported();
+    openings.lost(OpeningId(1));
+    assert_eq!((openings.count(), openings.returning().count()), (0, 0));
+    assert!(openings.is_closed_for(Account(1), &LiveStreamId::new("live")), "it has none any more");
+    openings.opened(OpeningId(2), opening(1, "a"), at(20));
+    assert!(!openings.is_closed_for(Account(1), &LiveStreamId::new("live")));
+}
+
+#[test]
+fn a_client_claims_the_opening_that_an_earlier_process_saw() {
+    let mut openings = Openings::new(PATIENCE);
+    openings.opened(OpeningId(1), ClientOpening { account: None, device: None, ..opening(1, "a") }, at(0));
+    let anonymous = Mention { account: None, ..play(1, "a") };
+    assert_eq!(openings.claim(&anonymous), []);
+    assert_eq!(openings.claim(&play(1, "a")), [OpeningId(1)]);
+    assert_eq!(openings.claim(&play(2, "a")), [], "it is somebody's");
 }
 
 #[test]
@@ -108,12 +181,12 @@ fn a_device_that_opens_something_else_has_done_with_what_it_did_not_follow() {
     openings.opened(OpeningId(3), opening(2, "c"), at(10));
     assert_eq!(openings.deadline(), Some(at(25)));
     assert_eq!(due(&mut openings, 25, false), [ReturnReason::Superseded]);
-    openings.mentioned(&play(1, "b"), MentionKind::Served, at(26));
+    openings.told(&play(1, "b"), MentionKind::Served, at(26));
     openings.opened(OpeningId(4), opening(1, "d"), at(30));
     assert_eq!(openings.deadline(), Some(at(130)), "what was followed is not hurried");
     let mut openings = one();
     openings.opened(OpeningId(2), opening(1, "b"), at(10));
-    openings.mentioned(&play(1, "a"), MentionKind::Named, at(11));
+    openings.told(&play(1, "a"), MentionKind::Named, at(11));
     assert_eq!(openings.deadline(), Some(at(130)), "a device can be two players");
 }
 
@@ -123,7 +196,7 @@ fn a_request_means_its_own_playback_else_what_its_account_can_have_meant() {
     openings.opened(OpeningId(2), ClientOpening { device: None, ..opening(1, "b") }, at(0));
     openings.opened(OpeningId(3), opening(2, "c"), at(0));
     let settled =
-        |openings: &mut Openings, named: &Mention| openings.mentioned(named, MentionKind::TakenOver, at(1));
+        |openings: &mut Openings, named: &Mention| openings.told(named, MentionKind::TakenOver, at(1));
     assert_eq!(settled(&mut openings, &Mention { name: Some("other".to_owned()), ..Mention::default() }), []);
     assert_eq!(settled(&mut openings, &Mention { live_stream: None, ..play(1, "x") }), []);
     assert_eq!(settled(&mut openings, &play(3, "x")), [], "another account's");
@@ -136,7 +209,7 @@ fn a_request_means_its_own_playback_else_what_its_account_can_have_meant() {
     assert_eq!(settled(&mut openings, &by_name), [OpeningId(3)]);
     openings.opened(OpeningId(4), opening(1, "d"), at(0));
     assert_eq!(
-        openings.mentioned(&play(1, "quality-change"), MentionKind::Closed, at(1)),
+        openings.told(&play(1, "quality-change"), MentionKind::Closed, at(1)),
         [OpeningId(1)],
         "one of them"
     );

@@ -1,10 +1,11 @@
 //! The words that pass between the pool and whoever drives it: what it may use, what happens, what is to be done.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::cadence::Class;
 use crate::inputs::{Change, ReaderId};
-use crate::key::{Channel, ConsumerId, InputId, ItemId, LiveStreamId, OpeningId, StreamId, StreamKey};
+use crate::key::{Channel, ConsumerId, InputId, ItemId, OpeningId, StreamId, StreamKey};
 use crate::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
 use crate::produce::{Produce, ProductionMethod};
 use crate::reason::{CloseReason, Failure, RefuseReason, ReturnReason, StopReason};
@@ -135,7 +136,11 @@ pub enum Event {
     /// A request mentions openings of clients.
     Mentioned(Mention, MentionKind),
     /// The server has accepted a report of an account about a live stream.
-    Reported(Account, LiveStreamId, PlaybackReport),
+    Reported(Mention, PlaybackReport),
+    /// An opening has ended with the server process that knew it.
+    OpeningLost(OpeningId),
+    /// An opening that was given back is closed, or has become a leftover.
+    OpeningReturned(OpeningId),
     /// Something was heard of a viewer other than a request for a playlist or a segment.
     Signal(Whose, Signal),
     /// This account's token is about to be revoked; nothing is granted to it until that is done.
@@ -252,6 +257,20 @@ pub enum Action {
     /// Let go of the segments of a stream that no list names any more: memory is short.
     TrimWindow(StreamId),
 }
+
+/// Something that is open at the server or at the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Open {
+    /// A stream, with what its generations have opened.
+    Stream(StreamId),
+    /// An input.
+    Input(InputId),
+    /// What a client opened, and is closed in its name.
+    ClientOpening(OpeningId),
+}
+
+/// What is being closed.
+pub type Closing = BTreeSet<Open>;
 
 impl From<Change> for Action {
     fn from(change: Change) -> Self {

@@ -7,9 +7,9 @@ use super::Pool;
 use crate::cadence::laws::Rates;
 use crate::cadence::{Class, Habits};
 use crate::consumer::{Consumer, SignOfLife, Terms};
-use crate::key::{Channel, ConsumerId, MediaSourceId, StreamId};
-use crate::openings::ClientOpening;
+use crate::key::{Channel, ConsumerId, StreamId};
 use crate::pool::api::Action;
+use crate::pool::watching::is_watched_by;
 use crate::reason::{LeaveReason, StopReason};
 use crate::signal::{Signal, Whose};
 use crate::time::Timestamp;
@@ -162,6 +162,17 @@ impl Pool {
             let is_news = self.crowd.update(id, |consumer| consumer.leave(reason, now)).unwrap_or_default();
             if let Some(consumer) = self.crowd.get(id).filter(|_| is_news) {
                 deserted.insert(consumer.stream());
+                match (reason, &consumer.viewer().play_session) {
+                    (
+                        LeaveReason::Silence
+                        | LeaveReason::Goodbye
+                        | LeaveReason::Zapped
+                        | LeaveReason::LoggedOut,
+                        Some(play_session),
+                    ) => self.openings.viewer_left(play_session, now),
+                    // It plays the server's own stream by that opening.
+                    (LeaveReason::PassedOn, _) | (_, None) => {}
+                }
                 match (reason, self.habits.get_mut(&consumer.class())) {
                     (LeaveReason::Silence | LeaveReason::Goodbye, Some(habits)) => habits.left(),
                     (LeaveReason::Zapped | LeaveReason::PassedOn | LeaveReason::LoggedOut, _) | (_, None) => {
@@ -191,20 +202,7 @@ impl Pool {
 
     /// Gives back the openings that are due, except those by which a present consumer watches.
     pub(super) fn give_back(&mut self, now: Timestamp) {
-        let (crowd, streams) = (&self.crowd, &self.streams);
-        let watches_source = |consumer: &Consumer, source: &MediaSourceId| {
-            streams.get(&consumer.stream()).is_some_and(|stream| stream.key.channel.source == *source)
-        };
-        let is_watched = |opening: &ClientOpening| {
-            let play_session = opening.play_session.iter();
-            let mut same_play = play_session.flat_map(|play_session| crowd.of_play_session(play_session));
-            let source = opening.account.zip(opening.live_stream.media_source());
-            same_play.any(|(_, consumer)| consumer.is_present())
-                || source.is_some_and(|(account, source)| {
-                    let mut theirs = crowd.of_device(account, None);
-                    theirs.any(|(_, consumer)| consumer.is_present() && watches_source(consumer, &source))
-                })
-        };
+        let is_watched = is_watched_by(&self.crowd, &self.streams);
         for (opening, reason) in self.openings.take_due(now, is_watched) {
             self.actions.push_back(Action::GiveBack { opening, reason });
             *self.tally.returned.entry(reason).or_default() += 1;

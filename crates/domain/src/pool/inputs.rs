@@ -6,7 +6,7 @@ use super::Pool;
 use crate::inputs::{Joined, Member, ReaderId, Stay, Wanted};
 use crate::key::{Channel, InputId, StreamId};
 use crate::lineup::tuners::Busy;
-use crate::pool::api::Action;
+use crate::pool::api::{Action, Closing, Open};
 use crate::producer::State;
 use crate::reason::{CloseReason, Failure};
 use crate::time::Timestamp;
@@ -80,11 +80,14 @@ impl Pool {
         self.inputs.of(Member::Stream(stream))
     }
 
-    /// The streams and inputs that have yet to close what they opened.
+    /// Everything that is being closed: its tuner is not free yet.
     #[must_use]
-    pub fn closing(&self) -> (Vec<StreamId>, Vec<InputId>) {
+    pub fn closing(&self) -> Closing {
         let retiring = self.streams.iter().filter(|(_, stream)| stream.producer.is_retiring());
-        (retiring.map(|(&id, _)| id).collect(), self.inputs.closing().map(|(id, _)| id).collect())
+        let streams = retiring.map(|(&id, _)| Open::Stream(id));
+        let inputs = self.inputs.closing().map(|(id, _)| Open::Input(id));
+        let openings = self.openings.returning().map(Open::ClientOpening);
+        streams.chain(inputs).chain(openings).collect()
     }
 
     /// Whether nothing runs and nothing is open.

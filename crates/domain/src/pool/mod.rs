@@ -19,14 +19,15 @@ mod snapshot;
 mod stream;
 mod streams;
 mod tuning;
+mod watching;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::cadence::{Class, Habits};
 use crate::consumer::{Consumer, Presence};
 use crate::inputs::Inputs;
-use crate::key::{ConsumerId, DeviceId, LiveStreamId, StreamId};
-use crate::openings::Openings;
+use crate::key::{ConsumerId, DeviceId, LiveStreamId, OpeningId, StreamId};
+use crate::openings::{Mention, Openings};
 use crate::pool::bypassed::Bypassed;
 use crate::pool::crowd::Crowd;
 use crate::pool::failed_attempts::FailedAttempts;
@@ -36,7 +37,9 @@ use crate::reason::StopReason;
 use crate::time::Timestamp;
 use crate::viewer::Account;
 
-pub use crate::pool::api::{Action, Admission, Event, Limits, Output, Said, SegmentRequest, Tune, Warmth};
+pub use crate::pool::api::{
+    Action, Admission, Closing, Event, Limits, Open, Output, Said, SegmentRequest, Tune, Warmth,
+};
 pub use crate::pool::snapshot::{ConsumerView, InputView, Snapshot, StreamView, Tally};
 
 /// See the module.
@@ -108,9 +111,12 @@ impl Pool {
                 self.actions.extend(forgotten.map(Action::ForgetOpening));
             }
             Event::Mentioned(mention, kind) => self.mentioned(&mention, kind, now),
-            Event::Reported(account, live_stream, report) => {
-                self.openings.reported(account, live_stream, report);
+            Event::Reported(mention, report) => {
+                let closed = self.openings.reported(&mention, report);
+                self.actions.extend(closed.map(Action::ForgetOpening));
             }
+            Event::OpeningLost(opening) => self.openings.lost(opening),
+            Event::OpeningReturned(opening) => self.openings.returned(opening),
             Event::Signal(whose, signal) => self.signal(&whose, signal, now),
             Event::LoggingOut(account) => self.logging_out(account, now),
             Event::LoggedOut(account) => {
@@ -201,6 +207,17 @@ impl Pool {
     pub fn has_idle(&self) -> bool {
         self.streams.keys().any(|&stream| self.idle_since(stream).is_some())
             || self.inputs.iter().any(|(_, input)| input.is_open() && input.is_deserted())
+    }
+
+    /// Whether the gateway has closed the account's opening of this live stream in its name, and it has opened none since.
+    #[must_use]
+    pub fn is_closed_for(&self, account: Account, live_stream: &LiveStreamId) -> bool {
+        self.openings.is_closed_for(account, live_stream)
+    }
+
+    /// A client has shown its account for openings that an earlier process of the gateway saw. Returns them.
+    pub fn claim(&mut self, mention: &Mention) -> Vec<OpeningId> {
+        self.openings.claim(mention)
     }
 
     /// Whether the account has given this live stream back, by its own report or in its name.

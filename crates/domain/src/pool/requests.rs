@@ -6,6 +6,7 @@ use super::Pool;
 use crate::key::{ConsumerId, StreamId};
 use crate::openings::{Mention, MentionKind};
 use crate::pool::api::{Action, Admission, Said, SegmentRequest, Tune};
+use crate::pool::watching::is_watched_by;
 use crate::signal::{Signal, Whose};
 use crate::time::Timestamp;
 
@@ -89,7 +90,8 @@ impl Pool {
 
     /// A request mentions what clients have opened, or settles it.
     pub(super) fn mentioned(&mut self, mention: &Mention, kind: MentionKind, now: Timestamp) {
-        let changed = self.openings.mentioned(mention, kind, now);
+        let is_watched = is_watched_by(&self.crowd, &self.streams);
+        let changed = self.openings.mentioned(mention, kind, is_watched, now);
         let action = if kind == MentionKind::Stopped { Action::MarkUncertain } else { Action::ForgetOpening };
         self.actions.extend(changed.into_iter().map(action));
     }

@@ -150,10 +150,14 @@ fn a_stream_is_gone_when_the_input_is_closed_that_it_was_the_last_to_need() {
     assert_eq!(bench.actions(), [Action::Stop { stream, reason: StopReason::TunerNeeded }]);
     bench.pool.handle_event(Event::Retired(stream), at(2001));
     assert_eq!(bench.actions(), [Action::CloseInput { input, reason: CloseReason::Unneeded }]);
-    assert_eq!(bench.pool.closing(), (vec![stream], vec![input]), "its tuner is not free yet");
+    assert_eq!(
+        bench.pool.closing(),
+        [Open::Stream(stream), Open::Input(input)].into(),
+        "its tuner is not free yet"
+    );
     bench.pool.handle_event(Event::InputClosed(input), at(2002));
     assert_eq!(bench.actions(), [Action::ForgetInput(input), Action::Forget(stream)]);
-    assert_eq!(bench.pool.closing(), (vec![], vec![]));
+    assert_eq!(bench.pool.closing(), Closing::new());
 }
 
 #[test]

@@ -310,6 +310,7 @@ fn a_million_events_leave_nothing_behind() {
             MentionKind::Named,
             MentionKind::Served,
             MentionKind::Stopped,
+            MentionKind::Reported,
             MentionKind::TakenOver,
             MentionKind::Closed,
         ];
@@ -344,7 +345,7 @@ fn a_million_events_leave_nothing_behind() {
                 let one = opening(&viewers[pick(24, 8)], pick(20, 4), false);
                 let (account, live_stream) = (one.account, Some(one.live_stream));
                 let named = Mention { account, live_stream, play_session: one.play_session, name: None };
-                bench.pool.handle_event(Event::Mentioned(named, follows[pick(30, 5)]), at(now));
+                bench.pool.handle_event(Event::Mentioned(named, follows[pick(30, 6)]), at(now));
             }
             _ => {
                 now += pick(32, 3000) as u64;

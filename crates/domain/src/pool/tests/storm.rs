@@ -146,7 +146,7 @@ proptest! {
         for input in closing {
             bench.pool.handle_event(Event::InputClosed(input), at(now + 700_000));
         }
-        prop_assert_eq!(bench.pool.closing(), (Vec::new(), Vec::new()));
+        prop_assert_eq!(bench.pool.closing(), Closing::new());
         prop_assert_eq!(bench.snapshot().streams.len(), 0);
         prop_assert_eq!(bench.pool.crowd.len(), 0);
         prop_assert_eq!(bench.pool.next_deadline(), None);

@@ -1,0 +1,189 @@
+//! Viewers that fall silent after they have reported that they play: the gateway says goodbye in their name, and nobody's
+//! consumer is taken but their own (issue: a silent client keeps its tuner for minutes, or for ever).
+
+use std::path::Path;
+use std::time::Duration;
+
+use domain::reason::ReturnReason;
+use jellyfin_alike::Version;
+use jellyfin_alike::viewer::{Playback, Viewer};
+use warmgate::config::Config;
+
+use crate::support::stage::{Stage, VERSIONS, is_hit, poll, short};
+use crate::support::wait::{eventually, soon};
+
+const NEVER: Duration = Duration::from_secs(600);
+
+/// A gateway that soon takes a silent viewer for gone, and keeps streams warm for long.
+fn impatient(config: &mut Config) {
+    config.viewers.silence = Duration::from_secs(1);
+    config.viewers.patience = Duration::from_secs(1);
+    config.viewers.unfollowed = NEVER;
+    config.pool.idle_timeout = NEVER;
+}
+
+async fn stage(version: Version) -> Stage {
+    Stage::with(|settings| settings.version = version, impatient).await
+}
+
+/// A viewer tunes, plays and reports it.
+async fn plays(viewer: &Viewer, item: &str) -> Playback {
+    let playback = short(soon(viewer.open(item)).await.unwrap());
+    assert_eq!(poll(viewer, &playback).await.status, 200);
+    soon(viewer.report(&playback, "Playing")).await.unwrap();
+    playback
+}
+
+/// Consumers of a live stream at the origin.
+fn consumers(stage: &Stage, playback: &Playback) -> usize {
+    stage.origin().counts().consumers.get(&playback.live_stream).copied().unwrap_or(0)
+}
+
+async fn consumed_by(stage: &Stage, playback: &Playback, count: usize) {
+    let what = format!("{count} consumers of {}", playback.live_stream);
+    eventually(&what, async || consumers(stage, playback) == count).await;
+}
+
+/// Polls and reports as a player does, until `check` holds; every answer has to be a playlist.
+async fn plays_on(viewer: &Viewer, playback: &Playback, what: &str, check: impl Fn() -> bool) {
+    eventually(what, async || {
+        let answer = poll(viewer, playback).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        soon(viewer.report(playback, "Playing/Progress")).await.unwrap();
+        check()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_that_falls_silent_is_said_goodbye_for_and_takes_nobody_along() {
+    for version in VERSIONS {
+        let stage = stage(version).await;
+        let (silent, other) = (stage.viewer(0, "phone"), stage.viewer(1, "tv"));
+        let playback = plays(&silent, &stage.channel(1)).await;
+        let watched = plays(&other, &stage.channel(1)).await;
+        consumed_by(&stage, &playback, 3).await;
+        plays_on(&other, &watched, "the silent one's consumer is given back", || {
+            consumers(&stage, &playback) == 2
+        })
+        .await;
+        assert_eq!(stage.snapshot().tally.returned.get(&ReturnReason::Silent), Some(&1));
+        let stopped = stage.asked("/Sessions/Playing/Stopped");
+        assert_eq!(stopped.len(), 1, "{stopped:?}");
+        soon(other.leave(&watched)).await.unwrap();
+        consumed_by(&stage, &playback, 1).await;
+    }
+}
+
+/// The server itself would never close the first channel of a device that has played another one since.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_its_device_has_left_without_a_word_is_given_back_at_once() {
+    for version in VERSIONS {
+        let stage = stage(version).await;
+        let viewer = stage.viewer(0, "phone");
+        let first = plays(&viewer, &stage.channel(1)).await;
+        let second = plays(&viewer, &stage.channel(2)).await;
+        plays_on(&viewer, &second, "the first channel is the gateway's alone", || {
+            consumers(&stage, &first) == 1
+        })
+        .await;
+        assert_eq!(consumers(&stage, &second), 2, "its own and ours");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_there_after_all_gets_an_opening_of_its_own_before_its_next_report() {
+    for version in VERSIONS {
+        let stage = stage(version).await;
+        let (silent, other) = (stage.viewer(0, "phone"), stage.viewer(1, "tv"));
+        let playback = plays(&silent, &stage.channel(1)).await;
+        let watched = plays(&other, &stage.channel(1)).await;
+        plays_on(&other, &watched, "it is said goodbye for", || consumers(&stage, &playback) == 2).await;
+        // Its network is back.
+        let answer = poll(&silent, &playback).await;
+        assert!(is_hit(&answer), "{} {}", answer.status, answer.text());
+        soon(silent.report(&playback, "Playing/Progress")).await.unwrap();
+        assert_eq!(consumers(&stage, &playback), 3, "{version:?}: its own, the other's and ours");
+        soon(silent.leave(&playback)).await.unwrap();
+        plays_on(&other, &watched, "it has taken its own with it", || consumers(&stage, &playback) == 2)
+            .await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        plays_on(&other, &watched, "and nobody else's", || true).await;
+        assert_eq!(consumers(&stage, &playback), 2);
+    }
+}
+
+/// Where no opening is to be had for it, its reports pass without the name of the live stream.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_without_an_opening_names_no_live_stream() {
+    let stage = stage(Version::V12).await;
+    let (silent, other) = (stage.viewer(0, "phone"), stage.viewer(1, "tv"));
+    let playback = plays(&silent, &stage.channel(1)).await;
+    let watched = plays(&other, &stage.channel(1)).await;
+    plays_on(&other, &watched, "it is said goodbye for", || consumers(&stage, &playback) == 2).await;
+    // A goodbye that comes late is about nothing any more.
+    soon(silent.leave(&playback)).await.unwrap();
+    plays_on(&other, &watched, "nothing happens", || true).await;
+    assert_eq!(consumers(&stage, &playback), 2);
+}
+
+/// The openings die with the server's process. A report with their live stream would make the next process believe in a
+/// playback, and its end would take the gateway's consumer.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_crash_of_the_server_a_goodbye_takes_only_its_own_opening() {
+    for version in VERSIONS {
+        let mut stage = stage(version).await;
+        let viewer = stage.viewer(0, "phone");
+        let playback = plays(&viewer, &stage.channel(1)).await;
+        consumed_by(&stage, &playback, 2).await;
+        let settings = stage.kill_origin().await;
+        let _ = viewer.report(&playback, "Playing/Progress").await;
+        stage.restart_origin(settings).await;
+        eventually("the stream is back", async || {
+            let answer = poll(&viewer, &playback).await;
+            answer.status == 200 && consumers(&stage, &playback) >= 1
+        })
+        .await;
+        plays_on(&viewer, &playback, "it has an opening of its own again", || {
+            consumers(&stage, &playback) == 2
+        })
+        .await;
+        soon(viewer.leave(&playback)).await.unwrap();
+        consumed_by(&stage, &playback, 1).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(consumers(&stage, &playback), 1, "{version:?}: ours is protected");
+    }
+}
+
+/// A start after a clean stop knows what clients had opened, reported or not, and settles it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clean_stop_forgets_nothing_that_clients_had_opened() {
+    for version in VERSIONS {
+        let folder = tempfile::tempdir().unwrap();
+        let remembering = |config: &mut Config, unfollowed: Duration, folder: &Path| {
+            impatient(config);
+            config.viewers.silence = Duration::from_secs(20);
+            config.viewers.patience = Duration::from_secs(20);
+            config.viewers.unfollowed = unfollowed;
+            config.state_dir = Some(folder.to_owned());
+        };
+        let set = |settings: &mut jellyfin_alike::Settings| settings.version = version;
+        let stage = Stage::with(set, |config| remembering(config, NEVER, folder.path())).await;
+        let viewer = stage.viewer(0, "phone");
+        let playback = plays(&viewer, &stage.channel(1)).await;
+        stage.shut_down().await;
+        assert_eq!(consumers(&stage, &playback), 1, "the client's own");
+        let soon_settled = Duration::from_secs(1);
+        let port = stage.base.rsplit(':').next().unwrap().to_owned();
+        let next = stage
+            .again(|config| {
+                remembering(config, soon_settled, folder.path());
+                config.listen = format!("127.0.0.1:{port}").parse().unwrap();
+            })
+            .await;
+        // Somebody's credential is needed to close it with.
+        let other = next.viewer(1, "tv");
+        let watched = plays(&other, &next.channel(2)).await;
+        plays_on(&other, &watched, "it is closed", || consumers(&next, &playback) == 0).await;
+    }
+}
