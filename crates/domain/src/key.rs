@@ -1,6 +1,6 @@
-//! The names of things: items, sources, sessions, streams, consumers.
+//! Defines the identifiers of items, media sources, play sessions, streams and consumers.
 //!
-//! It knows their form and their equality, and nothing of the URLs and JSON they are read from.
+//! The module knows their syntax and equality. It does not know the URLs and JSON that they are read from.
 
 use std::fmt;
 use std::sync::Arc;
@@ -79,17 +79,18 @@ macro_rules! public_text_id {
 }
 
 public_text_id!(
-    /// Which of an item's sources is played. Mostly 32 hex digits, but a tuner may choose any text.
+    /// Identifies one of an item's media sources. Usually 32 hex digits, but a tuner may choose any text.
     MediaSourceId
 );
 
 public_text_id!(
-    /// A live stream that Jellyfin holds open; built-in tuners derive it from the channel's URL, so that it outlives an opening.
+    /// Identifies a live stream that Jellyfin holds open. Built-in tuners derive the id from the channel's URL, so each opening
+    /// of a channel has the same one.
     LiveStreamId
 );
 
 impl LiveStreamId {
-    /// The media source that the built-in tuners put at the end: `…_{32 hex digits}`.
+    /// The media source that the built-in tuners append to the id: `…_{32 hex digits}`.
     #[must_use]
     pub fn media_source(&self) -> Option<MediaSourceId> {
         let (_, tail) = self.0.rsplit_once('_')?;
@@ -98,17 +99,18 @@ impl LiveStreamId {
 }
 
 public_text_id!(
-    /// A channel of the lineup, by its id in the gateway's own playlist: 32 hex digits that outlive a change of its URL.
+    /// Identifies a channel of the lineup in the gateway's own playlist: 32 hex digits that stay the same when the channel's
+    /// URL changes.
     ChannelId
 );
 
 public_text_id!(
-    /// A client's device, as it calls itself. Not a secret: anybody may claim it.
+    /// The device id that a client sends. It is not a secret: any client may send it.
     DeviceId
 );
 
 text_id!(
-    /// One playback. Whoever knows it can stop its encoding, so it is never shown whole.
+    /// Identifies one playback. A client that knows it can stop the encoding job, so `Debug` shows only its beginning.
     PlaySessionId
 );
 
@@ -126,12 +128,12 @@ pub struct StreamId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InputId(pub u64);
 
-/// Identifies something that a client opened at the server. Never used twice within this process.
+/// Identifies a live stream that a client opened at the server. Never used twice within this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OpeningId(pub u64);
 
-/// The token of one consumer in the gateway's own URIs: 32 lower-case hex digits. It grants its segments, so its
-/// `Debug` shows only the first few.
+/// The token of one consumer in the gateway's own URIs: 32 lower-case hex digits. It grants access to segments, so `Debug`
+/// shows only its beginning.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConsumerId(u128);
 
@@ -142,13 +144,13 @@ impl ConsumerId {
         Self(bits)
     }
 
-    /// What it spells.
+    /// The bits of the token.
     #[must_use]
     pub const fn bits(self) -> u128 {
         self.0
     }
 
-    /// Reads a token in the one spelling that the gateway gives out.
+    /// Parses a token; `None` unless it is spelled as the gateway writes it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let ours = is_hex_32(text) && !text.bytes().any(|byte| byte.is_ascii_uppercase());
@@ -169,21 +171,21 @@ impl fmt::Debug for ConsumerId {
     }
 }
 
-/// What is watched.
+/// A channel that is watched: an item and one of its media sources.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Channel {
-    /// The channel in the library.
+    /// The channel's item in the library.
     pub item: ItemId,
-    /// Which of its sources.
+    /// The media source of that item.
     pub source: MediaSourceId,
 }
 
-/// A channel under a profile: what one producer makes, and any number of consumers share.
+/// Identifies a stream: a channel under a profile. One producer makes it, and any number of consumers share it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamKey {
-    /// What is watched.
+    /// The channel.
     pub channel: Channel,
-    /// How it is encoded.
+    /// The profile that the channel is encoded to.
     pub profile: ProfileKey,
 }
 
@@ -199,7 +201,8 @@ fn is_hex_32(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Enough of a secret to tell two apart in a log, too little to use it. One of at most `shown` characters is not shown at all.
+/// Writes the first `shown` characters of a secret: enough to tell two apart in a log, too few to use it. A secret of at
+/// most `shown` characters is hidden altogether.
 fn fmt_start(f: &mut fmt::Formatter<'_>, name: &str, secret: &str, shown: usize) -> fmt::Result {
     match secret.char_indices().nth(shown) {
         Some((end, _)) => write!(f, "{name}({}…)", &secret[..end]),
@@ -212,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_item_is_one_in_every_spelling_of_its_guid() {
+    fn every_spelling_of_a_guid_is_the_same_item() {
         let plain = ItemId::parse("3470319929255d2e4e0e08ae69de1bd6").unwrap();
         assert_eq!(ItemId::parse("34703199-2925-5d2e-4e0e-08ae69de1bd6"), Some(plain.clone()));
         assert_eq!(ItemId::parse("34703199-2925-5D2E-4E0E-08AE69DE1BD6"), Some(plain.clone()));
@@ -220,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_guid_is_no_item() {
+    fn text_that_is_no_guid_is_rejected() {
         for text in [
             "",
             "ActiveEncodings",

@@ -1,25 +1,25 @@
-//! How a channel's streams are to come about, as an operator may wish it, and how one does.
+//! Holds the operator's rules for how streams are produced: by the gateway itself, or by adopting a job of the server's.
 //!
-//! It does not know what can be fulfilled: that depends on the input and on the profile.
+//! The module does not know which method is possible: that depends on the input and on the profile.
 
 use std::collections::BTreeMap;
 
 use crate::key::{Channel, DeviceId};
 
-/// A wish for how streams are made.
+/// The operator's preference for how a stream is produced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Produce {
-    /// As the gateway sees fit.
+    /// The gateway makes the stream itself, and adopts a job if that fails.
     #[default]
     Auto,
-    /// By the server's own encoding job, taken over.
+    /// The gateway adopts an encoding job of the server's.
     Adopt,
-    /// By the gateway itself.
+    /// The gateway makes the stream itself, and never adopts a job.
     Own,
 }
 
 impl Produce {
-    /// Every wish, in order.
+    /// Every preference, in order.
     pub const ALL: [Self; 3] = [Self::Auto, Self::Adopt, Self::Own];
 
     /// The one spelling.
@@ -32,7 +32,7 @@ impl Produce {
         }
     }
 
-    /// What is tried first.
+    /// The method that is tried first.
     #[must_use]
     pub const fn first(self) -> ProductionMethod {
         match self {
@@ -41,7 +41,7 @@ impl Produce {
         }
     }
 
-    /// What is tried when `means` came to nothing.
+    /// The method that is tried after `method` has failed.
     #[must_use]
     pub const fn instead_of(self, method: ProductionMethod) -> ProductionMethod {
         match (self, method) {
@@ -52,38 +52,39 @@ impl Produce {
         }
     }
 
-    /// The wish spelled `text`, in any letter case.
+    /// Parses a preference, in any letter case; `None` for other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|wish| wish.as_str().eq_ignore_ascii_case(text.trim()))
     }
 }
 
-/// Who asks for a stream, as far as its making depends on that.
+/// The properties of a player that the rules look at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Player {
-    /// Its device.
+    /// The id of its device.
     pub device: Option<DeviceId>,
-    /// What it calls itself.
+    /// Its `User-Agent` header.
     pub user_agent: String,
-    /// What somebody who is trusted wishes for it.
+    /// The preference that a trusted proxy has sent with the request.
     pub wish: Option<Produce>,
 }
 
-/// What an operator wishes of streams.
+/// The operator's preferences, from `produce:` in gateway.yaml.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
-    /// Where nothing else is said.
+    /// The preference where no other rule applies.
     pub default: Produce,
-    /// For channels, by item or media source.
+    /// Preferences for channels, by item id or media source id.
     pub channels: BTreeMap<String, Produce>,
-    /// For players, by device id or a part of their `User-Agent`.
+    /// Preferences for players, by device id or a part of their `User-Agent`.
     pub clients: BTreeMap<String, Produce>,
 }
 
 impl Rules {
-    /// How a stream of `channel` is to be made for `player`, where its playlist wishes `in_lineup` of it. A wish for the
-    /// player goes before one for the channel: what it cannot play is no better on another channel.
+    /// The preference that applies to a stream of `channel` for `player`; `in_lineup` is the one in the provider's playlist.
+    /// A rule for the player takes precedence over a rule for the channel, since a player that cannot play one method's
+    /// streams cannot play them on any channel.
     #[must_use]
     pub fn of(&self, channel: &Channel, in_lineup: Option<Produce>, player: &Player) -> Produce {
         player.wish.or_else(|| self.of_player(player)).or(in_lineup).unwrap_or_else(|| {
@@ -94,7 +95,7 @@ impl Rules {
         })
     }
 
-    /// By its device, else by the longest name that is part of its own.
+    /// The rule for the player's device, or else the one with the longest name that its `User-Agent` contains.
     fn of_player(&self, player: &Player) -> Option<Produce> {
         let device = player.device.as_ref().and_then(|device| self.clients.get(device.as_str()));
         let called = player.user_agent.to_lowercase();
@@ -103,18 +104,18 @@ impl Rules {
     }
 }
 
-/// Whether `name` is `id`, with or without dashes, in any letter case.
+/// Whether `name` and `id` are equal but for dashes and letter case.
 fn is(id: &str, name: &str) -> bool {
     let plain = |text: &str| text.replace('-', "").to_ascii_lowercase();
     plain(id) == plain(name)
 }
 
-/// What fills a stream.
+/// The way in which a generation of a stream is produced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ProductionMethod {
-    /// The gateway itself, from the channel's input.
+    /// The gateway makes the segments from the channel's input.
     Own,
-    /// A job of the server's that the gateway has taken over.
+    /// The gateway fetches the segments of an encoding job that it has started at the server.
     Adopted,
 }
 
@@ -135,7 +136,7 @@ mod tests {
     use crate::key::{ItemId, MediaSourceId};
 
     #[test]
-    fn who_is_meant_most_closely_is_heard() {
+    fn the_most_specific_rule_applies() {
         let rules = Rules {
             default: Produce::Auto,
             channels: BTreeMap::from([
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn every_wish_is_read_as_it_is_spelled() {
+    fn every_preference_is_parsed_from_its_spelling() {
         for wish in Produce::ALL {
             assert_eq!(Produce::parse(&wish.as_str().to_uppercase()), Some(wish));
         }

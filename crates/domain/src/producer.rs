@@ -1,4 +1,4 @@
-//! What fills a stream, one generation after another.
+//! Tracks the production of one stream, which one generation after another fills with segments.
 //!
 //! ```text
 //!             first segment            stop
@@ -10,35 +10,36 @@
 //!    └──┴─ failed ───────► BackingOff ──── stop ───────┘
 //! ```
 //!
-//! A stream of the gateway's own that does not come about is adopted instead, at once, where that is wanted. It decides when
-//! to try again and when trying has become pointless, not how anything is started or stopped.
+//! If the gateway fails to make a stream itself, the producer switches to adoption at once, unless the operator forbids it. The
+//! module decides when the next generation starts and which method it uses. It does not know how a generation is started
+//! or stopped.
 
 use crate::backoff;
 use crate::produce::{Produce, ProductionMethod};
 use crate::reason::{Failure, StopReason};
 use crate::time::Timestamp;
 
-/// Where a producer stands.
+/// The state of a producer; see the diagram above.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// A generation was asked for and has yet to give its first segment.
+    /// A generation has been requested and has not delivered its first segment yet.
     Starting,
-    /// Segments come.
+    /// The generation has delivered a segment.
     Live,
-    /// Nobody watches: only its input is kept.
+    /// The generation was ended because nobody watches; the stream keeps its input.
     Resting,
     /// The last generation failed; the next one starts at `retry_at`.
     BackingOff {
-        /// When to try again.
+        /// When the next generation starts.
         retry_at: Timestamp,
-        /// How the last one failed.
+        /// Why the last generation failed.
         failure: Failure,
     },
-    /// What was opened is being closed.
+    /// The stream is being stopped, and everything that it opened is being closed.
     Retiring(StopReason),
 }
 
-/// A producer: its state and its record of failures.
+/// The state of a producer, its method and its record of failures.
 #[derive(Clone, Copy, Debug)]
 pub struct Producer {
     produce: Produce,
@@ -47,19 +48,19 @@ pub struct Producer {
     generation: u32,
     failures: u32,
     refusals: u32,
-    /// Segments of the generation that runs.
+    /// Segments that the current generation has delivered.
     segments: u32,
-    /// Generations of the gateway's own in a row that came to something, and soon to an end.
+    /// Consecutive generations that failed before they had delivered `PROVEN_SEGMENTS`.
     setbacks: u32,
 }
 
-/// A generation that has given so many segments, about a minute of them, was a good one.
-const PROVEN: u32 = 20;
-/// After so many that were not, the stream is better adopted.
-const SETBACKS: u32 = 3;
+/// After this many segments (about a minute) a generation counts as stable.
+const PROVEN_SEGMENTS: u32 = 20;
+/// After this many consecutive generations that were not stable, the stream is adopted.
+const MAX_SETBACKS: u32 = 3;
 
 impl Producer {
-    /// One that is to start, in the way that `produce` wants.
+    /// A producer that is about to start, with the method that `produce` tries first.
     #[must_use]
     pub const fn new(produce: Produce) -> Self {
         let state = State::Starting;
@@ -75,19 +76,19 @@ impl Producer {
         }
     }
 
-    /// The same, where the gateway has tried to make it lately, and could not.
+    /// A producer that starts with the second method of `produce`, because the first has failed recently.
     #[must_use]
-    pub const fn hindered(produce: Produce) -> Self {
+    pub const fn after_failed_attempt(produce: Produce) -> Self {
         Self { method: produce.instead_of(produce.first()), ..Self::new(produce) }
     }
 
-    /// What the generation that runs, or ran last, is made by.
+    /// The method of the current or latest generation.
     #[must_use]
     pub const fn method(&self) -> ProductionMethod {
         self.method
     }
 
-    /// Whether what it makes, now and later, is what `wish` wants.
+    /// Whether this generation and all later ones satisfy the preference `wish`.
     #[must_use]
     pub fn suits(&self, wish: Produce) -> bool {
         match wish {
@@ -97,31 +98,31 @@ impl Producer {
         }
     }
 
-    /// Where it stands.
+    /// The current state.
     #[must_use]
     pub const fn state(&self) -> State {
         self.state
     }
 
-    /// The number of the generation that runs, or ran last; the first is 1.
+    /// The number of the current or latest generation; the first is 1.
     #[must_use]
     pub const fn generation(&self) -> u32 {
         self.generation
     }
 
-    /// How often in a row the server, though reachable, gave no stream.
+    /// Consecutive failures of any kind but [`Failure::Unreachable`], since the last segment.
     #[must_use]
     pub const fn refusals(&self) -> u32 {
         self.refusals
     }
 
-    /// Whether it is being given back.
+    /// Whether the stream is being stopped.
     #[must_use]
     pub const fn is_retiring(&self) -> bool {
         matches!(self.state, State::Retiring(_))
     }
 
-    /// A segment of `generation` arrived.
+    /// Records that a segment of `generation` has arrived.
     pub fn produced(&mut self, generation: u32) {
         match self.state {
             State::Starting | State::Live if generation == self.generation => {
@@ -129,7 +130,7 @@ impl Producer {
                 self.failures = 0;
                 self.refusals = 0;
                 self.segments = self.segments.saturating_add(1);
-                if self.segments >= PROVEN {
+                if self.segments >= PROVEN_SEGMENTS {
                     self.setbacks = 0;
                 }
             }
@@ -141,7 +142,8 @@ impl Producer {
         }
     }
 
-    /// `generation` came to an end by itself; says whether that is news.
+    /// Records that `generation` has ended by itself. Returns false if the state does not change: another generation is
+    /// current, or none runs.
     pub fn failed(&mut self, generation: u32, failure: Failure, now: Timestamp) -> bool {
         match self.state {
             State::Starting | State::Live
@@ -154,7 +156,7 @@ impl Producer {
             State::Starting | State::Live | State::Resting if generation == self.generation => {
                 self.failures += 1;
                 self.setbacks += 1;
-                // A server that is down is not refusing: viewers keep their playlist until it is back.
+                // A server that is down refuses nothing: viewers keep their playlist until it is back.
                 if failure != Failure::Unreachable {
                     self.refusals += 1;
                 }
@@ -169,8 +171,8 @@ impl Producer {
         }
     }
 
-    /// Whether the server would do better: what did not come about will not, what is too slow stays too slow, and what
-    /// keeps failing is not worth its viewers' patience.
+    /// Whether the stream should be adopted after this failure of the gateway's own generation: if the failure would recur,
+    /// if the generation delivered nothing, or if too many have failed in a row.
     fn is_better_adopted(&self, failure: Failure) -> bool {
         if self.produce.instead_of(self.method) == self.method {
             return false;
@@ -186,11 +188,11 @@ impl Producer {
             | Failure::Unreadable
             | Failure::Crashed
             | Failure::Busy
-            | Failure::Panicked => self.state == State::Starting || self.setbacks + 1 >= SETBACKS,
+            | Failure::Panicked => self.state == State::Starting || self.setbacks + 1 >= MAX_SETBACKS,
         }
     }
 
-    /// Lets go of everything but the input. Says whether that is news.
+    /// Ends the generation and keeps the input. Returns false if the state does not change.
     pub fn rest(&mut self) -> bool {
         match self.state {
             State::Live => {
@@ -201,7 +203,7 @@ impl Producer {
         }
     }
 
-    /// Begins the next generation and says its number.
+    /// Begins the next generation, and returns its number.
     pub fn restart(&mut self) -> u32 {
         self.generation += 1;
         self.segments = 0;
@@ -209,7 +211,7 @@ impl Producer {
         self.generation
     }
 
-    /// Begins to give back; says whether that is news.
+    /// Begins to retire. Returns false if it is retiring already.
     pub fn stop(&mut self, reason: StopReason) -> bool {
         let news = !self.is_retiring();
         if news {
@@ -218,7 +220,7 @@ impl Producer {
         news
     }
 
-    /// When to try again, if that is what it waits for.
+    /// When the next generation starts, if the producer is backing off.
     #[must_use]
     pub const fn retry_at(&self) -> Option<Timestamp> {
         match self.state {
@@ -235,7 +237,7 @@ mod tests {
     const PRODUCER: Producer = Producer::new(Produce::Adopt);
     const AT: Timestamp = Timestamp::from_millis(1000);
 
-    /// Every state meets every input; what is not in its column of the diagram changes nothing.
+    /// Each state receives each input; an input without an arrow in the diagram changes nothing.
     #[test]
     fn the_transitions_are_those_of_the_diagram() {
         let backing_off =
@@ -278,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_made_is_adopted_at_once() {
+    fn a_stream_that_the_gateway_cannot_make_is_adopted_at_once() {
         let mut producer = Producer::new(Produce::Auto);
         assert_eq!(producer.method(), ProductionMethod::Own);
         assert!(producer.failed(1, Failure::Unsuitable, AT));
@@ -291,18 +293,18 @@ mod tests {
     }
 
     #[test]
-    fn who_knows_better_does_not_try_again() {
-        assert_eq!(Producer::hindered(Produce::Auto).method(), ProductionMethod::Adopted);
-        assert_eq!(Producer::hindered(Produce::Adopt).method(), ProductionMethod::Adopted);
+    fn a_method_that_failed_recently_is_not_tried_again() {
+        assert_eq!(Producer::after_failed_attempt(Produce::Auto).method(), ProductionMethod::Adopted);
+        assert_eq!(Producer::after_failed_attempt(Produce::Adopt).method(), ProductionMethod::Adopted);
         assert_eq!(
-            Producer::hindered(Produce::Own).method(),
+            Producer::after_failed_attempt(Produce::Own).method(),
             ProductionMethod::Own,
             "it is wished for all the same"
         );
     }
 
     #[test]
-    fn what_has_been_made_is_made_again() {
+    fn a_failure_after_segments_is_retried_with_the_same_method() {
         let mut producer = Producer::new(Produce::Auto);
         producer.produced(1);
         producer.failed(1, Failure::Gone, AT);
@@ -316,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_hold_its_ground_is_adopted() {
+    fn a_stream_that_keeps_failing_is_adopted() {
         let live = || {
             let mut producer = Producer::new(Produce::Auto);
             producer.produced(1);
@@ -335,7 +337,7 @@ mod tests {
         assert_eq!(unsteady.method(), ProductionMethod::Adopted);
         let mut steady = live();
         for generation in 1..=9 {
-            (0..PROVEN).for_each(|_| steady.produced(generation));
+            (0..PROVEN_SEGMENTS).for_each(|_| steady.produced(generation));
             steady.failed(generation, Failure::Gone, AT);
             steady.restart();
             steady.produced(generation + 1);
@@ -344,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_generation_has_no_say() {
+    fn an_older_generation_changes_nothing() {
         let mut producer = PRODUCER;
         producer.failed(1, Failure::Gone, AT);
         assert_eq!(producer.restart(), 2);
@@ -355,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_down_has_refused_nothing() {
+    fn an_unreachable_server_counts_as_no_refusal() {
         let mut producer = PRODUCER;
         producer.failed(1, Failure::Unreachable, AT);
         assert_eq!(producer.refusals(), 0);

@@ -9,7 +9,7 @@ use crate::key::{DeviceId, PlaySessionId};
 pub struct Viewer {
     /// The account whose token the requests carry.
     pub account: Account,
-    /// The device, as the client names it.
+    /// The device id that the client sends.
     pub device: Option<DeviceId>,
     /// Jellyfin's id of the playback.
     pub play_session: Option<PlaySessionId>,

@@ -1,4 +1,4 @@
-//! One input: what it is pulled from, its members, and what it takes.
+//! Describes one input: its origin, its state, its members and the resources that it uses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,40 +7,42 @@ use crate::key::{Channel, ChannelId, StreamId};
 use crate::time::Timestamp;
 use crate::viewer::Account;
 
-/// What an input is pulled from.
+/// The origin that an input is pulled from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum InputKey {
-    /// The provider, for a channel of the lineup, by whatever name it was asked for.
+    /// The provider, for this channel of the lineup.
     Lineup(ChannelId),
-    /// The raw stream that the server shares for a channel it has open.
+    /// The raw stream that the server shares for this channel while it is open.
     Tap(Channel),
 }
 
-/// Where an input stands; see the module above.
+/// The state of an input; see the diagram of [`crate::inputs`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It is being pulled, or about to be.
+    /// The input is being pulled, or is about to be.
     Open,
-    /// Its pull has ended by itself.
+    /// The pull has ended by itself.
     Ended,
-    /// It is being closed.
+    /// The input is being closed.
     Closing {
-        /// The streams that were among its last members: they are not gone before it is.
+        /// The streams among its last members. They are forgotten only after the input is closed.
         last: Vec<StreamId>,
     },
 }
 
-/// See the module.
+/// An input and its members.
 #[derive(Clone, Debug)]
 pub struct Input {
     pub(super) key: InputKey,
     pub(super) state: State,
     pub(super) members: BTreeMap<Member, Stay>,
-    /// Whose credentials can release what the server holds for it.
+    /// The accounts whose credentials can close the live stream behind a tap.
     pub(super) accounts: BTreeSet<Account>,
-    /// The playlist whose connection it has.
+    /// The provider's playlist of which the input occupies a connection.
     pub(super) playlist: Option<usize>,
+    /// Bytes of memory.
     pub(super) held: u64,
+    /// Bytes pulled since the input was opened.
     pub(super) pulled: u64,
 }
 
@@ -57,19 +59,19 @@ impl Input {
         }
     }
 
-    /// Whether it is being closed.
+    /// Whether the input is being closed.
     #[must_use]
     pub const fn is_closing(&self) -> bool {
         matches!(self.state, State::Closing { .. })
     }
 
-    /// Whether it is being pulled.
+    /// Whether the input is being pulled, or is about to be.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.state == State::Open
     }
 
-    /// The streams that are made from it.
+    /// The streams that are made from this input.
     #[must_use]
     pub fn streams(&self) -> Vec<StreamId> {
         let streams = self.members.keys().filter_map(|member| match member {
@@ -79,50 +81,50 @@ impl Input {
         streams.collect()
     }
 
-    /// Whether a client reads it as it is.
+    /// Whether a client reads the raw stream.
     #[must_use]
     pub fn is_read(&self) -> bool {
         self.members.keys().any(|member| matches!(member, Member::Reader(_)))
     }
 
-    /// Whether a viewer is expected on it.
+    /// Whether one of the members is a prefetch.
     #[must_use]
-    pub fn is_expected(&self) -> bool {
+    pub fn has_prefetch(&self) -> bool {
         self.members.keys().any(|member| member.is_prefetch())
     }
 
-    /// Whether viewers who are expected are its only members.
+    /// Whether all members are prefetches.
     #[must_use]
     pub fn is_only_prefetch(&self) -> bool {
         self.members.keys().all(|member| member.is_prefetch())
     }
 
-    /// Whether none of its members is there.
+    /// Whether no member reads the input at present.
     #[must_use]
     pub fn is_deserted(&self) -> bool {
         self.members.keys().all(|member| member.is_absent())
     }
 
-    /// When the last of its readers left that may still come back.
+    /// When the latest of the readers left that may still come back.
     #[must_use]
     pub fn left_at(&self) -> Option<Timestamp> {
         let lingering = self.members.iter().filter(|(member, _)| matches!(member, Member::Lingering(_)));
         lingering.map(|(_, stay)| stay.since).max()
     }
 
-    /// The playlist whose connection it has.
+    /// The provider's playlist of which the input occupies a connection.
     #[must_use]
     pub const fn playlist(&self) -> Option<usize> {
         self.playlist
     }
 
-    /// Bytes of memory.
+    /// Bytes of memory that the input holds.
     #[must_use]
     pub const fn held(&self) -> u64 {
         self.held
     }
 
-    /// Bytes that the server has written on its disk for it: all that a tap has pulled.
+    /// Bytes that the server has written to its disk for this input: everything that a tap has pulled, 0 for the provider's.
     #[must_use]
     pub const fn written(&self) -> u64 {
         match self.key {
@@ -131,18 +133,18 @@ impl Input {
         }
     }
 
-    /// Whether `account` is the only one whose credential could release it.
+    /// Whether no other account's credential can close the live stream behind this input.
     #[must_use]
     pub fn is_released_only_by(&self, account: Account) -> bool {
         matches!(self.key, InputKey::Tap(_)) && self.accounts.iter().all(|known| *known == account)
     }
 
-    /// The credential of `account` can release it, too.
-    pub fn introduce(&mut self, account: Account) {
+    /// Adds an account whose credential can close the live stream.
+    pub fn add_account(&mut self, account: Account) {
         self.accounts.insert(account);
     }
 
-    /// The credential of `account` is worth nothing any more.
+    /// Removes an account whose credential has been revoked.
     pub fn forget(&mut self, account: Account) {
         self.accounts.remove(&account);
     }

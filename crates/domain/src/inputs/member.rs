@@ -1,48 +1,48 @@
-//! Who needs an input, and until when.
+//! Defines the members of an input: streams, readers and prefetches, each with the time that it stays.
 
 use crate::key::StreamId;
 use crate::time::Timestamp;
 
-/// The name of somebody who reads an input as it is; never used twice.
+/// Identifies a client that reads an input's raw stream. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReaderId(pub u64);
 
-/// Who needs an input.
+/// Something that keeps an input open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Member {
-    /// A viewer who has opened the channel and is expected to ask for a stream of it; a later one has a larger number.
+    /// A viewer has opened the channel and is expected to request a stream of it. Later prefetches have larger numbers.
     Prefetch(u64),
     /// A stream that is made from it.
     Stream(StreamId),
-    /// A client that reads it as it is.
+    /// A client that reads the raw stream.
     Reader(ReaderId),
-    /// A client that did so until a while ago, and may come back.
+    /// A client that stopped reading a while ago and may come back.
     Lingering(ReaderId),
 }
 
-/// How long a member keeps its place.
+/// The period for which a member keeps the input open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stay {
-    /// Since when it has had it.
+    /// When the member joined or, for a lingering one, when it left.
     pub since: Timestamp,
-    /// Until when, unless it leaves before; `None`: until it leaves.
+    /// When the membership expires; `None` if it lasts until the member leaves.
     pub until: Option<Timestamp>,
 }
 
 impl Member {
-    /// Whether it is a stream.
+    /// Whether the member is a stream.
     #[must_use]
     pub const fn is_stream(self) -> bool {
         matches!(self, Self::Stream(_))
     }
 
-    /// Whether it is yet to come.
+    /// Whether the member is a prefetch.
     #[must_use]
     pub const fn is_prefetch(self) -> bool {
         matches!(self, Self::Prefetch(_))
     }
 
-    /// Whether it has left, or is yet to come.
+    /// Whether the member reads nothing at present: a prefetch, or a client that may come back.
     #[must_use]
     pub const fn is_absent(self) -> bool {
         match self {

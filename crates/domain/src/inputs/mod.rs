@@ -1,4 +1,4 @@
-//! Which channels' inputs are open, who has joined them, and for how long: one pull per channel, however many need it.
+//! Keeps the open inputs and their members: each channel is pulled once, however many streams and readers need it.
 //!
 //! ```text
 //!           join              the pull ends
@@ -12,9 +12,9 @@
 //!                  (none)
 //! ```
 //!
-//! Members are a set, so nobody can be counted twice; a member that is not there holds its place until a deadline. A
-//! provider's connection belongs to the input that took it, from before it connects until its pull has ended. The module
-//! does not know which streams are watched, nor how an input is pulled.
+//! The members of an input are a set, so none can be counted twice. A member that is absent (a prefetch, or a reader that
+//! left) expires at a deadline. An input occupies a connection of the provider's from before it connects until its pull has
+//! ended. The module does not know which streams are watched, nor how an input is pulled.
 
 mod input;
 mod member;
@@ -30,23 +30,23 @@ use crate::viewer::Account;
 pub use crate::inputs::input::{Input, InputKey, State};
 pub use crate::inputs::member::{Member, ReaderId, Stay};
 
-/// From where a channel may be pulled; the first place that can be had counts.
+/// The origins that a channel may be pulled from. The lineup is tried before the tap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// The provider.
+    /// The provider's channel.
     pub lineup: Option<LineupInput>,
-    /// The raw stream that the server shares.
+    /// The channel whose raw stream the server shares.
     pub tap: Option<Channel>,
 }
 
-/// A channel of the lineup, as an input.
+/// A channel of the lineup that may serve as an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineupInput {
     /// The channel.
     pub channel: ChannelId,
-    /// The playlists of its sources, in the order in which they are tried.
+    /// The indices of the playlists of its sources, in the order in which they are tried.
     pub playlists: Vec<usize>,
-    /// Whether it may be opened, or only joined where it is open.
+    /// Whether an input may be opened; if not, one that is already open may still be joined.
     pub may_open: bool,
 }
 
@@ -55,43 +55,43 @@ pub struct LineupInput {
 pub struct Joined {
     /// The input.
     pub input: InputId,
-    /// What it is pulled from.
+    /// The origin that the input is pulled from.
     pub key: InputKey,
-    /// Whether it is opened for this member.
+    /// Whether the input is new and has to be opened.
     pub opens: bool,
 }
 
-/// What the shell has to do about an input.
+/// A task for the shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Open it, once the input that it replaces is closed.
+    /// Open an input, once the input that it replaces is closed.
     Open {
         /// The new input.
         input: InputId,
-        /// The one with the same key that is being closed.
+        /// The input with the same key that is being closed.
         replaces: Option<InputId>,
     },
-    /// Close it.
+    /// Close an input.
     Close {
         /// The input.
         input: InputId,
-        /// Why.
+        /// Why the input is closed.
         reason: CloseReason,
     },
 }
 
-/// See the module.
+/// All inputs, and the provider's connections that they occupy.
 #[derive(Debug)]
 pub struct Inputs {
     inputs: BTreeMap<InputId, Input>,
     connections: Tuners<InputId>,
     changes: VecDeque<Change>,
-    /// The number of the next input, reader or prefetch.
+    /// The number that the next input, reader or prefetch gets.
     next: u64,
 }
 
 impl Inputs {
-    /// No inputs, before playlists that allow this many connections each (0: any number).
+    /// No inputs yet. `connections` says how many each playlist of the provider allows (0: any number).
     #[must_use]
     pub fn new(connections: impl IntoIterator<Item = u32>) -> Self {
         Self {
@@ -102,11 +102,11 @@ impl Inputs {
         }
     }
 
-    /// Makes `member` a member of the channel's input: of the one it has already, else of one that is open, else of a new
-    /// one. A stream leaves every other input, and whoever was expected on this one is there.
+    /// Adds `member` to an input of the channel: to its present input, or else to one that is open, or else to a new one. A
+    /// stream thereby leaves every other input, and replaces the prefetches of this one.
     ///
     /// # Errors
-    /// The channel is not open, and no place that it may be opened from has a connection left.
+    /// No input of the channel is open, and no origin has a connection left to open one.
     pub fn join(&mut self, member: Member, stay: Stay, wanted: &Wanted) -> Result<Joined, Busy> {
         let (input, opens) = match self.of(member) {
             Some(own) => (own, false),
@@ -125,17 +125,17 @@ impl Inputs {
         key.map(|key| Joined { input, key, opens }).ok_or(Busy { allowed: 0 })
     }
 
-    /// A name for a reader, or for a prefetch.
+    /// A new number for a reader or a prefetch.
     pub const fn number(&mut self) -> u64 {
         let number = self.next;
         self.next += 1;
         number
     }
 
-    /// Takes a connection of another playlist for an input, and gives back the one it has.
+    /// Moves an input to a connection of another playlist.
     ///
     /// # Errors
-    /// Others have them all; the input keeps the connection it has.
+    /// Other inputs occupy all connections of `playlist`. The input then keeps its connection.
     pub fn move_connection(&mut self, id: InputId, playlist: usize) -> Result<(), Busy> {
         let Some(input) = self.inputs.get_mut(&id) else { return Ok(()) };
         if input.playlist != Some(playlist) {
@@ -153,7 +153,8 @@ impl Inputs {
         self.connections.is_unlimited(playlist)
     }
 
-    /// The pull of an input has ended by itself; its members stay until they leave or are given a successor.
+    /// Records that the pull of an input has ended by itself, and frees its connection. The members stay until they leave or
+    /// a new input replaces it.
     pub fn ended(&mut self, id: InputId) {
         let Some(input) = self.inputs.get_mut(&id) else { return };
         if input.state == State::Open {
@@ -162,25 +163,25 @@ impl Inputs {
         self.disconnect(id);
     }
 
-    /// Everything that an input had open is closed.
+    /// Removes an input that has closed everything it had open.
     pub fn closed(&mut self, id: InputId) {
         self.disconnect(id);
         self.inputs.remove(&id);
     }
 
-    /// An input holds `held` bytes of memory, and has pulled `pulled` bytes since it was opened.
+    /// Records that an input holds `held` bytes of memory and has pulled `pulled` bytes since it was opened.
     pub fn grew(&mut self, id: InputId, held: u64, pulled: u64) {
         if let Some(input) = self.inputs.get_mut(&id) {
             (input.held, input.pulled) = (held, pulled);
         }
     }
 
-    /// A stream needs no input any more.
+    /// Removes a stream from its inputs.
     pub fn leave(&mut self, stream: StreamId) {
         self.dismiss(CloseReason::Unneeded, |_, _, member| member == Member::Stream(stream));
     }
 
-    /// A reader has left, and may come back during `stay`.
+    /// Records that a reader has left and may come back during `stay`.
     pub fn linger(&mut self, reader: ReaderId, stay: Stay) {
         for input in self.inputs.values_mut() {
             if input.members.remove(&Member::Reader(reader)).is_some() {
@@ -189,28 +190,28 @@ impl Inputs {
         }
     }
 
-    /// Dismisses every member whose time is over.
+    /// Removes every member whose stay is over.
     pub fn expire(&mut self, now: Timestamp) {
         self.dismiss(CloseReason::Unneeded, |_, stay, _| stay.until.is_some_and(|until| until <= now));
     }
 
-    /// When the next member's time is over.
+    /// When the next member's stay is over.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
         self.inputs.values().flat_map(|input| input.members.values()).filter_map(|stay| stay.until).min()
     }
 
-    /// Dismisses every member of an input that is not there; closes the input for `reason` if it has no other.
+    /// Removes the absent members of an input, and closes the input for `reason` if no other is left.
     pub fn dismiss_absent(&mut self, id: InputId, reason: CloseReason) {
         self.dismiss(reason, |of, _, member| of == id && member.is_absent());
     }
 
-    /// Dismisses whoever is expected on an input; closes it for `reason` if it has no other member.
+    /// Removes the prefetches of an input, and closes the input for `reason` if no other member is left.
     pub fn dismiss_prefetch(&mut self, id: InputId, reason: CloseReason) {
         self.dismiss(reason, |of, _, member| of == id && member.is_prefetch());
     }
 
-    /// The credential of `account` is worth nothing any more.
+    /// Removes an account whose credential has been revoked.
     pub fn forget(&mut self, account: Account) {
         self.inputs.values_mut().for_each(|input| input.forget(account));
     }
@@ -220,7 +221,7 @@ impl Inputs {
         self.dismiss(CloseReason::Shutdown, |_, _, member| !member.is_stream());
     }
 
-    /// Of the inputs that are open for prefetches alone, keeps the `most` that were joined last.
+    /// Keeps the `most` latest of the inputs whose members are all prefetches, and closes the rest.
     pub fn bound_prefetches(&mut self, most: usize) {
         let only = self.iter().filter(|(_, input)| input.is_only_prefetch());
         let mut only: Vec<_> = only.map(|(id, input)| (input.members.keys().max().copied(), id)).collect();
@@ -231,20 +232,20 @@ impl Inputs {
         }
     }
 
-    /// The input of a member, if its pull has not ended.
+    /// The open input that `member` has joined.
     #[must_use]
     pub fn of(&self, member: Member) -> Option<InputId> {
         let mut open = self.iter().filter(|(_, input)| input.state == State::Open);
         open.find(|(_, input)| input.members.contains_key(&member)).map(|(id, _)| id)
     }
 
-    /// An input that is not being closed.
+    /// The input with this id, unless it is being closed.
     #[must_use]
     pub fn get(&self, id: InputId) -> Option<&Input> {
         self.inputs.get(&id).filter(|input| !input.is_closing())
     }
 
-    /// The same, to be changed.
+    /// A mutable reference to the input with this id, unless it is being closed.
     pub fn get_mut(&mut self, id: InputId) -> Option<&mut Input> {
         self.inputs.get_mut(&id).filter(|input| !input.is_closing())
     }
@@ -254,7 +255,7 @@ impl Inputs {
         self.inputs.iter().map(|(&id, input)| (id, input)).filter(|(_, input)| !input.is_closing())
     }
 
-    /// Whether there is no input, not even one that is being closed.
+    /// Whether there is no input at all, counting those that are being closed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.inputs.is_empty()
@@ -268,13 +269,13 @@ impl Inputs {
         })
     }
 
-    /// Whether there is anything to do.
+    /// Whether a change waits to be performed.
     #[must_use]
     pub fn has_changes(&self) -> bool {
         !self.changes.is_empty()
     }
 
-    /// The next thing to do.
+    /// Takes the next change to perform.
     pub fn poll_change(&mut self) -> Option<Change> {
         self.changes.pop_front()
     }
@@ -307,7 +308,7 @@ impl Inputs {
         self.iter().find(|(_, input)| input.key == *key && input.state == State::Open).map(|(id, _)| id)
     }
 
-    /// A new input's name, and the first of `playlists` that has a connection left for it.
+    /// Takes a connection of the first of `playlists` that has one left, for a new input whose id is returned with it.
     fn connect(&mut self, playlists: &[usize]) -> Result<(InputId, usize), Busy> {
         let id = InputId(self.number());
         let mut busy = Busy { allowed: 0 };
@@ -320,7 +321,7 @@ impl Inputs {
         Err(busy)
     }
 
-    /// Opens an input; it takes over the members of the one before it.
+    /// Opens an input, which takes over the members of its predecessor with the same key.
     fn open(&mut self, id: InputId, key: InputKey, playlist: Option<usize>) -> InputId {
         let same = self.inputs.iter_mut().filter(|(_, input)| input.key == key);
         let predecessor = same.map(|(&id, input)| (id, input)).next_back();
@@ -345,15 +346,15 @@ impl Inputs {
         }
     }
 
-    /// Ends memberships; an input that thereby loses its last member is closed for `reason`.
-    fn dismiss(&mut self, reason: CloseReason, is_meant: impl Fn(InputId, &Stay, Member) -> bool) {
+    /// Removes the members for which `is_dismissed` is true, and closes for `reason` each input that has none left.
+    fn dismiss(&mut self, reason: CloseReason, is_dismissed: impl Fn(InputId, &Stay, Member) -> bool) {
         for (&id, input) in &mut self.inputs {
             if input.is_closing() {
                 continue;
             }
             let streams = input.streams();
             let before = input.members.len();
-            input.members.retain(|&member, stay| !is_meant(id, stay, member));
+            input.members.retain(|&member, stay| !is_dismissed(id, stay, member));
             if input.members.is_empty() && before > 0 {
                 input.state = State::Closing { last: streams };
                 self.changes.push_back(Change::Close { input: id, reason });

@@ -1,4 +1,4 @@
-//! The words that pass between the pool and whoever drives it: what it may use, what happens, what is to be done.
+//! Defines the pool's interface: its limits, the requests and events that it takes, and the actions that it returns.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,56 +12,56 @@ use crate::reason::{CloseReason, Failure, RefuseReason, ReturnReason, StopReason
 use crate::signal::{Signal, Whose};
 use crate::viewer::{Account, Viewer};
 
-/// What the pool may use.
+/// The limits that the pool keeps to.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Streams at once.
+    /// The most streams that run at once.
     pub slots: usize,
     /// How long an adopted stream without consumers is kept.
     pub idle_timeout: Duration,
-    /// How long a stream of the gateway's own goes on encoding without consumers.
+    /// How long a stream that the gateway makes itself goes on encoding without consumers.
     pub warm_encode: Duration,
-    /// How long it keeps its input without consumers.
+    /// How long such a stream keeps its input without consumers.
     pub warm_feed: Duration,
-    /// The least silence that means a consumer has left.
+    /// The shortest silence after which a consumer may count as left.
     pub silence: Duration,
-    /// The most silence that does not.
+    /// The silence after which a consumer counts as left in any case.
     pub patience: Duration,
     /// How long a viewer may wait for a first segment.
     pub cold_timeout: Duration,
     /// What is left to a consumer that has said goodbye.
     pub goodbye: Duration,
-    /// How long what a client opened may go unfollowed.
+    /// How long a client's opening may stay unused before it is given back.
     pub unfollowed: Duration,
     /// Refused starts in a row after which viewers get the server's own answer.
     pub failures: u32,
-    /// Bytes that what nobody uses may have on the server's disk, all together.
+    /// Bytes on the server's disk that all idle streams and inputs together may occupy.
     pub disk_budget: u64,
     /// Bytes that all windows and inputs together may hold.
     pub memory: u64,
-    /// Whether streams can be released without any client's credential.
+    /// Whether the gateway has a credential of its own, with which it can close streams.
     pub own_credential: bool,
 }
 
-/// A viewer asks for a stream.
+/// A viewer's request for a stream.
 #[derive(Clone, Debug)]
 pub struct Tune {
-    /// What it asks for.
+    /// The stream that is requested.
     pub key: StreamKey,
-    /// Who asks.
+    /// The viewer who requests it.
     pub viewer: Viewer,
-    /// How its player can be expected to behave.
+    /// The class of its player, which predicts the rhythm of its requests.
     pub class: Class,
-    /// How the stream may come about.
+    /// The preference for how the stream is produced.
     pub produce: Produce,
-    /// The token it gets, should it be new: drawn by chance, never used before.
+    /// The token that the viewer gets if it is new: random, and never used before.
     pub fresh: ConsumerId,
 }
 
 /// A request for a segment.
 #[derive(Clone, Copy, Debug)]
 pub struct SegmentRequest<'a> {
-    /// The number of the segment.
+    /// The media sequence number of the segment.
     pub sequence: u64,
     /// What the player says of itself.
     pub signals: &'a [Signal],
@@ -69,46 +69,46 @@ pub struct SegmentRequest<'a> {
     pub connection: Option<Signal>,
 }
 
-/// What a request for a playlist says besides what it asks for.
+/// The hints that a request for a playlist carries beside the stream's key.
 #[derive(Clone, Copy, Debug)]
 pub struct Said<'a> {
     /// What the player says of itself.
     pub signals: &'a [Signal],
     /// What the use of its connection tells, if that is the player's own.
     pub connection: Option<Signal>,
-    /// The opening that it plays.
+    /// The opening that the request mentions.
     pub mention: &'a Mention,
 }
 
 /// The answer to a `Tune`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// Serve it from this stream.
+    /// The viewer is served from this stream.
     Serve {
         /// The stream.
         stream: StreamId,
         /// The consumer's token.
         consumer: ConsumerId,
-        /// What it will cost the viewer.
+        /// How far the stream is.
         warmth: Warmth,
     },
-    /// Pass the request on as it came.
+    /// The request is forwarded to the server unchanged.
     Refused(RefuseReason),
 }
 
-/// How far a stream was when a viewer asked for it.
+/// How far a stream was when a viewer requested it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Warmth {
-    /// It had segments.
+    /// It had segments already.
     Warm,
-    /// Somebody else had already started it.
+    /// Another viewer had started it, and it had no segment yet.
     Warming,
     /// This viewer started it.
     Cold,
 }
 
 impl Warmth {
-    /// The one spelling of it.
+    /// The spelling in log lines, metrics and headers.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -119,19 +119,20 @@ impl Warmth {
     }
 }
 
-/// Something that happened.
+/// An event that the pool is told of.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// A viewer was passed on and has been given the server's own stream.
+    /// A viewer's request was forwarded, and the server has answered it with a stream of its own.
     PassedOn(Viewer, Channel),
-    /// A client asks the server to open a channel, as far as its request says which one and for whom.
+    /// A client is asking the server to open a channel.
     Opening {
-        /// The channel's item.
+        /// The channel's item, if the request names one.
         item: Option<ItemId>,
-        /// The client's account.
+        /// The client's account, if the request carries a token.
         account: Option<Account>,
     },
-    /// A client has opened a live stream at the server, and `GiveBack` or `ForgetOpening` is to follow.
+    /// A client has opened a live stream at the server. The pool answers in the end with [`Action::GiveBack`] or
+    /// [`Action::ForgetOpening`].
     Opened(OpeningId, ClientOpening),
     /// A request mentions openings of clients.
     Mentioned(Mention, MentionKind),
@@ -143,118 +144,118 @@ pub enum Event {
     OpeningReturned(OpeningId),
     /// Something was heard of a viewer other than a request for a playlist or a segment.
     Signal(Whose, Signal),
-    /// This account's token is about to be revoked; nothing is granted to it until that is done.
+    /// This account's token is about to be revoked. The pool grants the account nothing until [`Event::LoggedOut`].
     LoggingOut(Account),
-    /// The revocation has been answered.
+    /// The server has answered the revocation of this account's token.
     LoggedOut(Account),
-    /// A segment of a generation is in the window.
+    /// A generation has appended a segment to the stream's window.
     SegmentReady {
-        /// Whose.
+        /// The stream.
         stream: StreamId,
-        /// Which.
+        /// The generation's number.
         generation: u32,
-        /// What came of it.
+        /// The resources that the stream now uses.
         output: Output,
     },
-    /// A generation came to an end by itself; what it had opened is being closed.
+    /// A generation has ended by itself, and is closing everything that it opened.
     Failed {
-        /// Whose.
+        /// The stream.
         stream: StreamId,
-        /// Which.
+        /// The generation's number.
         generation: u32,
-        /// How.
+        /// Why it ended.
         failure: Failure,
     },
-    /// What a stopped stream had opened is closed.
+    /// A stopped stream has closed everything that it had opened.
     Retired(StreamId),
     /// The pull of an input has ended by itself.
     InputEnded(InputId, Failure),
-    /// Everything that an input had open is closed.
+    /// An input has closed everything that it had open.
     InputClosed(InputId),
-    /// An input has grown.
+    /// An input has received data.
     InputGrew {
         /// The input.
         input: InputId,
-        /// Bytes of memory that it holds.
+        /// Bytes of memory that the input holds.
         held: u64,
         /// Bytes pulled since it was opened.
         pulled: u64,
     },
-    /// A client has stopped reading an input; it may come back.
+    /// A client has stopped reading an input. It may come back.
     ReaderLeft(ReaderId),
-    /// The server had no tuner left for somebody.
+    /// The server has refused to open a channel because it had no tuner left.
     TunerDenied,
-    /// Somebody needs a connection of one of these playlists, and all of them are taken.
+    /// A reader needs a connection of one of these playlists, and all of them are occupied.
     ConnectionNeeded(Vec<usize>),
     /// The gateway is shutting down.
     Shutdown,
 }
 
-/// What a segment more means.
+/// The resources that a stream uses after another segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Output {
     /// The stream's target duration.
     pub target: Duration,
-    /// Bytes that the server has written on its disk for it, beside those of its input.
+    /// Bytes that the server has written to its disk for the segment, without those of the input.
     pub written: u64,
-    /// Bytes that the window holds.
+    /// Bytes of memory that the window holds.
     pub held: u64,
-    /// Whether it takes an encoder of ours.
+    /// Whether the segment was made by one of the gateway's encoders.
     pub encoded: bool,
 }
 
-/// Something to do. The supervisor is the only one to do it.
+/// An action for the driver of the supervisor, which alone performs actions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Start this generation of a stream; its end is to be told by `Failed` or, once stopped, by `Retired`.
+    /// Start a generation of a stream. Its end is reported with [`Event::Failed`] or, after `Stop`, with [`Event::Retired`].
     Start {
-        /// Whose.
+        /// The stream.
         stream: StreamId,
-        /// Which.
+        /// The generation's number.
         generation: u32,
-        /// In which way.
+        /// The method of production.
         method: ProductionMethod,
     },
-    /// End the generation of a stream that runs, but keep its input.
+    /// End the current generation of a stream, and keep its input.
     Rest(StreamId),
-    /// End a stream and close what it opened, then tell `Retired`.
+    /// End a stream and close everything that it opened, then report [`Event::Retired`].
     Stop {
-        /// Which.
+        /// The stream.
         stream: StreamId,
-        /// Why.
+        /// Why it is stopped.
         reason: StopReason,
     },
-    /// Open an input, once the one that it replaces is closed. Its end is to be told by `InputEnded`, its growth by
-    /// `InputGrew`.
+    /// Open an input, once the input that it replaces is closed. Its data are reported with [`Event::InputGrew`], its end with
+    /// [`Event::InputEnded`].
     OpenInput {
         /// The input.
         input: InputId,
-        /// The one that is being closed.
+        /// The input with the same origin that is being closed.
         replaces: Option<InputId>,
     },
-    /// Close an input, then tell `InputClosed`.
+    /// Close an input, then report [`Event::InputClosed`].
     CloseInput {
         /// The input.
         input: InputId,
-        /// Why.
+        /// Why it is closed.
         reason: CloseReason,
     },
-    /// Give back in its client's name what it opened.
+    /// Give back a client's opening on the client's behalf.
     GiveBack {
-        /// What.
+        /// The opening.
         opening: OpeningId,
-        /// Why.
+        /// Why it is given back.
         reason: ReturnReason,
     },
-    /// What a client opened may have been given back by its stop, should the gateway be asked in its next life.
+    /// Record in the ledger that the client's Stop may have closed its opening, for a later process of the gateway.
     MarkUncertain(OpeningId),
-    /// What a client opened will be given back by others, and can be forgotten.
+    /// Forget a client's opening, which the client or the server closes.
     ForgetOpening(OpeningId),
-    /// A stream is gone, with everything that it had opened.
+    /// Forget a stream, which has closed everything that it had opened.
     Forget(StreamId),
-    /// An input is gone.
+    /// Forget an input, which is closed.
     ForgetInput(InputId),
-    /// Let go of the segments of a stream that no list names any more: memory is short.
+    /// Drop the segments that no playlist of the stream lists any more, because memory is short.
     TrimWindow(StreamId),
 }
 

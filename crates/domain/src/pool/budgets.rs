@@ -1,5 +1,6 @@
-//! What streams and their inputs may take, all together: memory here, and disk at the server. What somebody watches or reads
-//! is never taken from.
+//! Bounds the memory of the gateway and the server's disk space that streams and inputs use together.
+//!
+//! A stream that is watched is never stopped, and an input that is read is never closed.
 
 use super::Pool;
 use crate::inputs::Input;
@@ -7,17 +8,17 @@ use crate::key::{InputId, StreamId};
 use crate::pool::api::Action;
 use crate::reason::{CloseReason, StopReason};
 
-/// What nobody uses.
+/// A stream or an input that nobody uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Idle {
     Stream(StreamId),
-    /// With all that is made of it.
+    /// The input, with all streams that are made from it.
     Input(InputId),
 }
 
 impl Pool {
-    /// What nobody uses may not fill the server's disk: what has most there goes first. An input is written once, however many
-    /// streams are made of it.
+    /// Stops idle streams and closes idle inputs, the largest on disk first, until the rest fit the disk budget. The server
+    /// writes an input once, however many streams are made from it.
     pub(super) fn bound_disk(&mut self) {
         loop {
             let streams = self.streams.iter().filter(|(id, _)| self.idle_since(**id).is_some());
@@ -28,29 +29,30 @@ impl Pool {
             let written: u64 = idle.iter().map(|(written, _)| written).sum();
             match idle.into_iter().max() {
                 Some((_, largest)) if written > self.limits.disk_budget => {
-                    self.let_go(largest);
+                    self.evict_over_budget(largest);
                 }
                 Some(_) | None => return,
             }
         }
     }
 
-    /// Windows and inputs may not outgrow the memory: what is idle goes, then what watched streams keep beyond their lists.
+    /// Evicts idle streams and inputs until windows and inputs fit the memory budget. If that is not enough, drops the segments
+    /// of watched streams that no playlist lists any more.
     pub(super) fn bound_memory(&mut self) {
-        while self.held() > self.limits.memory && self.free_memory() {}
-        if self.held() > self.limits.memory {
+        while self.memory_used() > self.limits.memory && self.free_memory() {}
+        if self.memory_used() > self.limits.memory {
             self.actions.extend(self.running().into_iter().map(Action::TrimWindow));
         }
     }
 
-    /// Bytes of windows and of inputs.
-    pub(super) fn held(&self) -> u64 {
+    /// Bytes of memory that windows and inputs hold.
+    pub(super) fn memory_used(&self) -> u64 {
         let running = self.streams.values().filter(|stream| !stream.producer.is_retiring());
         let inputs = self.inputs.iter().filter(|(_, input)| !self.is_deserted(input));
         running.map(|stream| stream.held).chain(inputs.map(|(_, input)| input.held())).sum()
     }
 
-    fn let_go(&mut self, idle: Idle) {
+    fn evict_over_budget(&mut self, idle: Idle) {
         match idle {
             Idle::Stream(stream) => self.stop(stream, StopReason::DiskBudget),
             Idle::Input(input) => {
@@ -61,18 +63,18 @@ impl Pool {
         }
     }
 
-    /// Whether nobody reads an input, nor watches what is made from it.
+    /// Whether no client reads an input and none of its streams is watched.
     fn is_idle(&self, input: &Input) -> bool {
         let watched = |stream: StreamId| self.is_watched(stream);
         !input.is_read() && !input.streams().into_iter().any(watched) && !self.is_deserted(input)
     }
 
-    /// Whether an input has no member but streams that are being given back: it goes with the last of them.
+    /// Whether all members of an input are retiring streams: the input closes with the last of them.
     fn is_deserted(&self, input: &Input) -> bool {
         let runs =
             |stream: StreamId| self.streams.get(&stream).is_some_and(|stream| !stream.producer.is_retiring());
         !input.is_read()
-            && !input.is_expected()
+            && !input.has_prefetch()
             && input.left_at().is_none()
             && !input.streams().into_iter().any(runs)
     }

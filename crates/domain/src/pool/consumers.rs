@@ -137,7 +137,7 @@ impl Pool {
         self.logging_out.insert(account);
         if !self.limits.own_credential {
             self.openings.logging_out(account, now);
-            self.close_expected_by(account);
+            self.close_prefetched_by(account);
         }
         let theirs: Vec<_> = self.crowd.of_device(account, None).map(|(id, _)| id).collect();
         self.leave(theirs.iter().map(|&id| (id, LeaveReason::LoggedOut)), now);

@@ -1,4 +1,4 @@
-//! The pool's dealings with inputs: who joins one, and what its end and its growth mean for the streams made from it.
+//! Lets streams, prefetches and readers join inputs, and handles the events that inputs report.
 
 use std::time::Duration;
 
@@ -12,26 +12,26 @@ use crate::reason::{CloseReason, Failure};
 use crate::time::Timestamp;
 use crate::viewer::Account;
 
-/// How long a viewer is expected who has opened a channel: longer than any player takes from its opening to its playlist,
-/// for the slowest wait for the multivariant one in between.
-const EXPECTED: Duration = Duration::from_secs(20);
+/// How long a prefetch keeps an input open. No player takes longer from opening a channel to its media playlist, although some
+/// wait for the multivariant playlist in between.
+const PREFETCH_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Pool {
-    /// A stream needs its channel's input.
+    /// Lets a stream join an input of its channel.
     ///
     /// # Errors
-    /// The provider has no connection left, and the server shares nothing.
+    /// The provider has no connection left, and the server shares no raw stream.
     pub fn join_input(&mut self, stream: StreamId, wanted: &Wanted, now: Timestamp) -> Result<Joined, Busy> {
         let joined = self.inputs.join(Member::Stream(stream), Stay { since: now, until: None }, wanted)?;
         let accounts = self.streams.get(&stream).map(|stream| stream.accounts.clone());
         if let Some(input) = self.inputs.get_mut(joined.input) {
-            accounts.into_iter().flatten().for_each(|account| input.introduce(account));
+            accounts.into_iter().flatten().for_each(|account| input.add_account(account));
         }
         Ok(joined)
     }
 
-    /// A viewer of `account` has opened a channel, and will ask for a stream of it: its input is opened ahead, unless a
-    /// stream of the channel runs or could not be made here the last time.
+    /// Opens the input of a channel that a viewer of `account` has opened, before the viewer requests a stream of it. Returns
+    /// `None` if a stream of the channel runs already, or if the gateway has recently failed to make one.
     pub fn prefetch(
         &mut self,
         channel: &Channel,
@@ -43,14 +43,14 @@ impl Pool {
             return None;
         }
         let member = Member::Prefetch(self.inputs.number());
-        let stay = Stay { since: now, until: Some(now + EXPECTED) };
+        let stay = Stay { since: now, until: Some(now + PREFETCH_TIMEOUT) };
         let joined = self.inputs.join(member, stay, wanted).ok()?;
-        self.inputs.get_mut(joined.input)?.introduce(account);
+        self.inputs.get_mut(joined.input)?.add_account(account);
         self.inputs.bound_prefetches(self.limits.slots);
         Some(joined)
     }
 
-    /// A client reads an input as it is.
+    /// Lets a client read the raw stream of an input.
     ///
     /// # Errors
     /// The provider has no connection left.
@@ -60,10 +60,10 @@ impl Pool {
         Ok((reader, joined))
     }
 
-    /// An input is about to be pulled over a connection of this playlist.
+    /// Moves an input to a connection of this playlist, before the input connects.
     ///
     /// # Errors
-    /// Others have them all.
+    /// Other inputs occupy all connections of the playlist.
     pub fn move_connection(&mut self, input: InputId, playlist: usize) -> Result<(), Busy> {
         self.inputs.move_connection(input, playlist)
     }
@@ -74,7 +74,7 @@ impl Pool {
         self.inputs.is_unlimited(playlist)
     }
 
-    /// The input that a stream is made from, if it is being pulled.
+    /// The open input that a stream is made from.
     #[must_use]
     pub fn input_of(&self, stream: StreamId) -> Option<InputId> {
         self.inputs.of(Member::Stream(stream))
@@ -101,7 +101,7 @@ impl Pool {
         self.inputs.ended(id);
         for stream in streams {
             let resting = self.streams.get(&stream).map(|stream| stream.producer);
-            // A generation that is at work finds out by itself, once it has read what was pulled.
+            // A running generation notices the end by itself, after it has read the rest of the data.
             if let Some(producer) = resting.filter(|producer| producer.state() == State::Resting) {
                 self.failed(stream, producer.generation(), failure, now);
             }
@@ -127,8 +127,8 @@ impl Pool {
         self.inputs.linger(reader, Stay { since: now, until: Some(now + self.limits.warm_feed) });
     }
 
-    /// An account's token is about to be revoked: closes what only it could release and only its viewers are expected on.
-    pub(super) fn close_expected_by(&mut self, account: Account) {
+    /// Closes the prefetched inputs whose live stream only `account` can close, since its token is about to be revoked.
+    pub(super) fn close_prefetched_by(&mut self, account: Account) {
         let only = self
             .inputs
             .iter()

@@ -167,7 +167,7 @@ impl Pool {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let retries = self.streams.values().filter_map(|stream| stream.producer.retry_at());
-        let idle = self.streams.keys().filter_map(|&stream| self.cooler_at(stream));
+        let idle = self.streams.keys().filter_map(|&stream| self.cool_down_at(stream));
         let others = [self.crowd.deadline(), self.bypassed.deadline(), self.openings.deadline()];
         let others = others.into_iter().chain([self.inputs.deadline()]);
         retries.chain(idle).chain(others.flatten()).min()

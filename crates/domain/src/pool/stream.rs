@@ -1,4 +1,4 @@
-//! One stream as the pool sees it.
+//! Describes one stream: its producer, and the resources that it uses.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,31 +12,31 @@ use crate::viewer::Account;
 pub(super) struct Stream {
     pub(super) key: StreamKey,
     pub(super) producer: Producer,
-    /// The accounts whose credentials can release it.
+    /// The accounts whose credentials can close what the stream opened.
     pub(super) accounts: BTreeSet<Account>,
-    /// The target duration, known from the first segment on.
+    /// The target duration; `None` before the first segment.
     pub(super) target: Option<Duration>,
-    /// When it last had a present consumer.
+    /// When the stream last had a present consumer.
     pub(super) watched_at: Timestamp,
-    /// Bytes on the server's disk, without those of its input.
+    /// Bytes on the server's disk, without those of the input.
     pub(super) written: u64,
-    /// Bytes in its window.
+    /// Bytes of memory that the window holds.
     pub(super) held: u64,
-    /// Whether it takes one of the gateway's encoders.
+    /// Whether its latest segment was made by one of the gateway's encoders.
     pub(super) encoded: bool,
-    /// Whether its generations have given back everything they opened.
+    /// Whether its generations have closed everything that they opened.
     pub(super) released: bool,
-    /// The producer's state that those who wait for the stream know of.
+    /// The producer's state that was last published to waiting requests.
     pub(super) published: State,
 }
 
 impl Stream {
-    /// Whether the producer's state has changed since `publish`.
+    /// Whether the producer's state has changed since it was last published.
     pub(super) fn is_unpublished(&self) -> bool {
         self.published != self.producer.state()
     }
 
-    /// The producer's state, for those who wait for the stream.
+    /// Marks the producer's state as published, and returns it.
     pub(super) const fn publish(&mut self) -> State {
         self.published = self.producer.state();
         self.published

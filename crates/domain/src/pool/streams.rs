@@ -1,4 +1,6 @@
-//! What runs: how a stream's life goes on, and which one goes when there is too little of something.
+//! Moves streams through their life: starts, rests, restarts, stops and forgets them.
+//!
+//! It does not choose the stream that is evicted; `giving_way` does.
 
 use std::time::Duration;
 
@@ -13,42 +15,42 @@ use crate::reason::{Failure, StopReason};
 use crate::time::Timestamp;
 
 impl Pool {
-    /// The streams that are not being given back.
+    /// The streams that are not retiring.
     #[must_use]
     pub fn running(&self) -> Vec<StreamId> {
         self.streams.iter().filter(|(_, stream)| !stream.producer.is_retiring()).map(|(&id, _)| id).collect()
     }
 
-    /// Since when nobody watches a stream; `None` if somebody does, or if it is being given back.
+    /// Since when nobody has watched a stream; `None` if somebody watches it, or if it is retiring.
     pub(super) fn idle_since(&self, id: StreamId) -> Option<Timestamp> {
         let stream = self.streams.get(&id)?;
         (!stream.producer.is_retiring() && !self.is_watched(id)).then_some(stream.watched_at)
     }
 
-    /// How long it may be without viewers.
-    fn patience(&self, stream: &Stream) -> Duration {
+    /// How long a stream is kept without viewers.
+    fn idle_limit(&self, stream: &Stream) -> Duration {
         match stream.producer.method() {
             ProductionMethod::Own => self.limits.warm_feed,
             ProductionMethod::Adopted => self.limits.idle_timeout,
         }
     }
 
-    /// When a stream that nobody watches costs too much to go on as it does.
-    pub(super) fn cooler_at(&self, id: StreamId) -> Option<Timestamp> {
+    /// When a stream that nobody watches is to rest or to stop.
+    pub(super) fn cool_down_at(&self, id: StreamId) -> Option<Timestamp> {
         let since = self.idle_since(id)?;
         let stream = self.streams.get(&id)?;
         let encodes = stream.encoded && stream.producer.state() == State::Live;
-        let patience = self.patience(stream);
-        Some(since + if encodes { patience.min(self.limits.warm_encode) } else { patience })
+        let limit = self.idle_limit(stream);
+        Some(since + if encodes { limit.min(self.limits.warm_encode) } else { limit })
     }
 
-    /// One tier down, for a stream that nobody has watched for long: from encoding to its input alone, then to nothing.
+    /// Lets a stream rest that nobody has watched for `warm_encode`, and stops it after its idle limit.
     pub(super) fn cool_down(&mut self, id: StreamId, now: Timestamp) {
-        if self.cooler_at(id).is_none_or(|at| at > now) {
+        if self.cool_down_at(id).is_none_or(|at| at > now) {
             return;
         }
         let (Some(since), Some(stream)) = (self.idle_since(id), self.streams.get(&id)) else { return };
-        if since + self.patience(stream) <= now {
+        if since + self.idle_limit(stream) <= now {
             self.stop(id, StopReason::Idle);
         } else if let Some(stream) = self.streams.get_mut(&id)
             && stream.producer.rest()
@@ -61,7 +63,7 @@ impl Pool {
         }
     }
 
-    /// Goes on with a stream that rests, for there is somebody again.
+    /// Restarts a resting stream if somebody watches it again.
     pub(super) fn wake(&mut self, id: StreamId) {
         let rests = self.streams.get(&id).is_some_and(|stream| stream.producer.state() == State::Resting);
         if rests && self.is_watched(id) {
@@ -98,7 +100,7 @@ impl Pool {
             return;
         }
         if method == ProductionMethod::Adopted {
-            // The server's files of that generation are gone with it.
+            // The server deletes the files of the generation with its job.
             stream.written = 0;
         } else if stream.producer.method() == ProductionMethod::Adopted {
             let how = (failure, stream.target.is_some());
@@ -126,7 +128,8 @@ impl Pool {
         }
     }
 
-    /// The generations of a stopped stream have given back everything; it is gone once the input is that it leaves.
+    /// Records that the generations of a stopped stream have closed everything. The stream is forgotten once the input that it
+    /// leaves is closed too.
     pub(super) fn released(&mut self, id: StreamId) {
         let Some(stream) = self.streams.get_mut(&id).filter(|stream| stream.producer.is_retiring()) else {
             return;
@@ -136,7 +139,7 @@ impl Pool {
         self.forget_released();
     }
 
-    /// Forgets the streams that have nothing open any more.
+    /// Forgets the stopped streams whose generations and input are closed.
     pub(super) fn forget_released(&mut self) {
         let waits = |id| self.inputs.closing().any(|(_, last)| last.contains(&id));
         let released = self.streams.iter().filter(|&(&id, stream)| stream.released && !waits(id));
@@ -164,7 +167,7 @@ impl Pool {
         }
     }
 
-    /// Whoever opens a channel is about to watch it: its stream is not the one to go.
+    /// Treats the streams of a channel as just watched, since a client that opens the channel is about to watch it.
     pub(super) fn opening(&mut self, item: &ItemId, now: Timestamp) {
         for stream in self.streams.values_mut().filter(|stream| stream.key.channel.item == *item) {
             stream.watched_at = now;

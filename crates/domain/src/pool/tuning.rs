@@ -96,7 +96,7 @@ impl Pool {
     }
 
     fn make_room(&mut self) -> Result<(), RefuseReason> {
-        if self.held() > self.limits.memory && !self.free_memory() {
+        if self.memory_used() > self.limits.memory && !self.free_memory() {
             return Err(RefuseReason::MemoryFull);
         }
         if self.running().len() < self.limits.slots || self.free_slot() {
@@ -112,7 +112,7 @@ impl Pool {
         let hindered = self.failed_attempts.meet(&key, account, now);
         let stream = Stream {
             key,
-            producer: if hindered { Producer::hindered(produce) } else { Producer::new(produce) },
+            producer: if hindered { Producer::after_failed_attempt(produce) } else { Producer::new(produce) },
             accounts: BTreeSet::new(),
             target: None,
             watched_at: now,
