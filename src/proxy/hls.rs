@@ -23,13 +23,13 @@ use crate::proxy::route::{BypassReason, Live, prefix, segment_uri};
 use crate::proxy::{recipe, reload};
 use crate::server::Connection;
 use crate::supervisor::stream::Readiness;
-use crate::supervisor::{Lease, Wish};
+use crate::supervisor::{Lease, TuneRequest};
 use crate::upstream::jellyfin::{Me, Recipe};
 use domain::cadence::Class;
 use domain::encoding::demand::Demand;
 use domain::key::{Channel, ConsumerId, DeviceId, StreamKey};
 use domain::openings::{Mention, MentionKind};
-use domain::pool::{Said, SegmentRequest, Warmth};
+use domain::pool::{PlaylistHints, SegmentRequest, Warmth};
 use domain::profile::{Policy, ProfileKey, Unshareable};
 use domain::reason::RefuseReason;
 use domain::signal::{Signal, Whose};
@@ -207,7 +207,7 @@ impl Gateway {
             return self.empty_response(request.headers(), StatusCode::NOT_FOUND);
         };
         let Some(media) = stream.segment(sequence) else {
-            answering.whole();
+            answering.sent();
             return self.empty_response(request.headers(), StatusCode::NOT_FOUND);
         };
         let etag = format!("\"{sequence:x}-{:x}\"", media.body.len());
@@ -221,7 +221,7 @@ impl Gateway {
         insert(headers, CACHE_STATUS, &format!("{}; hit", self.name));
         let ended = move |whole| {
             if whole {
-                answering.whole()
+                answering.sent()
             }
         };
         self.with_cors(request.headers(), response.map(|body| body::watched(body, ended)))
@@ -230,7 +230,7 @@ impl Gateway {
     /// Serves a playlist of the stream that `wish` asks for, which is started by `recipe` if it does not run.
     async fn serve(
         &self,
-        wish: Wish,
+        wish: TuneRequest,
         recipe: impl FnOnce() -> Recipe,
         request: PlaylistRequest<'_>,
     ) -> Result<Response<Body>, Miss> {
@@ -252,7 +252,7 @@ impl Gateway {
         if let Some(signal) = connection {
             self.supervisor.signal(Whose::Consumer(lease.consumer), signal);
         }
-        lease.answering.whole();
+        lease.answering.sent();
         missed
     }
 
@@ -263,7 +263,7 @@ impl Gateway {
         request: &Request<Body>,
         (credential, cmcd): (&Credential, &Cmcd),
         me: Arc<Me>,
-    ) -> Result<(Wish, impl FnOnce() -> Recipe + use<'a>), Miss> {
+    ) -> Result<(TuneRequest, impl FnOnce() -> Recipe + use<'a>), Miss> {
         let policy =
             Policy { video_transcoding: me.video_transcoding, audio_transcoding: me.audio_transcoding };
         if policy != Policy::UNRESTRICTED && self.supervisor.has_own_credential() {
@@ -276,7 +276,7 @@ impl Gateway {
         let session = || cmcd.session.as_deref().map(DeviceId::new);
         let device = live.device.clone().or_else(|| credential.device().cloned()).or_else(session);
         let channel = Channel { item: live.item.clone(), source: live.source.clone() };
-        let wish = Wish {
+        let wish = TuneRequest {
             produce: self.produce(&channel, &self.player(request, device.clone())),
             key: StreamKey { channel, profile: profile.key.clone() },
             viewer: Viewer {
@@ -299,8 +299,8 @@ impl Gateway {
         request: &PlaylistRequest<'_>,
     ) -> Option<Response<Body>> {
         let (consumer, warmth) = (lease.consumer, lease.warmth);
-        let said = Said { signals: &request.signals, connection, mention: &request.mention };
-        let playlist = self.supervisor.playlist(lease, &said, self.blocking_reload, |text, sequence| {
+        let hints = PlaylistHints { signals: &request.signals, connection, mention: &request.mention };
+        let playlist = self.supervisor.playlist(lease, &hints, self.blocking_reload, |text, sequence| {
             let _ = write!(text, "{}", segment_uri(consumer, sequence));
         })?;
         let fresh = playlist.target.as_secs() / 2;

@@ -1,4 +1,4 @@
-//! The one performer of the pool's actions: waits for a wake-up call or the next deadline, and does what there is to do.
+//! Drives the pool: waits for a wake-up call or the next deadline, then performs the pool's actions, as no other module does.
 
 use std::sync::Arc;
 
@@ -14,8 +14,9 @@ use crate::supervisor::inputs::Inputs;
 use crate::supervisor::streams::Streams;
 use domain::key::StreamId;
 use domain::pool::{Action, Event};
+use domain::reason::StopReason;
 
-/// Whatever an action is performed with.
+/// The parts of the supervisor that actions are performed with.
 #[derive(Debug)]
 pub(super) struct Driver {
     pub(super) handle: Handle,
@@ -27,7 +28,7 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    /// Drives the pool until the gateway has `ended`.
+    /// Drives the pool until `ended` is cancelled.
     pub(super) async fn run(self, ended: CancellationToken) {
         loop {
             let (actions, states, deadline) = {
@@ -45,7 +46,7 @@ impl Driver {
                     None => std::future::pending().await,
                 }
             };
-            // Losing either future loses nothing: a wake-up call is kept, and the deadline is asked for again.
+            // Dropping either future loses nothing: a wake-up call is kept, and the deadline is computed again.
             tokio::select! {
                 () = ended.cancelled() => return,
                 () = self.handle.woken() => {}
@@ -63,23 +64,22 @@ impl Driver {
             }
             Action::Rest(stream) => {
                 if let Some(running) = self.streams.get(stream) {
-                    info!(stream = stream.0, "resting");
+                    info!(stream = stream.0, item = %running.access.place.item, "stream rests: nobody watches");
                     running.rest();
                 }
             }
             Action::Stop { stream, reason } => {
-                info!(stream = stream.0, reason = reason.as_str(), "giving back");
-                self.stop(stream);
+                self.stop(stream, reason);
             }
             Action::Forget(stream) => self.streams.remove(stream),
             Action::TrimWindow(stream) => {
                 if let Some(stream) = self.streams.get(stream) {
-                    stream.shed();
+                    stream.trim();
                 }
             }
             Action::OpenInput { input, replaces } => self.inputs.open(input, replaces),
             Action::CloseInput { input, reason } => {
-                info!(input = input.0, reason = reason.as_str(), "closing");
+                info!(input = input.0, reason = reason.as_str(), "closing the input");
                 self.inputs.close(input);
             }
             Action::ForgetInput(input) => self.inputs.remove(input),
@@ -89,13 +89,15 @@ impl Driver {
         }
     }
 
-    /// Ends the generations of a stream, and tells the pool when they have given back everything.
-    fn stop(&self, id: StreamId) {
+    /// Ends the generations of a stream, and tells the pool once they have closed everything.
+    fn stop(&self, id: StreamId, reason: StopReason) {
         let (stream, handle) = (self.streams.get(id), self.handle.clone());
+        let item = stream.as_ref().map(|stream| stream.access.place.item.to_string());
+        info!(stream = id.0, item, reason = reason.as_str(), "stopping the stream");
         self.tasks.spawn(async move {
             if let Some(stream) = stream {
                 stream.stop.cancel();
-                stream.deserted().await;
+                stream.all_closed().await;
             }
             handle.tell(Event::Retired(id));
         });

@@ -1,4 +1,4 @@
-//! Keeps the ends of answers until somebody takes the pool's lock anyway: an answer's end is urgent to nobody.
+//! Collects the ends of answers until the pool is locked for another reason, since they are not urgent.
 //!
 //! It does not know what an answer was about.
 
@@ -8,7 +8,7 @@ use domain::key::ConsumerId;
 use domain::pool::Pool;
 use domain::time::Timestamp;
 
-/// See the module.
+/// The ends of answers that the pool has not been told of.
 #[derive(Debug, Default)]
 pub(super) struct EndedAnswers(Mutex<Vec<Ended>>);
 
@@ -17,8 +17,8 @@ pub(super) struct EndedAnswers(Mutex<Vec<Ended>>);
 pub(super) struct Ended {
     /// The consumer that was answered.
     pub(super) consumer: ConsumerId,
-    /// Whether all of the answer was sent. If not, the player has given it up.
-    pub(super) whole: bool,
+    /// Whether all of the answer was sent. If not, the player has aborted the request.
+    pub(super) complete: bool,
     /// When it ended.
     pub(super) at: Timestamp,
 }
@@ -28,11 +28,11 @@ impl EndedAnswers {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(ended);
     }
 
-    /// Tells the pool of all ends that it does not know of.
+    /// Tells the pool of all ends, and clears the list.
     pub(super) fn tell(&self, pool: &mut Pool) {
         let mut ended = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for Ended { consumer, whole, at } in ended.drain(..) {
-            pool.answer_ended(consumer, whole, at);
+        for Ended { consumer, complete, at } in ended.drain(..) {
+            pool.answer_ended(consumer, complete, at);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The pool under its lock, with the clock that it is told the time by and the wake-up call for its driver.
+//! Shares the pool under a lock, with the clock that gives it the time and the wake-up call for its driver.
 //!
-//! Everybody who has a question for the pool, or news, holds one. It decides nothing: the pool does.
+//! Every part of the supervisor that queries the pool or reports an event holds a handle. The handle decides nothing.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,10 +13,10 @@ use domain::key::ConsumerId;
 use domain::pool::{Closing, Event, Pool};
 use domain::time::Timestamp;
 
-/// How long somebody who was denied a tuner waits for one of ours.
+/// How long a caller that was denied a tuner waits until the gateway has freed one.
 const TUNER_WAIT: Duration = Duration::from_secs(8);
 
-/// See the module; clones are the same.
+/// A handle to the one pool. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Handle(Arc<Shared>);
 
@@ -25,9 +25,9 @@ struct Shared {
     epoch: Instant,
     pool: Mutex<Pool>,
     ended_answers: EndedAnswers,
-    /// Notified when the pool may have something to do, or an earlier deadline.
+    /// Notified when the pool may have actions, or an earlier deadline.
     wake: Notify,
-    /// Changes after each turn of the driver.
+    /// Changes after each turn of the driver, that is after it has performed all actions.
     turns: watch::Sender<()>,
 }
 
@@ -43,22 +43,24 @@ impl Handle {
         }))
     }
 
+    /// The present, on the pool's clock.
     pub(super) fn now(&self) -> Timestamp {
         Timestamp::after_start(self.0.epoch.elapsed())
     }
 
-    /// The moment that the pool calls `at`.
+    /// Converts a time of the pool's clock to tokio's.
     pub(super) fn instant(&self, at: Timestamp) -> Instant {
         self.0.epoch + at.elapsed()
     }
 
+    /// Locks the pool.
     pub(super) fn pool(&self) -> MutexGuard<'_, Pool> {
         let mut pool = self.0.pool.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.ended_answers.tell(&mut pool);
         pool
     }
 
-    /// Asks the pool, and wakes the driver if that gives it something to do or an earlier deadline.
+    /// Calls the pool, and wakes the driver if the pool then has actions or an earlier deadline.
     pub(super) fn ask<T>(&self, question: impl FnOnce(&mut Pool, Timestamp) -> T) -> T {
         let mut pool = self.pool();
         let answer = question(&mut pool, self.now());
@@ -70,13 +72,13 @@ impl Handle {
         answer
     }
 
-    /// Tells the pool what happened.
+    /// Tells the pool of an event.
     pub(super) fn tell(&self, event: Event) {
         self.ask(|pool, now| pool.handle_event(event, now));
     }
 
-    /// Tells the pool something that may stop streams or close inputs, and waits until those are gone. Says whether there
-    /// were any, and all of them went in time.
+    /// Tells the pool of an event, and waits until the streams and inputs that it thereby stops and closes are gone. Returns
+    /// false if there are none, or if they are not gone after `patience`.
     pub(super) async fn tell_and_wait(&self, event: Event, patience: Duration) -> bool {
         let new: Closing = self.ask(|pool, now| {
             let before = pool.closing();
@@ -90,12 +92,12 @@ impl Handle {
         timeout(patience, gone).await.is_ok()
     }
 
-    /// Somebody was denied a tuner: returns true once one of ours has been given back.
+    /// Asks the pool to free a tuner. Returns true once a stream or an input has been closed for it.
     pub(super) async fn free_tuner(&self) -> bool {
         self.tell_and_wait(Event::TunerDenied, TUNER_WAIT).await
     }
 
-    /// Waits until `holds` is true of the pool; it is asked after each turn of the driver.
+    /// Waits until `holds` is true, which is checked after each turn of the driver.
     pub(super) async fn until(&self, holds: impl Fn(&Pool) -> bool) {
         let mut turns = self.0.turns.subscribe();
         while !holds(&self.pool()) {
@@ -104,9 +106,9 @@ impl Handle {
         }
     }
 
-    /// An answer has ended, which is urgent to nobody: the pool is told with the next question.
-    pub(super) fn answer_ended(&self, consumer: ConsumerId, whole: bool) {
-        self.0.ended_answers.push(Ended { consumer, whole, at: self.now() });
+    /// Records the end of an answer. The pool is told when it is next locked, since the end is not urgent.
+    pub(super) fn answer_ended(&self, consumer: ConsumerId, complete: bool) {
+        self.0.ended_answers.push(Ended { consumer, complete, at: self.now() });
     }
 
     /// Wakes the driver.
@@ -114,12 +116,12 @@ impl Handle {
         self.0.wake.notify_one();
     }
 
-    /// Waits for the next wake-up call; one that came before is not lost.
+    /// Waits for the next wake-up call. A call that came earlier is not lost.
     pub(super) async fn woken(&self) {
         self.0.wake.notified().await;
     }
 
-    /// The driver has done what the pool asked for.
+    /// Announces that the driver has performed all actions of its turn.
     pub(super) fn turned(&self) {
         self.0.turns.send_replace(());
     }

@@ -1,6 +1,6 @@
-//! Gives the pool a clock and hands. Requests state wishes here; only the driver performs what the pool decides.
+//! Runs the pool: passes requests and events to it, and performs its actions.
 //!
-//! It knows nothing of HTTP: who asks, and in which words an answer is given, is the proxy's business.
+//! [`Supervisor`] is the interface for the proxy, which parses requests and writes answers: the module knows nothing of HTTP.
 
 mod driver;
 mod ended_answers;
@@ -34,7 +34,7 @@ use crate::supervisor::inputs::Inputs;
 use crate::supervisor::inputs::prefetch::OpenedChannel;
 use crate::supervisor::inputs::provider::Provider;
 use crate::supervisor::inputs::raw_readers::Denied;
-use crate::supervisor::stream::{Brief, Playlist, Stream, WindowSize};
+use crate::supervisor::stream::{Playlist, Stream, StreamSpec, WindowSize};
 use crate::supervisor::streams::Streams;
 use crate::upstream::jellyfin::{Jellyfin, Login, Recipe};
 use crate::upstream::ledger::Ledger;
@@ -42,66 +42,66 @@ use domain::cadence::Class;
 use domain::encoding::demand::Demand;
 use domain::key::{Channel, ChannelId, ConsumerId, ItemId, LiveStreamId, MediaSourceId, StreamKey};
 use domain::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
-use domain::pool::{Admission, Event, Limits, Pool, Said, SegmentRequest, Snapshot, Tune, Warmth};
+use domain::pool::{Admission, Event, Limits, PlaylistHints, Pool, SegmentRequest, Snapshot, Tune, Warmth};
 use domain::produce::Produce;
 use domain::reason::RefuseReason;
 use domain::signal::{Signal, Whose};
 use domain::viewer::{Account, Viewer};
 
-/// What the streams have to keep to.
+/// The configuration of the supervisor.
 #[derive(Debug)]
 pub struct Settings {
-    /// What the pool may use.
+    /// The limits that the pool keeps to.
     pub limits: Limits,
-    /// How windows are cut.
+    /// The sizes of windows and segments.
     pub size: WindowSize,
-    /// What is kept of inputs.
+    /// The limits of feeds.
     pub feed: feed::Limits,
-    /// The provider's channels, if any are known.
+    /// The provider's channels, if `lineup:` is configured.
     pub provider: Option<Provider>,
-    /// The connections that each playlist of the provider allows; 0: any number.
+    /// The number of connections that each playlist of the provider allows; 0 means any number.
     pub connections: Vec<u32>,
-    /// How profiles are made that an input does not satisfy; `None` leaves them to the server.
+    /// The encoder for profiles that an input does not satisfy; `None` leaves them to the server.
     pub encoding: Option<Encoding>,
     /// The gateway's own credential, if it has one.
     pub gateway_login: Option<Login>,
-    /// The file that records what is open at the server.
+    /// The file in which the gateway records everything that is open at the server.
     pub ledger: Option<PathBuf>,
 }
 
-/// A viewer's wish.
+/// A viewer's request for a stream, with the credential to serve it.
 #[derive(Debug)]
-pub struct Wish {
-    /// What it asks for.
+pub struct TuneRequest {
+    /// The stream that is requested.
     pub key: StreamKey,
-    /// Who asks.
+    /// The viewer who requests it.
     pub viewer: Viewer,
-    /// How its player can be expected to behave.
+    /// The class of its player, which predicts the rhythm of its requests.
     pub class: Class,
-    /// How its stream may come about.
+    /// The preference for how the stream is produced.
     pub produce: Produce,
-    /// What it asks of the encoding; `None` if that cannot be read.
+    /// The encoding that the request demands; `None` if the request cannot be understood.
     pub demand: Option<Demand>,
-    /// As whom the gateway may act to serve it.
+    /// The credential with which the gateway may call the server for this viewer.
     pub login: Login,
-    /// The user behind the login; `None` for a key that belongs to nobody.
+    /// The user of that credential; `None` for an API key.
     pub user: Option<String>,
 }
 
-/// A granted wish.
+/// A stream that has been granted to a viewer.
 #[derive(Debug)]
 pub struct Lease {
-    /// The stream to serve from.
+    /// The stream that the viewer is served from.
     pub stream: Arc<Stream>,
-    /// The token that goes into every URI.
+    /// The viewer's token, which goes into every URI of its playlist.
     pub consumer: ConsumerId,
-    /// How far the stream was.
+    /// How far the stream was when it was requested.
     pub warmth: Warmth,
-    /// The request that it answers.
+    /// The answer to the request.
     pub answering: Answering,
 }
 
-/// See the module; clones are the same.
+/// The interface of the supervisor. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Supervisor {
     handle: Handle,
@@ -109,13 +109,13 @@ pub struct Supervisor {
     inputs: Inputs,
     openings: Arc<ClientOpenings>,
     callers: Callers,
-    /// How much of a channel a raw reader is handed at once.
+    /// How much of the past a reader of a raw stream gets at once.
     burst: Duration,
     tasks: TaskTracker,
     ended: CancellationToken,
 }
 
-/// A request that is being answered. Its consumer counts as present until it is dropped.
+/// An answer that is being sent. Its consumer counts as present until it is dropped.
 #[derive(Debug)]
 pub struct Answering {
     handle: Handle,
@@ -125,35 +125,35 @@ pub struct Answering {
 
 #[derive(Clone, Copy, Debug)]
 enum Outcome {
-    /// The player has given up the request, unless more is said.
-    GivenUp,
-    /// All of the answer is on its way.
-    Whole,
-    /// The pool has been told.
-    Told,
+    /// The player has aborted the request. This is the outcome until another is set.
+    Aborted,
+    /// The answer was sent completely.
+    Sent,
+    /// The pool learns of the end by another call.
+    Reported,
 }
 
 impl Answering {
     fn new(handle: &Handle, consumer: ConsumerId) -> Self {
-        Self { handle: handle.clone(), consumer, outcome: Outcome::GivenUp }
+        Self { handle: handle.clone(), consumer, outcome: Outcome::Aborted }
     }
 
-    /// All of the answer is on its way.
-    pub fn whole(mut self) {
-        self.outcome = Outcome::Whole;
+    /// Ends the answer, which was sent completely.
+    pub fn sent(mut self) {
+        self.outcome = Outcome::Sent;
     }
 
-    fn told(mut self) {
-        self.outcome = Outcome::Told;
+    fn reported(mut self) {
+        self.outcome = Outcome::Reported;
     }
 }
 
 impl Drop for Answering {
     fn drop(&mut self) {
         match self.outcome {
-            Outcome::Told => {}
-            Outcome::Whole => self.handle.answer_ended(self.consumer, true),
-            Outcome::GivenUp => {
+            Outcome::Reported => {}
+            Outcome::Sent => self.handle.answer_ended(self.consumer, true),
+            Outcome::Aborted => {
                 self.handle.answer_ended(self.consumer, false);
                 self.handle.wake();
             }
@@ -162,7 +162,7 @@ impl Drop for Answering {
 }
 
 impl Supervisor {
-    /// Starts the driver.
+    /// Builds the supervisor, starts its driver and closes the leftovers of the process before.
     #[must_use]
     pub fn new(settings: Settings, jellyfin: Jellyfin) -> Self {
         let Settings { limits, size, feed, provider, connections, encoding, gateway_login, ledger } =
@@ -204,53 +204,53 @@ impl Supervisor {
         supervisor
     }
 
-    /// A viewer requests a playlist, and mentions what it has opened. Grants its wish, or says why not; `recipe` says how to start
-    /// the stream, should it not run. Never waits.
+    /// Grants a viewer the stream of a playlist request, without waiting; an error says why the request is to be forwarded.
+    /// `mention` is the opening that the request names; `recipe` is called if the stream is new.
     pub fn tune(
         &self,
-        wish: Wish,
+        request: TuneRequest,
         mention: &Mention,
         recipe: impl FnOnce() -> Recipe,
     ) -> Result<Lease, RefuseReason> {
-        let Wish { key, viewer, class, produce, demand, login, user } = wish;
+        let TuneRequest { key, viewer, class, produce, demand, login, user } = request;
         let account = viewer.account;
         let tune = Tune { key, viewer, class, produce, fresh: ConsumerId::from_bits(random()) };
         let (lease, input) =
             self.handle.ask(|pool, now| match pool.playlist_requested(tune, mention, now) {
                 Admission::Refused(reason) => Err(reason),
                 Admission::Serve { stream: id, consumer, warmth } => {
-                    let brief = || Brief { recipe: recipe(), demand, produce };
-                    let stream = self.streams.get_or_insert(id, brief);
+                    let spec = || StreamSpec { recipe: recipe(), demand, produce };
+                    let stream = self.streams.get_or_insert(id, spec);
                     let answering = Answering::new(&self.handle, consumer);
                     Ok((Lease { stream, consumer, warmth, answering }, pool.input_of(id)))
                 }
             })?;
         if let Some(input) = input {
-            self.inputs.introduce(input, account, &login, user.as_deref());
+            self.inputs.add_login(input, account, &login, user.as_deref());
         }
         self.close_leftovers(login.clone(), user.clone());
         lease.stream.access.remember(account, login, user);
         Ok(lease)
     }
 
-    /// The list of a consumer, each segment at the URI that `uri` writes, and whether requests for it can be held; `None` before the
-    /// first segment. `said` is the rest of what the request said.
+    /// The playlist of a consumer; `None` before the first segment. `blocking` says whether it offers blocking reload, and `uri`
+    /// writes the URI of a segment.
     #[must_use]
     pub fn playlist(
         &self,
         lease: Lease,
-        said: &Said<'_>,
+        hints: &PlaylistHints<'_>,
         blocking: bool,
         uri: impl FnMut(&mut String, u64),
     ) -> Option<Playlist> {
         let Lease { stream, consumer, answering, .. } = lease;
         let join_point = stream.join_point();
-        answering.told();
-        let start = self.handle.ask(|pool, now| pool.playlist_answered(consumer, join_point, said, now))?;
+        answering.reported();
+        let start = self.handle.ask(|pool, now| pool.playlist_answered(consumer, join_point, hints, now))?;
         stream.playlist(start, blocking, uri)
     }
 
-    /// A request for a segment with a consumer's token: the stream it is for, if that still runs.
+    /// Tells the pool that a consumer has requested a segment. Returns the stream; `None` if it is gone.
     #[must_use]
     pub fn segment_requested(
         &self,
@@ -262,69 +262,69 @@ impl Supervisor {
         match self.streams.get(id) {
             Some(stream) => Some((stream, answering)),
             None => {
-                answering.whole();
+                answering.sent();
                 None
             }
         }
     }
 
-    /// A viewer gives a signal other than a request for a playlist or a segment.
+    /// Tells the pool of a viewer's signal other than a request for a playlist or a segment.
     pub fn signal(&self, whose: Whose, signal: Signal) {
         self.handle.tell(Event::Signal(whose, signal));
     }
 
-    /// A viewer has been given the server's own stream, and goes on with it.
+    /// Tells the pool that a viewer's request was forwarded, and that it plays a stream of the server's.
     pub fn passed_on(&self, viewer: Viewer, channel: Channel) {
         self.handle.tell(Event::PassedOn(viewer, channel));
     }
 
-    /// A client asks the server to open a channel, as far as its request says which one and for whom.
+    /// Tells the pool that a client is asking the server to open a channel; `None` where the request does not say.
     pub fn opening(&self, item: Option<ItemId>, account: Option<Account>) {
         self.handle.tell(Event::Opening { item, account });
     }
 
-    /// A token is about to be revoked: returns once nothing is left that could be released with it alone.
+    /// Closes what only this account's token can close, since it is about to be revoked. Returns after `patience` at the latest.
     pub async fn logging_out(&self, account: Account, patience: Duration) {
         self.handle.tell_and_wait(Event::LoggingOut(account), patience).await;
         self.inputs.forget(account);
         self.streams.forget(account);
     }
 
-    /// The revocation of a token has been answered.
+    /// Tells the pool that the server has answered the revocation of a token.
     pub fn logged_out(&self, account: Account) {
         self.handle.tell(Event::LoggedOut(account));
     }
 
-    /// Somebody was denied a tuner: returns true once one of ours has been given back.
+    /// Frees a tuner for a client that was denied one. Returns true once one has been freed.
     pub async fn free_tuner(&self) -> bool {
         self.handle.free_tuner().await
     }
 
-    /// Whether the gateway acts under a credential of its own, whoever asks.
+    /// Whether the gateway has a credential of its own.
     #[must_use]
     pub fn has_own_credential(&self) -> bool {
         self.callers.gateway_login.is_some()
     }
 
-    /// Whether a consumer of this live stream is ours.
+    /// Whether the gateway holds a consumer of this live stream.
     #[must_use]
     pub fn holds(&self, live_stream: &LiveStreamId) -> bool {
         self.inputs.holds(live_stream) || self.streams.holds(live_stream)
     }
 
-    /// Whether the account has given this live stream back, by its own report or in its name.
+    /// Whether this live stream has been given back, by the account itself or by the gateway on its behalf.
     #[must_use]
     pub fn has_returned(&self, account: Account, live_stream: &LiveStreamId) -> bool {
         self.handle.pool().has_returned(account, live_stream)
     }
 
-    /// Whether anything runs that nobody watches.
+    /// Whether a stream runs that nobody watches.
     #[must_use]
     pub fn has_idle(&self) -> bool {
         self.handle.pool().has_idle()
     }
 
-    /// Gives everything back; returns when that is done, or `grace` is over.
+    /// Stops all streams and closes all inputs. Returns once that is done, or after `grace`.
     pub async fn shut_down(&self, grace: Duration) {
         self.handle.tell(Event::Shutdown);
         self.tasks.close();
@@ -336,23 +336,23 @@ impl Supervisor {
         self.ended.cancel();
     }
 
-    /// The pool as it is.
+    /// A snapshot of the pool.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.handle.pool().snapshot(self.handle.now())
     }
 
-    /// A viewer has opened a channel, and will want a stream of it that the gateway may make itself.
+    /// Opens the input of a channel that a viewer has opened and will request a stream of.
     pub fn prefetch(&self, opened: OpenedChannel) {
         self.inputs.prefetch(opened);
     }
 
-    /// A client has opened a live stream at the server.
+    /// Records a live stream that a client has opened at the server.
     pub fn opened(&self, opening: ClientOpening, opener: Opener) {
         self.openings.opened(opening, opener);
     }
 
-    /// A request mentions openings of clients.
+    /// Tells the pool that a request mentions openings of clients.
     pub fn mentioned(&self, mention: Mention, kind: MentionKind) {
         self.handle.tell(Event::Mentioned(mention, kind));
     }
@@ -385,13 +385,13 @@ impl Supervisor {
         self.inputs.has_channel(id)
     }
 
-    /// How the lineup wishes streams of the channel to be made that a request for `asked` means.
+    /// The lineup's preference for how streams of the channel with this media source are produced.
     #[must_use]
-    pub fn wished(&self, asked: &MediaSourceId) -> Option<Produce> {
-        self.inputs.wished(asked)
+    pub fn preferred_production(&self, source: &MediaSourceId) -> Option<Produce> {
+        self.inputs.preferred_production(source)
     }
 
-    /// A channel's raw stream, from a few seconds ago on and without an end.
+    /// A channel's raw stream, which begins a few seconds in the past and has no end.
     ///
     /// # Errors
     /// See [`Denied`].
@@ -399,7 +399,7 @@ impl Supervisor {
         self.inputs.read(id, self.burst).await
     }
 
-    /// Closes what was left open, if anything was, as the gateway itself or as `login`, which belongs to `user`.
+    /// Closes the leftovers that are due, with the gateway's own credential or else with `login`, which belongs to `user`.
     fn close_leftovers(&self, login: Login, user: Option<String>) {
         let Callers { jellyfin, gateway_login, leftovers, .. } = &self.callers;
         let taken = leftovers.take();

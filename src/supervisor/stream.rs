@@ -1,6 +1,6 @@
-//! A stream as its producer fills it and its viewers read it: the window, and who waits for it.
+//! Holds a stream's window between the producer that fills it and the viewers that read it, and lets requests wait for it.
 //!
-//! It does not know how it is filled, nor whether it should be.
+//! It does not know how segments are made, nor whether the stream should run.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -24,82 +24,84 @@ use domain::reload::HELD_TARGETS;
 use domain::time::Timestamp;
 use domain::window::{Arrival, Window};
 
-/// What somebody who waits for a stream can be told.
+/// The outcome of waiting for a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// It has segments.
+    /// The stream has segments.
     Ready,
-    /// It could not be started.
+    /// The stream could not be started.
     Failed,
-    /// It is being given back, or gone.
+    /// The stream is retiring, or gone.
     Retired,
 }
 
-/// How windows are cut.
+/// The sizes of windows and segments.
 #[derive(Clone, Copy, Debug)]
 pub struct WindowSize {
-    /// What a new viewer is handed at least.
+    /// How much a new viewer's playlist lists at least, if the window holds as much.
     pub join: Duration,
-    /// What is listed at most, or three target durations if that is more.
+    /// How much a playlist lists at most; three target durations if that is more.
     pub length: Duration,
-    /// Bytes of the largest segment.
+    /// The largest size of a segment, in bytes.
     pub segment: u64,
 }
 
-/// What a stream is to be.
+/// The parameters of a new stream.
 #[derive(Debug)]
-pub(super) struct Brief {
-    /// How the server is asked for it.
+pub(super) struct StreamSpec {
+    /// The request that starts the stream at the server.
     pub(super) recipe: Recipe,
-    /// What it asks of the encoding, as far as that can be read.
+    /// The encoding that the request demands; `None` if the request cannot be understood.
     pub(super) demand: Option<Demand>,
-    /// How it may come about.
+    /// The preference for how the stream is produced.
     pub(super) produce: Produce,
 }
 
-/// See the module.
+/// A stream that runs, or is about to.
 #[derive(Debug)]
 pub struct Stream {
-    /// How to start it again.
+    /// The request that starts the stream at the server.
     pub recipe: Recipe,
-    /// What it asks of the encoding, as far as that can be read.
+    /// The encoding that the request demands; `None` if the request cannot be understood.
     pub(super) demand: Option<Demand>,
-    /// How it may come about.
+    /// The preference for how the stream is produced.
     pub(super) produce: Produce,
-    /// Whose pictures it carries.
+    /// The channel that it carries.
     pub(super) channel: Channel,
-    /// How the server may be called about it.
+    /// The credentials for calls to the server about the channel.
     pub(super) access: Arc<Access>,
+    /// Ends the stream.
     pub(super) stop: CancellationToken,
     size: WindowSize,
     window: RwLock<Option<Window<Media>>>,
-    /// Where its producer stood after the last turn of the driver; `None` when the stream is gone.
+    /// The state of its producer after the driver's last turn; `None` once the stream is gone.
     state: watch::Sender<Option<State>>,
-    /// The newest segment's number.
+    /// The media sequence number of the newest segment.
     newest: watch::Sender<u64>,
+    /// Held by the generation that runs.
     work: tokio::sync::Mutex<()>,
-    /// Ends the generation that runs, and not the stream.
+    /// Ends the current generation, but not the stream.
     pause: Mutex<CancellationToken>,
-    /// The generations that have yet to give back what they opened.
+    /// The generations that have not closed everything they opened.
     generations: TaskTracker,
-    /// Whether a tuner was asked for since the last segment.
+    /// Whether the stream has requested a tuner since its last segment.
     tuner_requested: AtomicBool,
-    /// Whether the live stream is still the one that its first viewer opened, as far as is known.
+    /// Whether no generation has used the live stream that the first viewer opened.
     opened_by_client: AtomicBool,
 }
 
-/// What a viewer is given.
+/// A playlist for one viewer.
 #[derive(Debug)]
 pub struct Playlist {
-    /// The playlist.
+    /// The text of the playlist.
     pub text: String,
     /// The stream's target duration.
     pub target: Duration,
 }
 
 impl Stream {
-    pub(super) fn new(brief: Brief, size: WindowSize) -> Self {
-        let Brief { recipe, demand, produce } = brief;
+    pub(super) fn new(spec: StreamSpec, size: WindowSize) -> Self {
+        let StreamSpec { recipe, demand, produce } = spec;
         let Recipe { place, source, live_stream, .. } = &recipe;
         let access = Access::new(place.clone(), source.clone(), live_stream.clone());
         let stop = CancellationToken::new();
@@ -122,13 +124,13 @@ impl Stream {
         }
     }
 
-    /// Where the list of a viewer begins who joins at this moment; `None` before the first segment.
+    /// The segment at which the playlist of a viewer begins who joins now; `None` before the first segment.
     pub(super) fn join_point(&self) -> Option<u64> {
         let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
         window.as_ref()?.join(self.size.join)
     }
 
-    /// The list of a viewer who joined at `start`.
+    /// The playlist of a viewer who joined at segment `start`; `None` before the first segment.
     pub(super) fn playlist(
         &self,
         start: u64,
@@ -141,24 +143,24 @@ impl Stream {
         Some(Playlist { text: playlist::write(target, blocking, window.list(start), uri), target })
     }
 
-    /// A segment, as long as it is held.
+    /// A segment, while the window holds it.
     pub fn segment(&self, sequence: u64) -> Option<Media> {
         let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
         window.as_ref()?.get(sequence).map(|segment| segment.payload.clone())
     }
 
-    /// For how long a segment may be asked for after it was first listed, at least.
+    /// How long a segment can be fetched, at least, after it was first listed.
     #[must_use]
     pub const fn availability(&self) -> Duration {
         self.size.length
     }
 
-    /// Waits until there is something to serve, or no hope of it.
+    /// Waits until the stream has segments, has failed, or is retiring.
     pub async fn ready(&self) -> Readiness {
         let mut state = self.state.subscribe();
         loop {
-            let stands = *state.borrow_and_update();
-            if let Some(readiness) = self.readiness(stands) {
+            let current = *state.borrow_and_update();
+            if let Some(readiness) = self.readiness(current) {
                 return readiness;
             }
             if state.changed().await.is_err() {
@@ -167,12 +169,12 @@ impl Stream {
         }
     }
 
-    /// What its producer's state means to somebody who waits; `None` if that is to wait longer.
+    /// The outcome for a request that waits while the producer is in `state`; `None` if the request waits on.
     fn readiness(&self, state: Option<State>) -> Option<Readiness> {
         let is_listed = || self.join_point().is_some();
         match state {
             Some(State::Live) => Some(Readiness::Ready),
-            // Its viewers keep the list they have.
+            // Viewers go on with the segments that are listed.
             Some(State::Starting | State::BackingOff { .. }) if is_listed() => Some(Readiness::Ready),
             Some(State::BackingOff { .. }) => Some(Readiness::Failed),
             Some(State::Starting | State::Resting) => None,
@@ -180,13 +182,14 @@ impl Stream {
         }
     }
 
-    /// The number of its newest segment.
+    /// The media sequence number of the newest segment.
     #[must_use]
     pub fn newest(&self) -> u64 {
         *self.newest.borrow()
     }
 
-    /// Waits until it has this segment, if that does not take longer than anybody may be held.
+    /// Waits until the window has reached this segment. Returns false if the stream ends first, or after `HELD_TARGETS` target
+    /// durations.
     pub async fn reaches(&self, sequence: u64) -> bool {
         let longest = self.target(Duration::ZERO) * HELD_TARGETS;
         let mut newest = self.newest.subscribe();
@@ -196,16 +199,17 @@ impl Stream {
         }
     }
 
-    /// Waits until it is gone, with everything that it had opened.
+    /// Waits until the stream is gone and has closed everything that it had opened.
     async fn gone(&self) {
         let mut state = self.state.subscribe();
         let _ = state.wait_for(Option::is_none).await;
     }
 
-    /// Appends a segment of the generation that runs; returns the target duration and the bytes held.
+    /// Appends a segment of the current generation. Returns the target duration and the bytes that the window holds; `None` if
+    /// the generation was ended.
     pub(super) fn append(&self, arrival: Arrival, media: Media, now: Timestamp) -> Option<(Duration, u64)> {
         let mut window = self.window.write().unwrap_or_else(PoisonError::into_inner);
-        // Under the window's lock, as `rest` has it: what comes after it belongs to nobody.
+        // `rest` cancels before it takes the window's lock, so no segment is appended after its interruption.
         if self.pause.lock().unwrap_or_else(PoisonError::into_inner).is_cancelled() {
             return None;
         }
@@ -215,77 +219,77 @@ impl Stream {
         });
         let size = media.body.len() as u64;
         window.push(arrival, media, size, now);
-        let told = (window.target(), window.bytes());
+        let sizes = (window.target(), window.bytes());
         self.newest.send_replace(window.newest());
         self.tuner_requested.store(false, Ordering::Relaxed);
-        Some(told)
+        Some(sizes)
     }
 
-    /// Lets go of segments that no list names any more.
-    pub(super) fn shed(&self) {
+    /// Drops the segments that no playlist lists any more.
+    pub(super) fn trim(&self) {
         let mut window = self.window.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(window) = window.as_mut() {
             window.shed();
         }
     }
 
-    /// What following it needs to know, given its first segment's duration.
+    /// The target duration; before the first segment the one that follows from a first segment of duration `first`.
     pub(super) fn target(&self, first: Duration) -> Duration {
         let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
         window.as_ref().map_or_else(|| playlist::target_duration(first, self.recipe.cut), Window::target)
     }
 
-    /// What a new viewer is handed at least.
+    /// How much a new viewer's playlist lists at least.
     pub(super) const fn join_span(&self) -> Duration {
         self.size.join
     }
 
-    /// How it is cut where that is up to us, if a first segment is to last `first`.
+    /// The rule by which the gateway cuts the stream, with a first segment of duration `first`.
     pub(super) fn rule(&self, first: Duration) -> Rule {
         Rule { first, usual: self.recipe.cut, target: self.target(first), largest: self.largest_segment() }
     }
 
-    /// Bytes of the largest segment it takes.
+    /// The largest size of a segment, in bytes.
     pub(super) fn largest_segment(&self) -> usize {
         usize::try_from(self.size.segment).unwrap_or(usize::MAX)
     }
 
-    /// Waits until no generation is at work, and keeps others from it.
-    pub(super) async fn work(&self) -> tokio::sync::MutexGuard<'_, ()> {
+    /// Waits until no other generation runs, and keeps others from running while the guard lives.
+    pub(super) async fn lock_generation(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.work.lock().await
     }
 
-    /// A generation has something to give back until it drops the token.
-    pub(super) fn enter(&self) -> TaskTrackerToken {
+    /// Registers a generation, which drops the token once it has closed everything.
+    pub(super) fn register_generation(&self) -> TaskTrackerToken {
         self.generations.token()
     }
 
-    /// Waits until no generation has anything to give back.
-    pub(super) async fn deserted(&self) {
+    /// Waits until all generations have closed everything.
+    pub(super) async fn all_closed(&self) {
         self.generations.close();
         self.generations.wait().await;
     }
 
-    /// Whether it may ask for somebody's tuner: once, until it has shown that it makes something of it.
+    /// Whether the stream may request a tuner: once between two segments.
     pub(super) fn may_request_tuner(&self) -> bool {
         !self.tuner_requested.swap(true, Ordering::Relaxed)
     }
 
-    /// Whether the live stream can be used as its first viewer has opened it: by one generation, as long as none has made
-    /// anything of it.
+    /// Whether this generation may use the live stream that the first viewer opened. True at most once, and only before the first
+    /// segment.
     pub(super) fn take_opening(&self) -> bool {
         let unused = self.window.read().unwrap_or_else(PoisonError::into_inner).is_none();
         self.opened_by_client.swap(false, Ordering::Relaxed) && unused
     }
 
-    /// Until when the generation that begins may work.
-    pub(super) fn until_paused(&self) -> CancellationToken {
+    /// Creates the token that ends the new generation.
+    pub(super) fn new_pause_token(&self) -> CancellationToken {
         let pause = self.stop.child_token();
         self.pause.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&pause);
         pause
     }
 
-    /// Ends the generation that runs: who comes now has to wait for the next one.
+    /// Ends the current generation. New viewers wait for the next one.
     pub(super) fn rest(&self) {
         self.pause.lock().unwrap_or_else(PoisonError::into_inner).cancel();
         let mut window = self.window.write().unwrap_or_else(PoisonError::into_inner);
@@ -294,14 +298,14 @@ impl Stream {
         }
     }
 
-    /// Tells whoever waits where its producer stands; `None` when the stream is gone.
+    /// Publishes the producer's state to the requests that wait; `None` once the stream is gone.
     pub(super) fn publish(&self, state: Option<State>) {
-        self.state.send_if_modified(|told| std::mem::replace(told, state) != state);
+        self.state.send_if_modified(|published| std::mem::replace(published, state) != state);
     }
 }
 
-/// Where the numbers of a new stream begin: at the seconds since 2026. Segments last longer than a second on the whole, so
-/// a stream that is started again, also by another life of the gateway, goes on beyond the numbers it has given out.
+/// The media sequence number at which a new stream begins: the seconds since 2026. Segments last longer than a second on
+/// average, so a stream that is started again, even by a later process, begins beyond the numbers it has used.
 fn first_sequence() -> u64 {
     const YEAR_2026: u64 = 1_767_225_600;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

@@ -1,17 +1,17 @@
-//! The streams that run, as the shell has them: by the pool's name for each, its window and its credentials.
+//! Maps each of the pool's stream ids to the stream's window and credentials.
 //!
-//! The pool decides which there are; nothing here starts or ends one.
+//! The pool decides which streams exist. The module starts and ends none.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use crate::supervisor::stream::{Brief, Stream, WindowSize};
+use crate::supervisor::stream::{Stream, StreamSpec, WindowSize};
 use crate::upstream::jellyfin::Login;
 use domain::key::{LiveStreamId, StreamId};
 use domain::producer::State;
 use domain::viewer::Account;
 
-/// See the module.
+/// All streams that the pool knows.
 #[derive(Debug)]
 pub(super) struct Streams {
     size: WindowSize,
@@ -27,17 +27,17 @@ impl Streams {
         self.streams().get(&id).cloned()
     }
 
-    /// The stream of this name, made as `brief` says if it is new. Called under the pool's lock, so that nobody sees a stream
-    /// of the pool's that is not here.
-    pub(super) fn get_or_insert(&self, id: StreamId, brief: impl FnOnce() -> Brief) -> Arc<Stream> {
+    /// The stream with this id, made from `spec` if it is new. The caller holds the pool's lock, so that no other task sees an
+    /// id of the pool's that is missing here.
+    pub(super) fn get_or_insert(&self, id: StreamId, spec: impl FnOnce() -> StreamSpec) -> Arc<Stream> {
         if let Some(stream) = self.get(id) {
             return stream;
         }
         let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(streams.entry(id).or_insert_with(|| Arc::new(Stream::new(brief(), self.size))))
+        Arc::clone(streams.entry(id).or_insert_with(|| Arc::new(Stream::new(spec(), self.size))))
     }
 
-    /// Tells whoever waits for a stream where its producer stands.
+    /// Publishes the state of producers to the requests that wait for their streams.
     pub(super) fn publish(&self, states: impl IntoIterator<Item = (StreamId, State)>) {
         let streams = self.streams();
         for (id, state) in states {
@@ -47,7 +47,7 @@ impl Streams {
         }
     }
 
-    /// A stream is gone; whoever waits for it is told so.
+    /// Removes a stream, and tells the requests that wait for it.
     pub(super) fn remove(&self, id: StreamId) {
         let removed = self.streams.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
         if let Some(stream) = removed {
@@ -55,17 +55,17 @@ impl Streams {
         }
     }
 
-    /// Whether one of them is made of this live stream.
+    /// Whether one of the streams uses this live stream.
     pub(super) fn holds(&self, live_stream: &LiveStreamId) -> bool {
         self.streams().values().any(|stream| stream.recipe.live_stream == *live_stream)
     }
 
-    /// The credential of a viewer who watches, and the user it belongs to.
+    /// The newest credential of any stream's viewers, with its user.
     pub(super) fn viewers_login(&self) -> Option<(Login, Option<String>)> {
         self.streams().values().find_map(|stream| stream.access.logins().into_iter().next())
     }
 
-    /// The credential of `account` is worth nothing any more.
+    /// Forgets the credential of `account`, which has been revoked.
     pub(super) fn forget(&self, account: Account) {
         self.streams().values().for_each(|stream| stream.access.forget(account));
     }

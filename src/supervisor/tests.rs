@@ -1,4 +1,4 @@
-//! The supervisor before a server of the tests' own, in paused time.
+//! Tests the supervisor in front of a fake server, in paused time.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -31,8 +31,7 @@ const LIMITS: Limits = Limits {
     own_credential: false,
 };
 
-/// A server that grants a consumer of anything, and does everything else as `other` says: after how many seconds, with which
-/// status.
+/// A server that grants every opening, and answers other requests as `other` says: after so many seconds, with this status.
 async fn server(other: impl Fn(&str) -> (u64, u16) + Clone + Send + Sync + 'static) -> Fake {
     Fake::start(move |line| {
         let (wait, status, body) = if line.contains("/PlaybackInfo") {
@@ -51,7 +50,7 @@ async fn server(other: impl Fn(&str) -> (u64, u16) + Clone + Send + Sync + 'stat
     .await
 }
 
-/// One that starts nothing, and takes its time to say that the first job is no more.
+/// A server that starts no job, and takes 10 s to end the first one.
 async fn refusing() -> Fake {
     let ends = Arc::new(AtomicUsize::new(0));
     server(move |line| {
@@ -98,7 +97,7 @@ fn tune(supervisor: &Supervisor, account: u64) -> Lease {
     let source = MediaSourceId::new("source");
     let profile = ProfileKey::from_query([("VideoCodec", "h264")].into_iter(), false, Policy::UNRESTRICTED);
     let user = Some(format!("user-{account}"));
-    let wish = Wish {
+    let request = TuneRequest {
         key: StreamKey {
             channel: Channel { item: item.clone(), source: source.clone() },
             profile: profile.unwrap().key,
@@ -110,10 +109,10 @@ fn tune(supervisor: &Supervisor, account: u64) -> Lease {
         login: Login::default(),
         user: user.clone(),
     };
-    supervisor.tune(wish, &Mention::default(), || recipe(item, user)).unwrap()
+    supervisor.tune(request, &Mention::default(), || recipe(item, user)).unwrap()
 }
 
-/// One that has channels open, of which nothing comes, and takes its time to close one.
+/// A server whose raw streams carry no data, and that takes a minute to close a live stream.
 async fn silent() -> Fake {
     server(|line| {
         if line.contains("/stream.ts") {
@@ -141,7 +140,7 @@ fn open(supervisor: &Supervisor, channel: &str, account: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_opens_a_channel_after_another_is_expected_for_as_long() {
+async fn each_opening_of_a_channel_prefetches_it_for_the_full_time() {
     let supervisor = supervisor(&silent().await);
     let after = async |seconds| {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
@@ -156,7 +155,7 @@ async fn who_opens_a_channel_after_another_is_expected_for_as_long() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_is_expected_for_longer_because_another_input_is_slow_to_close() {
+async fn a_slow_close_does_not_prolong_a_prefetch() {
     let supervisor = supervisor(&silent().await);
     for channel in ["a", "b", "c"] {
         open(&supervisor, channel, 1);
@@ -168,9 +167,9 @@ async fn nobody_is_expected_for_longer_because_another_input_is_slow_to_close() 
     assert_eq!(inputs(), 0);
 }
 
-/// With the credential goes the last chance: nothing may be open any more that a generation which failed has opened.
+/// Only the credential that is revoked can close the job of a failed generation, so the logout waits for it.
 #[tokio::test(start_paused = true)]
-async fn a_stream_is_retired_when_all_its_generations_are() {
+async fn a_logout_waits_until_all_generations_of_a_stream_are_closed() {
     let fake = refusing().await;
     let supervisor = supervisor(&fake);
     let lease = tune(&supervisor, 1);
@@ -182,7 +181,7 @@ async fn a_stream_is_retired_when_all_its_generations_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_logged_out_is_not_called_for() {
+async fn the_credential_of_an_account_that_logged_out_is_not_used() {
     let supervisor = supervisor(&refusing().await);
     let lease = tune(&supervisor, 1);
     tune(&supervisor, 2);
@@ -193,10 +192,10 @@ async fn who_has_logged_out_is_not_called_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_segment_is_waited_for_but_not_for_ever() {
+async fn waiting_for_a_segment_ends_after_three_target_durations() {
     let recipe = recipe(ItemId::parse(&"a".repeat(32)).unwrap(), None);
     let size = WindowSize { join: Duration::ZERO, length: Duration::from_secs(30), segment: 1000 };
-    let stream = Stream::new(Brief { recipe, demand: None, produce: Produce::Adopt }, size);
+    let stream = Stream::new(StreamSpec { recipe, demand: None, produce: Produce::Adopt }, size);
     let media = || Media {
         body: Bytes::from_static(b"x"),
         content_type: HeaderValue::from_static("x"),

@@ -1,7 +1,7 @@
-//! One generation of an adopted stream, from its opening to its closing: the one owner, and the one way out, of the
-//! job and the consumer that the gateway opens at the server.
+//! Runs one adopted generation: opens a consumer and an HLS job at the server, follows the job, and closes both at the end.
 //!
-//! It does not know why it is started or stopped, nor who watches.
+//! The module alone owns the job and the consumer, and closes them in one place. It does not know why the generation is started
+//! or stopped, nor who watches.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,23 +18,23 @@ use crate::upstream::job::Job;
 use domain::playlist::Reading;
 use domain::reason::Failure;
 
-/// A start that takes longer is given up, whoever still waits: the server's own wait has no end (`HlsHelpers.cs`).
-const START: Duration = Duration::from_secs(60);
+/// A start that takes longer is aborted: the server itself waits for the first segments without a limit (`HlsHelpers.cs`).
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a stop waits for the answer to a start that is under way.
-const UNHEARD: Duration = Duration::from_secs(5);
-/// How long a server that cannot be reached is waited for to end the job.
-const FAREWELL: Duration = Duration::from_secs(120);
+const STOP_DELAY: Duration = Duration::from_secs(5);
+/// How long ending the job is retried while the server cannot be reached.
+const END_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// What a generation has opened, and has to give back.
+/// The job and the consumer that a generation opens and has to close.
 #[derive(Debug)]
 pub(super) struct AdoptedJob {
     caller: Caller,
-    /// The gateway's own name for the playback: fresh and secret, so that no client can stop it.
+    /// The gateway's own play session: new and secret, so that no client can stop its job.
     play_session: String,
     holding: Holding,
 }
 
-/// What a generation does, apart from what it has to give back: should it perish, that is not lost.
+/// The work of a generation. It is separate from [`AdoptedJob`], so that the job is closed even if the work panics.
 #[derive(Debug)]
 pub(super) struct Work {
     caller: Caller,
@@ -44,30 +44,31 @@ pub(super) struct Work {
 }
 
 impl AdoptedJob {
-    /// Begins: takes a consumer of the live stream in a task of its own. `freed` is awaited if there is no tuner left.
+    /// Begins to open a consumer of the live stream, in a task of its own. If the server has no tuner left, `tuner_requested` is
+    /// awaited.
     pub(super) fn begin(
         caller: Caller,
         stream: Arc<Stream>,
         play_session: String,
-        freed: impl Future<Output = bool> + Send + 'static,
+        tuner_requested: impl Future<Output = bool> + Send + 'static,
         tasks: &TaskTracker,
     ) -> (Self, Work) {
-        caller.note_place(&play_session);
-        let held = caller.noted(&play_session);
+        caller.record_item(&play_session);
+        let on_change = caller.hold_recorder(&play_session);
         let (holding, first_attempt) =
-            Holding::take(caller.clone(), std::future::ready(()), held, freed, tasks);
+            Holding::take(caller.clone(), std::future::ready(()), on_change, tuner_requested, tasks);
         let work = Work { caller: caller.clone(), stream, play_session: play_session.clone(), first_attempt };
         (Self { caller, play_session, holding }, work)
     }
 
-    /// Ends the job, then gives the consumer back: in this order, or the server would end the job by itself and give
-    /// back a consumer that was not the job's (`jellyfin.md` 4.4). What cannot be closed is left to others.
+    /// Ends the job, then closes the consumer. In the other order the server might kill the job by itself, and would then close
+    /// a consumer that another viewer holds (docs/jellyfin.md 7). If either fails, the leftovers take over.
     pub(super) async fn retire(self, failure: Option<Failure>) {
         let Self { caller, play_session, holding } = self;
         let (jellyfin, play_session) = (&caller.jellyfin, &play_session);
         let end =
             |login, place: Place| async move { jellyfin.end_job(&place.prefix, play_session, &login).await };
-        let ended = caller.call_until_done(Instant::now() + FAREWELL, "end the job", end).await;
+        let ended = caller.call_until_done(Instant::now() + END_TIMEOUT, "end the job", end).await;
         let restarted = failure == Some(Failure::Unreachable);
         let closed = holding.part(match (ended, restarted) {
             (false, _) => Parting::Leave,
@@ -88,10 +89,10 @@ impl AdoptedJob {
 }
 
 impl Work {
-    /// Goes on until it fails, or is stopped (`None`). The generation has to be retired then.
+    /// Runs until it fails, or is stopped (`None`). The caller retires the job then.
     ///
-    /// A live stream that a client has just opened can be used at once; one that may have died with the generation
-    /// before has to be opened first.
+    /// If a client has just opened the live stream, the job starts at once. Otherwise the live stream may be closed, so the job
+    /// starts after the gateway's own opening.
     pub(super) async fn run(
         mut self,
         opened_by_client: bool,
@@ -118,18 +119,18 @@ impl Work {
         (!stream.stop.is_cancelled()).then_some(failure)
     }
 
-    /// What has been asked of the server happens, whether or not its answer is heard: so a stop lets a start come to
-    /// its end, and the job be there to be ended, if that does not take long.
+    /// Returns a few seconds after the stop: the server goes on starting a job whose request is aborted, and only a job that has
+    /// started can be ended.
     async fn stopped_for_good(&self) {
         self.stream.stop.cancelled().await;
-        sleep(UNHEARD).await;
+        sleep(STOP_DELAY).await;
     }
 
     async fn start(&self) -> Result<(Job, Reading), Error> {
         let (Caller { jellyfin, .. }, stream) = (&self.caller, &self.stream);
         let play_session = &self.play_session;
         let start = |login, _| async move { jellyfin.start(&stream.recipe, play_session, &login).await };
-        let started = timeout(START, self.caller.call(start)).await;
+        let started = timeout(START_TIMEOUT, self.caller.call(start)).await;
         let (job, reading) = started.unwrap_or(Err(Error::Unreadable("no playlist within a minute")))?;
         self.caller.ledger.note(play_session, |entry| entry.playlist = Some(job.playlist()));
         Ok((job, reading))

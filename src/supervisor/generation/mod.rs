@@ -1,7 +1,7 @@
-//! A generation of a stream, from its start to its end, in one of the two ways: its segments go into the window, its end is
-//! told to the pool, and everything it opened is given back.
+//! Runs the generations of streams: delivers their segments, tells the pool of their end, and closes everything they opened.
 //!
-//! It does not know why it is started or stopped, nor who watches.
+//! A generation is either made here (`own`) or adopted from the server (`adopted`). The module does not know why one is started
+//! or stopped, nor who watches.
 
 mod adopted;
 mod delivery;
@@ -26,7 +26,7 @@ use domain::pool::Event;
 use domain::produce::ProductionMethod;
 use domain::reason::Failure;
 
-/// Starts generations, with whatever they are made with.
+/// Starts generations, with the parts of the supervisor that they need.
 #[derive(Clone, Debug)]
 pub(super) struct Generations {
     pub(super) handle: Handle,
@@ -36,7 +36,7 @@ pub(super) struct Generations {
     pub(super) tasks: TaskTracker,
 }
 
-/// A generation that is to run.
+/// A generation that is about to run.
 struct Generation {
     stream: Arc<Stream>,
     id: StreamId,
@@ -45,15 +45,15 @@ struct Generation {
 }
 
 impl Generations {
-    /// Starts a generation. The pool is told `Failed` if it ends by itself.
+    /// Starts a generation. If it ends by itself, the pool is told with [`Event::Failed`].
     pub(super) fn start(&self, stream: Arc<Stream>, id: StreamId, number: u32, method: ProductionMethod) {
         let span = info_span!("stream", id = id.0, generation = number, method = method.as_str());
-        let entered = stream.enter();
+        let registered = stream.register_generation();
         let generation = Generation { stream, id, number, with: self.clone() };
         let run = generation.run(method).instrument(span);
         self.tasks.spawn(async move {
             run.await;
-            drop(entered);
+            drop(registered);
         });
     }
 }
@@ -61,14 +61,14 @@ impl Generations {
 impl Generation {
     async fn run(self, method: ProductionMethod) {
         let stream = Arc::clone(&self.stream);
-        let at_work = stream.work().await;
+        let turn = stream.lock_generation().await;
         if stream.stop.is_cancelled() {
             return;
         }
-        info!(item = %stream.access.place.item, "starting");
-        let paused = stream.until_paused();
+        info!(item = %stream.access.place.item, "starting the generation");
+        let paused = stream.new_pause_token();
         match method {
-            ProductionMethod::Adopted => self.adopt(at_work).await,
+            ProductionMethod::Adopted => self.adopt(turn).await,
             ProductionMethod::Own => self.make(paused).await,
         }
     }
@@ -87,7 +87,7 @@ impl Generation {
         }
     }
 
-    async fn adopt(&self, at_work: tokio::sync::MutexGuard<'_, ()>) {
+    async fn adopt(&self, turn: tokio::sync::MutexGuard<'_, ()>) {
         let Self { stream, with: Generations { callers, tasks, .. }, .. } = self;
         let (caller, play_session) = (callers.about(&stream.access), format!("{:032x}", random()));
         let (opened, work) =
@@ -96,17 +96,19 @@ impl Generation {
         let failure = ended(tasks.spawn(work.in_current_span())).await;
         if let Some(failure) = failure {
             self.failed(failure);
-            // The next generation need not wait for a server that may be down: what this one opened names itself.
-            drop(at_work);
+            // The next generation need not wait while this one closes its job at a server that may be down: each has a play
+            // session of its own.
+            drop(turn);
             opened.retire(Some(failure)).await;
         } else {
             opened.retire(None).await;
-            drop(at_work);
+            drop(turn);
         }
     }
 
     fn failed(&self, failure: Failure) {
-        info!(reason = failure.as_str(), "failed");
+        let item = &self.stream.access.place.item;
+        info!(%item, reason = failure.as_str(), "the generation has failed");
         self.with.handle.tell(Event::Failed { stream: self.id, generation: self.number, failure });
     }
 
@@ -114,15 +116,15 @@ impl Generation {
         Delivery::new(self.with.handle.clone(), Arc::clone(&self.stream), self.id, self.number)
     }
 
-    /// Gives back an idle stream's tuner, for a stream that was watched and has lost its own; a first opening is a
-    /// client's, and it has been helped already.
+    /// Frees the tuner of an idle stream for a stream that has lost its own. The first generation frees none, since the client's
+    /// opening before it has already done so.
     fn tuner_requested(&self) -> impl Future<Output = bool> + Send + 'static {
         let (number, stream, handle) = (self.number, Arc::clone(&self.stream), self.with.handle.clone());
         async move { number > 1 && stream.may_request_tuner() && handle.free_tuner().await }
     }
 }
 
-/// How a generation's work ended.
+/// Waits for the end of a generation's task; a panic is a failure.
 async fn ended(work: JoinHandle<Option<Failure>>) -> Option<Failure> {
     work.await.unwrap_or(Some(Failure::Panicked))
 }

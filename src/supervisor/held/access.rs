@@ -1,4 +1,4 @@
-//! How the server may be called about a channel: where the channel is found, and with which credentials.
+//! Holds what a call to the server about a channel needs: the channel's address and the credentials of its viewers.
 //!
 //! It does not know what the calls are for, nor whether the channel is watched.
 
@@ -9,17 +9,17 @@ use crate::upstream::jellyfin::{Login, Place};
 use domain::key::{LiveStreamId, MediaSourceId};
 use domain::viewer::Account;
 
-/// Credentials kept; the newest works longest.
-const LOGINS: usize = 8;
+/// The number of credentials that are kept: the newest, since they stay valid longest.
+const MAX_LOGINS: usize = 8;
 
-/// See the module.
+/// The address of a channel and the credentials of its viewers.
 #[derive(Debug)]
 pub(in crate::supervisor) struct Access {
     pub(in crate::supervisor) place: Place,
     pub(in crate::supervisor) source: MediaSourceId,
     pub(in crate::supervisor) live_stream: LiveStreamId,
     logins: Mutex<Vec<(Account, Login, Option<String>)>>,
-    /// Whether the server opens another live stream for everybody who asks.
+    /// Whether the server opens a separate live stream for each consumer, so that none can be shared.
     exclusive: AtomicBool,
 }
 
@@ -28,37 +28,37 @@ impl Access {
         Self { place, source, live_stream, logins: Mutex::default(), exclusive: AtomicBool::new(false) }
     }
 
-    /// Remembers with what it may be called, and to which user that belongs.
+    /// Adds the credential of an account, and its user, as the newest; replaces an older one of the account.
     pub(in crate::supervisor) fn remember(&self, account: Account, login: Login, user: Option<String>) {
         let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
-        logins.retain(|(known, ..)| *known != account);
+        logins.retain(|(owner, ..)| *owner != account);
         logins.push((account, login, user));
-        let excess = logins.len().saturating_sub(LOGINS);
+        let excess = logins.len().saturating_sub(MAX_LOGINS);
         logins.drain(..excess);
     }
 
-    /// The same, unless one of this account is known.
-    pub(in crate::supervisor) fn introduce(&self, account: Account, login: &Login, user: Option<&str>) {
-        if !self.knows(account) {
+    /// Adds the credential of an account unless one of the account is kept.
+    pub(in crate::supervisor) fn remember_if_new(&self, account: Account, login: &Login, user: Option<&str>) {
+        if !self.has(account) {
             self.remember(account, login.clone(), user.map(str::to_owned));
         }
     }
 
-    /// Forgets a login that is worth nothing any more.
+    /// Forgets the credential of an account, which has been revoked.
     pub(in crate::supervisor) fn forget(&self, account: Account) {
-        self.logins.lock().unwrap_or_else(PoisonError::into_inner).retain(|(known, ..)| *known != account);
+        self.logins.lock().unwrap_or_else(PoisonError::into_inner).retain(|(owner, ..)| *owner != account);
     }
 
-    /// What it may be called with, the newest first, and to which users that belongs.
+    /// The credentials, newest first, each with its user.
     pub(in crate::supervisor) fn logins(&self) -> Vec<(Login, Option<String>)> {
         let logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
         logins.iter().rev().map(|(_, login, user)| (login.clone(), user.clone())).collect()
     }
 
-    /// Whether a login of this account is known.
-    fn knows(&self, account: Account) -> bool {
+    /// Whether a credential of this account is kept.
+    fn has(&self, account: Account) -> bool {
         let logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
-        logins.iter().any(|(known, ..)| *known == account)
+        logins.iter().any(|(owner, ..)| *owner == account)
     }
 
     pub(in crate::supervisor) fn is_exclusive(&self) -> bool {

@@ -1,4 +1,4 @@
-//! As whom the gateway calls the server about a channel: with its own credential, else with those of its viewers.
+//! Calls the server about a channel, with the gateway's own credential or else with those of the channel's viewers.
 //!
 //! It does not know what the calls are for.
 
@@ -15,18 +15,18 @@ use crate::upstream::jellyfin::{Error, Hold, Jellyfin, Login, Place};
 use crate::upstream::ledger::Ledger;
 use domain::reason::Failure;
 
-/// Between two attempts at a call that must not fail.
-const AGAIN: Duration = Duration::from_millis(500);
+/// The delay between two attempts of a call that is retried.
+const RETRY_DELAY: Duration = Duration::from_millis(500);
 
-/// Makes callers.
+/// Creates a [`Caller`] for each channel.
 #[derive(Clone, Debug)]
 pub(in crate::supervisor) struct Callers {
     pub(in crate::supervisor) jellyfin: Jellyfin,
     /// The gateway's own credential, if it has one.
     pub(in crate::supervisor) gateway_login: Option<Login>,
-    /// The record of what is open at the server.
+    /// The record of everything that is open at the server.
     pub(in crate::supervisor) ledger: Arc<Ledger>,
-    /// What could not be closed.
+    /// The jobs and consumers that could not be closed.
     pub(in crate::supervisor) leftovers: Arc<Leftovers>,
 }
 
@@ -41,7 +41,7 @@ pub(in crate::supervisor) struct Caller {
 }
 
 impl Callers {
-    /// One that calls about a channel with the credentials of `access`.
+    /// A caller for the channel of `access`, which also holds the credentials.
     pub(in crate::supervisor) fn about(&self, access: &Arc<Access>) -> Caller {
         let Self { jellyfin, gateway_login, ledger, leftovers } = self.clone();
         Caller { access: Arc::clone(access), jellyfin, gateway_login, ledger, leftovers }
@@ -49,8 +49,11 @@ impl Callers {
 }
 
 impl Caller {
-    /// Makes a call with one login after the other until one is let in. The place is as that login may look for it: a
-    /// viewer may name no other user than itself.
+    /// Makes a call with one credential after another until the server accepts one. The `Place` given to `call` names the user of
+    /// that credential, since a viewer's may name no other user.
+    ///
+    /// # Errors
+    /// The error of the last attempt; 401 if there is no credential.
     pub(in crate::supervisor) async fn call<T, F>(&self, call: impl Fn(Login, Place) -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Error>>,
@@ -69,7 +72,7 @@ impl Caller {
     }
 
     /// Records in the ledger, under `name`, the item about to be opened.
-    pub(in crate::supervisor) fn note_place(&self, name: &str) {
+    pub(in crate::supervisor) fn record_item(&self, name: &str) {
         let place = &self.access.place;
         self.ledger.note(name, |entry| {
             entry.prefix.clone_from(&place.prefix);
@@ -78,8 +81,11 @@ impl Caller {
         });
     }
 
-    /// Records in the ledger, under `name`, the consumer that is held, or that none is any more.
-    pub(in crate::supervisor) fn noted(&self, name: &str) -> impl Fn(Option<&Hold>) + Send + Sync + 'static {
+    /// A callback that records in the ledger, under `name`, the consumer that is held; `None` removes it.
+    pub(in crate::supervisor) fn hold_recorder(
+        &self,
+        name: &str,
+    ) -> impl Fn(Option<&Hold>) + Send + Sync + 'static {
         let (ledger, name) = (Arc::clone(&self.ledger), name.to_owned());
         move |hold| {
             ledger.note(&name, |entry| {
@@ -89,21 +95,22 @@ impl Caller {
         }
     }
 
-    /// Strikes `name` out of the ledger if all of it is `closed`; otherwise it is one of the leftovers.
+    /// Removes the entry `name` from the ledger if everything is `closed`, and adds it to the leftovers otherwise.
     pub(in crate::supervisor) fn settle(&self, name: &str, closed: bool) {
         if closed {
             self.ledger.strike(name);
-            info!(item = %self.access.place.item, "released");
+            info!(item = %self.access.place.item, "closed everything that was open at the server");
         } else {
             self.leftovers.keep(name);
         }
     }
 
-    /// Repeats a call until it succeeds, is refused, or `deadline` has come; says whether it succeeded.
+    /// Repeats a call until it succeeds, the server refuses it (4xx), or `deadline` has passed. Returns whether it succeeded.
+    /// `task` completes the log line "could not …".
     pub(in crate::supervisor) async fn call_until_done<F>(
         &self,
         deadline: Instant,
-        what: &str,
+        task: &str,
         call: impl Fn(Login, Place) -> F,
     ) -> bool
     where
@@ -114,17 +121,17 @@ impl Caller {
             let Err(error) = called.unwrap_or_else(|_| Err(Error::late())) else { return true };
             let refused = error.status().is_some_and(|status| status.is_client_error());
             if refused || Instant::now() >= deadline {
-                warn!(item = %self.access.place.item, cause = %error, "could not {what}");
+                warn!(item = %self.access.place.item, cause = %error, "could not {task}");
                 return false;
             }
-            sleep(AGAIN).await;
+            sleep(RETRY_DELAY).await;
         }
     }
 }
 
-/// What a call that failed says of the server.
+/// The failure that a failed call means for a stream or an input.
 pub(in crate::supervisor) fn failure_of(error: &Error) -> Failure {
-    debug!(cause = %error, "a call failed");
+    debug!(cause = %error, "a call to the server failed");
     match error {
         Error::Unreachable(_) | Error::Broken(_) => Failure::Unreachable,
         Error::Status(_) if error.is_absence() => Failure::Unreachable,
@@ -141,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_that_is_starting_refuses_nothing() {
+    fn a_gateway_error_means_that_the_server_is_unreachable() {
         for (status, failure) in [
             (StatusCode::INTERNAL_SERVER_ERROR, Failure::Refused),
             (StatusCode::NOT_FOUND, Failure::Refused),

@@ -1,7 +1,7 @@
-//! What clients have opened at the server: their entries in the ledger, and the credentials to give them back with.
+//! Gives back the live streams that clients have opened at the server, and keeps their ledger entries and credentials.
 //!
-//! An entry is there from the opening on, so that the next process of the gateway waits for what may still follow, and
-//! closes it then. The module does not know what can follow, nor when it is too late: the pool does.
+//! A ledger entry is written at the opening, so that a later process of the gateway can give it back. The module does not know
+//! when an opening is to be given back: the pool decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,16 +28,16 @@ const PROMPT: Duration = Duration::from_secs(5);
 /// Former openings that are remembered: more than any household has.
 const REMEMBERED: usize = 1000;
 
-/// Where and as whom an opening can be given back.
+/// The address and the credential with which an opening can be given back.
 #[derive(Debug)]
 pub struct Opener {
     /// The client's credential.
     pub login: Login,
-    /// The user behind it, if known.
+    /// The user of that credential, if known.
     pub user: Option<String>,
-    /// What stands before the server's own paths.
+    /// The path prefix before the server's own paths (its base URL).
     pub prefix: String,
-    /// The channel, if known.
+    /// The channel's item, if known.
     pub item: Option<ItemId>,
 }
 
@@ -85,7 +85,7 @@ impl ClientOpenings {
         Self { handle, callers, streams, tasks, next: AtomicU64::default(), book, renewing }
     }
 
-    /// A client has opened a live stream at the server.
+    /// Records a live stream that a client has opened, in the ledger and in the pool.
     pub(in crate::supervisor) fn opened(&self, opening: ClientOpening, opener: Opener) {
         let name = format!("{:032x}", random());
         let Opener { login, user, prefix, item } = opener;
@@ -107,11 +107,11 @@ impl ClientOpenings {
         self.add(Known { opening, name, login: Some(login), place });
     }
 
-    /// Takes over the entries of clients from the ledger of the process before this one. Their clients may have gone on
-    /// meanwhile, so the pool waits for them as for any other.
+    /// Takes over the entries of clients that an earlier process left in the ledger. Their clients may still be watching, so the
+    /// pool treats them like new openings.
     pub(in crate::supervisor) fn inherit(&self, left: BTreeMap<String, Entry>) {
         for (name, entry) in left {
-            // The server may have been restarted since: an opening without a name would be taken from whoever came after.
+            // If the server was restarted, closing an opening without a unique name would close another client's.
             let (Some(live_stream), Some(unique)) = (entry.live_stream, entry.opening) else {
                 self.callers.ledger.strike(&name);
                 continue;
@@ -130,14 +130,15 @@ impl ClientOpenings {
         }
     }
 
-    /// An opening will be given back by its client or by the server.
+    /// Forgets an opening, which its client or the server closes.
     pub(in crate::supervisor) fn forget(&self, opening: OpeningId) {
         if let Some(known) = self.book().known.remove(&opening) {
             self.callers.ledger.strike(&known.name);
         }
     }
 
-    /// A stop may have given an opening back: that depends on the server's version, as it does for a job that died.
+    /// Records that the client's Stop may have closed the opening. Whether it has depends on the server's version, as with a job
+    /// that timed out (docs/jellyfin.md 6).
     pub(in crate::supervisor) fn mark_uncertain(&self, opening: OpeningId) {
         if let Some(known) = self.book().known.get(&opening) {
             self.callers.ledger.note(&known.name, |entry| entry.without_job = false);

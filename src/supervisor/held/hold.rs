@@ -1,7 +1,7 @@
-//! The gateway's own consumer of a live stream: one task takes it and gives it back, so that whatever becomes of the
-//! stream meanwhile, what was opened is closed once, also when the answer to the opening comes after the end.
+//! Opens the gateway's own consumer of a live stream, and closes it.
 //!
-//! It does not know what the live stream is held for.
+//! One task does both, so that an opening is closed exactly once, even if the server answers it after the stream has ended. The
+//! module does not know what the live stream is held for.
 
 use std::time::Duration;
 
@@ -16,73 +16,77 @@ use crate::supervisor::held::caller::{Caller, failure_of};
 use crate::upstream::jellyfin::{Error, Hold};
 use domain::reason::Failure;
 
-/// Between two attempts to take it.
-const AGAIN: Duration = Duration::from_secs(5);
-/// How long anybody waits for the first attempt; the attempt itself is waited for, or nobody would close what it opens.
-const FIRST: Duration = Duration::from_secs(30);
-/// How long a server that cannot be reached is waited for to give it back.
-const FAREWELL: Duration = Duration::from_secs(120);
+/// The delay between two attempts to open the consumer.
+const RETRY_DELAY: Duration = Duration::from_secs(5);
+/// How long callers wait for the first attempt. The task itself waits for the answer without a limit, since it has to close the
+/// opening.
+const FIRST_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long closing the consumer is retried while the server cannot be reached.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// What becomes of a consumer in the end.
+/// How a consumer is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::supervisor) enum Parting {
-    /// It is given back.
+    /// The consumer is closed.
     GiveBack,
-    /// It is given back if its opening has a name: the server may have been restarted, and what has no name would be
-    /// taken from whoever came after.
+    /// The consumer is closed if its opening has a unique name. The server may have been restarted, and closing an opening
+    /// without a name would close another client's.
     GiveBackNamed,
-    /// It is left open, for somebody else to close.
+    /// The consumer is left open; the leftovers close it later.
     Leave,
 }
 
-/// A consumer that is being taken, or is held. Dropped, it is given back.
+/// A consumer that is being opened, or is held. When dropped, it is closed.
 #[derive(Debug)]
 pub(in crate::supervisor) struct Holding {
     task: JoinHandle<bool>,
     parting: watch::Sender<Option<Parting>>,
 }
 
-/// How the first attempt to take it goes.
+/// The first attempt to open the consumer.
 #[derive(Debug)]
 pub(in crate::supervisor) struct FirstAttempt(watch::Receiver<Option<Result<(), Failure>>>);
 
 impl FirstAttempt {
-    /// Waits for it.
+    /// Waits for the attempt.
+    ///
+    /// # Errors
+    /// The attempt has failed, or took longer than [`FIRST_ATTEMPT_TIMEOUT`].
     pub(in crate::supervisor) async fn outcome(&mut self) -> Result<(), Failure> {
-        match timeout(FIRST, self.0.wait_for(Option::is_some)).await {
-            Ok(Ok(attempt)) => attempt.unwrap_or(Err(Failure::Unreachable)),
+        match timeout(FIRST_ATTEMPT_TIMEOUT, self.0.wait_for(Option::is_some)).await {
+            Ok(Ok(outcome)) => outcome.unwrap_or(Err(Failure::Unreachable)),
             Ok(Err(_)) | Err(_) => Err(Failure::Unreachable),
         }
     }
 }
 
 impl Holding {
-    /// Takes a consumer as soon as `begin` is over, again and again until it is granted; `held` is told what is held. If
-    /// the server has no tuner left, `freed` is awaited, and if it says that there is one, the attempt is repeated at once.
+    /// Opens a consumer once `begin` is ready, and retries until the server grants one. `on_change` is called with the consumer
+    /// once it is held. If the server has no tuner left, awaits `tuner_requested`, and retries at once if that is true.
     pub(in crate::supervisor) fn take(
         caller: Caller,
         begin: impl Future<Output = ()> + Send + 'static,
-        held: impl Fn(Option<&Hold>) + Send + Sync + 'static,
-        freed: impl Future<Output = bool> + Send + 'static,
+        on_change: impl Fn(Option<&Hold>) + Send + Sync + 'static,
+        tuner_requested: impl Future<Output = bool> + Send + 'static,
         tasks: &TaskTracker,
     ) -> (Self, FirstAttempt) {
         let (parting, parted) = watch::channel(None);
-        let (told, first) = watch::channel(None);
+        let (attempt, first) = watch::channel(None);
         let task = tasks.spawn(async move {
             begin.await;
             if caller.access.is_exclusive() {
-                told.send_replace(Some(Err(Failure::Unreadable)));
+                attempt.send_replace(Some(Err(Failure::Unreadable)));
                 return true;
             }
-            take_and_give_back(&caller, parted, &told, held, freed).await
+            take_and_give_back(&caller, parted, &attempt, on_change, tuner_requested).await
         });
         (Self { task, parting }, FirstAttempt(first))
     }
 
-    /// Parts with it, or lets that happen as soon as it is granted. Says whether nothing is left open.
+    /// Ends the consumer as `parting` says, at once or as soon as it is granted. Returns whether nothing is left open.
     pub(in crate::supervisor) async fn part(self, parting: Parting) -> bool {
         self.parting.send_replace(Some(parting));
-        // A panic in there has been reported already; what it held may be open.
+        // A panic of the task has been logged. Its consumer may still be open.
         self.task.await.unwrap_or(false)
     }
 }
@@ -90,43 +94,43 @@ impl Holding {
 async fn take_and_give_back(
     caller: &Caller,
     mut parting: watch::Receiver<Option<Parting>>,
-    told: &watch::Sender<Option<Result<(), Failure>>>,
-    held: impl Fn(Option<&Hold>),
-    freed: impl Future<Output = bool>,
+    attempt: &watch::Sender<Option<Result<(), Failure>>>,
+    on_change: impl Fn(Option<&Hold>),
+    tuner_requested: impl Future<Output = bool>,
 ) -> bool {
-    let mut freed = Some(Box::pin(freed));
+    let mut tuner_requested = Some(Box::pin(tuner_requested));
     let hold = loop {
         let error = match take(caller).await {
             Ok(hold) => break hold,
             Err(error) => error,
         };
-        warn!(item = %caller.access.place.item, cause = %error, "no consumer of our own yet");
+        warn!(item = %caller.access.place.item, cause = %error, "could not open a consumer of our own; the gateway tries again");
         if error.status() == Some(StatusCode::INTERNAL_SERVER_ERROR)
-            && let Some(freed) = freed.take()
+            && let Some(tuner_requested) = tuner_requested.take()
         {
             tokio::select! {
                 _ = parted(&mut parting) => return true,
-                freed = freed => if freed { continue },
+                freed = tuner_requested => if freed { continue },
             }
         }
-        told.send_replace(Some(Err(failure_of(&error))));
+        attempt.send_replace(Some(Err(failure_of(&error))));
         tokio::select! {
             _ = parted(&mut parting) => return true,
-            () = sleep(AGAIN) => {}
+            () = sleep(RETRY_DELAY) => {}
         }
     };
-    held(Some(&hold));
+    on_change(Some(&hold));
     if hold.live_stream != caller.access.live_stream {
-        // It would protect nothing, and the next one would be yet another.
+        // The server gives each consumer a live stream of its own, so holding this one would not keep the client's open.
         caller.access.set_exclusive();
-        told.send_replace(Some(Err(Failure::Unreadable)));
+        attempt.send_replace(Some(Err(Failure::Unreadable)));
         let closed = give_back(caller, &hold).await;
         if closed {
-            held(None);
+            on_change(None);
         }
         return closed;
     }
-    told.send_replace(Some(Ok(())));
+    attempt.send_replace(Some(Ok(())));
     match parted(&mut parting).await {
         Parting::Leave => false,
         Parting::GiveBackNamed if hold.opening.is_none() => true,
@@ -134,7 +138,7 @@ async fn take_and_give_back(
     }
 }
 
-/// Waits for the end; a generation that perished counts as one.
+/// Waits until the consumer is to end. A dropped `Holding` means that it is closed.
 async fn parted(parting: &mut watch::Receiver<Option<Parting>>) -> Parting {
     match parting.wait_for(Option::is_some).await {
         Ok(parting) => parting.unwrap_or(Parting::GiveBack),
@@ -148,11 +152,11 @@ async fn take(caller: &Caller) -> Result<Hold, Error> {
 }
 
 async fn give_back(caller: &Caller, hold: &Hold) -> bool {
-    let deadline = Instant::now() + FAREWELL;
+    let deadline = Instant::now() + CLOSE_TIMEOUT;
     let close = |login, place| async move {
-        // An opening that was replaced took our consumer with it; closing its successor would rob somebody else.
+        // If the live stream was closed and opened anew, our consumer is gone; closing would remove another client's.
         if caller.jellyfin.is_another(&place, hold, &login).await? {
-            debug!(item = %place.item, "the live stream has been opened anew");
+            debug!(item = %place.item, "the live stream has been opened anew: there is no consumer to close");
             return Ok(());
         }
         caller.jellyfin.close(&place.prefix, &hold.live_stream, &login).await
@@ -181,7 +185,7 @@ mod tests {
     const UNNAMED: &str = r#"{"MediaSource":{"LiveStreamId":"live","Path":"http://provider/1.ts"}}"#;
     const ANOTHER: &str = r#"{"MediaSource":{"LiveStreamId":"other"}}"#;
 
-    /// A server that grants openings as `open` says, given how many there were.
+    /// A server that answers openings as `open` says, given how many there were before.
     async fn granting(open: impl Fn(usize) -> (u64, u16, &'static str) + Clone + Send + 'static) -> Fake {
         let opens = Arc::new(AtomicUsize::new(0));
         Fake::start(move |line| {
@@ -218,13 +222,13 @@ mod tests {
         Holding::take(caller.clone(), ready(()), |_| (), ready(freed), &TaskTracker::new())
     }
 
-    /// Opens and closes that the server was asked for.
+    /// The numbers of opens and closes that the server was asked for.
     fn asked(fake: &Fake) -> (usize, usize) {
         (fake.asked("/Open").len(), fake.asked("/Close").len())
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_shared_with_nobody_is_opened_once() {
+    async fn a_live_stream_that_is_not_shared_is_opened_once() {
         let fake = granting(|_| (0, 200, ANOTHER)).await;
         let caller = caller(&fake);
         let (holding, mut first) = take(&caller, true);
@@ -239,7 +243,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn how_it_is_parted_with() {
+    async fn each_parting_closes_as_documented() {
         for (opened, parting, closes, done) in [
             (SHARED, Parting::GiveBack, 1, true),
             (SHARED, Parting::GiveBackNamed, 1, true),
@@ -256,7 +260,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_perishes_gives_back() {
+    async fn a_dropped_holding_is_closed() {
         let fake = granting(|_| (0, 200, SHARED)).await;
         let (holding, mut first) = take(&caller(&fake), true);
         assert_eq!(first.outcome().await, Ok(()));
@@ -266,7 +270,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_tuner_that_was_freed_is_tried_once() {
+    async fn a_freed_tuner_is_tried_once() {
         for (freed, fine, outcome, opens) in
             [(true, 1, Ok(()), 2), (true, 2, Err(Failure::Refused), 2), (false, 1, Err(Failure::Refused), 1)]
         {
@@ -278,9 +282,9 @@ mod tests {
         }
     }
 
-    /// What has been asked for is opened, however late: so it is waited for, but not by everybody.
+    /// The server completes an opening however late, so the task waits for it, while callers give up.
     #[tokio::test(start_paused = true)]
-    async fn a_late_opening_is_given_back() {
+    async fn a_late_opening_is_closed() {
         let fake = granting(|_| (50, 200, SHARED)).await;
         let begun = Instant::now();
         let (holding, mut first) = take(&caller(&fake), true);

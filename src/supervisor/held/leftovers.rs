@@ -1,8 +1,8 @@
-//! The leftovers: jobs and consumers at the server that could not be closed in time, by this process or the one before it.
-//! They are closed with the first credential that the server accepts.
+//! Closes leftovers: jobs and consumers at the server that this process or an earlier one could not close in time.
 //!
-//! A job that nobody kept alive is gone after a minute, and what the server then does with its consumer differs by version
-//! (docs/jellyfin.md 6 and 7): only 10.11 leaves it to us. To close it twice would rob a viewer.
+//! They are closed with the first credential that the server accepts. The server ends a job that nobody polls after a minute.
+//! Only 10.11 then keeps the job's consumer open (docs/jellyfin.md 6 and 7); on other versions closing it again would remove a
+//! viewer's. The module does not know why something was left open.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,48 +15,48 @@ use crate::upstream::jellyfin::{Error, Hold, Jellyfin, Login, Place};
 use crate::upstream::ledger::{Entry, Ledger};
 use domain::key::{ItemId, LiveStreamId};
 
-/// Versions that keep the consumer of a job that died of silence.
-const KEEPS_CONSUMERS: &str = "10.11.";
-/// Between two attempts to close the same.
-const AGAIN: Duration = Duration::from_secs(10);
+/// The versions that keep the consumer open when a job times out.
+const VERSION_KEEPING_CONSUMERS: &str = "10.11.";
+/// The delay between two attempts to close a leftover.
+const RETRY_DELAY: Duration = Duration::from_secs(10);
 
-/// What was left open.
+/// The leftovers, by their name in the ledger.
 #[derive(Debug)]
 pub(in crate::supervisor) struct Leftovers {
     ledger: Arc<Ledger>,
-    left: Mutex<BTreeMap<String, Left>>,
+    leftovers: Mutex<BTreeMap<String, Leftover>>,
 }
 
 #[derive(Debug)]
-struct Left {
+struct Leftover {
     entry: Entry,
-    /// Not tried before that.
+    /// When it is next tried.
     due: Instant,
 }
 
 impl Leftovers {
-    /// Those that the process before this one left in the ledger.
+    /// The leftovers that an earlier process left in the ledger.
     pub(in crate::supervisor) fn new(ledger: Arc<Ledger>, left: BTreeMap<String, Entry>) -> Self {
         let due = Instant::now();
-        let left = left.into_iter().map(|(name, entry)| (name, Left { entry, due })).collect();
-        Self { ledger, left: Mutex::new(left) }
+        let left = left.into_iter().map(|(name, entry)| (name, Leftover { entry, due })).collect();
+        Self { ledger, leftovers: Mutex::new(left) }
     }
 
-    /// Adds the ledger's entry of `play_session`, which could not be closed.
-    pub(in crate::supervisor) fn keep(&self, play_session: &str) {
-        if let Some(entry) = self.ledger.entry(play_session) {
-            self.left().insert(play_session.to_owned(), Left { entry, due: Instant::now() });
+    /// Adds the ledger's entry `name`, which could not be closed.
+    pub(in crate::supervisor) fn keep(&self, name: &str) {
+        if let Some(entry) = self.ledger.entry(name) {
+            self.leftovers().insert(name.to_owned(), Leftover { entry, due: Instant::now() });
         }
     }
 
-    /// Takes out those that are due, for one attempt to close them; mostly none are.
+    /// Takes the leftovers that are due, for one attempt to close them.
     pub(in crate::supervisor) fn take(&self) -> BTreeMap<String, Entry> {
         let now = Instant::now();
-        let due = self.left().extract_if(.., |_, left| left.due <= now).collect::<Vec<_>>();
-        due.into_iter().map(|(name, left)| (name, left.entry)).collect()
+        let due = self.leftovers().extract_if(.., |_, leftover| leftover.due <= now).collect::<Vec<_>>();
+        due.into_iter().map(|(name, leftover)| (name, leftover.entry)).collect()
     }
 
-    /// Closes `taken` as `login`, which belongs to `user` or may name any; what cannot be closed is kept for later.
+    /// Closes `taken` with `login`, whose user is `user`; `None` if it may name any. Keeps the ones that fail for another attempt.
     pub(in crate::supervisor) async fn close(
         &self,
         taken: BTreeMap<String, Entry>,
@@ -67,19 +67,20 @@ impl Leftovers {
         for (play_session, entry) in taken {
             match close(jellyfin, login, user, &play_session, &entry).await {
                 Ok(()) => {
-                    info!("closed a leftover");
+                    info!(item = entry.item, "closed a leftover at the server");
                     self.ledger.strike(&play_session);
                 }
                 Err(error) => {
-                    debug!(cause = %error, "a leftover could not be closed");
-                    self.left().insert(play_session, Left { entry, due: Instant::now() + AGAIN });
+                    debug!(item = entry.item, cause = %error, "could not close a leftover at the server");
+                    self.leftovers()
+                        .insert(play_session, Leftover { entry, due: Instant::now() + RETRY_DELAY });
                 }
             }
         }
     }
 
-    fn left(&self) -> MutexGuard<'_, BTreeMap<String, Left>> {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    fn leftovers(&self) -> MutexGuard<'_, BTreeMap<String, Leftover>> {
+        self.leftovers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -105,8 +106,9 @@ async fn close(
         opening: entry.opening.clone(),
         raw: None,
     };
-    let ours =
-        lives || entry.without_job || jellyfin.version(&entry.prefix).await?.starts_with(KEEPS_CONSUMERS);
+    let ours = lives
+        || entry.without_job
+        || jellyfin.version(&entry.prefix).await?.starts_with(VERSION_KEEPING_CONSUMERS);
     if ours && !jellyfin.is_another(&place, &hold, login).await? {
         jellyfin.close(&entry.prefix, &hold.live_stream, login).await?;
     }
@@ -119,7 +121,7 @@ mod tests {
     use crate::upstream::fake::Fake;
 
     #[tokio::test(start_paused = true)]
-    async fn what_cannot_be_closed_is_tried_again_but_not_at_once() {
+    async fn a_leftover_that_cannot_be_closed_is_retried_after_a_delay() {
         let fake = Fake::start(|_| async { Some((401, String::new())) }).await;
         let ledger = Arc::new(Ledger::open(None).0);
         let leftovers = Leftovers::new(Arc::clone(&ledger), BTreeMap::new());
@@ -132,7 +134,7 @@ mod tests {
             leftovers.close(taken, &fake.jellyfin, &Login::default(), None).await;
             assert!(leftovers.take().is_empty(), "it was tried a moment ago");
             assert!(ledger.entry("one").is_some());
-            tokio::time::advance(AGAIN).await;
+            tokio::time::advance(RETRY_DELAY).await;
         }
         assert_eq!(fake.asked("/ActiveEncodings").len(), 3);
     }

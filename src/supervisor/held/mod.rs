@@ -1,6 +1,6 @@
-//! What is open at the server, ours and clients': as whom the server is called about it, and how each of it is given back.
+//! Keeps track of everything that is open at the server, opened by the gateway or by clients, and closes it.
 //!
-//! It does not know what is made of anything, nor why it is held.
+//! It does not know why something is held open, nor which streams are made from it.
 
 pub(super) mod access;
 pub(super) mod caller;

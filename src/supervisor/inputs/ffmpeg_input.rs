@@ -1,6 +1,6 @@
-//! An input that FFmpeg fetches and makes a transport stream of: HLS, RTSP, datagrams, files.
+//! Pulls an input with an FFmpeg that remuxes it to a transport stream: HLS, RTSP, datagrams or a file.
 //!
-//! It does not know what becomes of the stream.
+//! It does not know how the transport stream is used.
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncReadExt as _;
@@ -14,15 +14,15 @@ use crate::ffmpeg::command::Command;
 use crate::ffmpeg::process::{Process, Running};
 use domain::mpegts::rtp::Unwrap;
 
-/// What is read at a time.
-const PIECE: usize = 64 << 10;
+/// Bytes that are read at once.
+const READ_SIZE: usize = 64 << 10;
 
-/// See the module.
+/// An input that FFmpeg pulls.
 #[derive(Debug)]
 pub(super) struct FfmpegInput {
     name: String,
     command: Command,
-    /// Whether what comes is wrapped in RTP.
+    /// Whether FFmpeg's output is wrapped in RTP packets.
     rtp: bool,
     ffmpeg: Ffmpeg,
     tasks: TaskTracker,
@@ -47,7 +47,7 @@ impl Input for FfmpegInput {
             let running = started.map_err(|error| InputError::new(error.failure(), error))?;
             let Running { output, process, .. } = running;
             let rtp = self.rtp.then(Unwrap::default);
-            // Dropped, it ends the process.
+            // Dropping `process` ends the process.
             Ok(body::unfold((output, BytesMut::new(), rtp, process), read))
         })
     }
@@ -57,23 +57,23 @@ impl Input for FfmpegInput {
     }
 }
 
-/// What the process has made, from where it is read to where it is kept alive.
+/// The reading state of a process's output, with the process, which it keeps alive.
 type Output = (ChildStdout, BytesMut, Option<Unwrap>, Process);
 
 async fn read(
     (mut output, mut buffer, mut rtp, process): Output,
 ) -> (Output, Option<Result<Bytes, BoxError>>) {
-    buffer.reserve(PIECE);
-    let came = match output.read_buf(&mut buffer).await {
+    buffer.reserve(READ_SIZE);
+    let read = match output.read_buf(&mut buffer).await {
         Ok(0) => None,
         Ok(_) => {
-            let came = buffer.split().freeze();
+            let bytes = buffer.split().freeze();
             Some(Ok(match &mut rtp {
-                Some(rtp) => rtp.take(&came),
-                None => came,
+                Some(rtp) => rtp.take(&bytes),
+                None => bytes,
             }))
         }
         Err(broken) => Some(Err(broken.into())),
     };
-    ((output, buffer, rtp, process), came)
+    ((output, buffer, rtp, process), read)
 }

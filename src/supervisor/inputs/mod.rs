@@ -1,6 +1,6 @@
-//! The inputs that are open, as the shell has them: by the pool's name for each, its feed and what is held for it.
+//! Maps each of the pool's input ids to an open input, and opens and closes inputs as the pool decides.
 //!
-//! The pool decides which there are and who has joined them. The module does not know what is made of a feed.
+//! The pool decides which inputs exist and which members they have. The module does not know which streams are made from them.
 
 mod ffmpeg_input;
 pub(super) mod open_input;
@@ -19,7 +19,7 @@ use tracing::debug;
 use crate::feed::Limits;
 use crate::supervisor::handle::Handle;
 use crate::supervisor::held::caller::Callers;
-use crate::supervisor::inputs::open_input::{Brief, OpenInput};
+use crate::supervisor::inputs::open_input::{InputSpec, OpenInput};
 use crate::supervisor::inputs::provider::Provider;
 use crate::supervisor::stream::Stream;
 use crate::upstream::jellyfin::Login;
@@ -30,7 +30,7 @@ use domain::pool::{Event, Pool};
 use domain::reason::Failure;
 use domain::viewer::Account;
 
-/// See the module; clones are the same.
+/// All inputs that the pool knows. Clones share them.
 #[derive(Clone, Debug)]
 pub(super) struct Inputs {
     handle: Handle,
@@ -52,15 +52,18 @@ impl Inputs {
         Self { handle, callers, limits, provider: provider.map(Arc::new), tasks, open: Arc::default() }
     }
 
-    /// The input of a stream, opened if need be: the one it has, the provider's if that can be had, or else what the server
-    /// shares. `tuner_requested` is awaited if the server has no tuner left.
+    /// Lets a stream join an input of its channel, which is opened if none is: the provider's if possible, or else the server's
+    /// raw stream. `tuner_requested` is awaited if the server has no tuner left.
+    ///
+    /// # Errors
+    /// [`Failure::Busy`] if the provider has no connection left and the server shares no raw stream.
     pub(super) fn join(
         &self,
         id: StreamId,
         stream: &Stream,
         tuner_requested: impl Future<Output = bool> + Send + 'static,
     ) -> Result<Arc<OpenInput>, Failure> {
-        let tap = || Brief::tap(self.callers.about(&stream.access), None, tuner_requested);
+        let tap = || InputSpec::tap(self.callers.about(&stream.access), None, tuner_requested);
         self.joined(&stream.channel.source, Some(&stream.channel), tap, |pool, wanted| {
             pool.join_input(id, wanted, self.handle.now()).ok()
         })
@@ -87,80 +90,81 @@ impl Inputs {
         });
     }
 
-    /// An input is gone.
+    /// Removes an input, which is closed.
     pub(super) fn remove(&self, id: InputId) {
         self.inputs().remove(&id);
     }
 
-    /// Whether a consumer of this live stream is held for one of them.
+    /// Whether the gateway holds a consumer of this live stream for one of the inputs.
     pub(super) fn holds(&self, live_stream: &LiveStreamId) -> bool {
         let inputs = self.inputs();
         let mut accesses = inputs.values().filter_map(|input| input.access());
         accesses.any(|access| access.live_stream == *live_stream)
     }
 
-    /// The server may also be called with this credential about an input.
-    pub(super) fn introduce(&self, input: InputId, account: Account, login: &Login, user: Option<&str>) {
+    /// Adds a viewer's credential to an input, unless one of the account is known.
+    pub(super) fn add_login(&self, input: InputId, account: Account, login: &Login, user: Option<&str>) {
         let input = self.get(input);
         if let Some(access) = input.as_ref().and_then(|input| input.access()) {
-            access.introduce(account, login, user);
+            access.remember_if_new(account, login, user);
         }
     }
 
-    /// The credential of `account` is worth nothing any more.
+    /// Forgets the credential of `account`, which has been revoked.
     pub(super) fn forget(&self, account: Account) {
         let inputs = self.inputs();
         inputs.values().filter_map(|input| input.access()).for_each(|access| access.forget(account));
     }
 
-    /// Asks the pool to `join` somebody to an input of the channel that a request for `asked` means, and makes the input if
-    /// it is new: a tap as `tap` says, where the channel may be tapped.
+    /// Lets a member join an input of the channel with the media source `source`, with the pool's method `join`. If the input is
+    /// new and a tap, `tap` makes it; a tap is possible only if `channel` is given.
     fn joined(
         &self,
-        asked: &MediaSourceId,
+        source: &MediaSourceId,
         channel: Option<&Channel>,
-        tap: impl FnOnce() -> Brief,
+        tap: impl FnOnce() -> InputSpec,
         join: impl FnOnce(&mut Pool, &Wanted) -> Option<Joined>,
     ) -> Option<Arc<OpenInput>> {
         let lineup = self.provider.as_ref().map(|provider| provider.lineup());
-        let listed = lineup.as_ref().and_then(|lineup| lineup.find(asked));
-        let served = lineup.as_ref().is_some_and(|lineup| lineup.is_served(asked));
+        let listed = lineup.as_ref().and_then(|lineup| lineup.find(source));
+        let served = lineup.as_ref().is_some_and(|lineup| lineup.is_served(source));
         self.handle.ask(|pool, _| {
             let wanted = Wanted {
                 lineup: listed.and_then(|listed| self.wanted(listed, served, pool)),
                 tap: channel.cloned(),
             };
             self.enter(pool, &wanted, join, |key| match key {
-                InputKey::Lineup(_) => listed.cloned().map(Brief::Lineup),
+                InputKey::Lineup(_) => listed.cloned().map(InputSpec::Lineup),
                 InputKey::Tap(_) => Some(tap()),
             })
         })
     }
 
-    /// Under the pool's lock, so that nobody sees an input of the pool's that is not here.
+    /// Joins an input and, if it is new, inserts it. Runs under the pool's lock, so that no other task sees an id of the pool's
+    /// that is missing here.
     fn enter(
         &self,
         pool: &mut Pool,
         wanted: &Wanted,
         join: impl FnOnce(&mut Pool, &Wanted) -> Option<Joined>,
-        brief: impl FnOnce(&InputKey) -> Option<Brief>,
+        spec: impl FnOnce(&InputKey) -> Option<InputSpec>,
     ) -> Option<Arc<OpenInput>> {
         let mut inputs = self.inputs();
         for (&id, input) in inputs.iter().filter(|(_, input)| !input.is_alive()) {
-            // Its end may have been told to nobody yet.
+            // The task that watches the input may not have told the pool of its end yet.
             pool.handle_event(Event::InputEnded(id, input.failure()), self.handle.now());
         }
         let Joined { input: id, key, opens } = join(pool, wanted)?;
         if opens {
-            debug!(input = id.0, ?key, "opening");
-            let input = OpenInput::new(brief(&key)?, self.limits, self.tasks.clone());
+            debug!(input = id.0, ?key, "opening the input");
+            let input = OpenInput::new(spec(&key)?, self.limits, self.tasks.clone());
             inputs.insert(id, Arc::new(input));
         }
         inputs.get(&id).cloned()
     }
 
-    /// A channel of the lineup as an input, if any of its sources can be pulled. Where the server tunes at the provider itself,
-    /// it has a connection for the channel already: of those that are counted, a second one is too many.
+    /// The channel of the lineup as an input, if any of its sources can be pulled. If the server pulls the channel from the
+    /// provider itself, it already occupies a connection, so the gateway opens a second one only where they are unlimited.
     fn wanted(&self, channel: &lineup::LineupChannel, served: bool, pool: &Pool) -> Option<LineupInput> {
         let playlists = self.provider.as_ref()?.playlists(channel);
         let unlimited = || channel.sources.iter().all(|source| pool.is_unlimited(source.playlist));
@@ -180,7 +184,7 @@ impl Inputs {
     }
 }
 
-/// Tells the pool how an input grows, and of its end.
+/// Tells the pool of the growth and the end of an input.
 async fn watch(handle: Handle, id: InputId, input: Arc<OpenInput>) {
     let mut growth = input.feed.growth();
     while growth.changed().await.is_ok() {

@@ -1,7 +1,6 @@
-//! A channel's input while it is open: its feed, and the consumer that is held at the server for its sake. One owner, one
-//! way out.
+//! Owns an open input: its feed and, for a tap, the consumer that the gateway holds at the server; closes both.
 //!
-//! It does not know who needs it.
+//! It does not know which streams and readers use the input.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,18 +17,18 @@ use crate::supervisor::held::access::Access;
 use crate::supervisor::held::caller::Caller;
 use crate::supervisor::held::hold::{Holding, Parting};
 use crate::supervisor::inputs::provider::Provider;
-use crate::supervisor::inputs::tap::{Tap, Whereabouts};
+use crate::supervisor::inputs::tap::{Tap, TapPath};
 use crate::upstream::jellyfin::{Hold, RawPath};
 use domain::feeding::FeedState;
 use domain::key::InputId;
 use domain::lineup;
 use domain::reason::Failure;
 
-/// How long the closing of the input before this one is waited for.
-const PREDECESSOR: Duration = Duration::from_secs(10);
+/// How long a tap waits until its predecessor is closed.
+const PREDECESSOR_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// From where an input is pulled.
-pub(in crate::supervisor) enum Brief {
+/// The origin of a new input.
+pub(in crate::supervisor) enum InputSpec {
     /// The provider, for this channel of the lineup.
     Lineup(lineup::LineupChannel),
     /// The raw stream that the server shares.
@@ -38,34 +37,34 @@ pub(in crate::supervisor) enum Brief {
         caller: Box<Caller>,
         /// The raw stream's path, if it is known already.
         raw: Option<RawPath>,
-        /// Awaited if the server has no tuner left; true if one has been freed.
+        /// Frees a tuner; awaited if the server has none left. True if one was freed.
         tuner_requested: Pin<Box<dyn Future<Output = bool> + Send>>,
     },
 }
 
-/// See the module.
+/// An input that is open, or is about to be.
 #[derive(Debug)]
 pub(in crate::supervisor) struct OpenInput {
     pub(in crate::supervisor) feed: Feed,
-    /// How the server may be called about it, if it comes from there.
+    /// The credentials for calls to the server, if the input is a tap.
     access: Option<Arc<Access>>,
-    /// `None` once it is being pulled.
-    brief: Mutex<Option<Brief>>,
-    held: Mutex<Option<Held>>,
+    /// The origin; `None` once the input is being pulled.
+    spec: Mutex<Option<InputSpec>>,
+    held: Mutex<Option<HeldConsumer>>,
     tasks: TaskTracker,
     closed: CancellationToken,
 }
 
-/// The consumer at the server, under its name in the ledger.
+/// The consumer that is held at the server, and its name in the ledger.
 #[derive(Debug)]
-struct Held {
+struct HeldConsumer {
     caller: Caller,
     name: String,
     holding: Holding,
 }
 
-impl Brief {
-    /// The raw stream of the channel that `caller` calls about.
+impl InputSpec {
+    /// A tap of the channel that `caller` calls about.
     pub(in crate::supervisor) fn tap(
         caller: Caller,
         raw: Option<RawPath>,
@@ -76,18 +75,18 @@ impl Brief {
 }
 
 impl OpenInput {
-    /// An input that is not pulled yet: whoever has joined may wait at its feed.
-    pub(in crate::supervisor) fn new(brief: Brief, limits: Limits, tasks: TaskTracker) -> Self {
-        let access = match &brief {
-            Brief::Lineup(_) => None,
-            Brief::Tap { caller, .. } => Some(Arc::clone(&caller.access)),
+    /// An input that is not pulled yet. Its members can already wait for its feed.
+    pub(in crate::supervisor) fn new(spec: InputSpec, limits: Limits, tasks: TaskTracker) -> Self {
+        let access = match &spec {
+            InputSpec::Lineup(_) => None,
+            InputSpec::Tap { caller, .. } => Some(Arc::clone(&caller.access)),
         };
-        let (brief, held) = (Mutex::new(Some(brief)), Mutex::default());
-        Self { feed: Feed::new(limits), access, brief, held, tasks, closed: CancellationToken::new() }
+        let (spec, held) = (Mutex::new(Some(spec)), Mutex::default());
+        Self { feed: Feed::new(limits), access, spec, held, tasks, closed: CancellationToken::new() }
     }
 
-    /// Begins to pull it. A tap waits until the input that it replaces is closed: the server knows both openings by the same
-    /// name, and would close either.
+    /// Begins to pull the input. A tap waits until its predecessor is closed, because the server gives both openings the same live
+    /// stream id and could close the wrong one.
     pub(in crate::supervisor) fn open(
         &self,
         id: InputId,
@@ -95,17 +94,17 @@ impl OpenInput {
         (handle, provider): (&Handle, Option<&Provider>),
         tasks: &TaskTracker,
     ) {
-        let brief = self.brief.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match brief {
+        let spec = self.spec.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match spec {
             None => {}
-            Some(Brief::Lineup(channel)) => {
+            Some(InputSpec::Lineup(channel)) => {
                 let inputs = provider.map(|provider| provider.inputs(&channel, id, handle, tasks));
                 self.feed.pull(inputs.unwrap_or_default(), tasks);
             }
-            Some(Brief::Tap { caller, raw, tuner_requested }) => {
+            Some(InputSpec::Tap { caller, raw, tuner_requested }) => {
                 let closed = async move {
                     if let Some(replaced) = replaced {
-                        let _ = timeout(PREDECESSOR, replaced.closed.cancelled()).await;
+                        let _ = timeout(PREDECESSOR_TIMEOUT, replaced.closed.cancelled()).await;
                     }
                 };
                 let tap = self.hold(*caller, raw, closed, tuner_requested);
@@ -114,7 +113,7 @@ impl OpenInput {
         }
     }
 
-    /// Takes a consumer of the raw stream at `raw`, if that is known, once `begin` is over.
+    /// Opens a consumer of the live stream once `begin` is ready, and returns the tap of its raw stream, at `raw` if that is known.
     fn hold(
         &self,
         caller: Caller,
@@ -123,47 +122,48 @@ impl OpenInput {
         tuner_requested: impl Future<Output = bool> + Send + 'static,
     ) -> Tap {
         let name = format!("{:032x}", random());
-        caller.note_place(&name);
+        caller.record_item(&name);
         caller.ledger.note(&name, |entry| entry.without_job = true);
-        let known = raw.map_or(Whereabouts::Unknown, Whereabouts::Known);
-        let (tell, path) = watch::channel(known);
-        let (told, noted) = (tell.clone(), caller.noted(&name));
-        let held = move |hold: Option<&Hold>| {
-            noted(hold);
+        let initial = raw.map_or(TapPath::Unknown, TapPath::Known);
+        let (found, path) = watch::channel(initial);
+        let (opened, record) = (found.clone(), caller.hold_recorder(&name));
+        let on_change = move |hold: Option<&Hold>| {
+            record(hold);
             if let Some(hold) = hold {
-                let shared = hold.raw.clone().map(Whereabouts::Known);
-                told.send_replace(shared.unwrap_or(Whereabouts::Nowhere(Failure::Unsuitable)));
+                let shared = hold.raw.clone().map(TapPath::Known);
+                opened.send_replace(shared.unwrap_or(TapPath::Missing(Failure::Unsuitable)));
             }
         };
         let (holding, mut first_attempt) =
-            Holding::take(caller.clone(), begin, held, tuner_requested, &self.tasks);
+            Holding::take(caller.clone(), begin, on_change, tuner_requested, &self.tasks);
         self.tasks.spawn(async move {
             if let Err(failure) = first_attempt.outcome().await {
-                tell.send_if_modified(|path| {
-                    let unknown = *path == Whereabouts::Unknown;
+                found.send_if_modified(|path| {
+                    let unknown = *path == TapPath::Unknown;
                     if unknown {
-                        *path = Whereabouts::Nowhere(failure);
+                        *path = TapPath::Missing(failure);
                     }
                     unknown
                 });
             }
         });
         let jellyfin = caller.jellyfin.clone();
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(Held { caller, name, holding });
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(HeldConsumer { caller, name, holding });
         Tap { jellyfin, path }
     }
 
-    /// How the server may be called about it, if it comes from there.
+    /// The credentials for calls to the server, if the input is a tap.
     pub(in crate::supervisor) const fn access(&self) -> Option<&Arc<Access>> {
         self.access.as_ref()
     }
 
-    /// Whether anything comes, or may yet come.
+    /// Whether the feed has not ended.
     pub(in crate::supervisor) fn is_alive(&self) -> bool {
         !self.feed.state().borrow().is_over()
     }
 
-    /// How it ended, or why it might as well have.
+    /// The reason why the feed has ended or carries no data.
     pub(in crate::supervisor) fn failure(&self) -> Failure {
         match *self.feed.state().borrow() {
             FeedState::Failed(failure) | FeedState::BackingOff { failure, .. } => failure,
@@ -172,7 +172,7 @@ impl OpenInput {
         }
     }
 
-    /// Ends the feed, and gives back what is held for it.
+    /// Ends the feed, and closes the consumer that is held for it.
     pub(in crate::supervisor) async fn close(&self) {
         let state = *self.feed.state().borrow();
         self.feed.stop();
@@ -185,7 +185,7 @@ impl OpenInput {
     }
 }
 
-impl std::fmt::Debug for Brief {
+impl std::fmt::Debug for InputSpec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Lineup(_) => "Lineup",
@@ -194,11 +194,11 @@ impl std::fmt::Debug for Brief {
     }
 }
 
-impl Held {
-    /// Gives it back, for a feed that was in this `state` at its end.
+impl HeldConsumer {
+    /// Closes the consumer of a feed that ended in this `state`.
     async fn give_back(self, state: FeedState) {
         let Self { caller, name, holding } = self;
-        // A server that could not be reached may have been restarted since.
+        // A server that could not be reached may have been restarted.
         let parting = match state {
             FeedState::Failed(Failure::Unreachable) => Parting::GiveBackNamed,
             FeedState::Connecting { .. }

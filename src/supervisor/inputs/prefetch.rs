@@ -1,12 +1,12 @@
-//! Opens the input of a channel that a viewer has just opened, so that the first segment is there when the viewer asks.
+//! Opens the input of a channel that a viewer has just opened, so that the first segment exists when the viewer requests it.
 //!
-//! It does not know whether the viewer will ask; the pool closes the input if nobody does.
+//! It does not know whether the viewer will request a stream; the pool closes the input if no viewer does.
 
 use std::sync::Arc;
 
 use super::Inputs;
 use crate::supervisor::held::access::Access;
-use crate::supervisor::inputs::open_input::Brief;
+use crate::supervisor::inputs::open_input::InputSpec;
 use crate::upstream::jellyfin::{Login, Place, RawPath};
 use domain::key::{Channel, LiveStreamId};
 use domain::viewer::Account;
@@ -14,34 +14,34 @@ use domain::viewer::Account;
 /// A channel that a viewer has opened.
 #[derive(Debug)]
 pub struct OpenedChannel {
-    /// Where it is found.
+    /// The channel's address at the server.
     pub place: Place,
     /// The channel.
     pub channel: Channel,
-    /// The live stream that is open.
+    /// The live stream that the viewer opened.
     pub live_stream: LiveStreamId,
-    /// Where its raw stream is shared, if it is.
+    /// The path of the raw stream, if the server shares it.
     pub raw: Option<RawPath>,
-    /// Who opened it.
+    /// The viewer's account.
     pub account: Account,
-    /// As whom the gateway may act to keep it open.
+    /// The credential with which the gateway may keep the channel open.
     pub login: Login,
 }
 
 impl Inputs {
-    /// A viewer will want a stream of this channel that the gateway may make itself.
+    /// Opens the input of a channel that a viewer has opened and will request a stream of.
     pub(in crate::supervisor) fn prefetch(&self, opened: OpenedChannel) {
         let OpenedChannel { place, channel, live_stream, raw, account, login } = opened;
         let user = place.user.clone();
         let tap = raw.is_some().then_some(&channel);
         let access = Arc::new(Access::new(place, channel.source.clone(), live_stream));
         access.remember(account, login.clone(), user.clone());
-        let brief = || Brief::tap(self.callers.about(&access), raw, std::future::ready(false));
-        let joined = self.joined(&channel.source, tap, brief, |pool, wanted| {
+        let spec = || InputSpec::tap(self.callers.about(&access), raw, std::future::ready(false));
+        let joined = self.joined(&channel.source, tap, spec, |pool, wanted| {
             pool.prefetch(&channel, account, wanted, self.handle.now())
         });
         if let Some(access) = joined.as_ref().and_then(|input| input.access()) {
-            access.introduce(account, &login, user.as_deref());
+            access.remember_if_new(account, &login, user.as_deref());
         }
     }
 }

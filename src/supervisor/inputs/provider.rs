@@ -1,6 +1,6 @@
-//! The provider's channels as inputs: where each is pulled from, how, and with which of the provider's connections.
+//! Turns the provider's channels into inputs: chooses the URL, the puller (HTTP or FFmpeg) and the connection of each.
 //!
-//! It does not know who needs one.
+//! It does not know which streams and readers use an input.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use domain::key::InputId;
 use domain::lineup::source::{ChannelSource, SourceKind};
 use domain::lineup::{Lineup, LineupChannel};
 
-/// What the gateway pulls the provider's channels with.
+/// The provider's channels, and the clients that pull them.
 #[derive(Debug)]
 pub struct Provider {
     lineups: Lineups,
@@ -30,18 +30,18 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// The channels of `lineups`. What is no transport stream over HTTP is pulled by `ffmpeg`, or not at all.
+    /// The channels of `lineups`. Sources other than a transport stream over HTTP need `ffmpeg`, and are left out without it.
     #[must_use]
     pub const fn new(lineups: Lineups, fetcher: Fetcher, ffmpeg: Option<Ffmpeg>) -> Self {
         Self { lineups, fetcher, ffmpeg }
     }
 
-    /// The channels as they are at the moment.
+    /// The current channels.
     pub(super) fn lineup(&self) -> Arc<Lineup> {
         self.lineups.current()
     }
 
-    /// The playlists of a channel's sources that can be pulled, in the order in which they are tried.
+    /// The playlist of each source of a channel that can be pulled, in the order in which the sources are tried.
     pub(super) fn playlists(&self, channel: &LineupChannel) -> Vec<usize> {
         let pullable = channel.sources.iter().filter(|source| match source.kind {
             SourceKind::Http => Url::parse(source.url.expose()).is_ok(),
@@ -52,7 +52,7 @@ impl Provider {
         pullable.map(|source| source.playlist).collect()
     }
 
-    /// The sources of a channel, each pulled over a connection of its own playlist, for the input of this name.
+    /// The sources of a channel, each of which moves `input` to a connection of its playlist before it connects.
     pub(super) fn inputs(
         &self,
         channel: &LineupChannel,
@@ -75,7 +75,7 @@ impl Provider {
         let format = match source.kind {
             SourceKind::Http => {
                 let Ok(url) = Url::parse(source.url.expose()) else {
-                    warn!(input = name, "this is no URL");
+                    warn!(input = name, "left out a source whose URL is invalid");
                     return None;
                 };
                 let headers = fetch::headers(source.fields());
@@ -87,7 +87,11 @@ impl Provider {
             SourceKind::File => InputFormat::File,
         };
         let Some(ffmpeg) = self.ffmpeg.clone() else {
-            warn!(input = name, kind = source.kind.as_str(), "left out: there is no FFmpeg to pull it with");
+            warn!(
+                input = name,
+                kind = source.kind.as_str(),
+                "left out a source that needs FFmpeg, which is missing"
+            );
             return None;
         };
         let own_name = source.user_agent.is_none().then_some(("User-Agent", fetch::OWN_NAME));

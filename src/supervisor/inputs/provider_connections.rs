@@ -1,6 +1,6 @@
-//! The connections that a provider allows: an input is pulled over one of its own playlist's only.
+//! Takes one of the connections that a provider allows before an input connects.
 //!
-//! The pool knows who has which; nothing here is connected.
+//! The pool counts the connections. The module does not connect anything itself.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::supervisor::handle::Handle;
 use domain::key::InputId;
 use domain::reason::Failure;
 
-/// A source of an input, which takes a connection of its playlist before it connects.
+/// A source that takes a connection of its playlist from the pool before it connects.
 #[derive(Debug)]
 pub(super) struct Connected {
     pub(super) source: Arc<dyn Input>,

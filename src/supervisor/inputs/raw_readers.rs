@@ -1,6 +1,6 @@
-//! Channels of the lineup as they are, for clients that read a raw stream: a server that tunes through the gateway, a player.
+//! Serves the raw streams of the lineup's channels to clients: a media server that tunes through the gateway, or a player.
 //!
-//! It does not know what they are read for. A reader that has left may come back: the pool keeps its input for a while.
+//! It does not know what a client reads them for. After a reader has left, the pool keeps the input open for a while.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tracing::{debug, info};
 use super::Inputs;
 use crate::body::{self, Body};
 use crate::supervisor::handle::Handle;
-use crate::supervisor::inputs::open_input::{Brief, OpenInput};
+use crate::supervisor::inputs::open_input::{InputSpec, OpenInput};
 use domain::feeding::FeedState;
 use domain::inputs::{ReaderId, Wanted};
 use domain::key::{ChannelId, MediaSourceId};
@@ -21,25 +21,25 @@ use domain::produce::Produce;
 use domain::reason::Failure;
 use domain::ring::Join;
 
-/// How long a first packet is waited for.
-const FIRST: Duration = Duration::from_secs(15);
-/// How many inputs give way, at most, to a reader who needs a connection.
-const SACRIFICES: usize = 4;
-/// How long each of them may take to be closed.
-const GIVEN_UP: Duration = Duration::from_secs(8);
+/// How long the first packet may take.
+const FIRST_PACKET_TIMEOUT: Duration = Duration::from_secs(15);
+/// The most inputs that are evicted for one reader that needs a connection.
+const MAX_EVICTIONS: usize = 4;
+/// How long the closing of an evicted input may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Why a channel cannot be read.
+/// The reason why a channel's raw stream cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denied {
-    /// There is no such channel.
+    /// The lineup has no such channel.
     Unknown,
-    /// All connections that its provider allows are taken by others.
+    /// All connections that the provider allows are occupied.
     Busy,
-    /// Nothing comes from its provider.
+    /// The provider sends no data.
     Failed(Failure),
 }
 
-/// A reader. Dropped, it has left.
+/// A reader's membership of an input. When dropped, the reader has left.
 struct Reading {
     handle: Handle,
     reader: ReaderId,
@@ -51,12 +51,12 @@ impl Inputs {
         self.channel(id).is_some()
     }
 
-    /// How the lineup wishes streams of the channel to be made that a request for `asked` means.
-    pub(in crate::supervisor) fn wished(&self, asked: &MediaSourceId) -> Option<Produce> {
-        self.provider.as_ref()?.lineup().find(asked)?.produce
+    /// The lineup's preference for how streams of the channel with this media source are produced.
+    pub(in crate::supervisor) fn preferred_production(&self, source: &MediaSourceId) -> Option<Produce> {
+        self.provider.as_ref()?.lineup().find(source)?.produce
     }
 
-    /// A channel's raw stream, from `burst` ago on and without an end.
+    /// A channel's raw stream, which begins `burst` in the past and has no end.
     ///
     /// # Errors
     /// See [`Denied`].
@@ -65,7 +65,8 @@ impl Inputs {
         let (input, reading) = self.admit(&channel).await?;
         let mut state = input.feed.state();
         let settled = |state: &FeedState| matches!(state, FeedState::Flowing { .. }) || state.is_over();
-        let flows = matches!(timeout(FIRST, state.wait_for(settled)).await, Ok(Ok(_))) && input.is_alive();
+        let flows = matches!(timeout(FIRST_PACKET_TIMEOUT, state.wait_for(settled)).await, Ok(Ok(_)))
+            && input.is_alive();
         if !flows {
             return Err(match input.failure() {
                 Failure::Busy => Denied::Busy,
@@ -76,17 +77,17 @@ impl Inputs {
         Ok(body::watched(reader.into_body(), move |_| drop(reading)))
     }
 
-    /// The channel's input, with one reader more. Where no connection is left for it, inputs that nobody watches give way.
+    /// Joins the channel's input as a reader. If the provider has no connection left, evicts idle inputs first.
     async fn admit(&self, channel: &LineupChannel) -> Result<(Arc<OpenInput>, Reading), Denied> {
-        for _ in 0..SACRIFICES {
+        for _ in 0..MAX_EVICTIONS {
             if let Some(joined) = self.try_read(channel)? {
                 return Ok(joined);
             }
             let playlists = channel.sources.iter().map(|source| source.playlist).collect();
-            if !self.handle.tell_and_wait(Event::ConnectionNeeded(playlists), GIVEN_UP).await {
+            if !self.handle.tell_and_wait(Event::ConnectionNeeded(playlists), CLOSE_TIMEOUT).await {
                 break;
             }
-            info!(channel = channel.name, "a connection was needed and has been freed");
+            info!(channel = channel.name, "closed an idle input to free a connection for this channel");
         }
         self.try_read(channel)?.ok_or(Denied::Busy)
     }
@@ -101,7 +102,7 @@ impl Inputs {
                 reader = Some(id);
                 Some(joined)
             };
-            let input = self.enter(pool, &wanted, join, |_| Some(Brief::Lineup(channel.clone())));
+            let input = self.enter(pool, &wanted, join, |_| Some(InputSpec::Lineup(channel.clone())));
             Ok(input
                 .zip(reader)
                 .map(|(input, reader)| (input, Reading { handle: self.handle.clone(), reader })))
@@ -115,7 +116,7 @@ impl Inputs {
 
 impl Drop for Reading {
     fn drop(&mut self) {
-        debug!(reader = self.reader.0, "a reader has left");
+        debug!(reader = self.reader.0, "a client has stopped reading a raw stream");
         self.handle.tell(Event::ReaderLeft(self.reader));
     }
 }

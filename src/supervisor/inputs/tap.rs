@@ -1,6 +1,7 @@
-//! A channel's raw stream, shared by the server with whoever knows its path, as a feed's input.
+//! Pulls a channel's raw stream, which the server shares with every client that knows its path (docs/jellyfin.md 4).
 //!
-//! The path is known from an opening, somebody's or our own. It does not know what keeps the channel open.
+//! The path stands in the server's answer to an opening, a client's or the gateway's own. The module does not know who holds
+//! the channel open.
 
 use http::StatusCode;
 use tokio::sync::watch;
@@ -10,39 +11,44 @@ use crate::supervisor::held::caller::failure_of;
 use crate::upstream::jellyfin::{Error, Jellyfin, RawPath};
 use domain::reason::Failure;
 
-/// What is known of the path.
+/// The path of the raw stream, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Whereabouts {
-    /// Nothing yet.
+pub(super) enum TapPath {
+    /// The path is not known yet.
     Unknown,
-    /// This.
+    /// The path is known.
     Known(RawPath),
-    /// There is none: the channel could not be opened, or shares nothing.
-    Nowhere(Failure),
+    /// There is no path: the channel could not be opened, or its raw stream is not shared.
+    Missing(Failure),
 }
 
-/// See the module.
+/// The raw stream as an input of a feed.
 #[derive(Debug)]
 pub(super) struct Tap {
     pub(super) jellyfin: Jellyfin,
-    pub(super) path: watch::Receiver<Whereabouts>,
+    pub(super) path: watch::Receiver<TapPath>,
 }
 
 impl Input for Tap {
     fn open(&self) -> OpenFuture<'_> {
         Box::pin(async {
             let mut path = self.path.clone();
-            let path = match path.wait_for(|path| *path != Whereabouts::Unknown).await {
+            let path = match path.wait_for(|path| *path != TapPath::Unknown).await {
                 Ok(path) => path.clone(),
-                Err(_) => Whereabouts::Unknown,
+                Err(_) => TapPath::Unknown,
             };
             match path {
-                Whereabouts::Known(path) => {
+                TapPath::Known(path) => {
                     let opened = self.jellyfin.tap(&path).await;
                     opened.map_err(|error| InputError::new(failure_of_tap(&error), error))
                 }
-                Whereabouts::Nowhere(failure) => Err(InputError::new(failure, "there is none")),
-                Whereabouts::Unknown => Err(InputError::new(Failure::Gone, "nobody looks for it any more")),
+                TapPath::Missing(failure) => {
+                    Err(InputError::new(failure, "the server shares no raw stream of this channel"))
+                }
+                TapPath::Unknown => Err(InputError::new(
+                    Failure::Gone,
+                    "the input was closed before the path of the raw stream was known",
+                )),
             }
         })
     }
@@ -52,7 +58,7 @@ impl Input for Tap {
     }
 }
 
-/// An opening that the server knows no more does not come back.
+/// The failure of a tap that could not be opened. On 404 and 410 the live stream is closed, so a retry would be in vain.
 fn failure_of_tap(error: &Error) -> Failure {
     match error.status() {
         Some(StatusCode::NOT_FOUND | StatusCode::GONE) => Failure::Gone,

@@ -71,7 +71,7 @@ pub struct SegmentRequest<'a> {
 
 /// The hints that a request for a playlist carries beside the stream's key.
 #[derive(Clone, Copy, Debug)]
-pub struct Said<'a> {
+pub struct PlaylistHints<'a> {
     /// What the player says of itself.
     pub signals: &'a [Signal],
     /// What the use of its connection tells, if that is the player's own.

@@ -23,20 +23,20 @@ impl Pool {
     }
 
     /// The playlist that a consumer has requested is about to be sent. Returns the number of the segment at which its list begins:
-    /// `join_point` for its first list. `said` is what the request said.
+    /// `join_point` for its first list. `said` is what the request hints.
     pub fn playlist_answered(
         &mut self,
         consumer: ConsumerId,
         join_point: Option<u64>,
-        said: &Said<'_>,
+        hints: &PlaylistHints<'_>,
         now: Timestamp,
     ) -> Option<u64> {
-        self.say(consumer, said.connection.as_slice(), now);
+        self.say(consumer, hints.connection.as_slice(), now);
         self.answer_ended(consumer, true, now);
         let begins = self.join(consumer, join_point, now);
         // After the request itself: that is a sign of life even where the player says that it is its last.
-        self.say(consumer, said.signals, now);
-        self.mentioned(said.mention, MentionKind::Served, now);
+        self.say(consumer, hints.signals, now);
+        self.mentioned(hints.mention, MentionKind::Served, now);
         begins
     }
 

@@ -1,6 +1,6 @@
-//! Cuts what comes into segments, and delivers them.
+//! Cuts a transport stream into segments, and delivers them.
 //!
-//! It does not know where the bytes come from: the input as it is, or an FFmpeg.
+//! It does not know whether the bytes come from the input itself or from an FFmpeg.
 
 use std::time::Duration;
 
@@ -20,33 +20,35 @@ use domain::mpegts::facts::Facts;
 use domain::reason::Failure;
 use domain::window::Arrival;
 
-/// The type of a segment that is MPEG-TS.
+/// The content type of an MPEG-TS segment.
 const MPEG_TS: HeaderValue = HeaderValue::from_static(Container::MpegTs.media_type());
-/// The first segment lasts no longer than this, or the first picture would wait for it.
+/// The duration of the first segment: short, since the first picture waits for it.
 const FIRST_SEGMENT: Duration = Duration::from_millis(500);
-/// A stream without a new segment for so many target durations has come to a halt.
-const HALTED: u32 = 3;
+/// The number of target durations without a new segment after which a stream has stalled.
+const STALLED_TARGETS: u32 = 3;
 
-/// See the module.
+/// The cutter of one plan, with its deadline for the next segment.
 #[derive(Debug)]
 pub(super) struct Cutting {
     cutter: Cutter<Mapped>,
     delivery: Delivery,
-    /// Whether the plan was compared with what comes: it may rest on what another connection has shown.
+    /// Whether the plan was checked against the facts of this input. It may have been made from those of an earlier one.
     compared: bool,
+    /// Whether a segment was delivered.
     pub(super) has_delivered: bool,
-    /// Until when the next segment must have come.
+    /// When the generation fails unless another segment is complete.
     pub(super) deadline: Instant,
     usual: Duration,
-    halted: Duration,
+    /// The longest time between two segments.
+    stall_timeout: Duration,
     encoded: bool,
 }
 
 impl Cutting {
-    /// Cuts as `plan` says for `stream`; its first segment must come before `deadline`.
+    /// A cutter for `stream` under `plan`, whose first segment must be complete before `deadline`.
     pub(super) fn new(stream: &Stream, delivery: Delivery, plan: &Plan, deadline: Instant) -> Self {
         let rule = stream.rule(FIRST_SEGMENT);
-        // FFmpeg's output carries one sound; an input that is cut as it is may carry more.
+        // FFmpeg writes one audio track; an input that is cut as it is may carry more.
         let sound = if plan.is_copy() { plan.audio_index } else { 0 };
         Self {
             cutter: Cutter::in_memory(rule).with_audio(sound),
@@ -55,33 +57,33 @@ impl Cutting {
             has_delivered: false,
             deadline,
             usual: rule.usual,
-            halted: rule.target * HALTED,
+            stall_timeout: rule.target * STALLED_TARGETS,
             encoded: plan.encodes_video(),
         }
     }
 
-    /// How long its segments are, as a rule.
+    /// The usual duration of a segment.
     pub(super) const fn usual(&self) -> Duration {
         self.usual
     }
 
-    /// The input's next chunk does not continue the one before.
+    /// Declares that the next bytes do not continue the earlier ones.
     pub(super) fn splice(&mut self) {
         self.cutter.splice();
     }
 
-    /// Cuts, and delivers each segment that is complete. Says whether what the input carries is `still_right`, which is asked at
-    /// first and whenever it changes.
-    pub(super) fn push(&mut self, bytes: &Bytes, still_right: impl Fn(&Facts) -> bool) -> bool {
+    /// Cuts `bytes`, and delivers each complete segment. Before the first segment and at each discontinuity, checks the facts of
+    /// the input with `is_still_valid`; returns false, without delivering the segment, if that is false.
+    pub(super) fn push(&mut self, bytes: &Bytes, is_still_valid: impl Fn(&Facts) -> bool) -> bool {
         self.cutter.push(bytes);
         while let Some(cut) = self.cutter.poll() {
             if cut.discontinuity || !self.compared && self.cutter.is_settled() {
-                if !self.cutter.facts().is_none_or(&still_right) {
+                if !self.cutter.facts().is_none_or(&is_still_valid) {
                     return false;
                 }
                 self.compared = true;
             }
-            self.deadline = Instant::now() + self.halted;
+            self.deadline = Instant::now() + self.stall_timeout;
             self.has_delivered = true;
             self.deliver(cut);
         }
@@ -96,7 +98,7 @@ impl Cutting {
     }
 }
 
-/// What the end of an input means for the stream that is made from it.
+/// The failure of a generation whose reader has ended.
 pub(super) const fn failure_of(end: ReaderEnd) -> Failure {
     match end {
         ReaderEnd::Lagged => Failure::Lagged,

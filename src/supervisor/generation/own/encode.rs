@@ -1,6 +1,6 @@
-//! What cannot stay as it is goes through an FFmpeg: the input into it, and what it makes to the cutter.
+//! Encodes an input with an FFmpeg: writes the input to its stdin, and cuts its output.
 //!
-//! Whatever keeps either side waiting too long ends this generation, and nothing else.
+//! If either side stalls, this generation fails. Other readers of the input are not affected.
 
 use std::pin::pin;
 
@@ -20,37 +20,37 @@ use domain::encoding::plan::Plan;
 use domain::reason::Failure;
 use domain::ring::Chunk;
 
-/// Bytes read at once.
-const PIECE: usize = 64 << 10;
+/// Bytes that are read at once.
+const READ_SIZE: usize = 64 << 10;
 
-/// Makes `plan` of what `reader` reads, until that fails, or is to be begun anew because it
-/// is `wrong` or the input goes on by another clock (`None`). FFmpeg has ended then, and its place is free.
+/// Carries out `plan` on the input of `reader` until that fails. Returns `None` if the encoding has to be restarted, because
+/// the plan is `disproved` or the input changes to another timeline. FFmpeg has ended by then.
 pub(super) async fn encode(
     encoding: &Encoding,
     plan: &Plan,
     reader: Reader,
     cutting: &mut Cutting,
-    wrong: impl Future<Output = ()>,
+    disproved: impl Future<Output = ()>,
 ) -> Option<Failure> {
-    let mut wrong = pin!(wrong);
+    let mut disproved = pin!(disproved);
     let settings = EncodeSettings { key_frames: cutting.usual(), preset: encoding.preset.clone() };
     let command = Command::make(plan, &settings);
     let started = tokio::select! {
         biased;
-        () = &mut wrong => return None,
+        () = &mut disproved => return None,
         started = encoding.ffmpeg.start(&command, &encoding.tasks) => started,
     };
     let Running { stdin, output, process, .. } = match started {
         Ok(running) => running,
         Err(error) => {
-            warn!(cause = %error, "no FFmpeg");
+            warn!(cause = %error, "could not start FFmpeg");
             return Some(error.failure());
         }
     };
     let Some(stdin) = stdin else { return Some(Failure::Panicked) };
-    debug!(process = process.id(), "encoding");
+    debug!(process = process.id(), "FFmpeg is encoding");
     let failure = tokio::select! {
-        () = wrong => None,
+        () = disproved => None,
         failure = feed(reader, &stdin) => failure,
         failure = cut(output, cutting) => Some(failure),
         ended = process.ended() => Some(ended.failure.unwrap_or(Failure::Crashed)),
@@ -59,7 +59,8 @@ pub(super) async fn encode(
     failure
 }
 
-/// Gives it what comes, until that goes on by another clock (`None`): FFmpeg would wait until that shows what the old one did.
+/// Writes the input to FFmpeg's stdin until that fails. Returns `None` if the input changes to another timeline, since FFmpeg
+/// would drop packets until the new timestamps reach the old ones.
 async fn feed(mut reader: Reader, stdin: &StdinQueue) -> Option<Failure> {
     let mut before = None;
     loop {
@@ -79,7 +80,7 @@ async fn feed(mut reader: Reader, stdin: &StdinQueue) -> Option<Failure> {
 async fn cut(mut output: ChildStdout, cutting: &mut Cutting) -> Failure {
     let mut piece = BytesMut::new();
     loop {
-        piece.reserve(PIECE);
+        piece.reserve(READ_SIZE);
         match timeout_at(cutting.deadline, output.read_buf(&mut piece)).await {
             Ok(Ok(0)) | Ok(Err(_)) => return Failure::Crashed,
             Ok(Ok(_)) => {

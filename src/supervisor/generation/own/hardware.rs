@@ -1,7 +1,6 @@
-//! Whether the server encodes in hardware, as its operator has set it up: what the processor would have to do here is left to
-//! it then. Asked when it matters, and believed for a while.
+//! Asks the server whether it is configured to encode in hardware, and caches the answer.
 //!
-//! It does not know what is to be encoded.
+//! The gateway leaves software encodings to such a server. The module does not know what is encoded.
 
 use std::time::Duration;
 
@@ -12,28 +11,28 @@ use tracing::debug;
 use crate::supervisor::held::caller::Caller;
 use crate::upstream::jellyfin::Error;
 
-/// Operators change such things rarely.
-const BELIEVED: Duration = Duration::from_secs(10 * 60);
-/// A viewer waits meanwhile, and what it is asked for is not worth much of that.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long an answer is cached: operators rarely change the setting.
+const CACHE_TTL: Duration = Duration::from_secs(10 * 60);
+/// How long the answer is waited for, since a viewer waits meanwhile.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// See the module.
+/// The cached answer of the server.
 #[derive(Debug)]
 pub(super) struct ServerHardware(Cache<(), bool>);
 
 impl Default for ServerHardware {
     fn default() -> Self {
-        Self(Cache::builder().max_capacity(1).time_to_live(BELIEVED).build())
+        Self(Cache::builder().max_capacity(1).time_to_live(CACHE_TTL).build())
     }
 }
 
 impl ServerHardware {
-    /// Whether it does, if that is known.
+    /// Whether the server encodes in hardware; `None` if that is not known.
     pub(super) fn known(&self) -> Option<bool> {
         self.0.get(&())
     }
 
-    /// Finds out, unless that is known or takes too long.
+    /// Asks the server, unless an answer is cached. Gives up after `ANSWER_TIMEOUT`.
     pub(super) async fn learn(&self, caller: &Caller) {
         if self.known().is_some() {
             return;
@@ -41,9 +40,9 @@ impl ServerHardware {
         let ask = caller.call(|login, place| async move {
             caller.jellyfin.encodes_in_hardware(&place.prefix, &login).await
         });
-        match timeout(PATIENCE, ask).await.unwrap_or_else(|_| Err(Error::late())) {
-            Ok(does) => self.0.insert((), does),
-            Err(error) => debug!(cause = %error, "how the server encodes is not known"),
+        match timeout(ANSWER_TIMEOUT, ask).await.unwrap_or_else(|_| Err(Error::late())) {
+            Ok(in_hardware) => self.0.insert((), in_hardware),
+            Err(error) => debug!(cause = %error, "could not ask whether the server encodes in hardware"),
         }
     }
 }

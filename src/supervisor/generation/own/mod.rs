@@ -1,7 +1,7 @@
-//! A generation that the gateway makes itself, from the channel's input: cut as it is, where that satisfies the profile, else
-//! through an FFmpeg.
+//! Runs one generation that the gateway makes itself: cuts the channel's input as it is where it satisfies the profile, or
+//! else encodes it with an FFmpeg.
 //!
-//! It does not know who watches, nor what becomes of the stream when it fails.
+//! It does not know who watches, nor what happens to the stream after a failure.
 
 mod cutting;
 mod encode;
@@ -31,10 +31,10 @@ use domain::mpegts::facts::Facts;
 use domain::reason::Failure;
 use domain::ring::{Chunk, Join};
 
-/// Until when there must be a first segment; a viewer is better served by the server after that.
-const FIRST: Duration = Duration::from_secs(8);
+/// How long the first segment may take. After that the server's stream is quicker for the viewer.
+const FIRST_SEGMENT_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Goes on until it fails, or `paused` (`None`).
+/// Makes segments until it fails. Returns `None` when `paused` is cancelled.
 pub(super) async fn run(
     workshop: Arc<Workshop>,
     stream: Arc<Stream>,
@@ -49,21 +49,22 @@ pub(super) async fn run(
     }
 }
 
-/// How far a generation has come.
+/// The progress of a generation.
 enum Stage {
-    /// Nothing was tried.
+    /// No plan was tried.
     First {
-        /// How much of the input is made at once: a viewer who went on watching has seen it, a new one wants some.
+        /// How much of the input's past is made into segments: none for viewers who went on watching, since they have seen it.
         burst: Duration,
-        /// What is made of the input if it carries what it carried the last time.
+        /// The plan from the facts that the source had when it was last open.
         remembered: Option<Planned>,
     },
-    /// A plan was tried.
+    /// A plan was tried, and the next one follows.
     Tried {
+        /// The plan that was tried.
         plan: Plan,
         /// Whether this generation has delivered anything.
         has_played: bool,
-        /// Whether this plan has delivered nothing, though it began at the live edge.
+        /// Whether the plan began at the live edge and delivered nothing.
         in_vain: bool,
     },
 }
@@ -91,12 +92,12 @@ impl Stage {
         }
     }
 
-    /// Whether `plan` has just been tried in vain.
+    /// Whether the previous plan was `plan`, and delivered nothing.
     fn was_in_vain(&self, plan: &Plan) -> bool {
         matches!(self, Self::Tried { plan: tried, in_vain: true, .. } if tried == plan)
     }
 
-    /// `plan` was tried, and has `delivered` something or nothing.
+    /// The next stage, after `plan` was tried and has `delivered` segments or not.
     fn tried(&self, plan: Plan, delivered: bool) -> Self {
         let had_played = matches!(self, Self::Tried { has_played: true, .. });
         let in_vain = self.burst().is_zero() && !delivered;
@@ -106,7 +107,7 @@ impl Stage {
 
 async fn make(planning: &Planning<'_>, delivery: &Delivery) -> Failure {
     let (stream, input) = (planning.stream, planning.input);
-    let mut deadline = Instant::now() + FIRST;
+    let mut deadline = Instant::now() + FIRST_SEGMENT_TIMEOUT;
     if !timeout_at(deadline, flowing(&input.feed)).await.unwrap_or(false) {
         return input.failure();
     }
@@ -125,40 +126,40 @@ async fn make(planning: &Planning<'_>, delivery: &Delivery) -> Failure {
             },
         };
         if stage.was_in_vain(&planned.plan) && !planning.takes_ffmpeg(&planned.plan) {
-            // What its segments carry is not what the feed has shown.
+            // The segments contradict the facts that the feed has shown.
             return Failure::Unsuitable;
         }
-        let mut cutting = Cutting::new(stream, delivery.anew(), &planned.plan, deadline);
+        let mut cutting = Cutting::new(stream, delivery.after_discontinuity(), &planned.plan, deadline);
         match carry_out(planning, &planned, stage.burst(), &mut cutting).await {
-            // If nothing is made because nothing comes, the input says why.
+            // If no segment was made because no data came, the input knows the reason.
             End::Failed(Failure::Stalled) => return input.failure(),
             End::Failed(failure) => return failure,
             End::Disproved => {}
         }
         if cutting.has_delivered {
-            // The next plan has as long as this one had, but no longer than is left if this one delivered nothing.
-            deadline = Instant::now() + FIRST;
+            // The next plan has the full time; after a plan that delivered nothing it has only the rest.
+            deadline = Instant::now() + FIRST_SEGMENT_TIMEOUT;
         }
         stage = stage.tried(planned.plan, cutting.has_delivered);
     }
 }
 
-/// How the carrying out of a plan ends.
+/// The end of carrying out a plan.
 enum End {
-    /// By a failure.
+    /// The generation has failed.
     Failed(Failure),
-    /// The input carries something that is to be made otherwise, from now on or after all.
+    /// The input's facts now require another plan.
     Disproved,
 }
 
-/// Waits until the feed flows; false if it is over. What is in the ring of a feed that does not flow has been seen.
+/// Waits until the feed flows; false if it has ended. A feed that does not flow holds only data that viewers have seen.
 async fn flowing(feed: &Feed) -> bool {
     let mut state = feed.state();
     let flows = state.wait_for(|state| matches!(state, FeedState::Flowing { .. }) || state.is_over()).await;
     flows.is_ok_and(|state| !state.is_over())
 }
 
-/// Makes segments as `planned`, the first `burst` of them at once.
+/// Carries out a plan, beginning with the latest `burst` of the input.
 async fn carry_out(
     planning: &Planning<'_>,
     planned: &Planned,
@@ -168,16 +169,16 @@ async fn carry_out(
     let reader = planning.input.feed.read(Join::Burst(burst));
     match planning.encoding(&planned.plan) {
         Some(encoding) => {
-            let wrong = planning.disproved(planned);
-            let failure = encode(encoding, &planned.plan, reader, cutting, wrong).await;
+            let disproved = planning.disproved(planned);
+            let failure = encode(encoding, &planned.plan, reader, cutting, disproved).await;
             failure.map_or(End::Disproved, End::Failed)
         }
         None => copy(reader, cutting, |facts| planning.holds(planned, facts)).await,
     }
 }
 
-/// Cuts the input as it is, for as long as what it carries is `still_right`.
-async fn copy(mut reader: Reader, cutting: &mut Cutting, still_right: impl Fn(&Facts) -> bool) -> End {
+/// Cuts the input as it is, while its facts satisfy `is_still_valid`.
+async fn copy(mut reader: Reader, cutting: &mut Cutting, is_still_valid: impl Fn(&Facts) -> bool) -> End {
     loop {
         let Chunk { bytes, splice, .. } = match timeout_at(cutting.deadline, reader.next()).await {
             Ok(Ok(chunk)) => chunk,
@@ -187,7 +188,7 @@ async fn copy(mut reader: Reader, cutting: &mut Cutting, still_right: impl Fn(&F
         if splice {
             cutting.splice();
         }
-        if !cutting.push(&bytes, &still_right) {
+        if !cutting.push(&bytes, &is_still_valid) {
             return End::Disproved;
         }
     }

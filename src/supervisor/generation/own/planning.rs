@@ -1,5 +1,5 @@
-//! What is made of a channel's input: by what it carried when it was last open, by what it shows that it carries, and until
-//! it shows that it carries something else.
+//! Plans the encoding of a channel's input: from the facts that it had when it was last open, then from those that it shows,
+//! and again when they change.
 //!
 //! It does not know how a plan is carried out.
 
@@ -17,32 +17,33 @@ use domain::mpegts::facts::Facts;
 use domain::produce::Produce;
 use domain::reason::{Failure, Obstacle};
 
-/// Receivers that descramble begin with a moment of what is still scrambled.
+/// How long a scrambled input may take to become clear: receivers that descramble begin with scrambled packets.
 const DESCRAMBLING: Duration = Duration::from_secs(2);
 
-/// See the module.
+/// Makes the plans of one generation.
 pub(super) struct Planning<'a> {
     workshop: &'a Workshop,
     pub(super) stream: &'a Stream,
     pub(super) input: &'a OpenInput,
 }
 
-/// A plan, and what of a source it was made for.
+/// A plan, and the facts that it was made from.
 pub(super) struct Planned {
     pub(super) plan: Plan,
     facts: Facts,
-    /// Whether it has yet to be seen that the source carries that.
+    /// Whether the input has not shown these facts yet.
     is_guess: bool,
 }
 
-/// What was made until now.
+/// The plan that the generation has tried before.
 #[derive(Clone, Copy)]
 pub(super) enum Before<'a> {
-    /// Nothing.
+    /// None.
     Nothing,
-    /// This was begun, and nothing has come of it.
+    /// The plan was begun, and nothing was delivered.
     Begun(&'a Plan),
-    /// This, and it is watched: what the server would only do better is no reason to end it, and its sound goes on.
+    /// The plan has delivered segments that viewers watch. It is kept where the server would only do better, with its audio
+    /// track.
     Played(&'a Plan),
 }
 
@@ -60,11 +61,10 @@ impl<'a> Planning<'a> {
         Self { workshop, stream, input }
     }
 
-    /// By what the channel carried when it was last open, if that takes an FFmpeg: it can be started before the input has shown
-    /// what it carries.
+    /// The plan from the facts of the last time, if it takes an FFmpeg: that can start before the input has shown its facts.
     pub(super) fn remembered(&self) -> Option<Planned> {
         let facts = self.workshop.source_facts.of(&self.stream.channel.source)?;
-        let plan = self.made_of(&facts, Before::Nothing).ok()?;
+        let plan = self.plan_for(&facts, Before::Nothing).ok()?;
         (self.takes_ffmpeg(&plan) && self.is_foreseeable(&plan)).then_some(Planned {
             plan,
             facts,
@@ -72,7 +72,7 @@ impl<'a> Planning<'a> {
         })
     }
 
-    /// By what the input shows that it carries.
+    /// The plan from the facts that the input shows.
     pub(super) async fn shown(&self, before: Before<'_>, deadline: Instant) -> Result<Planned, Failure> {
         let feed = &self.input.feed;
         let mut facts = feed.facts().await.ok_or_else(|| self.input.failure())?;
@@ -83,59 +83,60 @@ impl<'a> Planning<'a> {
             facts = clear;
         }
         self.workshop.source_facts.note(&self.stream.channel.source, &facts);
-        match self.made_at_last(&facts, before, deadline).await {
+        match self.plan_when_known(&facts, before, deadline).await {
             Ok(plan) => Ok(Planned { plan, facts, is_guess: false }),
             Err(obstacle) => {
-                info!(obstacle = obstacle.as_str(), ?facts, "left to the server");
+                let item = &self.stream.access.place.item;
+                info!(%item, obstacle = obstacle.as_str(), ?facts, "the gateway cannot make this stream");
                 Err(obstacle.failure())
             }
         }
     }
 
-    /// With what `plan` is carried out, if that takes an FFmpeg.
+    /// The encoder that carries out `plan`; `None` if the plan needs no FFmpeg.
     pub(super) fn encoding(&self, plan: &Plan) -> Option<&'a Encoding> {
         self.workshop.encoding.as_ref().filter(|encoding| !encoding.copies(plan))
     }
 
-    /// Whether `plan` is carried out by an FFmpeg.
+    /// Whether an FFmpeg carries out `plan`.
     pub(super) fn takes_ffmpeg(&self, plan: &Plan) -> bool {
         self.encoding(plan).is_some()
     }
 
-    /// Whether what is carried out goes on when the source carries `facts`.
+    /// Whether a plan that is being carried out stays valid when the source has `facts`.
     pub(super) fn holds(&self, planned: &Planned, facts: &Facts) -> bool {
         let codecs = |facts: &Facts| {
-            let sound = facts.audio.get(planned.plan.audio_index);
-            (facts.video.as_ref().map(|video| video.codec), sound.map(|audio| audio.codec))
+            let audio = facts.audio.get(planned.plan.audio_index);
+            (facts.video.as_ref().map(|video| video.codec), audio.map(|audio| audio.codec))
         };
         let decodable = codecs(facts) == codecs(&planned.facts);
-        match self.made_of(facts, Before::Played(&planned.plan)) {
-            // An FFmpeg decodes what it was begun for, and nothing else.
+        match self.plan_for(facts, Before::Played(&planned.plan)) {
+            // An FFmpeg decodes only the codecs that it was started for.
             Ok(other) => other == planned.plan && (decodable || !self.takes_ffmpeg(&other)),
-            Err(obstacle) => decodable && is_borne(obstacle),
+            Err(obstacle) => decodable && is_tolerated(obstacle),
         }
     }
 
-    /// Returns when the input shows that what an FFmpeg carries out is not what is to be made of it.
+    /// Returns when the facts of the input require another plan than the one that an FFmpeg carries out.
     pub(super) async fn disproved(&self, planned: &Planned) {
         let feed = &self.input.feed;
         let Some(first) = feed.facts().await else { return pending().await };
-        let is_right = || self.made_of(&first, Before::Begun(&planned.plan)).as_ref() == Ok(&planned.plan);
+        let is_right = || self.plan_for(&first, Before::Begun(&planned.plan)).as_ref() == Ok(&planned.plan);
         let is_begun = !planned.is_guess || is_right();
         if is_begun && feed.facts_when(|facts| !self.holds(planned, facts)).await.is_none() {
             pending().await
         }
     }
 
-    /// What is made of `facts`, once all is known that it takes: how the server would encode it; and, at the gateway's start,
-    /// what FFmpeg can do before it is said to be able to do nothing.
-    async fn made_at_last(
+    /// The plan from `facts`, after waiting for the abilities of FFmpeg, which are tested at the gateway's start, and asking
+    /// whether the server encodes in hardware, where either matters.
+    async fn plan_when_known(
         &self,
         facts: &Facts,
         before: Before<'_>,
         deadline: Instant,
     ) -> Result<Plan, Obstacle> {
-        let mut plan = self.made_of(facts, before);
+        let mut plan = self.plan_for(facts, before);
         if let (Err(Obstacle::EncoderMissing | Obstacle::DecoderMissing), Some(encoding)) =
             (&plan, &self.workshop.encoding)
         {
@@ -143,23 +144,23 @@ impl<'a> Planning<'a> {
             if !matches!(timeout_at(deadline, found.wait_for(Option::is_some)).await, Ok(Ok(_))) {
                 return Err(Obstacle::NotTried);
             }
-            plan = self.made_of(facts, before);
+            plan = self.plan_for(facts, before);
         }
         if plan.as_ref().is_ok_and(|plan| !self.is_foreseeable(plan)) {
             self.workshop.hardware.learn(&self.workshop.callers.about(&self.stream.access)).await;
-            plan = self.made_of(facts, before);
+            plan = self.plan_for(facts, before);
         }
         plan
     }
 
-    /// Whether all that bears on `plan` is known, and not only what the source carries.
+    /// Whether `plan` does not depend on an answer of the server's that is not known.
     fn is_foreseeable(&self, plan: &Plan) -> bool {
         let Self { workshop, stream, .. } = self;
         !plan.encodes_in_software() || stream.produce == Produce::Own || workshop.hardware.known().is_some()
     }
 
-    /// What is made of `facts`, in the place of what was made `before`.
-    fn made_of(&self, facts: &Facts, before: Before<'_>) -> Result<Plan, Obstacle> {
+    /// The plan from `facts`, as the successor of the plan `before`, whose FFmpeg becomes free.
+    fn plan_for(&self, facts: &Facts, before: Before<'_>) -> Result<Plan, Obstacle> {
         let Self { workshop, stream, .. } = self;
         let demand = stream.demand.as_ref().ok_or(Obstacle::UnreadableWish)?;
         let mut abilities =
@@ -180,10 +181,10 @@ impl<'a> Planning<'a> {
     }
 }
 
-/// Whether what meets this obstacle in mid-stream goes on all the same.
-const fn is_borne(obstacle: Obstacle) -> bool {
+/// Whether a stream that is watched goes on despite this obstacle.
+const fn is_tolerated(obstacle: Obstacle) -> bool {
     match obstacle {
-        // If it is not clear again in a moment, nothing comes of it, and that is noticed.
+        // If the input stays scrambled, no segment is made, and the generation stalls.
         Obstacle::Scrambled
         | Obstacle::UnknownSource
         | Obstacle::Interlaced

@@ -1,4 +1,4 @@
-//! What the gateway makes streams with: FFmpeg, what is known of sources, and how the server encodes.
+//! Groups the parts that own generations share: FFmpeg, the facts of sources, and the server's encoding settings.
 
 use tokio_util::task::TaskTracker;
 
@@ -8,17 +8,17 @@ use crate::supervisor::generation::own::source_facts::SourceFacts;
 use crate::supervisor::held::caller::Callers;
 use domain::encoding::plan::Plan;
 
-/// See the module.
+/// The parts that own generations share.
 #[derive(Debug)]
 pub(in crate::supervisor) struct Workshop {
-    /// `None` leaves profiles that an input does not satisfy to the server.
+    /// The encoder for profiles that an input does not satisfy; `None` leaves them to the server.
     pub(super) encoding: Option<Encoding>,
     pub(super) source_facts: SourceFacts,
     pub(super) hardware: ServerHardware,
     pub(super) callers: Callers,
 }
 
-/// How profiles are made that the source does not satisfy.
+/// The encoder for profiles that an input does not satisfy.
 #[derive(Clone, Debug)]
 pub struct Encoding {
     /// The FFmpeg of this machine.
@@ -27,7 +27,7 @@ pub struct Encoding {
     pub preset: String,
     /// Whether a plan that only copies is carried out without FFmpeg.
     pub copies_natively: bool,
-    /// Where its watchers run.
+    /// The tasks that watch FFmpeg's processes.
     pub tasks: TaskTracker,
 }
 
