@@ -38,7 +38,7 @@ use crate::time::Timestamp;
 use crate::viewer::Account;
 
 pub use crate::pool::api::{
-    Action, Admission, Closing, Event, Limits, Open, Output, Said, SegmentRequest, Tune, Warmth,
+    Action, Admission, Closing, Event, Limits, Open, Output, PlaylistHints, SegmentRequest, Tune, Warmth,
 };
 pub use crate::pool::snapshot::{ConsumerView, InputView, Snapshot, StreamView, Tally};
 

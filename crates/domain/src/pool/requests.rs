@@ -5,7 +5,7 @@
 use super::Pool;
 use crate::key::{ConsumerId, StreamId};
 use crate::openings::{Mention, MentionKind};
-use crate::pool::api::{Action, Admission, Said, SegmentRequest, Tune};
+use crate::pool::api::{Action, Admission, PlaylistHints, SegmentRequest, Tune};
 use crate::pool::watching::is_watched_by;
 use crate::signal::{Signal, Whose};
 use crate::time::Timestamp;
