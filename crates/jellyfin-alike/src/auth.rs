@@ -1,38 +1,14 @@
 //! Authentication: reads the token in each form that a version accepts, and finds its user (`AuthorizationContext.cs`).
 
-use http::HeaderMap;
+use http::{HeaderMap, header};
 use percent_encoding::percent_decode_str;
 
+use crate::caller::Caller;
+use crate::lock::lock;
 use crate::parameters::Query;
 use crate::response::Refusal;
-
-use crate::lock::lock;
-use crate::settings::{Policy, Token, User, Version, server_id};
+use crate::settings::{Token, User, Version, server_id};
 use crate::state::State;
-
-/// The authenticated sender of a request.
-#[derive(Clone, Debug)]
-pub(crate) struct Caller {
-    /// The token or API key.
-    pub(crate) token: String,
-    /// `None` for an API key.
-    pub(crate) user: Option<User>,
-    /// The app's name; with the device id it makes the session's key.
-    pub(crate) client: String,
-    pub(crate) device_id: String,
-}
-
-impl Caller {
-    /// The session's key (`SessionManager.GetSessionKey`).
-    pub(crate) fn session(&self) -> String {
-        format!("{}{}", self.client, self.device_id)
-    }
-
-    /// The user's rights; an API key has all of them.
-    pub(crate) fn policy(&self) -> Policy {
-        self.user.as_ref().map_or_else(Policy::default, |user| user.policy)
-    }
-}
 
 /// The credentials of a request, unchecked.
 #[derive(Debug, Default)]
@@ -45,18 +21,18 @@ pub(crate) struct Credentials {
 impl Credentials {
     /// Reads them in the server's order; the first token that is not empty counts.
     pub(crate) fn read(headers: &HeaderMap, query: &Query, version: Version) -> Self {
-        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let field = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let legacy = match version {
             Version::V12 => false,
             Version::V10_11 => true,
         };
         let schemes: &[&str] = if legacy { &["MediaBrowser", "Emby"] } else { &["MediaBrowser"] };
-        let fallback = || header("x-emby-authorization").filter(|_| legacy);
+        let fallback = || field("x-emby-authorization").filter(|_| legacy);
         let mut found =
-            header("authorization").or_else(fallback).map_or_else(Self::default, |text| parse(text, schemes));
+            field("authorization").or_else(fallback).map_or_else(Self::default, |text| parse(text, schemes));
         let others = [
-            header("x-emby-token").filter(|_| legacy),
-            header("x-mediabrowser-token").filter(|_| legacy),
+            field("x-emby-token").filter(|_| legacy),
+            field("x-mediabrowser-token").filter(|_| legacy),
             query.get("ApiKey"),
             query.get("api_key").filter(|_| legacy),
         ];
@@ -95,9 +71,12 @@ fn parse(text: &str, schemes: &[&str]) -> Credentials {
 pub(crate) fn authenticate(state: &State, headers: &HeaderMap, query: &Query) -> Result<Caller, Refusal> {
     let given = Credentials::read(headers, query, state.server.settings.version);
     let token = given.token.ok_or(Refusal::Unauthenticated)?;
+    let user_agent =
+        headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let user_agent = user_agent.to_owned();
     if token == state.server.settings.api_key {
         let device_id = given.device_id.unwrap_or_else(server_id);
-        return Ok(Caller { token, user: None, client: "API key".to_owned(), device_id });
+        return Ok(Caller { token, user: None, client: "API key".to_owned(), device_id, user_agent });
     }
     let users = lock(&state.server.users);
     let (user, device) = find(&users, &token).ok_or(Refusal::Unauthenticated)?;
@@ -106,6 +85,7 @@ pub(crate) fn authenticate(state: &State, headers: &HeaderMap, query: &Query) ->
         device_id: given.device_id.unwrap_or_else(|| device.device_id.clone()),
         user: Some(user.clone()),
         token,
+        user_agent,
     })
 }
 

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method};
 
-use crate::auth::Caller;
 use crate::body::Body;
+use crate::caller::Caller;
 use crate::parameters::Query;
 use crate::response::{Refusal, Response, insert, text};
 
+use crate::consumer::Consumer;
 use crate::encoding::{self, Encoding};
 use crate::job::JobRequest;
 use crate::settings::Version;
@@ -99,7 +100,7 @@ pub(crate) async fn live(
         None => match state.jobs.input_of(play_session) {
             Some(input) => (input, None),
             None => {
-                let opened = state.live_streams.open(channel).await?;
+                let opened = state.live_streams.open(channel, &Consumer::of_job(play_session)).await?;
                 (state.server.raw_stream_url(&opened.unique_id), Some(channel.live_stream_id.clone()))
             }
         },

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::response::Refusal;
 
+use crate::consumer::Consumer;
 use crate::encoding::Encoding;
 use crate::ffmpeg::{Ffmpeg, args};
 use crate::guid;
@@ -196,7 +197,7 @@ impl Jobs {
         loop {
             if own_stream.is_some() && job.ffmpeg.exit().is_some() {
                 let id = own_stream.take().unwrap_or_default();
-                self.live_streams.close(&id).await;
+                self.live_streams.close(&id, &Consumer::of_job(&job.play_session)).await;
             }
             if job.killed.load(Ordering::Acquire) && own_stream.is_none() {
                 return;
@@ -219,7 +220,7 @@ impl Jobs {
         self.kill(job).await;
         let Some(id) = &job.live_stream else { return };
         if self.sessions.gives_back(id, &job.play_session) {
-            self.live_streams.close(id).await;
+            self.live_streams.close(id, &Consumer::of_job(&job.play_session)).await;
         }
     }
 

@@ -9,7 +9,9 @@
 
 mod auth;
 mod body;
+mod caller;
 mod channel;
+mod consumer;
 mod encoding;
 mod ffmpeg;
 mod files;
@@ -20,15 +22,18 @@ mod job;
 mod live_stream;
 mod lock;
 mod media_source;
+mod notices;
 mod origin;
 mod parameters;
 mod playback_info;
 mod raw_stream;
+mod recording;
 mod reports;
 mod request_log;
 mod response;
 mod route;
 mod server;
+mod session_list;
 mod sessions;
 mod settings;
 mod state;
@@ -38,6 +43,9 @@ pub mod viewer;
 mod websocket;
 
 pub use crate::channel::{Channel, Reception};
+pub use crate::consumer::{Consumer, Holder};
+pub use crate::notices::Message;
 pub use crate::origin::{Counts, Error, Origin};
+pub use crate::recording::{Recording, Status, Timer};
 pub use crate::request_log::LoggedRequest;
 pub use crate::settings::{Delays, Policy, Settings, Token, User, Version};

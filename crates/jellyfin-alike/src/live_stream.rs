@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::channel::Channel;
+use crate::consumer::{self, Consumer};
 use crate::guid;
 use crate::lock::lock;
 use crate::response::Refusal;
@@ -38,7 +39,7 @@ struct LiveStream {
     channel: Channel,
     unique_id: String,
     opened_at: Instant,
-    consumers: usize,
+    consumers: Vec<Consumer>,
     tuner: Tuner,
 }
 
@@ -78,15 +79,15 @@ impl LiveStreams {
     ///
     /// # Errors
     /// [`Refusal::Failed`] if all tuners have other channels, and if the provider sends nothing.
-    pub(crate) async fn open(&self, channel: &Channel) -> Result<OpenStream, Refusal> {
+    pub(crate) async fn open(&self, channel: &Channel, consumer: &Consumer) -> Result<OpenStream, Refusal> {
         let opened = {
             let _turn = self.turn.lock().await;
-            match self.join(&channel.live_stream_id) {
+            match self.join(&channel.live_stream_id, consumer) {
                 Some(opened) => opened,
                 None if self.others(&channel.live_stream_id) >= self.server.settings.tuners => {
                     return Err(self.no_tuner().await);
                 }
-                None => self.tune(channel).await?,
+                None => self.tune(channel, consumer).await?,
             }
         };
         self.opens.fetch_add(1, Ordering::Relaxed);
@@ -94,21 +95,21 @@ impl LiveStreams {
         Ok(opened)
     }
 
-    /// Gives one consumer back. The last one closes the tuner and deletes its file; an unknown id is ignored.
-    pub(crate) async fn close(&self, id: &str) {
+    /// Gives one consumer back, whoever asks. The last one closes the tuner and deletes its file; an unknown id is ignored.
+    pub(crate) async fn close(&self, id: &str, by: &Consumer) {
         let _turn = self.turn.lock().await;
         let mut open = lock(&self.open);
         let Some(stream) = open.get_mut(id) else { return };
         self.closes.fetch_add(1, Ordering::Relaxed);
-        stream.consumers = stream.consumers.saturating_sub(1);
-        if stream.consumers == 0 {
+        consumer::remove(&mut stream.consumers, by);
+        if stream.consumers.is_empty() {
             open.remove(id);
         }
     }
 
     /// The consumers of each open live stream, by its id.
-    pub(crate) fn consumers(&self) -> BTreeMap<String, usize> {
-        lock(&self.open).iter().map(|(id, stream)| (id.clone(), stream.consumers)).collect()
+    pub(crate) fn consumers(&self) -> BTreeMap<String, Vec<Consumer>> {
+        lock(&self.open).iter().map(|(id, stream)| (id.clone(), stream.consumers.clone())).collect()
     }
 
     /// The number of connected inputs.
@@ -119,6 +120,12 @@ impl LiveStreams {
     /// The open live stream with this id.
     pub(crate) fn get(&self, id: &str) -> Option<OpenStream> {
         lock(&self.open).get(id).map(LiveStream::as_open)
+    }
+
+    /// Whether the live stream with this unique id is open and still receives its channel.
+    pub(crate) fn is_alive(&self, unique_id: &str) -> bool {
+        let open = lock(&self.open);
+        open.values().any(|stream| stream.unique_id == unique_id && !stream.tuner.has_ended())
     }
 
     /// The raw file of the live stream with this unique id.
@@ -152,7 +159,7 @@ impl LiveStreams {
         Refusal::Failed
     }
 
-    async fn tune(&self, channel: &Channel) -> Result<OpenStream, Refusal> {
+    async fn tune(&self, channel: &Channel, consumer: &Consumer) -> Result<OpenStream, Refusal> {
         let nth = self.tunes.fetch_add(1, Ordering::Relaxed) + 1;
         if lock(&self.faults).get(&channel.number) == Some(&Fault::Fails) {
             sleep(self.server.settings.delays.open).await;
@@ -172,7 +179,7 @@ impl LiveStreams {
             channel: channel.clone(),
             unique_id,
             opened_at: Instant::now(),
-            consumers: 1,
+            consumers: vec![consumer.clone()],
             tuner,
         };
         let opened = stream.as_open();
@@ -195,10 +202,10 @@ impl LiveStreams {
     }
 
     /// Adds a consumer to an open live stream, unless its input has ended: such a one is opened anew.
-    fn join(&self, id: &str) -> Option<OpenStream> {
+    fn join(&self, id: &str, consumer: &Consumer) -> Option<OpenStream> {
         let mut open = lock(&self.open);
         let stream = open.get_mut(id).filter(|stream| !stream.tuner.has_ended())?;
-        stream.consumers += 1;
+        stream.consumers.push(consumer.clone());
         Some(stream.as_open())
     }
 

@@ -16,8 +16,12 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::auth;
 use crate::channel::Channel;
+use crate::consumer::Consumer;
 use crate::guid;
 use crate::lock::lock;
+use crate::notices::Message;
+use crate::recording::{Recording, Timer, calls, recorder};
+use crate::reports;
 use crate::request_log::LoggedRequest;
 use crate::route;
 use crate::server::Playlist;
@@ -85,8 +89,11 @@ impl Origin {
         let name = format!("warmgate-origin-{}-{}", std::process::id(), guid::random());
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir(&folder).map_err(Error::Folder)?;
+        let timers = settings.timers.clone();
         let state = Arc::new(State::new(settings, address, folder));
         state.server.spawn(accept(state.clone(), listener));
+        state.server.spawn(reports::stop_idle_sessions(state.clone()));
+        timers.into_iter().for_each(|timer| recorder::start(&state, timer));
         Ok(Self { state })
     }
 
@@ -130,7 +137,8 @@ impl Origin {
     #[must_use]
     pub fn counts(&self) -> Counts {
         let state = &self.state;
-        let consumers = state.live_streams.consumers();
+        let consumers: BTreeMap<_, _> =
+            self.consumers().into_iter().map(|(id, consumers)| (id, consumers.len())).collect();
         Counts {
             tuners_open: consumers.len(),
             consumers,
@@ -143,6 +151,35 @@ impl Origin {
             websockets: state.websockets.load(Ordering::Relaxed),
             bytes_on_disk: size(&state.server.folder),
         }
+    }
+
+    /// The consumers of each open live stream, by its id. The real server counts them without names: where a party gives
+    /// back what it does not hold, the oldest consumer of another one goes.
+    #[must_use]
+    pub fn consumers(&self) -> BTreeMap<String, Vec<Consumer>> {
+        self.state.live_streams.consumers()
+    }
+
+    /// Schedules a recording, and tells the clients by their WebSockets.
+    pub fn schedule(&self, timer: Timer) {
+        calls::schedule(&self.state, timer);
+    }
+
+    /// Cancels a timer, and tells the clients. An unknown id is ignored.
+    pub fn cancel(&self, id: &str) {
+        calls::cancel(&self.state, id);
+    }
+
+    /// All timers since the start, and what became of them.
+    #[must_use]
+    pub fn recordings(&self) -> Vec<Recording> {
+        self.state.timers.all()
+    }
+
+    /// The messages that were sent to sessions.
+    #[must_use]
+    pub fn messages(&self) -> Vec<Message> {
+        self.state.notices.messages()
     }
 
     /// The last 10,000 requests, in order of arrival.
@@ -183,12 +220,20 @@ impl Origin {
     }
 
     /// Ends the server as a crash does: connections drop, FFmpegs die, and live streams, jobs and files are lost.
-    /// Returns the settings of a server restarted at the same address, with the users, tokens and probes of this one.
+    /// Returns the settings of a server restarted at the same address, with the users, tokens, probes and timers of this one.
     pub async fn kill(self) -> Settings {
         self.state.end();
         // A task that does not end in time must not delay the crash.
         let _ = tokio::time::timeout(Duration::from_secs(5), self.state.server.ended()).await;
-        self.state.server.settings_after()
+        self.state.server.settings_after(self.state.timers.open())
+    }
+
+    /// Ends the server as a crash does, and starts it again at the same address.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn restart(self) -> Result<Self, Error> {
+        Self::start(self.kill().await).await
     }
 }
 

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::auth::Caller;
+use crate::caller::Caller;
 use crate::channel::Channel;
 use crate::guid;
 use crate::live_stream::OpenStream;
@@ -45,7 +45,7 @@ pub(crate) async fn info(
     let opened = match fields.text("LiveStreamId") {
         Some(id) => Some(state.live_streams.get(&id).ok_or(Refusal::Missing)?),
         None if posted && fields.flag("AutoOpenLiveStream") == Some(true) => {
-            Some(state.live_streams.open(channel).await?)
+            Some(state.live_streams.open(channel, &caller.consumer(&play_session)).await?)
         }
         None => None,
     };
@@ -67,8 +67,8 @@ pub(crate) async fn open(state: &State, caller: &Caller, fields: &Parameters) ->
     let token = fields.text("OpenToken").ok_or(Refusal::BadRequest)?;
     let channel =
         state.server.channels().iter().find(|channel| channel.open_token == token).ok_or(Refusal::Missing)?;
-    let opened = state.live_streams.open(channel).await?;
     let play_session = fields.text("PlaySessionId").unwrap_or_default();
+    let opened = state.live_streams.open(channel, &caller.consumer(&play_session)).await?;
     let source = describe(state, caller, channel, Some(&opened), fields, &play_session, true);
     Ok(json(&Object::default().with_object("MediaSource", source)))
 }
@@ -77,8 +77,9 @@ pub(crate) async fn open(state: &State, caller: &Caller, fields: &Parameters) ->
 ///
 /// # Errors
 /// [`Refusal::BadRequest`] if the query names no live stream; a body is ignored.
-pub(crate) async fn close(state: &State, query: &Query) -> Result<Response, Refusal> {
-    state.live_streams.close(query.get("liveStreamId").ok_or(Refusal::BadRequest)?).await;
+pub(crate) async fn close(state: &State, caller: &Caller, query: &Query) -> Result<Response, Refusal> {
+    let id = query.get("liveStreamId").ok_or(Refusal::BadRequest)?;
+    state.live_streams.close(id, &caller.consumer("")).await;
     Ok(no_content())
 }
 

@@ -1,17 +1,21 @@
 //! Clients' reports of playback, and what they end: jobs, sessions, and the consumers of live streams
 //! (`PlaystateController.cs`, `SessionController.cs`).
 
+use std::sync::Arc;
+
 use tokio::time::sleep;
 
-use crate::auth::{self, Caller};
+use crate::auth;
+use crate::caller::Caller;
 use crate::parameters::{Parameters, Query, member};
 use crate::response::{Refusal, Response, no_content};
+use crate::sessions::Playing;
 use crate::settings::Version;
 use crate::state::State;
 
 /// `POST /Sessions/Playing` and `/Sessions/Playing/Progress`.
 pub(crate) fn playing(state: &State, caller: &Caller, parameters: &Parameters) -> Response {
-    state.sessions.started(&caller.session(), parameters);
+    state.sessions.started(caller, parameters);
     if let Some(play_session) = parameters.text("PlaySessionId") {
         state.jobs.ping_session(&play_session);
     }
@@ -50,14 +54,15 @@ async fn stop(state: &State, caller: &Caller, parameters: &Parameters) -> Result
     if let Some(id) = parameters.text("LiveStreamId")
         && state.sessions.gives_back(&id, &session)
     {
-        state.live_streams.close(&id).await;
+        let play_session = parameters.text("PlaySessionId").unwrap_or_default();
+        state.live_streams.close(&id, &caller.consumer(&play_session)).await;
     }
     if position < 0 { Err(Refusal::BadRequest) } else { Ok(no_content()) }
 }
 
 /// `POST /Sessions/Logout`: revokes the token; the live streams stay open.
 pub(crate) fn logout(state: &State, caller: &Caller) -> Response {
-    state.sessions.stopped(&caller.session());
+    state.sessions.ended(&caller.session());
     auth::revoke(state, &caller.token);
     no_content()
 }
@@ -76,9 +81,29 @@ pub(crate) async fn disconnected(state: &State, session: &str) {
         return;
     }
     sleep(state.server.settings.delays.websocket).await;
-    if let Some(id) = state.sessions.stopped(session)
+    if let Some(playing) = state.sessions.ended(session) {
+        give_back(state, session, playing).await;
+    }
+}
+
+/// Stops the sessions that play without having reported for `Delays::idle`, and looks for them as often. What a device
+/// played before stays open.
+pub(crate) async fn stop_idle_sessions(state: Arc<State>) {
+    loop {
+        sleep(state.server.settings.delays.idle).await;
+        for session in state.sessions.idle() {
+            if let Some(playing) = state.sessions.stopped(&session) {
+                state.jobs.kill_session(&playing.consumer.play_session).await;
+                give_back(&state, &session, playing).await;
+            }
+        }
+    }
+}
+
+async fn give_back(state: &State, session: &str, playing: Playing) {
+    if let Some(id) = playing.live_stream
         && state.sessions.gives_back(&id, session)
     {
-        state.live_streams.close(&id).await;
+        state.live_streams.close(&id, &playing.consumer).await;
     }
 }

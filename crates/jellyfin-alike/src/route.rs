@@ -7,14 +7,17 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
-use crate::auth::{self, Caller, Credentials};
+use crate::auth::{self, Credentials};
+use crate::caller::Caller;
 use crate::files;
 use crate::hls;
 use crate::parameters::{Parameters, Query, read_json};
 use crate::playback_info;
 use crate::raw_stream;
+use crate::recording::calls as timers;
 use crate::reports;
 use crate::response::{self, Refusal, Response};
+use crate::session_list;
 use crate::settings::{Settings, Version};
 use crate::state::State;
 use crate::system;
@@ -165,18 +168,29 @@ impl Call {
             }
             "close" => {
                 self.only("POST")?;
-                self.caller(state)?;
-                playback_info::close(state, &self.query).await
+                playback_info::close(state, &self.caller(state)?, &self.query).await
             }
             _ => Err(Refusal::NoRoute),
         }
     }
 
-    async fn live_tv(self, state: &State, names: &[&str]) -> Result<Response, Refusal> {
+    async fn live_tv(self, state: &Arc<State>, names: &[&str]) -> Result<Response, Refusal> {
         match names {
             [_, "channels"] => {
                 self.only("GET")?;
                 system::channels(state, &self.caller(state)?, &self.query)
+            }
+            [_, "timers"] => {
+                self.only("GET, POST")?;
+                let caller = self.caller(state)?;
+                if self.method == Method::GET {
+                    return timers::list(state, &caller);
+                }
+                timers::create(state, &caller, &self.fields().await?)
+            }
+            [_, "timers", id] => {
+                self.only("DELETE")?;
+                timers::delete(state, &self.caller(state)?, id)
             }
             [_, "livestreamfiles", _, "stream.ts"] => {
                 self.only("GET")?;
@@ -188,19 +202,26 @@ impl Call {
     }
 
     async fn session(self, state: &Arc<State>, names: &[&str]) -> Result<Response, Refusal> {
+        if let [_] = names {
+            self.only("GET")?;
+            return Ok(session_list::list(state, &self.caller(state)?));
+        }
         let known = matches!(
             names,
             [_, "logout"]
                 | [_, "playing"]
                 | [_, "playing", "progress" | "ping" | "stopped"]
                 | [_, "capabilities", ..]
+                | [_, _, "message"]
         );
         if !known {
             return Err(Refusal::NoRoute);
         }
         self.only("POST")?;
         let caller = self.caller(state)?;
+        state.sessions.see(&caller);
         match names {
+            [_, id, "message"] => session_list::message(state, id, &self.fields().await?),
             [_, "logout"] => Ok(reports::logout(state, &caller)),
             [_, "playing", "ping"] => reports::ping(state, &self.query),
             [_, "playing", "stopped"] => reports::stopped(state, &caller, &self.fields().await?).await,

@@ -15,6 +15,7 @@ use crate::channel::Channel;
 use crate::guid;
 use crate::input::Provider;
 use crate::lock::lock;
+use crate::recording::Timer;
 use crate::settings::{Settings, User};
 
 /// An M3U playlist, whose channels replace the generated ones.
@@ -124,8 +125,9 @@ impl Server {
     }
 
     /// The settings of a server restarted at the same address.
-    pub(crate) fn settings_after(&self) -> Settings {
+    pub(crate) fn settings_after(&self, timers: Vec<Timer>) -> Settings {
         Settings {
+            timers,
             listen: self.address,
             users: lock(&self.users).clone(),
             probed: lock(&self.probed).clone(),

@@ -7,23 +7,27 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::caller::Caller;
+use crate::consumer::Consumer;
+use crate::guid;
 use crate::lock::lock;
 use crate::parameters::Parameters;
 use crate::settings::Version;
 
-/// A session without a report for this long no longer counts as playing (`CheckForIdlePlayback`).
-const IDLE: Duration = Duration::from_secs(300);
-
-/// The sessions of one server.
+/// The sessions of one server. A session's key is its app and its device (`GetSessionKey`).
 #[derive(Debug)]
 pub(crate) struct Sessions {
     version: Version,
+    /// A session without a report for this long no longer counts as playing (`CheckForIdlePlayback`).
+    idle: Duration,
     inner: Mutex<Inner>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// The playback of each session.
+    /// The sessions that exist.
+    seen: BTreeMap<String, Session>,
+    /// The playback of each session. A device that plays another channel is no longer known to play the first one.
     playing: BTreeMap<String, Playing>,
     /// For each live stream, who was reported to play it: each session to its play session, and each play session to its
     /// session (`_activeLiveStreamSessions`).
@@ -32,25 +36,51 @@ struct Inner {
     websockets: BTreeMap<String, usize>,
 }
 
-#[derive(Debug)]
-struct Playing {
-    live_stream: Option<String>,
-    play_session: String,
-    paused: bool,
+/// A session, as `GET /Sessions` lists it.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) id: String,
+    pub(crate) caller: Caller,
+    pub(crate) playing: Option<Playing>,
+}
+
+/// The playback that a session has reported last.
+#[derive(Clone, Debug)]
+pub(crate) struct Playing {
+    pub(crate) item: Option<String>,
+    pub(crate) live_stream: Option<String>,
+    pub(crate) consumer: Consumer,
+    pub(crate) paused: bool,
     reported_at: Instant,
 }
 
 impl Sessions {
-    pub(crate) fn new(version: Version) -> Self {
-        Self { version, inner: Mutex::default() }
+    pub(crate) fn new(version: Version, idle: Duration) -> Self {
+        Self { version, idle, inner: Mutex::default() }
+    }
+
+    /// Creates the caller's session if it does not exist. An API key has none.
+    pub(crate) fn see(&self, caller: &Caller) {
+        if caller.user.is_some() {
+            let id = guid::md5(&caller.session());
+            let session = Session { id, caller: caller.clone(), playing: None };
+            lock(&self.inner).seen.insert(caller.session(), session);
+        }
+    }
+
+    /// The sessions that exist, with what they play.
+    pub(crate) fn all(&self) -> Vec<Session> {
+        let inner = lock(&self.inner);
+        let playing = |key: &String| inner.playing.get(key).cloned();
+        inner.seen.iter().map(|(key, session)| Session { playing: playing(key), ..session.clone() }).collect()
     }
 
     /// Whether a session plays this play session: the server then pings its job every second.
     pub(crate) fn plays(&self, play_session: &str) -> bool {
         lock(&self.inner).playing.values().any(|playing| {
             !playing.paused
-                && playing.reported_at.elapsed() < IDLE
-                && playing.play_session.eq_ignore_ascii_case(play_session)
+                && playing.reported_at.elapsed() < self.idle
+                && playing.consumer.play_session.eq_ignore_ascii_case(play_session)
         })
     }
 
@@ -74,26 +104,47 @@ impl Sessions {
         other.is_some()
     }
 
-    /// Records a report that the session plays.
-    pub(crate) fn started(&self, session: &str, parameters: &Parameters) {
+    /// Records a report that the caller's session plays. The server believes it, whether or not that playback opened
+    /// anything.
+    pub(crate) fn started(&self, caller: &Caller, parameters: &Parameters) {
+        let session = caller.session();
         let play_session = parameters.text("PlaySessionId").unwrap_or_default();
         let live_stream = parameters.text("LiveStreamId");
         let mut inner = lock(&self.inner);
         if let Some(id) = &live_stream {
             let holders = inner.holders.entry(id.clone()).or_default();
-            holders.insert(session.to_owned(), play_session.clone());
+            holders.insert(session.clone(), play_session.clone());
             if !play_session.is_empty() {
-                holders.insert(play_session.clone(), session.to_owned());
+                holders.insert(play_session.clone(), session.clone());
             }
         }
-        let paused = parameters.flag("IsPaused").unwrap_or(false);
-        let playing = Playing { live_stream, play_session, paused, reported_at: Instant::now() };
-        inner.playing.insert(session.to_owned(), playing);
+        let playing = Playing {
+            item: parameters.text("ItemId"),
+            live_stream,
+            consumer: caller.consumer(&play_session),
+            paused: parameters.flag("IsPaused").unwrap_or(false),
+            reported_at: Instant::now(),
+        };
+        inner.playing.insert(session, playing);
     }
 
-    /// Ends the session's playback, and returns the live stream that it was reported to play.
-    pub(crate) fn stopped(&self, session: &str) -> Option<String> {
-        lock(&self.inner).playing.remove(session)?.live_stream
+    /// Ends the session's playback, and returns what it was reported to play.
+    pub(crate) fn stopped(&self, session: &str) -> Option<Playing> {
+        lock(&self.inner).playing.remove(session)
+    }
+
+    /// Ends the session, and returns what it was reported to play.
+    pub(crate) fn ended(&self, session: &str) -> Option<Playing> {
+        let mut inner = lock(&self.inner);
+        inner.seen.remove(session);
+        inner.playing.remove(session)
+    }
+
+    /// The sessions that play and have not reported for too long.
+    pub(crate) fn idle(&self) -> Vec<String> {
+        let inner = lock(&self.inner);
+        let idle = inner.playing.iter().filter(|(_, playing)| playing.reported_at.elapsed() >= self.idle);
+        idle.map(|(session, _)| session.clone()).collect()
     }
 
     /// Counts a WebSocket of the session that has opened.

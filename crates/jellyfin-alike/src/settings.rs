@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::guid;
+use crate::recording::Timer;
 
 /// The version of Jellyfin that the server behaves as. `docs/jellyfin.md`, section 6, lists the differences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +69,10 @@ pub struct Settings {
     pub probed: BTreeSet<String>,
     /// The origins that CORS allows; none means `*`.
     pub cors_hosts: Vec<String>,
+    /// How many connections the provider allows: one more ends the oldest one. None means as many as there are tuners.
+    pub provider_connections: Option<usize>,
+    /// The timers at the start.
+    pub timers: Vec<Timer>,
 }
 
 impl Settings {
@@ -94,6 +99,8 @@ impl Settings {
             hardware: false,
             probed: BTreeSet::new(),
             cors_hosts: Vec::new(),
+            provider_connections: None,
+            timers: Vec::new(),
         }
     }
 
@@ -137,6 +144,12 @@ pub struct Delays {
     pub input_end: Duration,
     /// The duration of input that a job's FFmpeg analyses before it begins.
     pub analyze: Duration,
+    /// How long an opening waits for a channel's first bytes.
+    pub first_bytes: Duration,
+    /// A session without a report for this long is stopped at the next check, which comes as often.
+    pub idle: Duration,
+    /// From a failed recording to the next try.
+    pub retry: Duration,
 }
 
 impl Delays {
@@ -153,6 +166,9 @@ impl Delays {
             late: Duration::from_secs(10),
             input_end: Duration::from_secs(30),
             analyze: Duration::from_secs(3),
+            first_bytes: Duration::from_secs(10),
+            idle: Duration::from_secs(300),
+            retry: Duration::from_secs(60),
         }
     }
 
@@ -169,6 +185,9 @@ impl Delays {
             late: Duration::from_secs(10),
             input_end: Duration::from_secs(2),
             analyze: Duration::from_millis(500),
+            first_bytes: Duration::from_secs(10),
+            idle: Duration::from_secs(300),
+            retry: Duration::from_secs(1),
         }
     }
 }

@@ -7,6 +7,8 @@ use std::sync::atomic::AtomicUsize;
 
 use crate::job::Jobs;
 use crate::live_stream::LiveStreams;
+use crate::notices::Notices;
+use crate::recording::timers::Timers;
 use crate::request_log::RequestLog;
 use crate::server::Server;
 use crate::sessions::Sessions;
@@ -19,6 +21,8 @@ pub(crate) struct State {
     pub(crate) live_streams: Arc<LiveStreams>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) jobs: Arc<Jobs>,
+    pub(crate) timers: Timers,
+    pub(crate) notices: Notices,
     pub(crate) requests: RequestLog,
     /// Open WebSockets.
     pub(crate) websockets: AtomicUsize,
@@ -28,13 +32,15 @@ impl State {
     pub(crate) fn new(settings: Settings, address: SocketAddr, folder: PathBuf) -> Self {
         let server = Arc::new(Server::new(settings, address, folder));
         let live_streams = Arc::new(LiveStreams::new(server.clone()));
-        let sessions = Arc::new(Sessions::new(server.settings.version));
+        let sessions = Arc::new(Sessions::new(server.settings.version, server.settings.delays.idle));
         let jobs = Jobs::new(server.clone(), live_streams.clone(), sessions.clone());
         Self {
             server,
             live_streams,
             sessions,
             jobs: Arc::new(jobs),
+            timers: Timers::default(),
+            notices: Notices::default(),
             requests: RequestLog::default(),
             websockets: AtomicUsize::new(0),
         }

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::auth::{Caller, Credentials};
+use crate::auth::Credentials;
 use crate::body::Body;
+use crate::caller::Caller;
 use crate::guid;
 use crate::parameters::{Parameters, Query, member};
 use crate::response::{Refusal, Response, json, text};

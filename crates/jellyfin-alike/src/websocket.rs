@@ -1,6 +1,7 @@
 //! The WebSockets of sessions: accepted on any path, kept alive, and reported to `sessions` when they close (RFC 6455).
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -10,8 +11,10 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use sha1::{Digest, Sha1};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::broadcast;
 
-use crate::auth::Caller;
+use crate::caller::Caller;
+use crate::notices::{Audience, Notice};
 use crate::reports;
 use crate::response::{Refusal, Response, insert, status};
 use crate::state::State;
@@ -44,13 +47,18 @@ pub(crate) fn accept(
 ) -> Result<Response, Refusal> {
     let key = headers.get(header::SEC_WEBSOCKET_KEY).and_then(|value| value.to_str().ok());
     let accepted = accept_key(key.ok_or(Refusal::BadRequest)?);
-    let (shared, session) = (state.clone(), caller.session());
+    let (shared, session, live_tv) = (state.clone(), caller.session(), caller.policy().live_tv);
+    state.sessions.see(caller);
     state.server.spawn(async move {
         let Ok(upgraded) = upgrade.await else { return };
         shared.websockets.fetch_add(1, Ordering::Relaxed);
         shared.sessions.connected(&session);
         // An error ends the WebSocket as a close does.
-        let _ = serve(TokioIo::new(upgraded)).await;
+        let _ = serve(TokioIo::new(upgraded), shared.notices.subscribe(), |notice| match &notice.audience {
+            Audience::LiveTv => live_tv,
+            Audience::Session(key) => *key == session,
+        })
+        .await;
         shared.websockets.fetch_sub(1, Ordering::Relaxed);
         reports::disconnected(&shared, &session).await;
     });
@@ -80,10 +88,26 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-async fn serve(mut socket: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
+async fn serve(
+    socket: impl AsyncRead + AsyncWrite + Unpin,
+    mut notices: broadcast::Receiver<Notice>,
+    concerns: impl Fn(&Notice) -> bool,
+) -> io::Result<()> {
+    let (mut reader, mut socket) = tokio::io::split(socket);
     send(&mut socket, TEXT, br#"{"MessageType":"ForceKeepAlive","Data":60}"#).await?;
     loop {
-        let (opcode, payload) = receive(&mut socket).await?;
+        let received = {
+            let mut receiving = pin!(receive(&mut reader));
+            loop {
+                tokio::select! {
+                    received = &mut receiving => break received?,
+                    Ok(notice) = notices.recv() => if concerns(&notice) {
+                        send(&mut socket, TEXT, notice.text.as_bytes()).await?;
+                    },
+                }
+            }
+        };
+        let (opcode, payload) = received;
         match opcode {
             TEXT if is_keep_alive(&payload) => {
                 send(&mut socket, TEXT, br#"{"MessageType":"KeepAlive"}"#).await?

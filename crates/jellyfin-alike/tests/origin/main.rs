@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod client;
+mod consumers;
 mod life;
+mod recordings;
 mod replay;
 mod set;
 mod tuners;
