@@ -17,9 +17,6 @@ use crate::response::Refusal;
 use crate::server::Server;
 use crate::tuner::{Fault, Faults, Tuner};
 
-/// How long an opening waits for the tuner's first bytes.
-const FIRST_BYTES: Duration = Duration::from_secs(10);
-
 /// All live streams.
 #[derive(Debug)]
 pub(crate) struct LiveStreams {
@@ -159,22 +156,33 @@ impl LiveStreams {
         Refusal::Failed
     }
 
+    /// Ends the oldest connections where the provider does not allow another one.
+    fn make_way_at_the_provider(&self) {
+        let Some(allowed) = self.server.settings.provider_connections else { return };
+        let open = lock(&self.open);
+        let mut connected: Vec<_> = open.values().filter(|stream| stream.tuner.is_connected()).collect();
+        connected.sort_by_key(|stream| stream.opened_at);
+        let surplus = (connected.len() + 1).saturating_sub(allowed);
+        connected.iter().take(surplus).for_each(|stream| stream.tuner.disconnect());
+    }
+
     async fn tune(&self, channel: &Channel, consumer: &Consumer) -> Result<OpenStream, Refusal> {
         let nth = self.tunes.fetch_add(1, Ordering::Relaxed) + 1;
         if lock(&self.faults).get(&channel.number) == Some(&Fault::Fails) {
             sleep(self.server.settings.delays.open).await;
             return Err(Refusal::Failed);
         }
+        self.make_way_at_the_provider();
         let unique_id = guid::random();
-        let tuner = Tuner::start(&self.server, &self.faults, channel, &unique_id, nth);
-        let tuner = tuner.await.map_err(|_| Refusal::Failed)?;
-        let mut written = tuner.written();
-        let first = timeout(FIRST_BYTES, written.wait_for(|bytes| *bytes > 0));
-        let (first, ()) =
-            tokio::join!(async { matches!(first.await, Ok(Ok(_))) }, sleep(self.server.settings.delays.open));
-        if !first {
-            return Err(Refusal::Failed);
-        }
+        let connected = async {
+            let tuner = Tuner::start(&self.server, &self.faults, channel, &unique_id, nth).await.ok()?;
+            let mut written = tuner.written();
+            written.wait_for(|bytes| *bytes > 0).await.ok()?;
+            Some(tuner)
+        };
+        let delays = &self.server.settings.delays;
+        let (connected, ()) = tokio::join!(timeout(delays.first_bytes, connected), sleep(delays.open));
+        let tuner = connected.ok().flatten().ok_or(Refusal::Failed)?;
         let stream = LiveStream {
             channel: channel.clone(),
             unique_id,

@@ -69,7 +69,7 @@ pub struct Settings {
     pub probed: BTreeSet<String>,
     /// The origins that CORS allows; none means `*`.
     pub cors_hosts: Vec<String>,
-    /// How many connections the provider allows: one more ends the oldest one. None means as many as there are tuners.
+    /// How many connections the provider allows: one more ends the oldest one. None means any number.
     pub provider_connections: Option<usize>,
     /// The timers at the start.
     pub timers: Vec<Timer>,

@@ -60,8 +60,6 @@ impl Tuner {
         unique_id: &str,
         nth: u64,
     ) -> io::Result<Self> {
-        let path = server.folder.join(format!("{unique_id}.ts"));
-        let file = File::create(&path).await?;
         let ((input, bytes), discarded) = match channel.reception {
             Reception::Generated => {
                 let key_frame = first_key_frame(server.settings.gop, nth);
@@ -70,6 +68,8 @@ impl Tuner {
             }
             Reception::Pulled => (input::pull(&server.provider, &channel.url).await?, Duration::ZERO),
         };
+        let path = server.folder.join(format!("{unique_id}.ts"));
+        let file = File::create(&path).await?;
         let (written_sender, written) = watch::channel(0);
         let ended = Arc::new(AtomicBool::new(false));
         let (number, faults) = (channel.number, faults.clone());
