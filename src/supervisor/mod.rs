@@ -357,24 +357,24 @@ impl Supervisor {
         self.handle.tell(Event::Mentioned(mention, kind));
     }
 
-    /// The server has accepted a report about the playback that it mentions.
+    /// Tells the pool that the server has accepted a playback report, which mentions its opening.
     pub fn reported(&self, mention: Mention, report: PlaybackReport) {
         self.handle.tell(Event::Reported(mention, report));
     }
 
-    /// Whether a report of `account` has to be shown to [`own_opening`](Self::own_opening) before it is passed on.
+    /// Whether [`own_opening`](Self::own_opening) has to be called before a report of `account` is forwarded.
     #[must_use]
     pub fn needs_care(&self, account: Account) -> bool {
         self.openings.needs_care(account)
     }
 
-    /// A client is about to report about its playback. Returns whether the report may name the live stream: whether its client
-    /// has an opening of its own, perhaps a new one that was made because it `plays`.
+    /// Makes sure that a client that reports about its playback has an opening of its own, which is made anew if the client `plays`.
+    /// Returns whether the report may name the live stream.
     pub async fn own_opening(&self, mention: &Mention, login: &Login, plays: bool) -> bool {
         self.openings.own_opening(mention, login, plays).await
     }
 
-    /// The server could not be reached: it may be another process when it answers again.
+    /// Doubts all openings of clients, since the server could not be reached and may have restarted.
     pub fn server_lost(&self) {
         self.openings.doubt_all();
     }

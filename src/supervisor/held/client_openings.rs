@@ -23,10 +23,10 @@ use domain::pool::Event;
 use domain::reason::ReturnReason;
 use domain::viewer::Account;
 
-/// How long a report waits for its client's opening to be looked at, or made anew.
-const PROMPT: Duration = Duration::from_secs(5);
-/// Former openings that are remembered: more than any household has.
-const REMEMBERED: usize = 1000;
+/// How long a client's report waits while its opening is checked or renewed.
+const RENEWAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// The number of former openings that are remembered: more than any household has.
+const MAX_FORMER: usize = 1000;
 
 /// The address and the credential with which an opening can be given back.
 #[derive(Debug)]
@@ -41,18 +41,18 @@ pub struct Opener {
     pub item: Option<ItemId>,
 }
 
-/// An opening, and how to give it back.
+/// An opening, with the address and the credential to give it back.
 #[derive(Clone, Debug)]
 struct Known {
     opening: ClientOpening,
     /// The name of its entry in the ledger.
     name: String,
-    /// The credential it was made with; `None` if a process before this one saw it, until its client shows itself.
+    /// The client's credential; `None` if an earlier process recorded the opening and its client has not made a request since.
     login: Option<Login>,
     place: Option<Place>,
 }
 
-/// See the module.
+/// The openings of clients.
 #[derive(Debug)]
 pub(in crate::supervisor) struct ClientOpenings {
     handle: Handle,
@@ -145,13 +145,13 @@ impl ClientOpenings {
         }
     }
 
-    /// Gives an opening back in its client's name.
+    /// Gives an opening back on its client's behalf.
     pub(in crate::supervisor) fn give_back(self: &Arc<Self>, id: OpeningId, reason: ReturnReason) {
         let known = self.book().retire(id);
         let this = Arc::clone(self);
         self.tasks.spawn(async move {
             if let Some(known) = known {
-                info!(reason = reason.as_str(), live_stream = %known.opening.live_stream, "closing what a client had opened");
+                info!(reason = reason.as_str(), live_stream = %known.opening.live_stream, "closing the live stream of a client that has left");
                 let said_goodbye = reason == ReturnReason::Silent && this.say_goodbye(&known).await;
                 if !said_goodbye {
                     this.close(known).await;
@@ -161,7 +161,7 @@ impl ClientOpenings {
         });
     }
 
-    /// Whether a report of `account` may be about an opening that is gone, or that nobody has claimed yet.
+    /// Whether a report of `account` may be about an opening that is gone, or whose client is not known yet.
     pub(in crate::supervisor) fn needs_care(&self, account: Account) -> bool {
         let book = self.book();
         !book.doubted.is_empty()
@@ -169,15 +169,15 @@ impl ClientOpenings {
             || book.former.keys().any(|(known, _)| *known == account)
     }
 
-    /// The server cannot be reached: it may be another process when it answers again, which knows of no opening.
+    /// Marks all openings as doubted: the server cannot be reached, and may have forgotten them in a restart.
     pub(in crate::supervisor) fn doubt_all(&self) {
         let mut book = self.book();
         let all: Vec<_> = book.known.keys().copied().collect();
         book.doubted.extend(all);
     }
 
-    /// A client is about to report about its playback. Makes sure that the opening that its report names is its own: if that is
-    /// gone, opens another in its name when the client `plays`. Otherwise the server would believe in a playback without an
+    /// Makes sure that the opening that a client's report names is the client's own, before the report is forwarded. If the
+    /// opening is gone and the client `plays`, opens the live stream anew on its behalf. Otherwise the server would believe in a playback without an
     /// opening, and the client's `Stopped` would take somebody else's consumer (docs/jellyfin.md 7). Returns whether the report
     /// may name the live stream.
     pub(in crate::supervisor) async fn own_opening(
@@ -202,7 +202,7 @@ impl ClientOpenings {
         }
     }
 
-    /// Stores the credential of a client whose opening a process before this one saw.
+    /// Stores the credential of a client whose opening an earlier process recorded.
     fn claim(&self, mention: &Mention, login: &Login) {
         let claimed = self.handle.ask(|pool, _| pool.claim(mention));
         let mut book = self.book();
@@ -221,7 +221,7 @@ impl ClientOpenings {
             let Some(place) = &known.place else { continue };
             let hold =
                 Hold { live_stream: live_stream.clone(), opening: known.opening.name.clone(), raw: None };
-            match timeout(PROMPT, self.callers.jellyfin.is_open(place, &hold, login)).await {
+            match timeout(RENEWAL_TIMEOUT, self.callers.jellyfin.is_open(place, &hold, login)).await {
                 Ok(Ok(is_open)) => {
                     self.book().doubted.remove(&id);
                     if !is_open {
@@ -237,21 +237,21 @@ impl ClientOpenings {
         }
     }
 
-    /// Opens the live stream once more in the client's name.
+    /// Opens the live stream once more on the client's behalf.
     async fn renew(&self, former: Known, mention: &Mention, login: &Login) -> bool {
         let Known { opening: ClientOpening { account, device, live_stream, .. }, place, .. } = former;
         let (Some(place), Some(source)) = (place, live_stream.media_source()) else { return false };
         let jellyfin = &self.callers.jellyfin;
-        let held = match timeout(PROMPT, jellyfin.hold(&place, &source, login)).await {
+        let held = match timeout(RENEWAL_TIMEOUT, jellyfin.hold(&place, &source, login)).await {
             Ok(Ok(held)) => held,
             Ok(Err(error)) => {
-                debug!(cause = %error, %live_stream, "the server opens nothing for a client that plays on");
+                debug!(cause = %error, %live_stream, "could not reopen the live stream of a client that plays on");
                 return false;
             }
             Err(_) => return false,
         };
         if held.live_stream != live_stream {
-            // The server shares nothing: this opening is of no use.
+            // The server gives each opening a live stream of its own, so the client cannot use this one.
             let _ = jellyfin.close(&place.prefix, &held.live_stream, login).await;
             return false;
         }
@@ -270,7 +270,7 @@ impl ClientOpenings {
         true
     }
 
-    /// Reports in the client's name that it has stopped; says whether the server took the report.
+    /// Reports on the client's behalf that it has stopped. Returns whether the server accepted the report.
     async fn say_goodbye(&self, known: &Known) -> bool {
         let (Some(login), Some(place)) = (&known.login, &known.place) else { return false };
         let playback = Playback {
@@ -284,13 +284,13 @@ impl ClientOpenings {
                 true
             }
             Err(error) => {
-                debug!(cause = %error, "the server does not take a goodbye in a client's name");
+                debug!(cause = %error, "the server refused a Stopped report on a client's behalf");
                 false
             }
         }
     }
 
-    /// Closes an opening with the first credential that is known, or leaves it to the next one.
+    /// Closes an opening with the first credential that is known; without one it becomes a leftover.
     async fn close(&self, known: Known) {
         let Callers { jellyfin, gateway_login, ledger, leftovers } = &self.callers;
         let Known { name, login, .. } = known;
@@ -300,7 +300,7 @@ impl ClientOpenings {
         let Some(entry) = ledger.entry(&name) else { return };
         let openers = gateway_login.clone().or(login).map(|login| (login, entry.user.clone()));
         let Some((login, user)) = openers.or_else(|| self.streams.viewers_login()) else {
-            debug!("no credential is known to close a client's opening with");
+            debug!(item = entry.item, "no credential is known with which to close a client's live stream");
             leftovers.keep(&name);
             return;
         };
@@ -330,7 +330,7 @@ impl Book {
         self.doubted.remove(&id);
         let known = self.known.remove(&id)?;
         if let Some(account) = known.opening.account {
-            if self.former.len() >= REMEMBERED {
+            if self.former.len() >= MAX_FORMER {
                 self.former.clear();
             }
             self.former.insert((account, known.opening.live_stream.clone()), known.clone());

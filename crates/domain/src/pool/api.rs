@@ -136,13 +136,13 @@ pub enum Event {
     Opened(OpeningId, ClientOpening),
     /// A request mentions openings of clients.
     Mentioned(Mention, MentionKind),
-    /// The server has accepted a report of an account about a live stream.
+    /// The server has accepted a client's playback report, which mentions its opening.
     Reported(Mention, PlaybackReport),
-    /// An opening has ended with the server process that knew it.
+    /// The server has restarted and forgotten an opening.
     OpeningLost(OpeningId),
     /// An opening that was given back is closed, or has become a leftover.
     OpeningReturned(OpeningId),
-    /// Something was heard of a viewer other than a request for a playlist or a segment.
+    /// A viewer has sent a signal other than a request for a playlist or a segment.
     Signal(Whose, Signal),
     /// This account's token is about to be revoked. The pool grants the account nothing until [`Event::LoggedOut`].
     LoggingOut(Account),
