@@ -7,6 +7,8 @@ use crate::cadence::laws;
 use crate::cadence::laws::Rates;
 use crate::cadence::rhythm::Rhythm;
 
+/// By how much of itself a crossing may be off.
+const OFF: f64 = 0.005;
 /// Where the search for a crossing ends, in seconds: longer than any silence is waited out.
 const LONGEST: f64 = 4.0 * 3600.0;
 
@@ -66,6 +68,16 @@ impl Outlook {
             if self.after(middle) < p { low = middle } else { high = middle }
         }
         Duration::from_secs_f64(high)
+    }
+
+    /// The same, where that of a similar outlook is `known`: the known one is kept while it is off by less than [`OFF`]. A class's
+    /// habits change a little with every return, and a search for each of a crowd's viewers would cost more than their requests.
+    #[must_use]
+    pub fn crossing_near(&self, known: Duration, p: f64) -> Duration {
+        let known_seconds = known.as_secs_f64();
+        let holds =
+            self.after(known_seconds * (1.0 + OFF)) >= p && self.after(known_seconds * (1.0 - OFF)) < p;
+        if holds { known } else { self.crossing(p) }
     }
 
     fn after(&self, silence: f64) -> f64 {

@@ -26,7 +26,8 @@ impl Consumer {
         };
         let outlook = self.outlook(target, terms.rates);
         if self.outlook != Some(outlook) {
-            self.crossings = (outlook.crossing(SUSPECT), outlook.crossing(LEFT));
+            let (suspect, left) = self.crossings;
+            self.crossings = (outlook.crossing_near(suspect, SUSPECT), outlook.crossing_near(left, LEFT));
             self.outlook = Some(outlook);
         }
         let least = terms.silence.max(target * SILENT_TARGETS);
