@@ -187,3 +187,24 @@ async fn a_clean_stop_forgets_nothing_that_clients_had_opened() {
         plays_on(&other, &watched, "it is closed", || consumers(&next, &playback) == 0).await;
     }
 }
+
+/// Three phones lost their network; a fourth channel is asked for. Nothing warm is given up while that would free no tuner,
+/// and one channel is enough once it does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_a_silent_client_still_holds_is_not_given_up_in_vain() {
+    let stage = Stage::with(|settings| settings.tuners = 3, impatient).await;
+    let mut playbacks = Vec::new();
+    for number in 1..=3 {
+        let viewer = stage.viewer(0, &format!("phone-{number}"));
+        playbacks.push(plays(&viewer, &stage.channel(number)).await);
+    }
+    let tv = stage.viewer(1, "tv");
+    tv.open(&stage.channel(4)).await.unwrap_err();
+    assert_eq!(stage.snapshot().tally.stopped.len(), 0, "their viewers may yet be there");
+    for playback in &playbacks {
+        consumed_by(&stage, playback, 1).await;
+    }
+    plays(&tv, &stage.channel(4)).await;
+    let stopped = stage.snapshot().tally.stopped;
+    assert_eq!(stopped.values().sum::<u64>(), 1, "{stopped:?}");
+}
