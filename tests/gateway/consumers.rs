@@ -148,3 +148,19 @@ async fn when_nobody_is_left_everything_is_given_back() {
     all_fetched(&viewer, &playback, &answer).await;
     assert_eq!(stage.origin().counts().jobs_started, 2);
 }
+
+/// The server's own account of a channel: the viewer's opening and the gateway's, and after the goodbye the gateway's alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_opening_is_given_back_by_whom_it_belongs_to() {
+    let stage = Stage::quick().await;
+    let viewer = stage.viewer(0, "tv");
+    let (playback, _) = tune(&viewer, &stage.channel(1)).await;
+    let ours = || {
+        let consumers = stage.origin().consumers().remove(&playback.live_stream).unwrap_or_default();
+        consumers.iter().map(|consumer| consumer.user_agent().starts_with("warmgate")).collect::<Vec<_>>()
+    };
+    eventually("the gateway holds it too", async || ours() == [false, true]).await;
+    soon(viewer.report(&playback, "Playing")).await.unwrap();
+    soon(viewer.leave(&playback)).await.unwrap();
+    assert_eq!(ours(), [true]);
+}

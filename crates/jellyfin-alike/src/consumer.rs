@@ -31,6 +31,15 @@ pub enum Holder {
 }
 
 impl Consumer {
+    /// `User-Agent` of the request that opened the live stream; empty if it has none, and for the server itself.
+    #[must_use]
+    pub fn user_agent(&self) -> &str {
+        match &self.holder {
+            Holder::Session { user_agent, .. } => user_agent,
+            Holder::Job | Holder::Recorder { .. } => "",
+        }
+    }
+
     /// The consumer of a job that the play session has started.
     pub(crate) fn of_job(play_session: &str) -> Self {
         Self { holder: Holder::Job, play_session: play_session.to_owned() }

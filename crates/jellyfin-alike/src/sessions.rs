@@ -18,7 +18,7 @@ use crate::settings::Version;
 #[derive(Debug)]
 pub(crate) struct Sessions {
     version: Version,
-    /// A session without a report for this long no longer counts as playing (`CheckForIdlePlayback`).
+    /// A session without a report for this long is idle (`CheckForIdlePlayback`).
     idle: Duration,
     inner: Mutex<Inner>,
 }
@@ -75,12 +75,11 @@ impl Sessions {
         inner.seen.iter().map(|(key, session)| Session { playing: playing(key), ..session.clone() }).collect()
     }
 
-    /// Whether a session plays this play session: the server then pings its job every second.
+    /// Whether a session plays this play session: until it is stopped, the server pings its job by itself
+    /// (`StartAutomaticProgress`).
     pub(crate) fn plays(&self, play_session: &str) -> bool {
         lock(&self.inner).playing.values().any(|playing| {
-            !playing.paused
-                && playing.reported_at.elapsed() < self.idle
-                && playing.consumer.play_session.eq_ignore_ascii_case(play_session)
+            !playing.paused && playing.consumer.play_session.eq_ignore_ascii_case(play_session)
         })
     }
 

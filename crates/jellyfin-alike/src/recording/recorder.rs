@@ -32,6 +32,10 @@ async fn follow(state: Arc<State>, id: String, cancelled: CancellationToken) {
 async fn record(state: &State, timer: &Timer, cancelled: &CancellationToken) {
     let (id, retry) = (&timer.id, state.server.settings.delays.retry);
     let consumer = Consumer::of_recorder(id);
+    let end = timer.end + timer.post_padding;
+    if until(end).is_zero() {
+        return state.timers.change(id, |recording| recording.status = Status::Deleted);
+    }
     let channel = state.server.channels().iter().find(|channel| channel.number == timer.channel);
     let opened = match channel {
         Some(channel) => state.live_streams.open(channel, &consumer).await.ok(),
@@ -39,7 +43,6 @@ async fn record(state: &State, timer: &Timer, cancelled: &CancellationToken) {
     };
     let Some(opened) = opened else { return state.timers.change(id, |recording| recording.fail(retry)) };
     state.timers.change(id, Recording::begin);
-    let end = timer.end + timer.post_padding;
     let lost = async {
         while state.live_streams.is_alive(&opened.unique_id) {
             sleep(POLL).await;

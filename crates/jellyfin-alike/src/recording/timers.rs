@@ -5,7 +5,7 @@
 //!     New ───────────► InProgress ───────────► Completed
 //!     │ ▲                   │
 //!     │ └───────────────────┤ input lost: again after `Delays::retry`
-//!     └── not opened ───────┴──► after 10 retries, or at the end: Deleted
+//!     └── not opened ───────┴──► after 10 retries, or after the end: Deleted
 //! ```
 
 use std::sync::Mutex;
@@ -30,7 +30,7 @@ pub enum Status {
     Completed,
     /// A client cancelled it.
     Cancelled,
-    /// It failed too often, or until its end.
+    /// It failed too often, or its end has passed.
     Deleted,
 }
 

@@ -180,6 +180,44 @@ async fn silence_ends_what_is_played_and_not_what_was() {
     }
 }
 
+/// The job of a silent session ends with it, and gives nothing back besides.
+#[tokio::test]
+async fn silence_ends_the_job_too() {
+    for version in VERSIONS {
+        let delays = Delays {
+            idle: Duration::from_millis(600),
+            kill_timer: Duration::from_millis(600),
+            ..Delays::quick()
+        };
+        let set = set_up(Settings { delays, ..quick(version) }).await;
+        set.device("gate").open(1).await;
+        let source = set.play(1).await;
+        set.client.start(&source).await;
+        set.report("", &source).await;
+        eventually("the job and the consumer are gone", async || {
+            set.counts().jobs == 0 && set.holders(1) == ["gate"]
+        })
+        .await;
+        sleep(2 * delays.kill_timer).await;
+        assert_eq!(set.holders(1), ["gate"], "{version:?}");
+    }
+}
+
+/// Where nobody has reported the live stream, 12.0 gives back for every `Stopped`, also for the second one.
+#[tokio::test]
+async fn a_second_stopped_takes_the_consumer_of_who_never_reports() {
+    for (version, left) in [(Version::V12, 0), (Version::V10_11, 1)] {
+        let set = set_up(quick(version)).await;
+        let a = set.device("a");
+        set.device("gate").open(1).await;
+        let playback = a.play(1).await;
+        a.report("/Stopped", &playback).await;
+        assert_eq!(set.holders(1), ["gate"], "{version:?}");
+        a.report("/Stopped", &playback).await;
+        assert_eq!(set.holders(1).len(), left, "{version:?}");
+    }
+}
+
 /// A player goes on after the server has crashed: the new process believes its reports, and its `Stopped` takes the consumer
 /// of somebody who has opened the channel since.
 #[tokio::test]

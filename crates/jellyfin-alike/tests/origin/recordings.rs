@@ -164,3 +164,12 @@ async fn timers_outlive_a_restart() {
     eventually("it is recorded again", async || set.is_recorded(1)).await;
     assert_eq!(set.origin.recordings().len(), 2);
 }
+
+#[tokio::test]
+async fn what_has_ended_is_not_recorded() {
+    let set = set_up(Settings::quick()).await;
+    let now = SystemTime::now();
+    set.origin.schedule(Timer::new(1, now - HOUR, now - HOUR / 2));
+    eventually("it is deleted", async || set.recording().status == Status::Deleted).await;
+    assert_eq!(set.counts().tunes, 0);
+}
