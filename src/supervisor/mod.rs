@@ -40,7 +40,7 @@ use crate::upstream::jellyfin::{Jellyfin, Login, Recipe};
 use crate::upstream::ledger::Ledger;
 use domain::cadence::Class;
 use domain::encoding::demand::Demand;
-use domain::key::{Channel, ChannelId, ConsumerId, ItemId, LiveStreamId, MediaSourceId, StreamKey};
+use domain::key::{Channel, ChannelId, ConsumerId, DeviceId, ItemId, LiveStreamId, MediaSourceId, StreamKey};
 use domain::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
 use domain::pool::{Admission, Event, Limits, PlaylistHints, Pool, SegmentRequest, Snapshot, Tune, Warmth};
 use domain::produce::Produce;
@@ -281,6 +281,27 @@ impl Supervisor {
     /// Tells the pool that a client is asking the server to open a channel; `None` where the request does not say.
     pub fn opening(&self, item: Option<ItemId>, account: Option<Account>) {
         self.handle.tell(Event::Opening { item, account });
+    }
+
+    /// The server denies a device a tuner for `item`: returns true once one has been freed, by what the device itself leaves or
+    /// by an idle channel.
+    pub async fn free_tuner_for(
+        &self,
+        account: Option<Account>,
+        device: Option<&DeviceId>,
+        item: &ItemId,
+    ) -> bool {
+        if let Some((account, device)) = account.zip(device) {
+            self.handle.tell(Event::Zapping(account, device.clone(), item.clone()));
+        }
+        self.free_tuner().await
+    }
+
+    /// Whether a tuner might be freed for a device: something is idle, or the device itself plays.
+    #[must_use]
+    pub fn may_free_tuner_for(&self, account: Option<Account>, device: Option<&DeviceId>) -> bool {
+        let pool = self.handle.pool();
+        pool.has_idle() || account.zip(device).is_some_and(|(account, device)| pool.plays(account, device))
     }
 
     /// Closes what only this account's token can close, since it is about to be revoked. Returns after `patience` at the latest.

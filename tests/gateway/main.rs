@@ -26,3 +26,4 @@ mod reload;
 mod resilience;
 mod support;
 mod tuned;
+mod zaps;

@@ -24,7 +24,7 @@ use crate::proxy::route::prefix;
 use crate::supervisor::held::client_openings;
 use crate::supervisor::inputs::prefetch::OpenedChannel;
 use crate::upstream::jellyfin::{Place, RawPath};
-use domain::key::{Channel, ItemId};
+use domain::key::{Channel, DeviceId, ItemId};
 use domain::openings::{ClientOpening, Mention, MentionKind};
 use domain::produce::ProductionMethod;
 use domain::viewer::Account;
@@ -65,7 +65,7 @@ impl Gateway {
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let (request, open_request) = with_copy(item.clone(), request);
         let Some(asker) = self.asker(&request, &Query::of(request.uri())) else {
-            return self.forward_opening(item, None, request).await;
+            return self.forward_opening(item, (None, None), request).await;
         };
         let player = self.player(&request, asker.credential.device().cloned());
         let mut opener = Opener { asker, player, prefix: prefix(request.uri()).to_owned(), user: None };
@@ -76,7 +76,8 @@ impl Gateway {
         }
         self.hls_warmup.run(&self.jellyfin, &opener.prefix, &opener.asker.credential).await;
         let account = self.account(opener.asker.credential.token());
-        let response = self.forward_opening(item, Some(account), request).await;
+        let device = opener.asker.credential.device().cloned();
+        let response = self.forward_opening(item, (Some(account), device), request).await;
         if response.status() != StatusCode::OK {
             return response;
         }
@@ -146,12 +147,16 @@ impl Gateway {
     async fn forward_opening(
         &self,
         item: Option<ItemId>,
-        account: Option<Account>,
+        (account, device): (Option<Account>, Option<DeviceId>),
         request: Request<Body>,
     ) -> Response<Body> {
         self.supervisor.opening(item.clone(), account);
+        let device = device.as_ref();
         let in_vain = item.as_ref().is_some_and(|item| self.tuner_denials.contains(item));
-        if in_vain || !self.supervisor.has_idle() || !is_repeatable(request.headers()) {
+        if in_vain
+            || !self.supervisor.may_free_tuner_for(account, device)
+            || !is_repeatable(request.headers())
+        {
             return self.forward(request).await;
         }
         let (parts, body) = request.into_parts();
@@ -166,7 +171,14 @@ impl Gateway {
             return response;
         }
         for _ in 0..IDLE_STREAMS_PER_OPENING {
-            if response.status() != StatusCode::INTERNAL_SERVER_ERROR || !self.supervisor.free_tuner().await {
+            if response.status() != StatusCode::INTERNAL_SERVER_ERROR {
+                break;
+            }
+            let freed = match &item {
+                Some(item) => self.supervisor.free_tuner_for(account, device, item).await,
+                None => self.supervisor.free_tuner().await,
+            };
+            if !freed {
                 break;
             }
             info!("the server denied an opening a tuner; gave up an idle stream and tries again");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::cadence::Class;
 use crate::inputs::{Change, ReaderId};
-use crate::key::{Channel, ConsumerId, InputId, ItemId, OpeningId, StreamId, StreamKey};
+use crate::key::{Channel, ConsumerId, DeviceId, InputId, ItemId, OpeningId, StreamId, StreamKey};
 use crate::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
 use crate::produce::{Produce, ProductionMethod};
 use crate::reason::{CloseReason, Failure, RefuseReason, ReturnReason, StopReason};
@@ -131,6 +131,8 @@ pub enum Event {
         /// The client's account, if the request carries a token.
         account: Option<Account>,
     },
+    /// The server denies a device a tuner for this item: the device is about to leave whatever else it plays.
+    Zapping(Account, DeviceId, ItemId),
     /// A client has opened a live stream at the server. The pool answers in the end with [`Action::GiveBack`] or
     /// [`Action::ForgetOpening`].
     Opened(OpeningId, ClientOpening),

@@ -106,6 +106,7 @@ impl Pool {
                 account.into_iter().for_each(|account| self.openings.requested(account));
                 item.iter().for_each(|item| self.opening(item, now));
             }
+            Event::Zapping(account, device, item) => self.zapping(account, device, &item, now),
             Event::Opened(id, opening) => {
                 let forgotten = self.openings.opened(id, opening, now);
                 self.actions.extend(forgotten.map(Action::ForgetOpening));
@@ -218,6 +219,12 @@ impl Pool {
     /// A client has shown its account for openings that an earlier process of the gateway saw. Returns them.
     pub fn claim(&mut self, mention: &Mention) -> Vec<OpeningId> {
         self.openings.claim(mention)
+    }
+
+    /// Whether a viewer on this device of the account is present.
+    #[must_use]
+    pub fn plays(&self, account: Account, device: &DeviceId) -> bool {
+        self.crowd.of_device(account, Some(device)).any(|(_, consumer)| consumer.is_present())
     }
 
     /// Whether the account has given this live stream back, by its own report or in its name.

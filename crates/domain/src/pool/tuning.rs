@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Pool;
 use crate::cadence::Class;
 use crate::consumer::Consumer;
-use crate::key::{Channel, ConsumerId, StreamId, StreamKey};
+use crate::key::{Channel, ConsumerId, DeviceId, ItemId, StreamId, StreamKey};
 use crate::pool::api::{Action, Admission, Tune, Warmth};
 use crate::pool::stream::Stream;
 use crate::produce::Produce;
@@ -60,6 +60,24 @@ impl Pool {
         let same_device = self.crowd.of_device(tune.viewer.account, Some(device));
         let elsewhere = same_device.filter(|(_, consumer)| Some(consumer.stream()) != wanted);
         let left: Vec<_> = elsewhere.map(|(id, _)| (id, LeaveReason::Zapped)).collect();
+        self.leave(left, now);
+    }
+
+    /// A device opens another channel, and there is no tuner for it: it leaves what it plays now rather than after its tune,
+    /// which cannot come without a tuner. Whoever turns out to be another player of the device makes it known as a shared one.
+    pub(super) fn zapping(&mut self, account: Account, device: DeviceId, item: &ItemId, now: Timestamp) {
+        let device = (account, device);
+        if self.shared_devices.contains(&device) {
+            return;
+        }
+        let plays_another = |consumer: &Consumer| {
+            self.streams.get(&consumer.stream()).is_some_and(|stream| stream.key.channel.item != *item)
+        };
+        let theirs = self.crowd.of_device(account, Some(&device.1));
+        let left: Vec<_> = theirs
+            .filter(|(_, consumer)| consumer.is_present() && plays_another(consumer))
+            .map(|(id, _)| (id, LeaveReason::Zapped))
+            .collect();
         self.leave(left, now);
     }
 

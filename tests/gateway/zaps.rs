@@ -1,0 +1,52 @@
+//! Zapping where there are hardly any tuners: no viewer gets an error that the bare server would not have given.
+
+use std::time::Duration;
+
+use jellyfin_alike::viewer::Viewer;
+
+use crate::support::stage::{Stage, VERSIONS, poll, short};
+use crate::support::wait::soon;
+
+const NEVER: Duration = Duration::from_secs(600);
+
+/// With the one tuner of a plan, a device that opens another channel gives up its own one, whether or not it says so first.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_tuner_is_enough_to_zap() {
+    for version in VERSIONS {
+        let stage = Stage::with(
+            |settings| (settings.version, settings.tuners) = (version, 1),
+            |config| config.pool.idle_timeout = NEVER,
+        )
+        .await;
+        let viewer = stage.viewer(0, "tv");
+        for zap in 0..6 {
+            let item = stage.channel(1 + zap % 3);
+            let playback =
+                short(soon(viewer.open(&item)).await.unwrap_or_else(|error| panic!("zap {zap}: {error}")));
+            assert_eq!(poll(&viewer, &playback).await.status, 200);
+            soon(viewer.report(&playback, "Playing")).await.unwrap();
+            if zap % 2 == 0 {
+                soon(viewer.report(&playback, "Playing/Stopped")).await.unwrap();
+            }
+        }
+        assert!(stage.origin().counts().tuners_open <= 1);
+    }
+}
+
+/// Two devices that want the one tuner: the second gets the server's refusal, and the first plays on.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_takes_the_tuner_of_another_device() {
+    let stage = Stage::with(|settings| settings.tuners = 1, |config| config.pool.idle_timeout = NEVER).await;
+    let (first, second) = (stage.viewer(0, "tv"), stage.viewer(1, "phone"));
+    let playback = short(soon(first.open(&stage.channel(1))).await.unwrap());
+    plays(&first, &playback).await;
+    for _ in 0..3 {
+        soon(second.open(&stage.channel(2))).await.unwrap_err();
+        plays(&first, &playback).await;
+    }
+    assert_eq!(stage.snapshot().tally.stopped.len(), 0);
+}
+
+async fn plays(viewer: &Viewer, playback: &jellyfin_alike::viewer::Playback) {
+    assert_eq!(poll(viewer, playback).await.status, 200);
+}
