@@ -124,9 +124,11 @@ impl Gateway {
         let origin = request.headers().get(ORIGIN).cloned();
         let response = self.forwarder.forward(request).await;
         if response.headers().contains_key(PROXY_STATUS) {
-            // The gateway itself answered because the server did not: the server may be restarting.
-            self.hls_warmup.server_lost();
-            self.supervisor.server_lost();
+            // The gateway itself answered. If that is because the server did not, the server may be restarting.
+            if matches!(response.status(), StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT) {
+                self.hls_warmup.server_lost();
+                self.supervisor.server_lost();
+            }
             return response;
         }
         self.cors.learn(origin.as_ref(), response.headers());

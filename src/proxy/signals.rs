@@ -30,13 +30,20 @@ const READABLE: usize = 1 << 20;
 const LOGOUT: Duration = Duration::from_secs(5);
 
 impl Gateway {
-    /// Passes on a player's report about its playback.
-    pub(super) async fn report(&self, report: Report, request: Request<Body>) -> Response<Body> {
+    /// Passes on a player's report about its playback. Runs in a task of its own: what the server makes of the report has to be
+    /// known even if the client does not wait.
+    pub(super) async fn report(self: &Arc<Self>, report: Report, request: Request<Body>) -> Response<Body> {
+        let gateway = Arc::clone(self);
+        let reporting = tokio::spawn(async move { gateway.pass_report(report, request).await });
+        reporting.await.unwrap_or_else(|_| Response::new(body::empty()))
+    }
+
+    async fn pass_report(&self, report: Report, request: Request<Body>) -> Response<Body> {
         let credential = Credential::of(request.headers(), &Query::of(request.uri()));
         let account = credential.as_ref().map(|credential| self.account(credential.token()));
         let (moment, supervisor) = (report.moment, self.supervisor.clone());
         let request = match (&credential, account) {
-            (Some(credential), Some(account)) if supervisor.needs_care(account) => {
+            (Some(credential), Some(account)) if supervisor.needs_care(account) && is_readable(&request) => {
                 match self.with_own_opening(&report, account, credential, request).await {
                     Some(request) => request,
                     // The client broke off in the middle of its request, so nobody reads the answer.
@@ -61,10 +68,11 @@ impl Gateway {
                     MentionKind::Named
                 }
             };
-            supervisor.mentioned(mention.clone(), kind);
+            // Before the mention: a viewer that reports is there.
             if let Some(play_session) = subject.play_session {
                 supervisor.signal(Whose::PlaySession(play_session), signal);
             }
+            supervisor.mentioned(mention.clone(), kind);
             // Fails if the client has gone: then the server's answer is not learned from either.
             let _ = tell.send(mention);
         };
@@ -97,7 +105,7 @@ impl Gateway {
         let is_own = match (report.moment, &subject.live_stream) {
             (Moment::Started | Moment::Progress | Moment::Stopped, Some(_)) => {
                 let mention = subject.mention(Some(account));
-                self.supervisor.own_opening(&mention, &credential.login(), plays).await
+                self.supervisor.own_opening(mention, credential.login(), plays).await
             }
             (Moment::Ping, _) | (_, None) => true,
         };
@@ -125,7 +133,9 @@ impl Gateway {
             let whose = Whose::Source(account, credential.device().cloned(), source);
             self.supervisor.signal(whose, Signal::LiveStreamClosed);
         }
-        if self.supervisor.has_returned(account, &live_stream) && self.supervisor.holds(&live_stream) {
+        let is_second =
+            self.supervisor.has_returned(account, &live_stream) && self.supervisor.holds(&live_stream);
+        if is_second || self.supervisor.is_closed_for(account, &live_stream) {
             debug!("answered a second Close of a live stream in the server's place");
             return self.empty_response(request.headers(), StatusCode::NO_CONTENT);
         }
@@ -137,18 +147,24 @@ impl Gateway {
 
     /// Passes on every other request. The end of a WebSocket is the end of an app or a page, so the supervisor is told of it.
     pub(super) async fn other(&self, mut request: Request<Body>) -> Response<Body> {
-        if request.headers().contains_key(UPGRADE)
-            && let Some(credential) = Credential::of(request.headers(), &Query::of(request.uri()))
-        {
-            let whose = Whose::Device(self.account(credential.token()), credential.device().cloned());
+        let upgrades = request.headers().contains_key(UPGRADE);
+        let credential =
+            upgrades.then(|| Credential::of(request.headers(), &Query::of(request.uri()))).flatten();
+        let session =
+            credential.map(|credential| (self.account(credential.token()), credential.device().cloned()));
+        if let Some((account, device)) = session.clone() {
             let supervisor = self.supervisor.clone();
-            let tell = move || supervisor.signal(whose.clone(), Signal::SocketClosed);
+            let tell = move || supervisor.socket_closed(account, device.clone());
             request.extensions_mut().insert(AtEnd(Arc::new(tell)));
         }
         if *request.method() == Method::GET {
             self.taken_over(request.headers(), request.uri());
         }
-        self.forward(request).await
+        let response = self.forward(request).await;
+        if let (StatusCode::SWITCHING_PROTOCOLS, Some((account, device))) = (response.status(), session) {
+            self.supervisor.socket_opened(account, device);
+        }
+        response
     }
 
     /// Passes on a logout, once everything is closed that only the token can close, and forgets the server's verdict on the token.
@@ -168,6 +184,12 @@ impl Gateway {
         });
         logout.await.unwrap_or_else(|_| Response::new(body::empty()))
     }
+}
+
+/// Whether a request's body is known to be small enough to be read.
+fn is_readable(request: &Request<Body>) -> bool {
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    length.is_some_and(|length: usize| length <= READABLE)
 }
 
 /// The playback that a report is about.

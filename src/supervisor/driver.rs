@@ -84,6 +84,7 @@ impl Driver {
             }
             Action::ForgetInput(input) => self.inputs.remove(input),
             Action::GiveBack { opening, reason } => self.openings.give_back(opening, reason),
+            Action::LeaveToServer(opening) => self.openings.leave_to_server(opening),
             Action::MarkUncertain(opening) => self.openings.mark_uncertain(opening),
             Action::ForgetOpening(opening) => self.openings.forget(opening),
         }

@@ -391,8 +391,26 @@ impl Supervisor {
 
     /// Makes sure that a client that reports about its playback has an opening of its own, which is made anew if the client `plays`.
     /// Returns whether the report may name the live stream.
-    pub async fn own_opening(&self, mention: &Mention, login: &Login, plays: bool) -> bool {
+    pub async fn own_opening(&self, mention: Mention, login: Login, plays: bool) -> bool {
         self.openings.own_opening(mention, login, plays).await
+    }
+
+    /// Whether the gateway has closed the account's opening of this live stream on its behalf, and it has opened none since.
+    #[must_use]
+    pub fn is_closed_for(&self, account: Account, live_stream: &LiveStreamId) -> bool {
+        self.handle.pool().is_closed_for(account, live_stream)
+    }
+
+    /// A WebSocket of an account, and of this device if it names one, has opened.
+    pub fn socket_opened(&self, account: Account, device: Option<DeviceId>) {
+        self.handle.tell(Event::SocketOpened(account, device));
+    }
+
+    /// Such a WebSocket has closed.
+    pub fn socket_closed(&self, account: Account, device: Option<DeviceId>) {
+        let whose = Whose::Device(account, device.clone());
+        self.handle.tell(Event::Signal(whose, Signal::SocketClosed));
+        self.handle.tell(Event::SocketClosed(account, device));
     }
 
     /// Doubts all openings of clients, since the server could not be reached and may have restarted.

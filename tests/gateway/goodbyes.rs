@@ -208,3 +208,27 @@ async fn a_channel_that_a_silent_client_still_holds_is_not_given_up_in_vain() {
     let stopped = stage.snapshot().tally.stopped;
     assert_eq!(stopped.values().sum::<u64>(), 1, "{stopped:?}");
 }
+
+/// jellyfin-web does not wait for the answer to its `Stopped`, which takes 0.65 s and more. A second one, in its name, would
+/// take the gateway's consumer: on 12.0 once nobody is reported for the live stream, up to 10.10 always.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_goodbye_that_is_under_way_is_not_said_again() {
+    let slow = |settings: &mut jellyfin_alike::Settings| settings.delays.stop = Duration::from_millis(1500);
+    let stage = Stage::with(slow, impatient).await;
+    let viewer = stage.viewer(0, "tv");
+    for zap in 0..2 {
+        let playback = plays(&viewer, &stage.channel(1 + zap)).await;
+        consumed_by(&stage, &playback, 2).await;
+        let leaving = {
+            let (viewer, playback) = (viewer.clone(), playback.clone());
+            tokio::spawn(async move { viewer.leave(&playback).await.map_err(|error| error.to_string()) })
+        };
+        let next = plays(&viewer, &stage.channel(3)).await;
+        soon(leaving).await.unwrap().unwrap();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(consumers(&stage, &playback), 1, "zap {zap}: the gateway's is left");
+        soon(viewer.leave(&next)).await.unwrap();
+        consumed_by(&stage, &next, 1).await;
+    }
+    assert_eq!(stage.snapshot().tally.returned.len(), 0);
+}

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info};
@@ -61,8 +62,6 @@ pub(in crate::supervisor) struct ClientOpenings {
     tasks: TaskTracker,
     next: AtomicU64,
     book: Mutex<Book>,
-    /// One renewal at a time, so that a client's reports renew its opening once.
-    renewing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -72,6 +71,8 @@ struct Book {
     doubted: BTreeSet<OpeningId>,
     /// The openings that were closed in their client's name or have ended with the server's process, until the client has another.
     former: BTreeMap<(Account, LiveStreamId), Known>,
+    /// The renewals that are under way.
+    renewals: BTreeMap<(Account, LiveStreamId), watch::Receiver<()>>,
 }
 
 impl ClientOpenings {
@@ -81,8 +82,7 @@ impl ClientOpenings {
         streams: Arc<Streams>,
         tasks: TaskTracker,
     ) -> Self {
-        let (book, renewing) = (Mutex::default(), tokio::sync::Mutex::default());
-        Self { handle, callers, streams, tasks, next: AtomicU64::default(), book, renewing }
+        Self { handle, callers, streams, tasks, next: AtomicU64::default(), book: Mutex::default() }
     }
 
     /// Records a live stream that a client has opened, in the ledger and in the pool.
@@ -132,7 +132,12 @@ impl ClientOpenings {
 
     /// Forgets an opening, which its client or the server closes.
     pub(in crate::supervisor) fn forget(&self, opening: OpeningId) {
-        if let Some(known) = self.book().known.remove(&opening) {
+        let known = {
+            let mut book = self.book();
+            book.doubted.remove(&opening);
+            book.known.remove(&opening)
+        };
+        if let Some(known) = known {
             self.callers.ledger.strike(&known.name);
         }
     }
@@ -158,13 +163,24 @@ impl ClientOpenings {
                 }
             }
             this.handle.tell(Event::OpeningReturned(id));
+            // Somebody may wait for it.
+            this.handle.wake();
         });
+    }
+
+    /// The server closes an opening by itself, or has done so: its client has none any more.
+    pub(in crate::supervisor) fn leave_to_server(&self, opening: OpeningId) {
+        if let Some(known) = self.book().retire(opening) {
+            self.callers.ledger.strike(&known.name);
+        }
     }
 
     /// Whether a report of `account` may be about an opening that is gone, or whose client is not known yet.
     pub(in crate::supervisor) fn needs_care(&self, account: Account) -> bool {
         let book = self.book();
-        !book.doubted.is_empty()
+        let is_theirs =
+            |id: &OpeningId| book.known.get(id).is_some_and(|known| known.opening.account == Some(account));
+        book.doubted.iter().any(is_theirs)
             || book.known.values().any(|known| known.login.is_none())
             || book.former.keys().any(|(known, _)| *known == account)
     }
@@ -177,29 +193,55 @@ impl ClientOpenings {
     }
 
     /// Makes sure that the opening that a client's report names is the client's own, before the report is forwarded. If the
-    /// opening is gone and the client `plays`, opens the live stream anew on its behalf. Otherwise the server would believe in a playback without an
-    /// opening, and the client's `Stopped` would take somebody else's consumer (docs/jellyfin.md 7). Returns whether the report
-    /// may name the live stream.
+    /// opening is gone and the client `plays`, opens the live stream anew on its behalf. Otherwise the server would believe in
+    /// a playback without an opening, and the client's `Stopped` would take somebody else's consumer (docs/jellyfin.md 7).
+    /// Returns whether the report may name the live stream; waits for the server for a few seconds at most.
     pub(in crate::supervisor) async fn own_opening(
-        &self,
-        mention: &Mention,
-        login: &Login,
+        self: &Arc<Self>,
+        mention: Mention,
+        login: Login,
         plays: bool,
     ) -> bool {
         let Some((account, live_stream)) = mention.account.zip(mention.live_stream.clone()) else {
             return true;
         };
-        let _one = self.renewing.lock().await;
-        self.claim(mention, login);
-        self.settle_doubts(account, &live_stream, login).await;
-        if !self.handle.pool().is_closed_for(account, &live_stream) {
-            return true;
+        let mut renewal = self.renewal((account, live_stream.clone()), mention, login, plays);
+        // The renewal drops its end when it is over. It goes on if nobody waits: what the server is asked to open, it opens.
+        let _ = timeout(RENEWAL_TIMEOUT, renewal.changed()).await;
+        !self.handle.pool().is_closed_for(account, &live_stream)
+    }
+
+    /// The renewal of a client's opening that is under way, or a new one.
+    fn renewal(
+        self: &Arc<Self>,
+        key: (Account, LiveStreamId),
+        mention: Mention,
+        login: Login,
+        plays: bool,
+    ) -> watch::Receiver<()> {
+        let mut book = self.book();
+        if let Some(under_way) = book.renewals.get(&key) {
+            return under_way.clone();
         }
-        let former = self.book().former.get(&(account, live_stream)).cloned();
-        match former {
-            Some(former) if plays => self.renew(former, mention, login).await,
-            Some(_) | None => false,
-        }
+        let (over, renewal) = watch::channel(());
+        book.renewals.insert(key.clone(), renewal.clone());
+        let this = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let (account, live_stream) = &key;
+            this.claim(&mention, &login);
+            this.settle_doubts(*account, live_stream, &login).await;
+            let is_gone = {
+                let pool = this.handle.pool();
+                pool.is_closed_for(*account, live_stream) && !pool.has_opening(&mention)
+            };
+            let former = this.book().former.get(&key).cloned();
+            if let Some(former) = former.filter(|_| is_gone && plays) {
+                this.renew(former, &mention, &login).await;
+            }
+            this.book().renewals.remove(&key);
+            drop(over);
+        });
+        renewal
     }
 
     /// Stores the credential of a client whose opening an earlier process recorded.
@@ -221,8 +263,8 @@ impl ClientOpenings {
             let Some(place) = &known.place else { continue };
             let hold =
                 Hold { live_stream: live_stream.clone(), opening: known.opening.name.clone(), raw: None };
-            match timeout(RENEWAL_TIMEOUT, self.callers.jellyfin.is_open(place, &hold, login)).await {
-                Ok(Ok(is_open)) => {
+            match self.callers.jellyfin.is_open(place, &hold, login).await {
+                Ok(is_open) => {
                     self.book().doubted.remove(&id);
                     if !is_open {
                         info!(%live_stream, "a client's opening has ended with the server's process");
@@ -232,28 +274,27 @@ impl ClientOpenings {
                     }
                 }
                 // The server cannot tell yet.
-                Ok(Err(_)) | Err(_) => return,
+                Err(_) => return,
             }
         }
     }
 
     /// Opens the live stream once more on the client's behalf.
-    async fn renew(&self, former: Known, mention: &Mention, login: &Login) -> bool {
+    async fn renew(&self, former: Known, mention: &Mention, login: &Login) {
         let Known { opening: ClientOpening { account, device, live_stream, .. }, place, .. } = former;
-        let (Some(place), Some(source)) = (place, live_stream.media_source()) else { return false };
+        let (Some(place), Some(source)) = (place, live_stream.media_source()) else { return };
         let jellyfin = &self.callers.jellyfin;
-        let held = match timeout(RENEWAL_TIMEOUT, jellyfin.hold(&place, &source, login)).await {
-            Ok(Ok(held)) => held,
-            Ok(Err(error)) => {
+        let held = match jellyfin.hold(&place, &source, login).await {
+            Ok(held) => held,
+            Err(error) => {
                 debug!(cause = %error, %live_stream, "could not reopen the live stream of a client that plays on");
-                return false;
+                return;
             }
-            Err(_) => return false,
         };
         if held.live_stream != live_stream {
             // The server gives each opening a live stream of its own, so the client cannot use this one.
             let _ = jellyfin.close(&place.prefix, &held.live_stream, login).await;
-            return false;
+            return;
         }
         info!(%live_stream, "opened a live stream again for a client that plays on");
         let play_session = mention.play_session.clone();
@@ -267,7 +308,6 @@ impl ClientOpenings {
         };
         let Place { prefix, item, user } = place;
         self.opened(opening, Opener { login: login.clone(), user, prefix, item: Some(item) });
-        true
     }
 
     /// Reports on the client's behalf that it has stopped. Returns whether the server accepted the report.
@@ -278,7 +318,19 @@ impl ClientOpenings {
             play_session: known.opening.play_session.as_ref().map(PlaySessionId::as_str).unwrap_or_default(),
             live_stream: known.opening.live_stream.as_str(),
         };
-        match self.callers.jellyfin.stopped(&place.prefix, &playback, login).await {
+        let jellyfin = &self.callers.jellyfin;
+        let hold = Hold {
+            live_stream: known.opening.live_stream.clone(),
+            opening: known.opening.name.clone(),
+            raw: None,
+        };
+        // What has ended with the server's process is closed already, and a goodbye would take another consumer.
+        let said = match jellyfin.is_open(place, &hold, login).await {
+            Ok(true) => jellyfin.stopped(&place.prefix, &playback, login).await,
+            Ok(false) => Ok(()),
+            Err(error) => Err(error),
+        };
+        match said {
             Ok(()) => {
                 self.callers.ledger.strike(&known.name);
                 true

@@ -18,6 +18,8 @@ pub(super) struct Open {
     pub(super) opening: ClientOpening,
     pub(super) state: ReturnReason,
     pub(super) due: Timestamp,
+    /// When the client last reported that it plays by it.
+    pub(super) reported_at: Option<Timestamp>,
 }
 
 /// A name that an opening is found by.
@@ -65,6 +67,13 @@ impl Index {
         self.due.insert((due, id));
     }
 
+    /// The client has reported that it plays by an opening.
+    pub(super) fn set_reported(&mut self, id: OpeningId, now: Timestamp) {
+        if let Some(open) = self.open.get_mut(&id) {
+            open.reported_at = Some(now);
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.open.len()
     }
@@ -100,7 +109,8 @@ impl Index {
                 let theirs = self.named(of(Some(account)), of(Some(account)));
                 theirs.chain(self.named(of(None), of(None))).collect()
             }
-            None => self.named(of(None), of(Some(Account(u64::MAX)))).collect(),
+            // Without a credential, a request means nobody's: anybody could make it.
+            None => return Vec::new(),
         };
         ids.into_iter().collect()
     }

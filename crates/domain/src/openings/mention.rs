@@ -6,7 +6,7 @@ use crate::viewer::Account;
 /// The names of openings in a request. It means the openings of its play session, or else all those of its account on its live stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mention {
-    /// The account of the request; without one, the openings of every account can be meant.
+    /// The account of the request; without one, only the play session and the unique id can mean an opening.
     pub account: Option<Account>,
     /// The live stream that the request names.
     pub live_stream: Option<LiveStreamId>,

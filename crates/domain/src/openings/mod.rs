@@ -13,8 +13,9 @@
 //! ```
 //!
 //! Each state is named after the reason for which the opening would be given back. A goodbye (`Stopped` with the client's own
-//! credential) closes the very opening of a client that has reported, and closes nothing a second time; `LiveStreams/Close` takes
-//! any consumer away, so it is only for what was never reported. How an opening is closed is not known here.
+//! credential) closes the very opening of a client that has reported; where the server has closed that already, it takes somebody
+//! else's. So there is none after a Stopped of the client's own, after the end of its last WebSocket, or after minutes without a
+//! report. `LiveStreams/Close` takes any consumer away, so it is only for what was never reported. How an opening is closed is not known here.
 
 mod given_back;
 mod index;
@@ -24,7 +25,7 @@ mod opening;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::key::{LiveStreamId, OpeningId, PlaySessionId};
+use crate::key::{DeviceId, LiveStreamId, OpeningId, PlaySessionId};
 use crate::openings::given_back::GivenBack;
 use crate::openings::index::{Index, Open};
 use crate::reason::ReturnReason;
@@ -39,6 +40,19 @@ const REMEMBERED: usize = 1000;
 /// How long an unfollowed opening is kept after its device has opened another channel: whatever it had begun arrives within seconds.
 const SUPERSEDED: Duration = Duration::from_secs(15);
 
+/// A session without a report for this long may have been stopped by the server, which looks every five minutes for those without
+/// one for five (docs/jellyfin.md 7). It has closed the opening then, and a goodbye would take somebody else's.
+const IDLE_SESSION: Duration = Duration::from_secs(4 * 60);
+
+/// An opening whose time has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// It is to be given back.
+    GiveBack(OpeningId, ReturnReason),
+    /// The server closes it by itself, or has done so.
+    LeftToServer(OpeningId),
+}
+
 /// The openings that may have to be closed in their client's name; see the module.
 #[derive(Debug)]
 pub struct Openings {
@@ -47,6 +61,8 @@ pub struct Openings {
     given_back: GivenBack,
     /// The openings whose closing is under way: their tuners are not free yet.
     returning: BTreeMap<OpeningId, LiveStreamId>,
+    /// The open WebSockets of each session at the server.
+    sockets: BTreeMap<(Account, Option<DeviceId>), u32>,
 }
 
 impl Openings {
@@ -59,6 +75,7 @@ impl Openings {
             index: Index::default(),
             given_back: GivenBack::default(),
             returning: BTreeMap::new(),
+            sockets: BTreeMap::new(),
         }
     }
 
@@ -95,7 +112,7 @@ impl Openings {
         } else {
             (ReturnReason::Unfollowed, now + self.patience)
         };
-        self.index.insert(id, Open { opening, state, due });
+        self.index.insert(id, Open { opening, state, due, reported_at: None });
         let first = || self.index.first_due().map(|(_, id)| id);
         let forgotten = (self.index.len() > REMEMBERED).then(first).flatten();
         forgotten.inspect(|&id| drop(self.index.remove(id)))
@@ -142,6 +159,7 @@ impl Openings {
                     })
                 };
                 let (ours, others): (Vec<_>, Vec<_>) = meant.into_iter().partition(plays_ours);
+                ours.iter().for_each(|&id| self.index.set_reported(id, now));
                 self.go_on(&ours, now, |state| match state {
                     ReturnReason::LoggedOut => state,
                     ReturnReason::Unfollowed
@@ -154,14 +172,9 @@ impl Openings {
                 self.settle(others)
             }
             MentionKind::Stopped => {
-                let is_silent = |id: &OpeningId| {
-                    self.index.get(*id).is_some_and(|open| open.state == ReturnReason::Silent)
-                };
                 // The server closes a reported one: it is settled once the server has accepted the report.
-                let (reported, others): (Vec<_>, Vec<_>) = meant.into_iter().partition(is_silent);
-                self.go_on(&reported, now, |state| state);
-                self.go_on(&others, now, |_| ReturnReason::Stopped);
-                others
+                self.go_on(&meant, now, |_| ReturnReason::Stopped);
+                meant
             }
             MentionKind::TakenOver => self.settle(meant),
             // The server closes one opening, whichever it is.
@@ -181,7 +194,7 @@ impl Openings {
                 self.given_back.stopped(account, live_stream);
                 let meant = self.index.meant(mention).into_iter();
                 let closed = meant
-                    .filter(|&id| self.index.get(id).is_some_and(|open| open.state == ReturnReason::Silent))
+                    .filter(|&id| self.index.get(id).is_some_and(|open| open.reported_at.is_some()))
                     .min()?;
                 self.index.remove(closed).map(|_| closed)
             }
@@ -222,13 +235,46 @@ impl Openings {
         }
     }
 
-    /// An opening has ended with the server process that knew it: nothing is to be closed, and its client has none any more.
+    /// The server has closed an opening, or has ended with it: nothing is to be closed, and its client has none any more.
     pub fn lost(&mut self, id: OpeningId) {
         if let Some(Open { opening, .. }) = self.index.remove(id)
             && let Some(account) = opening.account
         {
             self.given_back.closed(account, opening.live_stream);
         }
+    }
+
+    /// A WebSocket of an account, and of this device if it names one, has opened.
+    pub fn socket_opened(&mut self, account: Account, device: Option<DeviceId>) {
+        *self.sockets.entry((account, device)).or_default() += 1;
+    }
+
+    /// Such a WebSocket has closed. With the last one the server ends the session, and closes the opening that it has reported
+    /// last by itself. Returns the openings that are lost.
+    pub fn socket_closed(&mut self, account: Account, device: Option<DeviceId>) -> Vec<OpeningId> {
+        let key = (account, device);
+        if let Some(count) = self.sockets.get_mut(&key) {
+            *count -= 1;
+            if *count > 0 {
+                return Vec::new();
+            }
+            self.sockets.remove(&key);
+        }
+        let (_, device) = key;
+        let of_device = |opening: &ClientOpening| device.is_none() || opening.device == device;
+        let theirs = self.index.of_account(account).into_iter();
+        let reported = theirs.filter_map(|id| {
+            let open = self.index.get(id).filter(|open| of_device(&open.opening))?;
+            Some((open.reported_at?, id))
+        });
+        let last = reported.max().map(|(_, id)| id);
+        last.into_iter().inspect(|&id| self.lost(id)).collect()
+    }
+
+    /// Whether a client has an opening that a request mentions.
+    #[must_use]
+    pub fn has(&self, mention: &Mention) -> bool {
+        !self.index.meant(mention).is_empty()
     }
 
     /// An opening that was given back is closed, or has become a leftover.
@@ -265,15 +311,11 @@ impl Openings {
     }
 
     /// Removes and returns the openings that are to be given back. One whose viewer still watches, as `is_watched` tells, is kept.
-    pub fn take_due(
-        &mut self,
-        now: Timestamp,
-        is_watched: impl Fn(&ClientOpening) -> bool,
-    ) -> Vec<(OpeningId, ReturnReason)> {
+    pub fn take_due(&mut self, now: Timestamp, is_watched: impl Fn(&ClientOpening) -> bool) -> Vec<Due> {
         let mut due = Vec::new();
         for id in self.index.due_by(now) {
             let Some(open) = self.index.get(id) else { continue };
-            let state = open.state;
+            let (state, reported_at) = (open.state, open.reported_at);
             let waits = match state {
                 ReturnReason::Left | ReturnReason::Silent | ReturnReason::Stopped => {
                     is_watched(&open.opening)
@@ -283,14 +325,18 @@ impl Openings {
                 | ReturnReason::Superseded
                 | ReturnReason::LoggedOut => false,
             };
+            let is_idle = reported_at.is_some_and(|at| now.since(at) >= IDLE_SESSION);
             if waits {
                 self.index.set(id, state, now + self.patience);
+            } else if state == ReturnReason::Silent && is_idle {
+                self.lost(id);
+                due.push(Due::LeftToServer(id));
             } else if let Some(Open { opening, .. }) = self.index.remove(id) {
                 self.returning.insert(id, opening.live_stream.clone());
                 if let Some(account) = opening.account {
                     self.given_back.closed(account, opening.live_stream);
                 }
-                due.push((id, state));
+                due.push(Due::GiveBack(id, state));
             }
         }
         due

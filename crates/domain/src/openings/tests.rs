@@ -44,7 +44,11 @@ fn one() -> Openings {
 }
 
 fn due(openings: &mut Openings, seconds: u64, watched: bool) -> Vec<ReturnReason> {
-    openings.take_due(at(seconds), |_| watched).into_iter().map(|(_, reason)| reason).collect()
+    let given_back = |due| match due {
+        Due::GiveBack(_, reason) => Some(reason),
+        Due::LeftToServer(_) => None,
+    };
+    openings.take_due(at(seconds), |_| watched).into_iter().filter_map(given_back).collect()
 }
 
 #[test]
@@ -113,6 +117,7 @@ fn reported() -> Openings {
 fn a_reported_playback_of_ours_is_said_goodbye_for_when_its_viewer_has_left() {
     let mut openings = reported();
     assert_eq!(due(&mut openings, 132, true), []);
+    openings.told(&play(1, "a"), MentionKind::Reported, at(135));
     openings.viewer_left(&PlaySessionId::new("x"), at(140));
     assert_eq!(due(&mut openings, 140, false), []);
     openings.viewer_left(&PlaySessionId::new("a"), at(141));
@@ -128,12 +133,18 @@ fn a_reported_playback_of_ours_is_said_goodbye_for_when_its_viewer_has_left() {
 #[test]
 fn a_reported_playback_is_settled_by_the_stopped_that_the_server_accepts() {
     let mut openings = reported();
-    assert_eq!(openings.told(&play(1, "a"), MentionKind::Stopped, at(20)), []);
+    assert_eq!(openings.told(&play(1, "a"), MentionKind::Stopped, at(20)), [OpeningId(1)]);
+    openings.viewer_left(&PlaySessionId::new("a"), at(22));
+    assert_eq!(due(&mut openings, 22, false), [], "a second goodbye would take somebody else's consumer");
     assert_eq!(openings.reported(&play(1, "a"), PlaybackReport::Stopped), Some(OpeningId(1)));
     assert_eq!((openings.count(), due(&mut openings, 500, false)), (0, vec![]));
     let mut unheard = reported();
     unheard.told(&play(1, "a"), MentionKind::Stopped, at(20));
-    assert_eq!(due(&mut unheard, 140, false), [ReturnReason::Silent], "the server has not accepted it");
+    assert_eq!(due(&mut unheard, 140, false), [ReturnReason::Stopped], "the server has not accepted it");
+    let mut plays_on = reported();
+    plays_on.told(&play(1, "a"), MentionKind::Stopped, at(20));
+    plays_on.told(&play(1, "a"), MentionKind::Reported, at(30));
+    assert_eq!(due(&mut plays_on, 150, false), [ReturnReason::Silent]);
 }
 
 #[test]
@@ -145,6 +156,39 @@ fn a_reported_playback_of_the_servers_own_stream_is_left_to_the_server() {
     assert_eq!((kept, due(&mut watched, 125, false)), (vec![], vec![ReturnReason::Silent]), "it plays ours");
     let mut passed_on = reported();
     assert_eq!(passed_on.told(&play(1, "a"), MentionKind::TakenOver, at(13)), [OpeningId(1)]);
+}
+
+/// The server ends the session, and closes what it played last.
+#[test]
+fn the_last_websocket_of_a_device_takes_its_opening_along() {
+    let device = Some(DeviceId::new("device-1"));
+    for named in [device, None] {
+        let mut openings = reported();
+        openings.opened(OpeningId(2), opening(1, "b"), at(13));
+        openings.told(&play(1, "b"), MentionKind::Served, at(14));
+        openings.told(&play(1, "b"), MentionKind::Reported, at(15));
+        openings.socket_opened(Account(1), named.clone());
+        openings.socket_opened(Account(1), named.clone());
+        assert_eq!(openings.socket_closed(Account(1), named.clone()), []);
+        assert_eq!(openings.socket_closed(Account(2), named.clone()), []);
+        assert_eq!(
+            openings.socket_closed(Account(1), named),
+            [OpeningId(2)],
+            "the other is nobody's to close"
+        );
+        assert!(openings.is_closed_for(Account(1), &LiveStreamId::new("live")));
+        assert_eq!(due(&mut openings, 200, false), [ReturnReason::Silent]);
+    }
+}
+
+#[test]
+fn a_session_that_the_server_has_stopped_for_its_silence_is_not_said_goodbye_for() {
+    let mut openings = reported();
+    for seconds in [130, 250] {
+        assert_eq!(due(&mut openings, seconds, true), []);
+    }
+    assert_eq!(openings.take_due(at(370), |_| false), [Due::LeftToServer(OpeningId(1))]);
+    assert!(openings.is_closed_for(Account(1), &LiveStreamId::new("live")));
 }
 
 #[test]
@@ -214,7 +258,7 @@ fn a_request_means_its_own_playback_else_what_its_account_can_have_meant() {
         "one of them"
     );
     let nobody = Mention { account: None, ..play(1, "quality-change") };
-    assert_eq!(settled(&mut openings, &nobody), [OpeningId(4)], "it may be this one's");
+    assert_eq!(settled(&mut openings, &nobody), [], "anybody could say that");
 }
 
 #[test]

@@ -140,6 +140,10 @@ pub enum Event {
     Mentioned(Mention, MentionKind),
     /// The server has accepted a client's playback report, which mentions its opening.
     Reported(Mention, PlaybackReport),
+    /// A WebSocket of an account, and of this device if it names one, has opened.
+    SocketOpened(Account, Option<DeviceId>),
+    /// Such a WebSocket has closed.
+    SocketClosed(Account, Option<DeviceId>),
     /// The server has restarted and forgotten an opening.
     OpeningLost(OpeningId),
     /// An opening that was given back is closed, or has become a leftover.
@@ -253,6 +257,8 @@ pub enum Action {
     MarkUncertain(OpeningId),
     /// Forget a client's opening, which the client or the server closes.
     ForgetOpening(OpeningId),
+    /// Forget a client's opening, which the server closes by itself or has closed: its client has none any more.
+    LeaveToServer(OpeningId),
     /// Forget a stream, which has closed everything that it had opened.
     Forget(StreamId),
     /// Forget an input, which is closed.

@@ -8,6 +8,7 @@ use crate::cadence::laws::Rates;
 use crate::cadence::{Class, Habits};
 use crate::consumer::{Consumer, SignOfLife, Terms};
 use crate::key::{Channel, ConsumerId, StreamId};
+use crate::openings::Due;
 use crate::pool::api::Action;
 use crate::pool::watching::is_watched_by;
 use crate::reason::{LeaveReason, StopReason};
@@ -149,6 +150,8 @@ impl Pool {
                 self.stop(id, StopReason::LoggedOut);
             }
         }
+        // At once, so that the logout can wait for it.
+        self.give_back(now);
     }
 
     /// Marks consumers as having left. Those that have left before stay as they are.
@@ -203,9 +206,14 @@ impl Pool {
     /// Gives back the openings that are due, except those by which a present consumer watches.
     pub(super) fn give_back(&mut self, now: Timestamp) {
         let is_watched = is_watched_by(&self.crowd, &self.streams);
-        for (opening, reason) in self.openings.take_due(now, is_watched) {
-            self.actions.push_back(Action::GiveBack { opening, reason });
-            *self.tally.returned.entry(reason).or_default() += 1;
+        for due in self.openings.take_due(now, is_watched) {
+            match due {
+                Due::GiveBack(opening, reason) => {
+                    self.actions.push_back(Action::GiveBack { opening, reason });
+                    *self.tally.returned.entry(reason).or_default() += 1;
+                }
+                Due::LeftToServer(opening) => self.actions.push_back(Action::LeaveToServer(opening)),
+            }
         }
     }
 

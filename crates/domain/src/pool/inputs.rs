@@ -55,6 +55,9 @@ impl Pool {
     /// # Errors
     /// The provider has no connection left.
     pub fn read_input(&mut self, wanted: &Wanted, now: Timestamp) -> Result<(ReaderId, Joined), Busy> {
+        if self.draining {
+            return Err(Busy { allowed: 0 });
+        }
         let reader = ReaderId(self.inputs.number());
         let joined = self.inputs.join(Member::Reader(reader), Stay { since: now, until: None }, wanted)?;
         Ok((reader, joined))

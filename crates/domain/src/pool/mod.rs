@@ -116,6 +116,11 @@ impl Pool {
                 let closed = self.openings.reported(&mention, report);
                 self.actions.extend(closed.map(Action::ForgetOpening));
             }
+            Event::SocketOpened(account, device) => self.openings.socket_opened(account, device),
+            Event::SocketClosed(account, device) => {
+                let lost = self.openings.socket_closed(account, device);
+                self.actions.extend(lost.into_iter().map(Action::LeaveToServer));
+            }
             Event::OpeningLost(opening) => self.openings.lost(opening),
             Event::OpeningReturned(opening) => self.openings.returned(opening),
             Event::Signal(whose, signal) => self.signal(&whose, signal, now),
@@ -216,6 +221,12 @@ impl Pool {
         self.openings.is_closed_for(account, live_stream)
     }
 
+    /// Whether a client has an opening that a request mentions.
+    #[must_use]
+    pub fn has_opening(&self, mention: &Mention) -> bool {
+        self.openings.has(mention)
+    }
+
     /// A client has shown its account for openings that an earlier process of the gateway saw. Returns them.
     pub fn claim(&mut self, mention: &Mention) -> Vec<OpeningId> {
         self.openings.claim(mention)
@@ -262,6 +273,7 @@ impl Pool {
                     Action::OpenInput { .. }
                     | Action::CloseInput { .. }
                     | Action::ForgetInput(_)
+                    | Action::LeaveToServer(_)
                     | Action::Forget(_)
                     | Action::GiveBack { .. }
                     | Action::MarkUncertain(_)

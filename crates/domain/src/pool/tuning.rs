@@ -31,7 +31,10 @@ impl Pool {
             Some(stream) if self.is_failing(stream) => {
                 return Admission::Refused(RefuseReason::UpstreamFailing);
             }
-            Some(stream) if self.is_crowded(stream, tune.viewer.account) => {
+            Some(stream)
+                if self.crowd.find(stream, &tune.viewer).is_none()
+                    && self.is_crowded(stream, tune.viewer.account) =>
+            {
                 return Admission::Refused(RefuseReason::Crowded);
             }
             Some(stream) => (stream, self.warmth(stream)),

@@ -359,7 +359,9 @@ fn a_million_events_leave_nothing_behind() {
                     streams.remove(&stream);
                     bench.pool.handle_event(Event::Retired(stream), at(now));
                 }
-                Action::GiveBack { opening, .. } | Action::ForgetOpening(opening) => {
+                Action::GiveBack { opening, .. }
+                | Action::ForgetOpening(opening)
+                | Action::LeaveToServer(opening) => {
                     assert!(done.insert(opening), "given back twice");
                 }
                 Action::Start { .. }
@@ -385,7 +387,9 @@ fn a_million_events_leave_nothing_behind() {
         while let Some(action) = bench.pool.poll_action() {
             match action {
                 Action::Stop { stream, .. } => bench.pool.handle_event(Event::Retired(stream), deadline),
-                Action::GiveBack { opening, .. } => assert!(done.insert(opening), "given back twice"),
+                Action::GiveBack { opening, .. } | Action::LeaveToServer(opening) => {
+                    assert!(done.insert(opening), "given back twice");
+                }
                 Action::Start { .. }
                 | Action::Rest(_)
                 | Action::OpenInput { .. }
