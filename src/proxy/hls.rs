@@ -23,7 +23,7 @@ use crate::proxy::route::{BypassReason, Live, prefix, segment_uri};
 use crate::proxy::{recipe, reload};
 use crate::server::Connection;
 use crate::supervisor::stream::Readiness;
-use crate::supervisor::{Lease, TuneRequest};
+use crate::supervisor::tune_request::{Lease, TuneRequest};
 use crate::upstream::jellyfin::{Me, Recipe};
 use domain::cadence::Class;
 use domain::encoding::demand::Demand;

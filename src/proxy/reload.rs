@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use crate::proxy::gateway::Gateway;
 use crate::proxy::query::Query;
-use crate::supervisor::Lease;
+use crate::supervisor::tune_request::Lease;
 use domain::reason::ReloadRefusal;
 use domain::reload;
 

@@ -2,6 +2,7 @@
 //!
 //! [`Supervisor`] is the interface for the proxy, which parses requests and writes answers: the module knows nothing of HTTP.
 
+mod answering;
 mod driver;
 mod ended_answers;
 pub mod generation;
@@ -10,8 +11,7 @@ pub mod held;
 pub mod inputs;
 pub mod stream;
 mod streams;
-#[cfg(test)]
-mod tests;
+pub mod tune_request;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::body::Body;
 use crate::feed;
+use crate::supervisor::answering::Answering;
 use crate::supervisor::driver::Driver;
 use crate::supervisor::generation::Generations;
 use crate::supervisor::generation::own::workshop::{Encoding, Workshop};
@@ -36,13 +37,12 @@ use crate::supervisor::inputs::provider::Provider;
 use crate::supervisor::inputs::raw_readers::Denied;
 use crate::supervisor::stream::{Playlist, Stream, StreamSpec, WindowSize};
 use crate::supervisor::streams::Streams;
+use crate::supervisor::tune_request::{Lease, TuneRequest};
 use crate::upstream::jellyfin::{Jellyfin, Login, Recipe};
 use crate::upstream::ledger::Ledger;
-use domain::cadence::Class;
-use domain::encoding::demand::Demand;
-use domain::key::{Channel, ChannelId, ConsumerId, DeviceId, ItemId, LiveStreamId, MediaSourceId, StreamKey};
+use domain::key::{Channel, ChannelId, ConsumerId, DeviceId, ItemId, LiveStreamId, MediaSourceId};
 use domain::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
-use domain::pool::{Admission, Event, Limits, PlaylistHints, Pool, SegmentRequest, Snapshot, Tune, Warmth};
+use domain::pool::{Admission, Event, Limits, PlaylistHints, Pool, SegmentRequest, Snapshot, Tune};
 use domain::produce::Produce;
 use domain::reason::RefuseReason;
 use domain::signal::{Signal, Whose};
@@ -69,38 +69,6 @@ pub struct Settings {
     pub ledger: Option<PathBuf>,
 }
 
-/// A viewer's request for a stream, with the credential to serve it.
-#[derive(Debug)]
-pub struct TuneRequest {
-    /// The stream that is requested.
-    pub key: StreamKey,
-    /// The viewer who requests it.
-    pub viewer: Viewer,
-    /// The class of its player, which predicts the rhythm of its requests.
-    pub class: Class,
-    /// The preference for how the stream is produced.
-    pub produce: Produce,
-    /// The encoding that the request demands; `None` if the request cannot be understood.
-    pub demand: Option<Demand>,
-    /// The credential with which the gateway may call the server for this viewer.
-    pub login: Login,
-    /// The user of that credential; `None` for an API key.
-    pub user: Option<String>,
-}
-
-/// A stream that has been granted to a viewer.
-#[derive(Debug)]
-pub struct Lease {
-    /// The stream that the viewer is served from.
-    pub stream: Arc<Stream>,
-    /// The viewer's token, which goes into every URI of its playlist.
-    pub consumer: ConsumerId,
-    /// How far the stream was when it was requested.
-    pub warmth: Warmth,
-    /// The answer to the request.
-    pub answering: Answering,
-}
-
 /// The interface of the supervisor. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Supervisor {
@@ -113,52 +81,6 @@ pub struct Supervisor {
     burst: Duration,
     tasks: TaskTracker,
     ended: CancellationToken,
-}
-
-/// An answer that is being sent. Its consumer counts as present until it is dropped.
-#[derive(Debug)]
-pub struct Answering {
-    handle: Handle,
-    consumer: ConsumerId,
-    outcome: Outcome,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Outcome {
-    /// The player has aborted the request. This is the outcome until another is set.
-    Aborted,
-    /// The answer was sent completely.
-    Sent,
-    /// The pool learns of the end by another call.
-    Reported,
-}
-
-impl Answering {
-    fn new(handle: &Handle, consumer: ConsumerId) -> Self {
-        Self { handle: handle.clone(), consumer, outcome: Outcome::Aborted }
-    }
-
-    /// Ends the answer, which was sent completely.
-    pub fn sent(mut self) {
-        self.outcome = Outcome::Sent;
-    }
-
-    fn reported(mut self) {
-        self.outcome = Outcome::Reported;
-    }
-}
-
-impl Drop for Answering {
-    fn drop(&mut self) {
-        match self.outcome {
-            Outcome::Reported => {}
-            Outcome::Sent => self.handle.answer_ended(self.consumer, true),
-            Outcome::Aborted => {
-                self.handle.answer_ended(self.consumer, false);
-                self.handle.wake();
-            }
-        }
-    }
 }
 
 impl Supervisor {
@@ -453,3 +375,6 @@ impl Supervisor {
         self.tasks.spawn(async move { leftovers.close(taken, &jellyfin, &login, user.as_deref()).await });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,8 @@ use super::*;
 use crate::supervisor::stream::Readiness;
 use crate::upstream::fake::Fake;
 use crate::upstream::jellyfin::{Media, Place, RawPath};
+use domain::cadence::Class;
+use domain::key::StreamKey;
 use domain::key::{Channel, ItemId, MediaSourceId};
 use domain::profile::{Policy, ProfileKey};
 use domain::time::Timestamp;

@@ -3,7 +3,7 @@
 //! A ledger entry is written at the opening, so that a later process of the gateway can give it back. The module does not know
 //! when an opening is to be given back: the pool decides.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,6 +15,7 @@ use tracing::{debug, info};
 
 use crate::supervisor::handle::{Handle, random};
 use crate::supervisor::held::caller::Callers;
+use crate::supervisor::held::opening_book::{Book, Known};
 use crate::supervisor::streams::Streams;
 use crate::upstream::jellyfin::{Hold, Login, Place, Playback};
 use crate::upstream::ledger::Entry;
@@ -26,8 +27,6 @@ use domain::viewer::Account;
 
 /// How long a client's report waits while its opening is checked or renewed.
 const RENEWAL_TIMEOUT: Duration = Duration::from_secs(5);
-/// The number of former openings that are remembered: more than any household has.
-const MAX_FORMER: usize = 1000;
 
 /// The address and the credential with which an opening can be given back.
 #[derive(Debug)]
@@ -42,17 +41,6 @@ pub struct Opener {
     pub item: Option<ItemId>,
 }
 
-/// An opening, with the address and the credential to give it back.
-#[derive(Clone, Debug)]
-struct Known {
-    opening: ClientOpening,
-    /// The name of its entry in the ledger.
-    name: String,
-    /// The client's credential; `None` if an earlier process recorded the opening and its client has not made a request since.
-    login: Option<Login>,
-    place: Option<Place>,
-}
-
 /// The openings of clients.
 #[derive(Debug)]
 pub(in crate::supervisor) struct ClientOpenings {
@@ -62,17 +50,6 @@ pub(in crate::supervisor) struct ClientOpenings {
     tasks: TaskTracker,
     next: AtomicU64,
     book: Mutex<Book>,
-}
-
-#[derive(Debug, Default)]
-struct Book {
-    known: BTreeMap<OpeningId, Known>,
-    /// The openings that may have ended with the server's process.
-    doubted: BTreeSet<OpeningId>,
-    /// The openings that were closed in their client's name or have ended with the server's process, until the client has another.
-    former: BTreeMap<(Account, LiveStreamId), Known>,
-    /// The renewals that are under way.
-    renewals: BTreeMap<(Account, LiveStreamId), watch::Receiver<()>>,
 }
 
 impl ClientOpenings {
@@ -373,29 +350,6 @@ impl ClientOpenings {
 
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Book {
-    /// Moves an opening to the former ones.
-    fn retire(&mut self, id: OpeningId) -> Option<Known> {
-        self.doubted.remove(&id);
-        let known = self.known.remove(&id)?;
-        if let Some(account) = known.opening.account {
-            if self.former.len() >= MAX_FORMER {
-                self.former.clear();
-            }
-            self.former.insert((account, known.opening.live_stream.clone()), known.clone());
-        }
-        Some(known)
-    }
-
-    fn doubted_of(&self, account: Account, live_stream: &LiveStreamId) -> Vec<(OpeningId, Known)> {
-        let doubted = self.doubted.iter().filter_map(|id| Some((*id, self.known.get(id)?.clone())));
-        let theirs = doubted.filter(|(_, known)| {
-            known.opening.account == Some(account) && known.opening.live_stream == *live_stream
-        });
-        theirs.collect()
     }
 }
 

@@ -7,3 +7,4 @@ pub(super) mod caller;
 pub mod client_openings;
 pub(super) mod hold;
 pub(super) mod leftovers;
+mod opening_book;

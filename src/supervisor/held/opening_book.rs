@@ -1,0 +1,62 @@
+//! Keeps the openings of clients with the credentials to give them back: those that are open, those that are doubted, and those
+//! whose clients have none any more.
+//!
+//! It calls nobody, and does not decide what is to be given back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio::sync::watch;
+
+use crate::upstream::jellyfin::{Login, Place};
+use domain::key::{LiveStreamId, OpeningId};
+use domain::openings::ClientOpening;
+use domain::viewer::Account;
+
+/// The number of former openings that are remembered: more than any household has.
+const MAX_FORMER: usize = 1000;
+
+/// An opening, with the address and the credential to give it back.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) opening: ClientOpening,
+    /// The name of its entry in the ledger.
+    pub(super) name: String,
+    /// The client's credential; `None` if an earlier process recorded the opening and its client has not made a request since.
+    pub(super) login: Option<Login>,
+    pub(super) place: Option<Place>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    pub(super) known: BTreeMap<OpeningId, Known>,
+    /// The openings that may have ended with the server's process.
+    pub(super) doubted: BTreeSet<OpeningId>,
+    /// The openings that were closed in their client's name or have ended with the server's process, until the client has another.
+    pub(super) former: BTreeMap<(Account, LiveStreamId), Known>,
+    /// The renewals that are under way.
+    pub(super) renewals: BTreeMap<(Account, LiveStreamId), watch::Receiver<()>>,
+}
+
+impl Book {
+    /// Moves an opening to the former ones.
+    pub(super) fn retire(&mut self, id: OpeningId) -> Option<Known> {
+        self.doubted.remove(&id);
+        let known = self.known.remove(&id)?;
+        if let Some(account) = known.opening.account {
+            if self.former.len() >= MAX_FORMER {
+                self.former.clear();
+            }
+            self.former.insert((account, known.opening.live_stream.clone()), known.clone());
+        }
+        Some(known)
+    }
+
+    pub(super) fn doubted_of(&self, account: Account, live_stream: &LiveStreamId) -> Vec<(OpeningId, Known)> {
+        let doubted = self.doubted.iter().filter_map(|id| Some((*id, self.known.get(id)?.clone())));
+        let theirs = doubted.filter(|(_, known)| {
+            known.opening.account == Some(account) && known.opening.live_stream == *live_stream
+        });
+        theirs.collect()
+    }
+}

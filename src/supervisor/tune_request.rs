@@ -1,0 +1,47 @@
+//! A viewer's request for a stream, and what is granted.
+//!
+//! It does not know how either is spelled in HTTP.
+
+use std::sync::Arc;
+
+use crate::supervisor::answering::Answering;
+use crate::supervisor::stream::Stream;
+use crate::upstream::jellyfin::Login;
+use domain::cadence::Class;
+use domain::encoding::demand::Demand;
+use domain::key::{ConsumerId, StreamKey};
+use domain::pool::Warmth;
+use domain::produce::Produce;
+use domain::viewer::Viewer;
+
+/// A viewer's request for a stream, with the credential to serve it.
+#[derive(Debug)]
+pub struct TuneRequest {
+    /// The stream that is requested.
+    pub key: StreamKey,
+    /// The viewer who requests it.
+    pub viewer: Viewer,
+    /// The class of its player, which predicts the rhythm of its requests.
+    pub class: Class,
+    /// The preference for how the stream is produced.
+    pub produce: Produce,
+    /// The encoding that the request demands; `None` if the request cannot be understood.
+    pub demand: Option<Demand>,
+    /// The credential with which the gateway may call the server for this viewer.
+    pub login: Login,
+    /// The user of that credential; `None` for an API key.
+    pub user: Option<String>,
+}
+
+/// A stream that has been granted to a viewer.
+#[derive(Debug)]
+pub struct Lease {
+    /// The stream that the viewer is served from.
+    pub stream: Arc<Stream>,
+    /// The viewer's token, which goes into every URI of its playlist.
+    pub consumer: ConsumerId,
+    /// How far the stream was when it was requested.
+    pub warmth: Warmth,
+    /// The answer to the request.
+    pub answering: Answering,
+}
