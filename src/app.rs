@@ -32,6 +32,7 @@ use domain::encoding::health;
 use domain::lineup::site::Site;
 use domain::pool::Limits;
 use domain::produce::{Produce, Rules};
+use domain::tuners;
 
 /// An FFmpeg that has produced nothing for this long hangs, whatever its input does.
 const SILENT: Duration = Duration::from_secs(15);
@@ -209,6 +210,7 @@ fn limits(config: &Config) -> Limits {
         disk_budget: config.upstream.disk_budget.0,
         memory: config.pool.memory,
         own_credential: config.upstream.api_key.is_some(),
+        tuners: tuners::Settings { limit: config.tuners.limit, reserve: config.tuners.reserve },
     }
 }
 

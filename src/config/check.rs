@@ -14,6 +14,7 @@ use crate::config::lineup;
 use crate::config::secret::Secret;
 use crate::config::sections::{LineupServer, Pool, Viewers, Window};
 use crate::config::streams::{Feed, Ffmpeg, Warm};
+use crate::config::tuners::Tuners;
 use crate::config::units::ByteSize;
 
 /// Checks `file`, read from `path`, and reports what is wrong; `None` if it names no upstream.
@@ -21,6 +22,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
     name(&file.name, report);
     upstream(&file.upstream, report);
     pool(&file.pool, report);
+    tuners(&file.tuners, report);
     warm(&file.warm, report);
     feed(&file.feed, report);
     viewers(&file.viewers, file.upstream.cold_timeout, report);
@@ -33,7 +35,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
     let lineup = lineup::lower(file.lineup, path.parent().unwrap_or(Path::new("")), report);
     let (lineup_server, produce) = (file.lineup_server, file.produce);
     let File { listen, name, trusted_proxies, state_dir, upstream, pool, .. } = file;
-    let File { warm, feed, viewers, window, ffmpeg, shutdown, log, .. } = file;
+    let File { tuners, warm, feed, viewers, window, ffmpeg, shutdown, log, .. } = file;
     let upstream = Upstream {
         url: url?,
         api_key,
@@ -54,6 +56,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
         lineup_server,
         produce,
         pool,
+        tuners,
         warm,
         feed,
         viewers,
@@ -83,6 +86,11 @@ fn upstream(upstream: &file::Upstream, report: &mut Report) {
 
 fn pool(pool: &Pool, report: &mut Report) {
     report.rule(pool.slots >= 1, "pool.slots", &[], "must be at least 1");
+}
+
+fn tuners(tuners: &Tuners, report: &mut Report) {
+    let what = "must be at least 1: leave it out if the number is unknown";
+    report.rule(tuners.limit.is_none_or(|limit| limit >= 1), "tuners.limit", &[], what);
 }
 
 fn warm(warm: &Warm, report: &mut Report) {

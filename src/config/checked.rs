@@ -10,6 +10,7 @@ use crate::config::lineup::Playlist;
 use crate::config::secret::Secret;
 use crate::config::sections::{LineupServer, LiveTvRight, Log, Pool, Produce, Shutdown, Viewers, Window};
 use crate::config::streams::{Feed, Ffmpeg, Warm};
+use crate::config::tuners::Tuners;
 use crate::config::units::ByteSize;
 use crate::config::upstream_url::UpstreamUrl;
 
@@ -35,6 +36,8 @@ pub struct Config {
     pub produce: Produce,
     /// How many streams are kept, and for how long.
     pub pool: Pool,
+    /// How many tuners the server has, and who gets them.
+    pub tuners: Tuners,
     /// How long the gateway's own streams keep encoding and their input without viewers.
     pub warm: Warm,
     /// The ring of a channel's input, and the time limits for it.

@@ -17,6 +17,7 @@ mod scalar;
 mod secret;
 mod sections;
 mod streams;
+mod tuners;
 mod units;
 mod upstream_url;
 
@@ -30,6 +31,7 @@ pub use lineup::{Location, Playlist};
 pub use secret::Secret;
 pub use sections::{LineupServer, LiveTvRight, Log, LogFormat, Pool, Produce, Shutdown, Viewers, Window};
 pub use streams::{CopyWith, Encoders, Feed, Ffmpeg, Warm};
+pub use tuners::{Refusal, Tuners};
 pub use units::ByteSize;
 pub use upstream_url::UpstreamUrl;
 

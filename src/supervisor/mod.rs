@@ -12,6 +12,7 @@ pub mod inputs;
 pub mod stream;
 mod streams;
 pub mod tune_request;
+mod tuners;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use crate::supervisor::inputs::raw_readers::Denied;
 use crate::supervisor::stream::{Playlist, Stream, StreamSpec, WindowSize};
 use crate::supervisor::streams::Streams;
 use crate::supervisor::tune_request::{Lease, TuneRequest};
+use crate::supervisor::tuners::TunerQueries;
 use crate::upstream::jellyfin::{Jellyfin, Login, Recipe};
 use crate::upstream::ledger::Ledger;
 use domain::key::{Channel, ChannelId, ConsumerId, DeviceId, ItemId, LiveStreamId, MediaSourceId};
@@ -77,6 +79,7 @@ pub struct Supervisor {
     inputs: Inputs,
     openings: Arc<ClientOpenings>,
     callers: Callers,
+    tuner_queries: Arc<TunerQueries>,
     /// How much of the past a reader of a raw stream gets at once.
     burst: Duration,
     tasks: TaskTracker,
@@ -119,7 +122,12 @@ impl Supervisor {
             tasks: tasks.clone(),
         };
         tokio::spawn(driver.run(ended.clone()));
-        let supervisor = Self { handle, streams, inputs, openings, callers, burst: size.join, tasks, ended };
+        let Callers { jellyfin, gateway_login, .. } = callers.clone();
+        let tuner_queries = Arc::new(TunerQueries::new(handle.clone(), jellyfin, gateway_login));
+        tokio::spawn(Arc::clone(&tuner_queries).run(ended.clone()));
+        let burst = size.join;
+        let supervisor =
+            Self { handle, streams, inputs, openings, callers, tuner_queries, burst, tasks, ended };
         if let Some(login) = supervisor.callers.gateway_login.clone() {
             supervisor.close_leftovers(login, None);
         }
@@ -151,6 +159,7 @@ impl Supervisor {
             self.inputs.add_login(input, account, &login, user.as_deref());
         }
         self.close_leftovers(login.clone(), user.clone());
+        self.introduce(account, &lease.stream.recipe.place.prefix, &login);
         lease.stream.access.remember(account, login, user);
         Ok(lease)
     }
@@ -200,6 +209,11 @@ impl Supervisor {
         self.handle.tell(Event::PassedOn(viewer, channel));
     }
 
+    /// Lets the server be asked about tuners with the credential of `account`, behind `prefix`.
+    pub fn introduce(&self, account: Account, prefix: &str, login: &Login) {
+        self.tuner_queries.introduce(account, prefix, login);
+    }
+
     /// Tells the pool that a client is asking the server to open a channel; `None` where the request does not say.
     pub fn opening(&self, item: Option<ItemId>, account: Option<Account>) {
         self.handle.tell(Event::Opening { item, account });
@@ -231,6 +245,7 @@ impl Supervisor {
         self.handle.tell_and_wait(Event::LoggingOut(account), patience).await;
         self.inputs.forget(account);
         self.streams.forget(account);
+        self.tuner_queries.forget(account);
     }
 
     /// Tells the pool that the server has answered the revocation of a token.

@@ -15,6 +15,7 @@ use domain::key::StreamKey;
 use domain::key::{Channel, ItemId, MediaSourceId};
 use domain::profile::{Policy, ProfileKey};
 use domain::time::Timestamp;
+use domain::tuners::{self, Reserve};
 use domain::window::Arrival;
 
 const LIMITS: Limits = Limits {
@@ -31,6 +32,7 @@ const LIMITS: Limits = Limits {
     disk_budget: 1000,
     memory: 1000,
     own_credential: false,
+    tuners: tuners::Settings { limit: None, reserve: Reserve::Auto },
 };
 
 /// A server that grants every opening, and answers other requests as `other` says: after so many seconds, with this status.

@@ -110,7 +110,7 @@ pub struct Me {
 /// The server.
 #[derive(Clone, Debug)]
 pub struct Jellyfin {
-    calls: Calls,
+    pub(super) calls: Calls,
 }
 
 impl Jellyfin {

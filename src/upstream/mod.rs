@@ -11,6 +11,7 @@ pub mod follow;
 pub mod jellyfin;
 pub mod job;
 pub mod ledger;
+pub mod live_tv;
 mod raw_path;
 
 pub use crate::wire::Error;

@@ -26,4 +26,5 @@ mod reload;
 mod resilience;
 mod support;
 mod tuned;
+mod tuners;
 mod zaps;

@@ -30,5 +30,6 @@ pub mod signal;
 pub mod simulate;
 pub mod throttle;
 pub mod time;
+pub mod tuners;
 pub mod viewer;
 pub mod window;

@@ -28,6 +28,8 @@ reasons! {
         PoolFull = "pool-full",
         /// Windows and inputs use all the memory allowed, and all of them are needed.
         MemoryFull = "memory-full",
+        /// Every tuner has a channel that is watched or recorded.
+        TunersTaken = "tuners-taken",
         /// The user has as many consumers of this stream as are allowed.
         Crowded = "crowded",
         /// The viewer already plays the server's own stream, and ours in its place would break it.
@@ -50,6 +52,10 @@ reasons! {
         Evicted = "evicted",
         /// Somebody else needed a tuner, and the server had none left.
         TunerNeeded = "tuner-needed",
+        /// The server is to record another channel.
+        Recording = "recording",
+        /// One tuner more has to stay free (`tuners.reserve`).
+        Reserve = "reserve",
         /// Unused streams took more than `upstream.disk_budget` of the server's disk.
         DiskBudget = "disk-budget",
         /// Windows and inputs took more than `pool.memory`.
@@ -64,6 +70,16 @@ reasons! {
 }
 
 reasons! {
+    /// Where the number of tuners is known from.
+    LimitSource {
+        /// The `TunerCount` of the server's tuner host.
+        Server = "server",
+        /// `tuners.limit` in the configuration.
+        Configured = "configured",
+    }
+}
+
+reasons! {
     /// Why an input is closed.
     CloseReason {
         /// Its last member has left.
@@ -74,6 +90,10 @@ reasons! {
         Superseded = "superseded",
         /// The server had no tuner left, or the provider no connection, for somebody else.
         TunerNeeded = "tuner-needed",
+        /// The server is to record another channel.
+        Recording = "recording",
+        /// One tuner more has to stay free (`tuners.reserve`).
+        Reserve = "reserve",
         /// Inputs and streams that nobody uses have more than `upstream.disk_budget` on the server's disk.
         DiskBudget = "disk-budget",
         /// Windows and inputs together hold more than `pool.memory`.
@@ -280,6 +300,7 @@ mod tests {
         };
         spellings(RefuseReason::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(StopReason::ALL.iter().map(|reason| reason.as_str()).collect());
+        spellings(LimitSource::ALL.iter().map(|source| source.as_str()).collect());
         spellings(CloseReason::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(Failure::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(Obstacle::ALL.iter().map(|obstacle| obstacle.as_str()).collect());

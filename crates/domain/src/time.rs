@@ -26,6 +26,12 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// The moment `span` before this one; the start at the earliest.
+    #[must_use]
+    pub const fn before(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(span))
+    }
+
     /// The time since the start.
     #[must_use]
     pub const fn elapsed(self) -> Duration {

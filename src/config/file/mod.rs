@@ -16,6 +16,7 @@ use crate::config::errors::{Errors, Place, Report};
 use crate::config::secret::Secret;
 use crate::config::sections::{LineupServer, LiveTvRight, Log, Pool, Produce, Shutdown, Viewers, Window};
 use crate::config::streams::{Feed, Ffmpeg, Warm};
+use crate::config::tuners::Tuners;
 use crate::config::units::ByteSize;
 use crate::config::upstream_url::UpstreamUrl;
 use crate::config::{environment, lines, lineup, scalar};
@@ -37,6 +38,7 @@ pub(super) struct File {
     pub(super) lineup_server: LineupServer,
     pub(super) produce: Produce,
     pub(super) pool: Pool,
+    pub(super) tuners: Tuners,
     pub(super) warm: Warm,
     pub(super) feed: Feed,
     pub(super) viewers: Viewers,
@@ -58,6 +60,7 @@ impl Default for File {
             lineup_server: LineupServer::default(),
             produce: Produce::default(),
             pool: Pool::default(),
+            tuners: Tuners::default(),
             warm: Warm::default(),
             feed: Feed::default(),
             viewers: Viewers::default(),

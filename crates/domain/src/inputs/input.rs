@@ -59,6 +59,12 @@ impl Input {
         }
     }
 
+    /// What the input is pulled from.
+    #[must_use]
+    pub const fn key(&self) -> &InputKey {
+        &self.key
+    }
+
     /// Whether the input is being closed.
     #[must_use]
     pub const fn is_closing(&self) -> bool {

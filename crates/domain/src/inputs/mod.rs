@@ -255,6 +255,14 @@ impl Inputs {
         self.inputs.iter().map(|(&id, input)| (id, input)).filter(|(_, input)| !input.is_closing())
     }
 
+    /// Every tap and its channel, those that are being closed included.
+    pub fn taps(&self) -> impl Iterator<Item = (InputId, &Input, &Channel)> {
+        self.inputs.iter().filter_map(|(&id, input)| match &input.key {
+            InputKey::Tap(channel) => Some((id, input, channel)),
+            InputKey::Lineup(_) => None,
+        })
+    }
+
     /// Whether there is no input at all, counting those that are being closed.
     #[must_use]
     pub fn is_empty(&self) -> bool {

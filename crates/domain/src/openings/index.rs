@@ -78,9 +78,10 @@ impl Index {
         self.open.len()
     }
 
-    /// The live stream of each opening.
+    /// The live stream of each opening that its client has not stopped.
     pub(super) fn live_streams(&self) -> impl Iterator<Item = &LiveStreamId> {
-        self.open.values().map(|open| &open.opening.live_stream)
+        let open = self.open.values().filter(|open| open.state != ReturnReason::Stopped);
+        open.map(|open| &open.opening.live_stream)
     }
 
     /// The opening that is due first, and when.

@@ -10,6 +10,7 @@ use crate::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
 use crate::produce::{Produce, ProductionMethod};
 use crate::reason::{CloseReason, Failure, RefuseReason, ReturnReason, StopReason};
 use crate::signal::{Signal, Whose};
+use crate::tuners::{self, Timer};
 use crate::viewer::{Account, Viewer};
 
 /// The limits that the pool keeps to.
@@ -41,6 +42,8 @@ pub struct Limits {
     pub memory: u64,
     /// Whether the gateway has a credential of its own, with which it can close streams.
     pub own_credential: bool,
+    /// The server's tuners.
+    pub tuners: tuners::Settings,
 }
 
 /// A viewer's request for a stream.
@@ -191,6 +194,12 @@ pub enum Event {
     ReaderLeft(ReaderId),
     /// The server has refused to open a channel because it had no tuner left.
     TunerDenied,
+    /// An opening was refused because every tuner has a channel that is watched or recorded.
+    OpeningRefused,
+    /// The server has told the `TunerCount` of each of its tuner hosts.
+    TunerHosts(Vec<u32>),
+    /// The server has told its timers.
+    Timers(Vec<Timer>),
     /// A reader needs a connection of one of these playlists, and all of them are occupied.
     ConnectionNeeded(Vec<usize>),
     /// The gateway is shutting down.

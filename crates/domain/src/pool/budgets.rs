@@ -70,7 +70,7 @@ impl Pool {
     }
 
     /// Whether all members of an input are retiring streams: the input closes with the last of them.
-    fn is_deserted(&self, input: &Input) -> bool {
+    pub(super) fn is_deserted(&self, input: &Input) -> bool {
         let runs =
             |stream: StreamId| self.streams.get(&stream).is_some_and(|stream| !stream.producer.is_retiring());
         !input.is_read()

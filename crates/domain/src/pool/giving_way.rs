@@ -4,29 +4,37 @@
 //! that a viewer has just opened comes last, since that viewer is about to request it. A stream or input that somebody
 //! watches or reads is never evicted. A suspect consumer still counts as watching: its silence may be a gap in its network.
 
+use std::collections::BTreeMap;
+
 use super::Pool;
-use crate::inputs::Input;
-use crate::key::{InputId, StreamId};
+use crate::inputs::{Input, InputKey};
+use crate::key::{InputId, MediaSourceId, StreamId};
+use crate::produce::ProductionMethod;
 use crate::reason::{CloseReason, StopReason};
 use crate::time::Timestamp;
 
 /// A stream or an input that nobody uses. Candidates are ordered by eviction, the first to go being the least.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
     has_prefetch: bool,
     /// When its last viewer or reader left.
     since: Timestamp,
     /// The streams that are stopped with it.
     streams: Vec<StreamId>,
-    /// The input that is closed, after its last stream if it has any.
-    input: Option<InputId>,
+    /// The inputs that are closed, each after its last stream if it has any.
+    inputs: Vec<InputId>,
 }
 
 /// The resource that has run short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shortage {
     Slot,
+    /// A tuner of the server, or a connection of the provider.
     Tuner,
+    /// A tuner of the server, for a recording.
+    Recording,
+    /// A tuner of the server, which stays free.
+    Reserve,
     Memory,
 }
 
@@ -37,12 +45,15 @@ impl Pool {
         self.evict_first(streams, Shortage::Slot)
     }
 
-    /// Frees a tuner: stops an idle stream that has no input, or closes an idle input and stops its streams.
-    pub(super) fn free_tuner(&mut self) {
-        let streams = self.idle_streams(|stream| self.input_of(stream).is_none());
-        let inputs = self.idle_inputs(Input::is_open);
-        let candidates = streams.chain(inputs).collect();
-        self.evict_first(candidates, Shortage::Tuner);
+    /// Frees a tuner: closes a channel that is open for nobody, and stops its streams. Returns false if there is none. Where the
+    /// number of tuners is unknown, a connection of the provider may be what is short, so that its idle inputs are candidates too.
+    pub(super) fn free_tuner(&mut self, shortage: Shortage, now: Timestamp) -> bool {
+        let mut candidates = self.idle_channels(now);
+        if shortage == Shortage::Tuner && self.tuners.limit().is_none() {
+            let of_provider = |input: &Input| input.is_open() && matches!(input.key(), InputKey::Lineup(_));
+            candidates.extend(self.idle_inputs(of_provider));
+        }
+        self.evict_first(candidates, shortage)
     }
 
     /// Frees a connection of one of `playlists`: closes an idle input without prefetches, and stops its streams.
@@ -60,26 +71,25 @@ impl Pool {
     }
 
     fn evict_first(&mut self, candidates: Vec<Candidate>, shortage: Shortage) -> bool {
-        let Some(Candidate { streams, input, .. }) = candidates.into_iter().min() else { return false };
+        let Some(Candidate { streams, inputs, .. }) = candidates.into_iter().min() else { return false };
         let (stop, close) = match shortage {
             Shortage::Slot => (StopReason::Evicted, CloseReason::Unneeded),
             Shortage::Tuner => (StopReason::TunerNeeded, CloseReason::TunerNeeded),
+            Shortage::Recording => (StopReason::Recording, CloseReason::Recording),
+            Shortage::Reserve => (StopReason::Reserve, CloseReason::Reserve),
             Shortage::Memory => (StopReason::Memory, CloseReason::Memory),
         };
         streams.into_iter().for_each(|stream| self.stop(stream, stop));
-        if let Some(input) = input {
-            self.inputs.dismiss_absent(input, close);
-        }
+        inputs.into_iter().for_each(|input| self.inputs.dismiss_absent(input, close));
         true
     }
 
     fn idle_streams(&self, suits: impl Fn(StreamId) -> bool) -> impl Iterator<Item = Candidate> {
         let idle = self.streams.keys().filter_map(|&id| Some((id, self.idle_since(id)?)));
         idle.filter(move |(id, _)| suits(*id)).map(|(id, since)| Candidate {
-            has_prefetch: false,
             since,
             streams: vec![id],
-            input: None,
+            ..Candidate::default()
         })
     }
 
@@ -90,8 +100,36 @@ impl Pool {
                 let streams = input.streams();
                 let idle: Option<Vec<_>> = streams.iter().map(|&stream| self.idle_since(stream)).collect();
                 let since = idle?.into_iter().chain(input.left_at()).max().unwrap_or_default();
-                Some(Candidate { has_prefetch: input.has_prefetch(), since, streams, input: Some(id) })
+                Some(Candidate { has_prefetch: input.has_prefetch(), since, streams, inputs: vec![id] })
             },
         )
+    }
+
+    /// The channels that are open at the server for nobody, each with all that is made of it, except those that are about to be
+    /// recorded.
+    fn idle_channels(&self, now: Timestamp) -> Vec<Candidate> {
+        let open = self.occupancy(now);
+        let idle = open.idle().filter(|source| !self.tuners.is_about_to_record(source, &open, now));
+        let mut channels: BTreeMap<&MediaSourceId, Candidate> =
+            idle.map(|source| (source, Candidate::default())).collect();
+        for (&id, stream) in &self.streams {
+            if stream.producer.method() == ProductionMethod::Adopted
+                && let Some(since) = self.idle_since(id)
+                && let Some(channel) = channels.get_mut(&stream.key.channel.source)
+            {
+                channel.since = channel.since.max(since);
+                channel.streams.push(id);
+            }
+        }
+        for (id, input, tapped) in self.inputs.taps().filter(|(_, input, _)| !input.is_closing()) {
+            let Some(channel) = channels.get_mut(&tapped.source) else { continue };
+            let streams = input.streams();
+            let left = streams.iter().filter_map(|&stream| self.idle_since(stream)).chain(input.left_at());
+            channel.since = left.chain([channel.since]).max().unwrap_or_default();
+            channel.has_prefetch |= input.has_prefetch();
+            channel.streams.extend(streams);
+            channel.inputs.push(id);
+        }
+        channels.into_values().collect()
     }
 }

@@ -18,6 +18,7 @@ mod requests;
 mod snapshot;
 mod stream;
 mod streams;
+mod tuners;
 mod tuning;
 mod watching;
 
@@ -33,14 +34,15 @@ use crate::pool::crowd::Crowd;
 use crate::pool::failed_attempts::FailedAttempts;
 use crate::pool::stream::Stream;
 use crate::producer::State;
-use crate::reason::StopReason;
+use crate::reason::{RefuseReason, StopReason};
 use crate::time::Timestamp;
+use crate::tuners::ServerTuners;
 use crate::viewer::Account;
 
 pub use crate::pool::api::{
     Action, Admission, Closing, Event, Limits, Open, Output, PlaylistHints, SegmentRequest, Tune, Warmth,
 };
-pub use crate::pool::snapshot::{ConsumerView, InputView, Snapshot, StreamView, Tally};
+pub use crate::pool::snapshot::{ConsumerView, InputView, Snapshot, StreamView, Tally, TunersView};
 
 /// See the module.
 #[derive(Debug)]
@@ -53,6 +55,7 @@ pub struct Pool {
     /// Accounts whose token is being revoked.
     logging_out: BTreeSet<Account>,
     openings: Openings,
+    tuners: ServerTuners,
     failed_attempts: FailedAttempts,
     habits: BTreeMap<Class, Habits>,
     /// Devices on which several players have been seen at once.
@@ -77,6 +80,7 @@ impl Pool {
             bypassed: Bypassed::default(),
             logging_out: BTreeSet::new(),
             openings: Openings::new(limits.unfollowed),
+            tuners: ServerTuners::new(limits.tuners),
             failed_attempts: FailedAttempts::default(),
             habits: Class::ALL.into_iter().map(|class| (class, Habits::of(class))).collect(),
             shared_devices: BTreeSet::new(),
@@ -138,7 +142,12 @@ impl Pool {
             Event::InputClosed(input) => self.input_closed(input),
             Event::InputGrew { input, held, pulled } => self.input_grew(input, held, pulled),
             Event::ReaderLeft(reader) => self.reader_left(reader, now),
-            Event::TunerDenied => self.free_tuner(),
+            Event::TunerDenied => self.tuner_denied(now),
+            Event::OpeningRefused => {
+                *self.tally.refused.entry(RefuseReason::TunersTaken).or_default() += 1;
+            }
+            Event::TunerHosts(hosts) => self.tuners.set_hosts(&hosts),
+            Event::Timers(timers) => self.tuners.set_timers(timers, now),
             Event::ConnectionNeeded(playlists) => self.free_connection(&playlists),
             Event::Shutdown => {
                 self.draining = true;
@@ -148,6 +157,7 @@ impl Pool {
                 self.inputs.drain();
             }
         }
+        self.keep_tuners_free(now);
         self.check_invariants();
     }
 
@@ -161,6 +171,8 @@ impl Pool {
             self.retry_or_give_up(stream, now);
             self.cool_down(stream, now);
         }
+        self.keep_tuners_free(now);
+        self.tuners.considered(now);
         self.check_invariants();
     }
 
@@ -175,7 +187,7 @@ impl Pool {
         let retries = self.streams.values().filter_map(|stream| stream.producer.retry_at());
         let idle = self.streams.keys().filter_map(|&stream| self.cool_down_at(stream));
         let others = [self.crowd.deadline(), self.bypassed.deadline(), self.openings.deadline()];
-        let others = others.into_iter().chain([self.inputs.deadline()]);
+        let others = others.into_iter().chain([self.inputs.deadline(), self.tuners.deadline()]);
         retries.chain(idle).chain(others.flatten()).min()
     }
 
@@ -256,6 +268,7 @@ impl Pool {
             inputs: self.inputs.iter().map(|(id, input)| InputView::of(id, input)).collect(),
             habits: self.habits.iter().map(|(&class, habits)| (class, habits.rates())).collect(),
             openings: self.openings.count(),
+            tuners: self.tuners_view(now),
             tally: self.tally.clone(),
         }
     }

@@ -12,6 +12,7 @@ use crate::produce::ProductionMethod;
 use crate::producer::State;
 use crate::reason::{Failure, LeaveReason, RefuseReason, ReturnReason, StopReason};
 use crate::time::Timestamp;
+use crate::tuners::TunerLimit;
 
 /// What has happened since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,8 +46,23 @@ pub struct Snapshot {
     pub habits: BTreeMap<Class, Rates>,
     /// What clients have opened and nothing has taken over yet.
     pub openings: usize,
+    /// The server's tuners.
+    pub tuners: TunersView,
     /// What has happened so far.
     pub tally: Tally,
+}
+
+/// The server's tuners at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TunersView {
+    /// How many there are, and where that is known from; `None` if it is unknown.
+    pub limit: Option<TunerLimit>,
+    /// How many stay free of what nobody watches.
+    pub reserve: u32,
+    /// Channels that are open at the server, as far as the gateway knows.
+    pub in_use: usize,
+    /// Those of them that are open for nobody.
+    pub idle: usize,
 }
 
 /// A stream at a moment.

@@ -155,6 +155,8 @@ impl Pool {
             StopReason::Idle
             | StopReason::Evicted
             | StopReason::TunerNeeded
+            | StopReason::Recording
+            | StopReason::Reserve
             | StopReason::DiskBudget
             | StopReason::Memory => debug_assert!(!self.is_watched(id), "a viewer would be cut"),
             StopReason::Failed | StopReason::LoggedOut | StopReason::Shutdown => {}

@@ -11,6 +11,7 @@ use crate::signal::{Signal, Whose};
 use crate::simulate::detector::{Delay, Detector, Row};
 use crate::simulate::trace::{Seen, Trace};
 use crate::time::Timestamp;
+use crate::tuners;
 use crate::viewer::{Account, Viewer};
 
 /// How long a viewer stays present after a goodbye, by any rule; milliseconds, as `viewers.goodbye`.
@@ -151,6 +152,7 @@ impl Bench {
             disk_budget: u64::MAX,
             memory: u64::MAX,
             own_credential: true,
+            tuners: tuners::Settings::default(),
         };
         Self { pool: Pool::new(limits, []), viewers: 0, over: 0 }
     }

@@ -10,6 +10,7 @@ use crate::produce::{Produce, ProductionMethod};
 use crate::profile::{Policy, ProfileKey};
 use crate::reason::{Failure, LeaveReason, RefuseReason};
 use crate::signal::{Signal, Whose};
+use crate::tuners::{Reserve, Settings};
 use crate::viewer::Viewer;
 
 mod budgets;
@@ -17,6 +18,7 @@ mod inputs;
 mod presence;
 mod producing;
 mod storm;
+mod tuners;
 
 const LIMITS: Limits = Limits {
     slots: 2,
@@ -32,6 +34,7 @@ const LIMITS: Limits = Limits {
     disk_budget: 1000,
     memory: 1000,
     own_credential: false,
+    tuners: Settings { limit: None, reserve: Reserve::Auto },
 };
 
 const OWN: Limits =

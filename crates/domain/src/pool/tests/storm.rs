@@ -118,7 +118,12 @@ proptest! {
                 }
                 if let Action::Stop { stream, reason } = action {
                     match reason {
-                        StopReason::Evicted | StopReason::TunerNeeded | StopReason::DiskBudget | StopReason::Memory => {
+                        StopReason::Evicted
+                        | StopReason::TunerNeeded
+                        | StopReason::Recording
+                        | StopReason::Reserve
+                        | StopReason::DiskBudget
+                        | StopReason::Memory => {
                             let may_have_left = matches!(step, Step::Tune(..) | Step::Wait(_) | Step::LogOut(_));
                             prop_assert!(may_have_left || !watched.contains(&stream), "cut by {reason:?}");
                         }

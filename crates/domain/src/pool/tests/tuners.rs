@@ -1,0 +1,182 @@
+//! The server's tuners: what has to go for a recording, for the reserve and for whoever was denied one, and what stays.
+
+use super::*;
+use crate::key::{LiveStreamId, OpeningId};
+use crate::openings::ClientOpening;
+use crate::reason::LimitSource;
+use crate::tuners::{Timer, TimerStatus};
+
+const ROOMY: Limits = Limits { slots: 8, disk_budget: u64::MAX, memory: u64::MAX, ..LIMITS };
+
+impl Bench {
+    /// A server with this many tuners, on which the channels from 1 on are warm: the first was left longest ago.
+    fn warm(tuners: u32, channels: u8) -> (Self, Vec<StreamId>) {
+        let mut bench = Self::new(ROOMY);
+        bench.pool.handle_event(Event::TunerHosts(vec![tuners]), at(0));
+        let streams: Vec<_> = (1..=channels)
+            .map(|channel| {
+                let now = at(u64::from(channel) * 1000);
+                let (stream, consumer, _) = bench.serve(channel, channel, now);
+                bench.segment(stream, 1, now);
+                bench.pool.leave(vec![(consumer, LeaveReason::Zapped)], now);
+                stream
+            })
+            .collect();
+        bench.actions();
+        (bench, streams)
+    }
+
+    /// What is stopped when `event` happens.
+    fn stopped(&mut self, event: Event, now: Timestamp) -> Vec<(StreamId, StopReason)> {
+        self.pool.handle_event(event, now);
+        self.stops()
+    }
+
+    fn stops(&mut self) -> Vec<(StreamId, StopReason)> {
+        let stopped = self.actions().into_iter().filter_map(|action| match action {
+            Action::Stop { stream, reason } => Some((stream, reason)),
+            _ => None,
+        });
+        stopped.collect()
+    }
+}
+
+fn timer(channel: u8, starts: u64, status: TimerStatus) -> Timer {
+    let channel = key(channel).channel;
+    let (item, source) = (Some(channel.item), Some(channel.source));
+    Timer {
+        id: format!("timer-{starts}"),
+        item,
+        source,
+        starts: at(starts),
+        ends: at(starts + 3_600_000),
+        status,
+    }
+}
+
+/// A client has the channel open.
+fn opening(channel: u8) -> Event {
+    let opening = ClientOpening {
+        account: Some(Account(90)),
+        device: None,
+        live_stream: LiveStreamId::new(format!("a_b_{:032x}", channel)),
+        play_session: None,
+        name: None,
+        abandoned: false,
+    };
+    Event::Opened(OpeningId(u64::from(channel)), opening)
+}
+
+#[test]
+fn the_limit_is_known_with_its_source() {
+    let (bench, _) = Bench::warm(3, 2);
+    let seen = bench.snapshot().tuners;
+    let limit = seen.limit.unwrap();
+    assert_eq!((limit.count, limit.source), (3, LimitSource::Server));
+    assert_eq!((seen.in_use, seen.idle, seen.reserve), (2, 2, 0));
+    assert_eq!(Bench::warm(0, 1).0.snapshot().tuners.limit, None);
+}
+
+#[test]
+fn a_recording_on_another_channel_has_a_tuner_before_it_starts() {
+    let (mut bench, streams) = Bench::warm(3, 3);
+    let waiting = Event::Timers(vec![timer(4, 100_000, TimerStatus::New)]);
+    assert_eq!(bench.stopped(waiting.clone(), at(60_000)), []);
+    assert_eq!(bench.pool.next_deadline(), Some(at(70_000)));
+    bench.pool.handle_timeout(at(70_000));
+    assert_eq!(bench.stops(), [(streams[0], StopReason::Recording)], "the one left longest ago");
+    bench.pool.handle_event(Event::Retired(streams[0]), at(71_000));
+    assert_eq!(bench.stopped(waiting, at(100_000)), [], "one is free");
+    let recording = Event::Timers(vec![timer(4, 100_000, TimerStatus::InProgress)]);
+    assert_eq!(bench.stopped(recording, at(101_000)), []);
+    assert_eq!(bench.snapshot().tuners.in_use, 3);
+}
+
+#[test]
+fn a_recording_of_an_open_channel_costs_nothing_and_that_channel_stays() {
+    let (mut bench, streams) = Bench::warm(3, 3);
+    let one = timer(1, 100_000, TimerStatus::New);
+    assert_eq!(bench.stopped(Event::Timers(vec![one.clone()]), at(90_000)), []);
+    let both = Event::Timers(vec![one, timer(4, 100_001, TimerStatus::New)]);
+    assert_eq!(bench.stopped(both, at(90_000)), [(streams[1], StopReason::Recording)]);
+}
+
+#[test]
+fn overlapping_recordings_each_have_one_but_never_a_viewers() {
+    let (mut bench, streams) = Bench::warm(3, 3);
+    bench.serve(1, 1, at(80_000));
+    let timers = [(4, 100_000), (5, 100_001), (6, 100_002)];
+    let timers = timers.map(|(channel, starts)| timer(channel, starts, TimerStatus::New));
+    let stopped = bench.stopped(Event::Timers(timers.to_vec()), at(80_000));
+    assert_eq!(stopped, [(streams[1], StopReason::Recording), (streams[2], StopReason::Recording)]);
+}
+
+#[test]
+fn a_timer_that_could_not_begin_is_helped_again_after_its_next_attempt() {
+    for tuners in [0, 8] {
+        let (mut bench, streams) = Bench::warm(tuners, 5);
+        let late = || Event::Timers(vec![timer(9, 50_000, TimerStatus::New)]);
+        assert_eq!(bench.stopped(late(), at(60_000)), [(streams[0], StopReason::Recording)], "{tuners}");
+        assert_eq!(bench.stopped(late(), at(90_000)), [], "it has not tried again");
+        assert_eq!(bench.stopped(late(), at(123_000)), [(streams[1], StopReason::Recording)]);
+        assert_eq!(bench.stopped(late(), at(190_000)), [], "its channel is dead");
+    }
+}
+
+#[test]
+fn with_an_unknown_limit_one_goes_for_each_recording() {
+    let (mut bench, streams) = Bench::warm(0, 3);
+    let timers =
+        || Event::Timers(vec![timer(4, 100_000, TimerStatus::New), timer(2, 100_001, TimerStatus::New)]);
+    assert_eq!(bench.stopped(timers(), at(60_000)), []);
+    bench.pool.handle_timeout(at(70_001));
+    assert_eq!(bench.stops(), [(streams[0], StopReason::Recording)]);
+    assert_eq!(bench.stopped(timers(), at(90_000)), []);
+}
+
+#[test]
+fn one_of_many_tuners_is_not_used_by_what_nobody_watches() {
+    let (mut bench, streams) = Bench::warm(4, 3);
+    assert_eq!(bench.snapshot().tuners.reserve, 1);
+    let (_, watched, _) = bench.serve(4, 9, at(20_000));
+    bench.actions();
+    bench.pool.handle_timeout(at(20_001));
+    assert_eq!(bench.stops(), [(streams[0], StopReason::Reserve)]);
+    let (_, _, _) = bench.serve(2, 2, at(21_000));
+    let (_, _, _) = bench.serve(3, 3, at(21_000));
+    bench.pool.handle_timeout(at(21_001));
+    assert_eq!(bench.stops(), [], "what is watched may have them all");
+    assert!(bench.presence(watched).is_some());
+}
+
+#[test]
+fn a_denial_costs_nothing_while_a_tuner_is_free() {
+    let (mut bench, _) = Bench::warm(6, 5);
+    assert_eq!(bench.stopped(Event::TunerDenied, at(9000)), [], "the channel is dead");
+    let (mut bench, streams) = Bench::warm(3, 3);
+    assert_eq!(bench.stopped(Event::TunerDenied, at(9000)), [(streams[0], StopReason::TunerNeeded)]);
+    bench.pool.handle_event(Event::Retired(streams[0]), at(9001));
+    assert_eq!(bench.stopped(Event::TunerDenied, at(9002)), [], "one is free now");
+}
+
+#[test]
+fn what_a_client_has_open_frees_no_tuner() {
+    for tuners in [0, 3] {
+        let mut bench = Bench::new(ROOMY);
+        bench.pool.handle_event(Event::TunerHosts(vec![tuners]), at(0));
+        for channel in 1..=3 {
+            let key = key(channel);
+            let source = MediaSourceId::new(format!("{channel:032x}"));
+            let key = StreamKey { channel: Channel { source, ..key.channel }, ..key };
+            let fresh = ConsumerId::from_bits(u128::from(channel));
+            let tune =
+                Tune { key, viewer: viewer(channel), class: Class::Web, produce: Produce::Adopt, fresh };
+            assert!(matches!(bench.pool.tune(tune, at(0)), Admission::Serve { .. }));
+            bench.pool.leave(vec![(fresh, LeaveReason::Silence)], at(u64::from(channel)));
+            bench.pool.handle_event(opening(channel), at(10));
+        }
+        bench.actions();
+        assert_eq!(bench.stopped(Event::TunerDenied, at(20)), [], "{tuners}");
+        assert_eq!(bench.pool.tuners_are_needed(at(20)), tuners == 3);
+    }
+}

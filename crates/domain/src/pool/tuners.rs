@@ -1,0 +1,91 @@
+//! The pool's account of the server's tuners: which channels are open there, for whom, and which idle one has to go.
+
+use super::Pool;
+use crate::pool::giving_way::Shortage;
+use crate::pool::snapshot::TunersView;
+use crate::produce::ProductionMethod;
+use crate::time::Timestamp;
+use crate::tuners::{Occupancy, TunerLimit, Use, Want};
+
+impl Pool {
+    /// How many tuners the server has, if that is known.
+    #[must_use]
+    pub const fn tuner_limit(&self) -> Option<TunerLimit> {
+        self.tuners.limit()
+    }
+
+    /// Whether every tuner has a channel that is watched or recorded.
+    #[must_use]
+    pub fn tuners_are_needed(&self, now: Timestamp) -> bool {
+        self.tuners.are_needed(&self.occupancy(now))
+    }
+
+    /// The server had no tuner left for somebody. If all are known to be taken, or their number is unknown, an idle channel goes.
+    pub(super) fn tuner_denied(&mut self, now: Timestamp) {
+        if self.tuners.limit().is_none() || self.tuners.are_taken(&self.occupancy(now)) {
+            self.free_tuner(Shortage::Tuner, now);
+        }
+    }
+
+    /// Has idle channels go for recordings, and for the reserve.
+    pub(super) fn keep_tuners_free(&mut self, now: Timestamp) {
+        if self.draining {
+            return;
+        }
+        while let Some(want) = self.tuners.want(&self.occupancy(now), now) {
+            let shortage = match want {
+                Want::Recording => Shortage::Recording,
+                Want::Reserve => Shortage::Reserve,
+            };
+            if !self.free_tuner(shortage, now) {
+                return;
+            }
+        }
+    }
+
+    /// What is open at the server: consumers of the gateway's, openings of clients, recordings.
+    pub(super) fn occupancy(&self, now: Timestamp) -> Occupancy {
+        let mut open = Occupancy::default();
+        for (&id, stream) in &self.streams {
+            let channel = &stream.key.channel;
+            if stream.producer.method() == ProductionMethod::Adopted && !stream.released {
+                let by = if stream.producer.is_retiring() {
+                    Use::Closing
+                } else {
+                    Self::use_by(self.is_watched(id))
+                };
+                open.add(&channel.source, Some(&channel.item), by);
+            }
+        }
+        for (_, input, channel) in self.inputs.taps() {
+            let is_watched = || input.streams().into_iter().any(|stream| self.is_watched(stream));
+            let by = if input.is_closing() || self.is_deserted(input) {
+                Use::Closing
+            } else {
+                Self::use_by(input.is_read() || is_watched())
+            };
+            open.add(&channel.source, Some(&channel.item), by);
+        }
+        for source in self.openings.live_streams().filter_map(|live_stream| live_stream.media_source()) {
+            open.add(&source, None, Use::Needed);
+        }
+        for timer in self.tuners.recordings(now) {
+            open.add_recording(timer);
+        }
+        open
+    }
+
+    pub(super) fn tuners_view(&self, now: Timestamp) -> TunersView {
+        let open = self.occupancy(now);
+        TunersView {
+            limit: self.tuners.limit(),
+            reserve: self.tuners.reserve(),
+            in_use: open.in_use(),
+            idle: open.count(Use::Idle),
+        }
+    }
+
+    const fn use_by(somebody: bool) -> Use {
+        if somebody { Use::Needed } else { Use::Idle }
+    }
+}

@@ -1,0 +1,124 @@
+//! Decides when a channel that is open for nobody has to go: for a recording, or for the reserve.
+//!
+//! Jellyfin's recorder opens its tuner inside the server, where no proxy can help it. If it is denied one it gives up what comes
+//! before the programme, tries again every 60 s and deletes the timer after ten attempts (docs/jellyfin.md 7). So a tuner has to
+//! be free before.
+
+use std::time::Duration;
+
+use super::ServerTuners;
+use crate::time::Timestamp;
+use crate::tuners::occupancy::{Occupancy, Use};
+use crate::tuners::timers::Timer;
+
+/// How long before its start a recording has a tuner: longer than the server takes to close a channel behind others that it opens.
+const LEAD: Duration = Duration::from_secs(30);
+/// How long after its start a timer that is still `New` counts as one that was denied a tuner.
+const LATE: Duration = Duration::from_secs(10);
+/// Between two idle channels for the same late timer. The server tries again every 60 s.
+const ATTEMPT: Duration = Duration::from_secs(59);
+/// How many idle channels a late timer may cost. If that does not help, its channel is dead.
+const LATE_HELPS: u8 = 2;
+
+/// What an idle channel has to go for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// A recording.
+    Recording,
+    /// The tuners that stay free.
+    Reserve,
+}
+
+/// What was done for a timer whose tuner is not known to be free.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Helped {
+    /// Whether an idle channel went before its start.
+    before: bool,
+    /// How many went after it.
+    after: u8,
+    /// When the last of those did.
+    last: Option<Timestamp>,
+    /// Whether one more has to go.
+    now: bool,
+}
+
+impl ServerTuners {
+    /// Whether one idle channel more has to go, and for what. Ask again once it is on its way.
+    pub fn want(&mut self, open: &Occupancy, now: Timestamp) -> Option<Want> {
+        if open.count(Use::Idle) == 0 {
+            return None;
+        }
+        let wanted = match self.limit {
+            Some(limit) => self.known(limit.count as usize, open, now),
+            None => self.unknown(open, now),
+        };
+        wanted.or_else(|| self.late(open, now))
+    }
+
+    /// Time has passed; what depends on it has been asked for.
+    pub fn considered(&mut self, now: Timestamp) {
+        self.considered = now;
+    }
+
+    /// When `want` may have another answer by time alone.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        let waiting = self.timers.iter().filter(|timer| timer.is_waiting(self.considered));
+        waiting.map(Timer::needs_tuner_at).filter(|at| *at > self.considered).min()
+    }
+
+    /// The timers that need a tuner now, or in a moment.
+    pub(super) fn due(&self, now: Timestamp) -> impl Iterator<Item = &Timer> {
+        self.timers.iter().filter(move |timer| timer.is_waiting(now) && timer.needs_tuner_at() <= now)
+    }
+
+    /// The timers that should have begun have been denied a tuner: an idle channel goes for each.
+    pub(super) fn look_for_late(&mut self, now: Timestamp) {
+        let late = self.timers.iter().filter(|timer| timer.is_waiting(now) && timer.starts + LATE <= now);
+        for timer in late {
+            let helped = self.helped.entry(timer.id.clone()).or_default();
+            helped.now = helped.after < LATE_HELPS && helped.last.is_none_or(|last| last + ATTEMPT <= now);
+        }
+    }
+
+    fn known(&self, limit: usize, open: &Occupancy, now: Timestamp) -> Option<Want> {
+        let taken = open.count(Use::Idle) + open.count(Use::Needed);
+        let mut waiting: Vec<_> = self.due(now).filter(|timer| !open.has(timer)).collect();
+        waiting.dedup_by_key(|timer| (timer.item.clone(), timer.source.clone()));
+        if taken + waiting.len() > limit {
+            return Some(Want::Recording);
+        }
+        (taken + self.reserve() as usize > limit).then_some(Want::Reserve)
+    }
+
+    /// Without a limit no tuner is known to be free, so one idle channel goes for each recording.
+    fn unknown(&mut self, open: &Occupancy, now: Timestamp) -> Option<Want> {
+        let is_new = |timer: &&Timer| {
+            now < timer.starts + LATE
+                && !open.has(timer)
+                && !self.helped.get(&timer.id).is_some_and(|helped| helped.before)
+        };
+        let id = self.due(now).find(is_new)?.id.clone();
+        self.helped.entry(id).or_default().before = true;
+        Some(Want::Recording)
+    }
+
+    fn late(&mut self, open: &Occupancy, now: Timestamp) -> Option<Want> {
+        let is_late = |timer: &&Timer| self.helped.get(&timer.id).is_some_and(|helped| helped.now);
+        let timer = self.timers.iter().find(is_late)?;
+        let helped = self.helped.get_mut(&timer.id)?;
+        helped.now = false;
+        if open.has(timer) {
+            return None;
+        }
+        (helped.after, helped.last) = (helped.after + 1, Some(now));
+        Some(Want::Recording)
+    }
+}
+
+impl Timer {
+    /// When a tuner has to be free for it.
+    fn needs_tuner_at(&self) -> Timestamp {
+        self.starts.before(LEAD)
+    }
+}

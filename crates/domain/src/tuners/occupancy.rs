@@ -1,0 +1,119 @@
+//! Records which channels are open at the server, and whether anybody needs them: each takes one tuner, however many have it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::key::{ItemId, MediaSourceId};
+use crate::tuners::timers::Timer;
+
+/// Who has a channel open. Of several, the greatest counts: a tuner is free only when all have given it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Use {
+    /// The gateway, which is giving it back.
+    Closing,
+    /// The gateway, for nobody.
+    Idle,
+    /// Somebody: a viewer, a client that has opened it, a recording.
+    Needed,
+}
+
+/// The channels that are open at the server.
+#[derive(Clone, Debug, Default)]
+pub struct Occupancy {
+    open: BTreeMap<MediaSourceId, Use>,
+    items: BTreeSet<(ItemId, MediaSourceId)>,
+}
+
+impl Occupancy {
+    /// Somebody has a media source open, which belongs to `item`.
+    pub fn add(&mut self, source: &MediaSourceId, item: Option<&ItemId>, by: Use) {
+        let known = self.open.entry(source.clone()).or_insert(by);
+        *known = by.max(*known);
+        self.items.extend(item.map(|item| (item.clone(), source.clone())));
+    }
+
+    /// A recording has its channel open.
+    pub fn add_recording(&mut self, timer: &Timer) {
+        let source =
+            self.source_of(timer).or_else(|| Some(MediaSourceId::new(timer.item.as_ref()?.as_str())));
+        if let Some(source) = source {
+            self.add(&source, timer.item.as_ref(), Use::Needed);
+        }
+    }
+
+    /// The tuners that are taken, those that are being given back included.
+    #[must_use]
+    pub fn in_use(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The number of channels whose use is `by`.
+    #[must_use]
+    pub fn count(&self, by: Use) -> usize {
+        self.open.values().filter(|known| **known == by).count()
+    }
+
+    /// The channels that are open for nobody: each frees its tuner when the gateway gives it back.
+    pub fn idle(&self) -> impl Iterator<Item = &MediaSourceId> {
+        self.open.iter().filter(|(_, by)| **by == Use::Idle).map(|(source, _)| source)
+    }
+
+    /// Whether the channel of a timer is open, and stays so.
+    #[must_use]
+    pub fn has(&self, timer: &Timer) -> bool {
+        self.source_of(timer).and_then(|source| self.open.get(&source)).is_some_and(|by| *by != Use::Closing)
+    }
+
+    /// Whether a timer is about this media source.
+    #[must_use]
+    pub fn concerns(&self, timer: &Timer, source: &MediaSourceId) -> bool {
+        self.source_of(timer).is_some_and(|wanted| wanted == *source)
+    }
+
+    fn source_of(&self, timer: &Timer) -> Option<MediaSourceId> {
+        let of_item = |item: &ItemId| {
+            let known = self.items.iter().find(|(known, _)| known == item);
+            known.map(|(_, source)| source.clone())
+        };
+        timer.source.clone().or_else(|| timer.item.as_ref().and_then(of_item))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+    use crate::tuners::timers::TimerStatus;
+
+    #[test]
+    fn a_tuner_is_free_when_the_last_has_given_it_back() {
+        let (one, two) = (MediaSourceId::new("one"), MediaSourceId::new("two"));
+        let mut open = Occupancy::default();
+        open.add(&one, None, Use::Idle);
+        open.add(&one, None, Use::Closing);
+        open.add(&two, None, Use::Idle);
+        assert_eq!((open.in_use(), open.idle().count()), (2, 2));
+        open.add(&two, None, Use::Needed);
+        assert_eq!(open.idle().collect::<Vec<_>>(), [&one], "its client has it still");
+    }
+
+    #[test]
+    fn a_timer_names_its_channel_by_its_item_or_its_source() {
+        let (item, source) = (ItemId::parse(&"a".repeat(32)), MediaSourceId::new("one"));
+        let timer = |item, source| Timer {
+            id: String::new(),
+            item,
+            source,
+            starts: Timestamp::default(),
+            ends: Timestamp::default(),
+            status: TimerStatus::InProgress,
+        };
+        let mut open = Occupancy::default();
+        open.add_recording(&timer(item.clone(), None));
+        assert_eq!(open.in_use(), 1);
+        let mut open = Occupancy::default();
+        open.add(&source, item.as_ref(), Use::Idle);
+        assert!(open.has(&timer(item.clone(), None)) && open.has(&timer(None, Some(source.clone()))));
+        open.add_recording(&timer(item, None));
+        assert_eq!((open.in_use(), open.idle().count()), (1, 0));
+    }
+}

@@ -1,0 +1,185 @@
+//! Asks the server how many tuners it has and which recordings it is to make, and tells the pool.
+//!
+//! It asks with the gateway's own credential, else with that of a viewer. It does not know what follows from the answers.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use http::StatusCode;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use crate::supervisor::handle::Handle;
+use crate::upstream::jellyfin::{Error, Jellyfin, Login};
+use crate::upstream::live_tv::Recording;
+use domain::pool::{Event, Pool};
+use domain::time::Timestamp;
+use domain::tuners::{Timer, TimerStatus};
+use domain::viewer::Account;
+
+/// Between two questions for the limit.
+const LIMIT_HOLDS: Duration = Duration::from_secs(600);
+/// Between two questions for the timers.
+const TIMERS_HOLD: Duration = Duration::from_secs(60);
+/// How long after a start it is asked whether the recording has begun: by then the server has opened the channel or given up.
+const BEGUN: Duration = Duration::from_secs(11);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct TunerQueries {
+    handle: Handle,
+    jellyfin: Jellyfin,
+    gateway_login: Option<Login>,
+    viewer: Mutex<Viewer>,
+    /// Notified when a viewer has become known.
+    introduced: Notify,
+}
+
+/// As which viewer the server may be asked.
+#[derive(Debug, Default)]
+struct Viewer {
+    /// What stands before the server's own paths; known from the first viewer on.
+    prefix: String,
+    login: Option<(Account, Login)>,
+}
+
+impl TunerQueries {
+    pub(super) fn new(handle: Handle, jellyfin: Jellyfin, gateway_login: Option<Login>) -> Self {
+        Self { handle, jellyfin, gateway_login, viewer: Mutex::default(), introduced: Notify::new() }
+    }
+
+    /// The server may be asked as this viewer, and is found behind `prefix`.
+    pub(super) fn introduce(&self, account: Account, prefix: &str, login: &Login) {
+        let mut viewer = self.viewer();
+        if viewer.login.is_none() {
+            prefix.clone_into(&mut viewer.prefix);
+            viewer.login = Some((account, login.clone()));
+            self.introduced.notify_one();
+        }
+    }
+
+    /// The credential of `account` is worth nothing any more.
+    pub(super) fn forget(&self, account: Account) {
+        let mut viewer = self.viewer();
+        viewer.login.take_if(|(known, _)| *known == account);
+    }
+
+    /// Asks until the gateway has `ended`: for the limit now and every ten minutes, for the timers every minute, while anything runs.
+    pub(super) async fn run(self: Arc<Self>, ended: CancellationToken) {
+        ended.run_until_cancelled(self.ask()).await;
+    }
+
+    async fn ask(&self) {
+        let mut limit_until = None;
+        loop {
+            let introduced = self.introduced.notified();
+            if limit_until.is_none_or(|until| until <= Instant::now()) && self.ask_for_limit().await {
+                limit_until = Some(Instant::now() + LIMIT_HOLDS);
+            }
+            let runs = |pool: &Pool| !pool.is_empty();
+            let has_login = self.login().is_some();
+            let is_running = runs(&self.handle.pool());
+            let next = if has_login && is_running { Some(self.ask_for_timers().await) } else { None };
+            let due = async {
+                match next {
+                    Some(next) => sleep(next).await,
+                    None if has_login => self.handle.until(runs).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = introduced => {}
+                () = due => {}
+            }
+        }
+    }
+
+    /// Says whether the server has answered.
+    async fn ask_for_limit(&self) -> bool {
+        let Some((prefix, login)) = self.login() else { return false };
+        match self.jellyfin.tuner_counts(&prefix, &login).await {
+            Ok(hosts) => {
+                self.tell_limit(hosts);
+                true
+            }
+            Err(error) => {
+                debug!(cause = %error, "cannot ask how many tuners there are");
+                self.doubt(&error);
+                false
+            }
+        }
+    }
+
+    fn tell_limit(&self, hosts: Vec<u32>) {
+        let several = hosts.len() > 1;
+        let (before, after, reserve) = self.handle.ask(|pool, now| {
+            let before = pool.tuner_limit();
+            pool.handle_event(Event::TunerHosts(hosts), now);
+            (before, pool.tuner_limit(), pool.snapshot(now).tuners.reserve)
+        });
+        match after {
+            Some(limit) if before != after => {
+                let (tuners, source) = (limit.count, limit.source.as_str());
+                info!(tuners, source, reserve, "the number of tuners is known");
+            }
+            None if several => info!(
+                "the server has several tuner hosts: the number of tuners is unknown, unless tuners.limit is set"
+            ),
+            None => info!(
+                "the server sets no TunerCount: the number of tuners is unknown, unless tuners.limit is set"
+            ),
+            Some(_) => {}
+        }
+    }
+
+    /// Asks for the timers. Returns when to ask again.
+    async fn ask_for_timers(&self) -> Duration {
+        let Some((prefix, login)) = self.login() else { return TIMERS_HOLD };
+        let recordings = match self.jellyfin.timers(&prefix, &login).await {
+            Ok(recordings) => recordings,
+            Err(error) => {
+                warn!(cause = %error, "cannot ask for the timers: recordings may lack a tuner");
+                self.doubt(&error);
+                return TIMERS_HOLD;
+            }
+        };
+        self.handle.ask(|pool, now| {
+            let timers: Vec<_> = recordings.into_iter().map(|timer| in_our_time(timer, now)).collect();
+            let begun = timers.iter().filter(|timer| timer.status == TimerStatus::New);
+            let begun = begun.map(|timer| (timer.starts + BEGUN).since(now)).filter(|wait| !wait.is_zero());
+            let next = begun.min().map_or(TIMERS_HOLD, |begun| begun.min(TIMERS_HOLD));
+            pool.handle_event(Event::Timers(timers), now);
+            next
+        })
+    }
+
+    /// A viewer that the server does not let in is not asked as again.
+    fn doubt(&self, error: &Error) {
+        if matches!(error.status(), Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)) {
+            self.viewer().login = None;
+        }
+    }
+
+    fn login(&self) -> Option<(String, Login)> {
+        let viewer = self.viewer();
+        let login = self.gateway_login.clone().or_else(|| viewer.login.clone().map(|(_, login)| login))?;
+        Some((viewer.prefix.clone(), login))
+    }
+
+    fn viewer(&self) -> MutexGuard<'_, Viewer> {
+        self.viewer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The timer as the pool knows the time, which is `now`.
+fn in_our_time(timer: Recording, now: Timestamp) -> Timer {
+    let clock = SystemTime::now();
+    let at = |moment: SystemTime| match moment.duration_since(clock) {
+        Ok(until) => now + until,
+        Err(since) => now.before(since.duration()),
+    };
+    let (starts, ends) = (at(timer.starts), at(timer.ends));
+    Timer { id: timer.id, item: timer.item, source: timer.source, starts, ends, status: timer.status }
+}

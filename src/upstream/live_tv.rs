@@ -1,0 +1,151 @@
+//! The server's tuners and timers: how many channels it can have open, and which recordings it is to make.
+//!
+//! Sources: `LiveTvOptions.cs`, `TimerInfoDto.cs` and `RecordingStatus.cs` of Jellyfin. Any login may ask for the former; the latter
+//! takes the right to live TV (docs/jellyfin.md 7).
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::Method;
+use serde_json::Value;
+
+use crate::upstream::call::{Error, Login, PROMPT};
+use crate::upstream::jellyfin::{Jellyfin, field};
+use domain::key::{ItemId, MediaSourceId};
+use domain::tuners::TimerStatus;
+
+/// The most timers that are read.
+const TIMERS: usize = 10_000;
+
+/// A recording that the server is to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recording {
+    /// The server's name for it.
+    pub id: String,
+    /// The channel's item.
+    pub item: Option<ItemId>,
+    /// The channel's media source, which the built-in tuners put at the end of the channel's own id.
+    pub source: Option<MediaSourceId>,
+    /// When the server opens the channel: `PrePaddingSeconds` before the programme.
+    pub starts: SystemTime,
+    /// When it closes the channel: `PostPaddingSeconds` after it.
+    pub ends: SystemTime,
+    /// How far it is.
+    pub status: TimerStatus,
+}
+
+impl Jellyfin {
+    /// The `TunerCount` of each tuner host; 0 says nothing.
+    pub async fn tuner_counts(&self, prefix: &str, login: &Login) -> Result<Vec<u32>, Error> {
+        let path = format!("{prefix}/System/Configuration/livetv");
+        let options =
+            self.calls.json(self.calls.request(Method::GET, &path, "", login, None)?, PROMPT).await?;
+        let hosts = field(&options, "TunerHosts").and_then(Value::as_array);
+        let hosts = hosts.ok_or(Error::Unreadable("no TunerHosts"))?;
+        let count = |host| field(host, "TunerCount").and_then(Value::as_u64).unwrap_or_default();
+        Ok(hosts.iter().map(|host| u32::try_from(count(host)).unwrap_or_default()).collect())
+    }
+
+    /// The recordings that the server is to make or makes. Those whose times cannot be read are left out.
+    pub async fn timers(&self, prefix: &str, login: &Login) -> Result<Vec<Recording>, Error> {
+        let path = format!("{prefix}/LiveTv/Timers");
+        let answer =
+            self.calls.json(self.calls.request(Method::GET, &path, "", login, None)?, PROMPT).await?;
+        let items = field(&answer, "Items").and_then(Value::as_array);
+        let items = items.ok_or(Error::Unreadable("no Items"))?;
+        Ok(items.iter().take(TIMERS).filter_map(recording).collect())
+    }
+}
+
+fn recording(timer: &Value) -> Option<Recording> {
+    let text = |name| field(timer, name).and_then(Value::as_str);
+    let padding = |name| {
+        let seconds = field(timer, name).and_then(Value::as_u64).unwrap_or_default();
+        Duration::from_secs(seconds.min(24 * 3600))
+    };
+    let channel = text("ExternalChannelId").and_then(|id| id.get(id.len().checked_sub(32)?..));
+    let source = channel.filter(|tail| tail.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    Some(Recording {
+        id: text("Id")?.to_owned(),
+        item: text("ChannelId").and_then(ItemId::parse),
+        source: source.map(MediaSourceId::new),
+        starts: moment(text("StartDate")?)?.checked_sub(padding("PrePaddingSeconds"))?,
+        ends: moment(text("EndDate")?)?.checked_add(padding("PostPaddingSeconds"))?,
+        status: match text("Status") {
+            Some("New") => TimerStatus::New,
+            Some("InProgress") => TimerStatus::InProgress,
+            Some(_) | None => TimerStatus::Over,
+        },
+    })
+}
+
+/// Reads a moment in UTC, such as `2026-11-28T21:00:00.0000000Z` (RFC 3339), to the second.
+fn moment(text: &str) -> Option<SystemTime> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let numbers = |text: &str, separator| -> Option<[u64; 3]> {
+        let numbers: Option<Vec<_>> = text.split(separator).map(|part| part.parse().ok()).collect();
+        numbers?.try_into().ok()
+    };
+    let [year, month, day] = numbers(date, '-')?;
+    let [hour, minute, second] = numbers(time.split('.').next()?, ':')?;
+    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    // Counted from March on, a leap day is the last day of its year.
+    let (years, months) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = 365 * years + years / 4 - years / 100 + years / 400 + (153 * months + 2) / 5 + day - 1;
+    let since_1970 = days.checked_sub(719_468)?;
+    let seconds = ((since_1970 * 24 + hour) * 60 + minute) * 60 + second;
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upstream::fake::Fake;
+
+    #[test]
+    fn moments() {
+        for (text, seconds) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("2000-02-29T12:00:01.0000000Z", 951_825_601),
+            ("2024-03-01T00:00:00.5Z", 1_709_251_200),
+            ("2026-11-28T21:00:00.0000000Z", 1_795_899_600),
+        ] {
+            assert_eq!(moment(text), Some(UNIX_EPOCH + Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "2026-11-28", "2026-11-28T21:00:00", "0001-01-01T00:00:00Z", "2026-13-28T21:00:00Z"]
+        {
+            assert_eq!(moment(text), None, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_timer_begins_with_its_padding() {
+        let item = "a".repeat(32);
+        let source = "b".repeat(32);
+        let timers = serde_json::json!({"Items": [
+            {"Id": "1", "ChannelId": item, "ExternalChannelId": format!("m3u_{source}"), "Status": "New",
+                "StartDate": "1970-01-01T01:00:00.0000000Z", "EndDate": "1970-01-01T02:00:00.0000000Z",
+                "PrePaddingSeconds": 60, "PostPaddingSeconds": 120},
+            {"Id": "2", "Status": "Cancelled", "StartDate": "never", "EndDate": "1970-01-01T02:00:00Z"},
+        ]});
+        let fake = Fake::start(move |line| {
+            let hosts = r#"{"TunerHosts":[{"TunerCount":3},{"TunerCount":0}]}"#.to_owned();
+            let answer = if line.contains("Configuration") { hosts } else { timers.to_string() };
+            async move { Some((200, answer)) }
+        })
+        .await;
+        let read = fake.jellyfin.timers("/jf", &Login::default()).await.unwrap();
+        let expected = Recording {
+            id: "1".to_owned(),
+            item: ItemId::parse(&item),
+            source: Some(MediaSourceId::new(source.as_str())),
+            starts: UNIX_EPOCH + Duration::from_secs(3540),
+            ends: UNIX_EPOCH + Duration::from_secs(7320),
+            status: TimerStatus::New,
+        };
+        assert_eq!(read, [expected]);
+        assert_eq!(fake.jellyfin.tuner_counts("/jf", &Login::default()).await.unwrap(), [3, 0]);
+        assert_eq!(fake.asked("GET /jf/").len(), 2);
+    }
+}
