@@ -6,9 +6,9 @@
 
 use std::time::Duration;
 
-use super::ServerTuners;
 use crate::time::Timestamp;
 use crate::tuners::occupancy::{Occupancy, Use};
+use crate::tuners::server_tuners::ServerTuners;
 use crate::tuners::timers::Timer;
 
 /// How long before its start a recording has a tuner: longer than the server takes to close a channel behind others that it opens.
@@ -27,19 +27,6 @@ pub enum Want {
     Recording,
     /// The tuners that stay free.
     Reserve,
-}
-
-/// What was done for a timer whose tuner is not known to be free.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Helped {
-    /// Whether an idle channel went before its start.
-    before: bool,
-    /// How many went after it.
-    after: u8,
-    /// When the last of those did.
-    last: Option<Timestamp>,
-    /// Whether one more has to go.
-    now: bool,
 }
 
 impl ServerTuners {
