@@ -104,6 +104,7 @@ impl Pool {
 
     /// Something happened.
     pub fn handle_event(&mut self, event: Event, now: Timestamp) {
+        let is_growth = matches!(event, Event::InputGrew { .. } | Event::SegmentReady { .. });
         match event {
             Event::PassedOn(viewer, channel) => self.passed_on(viewer, channel, now),
             Event::Opening { item, account } => {
@@ -157,7 +158,9 @@ impl Pool {
                 self.inputs.drain();
             }
         }
-        self.keep_tuners_free(now);
+        if !is_growth {
+            self.keep_tuners_free(now);
+        }
         self.check_invariants();
     }
 

@@ -29,7 +29,7 @@ impl Pool {
 
     /// Has idle channels go for recordings, and for the reserve.
     pub(super) fn keep_tuners_free(&mut self, now: Timestamp) {
-        if self.draining {
+        if self.draining || !self.tuners.is_concerned() {
             return;
         }
         while let Some(want) = self.tuners.want(&self.occupancy(now), now) {

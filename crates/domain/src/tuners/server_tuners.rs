@@ -59,6 +59,12 @@ impl ServerTuners {
         self.limit.map_or(0, |limit| self.settings.reserve.of(limit.count))
     }
 
+    /// Whether anything can have to go: the limit is known, or a timer is.
+    #[must_use]
+    pub const fn is_concerned(&self) -> bool {
+        self.limit.is_some() || !self.timers.is_empty()
+    }
+
     /// Whether all tuners are taken, as far as is known.
     #[must_use]
     pub fn are_taken(&self, open: &Occupancy) -> bool {
