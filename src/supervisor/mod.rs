@@ -253,6 +253,12 @@ impl Supervisor {
         self.handle.tell(Event::LoggedOut(account));
     }
 
+    /// Whether the number of the server's tuners is known.
+    #[must_use]
+    pub fn knows_tuners(&self) -> bool {
+        self.handle.pool().tuner_limit().is_some()
+    }
+
     /// Frees a tuner for a client that was denied one. Returns true once one has been freed.
     pub async fn free_tuner(&self) -> bool {
         self.handle.free_tuner().await

@@ -59,3 +59,19 @@ async fn a_dead_channel_costs_nothing_while_a_tuner_is_free() {
     assert_eq!(stage.snapshot().tally.stopped.get(&StopReason::TunerNeeded), None);
     assert_eq!(stage.origin().counts().tuners_open, 5);
 }
+
+/// Without a limit one idle channel shows that no tuner was short.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_channel_costs_one_at_most_where_the_limit_is_unknown() {
+    let settings = |settings: &mut Settings| {
+        (settings.tuners, settings.tells_tuners) = (6, false);
+    };
+    let stage = Stage::with(settings, |config: &mut Config| config.pool.slots = 6).await;
+    warm(&stage, 5).await;
+    stage.origin().fail(6);
+    for _ in 0..3 {
+        assert!(soon(stage.viewer(0, "tv").open(&stage.channel(6))).await.is_err());
+    }
+    assert_eq!(stage.snapshot().tally.stopped.get(&StopReason::TunerNeeded), Some(&1));
+    assert_eq!(stage.origin().counts().tuners_open, 4);
+}

@@ -12,7 +12,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use tokio::time::Instant;
 use tracing::{debug, info};
 
 use crate::body::{self, Body};
@@ -33,10 +32,8 @@ use domain::viewer::Account;
 const READABLE: usize = 1 << 20;
 /// How long the rest of an answer is read after its client has gone.
 const LINGER: Duration = Duration::from_secs(30);
-/// How many idle streams one opening may cost, at most.
-const IDLE_STREAMS_PER_OPENING: usize = 4;
-/// A server without a free tuner answers 500 within 40 ms (docs/jellyfin.md 5); a later 500 has another cause.
-const DENIAL_WITHIN: Duration = Duration::from_secs(1);
+/// The most idle channels that one opening costs where the number of tuners is known: each has to be proved necessary.
+const IDLE_CHANNELS_PER_OPENING: usize = 4;
 
 impl Gateway {
     /// Answers `POST PlaybackInfo` of `item`, or `LiveStreams/Open`, whose item stands in the query or the body.
@@ -144,7 +141,9 @@ impl Gateway {
         });
     }
 
-    /// Passes an opening on. If the server denies it a tuner, gives up idle streams one by one and passes it on again.
+    /// Passes an opening on. If the server denies it a tuner, gives up idle channels one by one and passes it on again. Where the
+    /// number of tuners is unknown, one idle channel shows whether a tuner was short: if it was given up in vain, the channel is
+    /// dead, and costs no other for a while.
     async fn forward_opening(
         &self,
         item: Option<ItemId>,
@@ -166,12 +165,9 @@ impl Gateway {
             return Response::new(body::empty());
         };
         let again = || Request::from_parts(parts.clone(), body::full(bytes.clone()));
-        let sent_at = Instant::now();
         let mut response = self.forward(again()).await;
-        if sent_at.elapsed() > DENIAL_WITHIN {
-            return response;
-        }
-        for _ in 0..IDLE_STREAMS_PER_OPENING {
+        let is_limit_known = self.supervisor.knows_tuners();
+        for _ in 0..if is_limit_known { IDLE_CHANNELS_PER_OPENING } else { 1 } {
             if response.status() != StatusCode::INTERNAL_SERVER_ERROR {
                 break;
             }
@@ -184,9 +180,11 @@ impl Gateway {
             }
             info!("the server denied an opening a tuner; gave up an idle stream and tries again");
             response = self.forward(again()).await;
-        }
-        if let (StatusCode::INTERNAL_SERVER_ERROR, Some(item)) = (response.status(), item) {
-            self.tuner_denials.insert(item);
+            if let (StatusCode::INTERNAL_SERVER_ERROR, false, Some(item)) =
+                (response.status(), is_limit_known, &item)
+            {
+                self.tuner_denials.insert(item.clone());
+            }
         }
         response
     }

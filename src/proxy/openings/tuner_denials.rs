@@ -1,4 +1,4 @@
-//! Remembers the channels for which giving up idle streams has not freed a usable tuner.
+//! Remembers the channels for which an idle channel was given up in vain, where the number of tuners is unknown.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use moka::sync::Cache;
 
 use domain::key::ItemId;
 
-/// How long a channel that no freed tuner could open costs no further idle stream.
-const REMEMBERED: Duration = Duration::from_secs(60);
+/// How long a channel that a freed tuner could not open costs no further idle channel.
+const REMEMBERED: Duration = Duration::from_secs(600);
 /// The number of channels that are remembered at once.
 const CHANNELS: u64 = 1000;
 
-/// The channels that the server refused to open although idle streams had been given up for them.
+/// The channels that the server refused to open although an idle channel had been given up for them.
 #[derive(Debug)]
 pub(crate) struct TunerDenialCache(Cache<ItemId, ()>);
 
@@ -22,7 +22,7 @@ impl Default for TunerDenialCache {
 }
 
 impl TunerDenialCache {
-    /// Whether `item` was denied a tuner within the last minute.
+    /// Whether `item` was denied a tuner within the last ten minutes.
     #[must_use]
     pub(in crate::proxy) fn contains(&self, item: &ItemId) -> bool {
         self.0.contains_key(item)
