@@ -15,36 +15,6 @@ pub struct Tuners {
     /// How many of them stay free of what nobody watches.
     #[serde(deserialize_with = "scalar::one")]
     pub reserve: Reserve,
-    /// The answer to an opening for which no tuner is left.
-    #[serde(deserialize_with = "scalar::one")]
-    pub refusal: Refusal,
-}
-
-/// The answer to an opening for which no tuner is left.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Refusal {
-    /// An answer whose cause the player shows, to players that are known to show it.
-    #[default]
-    Explain,
-    /// The upstream's answer.
-    AsUpstream,
-}
-
-impl Refusal {
-    /// Its spelling in the configuration.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Explain => "explain",
-            Self::AsUpstream => "as-upstream",
-        }
-    }
-}
-
-impl Scalar for Refusal {
-    fn read(text: &str) -> Result<Self, String> {
-        scalar::named(&[Self::Explain, Self::AsUpstream], Self::as_str, text)
-    }
 }
 
 impl Scalar for Reserve {

@@ -92,9 +92,22 @@ impl Handle {
         timeout(patience, gone).await.is_ok()
     }
 
-    /// Asks the pool to free a tuner. Returns true once a stream or an input has been closed for it.
+    /// Tells the pool of a shortage, and waits until everything that is being closed is gone: a tuner or a connection that is
+    /// about to be free is as good as one that is freed now. Returns false if nothing is, or if it is not gone after `patience`.
+    pub(super) async fn tell_shortage(&self, event: Event, patience: Duration) -> bool {
+        let closing: Closing = self.ask(|pool, now| {
+            pool.handle_event(event, now);
+            pool.closing()
+        });
+        if closing.is_empty() {
+            return false;
+        }
+        timeout(patience, self.until(|pool| pool.closing().is_disjoint(&closing))).await.is_ok()
+    }
+
+    /// Asks the pool to free a tuner. Returns true once everything that was being closed is closed.
     pub(super) async fn free_tuner(&self) -> bool {
-        self.tell_and_wait(Event::TunerDenied, TUNER_WAIT).await
+        self.tell_shortage(Event::TunerDenied, TUNER_WAIT).await
     }
 
     /// Waits until `holds` is true, which is checked after each turn of the driver.

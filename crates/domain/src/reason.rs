@@ -28,8 +28,6 @@ reasons! {
         PoolFull = "pool-full",
         /// Windows and inputs use all the memory allowed, and all of them are needed.
         MemoryFull = "memory-full",
-        /// Every tuner has a channel that is watched or recorded.
-        TunersTaken = "tuners-taken",
         /// The user has as many consumers of this stream as are allowed.
         Crowded = "crowded",
         /// The viewer already plays the server's own stream, and ours in its place would break it.

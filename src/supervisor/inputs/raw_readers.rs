@@ -84,7 +84,7 @@ impl Inputs {
                 return Ok(joined);
             }
             let playlists = channel.sources.iter().map(|source| source.playlist).collect();
-            if !self.handle.tell_and_wait(Event::ConnectionNeeded(playlists), CLOSE_TIMEOUT).await {
+            if !self.handle.tell_shortage(Event::ConnectionNeeded(playlists), CLOSE_TIMEOUT).await {
                 break;
             }
             info!(channel = channel.name, "closed an idle input to free a connection for this channel");

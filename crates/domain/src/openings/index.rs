@@ -22,6 +22,13 @@ pub(super) struct Open {
     pub(super) reported_at: Option<Timestamp>,
 }
 
+impl Open {
+    /// Whether its client has reported that it stopped, and the server has yet to accept that.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.state == ReturnReason::Stopped && self.reported_at.is_some()
+    }
+}
+
 /// A name that an opening is found by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Name {
@@ -78,10 +85,9 @@ impl Index {
         self.open.len()
     }
 
-    /// The live stream of each opening that its client has not stopped.
-    pub(super) fn live_streams(&self) -> impl Iterator<Item = &LiveStreamId> {
-        let open = self.open.values().filter(|open| open.state != ReturnReason::Stopped);
-        open.map(|open| &open.opening.live_stream)
+    /// All openings.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (OpeningId, &Open)> {
+        self.open.iter().map(|(&id, open)| (id, open))
     }
 
     /// The opening that is due first, and when.

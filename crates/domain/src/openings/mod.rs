@@ -282,14 +282,17 @@ impl Openings {
         self.returning.remove(&id);
     }
 
-    /// The openings whose closing is under way.
-    pub fn returning(&self) -> impl Iterator<Item = OpeningId> {
-        self.returning.keys().copied()
+    /// The openings whose closing is under way, by the gateway or by their client, with their live streams.
+    pub fn closing(&self) -> impl Iterator<Item = (OpeningId, &LiveStreamId)> {
+        let stopping = self.index.iter().filter(|(_, open)| open.is_stopping());
+        let stopping = stopping.map(|(id, open)| (id, &open.opening.live_stream));
+        stopping.chain(self.returning.iter().map(|(&id, live_stream)| (id, live_stream)))
     }
 
-    /// The live streams of which clients have an opening, those whose closing is under way included.
+    /// The live streams of which clients have an opening that they have not stopped.
     pub fn live_streams(&self) -> impl Iterator<Item = &LiveStreamId> {
-        self.index.live_streams().chain(self.returning.values())
+        let open = self.index.iter().filter(|(_, open)| open.state != ReturnReason::Stopped);
+        open.map(|(_, open)| &open.opening.live_stream)
     }
 
     /// The account's token is about to be revoked. Its openings are due now, while it can still close them.

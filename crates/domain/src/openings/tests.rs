@@ -124,10 +124,13 @@ fn a_reported_playback_of_ours_is_said_goodbye_for_when_its_viewer_has_left() {
     assert_eq!(openings.deadline(), Some(at(141)), "as soon as the verdict is");
     assert_eq!(due(&mut openings, 141, false), [ReturnReason::Silent]);
     assert!(openings.is_closed_for(Account(1), &LiveStreamId::new("live")));
-    assert_eq!(openings.returning().collect::<Vec<_>>(), [OpeningId(1)], "its tuner is not free yet");
-    assert_eq!(openings.live_streams().count(), 1);
+    assert_eq!(
+        openings.closing().map(|(id, _)| id).collect::<Vec<_>>(),
+        [OpeningId(1)],
+        "its tuner is not free yet"
+    );
     openings.returned(OpeningId(1));
-    assert_eq!((openings.returning().count(), openings.live_streams().count()), (0, 0));
+    assert_eq!((openings.closing().count(), openings.live_streams().count()), (0, 0));
 }
 
 #[test]
@@ -195,7 +198,7 @@ fn a_session_that_the_server_has_stopped_for_its_silence_is_not_said_goodbye_for
 fn a_playback_that_ended_with_the_server_is_not_to_be_closed() {
     let mut openings = reported();
     openings.lost(OpeningId(1));
-    assert_eq!((openings.count(), openings.returning().count()), (0, 0));
+    assert_eq!((openings.count(), openings.closing().count()), (0, 0));
     assert!(openings.is_closed_for(Account(1), &LiveStreamId::new("live")), "it has none any more");
     openings.opened(OpeningId(2), opening(1, "a"), at(20));
     assert!(!openings.is_closed_for(Account(1), &LiveStreamId::new("live")));

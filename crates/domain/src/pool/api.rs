@@ -194,8 +194,6 @@ pub enum Event {
     ReaderLeft(ReaderId),
     /// The server has refused to open a channel because it had no tuner left.
     TunerDenied,
-    /// An opening was refused because every tuner has a channel that is watched or recorded.
-    OpeningRefused,
     /// The server has told the `TunerCount` of each of its tuner hosts.
     TunerHosts(Vec<u32>),
     /// The server has told its timers.

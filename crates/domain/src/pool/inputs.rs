@@ -89,7 +89,7 @@ impl Pool {
         let retiring = self.streams.iter().filter(|(_, stream)| stream.producer.is_retiring());
         let streams = retiring.map(|(&id, _)| Open::Stream(id));
         let inputs = self.inputs.closing().map(|(id, _)| Open::Input(id));
-        let openings = self.openings.returning().map(Open::ClientOpening);
+        let openings = self.openings.closing().map(|(id, _)| Open::ClientOpening(id));
         streams.chain(inputs).chain(openings).collect()
     }
 

@@ -34,7 +34,7 @@ use crate::pool::crowd::Crowd;
 use crate::pool::failed_attempts::FailedAttempts;
 use crate::pool::stream::Stream;
 use crate::producer::State;
-use crate::reason::{RefuseReason, StopReason};
+use crate::reason::StopReason;
 use crate::time::Timestamp;
 use crate::tuners::ServerTuners;
 use crate::viewer::Account;
@@ -104,14 +104,18 @@ impl Pool {
 
     /// Something happened.
     pub fn handle_event(&mut self, event: Event, now: Timestamp) {
-        let is_growth = matches!(event, Event::InputGrew { .. } | Event::SegmentReady { .. });
+        // Whatever else changes the account of the tuners is looked at with the driver's next turn.
+        let concerns_tuners = matches!(event, Event::Timers(_) | Event::TunerHosts(_) | Event::Opened(..));
         match event {
             Event::PassedOn(viewer, channel) => self.passed_on(viewer, channel, now),
             Event::Opening { item, account } => {
                 account.into_iter().for_each(|account| self.openings.requested(account));
                 item.iter().for_each(|item| self.opening(item, now));
             }
-            Event::Zapping(account, device, item) => self.zapping(account, device, &item, now),
+            Event::Zapping(account, device, item) => {
+                self.zapping(account, device, &item, now);
+                self.give_back(now);
+            }
             Event::Opened(id, opening) => {
                 let forgotten = self.openings.opened(id, opening, now);
                 self.actions.extend(forgotten.map(Action::ForgetOpening));
@@ -144,9 +148,6 @@ impl Pool {
             Event::InputGrew { input, held, pulled } => self.input_grew(input, held, pulled),
             Event::ReaderLeft(reader) => self.reader_left(reader, now),
             Event::TunerDenied => self.tuner_denied(now),
-            Event::OpeningRefused => {
-                *self.tally.refused.entry(RefuseReason::TunersTaken).or_default() += 1;
-            }
             Event::TunerHosts(hosts) => self.tuners.set_hosts(&hosts),
             Event::Timers(timers) => self.tuners.set_timers(timers, now),
             Event::ConnectionNeeded(playlists) => self.free_connection(&playlists),
@@ -158,7 +159,7 @@ impl Pool {
                 self.inputs.drain();
             }
         }
-        if !is_growth {
+        if concerns_tuners {
             self.keep_tuners_free(now);
         }
         self.check_invariants();

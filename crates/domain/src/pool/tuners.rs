@@ -1,6 +1,9 @@
 //! The pool's account of the server's tuners: which channels are open there, for whom, and which idle one has to go.
 
+use std::collections::BTreeSet;
+
 use super::Pool;
+use crate::key::LiveStreamId;
 use crate::pool::giving_way::Shortage;
 use crate::pool::snapshot::TunersView;
 use crate::produce::ProductionMethod;
@@ -12,12 +15,6 @@ impl Pool {
     #[must_use]
     pub const fn tuner_limit(&self) -> Option<TunerLimit> {
         self.tuners.limit()
-    }
-
-    /// Whether every tuner has a channel that is watched or recorded.
-    #[must_use]
-    pub fn tuners_are_needed(&self, now: Timestamp) -> bool {
-        self.tuners.are_needed(&self.occupancy(now))
     }
 
     /// The server had no tuner left for somebody. If all are known to be taken, or their number is unknown, an idle channel goes.
@@ -66,8 +63,14 @@ impl Pool {
             };
             open.add(&channel.source, Some(&channel.item), by);
         }
-        for source in self.openings.live_streams().filter_map(|live_stream| live_stream.media_source()) {
+        // A live stream once, however many clients have it open.
+        let open_by_clients: BTreeSet<_> = self.openings.live_streams().collect();
+        for source in open_by_clients.into_iter().filter_map(LiveStreamId::media_source) {
             open.add(&source, None, Use::Needed);
+        }
+        let closing: BTreeSet<_> = self.openings.closing().map(|(_, live_stream)| live_stream).collect();
+        for source in closing.into_iter().filter_map(LiveStreamId::media_source) {
+            open.add(&source, None, Use::Closing);
         }
         for timer in self.tuners.recordings(now) {
             open.add_recording(timer);

@@ -71,12 +71,6 @@ impl ServerTuners {
         self.limit.is_some_and(|limit| open.in_use() >= limit.count as usize)
     }
 
-    /// Whether all tuners are taken by somebody who needs them.
-    #[must_use]
-    pub fn are_needed(&self, open: &Occupancy) -> bool {
-        self.limit.is_some_and(|limit| open.count(Use::Needed) >= limit.count as usize)
-    }
-
     /// The recordings that are being made.
     pub fn recordings(&self, now: Timestamp) -> impl Iterator<Item = &Timer> {
         self.timers.iter().filter(move |timer| timer.is_recording(now))

@@ -359,9 +359,11 @@ fn a_million_events_leave_nothing_behind() {
                     streams.remove(&stream);
                     bench.pool.handle_event(Event::Retired(stream), at(now));
                 }
-                Action::GiveBack { opening, .. }
-                | Action::ForgetOpening(opening)
-                | Action::LeaveToServer(opening) => {
+                Action::GiveBack { opening, .. } => {
+                    assert!(done.insert(opening), "given back twice");
+                    bench.pool.handle_event(Event::OpeningReturned(opening), at(now));
+                }
+                Action::ForgetOpening(opening) | Action::LeaveToServer(opening) => {
                     assert!(done.insert(opening), "given back twice");
                 }
                 Action::Start { .. }
@@ -389,6 +391,7 @@ fn a_million_events_leave_nothing_behind() {
                 Action::Stop { stream, .. } => bench.pool.handle_event(Event::Retired(stream), deadline),
                 Action::GiveBack { opening, .. } | Action::LeaveToServer(opening) => {
                     assert!(done.insert(opening), "given back twice");
+                    bench.pool.handle_event(Event::OpeningReturned(opening), deadline);
                 }
                 Action::Start { .. }
                 | Action::Rest(_)
