@@ -70,7 +70,7 @@ impl Outlook {
         Duration::from_secs_f64(high)
     }
 
-    /// The same, where that of a similar outlook is `known`: the known one is kept while it is off by less than [`OFF`]. A class's
+    /// The same, where that of a similar outlook is `known`: the known one is kept while it is off by less than half a percent. A class's
     /// habits change a little with every return, and a search for each of a crowd's viewers would cost more than their requests.
     #[must_use]
     pub fn crossing_near(&self, known: Duration, p: f64) -> Duration {

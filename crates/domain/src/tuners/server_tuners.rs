@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::key::MediaSourceId;
 use crate::time::Timestamp;
 use crate::tuners::limits::{self, Settings, TunerLimit};
-use crate::tuners::occupancy::{Occupancy, Use};
+use crate::tuners::occupancy::Occupancy;
 use crate::tuners::timers::Timer;
 
 /// See the module.
