@@ -1,10 +1,10 @@
 //! The server's tuners: their number is known, recordings get theirs, and what is warm is given up only for a shortage.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use domain::reason::{LimitSource, StopReason};
 use domain::tuners::TunerLimit;
-use jellyfin_alike::Settings;
+use jellyfin_alike::{Settings, Status, Timer};
 use warmgate::config::Config;
 
 use crate::support::stage::{Stage, tune, with_key};
@@ -74,4 +74,59 @@ async fn a_dead_channel_costs_one_at_most_where_the_limit_is_unknown() {
     }
     assert_eq!(stage.snapshot().tally.stopped.get(&StopReason::TunerNeeded), Some(&1));
     assert_eq!(stage.origin().counts().tuners_open, 4);
+}
+
+/// A timer for a programme that starts in `start`.
+fn timer(channel: u32, start: Duration) -> Timer {
+    let start = SystemTime::now() + start;
+    Timer::new(channel, start, start + Duration::from_secs(3600))
+}
+
+/// Every tuner is warm for nobody when two recordings are to begin: the one shares its channel, the other gets a tuner.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_begins_on_time_although_every_tuner_is_warm() {
+    let stage = Stage::with(|_| (), |config| config.pool.idle_timeout = Duration::from_secs(600)).await;
+    for channel in [1, 4] {
+        stage.origin().schedule(timer(channel, Duration::from_secs(38)));
+    }
+    warm(&stage, 3).await;
+    let begun = || stage.origin().recordings().iter().all(|recording| recording.began.is_some());
+    eventually("both have begun", async || begun()).await;
+    for recording in stage.origin().recordings() {
+        assert_eq!((recording.status, recording.failures), (Status::InProgress, 0), "{recording:?}");
+        assert!(recording.late().unwrap() < Duration::from_secs(2), "{recording:?}");
+    }
+    assert_eq!(stage.snapshot().tally.stopped.get(&StopReason::Recording), Some(&1), "one tuner was needed");
+}
+
+/// Where the server does not tell its limit, a recording costs one idle channel.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_begins_on_time_although_the_limit_is_unknown() {
+    let stage = Stage::with(
+        |settings| settings.tells_tuners = false,
+        |config| config.pool.idle_timeout = Duration::from_secs(600),
+    )
+    .await;
+    stage.origin().schedule(timer(4, Duration::from_secs(38)));
+    warm(&stage, 3).await;
+    eventually("it has begun", async || stage.origin().recordings()[0].began.is_some()).await;
+    let recording = stage.origin().recordings().remove(0);
+    assert_eq!((recording.status, recording.failures), (Status::InProgress, 0), "{recording:?}");
+    assert_eq!(stage.snapshot().tally.stopped.get(&StopReason::Recording), Some(&1));
+}
+
+/// No viewer loses its channel for a recording. The bare server would not have had a tuner for it either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watched_channel_is_not_given_up_for_a_recording() {
+    let stage = Stage::with(|settings| settings.tuners = 1, |_| ()).await;
+    stage.origin().schedule(timer(2, Duration::from_secs(5)));
+    let viewer = stage.viewer(0, "tv");
+    let (playback, _) = tune(&viewer, &stage.channel(1)).await;
+    eventually("the recorder was denied a tuner", async || {
+        assert_eq!(soon(viewer.poll(&playback)).await.unwrap().status, 200);
+        stage.origin().recordings()[0].failures > 0
+    })
+    .await;
+    assert_eq!(soon(viewer.poll(&playback)).await.unwrap().status, 200);
+    assert!(stage.snapshot().tally.stopped.is_empty());
 }
