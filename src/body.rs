@@ -8,6 +8,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::Request;
+use http::header::CONTENT_LENGTH;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
@@ -73,6 +75,13 @@ where
         self.step.set(step);
         Poll::Ready(came.map(|came| came.map(Frame::data)))
     }
+}
+
+/// Whether a request says that its body has at most `cap` bytes.
+#[must_use]
+pub fn is_at_most(request: &Request<Body>, cap: usize) -> bool {
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    length.is_some_and(|length: usize| length <= cap)
 }
 
 /// Reads a whole body of at most `cap` bytes. Returns `None` for a larger body and for one that failed.

@@ -112,6 +112,7 @@ impl Gateway {
                 self.forward(request).await
             }
             Route::Logout => self.log_out(request).await,
+            Route::Timers => self.timers(request).await,
             Route::Close { live_stream } => self.close(live_stream, request).await,
             Route::Lineup(page) => self.lineup(page, request).await,
             Route::Master => self.master(request).await,

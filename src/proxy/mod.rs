@@ -7,6 +7,7 @@
 //!                   ├─ our segment ─► hls ──────────► supervisor ─► bytes
 //!                   ├─ opening ─────► openings ─────► forward, and read from the answer what was opened
 //!                   ├─ report, end ─► signals ──────► supervisor, then forward
+//!                   ├─ timer ───────► timers ───────► supervisor, if a tuner is needed at once; then forward
 //!                   └─ anything else ───────────────► forward
 //! ```
 
@@ -32,4 +33,5 @@ mod reload;
 pub mod route;
 pub mod served_lineup;
 mod signals;
+mod timers;
 mod tunnel;

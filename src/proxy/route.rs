@@ -49,6 +49,8 @@ pub enum Route {
     },
     /// `POST …/Sessions/Logout`: the token is revoked.
     Logout,
+    /// `POST` or `DELETE` of `…/LiveTv/Timers` or `…/LiveTv/SeriesTimers`: what is to be recorded changes.
+    Timers,
     /// `GET` or `HEAD` of a page of the gateway's own lineup, which is no URL of Jellyfin's.
     Lineup(Page),
     /// Any other request.
@@ -169,6 +171,8 @@ pub fn route(method: &Method, uri: &Uri) -> Route {
         }
         ("DELETE", [.., "videos", "activeencodings"]) => active_encodings(&Query::of(uri)),
         ("POST", [.., "sessions", "logout"]) => Route::Logout,
+        ("POST", [.., "livetv", "timers" | "seriestimers"])
+        | ("POST" | "DELETE", [.., "livetv", "timers" | "seriestimers", _]) => Route::Timers,
         ("GET" | "HEAD", ["", "lineup", "channels.m3u"]) => Route::Lineup(Page::Channels),
         ("GET" | "HEAD", ["", "lineup", "guide.xml"]) => Route::Lineup(Page::Guide),
         ("GET" | "HEAD", ["", "lineup", file]) => lineup_channel(file),
@@ -179,7 +183,7 @@ pub fn route(method: &Method, uri: &Uri) -> Route {
 /// The path before Jellyfin's own, as it was sent: a base path, an old prefix, or nothing.
 #[must_use]
 pub fn prefix(uri: &Uri) -> &str {
-    const CONTROLLERS: [&str; 4] = ["videos", "items", "livestreams", "sessions"];
+    const CONTROLLERS: [&str; 5] = ["videos", "items", "livestreams", "livetv", "sessions"];
     let path = uri.path();
     let mut end = 0;
     for part in path.split('/').skip(1) {
@@ -465,6 +469,11 @@ mod tests {
                 },
             ),
             ("POST", "/Sessions/Logout".to_owned(), Route::Logout),
+            ("POST", "/jf/LiveTv/Timers".to_owned(), Route::Timers),
+            ("POST", "/LiveTv/SeriesTimers/1".to_owned(), Route::Timers),
+            ("DELETE", "/LiveTv/Timers/1".to_owned(), Route::Timers),
+            ("GET", "/LiveTv/Timers".to_owned(), Route::Other),
+            ("GET", "/LiveTv/Timers/Defaults".to_owned(), Route::Other),
             ("HEAD", format!("/videos/{ITEM}/live.m3u8?LiveStreamId={LIVE_STREAM}"), Route::Other),
             ("POST", format!("/videos/{ITEM}/live.m3u8?LiveStreamId={LIVE_STREAM}"), Route::Other),
             ("GET", format!("/videos/{ITEM}/main.m3u8?LiveStreamId={LIVE_STREAM}"), Route::Other),

@@ -43,7 +43,9 @@ impl Gateway {
         let account = credential.as_ref().map(|credential| self.account(credential.token()));
         let (moment, supervisor) = (report.moment, self.supervisor.clone());
         let request = match (&credential, account) {
-            (Some(credential), Some(account)) if supervisor.needs_care(account) && is_readable(&request) => {
+            (Some(credential), Some(account))
+                if supervisor.needs_care(account) && body::is_at_most(&request, READABLE) =>
+            {
                 match self.with_own_opening(&report, account, credential, request).await {
                     Some(request) => request,
                     // The client broke off in the middle of its request, so nobody reads the answer.
@@ -184,12 +186,6 @@ impl Gateway {
         });
         logout.await.unwrap_or_else(|_| Response::new(body::empty()))
     }
-}
-
-/// Whether a request's body is known to be small enough to be read.
-fn is_readable(request: &Request<Body>) -> bool {
-    let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    length.is_some_and(|length: usize| length <= READABLE)
 }
 
 /// The playback that a report is about.

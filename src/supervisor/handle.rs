@@ -110,6 +110,11 @@ impl Handle {
         self.tell_shortage(Event::TunerDenied, TUNER_WAIT).await
     }
 
+    /// The same for a recording that begins at once, unless a tuner is known to be free.
+    pub(super) async fn free_tuner_for_recording(&self) -> bool {
+        self.tell_shortage(Event::RecordingBegins, TUNER_WAIT).await
+    }
+
     /// Waits until `holds` is true, which is checked after each turn of the driver.
     pub(super) async fn until(&self, holds: impl Fn(&Pool) -> bool) {
         let mut turns = self.0.turns.subscribe();

@@ -12,7 +12,7 @@ pub mod inputs;
 pub mod stream;
 mod streams;
 pub mod tune_request;
-mod tuners;
+pub mod tuners;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -159,7 +159,7 @@ impl Supervisor {
             self.inputs.add_login(input, account, &login, user.as_deref());
         }
         self.close_leftovers(login.clone(), user.clone());
-        self.introduce(account, &lease.stream.recipe.place.prefix, &login);
+        self.tuner_queries.introduce(account, &lease.stream.recipe.place.prefix, &login);
         lease.stream.access.remember(account, login, user);
         Ok(lease)
     }
@@ -209,9 +209,10 @@ impl Supervisor {
         self.handle.tell(Event::PassedOn(viewer, channel));
     }
 
-    /// Lets the server be asked about tuners with the credential of `account`, behind `prefix`.
-    pub fn introduce(&self, account: Account, prefix: &str, login: &Login) {
-        self.tuner_queries.introduce(account, prefix, login);
+    /// What the gateway asks the server about its tuners and timers.
+    #[must_use]
+    pub fn tuner_queries(&self) -> &TunerQueries {
+        &self.tuner_queries
     }
 
     /// Tells the pool that a client is asking the server to open a channel; `None` where the request does not say.

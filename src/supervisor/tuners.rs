@@ -28,13 +28,13 @@ const BEGUN: Duration = Duration::from_secs(11);
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct TunerQueries {
+pub struct TunerQueries {
     handle: Handle,
     jellyfin: Jellyfin,
     gateway_login: Option<Login>,
     viewer: Mutex<Viewer>,
-    /// Notified when a viewer has become known.
-    introduced: Notify,
+    /// Notified when there is a reason to ask at once.
+    reason_to_ask: Notify,
 }
 
 /// As which viewer the server may be asked.
@@ -47,17 +47,27 @@ struct Viewer {
 
 impl TunerQueries {
     pub(super) fn new(handle: Handle, jellyfin: Jellyfin, gateway_login: Option<Login>) -> Self {
-        Self { handle, jellyfin, gateway_login, viewer: Mutex::default(), introduced: Notify::new() }
+        Self { handle, jellyfin, gateway_login, viewer: Mutex::default(), reason_to_ask: Notify::new() }
     }
 
     /// The server may be asked as this viewer, and is found behind `prefix`.
-    pub(super) fn introduce(&self, account: Account, prefix: &str, login: &Login) {
+    pub fn introduce(&self, account: Account, prefix: &str, login: &Login) {
         let mut viewer = self.viewer();
         if viewer.login.is_none() {
             prefix.clone_into(&mut viewer.prefix);
             viewer.login = Some((account, login.clone()));
-            self.introduced.notify_one();
+            self.reason_to_ask.notify_one();
         }
+    }
+
+    /// The server's timers have changed: asks for them at once.
+    pub fn timers_changed(&self) {
+        self.reason_to_ask.notify_one();
+    }
+
+    /// Frees a tuner for a recording that begins at once, if none is known to be free. Returns true once one has been freed.
+    pub async fn free_tuner_for_recording(&self) -> bool {
+        self.handle.free_tuner_for_recording().await
     }
 
     /// The credential of `account` is worth nothing any more.
@@ -74,7 +84,7 @@ impl TunerQueries {
     async fn ask(&self) {
         let mut limit_until = None;
         loop {
-            let introduced = self.introduced.notified();
+            let asked = self.reason_to_ask.notified();
             if limit_until.is_none_or(|until| until <= Instant::now()) && self.ask_for_limit().await {
                 limit_until = Some(Instant::now() + LIMIT_HOLDS);
             }
@@ -90,7 +100,7 @@ impl TunerQueries {
                 }
             };
             tokio::select! {
-                () = introduced => {}
+                () = asked => {}
                 () = due => {}
             }
         }

@@ -58,24 +58,32 @@ impl Jellyfin {
 
 fn recording(timer: &Value) -> Option<Recording> {
     let text = |name| field(timer, name).and_then(Value::as_str);
-    let padding = |name| {
-        let seconds = field(timer, name).and_then(Value::as_u64).unwrap_or_default();
-        Duration::from_secs(seconds.min(24 * 3600))
-    };
     let channel = text("ExternalChannelId").and_then(|id| id.get(id.len().checked_sub(32)?..));
     let source = channel.filter(|tail| tail.bytes().all(|byte| byte.is_ascii_hexdigit()));
     Some(Recording {
         id: text("Id")?.to_owned(),
         item: text("ChannelId").and_then(ItemId::parse),
         source: source.map(MediaSourceId::new),
-        starts: moment(text("StartDate")?)?.checked_sub(padding("PrePaddingSeconds"))?,
-        ends: moment(text("EndDate")?)?.checked_add(padding("PostPaddingSeconds"))?,
+        starts: recording_starts(timer)?,
+        ends: moment(text("EndDate")?)?.checked_add(padding(timer, "PostPaddingSeconds"))?,
         status: match text("Status") {
             Some("New") => TimerStatus::New,
             Some("InProgress") => TimerStatus::InProgress,
             Some(_) | None => TimerStatus::Over,
         },
     })
+}
+
+/// When the server opens the channel of a timer (`TimerInfoDto.cs`); `None` if it cannot be read.
+#[must_use]
+pub fn recording_starts(timer: &Value) -> Option<SystemTime> {
+    let programme = moment(field(timer, "StartDate")?.as_str()?)?;
+    programme.checked_sub(padding(timer, "PrePaddingSeconds"))
+}
+
+fn padding(timer: &Value, name: &str) -> Duration {
+    let seconds = field(timer, name).and_then(Value::as_u64).unwrap_or_default();
+    Duration::from_secs(seconds.min(24 * 3600))
 }
 
 /// Reads a moment in UTC, such as `2026-11-28T21:00:00.0000000Z` (RFC 3339), to the second.

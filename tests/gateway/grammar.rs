@@ -156,6 +156,7 @@ fn the_recorded_conversation_is_understood() {
         },
         Route::ActiveEncodings { .. } => "active encodings",
         Route::Logout => "logout",
+        Route::Timers => "timers",
         Route::Other => "other",
     };
     let story = |ndjson| {

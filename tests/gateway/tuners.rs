@@ -4,7 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use domain::reason::{LimitSource, StopReason};
 use domain::tuners::TunerLimit;
+use jellyfin_alike::viewer::Viewer;
 use jellyfin_alike::{Settings, Status, Timer};
+use serde_json::json;
 use warmgate::config::Config;
 
 use crate::support::stage::{Stage, tune, with_key};
@@ -129,4 +131,30 @@ async fn a_watched_channel_is_not_given_up_for_a_recording() {
     .await;
     assert_eq!(soon(viewer.poll(&playback)).await.unwrap().status, 200);
     assert!(stage.snapshot().tally.stopped.is_empty());
+}
+
+/// A viewer records what is on now, through the gateway. There is no time to read the server's timers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_of_what_is_on_now_begins_at_once() {
+    for tells_tuners in [true, false] {
+        let stage = Stage::with(
+            |settings| settings.tells_tuners = tells_tuners,
+            |config| config.pool.idle_timeout = Duration::from_secs(600),
+        )
+        .await;
+        warm(&stage, 3).await;
+        let timer = json!({
+            "ChannelId": stage.channel(4),
+            "StartDate": "2026-11-28T12:00:00.0000000Z", "EndDate": "2126-11-28T12:00:00.0000000Z",
+        });
+        let stranger = Viewer::new(&stage.base, "stranger", "nobody", "tv");
+        let record =
+            async |viewer: &Viewer| soon(viewer.post("/LiveTv/Timers", &timer)).await.unwrap().status;
+        assert_eq!(record(&stranger).await, 401);
+        assert!(stage.snapshot().tally.stopped.is_empty(), "a stranger costs nothing");
+        assert_eq!(record(&stage.viewer(0, "phone")).await, 204);
+        eventually("it is seen", async || stage.origin().recordings()[0].began.is_some()).await;
+        assert_eq!(stage.origin().recordings()[0].failures, 0);
+        assert_eq!(stage.snapshot().tally.stopped.get(&StopReason::Recording), Some(&1));
+    }
 }

@@ -89,7 +89,9 @@ fn complaints(source: &Source) -> Vec<String> {
 fn layers(source: &Source, said: &mut Vec<String>) {
     let ranks = BTreeMap::from(RANKS);
     let own = source.module();
-    let Some(rank) = ranks.get(own) else { return said.push(format!("{own} has no rank in tests/tidy/main.rs")) };
+    let Some(rank) = ranks.get(own) else {
+        return said.push(format!("{own} has no rank in tests/tidy/main.rs"));
+    };
     for name in source
         .statements()
         .flat_map(|line| named_after(line, "crate::").chain(named_after(line, "warmgate::")))

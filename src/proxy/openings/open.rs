@@ -73,7 +73,7 @@ impl Gateway {
         }
         self.hls_warmup.run(&self.jellyfin, &opener.prefix, &opener.asker.credential).await;
         let account = self.account(opener.asker.credential.token());
-        self.supervisor.introduce(account, &opener.prefix, &opener.asker.credential.login());
+        self.supervisor.tuner_queries().introduce(account, &opener.prefix, &opener.asker.credential.login());
         let device = opener.asker.credential.device().cloned();
         let response = self.forward_opening(item, (Some(account), device), request).await;
         if response.status() != StatusCode::OK {

@@ -194,6 +194,8 @@ pub enum Event {
     ReaderLeft(ReaderId),
     /// The server has refused to open a channel because it had no tuner left.
     TunerDenied,
+    /// A client schedules a recording that begins at once.
+    RecordingBegins,
     /// The server has told the `TunerCount` of each of its tuner hosts.
     TunerHosts(Vec<u32>),
     /// The server has told its timers.

@@ -148,6 +148,7 @@ impl Pool {
             Event::InputGrew { input, held, pulled } => self.input_grew(input, held, pulled),
             Event::ReaderLeft(reader) => self.reader_left(reader, now),
             Event::TunerDenied => self.tuner_denied(now),
+            Event::RecordingBegins => self.recording_begins(now),
             Event::TunerHosts(hosts) => self.tuners.set_hosts(&hosts),
             Event::Timers(timers) => self.tuners.set_timers(timers, now),
             Event::ConnectionNeeded(playlists) => self.free_connection(&playlists),

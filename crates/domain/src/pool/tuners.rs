@@ -17,10 +17,20 @@ impl Pool {
         self.tuners.limit()
     }
 
-    /// The server had no tuner left for somebody. If all are known to be taken, or their number is unknown, an idle channel goes.
+    /// The server had no tuner left for somebody.
     pub(super) fn tuner_denied(&mut self, now: Timestamp) {
+        self.tuner_needed(Shortage::Tuner, now);
+    }
+
+    /// The server is about to need a tuner for a recording.
+    pub(super) fn recording_begins(&mut self, now: Timestamp) {
+        self.tuner_needed(Shortage::Recording, now);
+    }
+
+    /// If all tuners are known to be taken, or their number is unknown, an idle channel goes.
+    fn tuner_needed(&mut self, shortage: Shortage, now: Timestamp) {
         if self.tuners.limit().is_none() || self.tuners.are_taken(&self.occupancy(now)) {
-            self.free_tuner(Shortage::Tuner, now);
+            self.free_tuner(shortage, now);
         }
     }
 

@@ -160,6 +160,14 @@ fn a_denial_costs_nothing_while_a_tuner_is_free() {
 }
 
 #[test]
+fn a_recording_of_what_is_on_now_costs_nothing_while_a_tuner_is_free() {
+    let (mut bench, _) = Bench::warm(6, 5);
+    assert_eq!(bench.stopped(Event::RecordingBegins, at(9000)), []);
+    let (mut bench, streams) = Bench::warm(3, 3);
+    assert_eq!(bench.stopped(Event::RecordingBegins, at(9000)), [(streams[0], StopReason::Recording)]);
+}
+
+#[test]
 fn what_a_client_has_open_frees_no_tuner() {
     for tuners in [0, 3] {
         let mut bench = Bench::new(ROOMY);

@@ -1,0 +1,84 @@
+//! Passes on what changes the recordings that the server is to make, and has a tuner free for one that begins at once.
+//!
+//! Does not know which recordings there are: the supervisor asks the server.
+
+use std::time::{Duration, SystemTime};
+
+use http::{Method, Request, Response};
+use serde_json::Value;
+use tracing::debug;
+
+use crate::body::{self, Body};
+use crate::proxy::auth::{Asker, Verdict};
+use crate::proxy::gateway::Gateway;
+use crate::proxy::query::Query;
+use crate::proxy::route::prefix;
+use crate::upstream::live_tv::recording_starts;
+
+/// Bytes of the largest timer that is read.
+const READABLE: usize = 1 << 16;
+/// A recording that begins later is found in time among the server's timers.
+const SOON: Duration = Duration::from_secs(30);
+
+impl Gateway {
+    /// Passes on a change of the timers. A tuner that its recording needs at once is freed first, if the client may watch live TV:
+    /// the server's recorder, if denied one, tries again only after 60 s.
+    pub(super) async fn timers(&self, mut request: Request<Body>) -> Response<Body> {
+        let mut is_freed = false;
+        if *request.method() == Method::POST && body::is_at_most(&request, READABLE) {
+            let (parts, body) = request.into_parts();
+            // The client broke off in the middle of its request, so nobody reads the answer.
+            let Some(timer) = body::read(body, READABLE).await else {
+                return Response::new(body::empty());
+            };
+            let begins_soon = begins_soon(&timer, SystemTime::now());
+            request = Request::from_parts(parts, body::full(timer));
+            if begins_soon && let Some(asker) = self.asker(&request, &Query::of(request.uri())) {
+                let prefix = prefix(request.uri()).to_owned();
+                is_freed = self.free_tuner_for_recording(&asker, &prefix).await;
+            }
+        }
+        let response = self.forward(request).await;
+        // While the recorder opens the channel its timer still says that it needs a tuner, and would cost another channel.
+        if response.status().is_success() && !is_freed {
+            self.supervisor.tuner_queries().timers_changed();
+        }
+        response
+    }
+
+    async fn free_tuner_for_recording(&self, asker: &Asker, prefix: &str) -> bool {
+        match self.auth.check(prefix, asker).await {
+            Verdict::Allowed(_) => {
+                debug!("a client schedules a recording that begins at once");
+                self.supervisor.tuner_queries().free_tuner_for_recording().await
+            }
+            Verdict::NoLiveTv | Verdict::Denied | Verdict::Unknown => false,
+        }
+    }
+}
+
+fn begins_soon(timer: &[u8], now: SystemTime) -> bool {
+    let timer = serde_json::from_slice::<Value>(timer).ok();
+    timer.as_ref().and_then(recording_starts).is_some_and(|starts| starts <= now + SOON)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_begins_soon() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(3600);
+        for (timer, expected) in [
+            (r#"{"StartDate":"1970-01-01T00:59:00.0000000Z"}"#, true),
+            (r#"{"startDate":"1970-01-01T01:00:30Z"}"#, true),
+            (r#"{"StartDate":"1970-01-01T01:00:31Z"}"#, false),
+            (r#"{"StartDate":"1970-01-01T01:10:00Z","PrePaddingSeconds":600}"#, true),
+            (r#"{"StartDate":null}"#, false),
+            ("[]", false),
+            ("", false),
+        ] {
+            assert_eq!(begins_soon(timer.as_bytes(), now), expected, "{timer}");
+        }
+    }
+}
