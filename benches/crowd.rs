@@ -53,7 +53,8 @@ fn print(idle: usize, measured: &[[f64; 2]]) {
 /// A segment's and a playlist's cost for each size of the crowd.
 fn measure(runtime: &Runtime, idle: usize) -> anyhow::Result<Vec<[f64; 2]>> {
     let users: Vec<_> = (0..ACCOUNTS).map(|number| User::new(&format!("viewer-{number}"))).collect();
-    let settings = Settings { tuners: 1 + idle, users: users.clone(), ..Settings::real() };
+    // One more than are used: with four or more, one stays free.
+    let settings = Settings { tuners: 2 + idle, users: users.clone(), ..Settings::real() };
     let origin = runtime.block_on(Origin::start(settings))?;
     let (addr, stop, gateway) = gateway(origin.addr())?;
     let channels: Vec<_> = origin.channels().iter().map(|channel| channel.item_id.clone()).collect();
