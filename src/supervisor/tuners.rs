@@ -82,11 +82,17 @@ impl TunerQueries {
     }
 
     async fn ask(&self) {
-        let mut limit_until = None;
+        let (mut limit_until, mut told) = (None, None);
         loop {
             let asked = self.reason_to_ask.notified();
-            if limit_until.is_none_or(|until| until <= Instant::now()) && self.ask_for_limit().await {
+            if limit_until.is_none_or(|until| until <= Instant::now())
+                && let Some(hosts) = self.ask_for_limit().await
+            {
                 limit_until = Some(Instant::now() + LIMIT_HOLDS);
+                if told.as_ref() != Some(&hosts) {
+                    self.tell_limit(hosts.clone());
+                    told = Some(hosts);
+                }
             }
             let runs = |pool: &Pool| !pool.is_empty();
             let has_login = self.login().is_some();
@@ -106,18 +112,15 @@ impl TunerQueries {
         }
     }
 
-    /// Says whether the server has answered.
-    async fn ask_for_limit(&self) -> bool {
-        let Some((prefix, login)) = self.login() else { return false };
+    /// The `TunerCount` of each of the server's hosts; `None` if it cannot be asked.
+    async fn ask_for_limit(&self) -> Option<Vec<u32>> {
+        let (prefix, login) = self.login()?;
         match self.jellyfin.tuner_counts(&prefix, &login).await {
-            Ok(hosts) => {
-                self.tell_limit(hosts);
-                true
-            }
+            Ok(hosts) => Some(hosts),
             Err(error) => {
                 debug!(cause = %error, "cannot ask how many tuners there are");
                 self.doubt(&error);
-                false
+                None
             }
         }
     }
@@ -127,7 +130,7 @@ impl TunerQueries {
         let (before, after, reserve) = self.handle.ask(|pool, now| {
             let before = pool.tuner_limit();
             pool.handle_event(Event::TunerHosts(hosts), now);
-            (before, pool.tuner_limit(), pool.snapshot(now).tuners.reserve)
+            (before, pool.tuner_limit(), pool.tuner_reserve())
         });
         match after {
             Some(limit) if before != after => {

@@ -17,6 +17,12 @@ impl Pool {
         self.tuners.limit()
     }
 
+    /// The number of tuners that stay free of what nobody watches; 0 where the limit is unknown.
+    #[must_use]
+    pub fn tuner_reserve(&self) -> u32 {
+        self.tuners.reserve()
+    }
+
     /// The server had no tuner left for somebody.
     pub(super) fn tuner_denied(&mut self, now: Timestamp) {
         self.tuner_needed(Shortage::Tuner, now);
