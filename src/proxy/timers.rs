@@ -41,7 +41,7 @@ impl Gateway {
         let response = self.forward(request).await;
         // While the recorder opens the channel its timer still says that it needs a tuner, and would cost another channel.
         if response.status().is_success() && !is_freed {
-            self.supervisor.tuner_queries().timers_changed();
+            self.supervisor.tuners().timers_changed();
         }
         response
     }
@@ -50,7 +50,7 @@ impl Gateway {
         match self.auth.check(prefix, asker).await {
             Verdict::Allowed(_) => {
                 debug!("a client schedules a recording that begins at once");
-                self.supervisor.tuner_queries().free_tuner_for_recording().await
+                self.supervisor.tuners().free_tuner_for_recording().await
             }
             Verdict::NoLiveTv | Verdict::Denied | Verdict::Unknown => false,
         }

@@ -39,7 +39,7 @@ use crate::supervisor::inputs::raw_readers::Denied;
 use crate::supervisor::stream::{Playlist, Stream, StreamSpec, WindowSize};
 use crate::supervisor::streams::Streams;
 use crate::supervisor::tune_request::{Lease, TuneRequest};
-use crate::supervisor::tuners::TunerQueries;
+use crate::supervisor::tuners::Tuners;
 use crate::upstream::jellyfin::{Jellyfin, Login, Recipe};
 use crate::upstream::ledger::Ledger;
 use domain::key::{Channel, ChannelId, ConsumerId, DeviceId, ItemId, LiveStreamId, MediaSourceId};
@@ -79,7 +79,7 @@ pub struct Supervisor {
     inputs: Inputs,
     openings: Arc<ClientOpenings>,
     callers: Callers,
-    tuner_queries: Arc<TunerQueries>,
+    tuners: Arc<Tuners>,
     /// How much of the past a reader of a raw stream gets at once.
     burst: Duration,
     tasks: TaskTracker,
@@ -123,11 +123,10 @@ impl Supervisor {
         };
         tokio::spawn(driver.run(ended.clone()));
         let Callers { jellyfin, gateway_login, .. } = callers.clone();
-        let tuner_queries = Arc::new(TunerQueries::new(handle.clone(), jellyfin, gateway_login));
-        tokio::spawn(Arc::clone(&tuner_queries).run(ended.clone()));
+        let tuners = Arc::new(Tuners::new(handle.clone(), jellyfin, gateway_login));
+        tokio::spawn(Arc::clone(&tuners).run(ended.clone()));
         let burst = size.join;
-        let supervisor =
-            Self { handle, streams, inputs, openings, callers, tuner_queries, burst, tasks, ended };
+        let supervisor = Self { handle, streams, inputs, openings, callers, tuners, burst, tasks, ended };
         if let Some(login) = supervisor.callers.gateway_login.clone() {
             supervisor.close_leftovers(login, None);
         }
@@ -159,7 +158,7 @@ impl Supervisor {
             self.inputs.add_login(input, account, &login, user.as_deref());
         }
         self.close_leftovers(login.clone(), user.clone());
-        self.tuner_queries.introduce(account, &lease.stream.recipe.place.prefix, &login);
+        self.tuners.introduce(account, &lease.stream.recipe.place.prefix, &login);
         lease.stream.access.remember(account, login, user);
         Ok(lease)
     }
@@ -209,10 +208,10 @@ impl Supervisor {
         self.handle.tell(Event::PassedOn(viewer, channel));
     }
 
-    /// What the gateway asks the server about its tuners and timers.
+    /// The server's tuners.
     #[must_use]
-    pub fn tuner_queries(&self) -> &TunerQueries {
-        &self.tuner_queries
+    pub fn tuners(&self) -> &Tuners {
+        &self.tuners
     }
 
     /// Tells the pool that a client is asking the server to open a channel; `None` where the request does not say.
@@ -220,49 +219,17 @@ impl Supervisor {
         self.handle.tell(Event::Opening { item, account });
     }
 
-    /// The server denies a device a tuner for `item`: returns true once one has been freed, by what the device itself leaves or
-    /// by an idle channel.
-    pub async fn free_tuner_for(
-        &self,
-        account: Option<Account>,
-        device: Option<&DeviceId>,
-        item: &ItemId,
-    ) -> bool {
-        if let Some((account, device)) = account.zip(device) {
-            self.handle.tell(Event::Zapping(account, device.clone(), item.clone()));
-        }
-        self.free_tuner().await
-    }
-
-    /// Whether a tuner might be freed for a device: something is idle, or the device itself plays.
-    #[must_use]
-    pub fn may_free_tuner_for(&self, account: Option<Account>, device: Option<&DeviceId>) -> bool {
-        let pool = self.handle.pool();
-        pool.has_idle() || account.zip(device).is_some_and(|(account, device)| pool.plays(account, device))
-    }
-
     /// Closes what only this account's token can close, since it is about to be revoked. Returns after `patience` at the latest.
     pub async fn logging_out(&self, account: Account, patience: Duration) {
         self.handle.tell_and_wait(Event::LoggingOut(account), patience).await;
         self.inputs.forget(account);
         self.streams.forget(account);
-        self.tuner_queries.forget(account);
+        self.tuners.forget(account);
     }
 
     /// Tells the pool that the server has answered the revocation of a token.
     pub fn logged_out(&self, account: Account) {
         self.handle.tell(Event::LoggedOut(account));
-    }
-
-    /// Whether the number of the server's tuners is known.
-    #[must_use]
-    pub fn knows_tuners(&self) -> bool {
-        self.handle.pool().tuner_limit().is_some()
-    }
-
-    /// Frees a tuner for a client that was denied one. Returns true once one has been freed.
-    pub async fn free_tuner(&self) -> bool {
-        self.handle.free_tuner().await
     }
 
     /// Whether the gateway has a credential of its own.

@@ -1,6 +1,8 @@
-//! Asks the server how many tuners it has and which recordings it is to make, and tells the pool.
+//! The server's tuners, as the proxy deals with them; and the task that asks the server how many it has and which recordings it is
+//! to make, and tells the pool.
 //!
-//! It asks with the gateway's own credential, else with that of a viewer. It does not know what follows from the answers.
+//! It asks with the gateway's own credential, else with that of a viewer. What follows from the answers, and what is given up for
+//! a tuner, is the pool's.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -14,6 +16,7 @@ use tracing::{debug, info, warn};
 use crate::supervisor::handle::Handle;
 use crate::upstream::jellyfin::{Error, Jellyfin, Login};
 use crate::upstream::live_tv::Recording;
+use domain::key::{DeviceId, ItemId};
 use domain::pool::{Event, Pool};
 use domain::time::Timestamp;
 use domain::tuners::{Timer, TimerStatus};
@@ -28,7 +31,7 @@ const BEGUN: Duration = Duration::from_secs(11);
 
 /// See the module.
 #[derive(Debug)]
-pub struct TunerQueries {
+pub struct Tuners {
     handle: Handle,
     jellyfin: Jellyfin,
     gateway_login: Option<Login>,
@@ -45,7 +48,7 @@ struct Viewer {
     login: Option<(Account, Login)>,
 }
 
-impl TunerQueries {
+impl Tuners {
     pub(super) fn new(handle: Handle, jellyfin: Jellyfin, gateway_login: Option<Login>) -> Self {
         Self { handle, jellyfin, gateway_login, viewer: Mutex::default(), reason_to_ask: Notify::new() }
     }
@@ -63,6 +66,38 @@ impl TunerQueries {
     /// The server's timers have changed: asks for them at once.
     pub fn timers_changed(&self) {
         self.reason_to_ask.notify_one();
+    }
+
+    /// Whether the number of the server's tuners is known.
+    #[must_use]
+    pub fn is_limit_known(&self) -> bool {
+        self.handle.pool().tuner_limit().is_some()
+    }
+
+    /// Whether a tuner might be freed for a device: something is idle, or the device itself plays.
+    #[must_use]
+    pub fn may_free_tuner_for(&self, account: Option<Account>, device: Option<&DeviceId>) -> bool {
+        let pool = self.handle.pool();
+        pool.has_idle() || account.zip(device).is_some_and(|(account, device)| pool.plays(account, device))
+    }
+
+    /// Frees a tuner for a client that was denied one. Returns true once one has been freed.
+    pub async fn free_tuner(&self) -> bool {
+        self.handle.free_tuner().await
+    }
+
+    /// The server denies a device a tuner for `item`: returns true once one has been freed, by what the device itself leaves or
+    /// by an idle channel.
+    pub async fn free_tuner_for(
+        &self,
+        account: Option<Account>,
+        device: Option<&DeviceId>,
+        item: &ItemId,
+    ) -> bool {
+        if let Some((account, device)) = account.zip(device) {
+            self.handle.tell(Event::Zapping(account, device.clone(), item.clone()));
+        }
+        self.free_tuner().await
     }
 
     /// Frees a tuner for a recording that begins at once, if none is known to be free. Returns true once one has been freed.

@@ -73,7 +73,7 @@ impl Gateway {
         }
         self.hls_warmup.run(&self.jellyfin, &opener.prefix, &opener.asker.credential).await;
         let account = self.account(opener.asker.credential.token());
-        self.supervisor.tuner_queries().introduce(account, &opener.prefix, &opener.asker.credential.login());
+        self.supervisor.tuners().introduce(account, &opener.prefix, &opener.asker.credential.login());
         let device = opener.asker.credential.device().cloned();
         let response = self.forward_opening(item, (Some(account), device), request).await;
         if response.status() != StatusCode::OK {
@@ -154,7 +154,7 @@ impl Gateway {
         let device = device.as_ref();
         let in_vain = item.as_ref().is_some_and(|item| self.tuner_denials.contains(item));
         if in_vain
-            || !self.supervisor.may_free_tuner_for(account, device)
+            || !self.supervisor.tuners().may_free_tuner_for(account, device)
             || !is_repeatable(request.headers())
         {
             return self.forward(request).await;
@@ -166,14 +166,14 @@ impl Gateway {
         };
         let again = || Request::from_parts(parts.clone(), body::full(bytes.clone()));
         let mut response = self.forward(again()).await;
-        let is_limit_known = self.supervisor.knows_tuners();
+        let is_limit_known = self.supervisor.tuners().is_limit_known();
         for _ in 0..if is_limit_known { IDLE_CHANNELS_PER_OPENING } else { 1 } {
             if response.status() != StatusCode::INTERNAL_SERVER_ERROR {
                 break;
             }
             let freed = match &item {
-                Some(item) => self.supervisor.free_tuner_for(account, device, item).await,
-                None => self.supervisor.free_tuner().await,
+                Some(item) => self.supervisor.tuners().free_tuner_for(account, device, item).await,
+                None => self.supervisor.tuners().free_tuner().await,
             };
             if !freed {
                 break;
