@@ -86,24 +86,11 @@ fn padding(timer: &Value, name: &str) -> Duration {
     Duration::from_secs(seconds.min(24 * 3600))
 }
 
-/// Reads a moment in UTC, such as `2026-11-28T21:00:00.0000000Z` (RFC 3339), to the second.
+/// Reads a moment in UTC, such as `2026-11-28T21:00:00.0000000Z` (RFC 3339), to the second; `None` if it is before 1970.
 fn moment(text: &str) -> Option<SystemTime> {
-    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
-    let numbers = |text: &str, separator| -> Option<[u64; 3]> {
-        let numbers: Option<Vec<_>> = text.split(separator).map(|part| part.parse().ok()).collect();
-        numbers?.try_into().ok()
-    };
-    let [year, month, day] = numbers(date, '-')?;
-    let [hour, minute, second] = numbers(time.split('.').next()?, ':')?;
-    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    // Counted from March on, a leap day is the last day of its year.
-    let (years, months) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = 365 * years + years / 4 - years / 100 + years / 400 + (153 * months + 2) / 5 + day - 1;
-    let since_1970 = days.checked_sub(719_468)?;
-    let seconds = ((since_1970 * 24 + hour) * 60 + minute) * 60 + second;
-    UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+    let moment = text.ends_with('Z').then(|| text.parse::<jiff::Timestamp>().ok())??;
+    let since_1970 = Duration::try_from(moment.as_duration()).ok()?;
+    UNIX_EPOCH.checked_add(Duration::from_secs(since_1970.as_secs()))
 }
 
 #[cfg(test)]
@@ -121,8 +108,16 @@ mod tests {
         ] {
             assert_eq!(moment(text), Some(UNIX_EPOCH + Duration::from_secs(seconds)), "{text}");
         }
-        for text in ["", "2026-11-28", "2026-11-28T21:00:00", "0001-01-01T00:00:00Z", "2026-13-28T21:00:00Z"]
-        {
+        for text in [
+            "",
+            "2026-11-28",
+            "2026-11-28T21:00:00",
+            "2026-11-28T21:00:00+01:00",
+            "0001-01-01T00:00:00Z",
+            "1969-12-31T23:59:59.5Z",
+            "2026-02-31T21:00:00Z",
+            "2026-13-28T21:00:00Z",
+        ] {
             assert_eq!(moment(text), None, "{text}");
         }
     }
