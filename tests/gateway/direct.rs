@@ -123,7 +123,7 @@ impl Play {
         body
     }
 
-    fn means(&self) -> Vec<ProductionMethod> {
+    fn methods(&self) -> Vec<ProductionMethod> {
         self.stage.snapshot().streams.iter().map(|stream| stream.method).collect()
     }
 
@@ -179,7 +179,7 @@ async fn serve_every_profile_and_every_reader() {
         all_fetched(&viewer, &playback, &answer).await;
         watched.push((viewer, playback));
     }
-    assert_eq!(play.means(), [ProductionMethod::Own; 3]);
+    assert_eq!(play.methods(), [ProductionMethod::Own; 3]);
     assert_eq!((provider.asked().len(), provider.most(), play.taps()), (1, 1, 0));
     let asked = provider.asked().remove(0).to_lowercase();
     assert!(
@@ -202,26 +202,28 @@ async fn the_provider_is_pulled_where_it_counts_no_connections() {
     let viewer = play.stage.viewer(0, "tv");
     let (playback, answer) = tune(&viewer, &play.stage.channel(1)).await;
     assert!(is_ours(&answer), "{}", answer.field("cache-status"));
-    assert_eq!((play.means(), provider.asked().len(), play.taps()), (vec![ProductionMethod::Own], 1, 0));
+    assert_eq!((play.methods(), provider.asked().len(), play.taps()), (vec![ProductionMethod::Own], 1, 0));
     soon(viewer.leave(&playback)).await.unwrap();
     eventually("it is let go", async || provider.open() == 0).await;
+}
+
+/// Nothing stays warm for those who have left.
+fn let_go_at_once(config: &mut Config) {
+    config.viewers.goodbye = Duration::ZERO;
+    config.warm.encode = Duration::from_millis(50);
+    config.warm.feed = Duration::from_millis(50);
 }
 
 /// FFmpeg is started before the source has shown what it carries, for what it carried the last time.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_channel_carries_is_remembered() {
     let provider = Provider::start().await;
-    let play = Play::before(&[&provider], 0, |config| {
-        config.viewers.goodbye = Duration::ZERO;
-        config.warm.encode = Duration::from_millis(50);
-        config.warm.feed = Duration::from_millis(50);
-    })
-    .await;
+    let play = Play::before(&[&provider], 0, let_go_at_once).await;
     let watched = async |device: &str, encoders: usize| {
         let viewer = play.stage.viewer(0, device);
         let (playback, _) = tune_with(&viewer, &play.stage.channel(1), "&MaxHeight=90").await;
         eventually("as many run", async || play.stage.encoders().len() == encoders).await;
-        assert_eq!(play.means(), [ProductionMethod::Own]);
+        assert_eq!(play.methods(), [ProductionMethod::Own]);
         soon(viewer.leave(&playback)).await.unwrap();
     };
     watched("tv", 1).await;
@@ -244,16 +246,11 @@ async fn what_a_channel_carries_is_remembered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_scrambled_by_now_is_left_to_the_server_at_once() {
     let provider = Provider::start().await;
-    let play = Play::before(&[&provider], 0, |config| {
-        config.viewers.goodbye = Duration::ZERO;
-        config.warm.encode = Duration::from_millis(50);
-        config.warm.feed = Duration::from_millis(50);
-    })
-    .await;
-    for means in [ProductionMethod::Own, ProductionMethod::Adopted] {
+    let play = Play::before(&[&provider], 0, let_go_at_once).await;
+    for method in [ProductionMethod::Own, ProductionMethod::Adopted] {
         let viewer = play.stage.viewer(0, "tv");
         let (playback, _) = tune_with(&viewer, &play.stage.channel(1), "&MaxHeight=90").await;
-        assert_eq!(play.means(), [means]);
+        assert_eq!(play.methods(), [method]);
         soon(viewer.leave(&playback)).await.unwrap();
         eventually("nothing is connected", async || provider.open() == 0).await;
         provider.scramble();
@@ -268,7 +265,7 @@ async fn of_a_provider_that_counts_connections_no_second_one_is_taken() {
     let play = Play::before(&[&provider], 1, |_| ()).await;
     let (_, answer) = tune(&play.stage.viewer(0, "tv"), &play.stage.channel(1)).await;
     assert!(is_ours(&answer));
-    assert_eq!((play.means(), provider.asked().len(), play.taps()), (vec![ProductionMethod::Own], 0, 1));
+    assert_eq!((play.methods(), provider.asked().len(), play.taps()), (vec![ProductionMethod::Own], 0, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -364,7 +361,7 @@ async fn a_file_is_played_by_ffmpeg() {
     let (_, answer) = tune(&play.stage.viewer(0, "tv"), &play.stage.channel(1)).await;
     assert!(is_ours(&answer), "{}", answer.field("cache-status"));
     let _reader = play.read(1, 100_000).await;
-    assert_eq!((play.means(), play.taps()), (vec![ProductionMethod::Own], 0));
+    assert_eq!((play.methods(), play.taps()), (vec![ProductionMethod::Own], 0));
     play.stage.shut_down().await;
 }
 
@@ -377,12 +374,12 @@ async fn a_wish_for_one_player_is_its_own() {
     .await;
     tune(&play.stage.viewer(0, "tv"), &play.stage.channel(1)).await;
     tune(&play.stage.viewer(1, "old-tv"), &play.stage.channel(1)).await;
-    assert_eq!(play.means(), [ProductionMethod::Own, ProductionMethod::Adopted]);
+    assert_eq!(play.methods(), [ProductionMethod::Own, ProductionMethod::Adopted]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trusted_proxy_may_wish() {
-    for (trusted, means) in [(true, ProductionMethod::Adopted), (false, ProductionMethod::Own)] {
+    for (trusted, method) in [(true, ProductionMethod::Adopted), (false, ProductionMethod::Own)] {
         let provider = Provider::start().await;
         let play = Play::before(&[&provider], 0, |config| {
             config.trusted_proxies = if trusted { vec!["127.0.0.1/32".parse().unwrap()] } else { Vec::new() };
@@ -395,7 +392,7 @@ async fn a_trusted_proxy_may_wish() {
             .body(body::empty())
             .unwrap();
         assert_eq!(soon(client.request(request)).await.unwrap().status(), 200);
-        assert_eq!(play.means(), [means], "{trusted}");
+        assert_eq!(play.methods(), [method], "{trusted}");
     }
 }
 
@@ -432,7 +429,7 @@ async fn what_the_server_would_do_better_is_no_reason_in_mid_stream() {
         let mut watch = Watch::begin_with(play.stage.viewer(0, "tv"), &play.stage.channel(1), more).await;
         provider.show_interlaced();
         watch.resume(PATIENCE).await;
-        assert_eq!(play.means(), [ProductionMethod::Own], "{more}");
+        assert_eq!(play.methods(), [ProductionMethod::Own], "{more}");
         assert_eq!(play.stage.snapshot().tally.failures.len(), 0);
     }
 }
@@ -447,7 +444,7 @@ async fn a_clock_that_jumps_is_followed_at_once() {
         let mut watch = Watch::begin_with(play.stage.viewer(0, "tv"), &play.stage.channel(1), more).await;
         provider.show_at(10);
         watch.resume(PATIENCE).await;
-        assert_eq!(play.means(), [ProductionMethod::Own], "{more}");
+        assert_eq!(play.methods(), [ProductionMethod::Own], "{more}");
         assert_eq!(play.stage.snapshot().tally.failures.len(), 0);
     }
 }
@@ -461,7 +458,7 @@ async fn another_codec_in_mid_stream_is_encoded_from_then_on() {
     eventually("none runs, not even to be tried", async || play.stage.encoders().is_empty()).await;
     provider.show_mpeg2();
     watch.resume(PATIENCE).await;
-    assert_eq!((play.means(), play.stage.encoders().len()), (vec![ProductionMethod::Own], 1));
+    assert_eq!((play.methods(), play.stage.encoders().len()), (vec![ProductionMethod::Own], 1));
     provider.show("320x180");
     eventually("it is copied again", async || {
         watch.look().await;
@@ -469,7 +466,7 @@ async fn another_codec_in_mid_stream_is_encoded_from_then_on() {
     })
     .await;
     watch.resume(PATIENCE).await;
-    assert_eq!((play.means(), provider.asked().len()), (vec![ProductionMethod::Own], 1));
+    assert_eq!((play.methods(), provider.asked().len()), (vec![ProductionMethod::Own], 1));
     assert_eq!(play.stage.snapshot().tally.failures.len(), 0);
 }
 
@@ -495,7 +492,7 @@ async fn what_was_shown_before_is_not_taken_for_what_comes() {
         scan.read(packet);
     }
     let codec = scan.facts().unwrap().video.as_ref().map(|video| video.codec);
-    assert_eq!((play.means(), codec), (vec![ProductionMethod::Own], Some(VideoCodec::H264)));
+    assert_eq!((play.methods(), codec), (vec![ProductionMethod::Own], Some(VideoCodec::H264)));
 }
 
 /// An encoded stream goes on when the provider changes to another codec or size, with a new FFmpeg each time.
@@ -510,7 +507,7 @@ async fn what_is_encoded_may_be_another_picture_in_mid_stream() {
         let mut watch = Watch::begin_with(viewer, &play.stage.channel(1), "&MaxHeight=90").await;
         change(&provider);
         watch.resume(PATIENCE).await;
-        assert_eq!((play.means(), provider.asked().len()), (vec![ProductionMethod::Own], 1));
+        assert_eq!((play.methods(), provider.asked().len()), (vec![ProductionMethod::Own], 1));
         assert_eq!(play.stage.snapshot().tally.failures, BTreeMap::new());
     }
 }
@@ -551,7 +548,7 @@ async fn garbage_in_mid_stream_is_passed_over() {
         })
         .await;
         all_fetched(&watch.viewer, &watch.playback, &watch.last).await;
-        assert_eq!((play.means(), provider.asked().len()), (vec![ProductionMethod::Own; 1 + nth], 1));
+        assert_eq!((play.methods(), provider.asked().len()), (vec![ProductionMethod::Own; 1 + nth], 1));
         assert_eq!(
             (play.stage.origin().counts().jobs_started, play.stage.snapshot().tally.failures.len()),
             (0, 0)

@@ -44,7 +44,7 @@ const fn closed(input: InputId, reason: CloseReason) -> Action {
 
 #[test]
 fn an_input_is_on_the_disk_once_however_much_is_made_of_it() {
-    let mut bench = Bench::new(OWN);
+    let mut bench = Bench::new(LIMITS);
     let (one, input) = bench.own(1, 1, 9, at(0));
     let (other, same) = bench.own(2, 2, 9, at(0));
     assert_eq!(input, same);
@@ -59,7 +59,7 @@ fn an_input_is_on_the_disk_once_however_much_is_made_of_it() {
 
 #[test]
 fn an_input_grows_while_its_stream_rests_and_while_somebody_is_expected() {
-    let mut bench = Bench::new(OWN);
+    let mut bench = Bench::new(LIMITS);
     let stream = bench.deserted(true);
     let resting = bench.pool.input_of(stream).unwrap();
     bench.pool.handle_timeout(at(121_000));
@@ -86,7 +86,7 @@ fn what_is_adopted_and_what_is_tapped_are_on_one_disk() {
 
 #[test]
 fn who_reads_an_input_keeps_it() {
-    let mut bench = Bench::new(OWN);
+    let mut bench = Bench::new(LIMITS);
     let idle = bench.deserted(false);
     let (_, Joined { input, .. }) = bench.pool.read_input(&tap(1), at(1500)).unwrap();
     assert_eq!(bench.grown(input, 0, 5000, at(2000)), []);
@@ -97,7 +97,7 @@ fn who_reads_an_input_keeps_it() {
 
 #[test]
 fn inputs_are_part_of_the_memory_and_what_was_left_longest_ago_goes_first() {
-    let mut bench = Bench::new(Limits { slots: 3, ..OWN });
+    let mut bench = Bench::new(Limits { slots: 3, ..LIMITS });
     let idle = bench.deserted(false);
     let made = bench.pool.input_of(idle).unwrap();
     let (reader, Joined { input: left, .. }) = bench.pool.read_input(&lineup(8), at(0)).unwrap();

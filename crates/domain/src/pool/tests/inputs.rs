@@ -34,7 +34,7 @@ fn closed(input: InputId) -> Action {
 #[test]
 fn a_connection_is_needed_elsewhere_only_if_nobody_watches_what_is_made_of_it() {
     for also_watched in [true, false] {
-        let mut bench = Bench::new(OWN);
+        let mut bench = Bench::new(LIMITS);
         let (stream, ..) = bench.serve(1, 1, at(0));
         bench.pool.join_input(stream, &lineup(1), at(0)).unwrap();
         if also_watched {
@@ -61,7 +61,7 @@ fn the_channel_left_longest_ago_gives_way_whatever_it_was_used_for() {
         Wanted { lineup, tap: None }
     };
     for (denied, event) in [(true, Event::TunerDenied), (false, Event::ConnectionNeeded(vec![1]))] {
-        let mut bench = Bench::new(Limits { slots: 4, ..OWN });
+        let mut bench = Bench::new(Limits { slots: 4, ..LIMITS });
         let last = bench.lingering(&unlimited(8), at(56_000));
         let first = bench.lingering(&unlimited(9), at(1000));
         let (stream, ..) = bench.serve(1, 1, at(0));
@@ -90,7 +90,7 @@ fn the_channel_left_longest_ago_gives_way_whatever_it_was_used_for() {
 
 #[test]
 fn whoever_has_just_opened_a_channel_gives_way_last() {
-    let mut bench = Bench::new(OWN);
+    let mut bench = Bench::new(LIMITS);
     let expected = bench.pool.prefetch(&key(2).channel, Account(9), &tap(2), at(0)).unwrap().input;
     let left = bench.lingering(&tap(3), at(1000));
     bench.pool.handle_event(Event::TunerDenied, at(2000));
@@ -103,7 +103,7 @@ fn whoever_has_just_opened_a_channel_gives_way_last() {
 
 #[test]
 fn whoever_opens_a_channel_is_expected_for_a_while_and_as_many_as_there_are_slots() {
-    let mut bench = Bench::new(OWN);
+    let mut bench = Bench::new(LIMITS);
     let mut prefetch = |channel, account, now| {
         let joined = bench.pool.prefetch(&key(channel).channel, Account(account), &tap(channel), now);
         (joined.map(|joined| joined.input), bench.actions())
@@ -129,7 +129,7 @@ fn whoever_opens_a_channel_is_expected_for_a_while_and_as_many_as_there_are_slot
 
 #[test]
 fn a_logout_closes_what_only_its_token_could_release() {
-    let mut bench = Bench::new(Limits { slots: 4, ..OWN });
+    let mut bench = Bench::new(Limits { slots: 4, ..LIMITS });
     let mut prefetch = |channel, account| {
         let joined = bench.pool.prefetch(&key(channel).channel, Account(account), &either(channel), at(0));
         joined.unwrap().input
@@ -143,7 +143,7 @@ fn a_logout_closes_what_only_its_token_could_release() {
 
 #[test]
 fn a_stream_is_gone_when_the_input_is_closed_that_it_was_the_last_to_need() {
-    let mut bench = Bench::new(OWN);
+    let mut bench = Bench::new(LIMITS);
     let stream = bench.deserted(false);
     let input = bench.pool.input_of(stream).unwrap();
     bench.pool.handle_event(Event::TunerDenied, at(2000));
@@ -162,7 +162,7 @@ fn a_stream_is_gone_when_the_input_is_closed_that_it_was_the_last_to_need() {
 
 #[test]
 fn a_resting_stream_fails_with_its_input() {
-    let mut bench = Bench::new(OWN);
+    let mut bench = Bench::new(LIMITS);
     let stream = bench.deserted(true);
     let input = bench.pool.input_of(stream).unwrap();
     bench.pool.handle_event(Event::InputEnded(InputId(99), Failure::Gone), at(2000));
@@ -174,7 +174,7 @@ fn a_resting_stream_fails_with_its_input() {
 
 #[test]
 fn a_new_input_takes_over_the_members_of_the_one_that_ended() {
-    let mut bench = Bench::new(OWN);
+    let mut bench = Bench::new(LIMITS);
     let (stream, ..) = bench.serve(1, 1, at(0));
     let before = bench.pool.join_input(stream, &either(1), at(0)).unwrap();
     assert!(before.opens);
@@ -193,7 +193,7 @@ fn a_new_input_takes_over_the_members_of_the_one_that_ended() {
 
 #[test]
 fn a_stream_takes_the_servers_input_where_the_provider_has_no_connection_left() {
-    let mut bench = Bench::new(OWN);
+    let mut bench = Bench::new(LIMITS);
     let of = |bench: &mut Bench, number| {
         let (stream, ..) = bench.serve(number, number, at(0));
         bench.pool.join_input(stream, &either(number), at(0)).unwrap().key

@@ -37,9 +37,6 @@ const LIMITS: Limits = Limits {
     tuners: Settings { limit: None, reserve: Reserve::Auto },
 };
 
-const OWN: Limits =
-    Limits { warm_encode: Duration::from_secs(120), warm_feed: Duration::from_secs(600), ..LIMITS };
-
 fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(millis)
 }

@@ -15,7 +15,7 @@ impl Bench {
 
 #[test]
 fn an_encoder_without_viewers_goes_before_its_input() {
-    let mut bench = Bench::new(OWN);
+    let mut bench = Bench::new(LIMITS);
     let stream = bench.deserted(true);
     assert_eq!(bench.pool.next_deadline(), Some(at(121_000)));
     bench.pool.handle_timeout(at(121_000));
@@ -28,7 +28,7 @@ fn an_encoder_without_viewers_goes_before_its_input() {
 
 #[test]
 fn a_resting_stream_whose_input_ends_holds_no_tuner() {
-    let mut bench = Bench::new(OWN);
+    let mut bench = Bench::new(LIMITS);
     let stream = bench.deserted(true);
     bench.pool.handle_timeout(at(121_000));
     bench.actions();
@@ -41,7 +41,7 @@ fn a_resting_stream_whose_input_ends_holds_no_tuner() {
 
 #[test]
 fn a_copy_costs_no_encoder() {
-    let mut bench = Bench::new(OWN);
+    let mut bench = Bench::new(LIMITS);
     bench.deserted(false);
     assert_eq!(bench.pool.next_deadline(), Some(at(601_000)));
 }
@@ -49,7 +49,7 @@ fn a_copy_costs_no_encoder() {
 #[test]
 fn who_comes_to_a_resting_stream_wakes_it() {
     for returns in [false, true] {
-        let mut bench = Bench::new(OWN);
+        let mut bench = Bench::new(LIMITS);
         let stream = bench.deserted(true);
         bench.pool.handle_timeout(at(121_000));
         bench.actions();
@@ -74,7 +74,7 @@ fn who_comes_to_a_resting_stream_wakes_it() {
 
 #[test]
 fn what_the_gateway_cannot_make_is_adopted_at_once() {
-    let mut bench = Bench::new(OWN);
+    let mut bench = Bench::new(LIMITS);
     let fresh = ConsumerId::from_bits(1);
     let tune = Tune { key: key(1), viewer: viewer(1), class: Class::Web, produce: Produce::Auto, fresh };
     bench.pool.tune(tune, at(0));
@@ -90,7 +90,7 @@ fn what_the_gateway_cannot_make_is_adopted_at_once() {
 #[test]
 fn what_could_not_be_made_is_not_tried_again_for_a_while() {
     let tried = |failure: Failure, worked: bool, produce: Produce, again: u64| {
-        let mut bench = Bench::new(OWN);
+        let mut bench = Bench::new(LIMITS);
         bench.started(Produce::Auto, at(0));
         if worked {
             bench.segment(StreamId(1), 0, at(0));
@@ -121,7 +121,7 @@ fn what_could_not_be_made_is_not_tried_again_for_a_while() {
 
 #[test]
 fn a_stream_is_shared_only_in_the_way_that_is_wished_for() {
-    let mut bench = Bench::new(Limits { slots: 3, ..OWN });
+    let mut bench = Bench::new(Limits { slots: 3, ..LIMITS });
     let mut tuned = |number: u8, produce: Produce| {
         let fresh = ConsumerId::from_bits(number.into());
         let tune = Tune { key: key(1), viewer: viewer(number), class: Class::Web, produce, fresh };
