@@ -33,6 +33,9 @@ pub(super) enum Fault {
     /// The server switched protocols without a request to do so.
     #[error("unrequested upgrade")]
     Upgrade,
+    /// The gateway itself failed at the request.
+    #[error("a panic")]
+    Panicked,
 }
 
 /// A row of the table: status, `error` of `Proxy-Status` (RFC 9209 2.3), and a sentence for the reader.
@@ -50,6 +53,7 @@ impl Fault {
             Self::RequestCoding => "request-coding",
             Self::ResponseCoding => "response-coding",
             Self::Upgrade => "unasked-upgrade",
+            Self::Panicked => "panicked",
         }
     }
 
@@ -94,6 +98,11 @@ impl Fault {
                 StatusCode::BAD_GATEWAY,
                 "http_upgrade_failed",
                 "The media server switched protocols without being asked.",
+            ),
+            Self::Panicked => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "proxy_internal_error",
+                "This gateway failed at the request.",
             ),
         }
     }
@@ -142,13 +151,14 @@ mod tests {
     fn every_fault_has_its_status_and_type() {
         use upstream::Error;
 
-        let table: [(Fault, u16, &str); 18] = [
+        let table: [(Fault, u16, &str); 19] = [
             (Fault::Loop, 502, "proxy_loop_detected"),
             (Fault::Connect, 405, "http_request_denied"),
             (Fault::Host, 400, "http_request_error"),
             (Fault::RequestCoding, 501, "http_request_error"),
             (Fault::ResponseCoding, 502, "http_response_transfer_coding"),
             (Fault::Upgrade, 502, "http_upgrade_failed"),
+            (Fault::Panicked, 500, "proxy_internal_error"),
             (Error::ConnectionRefused(cause()).into(), 502, "connection_refused"),
             (Error::ConnectTimeout.into(), 504, "connection_timeout"),
             (Error::Dns(cause()).into(), 502, "dns_error"),

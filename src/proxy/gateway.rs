@@ -173,6 +173,6 @@ impl Service<Request<Incoming>> for Handle {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let gateway = Arc::clone(&self.0);
-        Box::pin(async move { Ok(gateway.answer(request.map(body::boxed)).await) })
+        Box::pin(async move { Ok(gateway.answered(gateway.answer(request.map(body::boxed))).await) })
     }
 }

@@ -34,4 +34,5 @@ pub mod route;
 pub mod served_lineup;
 mod signals;
 mod timers;
+mod to_the_end;
 mod tunnel;

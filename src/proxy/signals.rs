@@ -34,8 +34,7 @@ impl Gateway {
     /// known even if the client does not wait.
     pub(super) async fn report(self: &Arc<Self>, report: Report, request: Request<Body>) -> Response<Body> {
         let gateway = Arc::clone(self);
-        let reporting = tokio::spawn(async move { gateway.pass_report(report, request).await });
-        reporting.await.unwrap_or_else(|_| Response::new(body::empty()))
+        self.to_the_end(async move { gateway.pass_report(report, request).await }).await
     }
 
     async fn pass_report(&self, report: Report, request: Request<Body>) -> Response<Body> {
@@ -176,15 +175,15 @@ impl Gateway {
             return self.forward(request).await;
         };
         let gateway = Arc::clone(self);
-        let logout = tokio::spawn(async move {
+        self.to_the_end(async move {
             let account = gateway.account(credential.token());
             gateway.supervisor.logging_out(account, LOGOUT).await;
             let response = gateway.forward(request).await;
             gateway.auth.forget(credential.token());
             gateway.supervisor.logged_out(account);
             response
-        });
-        logout.await.unwrap_or_else(|_| Response::new(body::empty()))
+        })
+        .await
     }
 }
 

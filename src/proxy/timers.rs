@@ -2,6 +2,7 @@
 //!
 //! Does not know which recordings there are: the supervisor asks the server.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{Method, Request, Response};
@@ -22,8 +23,14 @@ const SOON: Duration = Duration::from_secs(30);
 
 impl Gateway {
     /// Passes on a change of the timers. A tuner that its recording needs at once is freed first, if the client may watch live TV:
-    /// the server's recorder, if denied one, tries again only after 60 s.
-    pub(super) async fn timers(&self, mut request: Request<Body>) -> Response<Body> {
+    /// the server's recorder, if denied one, tries again only after 60 s. Runs in a task of its own: the server gets the timer even if
+    /// the client does not wait until a tuner is free.
+    pub(super) async fn timers(self: &Arc<Self>, request: Request<Body>) -> Response<Body> {
+        let gateway = Arc::clone(self);
+        self.to_the_end(async move { gateway.pass_timers(request).await }).await
+    }
+
+    async fn pass_timers(&self, mut request: Request<Body>) -> Response<Body> {
         let mut is_freed = false;
         if *request.method() == Method::POST && body::is_at_most(&request, READABLE) {
             let (parts, body) = request.into_parts();

@@ -5,11 +5,12 @@ use std::time::{Duration, SystemTime};
 use domain::reason::{LimitSource, StopReason};
 use domain::tuners::TunerLimit;
 use jellyfin_alike::viewer::Viewer;
-use jellyfin_alike::{Settings, Status, Timer};
+use jellyfin_alike::{Origin, Settings, Status, Timer};
 use serde_json::json;
+use tokio::time::timeout;
 use warmgate::config::Config;
 
-use crate::support::stage::{Stage, tune, with_key};
+use crate::support::stage::{Stage, delaying, tune, with_key};
 use crate::support::wait::{eventually, soon};
 
 /// A viewer zaps through the first channels, and leaves: all are warm. It reports as jellyfin-web does.
@@ -157,4 +158,23 @@ async fn a_recording_of_what_is_on_now_begins_at_once() {
         assert_eq!(stage.origin().recordings()[0].failures, 0);
         assert_eq!(stage.snapshot().tally.stopped.get(&StopReason::Recording), Some(&1));
     }
+}
+
+/// The bare server takes the timer at once, whether or not the client waits for the answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_breaks_off_while_a_tuner_is_freed_has_its_timer() {
+    let settings = Settings::quick();
+    let origin = Origin::start(settings.clone()).await.unwrap();
+    let slow = delaying(origin.addr(), "/livestreams/close", Duration::from_secs(1)).await;
+    let idle = |config: &mut Config| config.pool.idle_timeout = Duration::from_secs(600);
+    let stage = Stage::before(origin, &settings, &slow.to_string(), idle).await;
+    warm(&stage, 3).await;
+    let timer = json!({
+        "ChannelId": stage.channel(4),
+        "StartDate": "2026-11-28T12:00:00.0000000Z", "EndDate": "2126-11-28T12:00:00.0000000Z",
+    });
+    let phone = stage.viewer(0, "phone");
+    timeout(Duration::from_millis(300), phone.post("/LiveTv/Timers", &timer)).await.unwrap_err();
+    drop(phone);
+    eventually("it is made", async || stage.origin().recordings().len() == 1).await;
 }

@@ -42,9 +42,7 @@ impl Gateway {
         item: Option<ItemId>,
         request: Request<Body>,
     ) -> Response<Body> {
-        let gateway = Arc::clone(self);
-        let opening = tokio::spawn(async move { gateway.open(item, request).await });
-        opening.await.unwrap_or_else(|_| Response::new(body::empty()))
+        self.to_the_end(Arc::clone(self).open(item, request)).await
     }
 
     /// Answers `master.m3u8`. The media playlist will be requested next, with the same credential in the same place, so that
