@@ -146,8 +146,7 @@ impl Jellyfin {
 
     /// Takes a consumer of the live stream of a channel's source, which the server opens if it is not open.
     pub async fn hold(&self, place: &Place, source: &MediaSourceId, login: &Login) -> Result<Hold, Error> {
-        let wish = Value::Object(serde_json::Map::new());
-        let info = self.playback_info(place, "AutoOpenLiveStream=false", login, &wish).await?;
+        let info = self.playback_info(place, "AutoOpenLiveStream=false", login, &nothing()).await?;
         let token = open_token(&info, source).ok_or(Error::Unreadable("no OpenToken"))?;
         let mut wish = serde_json::json!({ "OpenToken": token, "ItemId": place.item.as_str() });
         if let Some(user) = &place.user {
@@ -164,25 +163,7 @@ impl Jellyfin {
         Ok(Hold { live_stream: LiveStreamId::new(live_stream), opening, raw })
     }
 
-    /// Whether the live stream has been closed and opened again since `hold` was taken, so that its consumers are other ones. If it is
-    /// not open, the answer is no: closing it is harmless, and its raw stream can be gone while it is open (docs/jellyfin.md 4).
-    pub async fn is_another(&self, place: &Place, hold: &Hold, login: &Login) -> Result<bool, Error> {
-        let Some(opening) = &hold.opening else { return Ok(false) };
-        let wish = serde_json::json!({ "LiveStreamId": hold.live_stream.as_str() });
-        match self.playback_info(place, "", login, &wish).await {
-            Ok(info) => {
-                let source = field(&info, "MediaSources").and_then(|sources| sources.get(0));
-                Ok(source.and_then(raw_path).is_some_and(|current| current.opening() != *opening))
-            }
-            // No such live stream: the status of 10.8 and 10.9, of 12.0, and of 10.10 and 10.11.
-            Err(Error::Status(
-                StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::INTERNAL_SERVER_ERROR,
-            )) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn playback_info(
+    pub(super) async fn playback_info(
         &self,
         place: &Place,
         query: &str,
@@ -196,25 +177,15 @@ impl Jellyfin {
     }
 
     /// Whether there is something at `path`, such as a job's playlist.
+    ///
+    /// # Errors
+    /// If the server cannot say.
     pub async fn exists(&self, path: &str) -> Result<bool, Error> {
         let request = self.calls.request(Method::GET, path, "", &Login::default(), None)?;
-        Ok(self.calls.status(request).await? != StatusCode::NOT_FOUND)
-    }
-
-    /// Whether this very opening of the live stream is still open. One without a name cannot be told from a later one.
-    pub async fn is_open(&self, place: &Place, hold: &Hold, login: &Login) -> Result<bool, Error> {
-        let wish = serde_json::json!({ "LiveStreamId": hold.live_stream.as_str() });
-        match self.playback_info(place, "", login, &wish).await {
-            Ok(info) => {
-                let source = field(&info, "MediaSources").and_then(|sources| sources.get(0));
-                let current = source.and_then(raw_path).map(|path| path.opening());
-                Ok(source.is_some() && (hold.opening.is_none() || hold.opening == current))
-            }
-            // No such live stream: the status of 10.8 and 10.9, of 12.0, and of 10.10 and 10.11.
-            Err(Error::Status(
-                StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::INTERNAL_SERVER_ERROR,
-            )) => Ok(false),
-            Err(error) => Err(error),
+        match self.calls.status(request).await? {
+            StatusCode::NOT_FOUND => Ok(false),
+            status if status.is_server_error() => Err(Error::Status(status)),
+            _ => Ok(true),
         }
     }
 
@@ -342,6 +313,11 @@ pub fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     value.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
+/// The body of a request that asks for nothing in particular.
+pub(super) fn nothing() -> Value {
+    Value::Object(serde_json::Map::new())
+}
+
 fn open_token<'a>(info: &'a Value, source: &MediaSourceId) -> Option<&'a str> {
     let sources = field(info, "MediaSources")?.as_array()?;
     let is_wanted =
@@ -349,7 +325,7 @@ fn open_token<'a>(info: &'a Value, source: &MediaSourceId) -> Option<&'a str> {
     field(sources.iter().find(is_wanted)?, "OpenToken")?.as_str()
 }
 
-fn raw_path(source: &Value) -> Option<RawPath> {
+pub(super) fn raw_path(source: &Value) -> Option<RawPath> {
     RawPath::of_url(field(source, "Path")?.as_str()?)
 }
 
@@ -387,8 +363,16 @@ mod tests {
         let item = ItemId::parse(&"a".repeat(32)).unwrap();
         let place = Place { prefix: String::new(), item, user: Some("u&v".to_owned()) };
         let hold = Hold { live_stream: odd, opening: Some("x".to_owned()), raw: None };
-        fake.jellyfin.is_another(&place, &hold, &nobody).await.unwrap();
+        let _ = fake.jellyfin.is_another(&place, &hold, &nobody).await;
         assert_eq!(fake.asked("UserId=u%26v").len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_fails_does_not_say_that_a_playlist_exists() {
+        for (status, expected) in [(200, Some(true)), (404, Some(false)), (500, None), (503, None)] {
+            let fake = Fake::start(move |_| async move { Some((status, String::new())) }).await;
+            assert_eq!(fake.jellyfin.exists("/x.m3u8").await.ok(), expected, "{status}");
+        }
     }
 
     #[tokio::test]

@@ -12,6 +12,7 @@ pub mod jellyfin;
 pub mod job;
 pub mod ledger;
 pub mod live_tv;
+mod opening;
 mod raw_path;
 
 pub use crate::wire::Error;

@@ -14,7 +14,6 @@ use crate::response::{Refusal, Response, insert, text};
 use crate::consumer::Consumer;
 use crate::encoding::{self, Encoding};
 use crate::job::JobRequest;
-use crate::settings::Version;
 use crate::state::State;
 use crate::tuner::FRAME_RATE;
 
@@ -34,7 +33,7 @@ pub(crate) fn master(
     state.server.wipe_once();
     let channel = state.server.channel(item_id).ok_or(Refusal::Missing)?;
     if let Some(id) = query.get("LiveStreamId") {
-        state.live_streams.get(id).ok_or_else(|| unknown_stream(state.server.settings.version))?;
+        state.live_streams.get(id)?;
     }
     let probed = state.server.is_probed(channel);
     let settings = &state.server.settings;
@@ -93,8 +92,7 @@ pub(crate) async fn live(
     let named = query.get("LiveStreamId").map(str::to_owned);
     let (input, own_stream) = match &named {
         Some(id) => {
-            let opened =
-                state.live_streams.get(id).ok_or_else(|| unknown_stream(state.server.settings.version))?;
+            let opened = state.live_streams.get(id)?;
             (state.server.raw_stream_url(&opened.unique_id), None)
         }
         None => match state.jobs.input_of(play_session) {
@@ -115,11 +113,4 @@ pub(crate) async fn live(
         encoding,
     };
     Ok(text(PLAYLIST, state.jobs.playlist(request).await?))
-}
-
-fn unknown_stream(version: Version) -> Refusal {
-    match version {
-        Version::V12 => Refusal::Missing,
-        Version::V10_11 => Refusal::Failed,
-    }
 }

@@ -15,6 +15,7 @@ use crate::guid;
 use crate::lock::lock;
 use crate::response::Refusal;
 use crate::server::Server;
+use crate::settings::Version;
 use crate::tuner::{Fault, Faults, Tuner};
 
 /// All live streams.
@@ -115,8 +116,14 @@ impl LiveStreams {
     }
 
     /// The open live stream with this id.
-    pub(crate) fn get(&self, id: &str) -> Option<OpenStream> {
-        lock(&self.open).get(id).map(LiveStream::as_open)
+    ///
+    /// # Errors
+    /// [`Refusal::Missing`] or, on 10.11, [`Refusal::Failed`] for one that is not open.
+    pub(crate) fn get(&self, id: &str) -> Result<OpenStream, Refusal> {
+        lock(&self.open).get(id).map(LiveStream::as_open).ok_or(match self.server.settings.version {
+            Version::V12 => Refusal::Missing,
+            Version::V10_11 => Refusal::Failed,
+        })
     }
 
     /// Whether the live stream with this unique id is open and still receives its channel.

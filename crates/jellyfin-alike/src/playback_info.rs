@@ -24,7 +24,8 @@ const NO_LIMIT: u64 = 140_000_000;
 /// `GET|POST /Items/{id}/PlaybackInfo`. A `GET` opens nothing, and its response has no URL.
 ///
 /// # Errors
-/// [`Refusal::Missing`] for an unknown item or live stream, [`Refusal::Failed`] if it cannot be opened.
+/// [`Refusal::Missing`] for an unknown item, [`Refusal::Failed`] if it cannot be opened; either, depending on the version, for a
+/// live stream that is not open.
 pub(crate) async fn info(
     state: &State,
     caller: &Caller,
@@ -43,7 +44,7 @@ pub(crate) async fn info(
         return Ok(json(&refused));
     }
     let opened = match fields.text("LiveStreamId") {
-        Some(id) => Some(state.live_streams.get(&id).ok_or(Refusal::Missing)?),
+        Some(id) => Some(state.live_streams.get(&id)?),
         None if posted && fields.flag("AutoOpenLiveStream") == Some(true) => {
             Some(state.live_streams.open(channel, &caller.consumer(&play_session)).await?)
         }
