@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::Service;
 
+use crate::body::kept::Budget;
 use crate::body::{self, Body};
 use crate::config::LiveTvRight;
 use crate::proxy::auth::{Asker, Auth};
@@ -34,6 +35,13 @@ use crate::upstream::jellyfin::Jellyfin;
 use domain::produce::Rules;
 use domain::signal::{Signal, Whose};
 use domain::viewer::Account;
+
+/// Bytes of all request bodies that are kept at a time, until they have been read or sent again.
+const KEPT: usize = 16 << 20;
+/// Bytes of the largest of them.
+const LARGEST_KEPT: usize = 1 << 20;
+/// How long one is kept while it is incomplete.
+const KEPT_INCOMPLETE: Duration = Duration::from_secs(10);
 
 /// What the operator decides about the answers.
 #[derive(Debug)]
@@ -68,6 +76,8 @@ pub struct Gateway {
     pub(super) miss_counters: MissCounters,
     pub(super) tuner_denials: TunerDenialCache,
     pub(super) hls_warmup: HlsWarmup,
+    /// Only for bodies whose sender has shown a credential that the server has not refused.
+    pub(super) kept_bodies: Budget,
     cors: Cors,
     /// Hashes tokens into accounts, so that no token is kept where an account is enough.
     fingerprint: RandomState,
@@ -92,6 +102,7 @@ impl Gateway {
             miss_counters: MissCounters::default(),
             tuner_denials: TunerDenialCache::default(),
             hls_warmup: HlsWarmup::default(),
+            kept_bodies: Budget::new(KEPT, LARGEST_KEPT, KEPT_INCOMPLETE),
             cors: Cors::default(),
             fingerprint: RandomState::new(),
         }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use tracing::debug;
 
+use crate::body::kept::Kept;
 use crate::body::{self, Body};
 use crate::proxy::credential::Credential;
 use crate::proxy::gateway::Gateway;
@@ -24,8 +25,6 @@ use domain::openings::{Mention, MentionKind, PlaybackReport};
 use domain::signal::{Signal, Whose};
 use domain::viewer::Account;
 
-/// Bytes of the largest body that is read.
-const READABLE: usize = 1 << 20;
 /// How long a logout waits until everything is closed that only its token can close.
 const LOGOUT: Duration = Duration::from_secs(5);
 
@@ -42,20 +41,14 @@ impl Gateway {
         let account = credential.as_ref().map(|credential| self.account(credential.token()));
         let (moment, supervisor) = (report.moment, self.supervisor.clone());
         let request = match (&credential, account) {
-            (Some(credential), Some(account))
-                if supervisor.needs_care(account) && body::is_at_most(&request, READABLE) =>
-            {
-                match self.with_own_opening(&report, account, credential, request).await {
-                    Some(request) => request,
-                    // The client broke off in the middle of its request, so nobody reads the answer.
-                    None => return Response::new(body::empty()),
-                }
+            (Some(credential), Some(account)) if supervisor.needs_care(account) => {
+                self.with_own_opening(&report, account, credential, request).await
             }
             _ => request,
         };
         let (tell, told) = oneshot::channel();
-        let read = move |body: Option<Bytes>| {
-            let subject = Subject::of(&report, body.as_deref());
+        let read = move |body: Option<Kept>| {
+            let subject = Subject::of(&report, body.as_ref().map(|body| &body.bytes()[..]));
             let signal = match moment {
                 Moment::Started | Moment::Progress => Signal::Report { paused: subject.paused },
                 Moment::Ping => Signal::Ping,
@@ -77,7 +70,14 @@ impl Gateway {
             // Fails if the client has gone: then the server's answer is not learned from either.
             let _ = tell.send(mention);
         };
-        let response = self.forward(request.map(|body| body::tee(body, READABLE, read))).await;
+        let request = match credential {
+            Some(_) => request.map(|body| self.kept_bodies.tee(body, read)),
+            None => {
+                read(None);
+                request
+            }
+        };
+        let response = self.forward(request).await;
         if let (true, Ok(mention)) = (response.status().is_success(), told.await) {
             match moment {
                 Moment::Started | Moment::Progress => {
@@ -91,17 +91,20 @@ impl Gateway {
     }
 
     /// The report, once its client has an opening of its own, else without the name of the live stream: the server would
-    /// believe in a playback, and its end would take somebody else's consumer. `None` if the report cannot be read.
+    /// believe in a playback, and its end would take somebody else's consumer. A report that cannot be read passes as it is.
     async fn with_own_opening(
         &self,
         report: &Report,
         account: Account,
         credential: &Credential,
         request: Request<Body>,
-    ) -> Option<Request<Body>> {
+    ) -> Request<Body> {
         let (mut parts, body) = request.into_parts();
-        let mut bytes = body::read(body, READABLE).await?;
-        let subject = Subject::of(report, Some(&bytes));
+        let kept = match self.kept_bodies.read(body).await {
+            Ok(kept) => kept,
+            Err(body) => return Request::from_parts(parts, body),
+        };
+        let subject = Subject::of(report, Some(kept.bytes()));
         let plays = matches!(report.moment, Moment::Started | Moment::Progress);
         let is_own = match (report.moment, &subject.live_stream) {
             (Moment::Started | Moment::Progress | Moment::Stopped, Some(_)) => {
@@ -110,12 +113,12 @@ impl Gateway {
             }
             (Moment::Ping, _) | (_, None) => true,
         };
-        if !is_own && let Some(anonymous) = without_live_stream(&bytes) {
+        if !is_own && let Some(anonymous) = without_live_stream(kept.bytes()) {
             debug!("a report passes without the live stream, of which its client has no opening any more");
             parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(anonymous.len()));
-            bytes = anonymous;
+            return Request::from_parts(parts, body::full(anonymous));
         }
-        Some(Request::from_parts(parts, body::full(bytes)))
+        Request::from_parts(parts, kept.into())
     }
 
     /// Passes on `LiveStreams/Close`, unless the client has given its consumer back already and the server would take the

@@ -9,15 +9,13 @@ use http::{Method, Request, Response};
 use serde_json::Value;
 use tracing::debug;
 
-use crate::body::{self, Body};
+use crate::body::Body;
 use crate::proxy::auth::{Asker, Verdict};
 use crate::proxy::gateway::Gateway;
 use crate::proxy::query::Query;
 use crate::proxy::route::prefix;
 use crate::upstream::live_tv::recording_starts;
 
-/// Bytes of the largest timer that is read.
-const READABLE: usize = 1 << 16;
 /// A recording that begins later is found in time among the server's timers.
 const SOON: Duration = Duration::from_secs(30);
 
@@ -30,21 +28,15 @@ impl Gateway {
         self.to_the_end(async move { gateway.pass_timers(request).await }).await
     }
 
-    async fn pass_timers(&self, mut request: Request<Body>) -> Response<Body> {
-        let mut is_freed = false;
-        if *request.method() == Method::POST && body::is_at_most(&request, READABLE) {
-            let (parts, body) = request.into_parts();
-            // The client broke off in the middle of its request, so nobody reads the answer.
-            let Some(timer) = body::read(body, READABLE).await else {
-                return Response::new(body::empty());
-            };
-            let begins_soon = begins_soon(&timer, SystemTime::now());
-            request = Request::from_parts(parts, body::full(timer));
-            if begins_soon && let Some(asker) = self.asker(&request, &Query::of(request.uri())) {
-                let prefix = prefix(request.uri()).to_owned();
-                is_freed = self.free_tuner_for_recording(&asker, &prefix).await;
-            }
-        }
+    async fn pass_timers(&self, request: Request<Body>) -> Response<Body> {
+        let is_new = *request.method() == Method::POST;
+        let asker = self.asker(&request, &Query::of(request.uri()));
+        let prefix = prefix(request.uri()).to_owned();
+        let (request, begins_soon) = match asker {
+            Some(asker) if is_new && self.may_record(&asker, &prefix).await => self.read_timer(request).await,
+            Some(_) | None => (request, false),
+        };
+        let is_freed = begins_soon && self.free_tuner_for_recording().await;
         let response = self.forward(request).await;
         // While the recorder opens the channel its timer still says that it needs a tuner, and would cost another channel.
         if response.status().is_success() && !is_freed {
@@ -53,14 +45,29 @@ impl Gateway {
         response
     }
 
-    async fn free_tuner_for_recording(&self, asker: &Asker, prefix: &str) -> bool {
+    async fn may_record(&self, asker: &Asker, prefix: &str) -> bool {
         match self.auth.check(prefix, asker).await {
-            Verdict::Allowed(_) => {
-                debug!("a client schedules a recording that begins at once");
-                self.supervisor.tuners().free_tuner_for_recording().await
-            }
+            Verdict::Allowed(_) => true,
             Verdict::NoLiveTv | Verdict::Denied | Verdict::Unknown => false,
         }
+    }
+
+    /// The request, and whether the recording that it schedules begins soon. One that cannot be read does not.
+    async fn read_timer(&self, request: Request<Body>) -> (Request<Body>, bool) {
+        let (parts, body) = request.into_parts();
+        let (body, begins_soon) = match self.kept_bodies.read(body).await {
+            Ok(timer) => {
+                let begins_soon = begins_soon(timer.bytes(), SystemTime::now());
+                (timer.into(), begins_soon)
+            }
+            Err(body) => (body, false),
+        };
+        (Request::from_parts(parts, body), begins_soon)
+    }
+
+    async fn free_tuner_for_recording(&self) -> bool {
+        debug!("a client schedules a recording that begins at once");
+        self.supervisor.tuners().free_tuner_for_recording().await
     }
 }
 

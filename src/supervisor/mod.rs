@@ -250,12 +250,6 @@ impl Supervisor {
         self.handle.pool().has_returned(account, live_stream)
     }
 
-    /// Whether a stream runs that nobody watches.
-    #[must_use]
-    pub fn has_idle(&self) -> bool {
-        self.handle.pool().has_idle()
-    }
-
     /// Stops all streams and closes all inputs. Returns once that is done, or after `grace`.
     pub async fn shut_down(&self, grace: Duration) {
         self.handle.tell(Event::Shutdown);

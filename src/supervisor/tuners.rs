@@ -74,13 +74,6 @@ impl Tuners {
         self.handle.pool().tuner_limit().is_some()
     }
 
-    /// Whether a tuner might be freed for a device: something is idle, or the device itself plays.
-    #[must_use]
-    pub fn may_free_tuner_for(&self, account: Option<Account>, device: Option<&DeviceId>) -> bool {
-        let pool = self.handle.pool();
-        pool.has_idle() || account.zip(device).is_some_and(|(account, device)| pool.plays(account, device))
-    }
-
     /// Frees a tuner for a client that was denied one. Returns true once one has been freed.
     pub async fn free_tuner(&self) -> bool {
         self.handle.free_tuner().await

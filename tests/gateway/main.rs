@@ -8,6 +8,7 @@ mod cli;
 mod config;
 mod consumers;
 mod demo;
+mod denials;
 mod direct;
 mod feed;
 mod ffmpeg;

@@ -10,23 +10,8 @@ use serde_json::json;
 use tokio::time::timeout;
 use warmgate::config::Config;
 
-use crate::support::stage::{Stage, delaying, tune, with_key};
+use crate::support::stage::{Stage, delaying, tune, warm, with_key};
 use crate::support::wait::{eventually, soon};
-
-/// A viewer zaps through the first channels, and leaves: all are warm. It reports as jellyfin-web does.
-async fn warm(stage: &Stage, channels: usize) {
-    let viewer = stage.viewer(0, "tv");
-    for channel in 1..=channels {
-        let (playback, _) = tune(&viewer, &stage.channel(channel)).await;
-        soon(viewer.report(&playback, "Playing")).await.unwrap();
-        soon(viewer.leave(&playback)).await.unwrap();
-    }
-    stage.deserted().await;
-    eventually("all of them are warm", async || {
-        stage.snapshot().tuners.idle == channels && stage.origin().counts().tuners_open == channels
-    })
-    .await;
-}
 
 async fn limit(stage: &Stage) -> TunerLimit {
     eventually("the limit is known", async || stage.snapshot().tuners.limit.is_some()).await;

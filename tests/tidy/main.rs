@@ -341,7 +341,7 @@ fn tidy_sees_what_is_wrong() {
         ("src/proxy/mod.rs", "//! x\nfn f() { todo!() }", "todo!"),
         ("src/proxy/mod.rs", "//! x\n// FIXME later\n", "FIXME"),
         ("src/proxy/mod.rs", "//! x\nfn f() { println!() }", "prints"),
-        ("src/body/x.rs", "//! x\n", "has both"),
+        ("src/memory/x.rs", "//! x\n", "has both"),
     ] {
         let said = complaints(&Source { path: path.to_owned(), text: text.to_owned() });
         assert!(said.len() == 1 && said[0].contains(complaint), "{text}: {said:?}");

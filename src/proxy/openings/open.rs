@@ -1,19 +1,22 @@
 //! Passes an opening on and reads from its answer which live streams are open now, so that they can be prefetched, and closed in the
 //! client's name if nothing comes of them.
 //!
-//! An opening is `POST PlaybackInfo` or `LiveStreams/Open`. It goes upstream as it came, except that the server may not compress
-//! the answer. The server opens a tuner whether or not the client waits for the answer, so each opening runs in a task of its own
-//! that survives the client's connection.
+//! An opening is `POST PlaybackInfo` or `LiveStreams/Open`. It goes upstream as it comes, except that the server may not compress
+//! the answer, and a copy of it is kept meanwhile: it tells what is asked for, and is sent again if the server denies a tuner that
+//! can be freed. The server opens a tuner whether or not the client waits for the answer, so each opening runs in a task of its own
+//! that survives the client's connection. Of a request without a credential, or with one that the server refuses, nothing is kept.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::header::ACCEPT_ENCODING;
+use http::{HeaderValue, Request, Response, StatusCode};
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
+use crate::body::kept::{self, Kept};
 use crate::body::{self, Body};
 use crate::proxy::auth::Verdict;
 use crate::proxy::gateway::Gateway;
@@ -23,12 +26,11 @@ use crate::proxy::route::prefix;
 use crate::supervisor::held::client_openings;
 use crate::supervisor::inputs::prefetch::OpenedChannel;
 use crate::upstream::jellyfin::{Place, RawPath};
-use domain::key::{Channel, DeviceId, ItemId};
+use domain::key::{Channel, ItemId};
 use domain::openings::{ClientOpening, Mention, MentionKind};
 use domain::produce::ProductionMethod;
-use domain::viewer::Account;
 
-/// Bytes of the largest request that is kept to be sent again, and of the largest request and answer that are read.
+/// Bytes of the largest answer that is read.
 const READABLE: usize = 1 << 20;
 /// How long the rest of an answer is read after its client has gone.
 const LINGER: Duration = Duration::from_secs(30);
@@ -42,7 +44,9 @@ impl Gateway {
         item: Option<ItemId>,
         request: Request<Body>,
     ) -> Response<Body> {
-        self.to_the_end(Arc::clone(self).open(item, request)).await
+        let client = CancellationToken::new();
+        let _waits = client.clone().drop_guard();
+        self.to_the_end(Arc::clone(self).open(item, request, client)).await
     }
 
     /// Answers `master.m3u8`. The media playlist will be requested next, with the same credential in the same place, so that
@@ -56,24 +60,34 @@ impl Gateway {
         self.forward(request).await
     }
 
-    async fn open(self: Arc<Self>, item: Option<ItemId>, mut request: Request<Body>) -> Response<Body> {
-        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let (request, open_request) = with_copy(item.clone(), request);
+    /// Answers an opening. `client` is cancelled when nobody waits for the answer any more.
+    async fn open(
+        self: Arc<Self>,
+        item: Option<ItemId>,
+        mut request: Request<Body>,
+        client: CancellationToken,
+    ) -> Response<Body> {
         let Some(asker) = self.asker(&request, &Query::of(request.uri())) else {
-            return self.forward_opening(item, (None, None), request).await;
+            return self.forward(request).await;
         };
         let player = self.player(&request, asker.credential.device().cloned());
         let mut opener = Opener { asker, player, prefix: prefix(request.uri()).to_owned(), user: None };
-        match self.auth.check(&opener.prefix, &opener.asker).await {
-            Verdict::NoLiveTv => return self.open_without_live_tv(&opener, &open_request, request).await,
+        let verdict = self.auth.check(&opener.prefix, &opener.asker).await;
+        if verdict == Verdict::Denied {
+            return self.forward(request).await;
+        }
+        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let (request, sent) = self.with_copy(item.clone(), request);
+        match verdict {
+            Verdict::NoLiveTv => return self.open_without_live_tv(&opener, &sent.asks, request).await,
             Verdict::Allowed(me) => opener.user = me.id.clone(),
             Verdict::Denied | Verdict::Unknown => {}
         }
         self.hls_warmup.run(&self.jellyfin, &opener.prefix, &opener.asker.credential).await;
         let account = self.account(opener.asker.credential.token());
         self.supervisor.tuners().introduce(account, &opener.prefix, &opener.asker.credential.login());
-        let device = opener.asker.credential.device().cloned();
-        let response = self.forward_opening(item, (Some(account), device), request).await;
+        let Sent { asks: open_request, body } = sent;
+        let response = self.forward_opening(item, &opener, (request, body), &client).await;
         if response.status() != StatusCode::OK {
             return response;
         }
@@ -86,7 +100,7 @@ impl Gateway {
             }
         };
         let taken = move |whole: bool| abandoned.store(!whole, Ordering::Relaxed);
-        response.map(|body| body::watched(body::drained(body::tee(body, READABLE, read), LINGER), taken))
+        response.map(|body| body::watched(body::drained(kept::tee(body, READABLE, read), LINGER), taken))
     }
 
     /// Tells the supervisor that the server has opened a live stream. The client has not yet received the end of the answer that
@@ -139,36 +153,32 @@ impl Gateway {
         });
     }
 
-    /// Passes an opening on. If the server denies it a tuner, gives up idle channels one by one and passes it on again. Where the
+    /// Passes an opening on. If the server denies it a tuner, gives up idle channels one by one and passes it on again, unless its
+    /// body could not be kept. What is idle when the denial comes counts: it may have waited long behind other openings. Where the
     /// number of tuners is unknown, one idle channel shows whether a tuner was short: if it was given up in vain, the channel is
     /// dead, and costs no other for a while.
     async fn forward_opening(
         &self,
         item: Option<ItemId>,
-        (account, device): (Option<Account>, Option<DeviceId>),
-        request: Request<Body>,
+        opener: &Opener,
+        (request, body): (Request<Body>, Arc<OnceLock<Kept>>),
+        client: &CancellationToken,
     ) -> Response<Body> {
+        let credential = &opener.asker.credential;
+        let (account, device) = (Some(self.account(credential.token())), credential.device());
         self.supervisor.opening(item.clone(), account);
-        let device = device.as_ref();
+        let (parts, unsent) = request.into_parts();
+        let mut response = self.forward(Request::from_parts(parts.clone(), unsent)).await;
         let in_vain = item.as_ref().is_some_and(|item| self.tuner_denials.contains(item));
-        if in_vain
-            || !self.supervisor.tuners().may_free_tuner_for(account, device)
-            || !is_repeatable(request.headers())
-        {
-            return self.forward(request).await;
-        }
-        let (parts, body) = request.into_parts();
-        let Some(bytes) = body::read(body, READABLE).await else {
-            // The client broke off in the middle of its request, so nobody reads the answer.
-            return Response::new(body::empty());
-        };
-        let again = || Request::from_parts(parts.clone(), body::full(bytes.clone()));
-        let mut response = self.forward(again()).await;
         let is_limit_known = self.supervisor.tuners().is_limit_known();
-        for _ in 0..if is_limit_known { IDLE_CHANNELS_PER_OPENING } else { 1 } {
-            if response.status() != StatusCode::INTERNAL_SERVER_ERROR {
-                break;
-            }
+        let attempts = match (in_vain, is_limit_known) {
+            (true, _) => 0,
+            (false, true) => IDLE_CHANNELS_PER_OPENING,
+            (false, false) => 1,
+        };
+        for _ in 0..attempts {
+            let is_denied = response.status() == StatusCode::INTERNAL_SERVER_ERROR;
+            let Some(body) = body.get().filter(|_| is_denied && !client.is_cancelled()) else { break };
             let freed = match &item {
                 Some(item) => self.supervisor.tuners().free_tuner_for(account, device, item).await,
                 None => self.supervisor.tuners().free_tuner().await,
@@ -177,7 +187,7 @@ impl Gateway {
                 break;
             }
             info!("the server denied an opening a tuner; gave up an idle stream and tries again");
-            response = self.forward(again()).await;
+            response = self.forward(Request::from_parts(parts.clone(), body.body())).await;
             if let (StatusCode::INTERNAL_SERVER_ERROR, false, Some(item)) =
                 (response.status(), is_limit_known, &item)
             {
@@ -186,18 +196,28 @@ impl Gateway {
         }
         response
     }
+
+    /// The request, and what is known of it once its body has been sent.
+    fn with_copy(&self, item: Option<ItemId>, request: Request<Body>) -> (Request<Body>, Sent) {
+        let sent = Sent::default();
+        let (uri, tell) = (request.uri().clone(), sent.clone());
+        let read = move |body: Option<Kept>| {
+            let bytes = body.as_ref().map(|body| &body.bytes()[..]);
+            // Each is set once: this is called once.
+            let _ = tell.asks.set(OpenRequest::of(item, &uri, bytes));
+            if let Some(body) = body {
+                let _ = tell.body.set(body);
+            }
+        };
+        (request.map(|body| self.kept_bodies.tee(body, read)), sent)
+    }
 }
 
-/// The request, and what it asks for, which is known once its body has been sent.
-fn with_copy(item: Option<ItemId>, request: Request<Body>) -> (Request<Body>, Arc<OnceLock<OpenRequest>>) {
-    let open_request = Arc::new(OnceLock::new());
-    let (uri, tell) = (request.uri().clone(), Arc::clone(&open_request));
-    let read = move |body: Option<Bytes>| drop(tell.set(OpenRequest::of(item, &uri, body.as_deref())));
-    (request.map(|body| body::tee(body, READABLE, read)), open_request)
-}
-
-/// Whether the request's body is known to be small enough to be kept and sent again.
-fn is_repeatable(headers: &HeaderMap) -> bool {
-    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    length.is_some_and(|length| length <= READABLE)
+/// What is known of a request once its body has been sent.
+#[derive(Clone, Default)]
+struct Sent {
+    /// What it asks for.
+    asks: Arc<OnceLock<OpenRequest>>,
+    /// Its body, if it could be kept.
+    body: Arc<OnceLock<Kept>>,
 }

@@ -6,4 +6,4 @@ mod fields;
 mod nginx;
 mod shutdown;
 mod upgrades;
-mod wire;
+pub(crate) mod wire;

@@ -205,7 +205,22 @@ pub(crate) async fn tune(viewer: &Viewer, item: &str) -> (Playback, Answer) {
     (playback, answer)
 }
 
-/// The same with more parameters, and with a playlist that has to be the gateway's.
+/// A viewer zaps through the first channels, and leaves: all are warm. It reports as jellyfin-web does.
+pub(crate) async fn warm(stage: &Stage, channels: usize) {
+    let viewer = stage.viewer(0, "tv");
+    for channel in 1..=channels {
+        let (playback, _) = tune(&viewer, &stage.channel(channel)).await;
+        soon(viewer.report(&playback, "Playing")).await.unwrap();
+        soon(viewer.leave(&playback)).await.unwrap();
+    }
+    stage.deserted().await;
+    eventually("all of them are warm", async || {
+        stage.snapshot().tuners.idle == channels && stage.origin().counts().tuners_open == channels
+    })
+    .await;
+}
+
+/// The same as [`tune`] with more parameters, and with a playlist that has to be the gateway's.
 pub(crate) async fn tune_with(viewer: &Viewer, item: &str, more: &str) -> (Playback, Answer) {
     let mut playback = soon(viewer.open(item)).await.unwrap();
     playback.playlist += more;

@@ -225,13 +225,6 @@ impl Pool {
         changed.map(|(&id, stream)| (id, stream.publish())).collect()
     }
 
-    /// Whether anything runs for nobody: a stream, or an input alone.
-    #[must_use]
-    pub fn has_idle(&self) -> bool {
-        self.streams.keys().any(|&stream| self.idle_since(stream).is_some())
-            || self.inputs.iter().any(|(_, input)| input.is_open() && input.is_deserted())
-    }
-
     /// Whether the gateway has closed the account's opening of this live stream in its name, and it has opened none since.
     #[must_use]
     pub fn is_closed_for(&self, account: Account, live_stream: &LiveStreamId) -> bool {
@@ -247,12 +240,6 @@ impl Pool {
     /// A client has shown its account for openings that an earlier process of the gateway saw. Returns them.
     pub fn claim(&mut self, mention: &Mention) -> Vec<OpeningId> {
         self.openings.claim(mention)
-    }
-
-    /// Whether a viewer on this device of the account is present.
-    #[must_use]
-    pub fn plays(&self, account: Account, device: &DeviceId) -> bool {
-        self.crowd.of_device(account, Some(device)).any(|(_, consumer)| consumer.is_present())
     }
 
     /// Whether the account has given this live stream back, by its own report or in its name.

@@ -95,10 +95,10 @@ fn whoever_has_just_opened_a_channel_gives_way_last() {
     let left = bench.lingering(&tap(3), at(1000));
     bench.pool.handle_event(Event::TunerDenied, at(2000));
     assert_eq!(bench.settle(at(2000))[0], closed(left));
-    assert!(bench.pool.has_idle());
     bench.pool.handle_event(Event::TunerDenied, at(2000));
     assert_eq!(bench.settle(at(2000))[0], closed(expected));
-    assert!(!bench.pool.has_idle());
+    bench.pool.handle_event(Event::TunerDenied, at(2000));
+    assert_eq!(bench.settle(at(2000)), [], "nothing is idle any more");
 }
 
 #[test]

@@ -1,6 +1,8 @@
-//! The one HTTP body type of the gateway, and wrappers that copy, watch or drain a body as it is streamed.
+//! The one HTTP body type of the gateway, and wrappers that copy (`kept`), watch or drain a body as it is streamed.
 //!
 //! It does not know where the bytes come from or go to.
+
+pub mod kept;
 
 use std::error::Error;
 use std::pin::Pin;
@@ -8,8 +10,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::Request;
-use http::header::CONTENT_LENGTH;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
@@ -77,13 +77,6 @@ where
     }
 }
 
-/// Whether a request says that its body has at most `cap` bytes.
-#[must_use]
-pub fn is_at_most(request: &Request<Body>, cap: usize) -> bool {
-    let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    length.is_some_and(|length: usize| length <= cap)
-}
-
 /// Reads a whole body of at most `cap` bytes. Returns `None` for a larger body and for one that failed.
 pub async fn read(mut body: Body, cap: usize) -> Option<Bytes> {
     let mut bytes = BytesMut::new();
@@ -96,83 +89,6 @@ pub async fn read(mut body: Body, cap: usize) -> Option<Bytes> {
         }
     }
     Some(bytes.freeze())
-}
-
-/// Passes `body` on unchanged, frame by frame, and calls `then` once with a copy of its bytes when it has ended, or with `None` if it had
-/// more than `cap` bytes, failed, or was dropped before its end.
-pub fn tee(body: Body, cap: usize, then: impl FnOnce(Option<Bytes>) + Send + 'static) -> Body {
-    let mut tee = Tee { body, copy: Some(BytesMut::new()), cap, then: Some(Box::new(then)) };
-    tee.finish_if_ended();
-    boxed(tee)
-}
-
-struct Tee {
-    body: Body,
-    /// `None` once the copy would be incomplete.
-    copy: Option<BytesMut>,
-    cap: usize,
-    then: Option<Box<dyn FnOnce(Option<Bytes>) + Send>>,
-}
-
-impl Tee {
-    fn take(&mut self, bytes: &Bytes) {
-        match &mut self.copy {
-            Some(copy) if copy.len() + bytes.len() <= self.cap => copy.extend_from_slice(bytes),
-            copy => *copy = None,
-        }
-    }
-
-    /// A body of known length is not polled again after its last byte, so each frame may turn out to be the last.
-    fn finish_if_ended(&mut self) {
-        if self.body.is_end_stream() {
-            self.finish();
-        }
-    }
-
-    fn finish(&mut self) {
-        if let Some(then) = self.then.take() {
-            then(self.copy.take().map(BytesMut::freeze));
-        }
-    }
-}
-
-impl http_body::Body for Tee {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        match &polled {
-            Poll::Ready(Some(Ok(frame))) => {
-                if let Some(bytes) = frame.data_ref() {
-                    self.take(bytes);
-                }
-                self.finish_if_ended();
-            }
-            Poll::Ready(Some(Err(_))) => self.copy = None,
-            Poll::Ready(None) => self.finish(),
-            Poll::Pending => {}
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Drop for Tee {
-    fn drop(&mut self) {
-        self.copy = None;
-        self.finish();
-    }
 }
 
 /// Passes `body` on unchanged, and calls `then` once: with true when its last byte has been taken, with false if it is dropped before. It is
@@ -238,13 +154,7 @@ impl http_body::Body for Watched {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let (inner, rest) = (self.body.size_hint(), self.rest.len() as u64);
-        let mut hint = SizeHint::new();
-        hint.set_lower(inner.lower() + rest);
-        if let Some(upper) = inner.upper() {
-            hint.set_upper(upper + rest);
-        }
-        hint
+        longer(&self.body.size_hint(), self.rest.len())
     }
 }
 
@@ -252,6 +162,17 @@ impl Drop for Watched {
     fn drop(&mut self) {
         self.finish(false);
     }
+}
+
+/// The size of a body with `more` bytes before it.
+fn longer(hint: &SizeHint, more: usize) -> SizeHint {
+    let more = more as u64;
+    let mut longer = SizeHint::new();
+    longer.set_lower(hint.lower() + more);
+    if let Some(upper) = hint.upper() {
+        longer.set_upper(upper + more);
+    }
+    longer
 }
 
 /// Passes `body` on unchanged. If it is dropped before its end, the rest is still read for at most `limit`: a client that is answered
@@ -309,30 +230,7 @@ impl Drop for Drained {
 mod tests {
     use std::sync::mpsc;
 
-    use http_body_util::StreamBody;
-
     use super::*;
-
-    fn chunks(chunks: &[&'static str]) -> Body {
-        let frames: Vec<Result<Frame<Bytes>, BoxError>> =
-            chunks.iter().map(|chunk| Ok(Frame::data(Bytes::from_static(chunk.as_bytes())))).collect();
-        boxed(StreamBody::new(futures_util::stream::iter(frames)))
-    }
-
-    fn teed(body: Body, cap: usize) -> (Body, mpsc::Receiver<Option<Bytes>>) {
-        let (sender, receiver) = mpsc::channel();
-        (tee(body, cap, move |copy| drop(sender.send(copy))), receiver)
-    }
-
-    #[tokio::test]
-    async fn tee_hands_over_what_passed() {
-        for body in [full("abcd"), chunks(&["ab", "cd"])] {
-            let (body, copy) = teed(body, 4);
-            assert_eq!(body.collect().await.unwrap().to_bytes(), "abcd");
-            assert_eq!(copy.recv().unwrap().unwrap(), "abcd");
-            assert!(copy.recv().is_err(), "called once");
-        }
-    }
 
     #[tokio::test]
     async fn whoever_watches_a_body_learns_of_its_end() {
@@ -353,39 +251,5 @@ mod tests {
         assert!(!told.recv().unwrap());
         let (body, told) = watch(empty());
         assert!(told.recv().unwrap() && body.is_end_stream());
-    }
-
-    #[tokio::test]
-    async fn tee_is_done_after_the_last_byte_of_a_known_length() {
-        let (mut body, copy) = teed(full("abcd"), 4);
-        body.frame().await.unwrap().unwrap();
-        assert_eq!(copy.try_recv().unwrap().unwrap(), "abcd");
-    }
-
-    #[tokio::test]
-    async fn tee_passes_on_what_it_may_not_keep() {
-        let (body, copy) = teed(chunks(&["abc", "de", "f"]), 4);
-        assert_eq!(body.collect().await.unwrap().to_bytes(), "abcdef");
-        assert_eq!(copy.recv().unwrap(), None);
-    }
-
-    #[tokio::test]
-    async fn tee_hands_over_nothing_when_the_body_breaks_off() {
-        let (mut body, copy) = teed(chunks(&["ab", "cd"]), 4);
-        body.frame().await.unwrap().unwrap();
-        drop(body);
-        assert_eq!(copy.recv().unwrap(), None);
-
-        let frames = vec![Ok(Frame::data(Bytes::from_static(b"ab"))), Err(BoxError::from("reset"))];
-        let (body, copy) = teed(boxed(StreamBody::new(futures_util::stream::iter(frames))), 4);
-        body.collect().await.unwrap_err();
-        assert_eq!(copy.recv().unwrap(), None);
-    }
-
-    #[tokio::test]
-    async fn tee_of_an_empty_body_is_an_empty_copy() {
-        let (body, copy) = teed(empty(), 4);
-        assert_eq!(copy.try_recv().unwrap().unwrap(), "");
-        drop(body);
     }
 }
