@@ -127,6 +127,7 @@ impl Gateway {
             Route::Close { live_stream } => self.close(live_stream, request).await,
             Route::Lineup(page) => self.lineup(page, request).await,
             Route::Master => self.master(request).await,
+            Route::Media => self.media(request).await,
             Route::Other => self.other(request).await,
         }
     }

@@ -78,20 +78,6 @@ impl Miss {
         }
     }
 
-    /// Whether the server will answer the request with media of its own.
-    const fn is_served_upstream(self) -> bool {
-        match self {
-            Self::NoToken | Self::Denied => false,
-            Self::Bypassed(_)
-            | Self::Unshareable(_)
-            | Self::AuthUnknown
-            | Self::Restricted
-            | Self::Refused(_)
-            | Self::ColdTimeout
-            | Self::ColdFailure => true,
-        }
-    }
-
     /// Whether the same request may be a hit a moment later, while the viewer already plays the server's stream.
     const fn may_become_a_hit(self) -> bool {
         match self {
@@ -130,7 +116,7 @@ enum Unserved {
 
 impl Gateway {
     /// Answers a `GET …/live.m3u8` whose stream can be shared.
-    pub(super) async fn live(&self, live: Live, request: Request<Body>) -> Response<Body> {
+    pub(super) async fn live(self: &Arc<Self>, live: Live, request: Request<Body>) -> Response<Body> {
         let received_at = Instant::now();
         let cmcd = Cmcd::of(request.headers(), live.query.get("CMCD"));
         let asker = self.asker(&request, &live.query);
@@ -184,7 +170,11 @@ impl Gateway {
     }
 
     /// Passes on a `GET …/live.m3u8` whose stream cannot be shared. A user without access to live TV is refused nevertheless.
-    pub(super) async fn bypassed(&self, reason: BypassReason, request: Request<Body>) -> Response<Body> {
+    pub(super) async fn bypassed(
+        self: &Arc<Self>,
+        reason: BypassReason,
+        request: Request<Body>,
+    ) -> Response<Body> {
         if let Some(asker) = self.asker(&request, &Query::of(request.uri()))
             && self.auth.check(prefix(request.uri()), &asker).await == Verdict::NoLiveTv
         {
@@ -320,13 +310,10 @@ impl Gateway {
     }
 
     /// Passes a request on to the server, and says in `Cache-Status` why.
-    async fn pass_on(&self, miss: Miss, request: Request<Body>) -> Response<Body> {
+    async fn pass_on(self: &Arc<Self>, miss: Miss, request: Request<Body>) -> Response<Body> {
         let count = self.miss_counters.count(miss.as_str());
         debug!(reason = miss.as_str(), count, path = request.uri().path(), "a live playlist is passed on");
-        if miss.is_served_upstream() {
-            self.taken_over(request.headers(), request.uri());
-        }
-        let mut response = self.forward(without_directives(request)).await;
+        let mut response = self.media(without_directives(request)).await;
         let status = format!("{}; fwd=bypass; detail={}", self.name, miss.as_str());
         if let Ok(status) = HeaderValue::try_from(status) {
             response.headers_mut().append(CACHE_STATUS, status);

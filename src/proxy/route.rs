@@ -53,6 +53,8 @@ pub enum Route {
     Timers,
     /// `GET` or `HEAD` of a page of the gateway's own lineup, which is no URL of Jellyfin's.
     Lineup(Page),
+    /// `GET` of a playlist, segment or stream of an item, or of a raw stream: media of the server's own.
+    Media,
     /// Any other request.
     Other,
 }
@@ -154,7 +156,7 @@ pub fn route(method: &Method, uri: &Uri) -> Route {
         ("GET" | "HEAD", [.., "videos", _, "master.m3u8"]) => Route::Master,
         // A player that requests `live.m3u8/`, as Jellyfin permits, resolves our relative URIs below it.
         ("GET" | "HEAD", [.., "videos", _, "hls", _, _] | [.., "videos", _, "live.m3u8", "hls", _, _]) => {
-            segment(&parts)
+            segment(&parts).unwrap_or_else(|| other(method, &words))
         }
         ("POST", [.., "items", item, "playbackinfo"]) => {
             ItemId::parse(item).map_or(Route::Other, |item| Route::PlaybackInfo { item })
@@ -176,6 +178,14 @@ pub fn route(method: &Method, uri: &Uri) -> Route {
         ("GET" | "HEAD", ["", "lineup", "channels.m3u"]) => Route::Lineup(Page::Channels),
         ("GET" | "HEAD", ["", "lineup", "guide.xml"]) => Route::Lineup(Page::Guide),
         ("GET" | "HEAD", ["", "lineup", file]) => lineup_channel(file),
+        _ => other(method, &words),
+    }
+}
+
+fn other(method: &Method, words: &[&str]) -> Route {
+    match (method.as_str(), words) {
+        ("GET", [.., "videos" | "audio", _, _] | [.., "livestreamfiles", _, _]) => Route::Media,
+        ("GET", [.., "videos" | "audio", _, "hls" | "hls1", _, _]) => Route::Media,
         _ => Route::Other,
     }
 }
@@ -240,14 +250,12 @@ fn lineup_channel(file: &str) -> Route {
     id.map_or(Route::Other, |id| Route::Lineup(Page::Channel(ChannelId::new(id))))
 }
 
-fn segment(parts: &[String]) -> Route {
-    let [.., directory, file] = parts else { return Route::Other };
-    let consumer = directory.strip_prefix("wg").and_then(ConsumerId::parse);
-    let sequence = Container::split(file).and_then(|(sequence, Container::MpegTs)| parse_sequence(sequence));
-    match (consumer, sequence) {
-        (Some(consumer), Some(sequence)) => Route::Segment { consumer, sequence },
-        _ => Route::Other,
-    }
+/// A segment of the gateway's; `None` if it is another's.
+fn segment(parts: &[String]) -> Option<Route> {
+    let [.., directory, file] = parts else { return None };
+    let consumer = directory.strip_prefix("wg").and_then(ConsumerId::parse)?;
+    let (sequence, Container::MpegTs) = Container::split(file)?;
+    Some(Route::Segment { consumer, sequence: parse_sequence(sequence)? })
 }
 
 /// A sequence number in the spelling of [`segment_uri`], so that each segment has one URI.
@@ -413,7 +421,7 @@ mod tests {
             "wged30a574d46a7e8a6a7c060d77bc483b/1.mp4",
             "wged30a574d46a7e8a6a7c060d77bc483b/18446744073709551616.ts",
         ] {
-            assert_eq!(of("GET", &format!("/videos/x/hls/{file}")), Route::Other, "{file}");
+            assert_eq!(of("GET", &format!("/videos/x/hls/{file}")), Route::Media, "{file}");
         }
     }
 
@@ -476,7 +484,11 @@ mod tests {
             ("GET", "/LiveTv/Timers/Defaults".to_owned(), Route::Other),
             ("HEAD", format!("/videos/{ITEM}/live.m3u8?LiveStreamId={LIVE_STREAM}"), Route::Other),
             ("POST", format!("/videos/{ITEM}/live.m3u8?LiveStreamId={LIVE_STREAM}"), Route::Other),
-            ("GET", format!("/videos/{ITEM}/main.m3u8?LiveStreamId={LIVE_STREAM}"), Route::Other),
+            ("GET", format!("/videos/{ITEM}/main.m3u8?LiveStreamId={LIVE_STREAM}"), Route::Media),
+            ("GET", format!("/jellyfin/Videos/{ITEM}/stream.ts"), Route::Media),
+            ("GET", format!("/videos/{ITEM}/hls1/main/0.ts"), Route::Media),
+            ("GET", "/LiveTv/LiveStreamFiles/x/stream.ts".to_owned(), Route::Media),
+            ("HEAD", format!("/videos/{ITEM}/stream.ts"), Route::Other),
             ("GET", "/".to_owned(), Route::Other),
             ("OPTIONS", "*".to_owned(), Route::Other),
         ] {

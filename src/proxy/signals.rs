@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, UPGRADE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tracing::debug;
@@ -56,9 +56,8 @@ impl Gateway {
             };
             let mention = subject.mention(account);
             let kind = match (moment, &mention.live_stream) {
-                (Moment::Started | Moment::Progress, Some(_)) => MentionKind::Reported,
                 (Moment::Stopped, Some(_)) => MentionKind::Stopped,
-                (Moment::Ping, _) | (Moment::Started | Moment::Progress | Moment::Stopped, None) => {
+                (Moment::Started | Moment::Progress | Moment::Ping, _) | (Moment::Stopped, None) => {
                     MentionKind::Named
                 }
             };
@@ -81,6 +80,9 @@ impl Gateway {
         if let (true, Ok(mention)) = (response.status().is_success(), told.await) {
             match moment {
                 Moment::Started | Moment::Progress => {
+                    if mention.live_stream.is_some() {
+                        self.supervisor.mentioned(mention.clone(), MentionKind::Reported);
+                    }
                     self.supervisor.reported(mention, PlaybackReport::Playing);
                 }
                 Moment::Stopped => self.supervisor.reported(mention, PlaybackReport::Stopped),
@@ -122,9 +124,9 @@ impl Gateway {
     }
 
     /// Passes on `LiveStreams/Close`, unless the client has given its consumer back already and the server would take the
-    /// gateway's.
+    /// gateway's. Runs in a task of its own, because the server closes the live stream whether or not the client waits.
     pub(super) async fn close(
-        &self,
+        self: &Arc<Self>,
         live_stream: Option<LiveStreamId>,
         request: Request<Body>,
     ) -> Response<Body> {
@@ -133,20 +135,32 @@ impl Gateway {
             return self.forward(request).await;
         };
         let account = self.account(credential.token());
-        if let Some(source) = live_stream.media_source() {
+        let is_second =
+            self.supervisor.has_returned(account, &live_stream) && self.supervisor.holds(&live_stream);
+        let is_closed = is_second || self.supervisor.is_closed_for(account, &live_stream);
+        let source = live_stream.media_source();
+        let mention =
+            Mention { account: Some(account), live_stream: Some(live_stream), ..Mention::default() };
+        if !is_closed {
+            // Before the signal: what a viewer has open that leaves is given back in its name.
+            self.supervisor.mentioned(mention.clone(), MentionKind::Closing);
+        }
+        if let Some(source) = source {
             let whose = Whose::Source(account, credential.device().cloned(), source);
             self.supervisor.signal(whose, Signal::LiveStreamClosed);
         }
-        let is_second =
-            self.supervisor.has_returned(account, &live_stream) && self.supervisor.holds(&live_stream);
-        if is_second || self.supervisor.is_closed_for(account, &live_stream) {
+        if is_closed {
             debug!("answered a second Close of a live stream in the server's place");
             return self.empty_response(request.headers(), StatusCode::NO_CONTENT);
         }
-        let mention =
-            Mention { account: Some(account), live_stream: Some(live_stream), ..Mention::default() };
-        self.supervisor.mentioned(mention, MentionKind::Closed);
-        self.forward(request).await
+        let gateway = Arc::clone(self);
+        self.to_the_end(async move {
+            let response = gateway.forward(request).await;
+            let kind = if response.status().is_success() { MentionKind::Closed } else { MentionKind::Kept };
+            gateway.supervisor.mentioned(mention, kind);
+            response
+        })
+        .await
     }
 
     /// Passes on every other request. The end of a WebSocket is the end of an app or a page, so the supervisor is told of it.
@@ -160,9 +174,6 @@ impl Gateway {
             let supervisor = self.supervisor.clone();
             let tell = move || supervisor.socket_closed(account, device.clone());
             request.extensions_mut().insert(AtEnd(Arc::new(tell)));
-        }
-        if *request.method() == Method::GET {
-            self.taken_over(request.headers(), request.uri());
         }
         let response = self.forward(request).await;
         if let (StatusCode::SWITCHING_PROTOCOLS, Some((account, device))) = (response.status(), session) {

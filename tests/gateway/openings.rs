@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use domain::reason::ReturnReason;
 use jellyfin_alike::viewer::{Answer, Viewer};
-use jellyfin_alike::{Settings, Version};
+use jellyfin_alike::{Origin, Settings, Version};
 use serde_json::json;
 use tokio::time::timeout;
 use warmgate::config::Config;
 
-use crate::support::stage::{Stage, VERSIONS, is_hit, is_ours, poll, short, tune};
+use crate::support::stage::{Stage, VERSIONS, delaying, is_hit, is_ours, poll, short, tune, with_key};
 use crate::support::wait::{eventually, soon};
 
 const SOON: Duration = Duration::from_secs(3);
@@ -190,4 +190,49 @@ async fn an_answer_that_is_read_passes_as_it_came() {
         (source.to_string(), answer.body.len())
     };
     assert_eq!(keys(&through), keys(&past));
+}
+
+/// A request settles an opening only once the server has answered it, and only if it is for media, a report or a `Close`.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_refuses_settles_nothing() {
+    for version in VERSIONS {
+        let settings = Settings { version, ..Settings::quick() };
+        let config = |config: &mut Config| {
+            config.viewers.unfollowed = SOON;
+            with_key(config, &settings);
+        };
+        let stage = Stage::with(|asked| asked.version = version, config).await;
+        let viewer = stage.viewer(0, "tv");
+        let playback = soon(viewer.open(&stage.channel(1))).await.unwrap();
+        let named = format!("LiveStreamId={}", playback.live_stream);
+        let get = async |path: &str| soon(viewer.get(&format!("{path}?{named}"))).await.unwrap().status;
+        assert_eq!(get("/System/Endpoint").await, 200);
+        assert_eq!(get(&format!("/videos/{}/nothing.ts", stage.channel(1))).await, 404);
+        stage.origin().revoke(&stage.token(0));
+        assert_eq!(soon(viewer.report(&playback, "Playing")).await.unwrap().status, 401);
+        let close = format!("/LiveStreams/Close?{named}");
+        assert_eq!(soon(viewer.post(&close, &json!({}))).await.unwrap().status, 401);
+        assert_eq!((stage.snapshot().openings, consumers(&stage)), (1, 1));
+        given_back(&stage, ReturnReason::Unfollowed).await;
+    }
+}
+
+/// The server closes the opening whether or not its client waits: the gateway must not do it once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_close_whose_client_breaks_off_is_not_repeated() {
+    let settings = Settings::quick();
+    let origin = Origin::start(settings.clone()).await.unwrap();
+    let slow = delaying(origin.addr(), "/livestreams/close", Duration::from_secs(1)).await;
+    let hasty = |config: &mut Config| config.viewers.unfollowed = SOON;
+    let stage = Stage::before(origin, &settings, &slow.to_string(), hasty).await;
+    let viewer = stage.viewer(0, "tv");
+    let playback = soon(viewer.open(&stage.channel(1))).await.unwrap();
+    let close = format!("/LiveStreams/Close?liveStreamId={}", playback.live_stream);
+    timeout(Duration::from_millis(300), viewer.post(&close, &json!({}))).await.unwrap_err();
+    drop(viewer);
+    assert_eq!(stage.snapshot().openings, 1, "the server has not answered");
+    eventually("it is settled", async || stage.snapshot().openings == 0).await;
+    tokio::time::sleep(SOON).await;
+    assert_eq!((stage.asked("/LiveStreams/Close").len(), consumers(&stage)), (1, 0));
+    assert!(stage.snapshot().tally.returned.is_empty());
 }

@@ -2,8 +2,11 @@
 //!
 //! What such a mention means for an opening is decided in `domain::openings`.
 
-use http::{HeaderMap, Uri};
+use std::sync::Arc;
 
+use http::{HeaderMap, Request, Response, Uri};
+
+use crate::body::Body;
 use crate::proxy::credential::Credential;
 use crate::proxy::gateway::Gateway;
 use crate::proxy::query::Query;
@@ -19,15 +22,32 @@ impl Gateway {
         self.supervisor.mentioned(mention, MentionKind::Named);
     }
 
-    /// A request asks the server for media of its own: the server knows of the opening, and may close it by itself from now on.
-    pub(in crate::proxy) fn taken_over(&self, headers: &HeaderMap, uri: &Uri) {
+    /// Passes on a request for media of the server's own. Once the server has answered it, it knows of the opening, and may close it
+    /// by itself. The answer is waited for in a task of its own, since what the server has begun it begins for clients that are gone
+    /// too.
+    pub(in crate::proxy) async fn media(self: &Arc<Self>, request: Request<Body>) -> Response<Body> {
+        let Some(mention) = self.mention(request.headers(), request.uri()) else {
+            return self.forward(request).await;
+        };
+        self.supervisor.mentioned(mention.clone(), MentionKind::Named);
+        let gateway = Arc::clone(self);
+        self.to_the_end(async move {
+            let response = gateway.forward(request).await;
+            if response.status().is_success() {
+                gateway.supervisor.mentioned(mention, MentionKind::TakenOver);
+            }
+            response
+        })
+        .await
+    }
+
+    /// The openings that a request names, if it names any.
+    fn mention(&self, headers: &HeaderMap, uri: &Uri) -> Option<Mention> {
         let query = Query::of(uri);
         let name = RawPath::of_url(uri.path()).as_ref().map(RawPath::opening);
-        let mention = Mention { name, ..mention(&query) };
-        if mention != Mention::default() {
-            let account = Credential::of(headers, &query).map(|credential| self.account(credential.token()));
-            self.supervisor.mentioned(Mention { account, ..mention }, MentionKind::TakenOver);
-        }
+        let named = Some(Mention { name, ..mention(&query) }).filter(|named| *named != Mention::default())?;
+        let account = Credential::of(headers, &query).map(|credential| self.account(credential.token()));
+        Some(Mention { account, ..named })
     }
 }
 

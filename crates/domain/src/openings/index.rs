@@ -20,12 +20,14 @@ pub(super) struct Open {
     pub(super) due: Timestamp,
     /// When the client last reported that it plays by it.
     pub(super) reported_at: Option<Timestamp>,
+    /// Whether its client has asked the server to close it, and the server has yet to answer.
+    pub(super) is_closing: bool,
 }
 
 impl Open {
-    /// Whether its client has reported that it stopped, and the server has yet to accept that.
+    /// Whether its client has reported that it stopped, or asked the server to close it, and the server has yet to accept that.
     pub(super) fn is_stopping(&self) -> bool {
-        self.state == ReturnReason::Stopped && self.reported_at.is_some()
+        self.is_closing || (self.state == ReturnReason::Stopped && self.reported_at.is_some())
     }
 }
 
@@ -81,13 +83,33 @@ impl Index {
         }
     }
 
+    /// The client has asked the server to close one of `meant`, or the server has refused that. Returns which.
+    pub(super) fn change_closing(&mut self, meant: &[OpeningId], is_closing: bool) -> Option<OpeningId> {
+        let id = self.first_closing(meant, !is_closing)?;
+        self.open.get_mut(&id)?.is_closing = is_closing;
+        Some(id)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.open.len()
     }
 
-    /// All openings.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (OpeningId, &Open)> {
-        self.open.iter().map(|(&id, open)| (id, open))
+    /// The first of `meant` that its client has, or has not, asked the server to close.
+    pub(super) fn first_closing(&self, meant: &[OpeningId], is_closing: bool) -> Option<OpeningId> {
+        let is_wanted = |id: &OpeningId| self.get(*id).is_some_and(|open| open.is_closing == is_closing);
+        meant.iter().copied().find(is_wanted)
+    }
+
+    /// The openings that are stopping, with their live streams.
+    pub(super) fn stopping(&self) -> impl Iterator<Item = (OpeningId, &LiveStreamId)> {
+        let stopping = self.open.iter().filter(|(_, open)| open.is_stopping());
+        stopping.map(|(&id, open)| (id, &open.opening.live_stream))
+    }
+
+    /// The live streams of the openings that their clients have neither stopped nor asked the server to close.
+    pub(super) fn live_streams(&self) -> impl Iterator<Item = &LiveStreamId> {
+        let open = self.open.values().filter(|open| open.state != ReturnReason::Stopped && !open.is_closing);
+        open.map(|open| &open.opening.live_stream)
     }
 
     /// The opening that is due first, and when.

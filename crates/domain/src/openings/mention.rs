@@ -25,12 +25,16 @@ pub enum MentionKind {
     Served,
     /// The client reports that it stopped.
     Stopped,
-    /// The client reports that it plays: from now on the server believes that it does.
+    /// The server has accepted the client's report that it plays: from now on it believes so.
     Reported,
-    /// The client requests media of the server's own, so the server knows when it has to close the opening.
+    /// The server has answered a request for media of its own, so it knows when it has to close the opening.
     TakenOver,
-    /// The client closes the opening.
+    /// The client asks the server to close the opening.
+    Closing,
+    /// The server has closed the opening for the client.
     Closed,
+    /// The server has refused to close it.
+    Kept,
 }
 
 /// A report about playback that the server has accepted.

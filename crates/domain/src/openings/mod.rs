@@ -9,7 +9,7 @@
 //!               │                                 └─ reported ─► Silent ── its viewer has left ─► said goodbye for
 //!               └─ Stopped ◄──────────────────────┘
 //!                     └─ silence ─────────────────────────────────────────────────────────► given back, if it is still open
-//! from each: closed, media of the server's own, or a Stopped that the server has accepted ─► settled: not ours to close
+//! from each: once the server has accepted its client's Close or Stopped, or has sent media of its own ─► settled: not ours to close
 //! ```
 //!
 //! Each state is named after the reason for which the opening would be given back. A goodbye (`Stopped` with the client's own
@@ -112,7 +112,7 @@ impl Openings {
         } else {
             (ReturnReason::Unfollowed, now + self.patience)
         };
-        self.index.insert(id, Open { opening, state, due, reported_at: None });
+        self.index.insert(id, Open { opening, state, due, reported_at: None, is_closing: false });
         let first = || self.index.first_due().map(|(_, id)| id);
         let forgotten = (self.index.len() > REMEMBERED).then(first).flatten();
         forgotten.inspect(|&id| drop(self.index.remove(id)))
@@ -169,16 +169,24 @@ impl Openings {
                     | ReturnReason::Stopped
                     | ReturnReason::Silent => ReturnReason::Silent,
                 });
-                self.settle(others)
+                self.settle(others.first().copied())
             }
             MentionKind::Stopped => {
                 // The server closes a reported one: it is settled once the server has accepted the report.
                 self.go_on(&meant, now, |_| ReturnReason::Stopped);
                 meant
             }
-            MentionKind::TakenOver => self.settle(meant),
+            // One request is one playback, and its opening is one, whichever it is.
+            MentionKind::TakenOver => self.settle(meant.first().copied()),
+            MentionKind::Closing | MentionKind::Kept => {
+                let changed = self.index.change_closing(&meant, kind == MentionKind::Closing);
+                self.go_on(changed.as_slice(), now, |state| state)
+            }
             // The server closes one opening, whichever it is.
-            MentionKind::Closed => self.settle(meant.into_iter().take(1).collect()),
+            MentionKind::Closed => {
+                let closing = self.index.first_closing(&meant, true);
+                self.settle(closing.or(meant.first().copied()))
+            }
         }
     }
 
@@ -221,7 +229,9 @@ impl Openings {
     pub fn viewer_left(&mut self, play_session: &PlaySessionId, now: Timestamp) {
         let mention = Mention { play_session: Some(play_session.clone()), ..Mention::default() };
         for id in self.index.meant(&mention) {
-            match self.index.get(id).map(|open| open.state) {
+            // The server closes it for its client: once is enough.
+            let open = self.index.get(id).filter(|open| !open.is_closing);
+            match open.map(|open| open.state) {
                 Some(state @ (ReturnReason::Left | ReturnReason::Silent)) => self.index.set(id, state, now),
                 Some(
                     ReturnReason::Unfollowed
@@ -284,15 +294,12 @@ impl Openings {
 
     /// The openings whose closing is under way, by the gateway or by their client, with their live streams.
     pub fn closing(&self) -> impl Iterator<Item = (OpeningId, &LiveStreamId)> {
-        let stopping = self.index.iter().filter(|(_, open)| open.is_stopping());
-        let stopping = stopping.map(|(id, open)| (id, &open.opening.live_stream));
-        stopping.chain(self.returning.iter().map(|(&id, live_stream)| (id, live_stream)))
+        self.index.stopping().chain(self.returning.iter().map(|(&id, live_stream)| (id, live_stream)))
     }
 
-    /// The live streams of which clients have an opening that they have not stopped.
+    /// The live streams of which clients have an opening that they have neither stopped nor asked to be closed.
     pub fn live_streams(&self) -> impl Iterator<Item = &LiveStreamId> {
-        let open = self.index.iter().filter(|(_, open)| open.state != ReturnReason::Stopped);
-        open.map(|(_, open)| &open.opening.live_stream)
+        self.index.live_streams()
     }
 
     /// The account's token is about to be revoked. Its openings are due now, while it can still close them.
@@ -383,9 +390,8 @@ impl Openings {
         Vec::new()
     }
 
-    fn settle(&mut self, meant: Vec<OpeningId>) -> Vec<OpeningId> {
-        meant.iter().for_each(|&id| drop(self.index.remove(id)));
-        meant
+    fn settle(&mut self, meant: Option<OpeningId>) -> Vec<OpeningId> {
+        meant.into_iter().inspect(|&id| drop(self.index.remove(id))).collect()
     }
 }
 

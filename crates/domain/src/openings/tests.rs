@@ -78,6 +78,54 @@ fn what_the_server_has_learned_of_is_not_ours_to_give_back() {
 }
 
 #[test]
+fn a_close_settles_one_once_the_server_has_accepted_it() {
+    let closing = |openings: &Openings| openings.closing().map(|(id, _)| id).collect::<Vec<_>>();
+    let mut openings = one();
+    openings.told(&play(1, "a"), MentionKind::Served, at(10));
+    assert_eq!(openings.told(&play(1, "a"), MentionKind::Closing, at(20)), []);
+    assert_eq!((closing(&openings), openings.live_streams().count()), (vec![OpeningId(1)], 0));
+    openings.viewer_left(&PlaySessionId::new("a"), at(21));
+    assert_eq!(due(&mut openings, 139, false), [], "the server closes it");
+    assert_eq!(openings.told(&play(1, "a"), MentionKind::Closed, at(139)), [OpeningId(1)]);
+    assert_eq!((openings.count(), closing(&openings)), (0, vec![]));
+
+    let mut refused = one();
+    refused.told(&play(1, "a"), MentionKind::Served, at(10));
+    refused.told(&play(1, "a"), MentionKind::Closing, at(20));
+    assert_eq!(refused.told(&play(1, "a"), MentionKind::Kept, at(21)), []);
+    assert_eq!((closing(&refused), refused.live_streams().count()), (vec![], 1));
+    assert_eq!(due(&mut refused, 141, false), [ReturnReason::Left]);
+
+    let mut unanswered = one();
+    unanswered.told(&play(1, "a"), MentionKind::Closing, at(20));
+    assert_eq!(due(&mut unanswered, 140, false), [ReturnReason::Unfollowed]);
+}
+
+#[test]
+fn two_closes_at_once_close_two() {
+    let mut openings = one();
+    openings.opened(OpeningId(2), opening(1, "b"), at(0));
+    let both = Mention { play_session: None, ..play(1, "a") };
+    openings.told(&both, MentionKind::Closing, at(1));
+    openings.told(&both, MentionKind::Closing, at(1));
+    assert_eq!(openings.closing().count(), 2);
+    openings.told(&both, MentionKind::Kept, at(2));
+    assert_eq!(openings.told(&both, MentionKind::Closed, at(3)), [OpeningId(2)]);
+    assert_eq!((openings.count(), openings.closing().count()), (1, 0));
+}
+
+#[test]
+fn a_request_settles_one_of_its_accounts_openings() {
+    for kind in [MentionKind::TakenOver, MentionKind::Reported, MentionKind::Closed] {
+        let mut openings = one();
+        openings.opened(OpeningId(2), opening(1, "b"), at(0));
+        let both = Mention { play_session: None, ..play(1, "a") };
+        assert_eq!(openings.told(&both, kind, at(1)), [OpeningId(1)], "{kind:?}");
+        assert_eq!(openings.count(), 1);
+    }
+}
+
+#[test]
 fn whoever_speaks_of_it_keeps_it() {
     let mut openings = one();
     openings.told(&play(1, "a"), MentionKind::Named, at(100));

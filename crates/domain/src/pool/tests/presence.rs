@@ -312,7 +312,9 @@ fn a_million_events_leave_nothing_behind() {
             MentionKind::Stopped,
             MentionKind::Reported,
             MentionKind::TakenOver,
+            MentionKind::Closing,
             MentionKind::Closed,
+            MentionKind::Kept,
         ];
         match pick(16, 14) {
             0..3 => {
