@@ -142,6 +142,7 @@ impl App {
             },
             blocking_reload: self.config.viewers.blocking_reload,
             live_tv_right: self.config.upstream.live_tv_right,
+            tuner_refusal: self.config.tuners.refusal,
             lineup: self.lineups.and_then(|lineups| served(&self.config.lineup_server, lineups)),
         };
         let gateway = Gateway::new(settings, self.client, self.jellyfin, self.supervisor.clone());

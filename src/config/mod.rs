@@ -31,7 +31,7 @@ pub use lineup::{Location, Playlist};
 pub use secret::Secret;
 pub use sections::{LineupServer, LiveTvRight, Log, LogFormat, Pool, Produce, Shutdown, Viewers, Window};
 pub use streams::{CopyWith, Encoders, Feed, Ffmpeg, Warm};
-pub use tuners::Tuners;
+pub use tuners::{Refusal, Tuners};
 pub use units::ByteSize;
 pub use upstream_url::UpstreamUrl;
 

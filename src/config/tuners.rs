@@ -15,6 +15,36 @@ pub struct Tuners {
     /// How many of them stay free of what nobody watches.
     #[serde(deserialize_with = "scalar::one")]
     pub reserve: Reserve,
+    /// What a client is answered for which all tuners are taken.
+    #[serde(deserialize_with = "scalar::one")]
+    pub refusal: Refusal,
+}
+
+/// What a client is answered for which all tuners are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Refusal {
+    /// That a limit is reached, if it is one that shows this.
+    #[default]
+    Explain,
+    /// What the server says.
+    AsUpstream,
+}
+
+impl Refusal {
+    /// Its spelling in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Explain => "explain",
+            Self::AsUpstream => "as-upstream",
+        }
+    }
+}
+
+impl Scalar for Refusal {
+    fn read(text: &str) -> Result<Self, String> {
+        scalar::named(&[Self::Explain, Self::AsUpstream], Self::as_str, text)
+    }
 }
 
 impl Scalar for Reserve {

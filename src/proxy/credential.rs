@@ -118,6 +118,14 @@ impl fmt::Debug for Credential {
     }
 }
 
+/// The app that a request says it comes from, such as `Jellyfin Web`.
+#[must_use]
+pub(super) fn client(headers: &HeaderMap) -> Option<String> {
+    let scheme = |name: &HeaderName| text(headers, name).and_then(parse_scheme);
+    let fields = scheme(&AUTHORIZATION).or_else(|| scheme(&X_EMBY_AUTHORIZATION))?;
+    fields.into_iter().rev().find(|(key, _)| key == "Client").map(|(_, value)| value)
+}
+
 /// The headers that carry a credential for Jellyfin, marked as sensitive. An `Authorization` with another scheme (`Basic`) is for a proxy.
 fn presented(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
     let mut presented = Vec::new();

@@ -16,7 +16,7 @@ use hyper::service::Service;
 
 use crate::body::kept::Budget;
 use crate::body::{self, Body};
-use crate::config::LiveTvRight;
+use crate::config::{LiveTvRight, Refusal};
 use crate::proxy::auth::{Asker, Auth};
 use crate::proxy::blocked_requests::BlockedRequests;
 use crate::proxy::cors::Cors;
@@ -56,6 +56,8 @@ pub struct Settings {
     pub blocking_reload: bool,
     /// Whether users without access to live TV are refused.
     pub live_tv_right: LiveTvRight,
+    /// What a client is answered for which all tuners are taken.
+    pub tuner_refusal: Refusal,
     /// The gateway's own playlist and guide, if it serves them.
     pub lineup: Option<ServedLineup>,
 }
@@ -74,6 +76,7 @@ pub struct Gateway {
     pub(super) supervisor: Supervisor,
     pub(super) blocked_requests: BlockedRequests,
     pub(super) miss_counters: MissCounters,
+    pub(super) tuner_refusal: Refusal,
     pub(super) tuner_denials: TunerDenialCache,
     pub(super) hls_warmup: HlsWarmup,
     /// Only for bodies whose sender has shown a credential that the server has not refused.
@@ -87,7 +90,15 @@ impl Gateway {
     /// A gateway that passes requests on through `client`, and serves the streams of `supervisor`.
     #[must_use]
     pub fn new(settings: Settings, client: Client, jellyfin: Jellyfin, supervisor: Supervisor) -> Self {
-        let Settings { identity, cold_timeout, produce, blocking_reload, live_tv_right, lineup } = settings;
+        let Settings {
+            identity,
+            cold_timeout,
+            produce,
+            blocking_reload,
+            live_tv_right,
+            tuner_refusal,
+            lineup,
+        } = settings;
         Self {
             name: identity.name.clone(),
             cold_timeout,
@@ -100,6 +111,7 @@ impl Gateway {
             supervisor,
             blocked_requests: BlockedRequests::default(),
             miss_counters: MissCounters::default(),
+            tuner_refusal,
             tuner_denials: TunerDenialCache::default(),
             hls_warmup: HlsWarmup::default(),
             kept_bodies: Budget::new(KEPT, LARGEST_KEPT, KEPT_INCOMPLETE),

@@ -146,7 +146,7 @@ impl Handle {
 }
 
 /// Random bits: never the same twice, and not to be guessed.
-pub(super) fn random() -> u128 {
+pub fn random() -> u128 {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("the system gives random bytes");
     u128::from_ne_bytes(bytes)

@@ -5,6 +5,7 @@
 mod answering;
 mod driver;
 mod ended_answers;
+pub mod explainer;
 pub mod generation;
 mod handle;
 pub mod held;
@@ -13,6 +14,8 @@ pub mod stream;
 mod streams;
 pub mod tune_request;
 pub mod tuners;
+
+pub use crate::supervisor::handle::random;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,9 +29,10 @@ use crate::body::Body;
 use crate::feed;
 use crate::supervisor::answering::Answering;
 use crate::supervisor::driver::Driver;
+use crate::supervisor::explainer::Explainer;
 use crate::supervisor::generation::Generations;
 use crate::supervisor::generation::own::workshop::{Encoding, Workshop};
-use crate::supervisor::handle::{Handle, random};
+use crate::supervisor::handle::Handle;
 use crate::supervisor::held::caller::Callers;
 use crate::supervisor::held::client_openings::{self, ClientOpenings, Opener};
 use crate::supervisor::held::leftovers::Leftovers;
@@ -80,6 +84,7 @@ pub struct Supervisor {
     openings: Arc<ClientOpenings>,
     callers: Callers,
     tuners: Arc<Tuners>,
+    explainer: Explainer,
     /// How much of the past a reader of a raw stream gets at once.
     burst: Duration,
     tasks: TaskTracker,
@@ -123,10 +128,12 @@ impl Supervisor {
         };
         tokio::spawn(driver.run(ended.clone()));
         let Callers { jellyfin, gateway_login, .. } = callers.clone();
+        let explainer = Explainer::new(jellyfin.clone(), gateway_login.clone());
         let tuners = Arc::new(Tuners::new(handle.clone(), jellyfin, gateway_login));
         tokio::spawn(Arc::clone(&tuners).run(ended.clone()));
         let burst = size.join;
-        let supervisor = Self { handle, streams, inputs, openings, callers, tuners, burst, tasks, ended };
+        let supervisor =
+            Self { handle, streams, inputs, openings, callers, tuners, explainer, burst, tasks, ended };
         if let Some(login) = supervisor.callers.gateway_login.clone() {
             supervisor.close_leftovers(login, None);
         }
@@ -212,6 +219,12 @@ impl Supervisor {
     #[must_use]
     pub fn tuners(&self) -> &Tuners {
         &self.tuners
+    }
+
+    /// Who tells viewers why they were refused a channel.
+    #[must_use]
+    pub const fn explainer(&self) -> &Explainer {
+        &self.explainer
     }
 
     /// Tells the pool that a client is asking the server to open a channel; `None` where the request does not say.

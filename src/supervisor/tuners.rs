@@ -19,7 +19,7 @@ use crate::upstream::live_tv::Recording;
 use domain::key::{DeviceId, ItemId};
 use domain::pool::{Event, Pool};
 use domain::time::Timestamp;
-use domain::tuners::{Timer, TimerStatus};
+use domain::tuners::{Needed, Timer, TimerStatus};
 use domain::viewer::Account;
 
 /// Between two questions for the limit.
@@ -91,6 +91,12 @@ impl Tuners {
             self.handle.tell(Event::Zapping(account, device.clone(), item.clone()));
         }
         self.free_tuner().await
+    }
+
+    /// The server had no tuner left for `item`, and none could be freed: what they are needed for, if that is why.
+    #[must_use]
+    pub fn taken_from(&self, item: &ItemId) -> Option<Vec<Needed>> {
+        self.handle.ask(|pool, now| pool.tuners_taken_from(item, now))
     }
 
     /// Frees a tuner for a recording that begins at once, if none is known to be free. Returns true once one has been freed.

@@ -99,6 +99,8 @@ pub struct Media {
 pub struct Me {
     /// The user's id; `None` for an API key.
     pub id: Option<String>,
+    /// `IsAdministrator`.
+    pub administrator: bool,
     /// `EnableLiveTvAccess`.
     pub live_tv: bool,
     /// `EnableVideoPlaybackTranscoding`.
@@ -129,6 +131,8 @@ impl Jellyfin {
                 let may = |right| policy.and_then(|policy| field(policy, right)?.as_bool()).unwrap_or(true);
                 Ok(Me {
                     id: field(&me, "Id").and_then(Value::as_str).map(str::to_owned),
+                    administrator: policy.and_then(|policy| field(policy, "IsAdministrator")?.as_bool())
+                        == Some(true),
                     live_tv: may("EnableLiveTvAccess"),
                     video_transcoding: may("EnableVideoPlaybackTranscoding"),
                     audio_transcoding: may("EnableAudioPlaybackTranscoding"),
@@ -138,7 +142,13 @@ impl Jellyfin {
             Err(Error::Status(StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND)) => {
                 let path = format!("{prefix}/System/Endpoint");
                 self.calls.whole(self.calls.request(Method::GET, &path, "", login, None)?, PROMPT).await?;
-                Ok(Me { id: None, live_tv: true, video_transcoding: true, audio_transcoding: true })
+                Ok(Me {
+                    id: None,
+                    administrator: true,
+                    live_tv: true,
+                    video_transcoding: true,
+                    audio_transcoding: true,
+                })
             }
             Err(error) => Err(error),
         }

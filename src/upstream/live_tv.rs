@@ -25,6 +25,8 @@ pub struct Recording {
     pub item: Option<ItemId>,
     /// The channel's media source, which the built-in tuners put at the end of the channel's own id.
     pub source: Option<MediaSourceId>,
+    /// The channel's name.
+    pub channel: Option<String>,
     /// When the server opens the channel: `PrePaddingSeconds` before the programme.
     pub starts: SystemTime,
     /// When it closes the channel: `PostPaddingSeconds` after it.
@@ -64,6 +66,7 @@ fn recording(timer: &Value) -> Option<Recording> {
         id: text("Id")?.to_owned(),
         item: text("ChannelId").and_then(ItemId::parse),
         source: source.map(MediaSourceId::new),
+        channel: text("ChannelName").map(str::to_owned),
         starts: recording_starts(timer)?,
         ends: moment(text("EndDate")?)?.checked_add(padding(timer, "PostPaddingSeconds"))?,
         status: match text("Status") {
@@ -127,7 +130,7 @@ mod tests {
         let item = "a".repeat(32);
         let source = "b".repeat(32);
         let timers = serde_json::json!({"Items": [
-            {"Id": "1", "ChannelId": item, "ExternalChannelId": format!("m3u_{source}"), "Status": "New",
+            {"Id": "1", "ChannelId": item, "ExternalChannelId": format!("m3u_{source}"), "ChannelName": "News", "Status": "New",
                 "StartDate": "1970-01-01T01:00:00.0000000Z", "EndDate": "1970-01-01T02:00:00.0000000Z",
                 "PrePaddingSeconds": 60, "PostPaddingSeconds": 120},
             {"Id": "2", "Status": "Cancelled", "StartDate": "never", "EndDate": "1970-01-01T02:00:00Z"},
@@ -143,6 +146,7 @@ mod tests {
             id: "1".to_owned(),
             item: ItemId::parse(&item),
             source: Some(MediaSourceId::new(source.as_str())),
+            channel: Some("News".to_owned()),
             starts: UNIX_EPOCH + Duration::from_secs(3540),
             ends: UNIX_EPOCH + Duration::from_secs(7320),
             status: TimerStatus::New,

@@ -14,5 +14,6 @@ pub mod ledger;
 pub mod live_tv;
 mod opening;
 mod raw_path;
+pub mod sessions;
 
 pub use crate::wire::Error;

@@ -23,6 +23,7 @@ mod passthrough;
 mod players;
 mod presence;
 mod recorded;
+mod refusals;
 mod reload;
 mod resilience;
 mod support;

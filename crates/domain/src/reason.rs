@@ -42,6 +42,16 @@ reasons! {
 }
 
 reasons! {
+    /// Why a client's opening of a channel is refused in words, by the gateway.
+    OpeningRefusal {
+        /// All tuners are known to be needed for other channels.
+        TunersTaken = "tuners-taken",
+        /// The user watches as many streams as a rule for the client allows.
+        TooManyStreams = "too-many-streams",
+    }
+}
+
+reasons! {
     /// Why a stream was stopped.
     StopReason {
         /// It had no consumer for the idle timeout.
@@ -297,6 +307,7 @@ mod tests {
             assert_eq!(unique.len(), count);
         };
         spellings(RefuseReason::ALL.iter().map(|reason| reason.as_str()).collect());
+        spellings(OpeningRefusal::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(StopReason::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(LimitSource::ALL.iter().map(|source| source.as_str()).collect());
         spellings(CloseReason::ALL.iter().map(|reason| reason.as_str()).collect());

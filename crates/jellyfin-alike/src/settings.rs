@@ -246,6 +246,8 @@ pub struct Token {
 /// The rights of a user that matter to live TV (`UserPolicy.cs`).
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
+    /// `IsAdministrator`.
+    pub administrator: bool,
     /// `EnableLiveTvAccess`.
     pub live_tv: bool,
     /// `EnableVideoPlaybackTranscoding`: without it video is always copied.
@@ -256,6 +258,6 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { live_tv: true, video_transcoding: true, audio_transcoding: true }
+        Self { administrator: false, live_tv: true, video_transcoding: true, audio_transcoding: true }
     }
 }

@@ -133,7 +133,7 @@ fn as_json(user: &User) -> Value {
     json!({
         "Name": user.name, "ServerId": server_id(), "Id": user.id, "HasPassword": true,
         "Policy": {
-            "IsAdministrator": false, "IsDisabled": false, "EnableMediaPlayback": true,
+            "IsAdministrator": policy.administrator, "IsDisabled": false, "EnableMediaPlayback": true,
             "EnableLiveTvAccess": policy.live_tv,
             "EnableVideoPlaybackTranscoding": policy.video_transcoding,
             "EnableAudioPlaybackTranscoding": policy.audio_transcoding,

@@ -21,11 +21,13 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// A viewer on one device.
 #[derive(Clone, Debug)]
 pub struct Viewer {
-    client: Client<HttpConnector, Full<Bytes>>,
+    http: Client<HttpConnector, Full<Bytes>>,
     base: String,
     token: String,
     device: String,
     user: String,
+    /// The app's name.
+    pub client: String,
     /// The bitrate that it claims to receive, in bit/s. jellyfin-web measures it, so that no two zaps name the same.
     pub bitrate: u64,
 }
@@ -97,11 +99,12 @@ impl Viewer {
     #[must_use]
     pub fn new(base: impl Into<String>, token: &str, user: &str, device: &str) -> Self {
         Self {
-            client: Client::builder(TokioExecutor::new()).build_http(),
+            http: Client::builder(TokioExecutor::new()).build_http(),
             base: base.into(),
             token: token.to_owned(),
             device: device.to_owned(),
             user: user.to_owned(),
+            client: "Warmgate".to_owned(),
             bitrate: 1_973_790_118,
         }
     }
@@ -203,14 +206,14 @@ impl Viewer {
         }
         let body = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
         let sent_at = Instant::now();
-        let response = self.client.request(request.body(Full::new(body))?).await?;
+        let response = self.http.request(request.body(Full::new(body))?).await?;
         read(response, sent_at).await
     }
 
     fn authorization(&self) -> Result<HeaderValue, BoxError> {
         let text = format!(
-            "MediaBrowser Client=\"Warmgate\", Device=\"Demo\", DeviceId=\"{}\", Version=\"1\", Token=\"{}\"",
-            self.device, self.token
+            "MediaBrowser Client=\"{}\", Device=\"Demo\", DeviceId=\"{}\", Version=\"1\", Token=\"{}\"",
+            self.client, self.device, self.token
         );
         Ok(HeaderValue::try_from(text)?)
     }

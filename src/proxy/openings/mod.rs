@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! PlaybackInfo, LiveStreams/Open ─► open ─► hls_warmup ─► forward ─► open_response: which live streams are open now
-//!                                     │                      └─ denied a tuner ─► tuner_denials ─► forward again
+//!                                     │                      └─ denied a tuner ─► tuner_denials ─► forward again ─► refusal
 //!                                     └─ no right to live TV ─► live_tv_access: close it again, 403
 //! any later request ─► mentions: which opening it belongs to
 //! ```
@@ -14,4 +14,5 @@ mod live_tv_access;
 mod mentions;
 mod open;
 mod open_response;
+mod refusal;
 pub(super) mod tuner_denials;

@@ -71,7 +71,8 @@ impl Gateway {
             return self.forward(request).await;
         };
         let player = self.player(&request, asker.credential.device().cloned());
-        let mut opener = Opener { asker, player, prefix: prefix(request.uri()).to_owned(), user: None };
+        let prefix = prefix(request.uri()).to_owned();
+        let mut opener = Opener { asker, player, prefix, user: None, is_administrator: false };
         let verdict = self.auth.check(&opener.prefix, &opener.asker).await;
         if verdict == Verdict::Denied {
             return self.forward(request).await;
@@ -80,7 +81,9 @@ impl Gateway {
         let (request, sent) = self.with_copy(item.clone(), request);
         match verdict {
             Verdict::NoLiveTv => return self.open_without_live_tv(&opener, &sent.asks, request).await,
-            Verdict::Allowed(me) => opener.user = me.id.clone(),
+            Verdict::Allowed(me) => {
+                (opener.user, opener.is_administrator) = (me.id.clone(), me.administrator);
+            }
             Verdict::Denied | Verdict::Unknown => {}
         }
         self.hls_warmup.run(&self.jellyfin, &opener.prefix, &opener.asker.credential).await;
@@ -156,7 +159,7 @@ impl Gateway {
     /// Passes an opening on. If the server denies it a tuner, gives up idle channels one by one and passes it on again, unless its
     /// body could not be kept. What is idle when the denial comes counts: it may have waited long behind other openings. Where the
     /// number of tuners is unknown, one idle channel shows whether a tuner was short: if it was given up in vain, the channel is
-    /// dead, and costs no other for a while.
+    /// dead, and costs no other for a while. Where nothing can be freed, a client that shows it is told why.
     async fn forward_opening(
         &self,
         item: Option<ItemId>,
@@ -194,7 +197,9 @@ impl Gateway {
                 self.tuner_denials.insert(item.clone());
             }
         }
-        response
+        let is_denied = response.status() == StatusCode::INTERNAL_SERVER_ERROR && !client.is_cancelled();
+        let item = item.as_ref().filter(|_| is_denied);
+        item.and_then(|item| self.refuse_for_want_of_tuner(item, opener, &parts.headers)).unwrap_or(response)
     }
 
     /// The request, and what is known of it once its body has been sent.

@@ -49,6 +49,8 @@ pub(super) struct Opener {
     pub prefix: String,
     /// The id of the client's user, if the server has told it.
     pub user: Option<String>,
+    /// Whether that is an administrator.
+    pub is_administrator: bool,
 }
 
 /// What the request of an opening asks for.

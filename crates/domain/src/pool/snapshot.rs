@@ -10,7 +10,7 @@ use crate::key::{ConsumerId, InputId, StreamId};
 use crate::pool::stream::Stream;
 use crate::produce::ProductionMethod;
 use crate::producer::State;
-use crate::reason::{Failure, LeaveReason, RefuseReason, ReturnReason, StopReason};
+use crate::reason::{Failure, LeaveReason, OpeningRefusal, RefuseReason, ReturnReason, StopReason};
 use crate::time::Timestamp;
 use crate::tuners::TunerLimit;
 
@@ -25,6 +25,8 @@ pub struct Tally {
     pub tuned: BTreeMap<&'static str, u64>,
     /// Refused adoptions.
     pub refused: BTreeMap<RefuseReason, u64>,
+    /// Refused openings.
+    pub refused_openings: BTreeMap<OpeningRefusal, u64>,
     /// Streams given back.
     pub stopped: BTreeMap<StopReason, u64>,
     /// Generations that failed.

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::Pool;
-use crate::key::LiveStreamId;
+use crate::key::{ItemId, LiveStreamId};
 use crate::pool::giving_way::Shortage;
 use crate::pool::snapshot::TunersView;
 use crate::produce::ProductionMethod;
+use crate::reason::OpeningRefusal;
 use crate::time::Timestamp;
-use crate::tuners::{Occupancy, TunerLimit, Use, Want};
+use crate::tuners::{Needed, Occupancy, TunerLimit, Use, Want};
 
 impl Pool {
     /// How many tuners the server has, if that is known.
@@ -21,6 +22,18 @@ impl Pool {
     #[must_use]
     pub fn tuner_reserve(&self) -> u32 {
         self.tuners.reserve()
+    }
+
+    /// The server had no tuner left for `item`, and none could be freed. Returns what the tuners are needed for, if that is why:
+    /// their number is known, every one is needed, and none of them has this very channel open.
+    pub fn tuners_taken_from(&mut self, item: &ItemId, now: Timestamp) -> Option<Vec<Needed>> {
+        let limit = self.tuners.limit()?.count as usize;
+        let open = self.occupancy(now);
+        let all_needed = open.count(Use::Needed) >= limit && !open.has_item(item);
+        all_needed.then(|| {
+            *self.tally.refused_openings.entry(OpeningRefusal::TunersTaken).or_default() += 1;
+            open.needed().collect()
+        })
     }
 
     /// The server had no tuner left for somebody.

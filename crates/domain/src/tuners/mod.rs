@@ -7,16 +7,18 @@
 //! LiveTv/Timers ───────────► timers ───┘
 //! ```
 //!
-//! Which idle channel goes is decided by the pool. Players that use the server beside the gateway are not seen.
+//! `explanation` words what a viewer is told who gets no tuner. Which idle channel goes is decided by the pool. Players that use the server beside the gateway are not seen.
 
+mod explanation;
 mod guard;
 mod limits;
 mod occupancy;
 mod server_tuners;
 mod timers;
 
+pub use crate::tuners::explanation::{TakenBy, TakenTuner, all_are_taken, too_many_streams};
 pub use crate::tuners::guard::Want;
 pub use crate::tuners::limits::{Reserve, Settings, TunerLimit};
-pub use crate::tuners::occupancy::{Occupancy, Use};
+pub use crate::tuners::occupancy::{Needed, Occupancy, Use};
 pub use crate::tuners::server_tuners::ServerTuners;
 pub use crate::tuners::timers::{Timer, TimerStatus};

@@ -16,6 +16,15 @@ pub enum Use {
     Needed,
 }
 
+/// A channel that is open for somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needed {
+    /// Its media source.
+    pub source: MediaSourceId,
+    /// Its item, if that is known.
+    pub item: Option<ItemId>,
+}
+
 /// The channels that are open at the server.
 #[derive(Clone, Debug, Default)]
 pub struct Occupancy {
@@ -55,6 +64,21 @@ impl Occupancy {
     /// The channels that are open for nobody: each frees its tuner when the gateway gives it back.
     pub fn idle(&self) -> impl Iterator<Item = &MediaSourceId> {
         self.open.iter().filter(|(_, by)| **by == Use::Idle).map(|(source, _)| source)
+    }
+
+    /// The channels that are open for somebody.
+    pub fn needed(&self) -> impl Iterator<Item = Needed> {
+        let needed = self.open.iter().filter(|(_, by)| **by == Use::Needed);
+        needed.map(|(source, _)| {
+            let item = self.items.iter().find(|(_, known)| known == source).map(|(item, _)| item.clone());
+            Needed { source: source.clone(), item }
+        })
+    }
+
+    /// Whether a channel is open, for whomever.
+    #[must_use]
+    pub fn has_item(&self, item: &ItemId) -> bool {
+        self.items.iter().any(|(known, source)| known == item && self.open.contains_key(source))
     }
 
     /// Whether the channel of a timer is open, and stays so.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::key::{LiveStreamId, OpeningId};
 use crate::openings::ClientOpening;
-use crate::reason::LimitSource;
+use crate::reason::{LimitSource, OpeningRefusal};
 use crate::tuners::{Timer, TimerStatus};
 
 const ROOMY: Limits = Limits { slots: 8, disk_budget: u64::MAX, memory: u64::MAX, ..LIMITS };
@@ -186,4 +186,25 @@ fn what_a_client_has_open_frees_no_tuner() {
         bench.actions();
         assert_eq!(bench.stopped(Event::TunerDenied, at(20)), [], "{tuners}");
     }
+}
+
+/// A viewer is told of it only where every tuner is needed: else the channel is dead, or a tuner is about to be free.
+#[test]
+fn who_is_refused_is_told_what_the_tuners_are_needed_for() {
+    let mut bench = Bench::new(ROOMY);
+    bench.serve(1, 1, at(0));
+    let item = |channel| key(channel).channel.item;
+    assert_eq!(bench.pool.tuners_taken_from(&item(9), at(1)), None, "their number is unknown");
+    bench.pool.handle_event(Event::TunerHosts(vec![3]), at(1));
+    bench.serve(2, 2, at(1));
+    assert_eq!(bench.pool.tuners_taken_from(&item(9), at(1)), None, "one is free");
+    let (_, third, _) = bench.serve(3, 3, at(1));
+    bench.pool.leave(vec![(third, LeaveReason::Zapped)], at(2));
+    assert_eq!(bench.pool.tuners_taken_from(&item(9), at(2)), None, "one is idle");
+    bench.pool.handle_event(Event::Timers(vec![timer(4, 0, TimerStatus::InProgress)]), at(3));
+    let needed = bench.pool.tuners_taken_from(&item(9), at(3)).unwrap();
+    let channels: Vec<_> = needed.into_iter().map(|needed| needed.item.unwrap()).collect();
+    assert_eq!(channels, [1, 2, 4].map(item));
+    assert_eq!(bench.pool.tuners_taken_from(&item(4), at(3)), None, "it is open");
+    assert_eq!(bench.pool.tally.refused_openings.get(&OpeningRefusal::TunersTaken), Some(&1));
 }
