@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::config::{Config, CopyWith, Ffmpeg, LineupServer, Secret};
+use crate::config::{ClientRule, Clients, Conditions, Config, CopyWith, Ffmpeg, LineupServer, Secret};
 use crate::feed;
 use crate::fetch::{self, Fetcher};
 use crate::ffmpeg;
@@ -28,6 +28,7 @@ use crate::supervisor::stream::WindowSize;
 use crate::supervisor::{Settings, Supervisor};
 use crate::upstream::client::{Client, Target, Timeouts};
 use crate::upstream::jellyfin::{Jellyfin, Login};
+use domain::clients;
 use domain::encoding::health;
 use domain::lineup::site::Site;
 use domain::pool::Limits;
@@ -143,6 +144,7 @@ impl App {
             blocking_reload: self.config.viewers.blocking_reload,
             live_tv_right: self.config.upstream.live_tv_right,
             tuner_refusal: self.config.tuners.refusal,
+            client_rules: client_rules(self.config.clients),
             lineup: self.lineups.and_then(|lineups| served(&self.config.lineup_server, lineups)),
         };
         let gateway = Gateway::new(settings, self.client, self.jellyfin, self.supervisor.clone());
@@ -156,6 +158,18 @@ impl App {
         };
         tokio::join!(serving, releasing);
     }
+}
+
+fn client_rules(clients: Clients) -> Vec<clients::ClientRule> {
+    let rules = clients.rules.into_iter().map(|ClientRule { conditions, set }| {
+        let Conditions { user, device, user_agent, network } = conditions;
+        let max_bitrate = set.max_bitrate.map(|bitrate| bitrate.0);
+        clients::ClientRule {
+            matches: clients::Conditions { user, device, user_agent, network },
+            set: clients::ClientSettings { streams: set.streams, max_bitrate },
+        }
+    });
+    rules.collect()
 }
 
 /// Starts to fetch the provider's playlists, if any are configured.

@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::checked::{Config, Upstream};
+use crate::config::clients;
 use crate::config::errors::Report;
 use crate::config::file::{self, File};
 use crate::config::lineup;
@@ -21,6 +22,7 @@ use crate::config::units::ByteSize;
 pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Config> {
     name(&file.name, report);
     upstream(&file.upstream, report);
+    clients::check(&file.clients, report);
     pool(&file.pool, report);
     tuners(&file.tuners, report);
     warm(&file.warm, report);
@@ -35,7 +37,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
     let lineup = lineup::lower(file.lineup, path.parent().unwrap_or(Path::new("")), report);
     let (lineup_server, produce) = (file.lineup_server, file.produce);
     let File { listen, name, trusted_proxies, state_dir, upstream, pool, .. } = file;
-    let File { tuners, warm, feed, viewers, window, ffmpeg, shutdown, log, .. } = file;
+    let File { clients, tuners, warm, feed, viewers, window, ffmpeg, shutdown, log, .. } = file;
     let upstream = Upstream {
         url: url?,
         api_key,
@@ -55,6 +57,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
         lineup,
         lineup_server,
         produce,
+        clients,
         pool,
         tuners,
         warm,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::config::clients::Clients;
 use crate::config::lineup::Playlist;
 use crate::config::secret::Secret;
 use crate::config::sections::{LineupServer, LiveTvRight, Log, Pool, Produce, Shutdown, Viewers, Window};
@@ -34,6 +35,8 @@ pub struct Config {
     pub lineup_server: LineupServer,
     /// How streams are made.
     pub produce: Produce,
+    /// Who may do what.
+    pub clients: Clients,
     /// How many streams are kept, and for how long.
     pub pool: Pool,
     /// How many tuners the server has, and who gets them.

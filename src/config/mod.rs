@@ -8,6 +8,7 @@
 
 mod check;
 mod checked;
+mod clients;
 mod environment;
 mod errors;
 mod file;
@@ -26,13 +27,14 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 pub use checked::{Config, Upstream};
+pub use clients::{ClientRule, ClientSettings, Clients, Conditions};
 pub use errors::{Errors, Place, Problem};
 pub use lineup::{Location, Playlist};
 pub use secret::Secret;
 pub use sections::{LineupServer, LiveTvRight, Log, LogFormat, Pool, Produce, Shutdown, Viewers, Window};
 pub use streams::{CopyWith, Encoders, Feed, Ffmpeg, Warm};
 pub use tuners::{Refusal, Tuners};
-pub use units::ByteSize;
+pub use units::{BitRate, ByteSize};
 pub use upstream_url::UpstreamUrl;
 
 impl Config {

@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::config::secret::Secret;
-use crate::config::units::{self, ByteSize};
+use crate::config::units::{self, BitRate, ByteSize};
 use crate::config::upstream_url::UpstreamUrl;
 use domain::lineup::source::{SourceKind, SourceUrl};
 use domain::produce::Produce;
@@ -217,6 +217,12 @@ impl Scalar for Duration {
 impl Scalar for ByteSize {
     fn read(text: &str) -> Result<Self, String> {
         units::size(text).map_err(|shape| format!("{text:?}: {shape}"))
+    }
+}
+
+impl Scalar for BitRate {
+    fn read(text: &str) -> Result<Self, String> {
+        units::bitrate(text).map_err(|shape| format!("{text:?}: {shape}"))
     }
 }
 

@@ -8,6 +8,14 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ByteSize(pub u64);
 
+/// A bitrate, in bit/s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BitRate(pub u64);
+
+/// Bit/s in each unit of bitrate.
+const RATE: [(&str, u64); 4] =
+    [("bit/s", 1), ("kbit/s", 1_000), ("Mbit/s", 1_000_000), ("Gbit/s", 1_000_000_000)];
+
 /// Milliseconds in each unit of time, the longest first.
 const TIME: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
@@ -51,6 +59,16 @@ pub(super) fn size(text: &str) -> Result<ByteSize, &'static str> {
         Some(bytes) => Ok(ByteSize(bytes)),
         None => Err("this is too large"),
     }
+}
+
+/// Reads `8Mbit/s` or `800 kbit/s`: a whole number and its unit.
+pub(super) fn bitrate(text: &str) -> Result<BitRate, &'static str> {
+    const SHAPE: &str = "write a bitrate with its unit (bit/s, kbit/s, Mbit/s, Gbit/s), as in 8Mbit/s";
+    let text = text.trim();
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).ok_or(SHAPE)?);
+    let (_, factor) = RATE.iter().find(|(name, _)| *name == unit.trim_start()).ok_or(SHAPE)?;
+    let number = digits.parse::<u64>().map_err(|_| SHAPE)?;
+    number.checked_mul(*factor).map(BitRate).ok_or("this is too large")
 }
 
 /// The number and the unit at the beginning of `text`, and the rest.
@@ -101,6 +119,17 @@ mod tests {
         ] {
             assert_eq!(size(text), Ok(ByteSize(bytes)), "{text}");
         }
+    }
+
+    #[test]
+    fn bitrates() {
+        for (text, bits) in [("8Mbit/s", 8_000_000), ("800 kbit/s", 800_000), ("1bit/s", 1)] {
+            assert_eq!(bitrate(text), Ok(BitRate(bits)), "{text}");
+        }
+        for text in ["", "8", "8M", "Mbit/s", "8 Mbit", "-1bit/s", "1.5Mbit/s"] {
+            assert!(bitrate(text).is_err_and(|error| error.contains("8Mbit/s")), "{text}");
+        }
+        assert_eq!(bitrate("99999999999999Gbit/s"), Err("this is too large"));
     }
 
     #[test]

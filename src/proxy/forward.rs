@@ -4,6 +4,7 @@
 //! drops `100` and `103`, and its server sends a `100` by itself when the body of a request is first read, that is as soon as the upstream
 //! connection accepts it. Trailers pass over HTTP/1.1 if `Trailer` announces them and, downstream, if `TE: trailers` asks for them.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +53,12 @@ impl Forwarder {
     #[must_use]
     pub(super) fn forwarded_for(&self, request: &Request<Body>) -> Option<HeaderValue> {
         self.forwarded(request).remove(headers::FORWARDED_FOR)
+    }
+
+    /// The address of the client, as far as trusted proxies in between tell.
+    #[must_use]
+    pub(super) fn client_address(&self, request: &Request<Body>) -> Option<IpAddr> {
+        headers::client_address(&self.forwarded(request), &self.identity.trusted_proxies)
     }
 
     /// The scheme and host that a request was sent to, as far as a trusted proxy in between tells.

@@ -32,6 +32,7 @@ use crate::proxy::served_lineup::ServedLineup;
 use crate::supervisor::Supervisor;
 use crate::upstream::client::Client;
 use crate::upstream::jellyfin::Jellyfin;
+use domain::clients::ClientRule;
 use domain::produce::Rules;
 use domain::signal::{Signal, Whose};
 use domain::viewer::Account;
@@ -58,6 +59,8 @@ pub struct Settings {
     pub live_tv_right: LiveTvRight,
     /// What a client is answered for which all tuners are taken.
     pub tuner_refusal: Refusal,
+    /// The rules for clients.
+    pub client_rules: Vec<ClientRule>,
     /// The gateway's own playlist and guide, if it serves them.
     pub lineup: Option<ServedLineup>,
 }
@@ -77,6 +80,7 @@ pub struct Gateway {
     pub(super) blocked_requests: BlockedRequests,
     pub(super) miss_counters: MissCounters,
     pub(super) tuner_refusal: Refusal,
+    pub(super) client_rules: Vec<ClientRule>,
     pub(super) tuner_denials: TunerDenialCache,
     pub(super) hls_warmup: HlsWarmup,
     /// Only for bodies whose sender has shown a credential that the server has not refused.
@@ -90,15 +94,8 @@ impl Gateway {
     /// A gateway that passes requests on through `client`, and serves the streams of `supervisor`.
     #[must_use]
     pub fn new(settings: Settings, client: Client, jellyfin: Jellyfin, supervisor: Supervisor) -> Self {
-        let Settings {
-            identity,
-            cold_timeout,
-            produce,
-            blocking_reload,
-            live_tv_right,
-            tuner_refusal,
-            lineup,
-        } = settings;
+        let Settings { identity, cold_timeout, produce, blocking_reload, live_tv_right, .. } = settings;
+        let Settings { tuner_refusal, client_rules, lineup, .. } = settings;
         Self {
             name: identity.name.clone(),
             cold_timeout,
@@ -112,6 +109,7 @@ impl Gateway {
             blocked_requests: BlockedRequests::default(),
             miss_counters: MissCounters::default(),
             tuner_refusal,
+            client_rules,
             tuner_denials: TunerDenialCache::default(),
             hls_warmup: HlsWarmup::default(),
             kept_bodies: Budget::new(KEPT, LARGEST_KEPT, KEPT_INCOMPLETE),

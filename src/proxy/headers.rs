@@ -146,6 +146,14 @@ pub(super) fn set_forwarded(headers: &mut HeaderMap, peer: Option<IpAddr>, trust
     }
 }
 
+/// The last address of `X-Forwarded-For` that is no trusted proxy's: what stands before it may be made up.
+#[must_use]
+pub(super) fn client_address(headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
+    let hops: Vec<IpAddr> = tokens(headers, &FORWARDED_FOR).map(str::parse).collect::<Result<_, _>>().ok()?;
+    let untrusted = hops.iter().rev().find(|hop| !is_trusted(Some(**hop), trusted));
+    untrusted.or_else(|| hops.first()).copied()
+}
+
 fn remove_claims(headers: &mut HeaderMap) {
     let claims: Vec<HeaderName> = headers
         .keys()
@@ -287,5 +295,21 @@ mod tests {
     fn only_chunked_can_be_undone() {
         assert!(!has_foreign_coding(&map(&[("transfer-encoding", "Chunked")])));
         assert!(has_foreign_coding(&map(&[("transfer-encoding", "gzip, chunked")])));
+    }
+
+    #[test]
+    fn the_client_is_the_last_hop_that_is_no_trusted_proxy() {
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        for (hops, client) in [
+            ("1.2.3.4", Some("1.2.3.4")),
+            ("6.6.6.6, 1.2.3.4, 10.0.0.1", Some("1.2.3.4")),
+            ("10.0.0.2, 10.0.0.1", Some("10.0.0.2")),
+            ("unknown, 10.0.0.1", None),
+            ("", None),
+        ] {
+            let mut fields = HeaderMap::new();
+            fields.insert(FORWARDED_FOR, HeaderValue::from_static(hops));
+            assert_eq!(client_address(&fields, &trusted), client.map(|ip| ip.parse().unwrap()), "{hops}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use tokio::time::{Instant, timeout};
 use tracing::debug;
 
@@ -17,7 +17,7 @@ use crate::proxy::auth::Verdict;
 use crate::proxy::cmcd::Cmcd;
 use crate::proxy::credential::Credential;
 use crate::proxy::gateway::Gateway;
-use crate::proxy::query::Query;
+use crate::proxy::query::{self, Query};
 use crate::proxy::range::{self, Validators};
 use crate::proxy::route::{BypassReason, Live, prefix, segment_uri};
 use crate::proxy::{recipe, reload};
@@ -325,12 +325,7 @@ impl Gateway {
 /// The request without `_HLS_*` directives, which only the gateway understands.
 fn without_directives(mut request: Request<Body>) -> Request<Body> {
     if let Some(query) = Query::of(request.uri()).without_directives() {
-        let target = format!("{}?{query}", request.uri().path());
-        let (mut parts, path) = (request.uri().clone().into_parts(), target.parse());
-        parts.path_and_query = path.ok();
-        if let Ok(uri) = Uri::from_parts(parts) {
-            *request.uri_mut() = uri;
-        }
+        query::replace(&mut request, &query);
     }
     request
 }

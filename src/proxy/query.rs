@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use http::Uri;
+use http::{Request, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// The pairs of a query in their order, each as it was sent and decoded.
@@ -102,6 +102,16 @@ impl Query {
         }
         self.pairs.retain(|pair| !names.iter().any(|name| pair.is(name)));
         self.pairs.extend(raw.iter().map(|raw| Pair::parse(raw)));
+    }
+}
+
+/// Gives a request another query.
+pub(super) fn replace<B>(request: &mut Request<B>, query: &Query) {
+    let target = format!("{}?{query}", request.uri().path());
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = target.parse().ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
     }
 }
 

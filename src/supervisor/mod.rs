@@ -46,11 +46,11 @@ use crate::supervisor::tune_request::{Lease, TuneRequest};
 use crate::supervisor::tuners::Tuners;
 use crate::upstream::jellyfin::{Jellyfin, Login, Recipe};
 use crate::upstream::ledger::Ledger;
-use domain::key::{Channel, ChannelId, ConsumerId, DeviceId, ItemId, LiveStreamId, MediaSourceId};
+use domain::key::{Channel, ChannelId, ConsumerId, DeviceId, ItemId, LiveStreamId, MediaSourceId, UserId};
 use domain::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
 use domain::pool::{Admission, Event, Limits, PlaylistHints, Pool, SegmentRequest, Snapshot, Tune};
 use domain::produce::Produce;
-use domain::reason::RefuseReason;
+use domain::reason::{OpeningRefusal, RefuseReason};
 use domain::signal::{Signal, Whose};
 use domain::viewer::{Account, Viewer};
 
@@ -155,6 +155,7 @@ impl Supervisor {
             self.handle.ask(|pool, now| match pool.playlist_requested(tune, mention, now) {
                 Admission::Refused(reason) => Err(reason),
                 Admission::Serve { stream: id, consumer, warmth } => {
+                    user.iter().for_each(|user| pool.account_is_of(account, &UserId::new(user.as_str())));
                     let spec = || StreamSpec { recipe: recipe(), demand, produce };
                     let stream = self.streams.get_or_insert(id, spec);
                     let answering = Answering::new(&self.handle, consumer);
@@ -225,6 +226,22 @@ impl Supervisor {
     #[must_use]
     pub const fn explainer(&self) -> &Explainer {
         &self.explainer
+    }
+
+    /// The server has told whose an account is.
+    pub fn account_is_of(&self, account: Account, user: &UserId) {
+        self.handle.pool().account_is_of(account, user);
+    }
+
+    /// Whether the user of an account may watch one stream more on `device`, where it may watch `limit` at once.
+    #[must_use]
+    pub fn may_watch(&self, account: Account, device: Option<&DeviceId>, limit: u32) -> bool {
+        self.handle.pool().may_watch(account, device, limit)
+    }
+
+    /// Counts an opening that was refused.
+    pub fn opening_refused(&self, reason: OpeningRefusal) {
+        self.handle.pool().opening_refused(reason);
     }
 
     /// Tells the pool that a client is asking the server to open a channel; `None` where the request does not say.

@@ -99,6 +99,8 @@ pub struct Media {
 pub struct Me {
     /// The user's id; `None` for an API key.
     pub id: Option<String>,
+    /// The user's name; `None` for an API key.
+    pub name: Option<String>,
     /// `IsAdministrator`.
     pub administrator: bool,
     /// `EnableLiveTvAccess`.
@@ -131,6 +133,7 @@ impl Jellyfin {
                 let may = |right| policy.and_then(|policy| field(policy, right)?.as_bool()).unwrap_or(true);
                 Ok(Me {
                     id: field(&me, "Id").and_then(Value::as_str).map(str::to_owned),
+                    name: field(&me, "Name").and_then(Value::as_str).map(str::to_owned),
                     administrator: policy.and_then(|policy| field(policy, "IsAdministrator")?.as_bool())
                         == Some(true),
                     live_tv: may("EnableLiveTvAccess"),
@@ -144,6 +147,7 @@ impl Jellyfin {
                 self.calls.whole(self.calls.request(Method::GET, &path, "", login, None)?, PROMPT).await?;
                 Ok(Me {
                     id: None,
+                    name: None,
                     administrator: true,
                     live_tv: true,
                     video_transcoding: true,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use domain::encoding::abilities::VideoEncoder;
 use domain::produce::Produce;
-use warmgate::config::{ByteSize, Config, CopyWith, Encoders, LiveTvRight, Location, LogFormat};
+use warmgate::config::{BitRate, ByteSize, Config, CopyWith, Encoders, LiveTvRight, Location, LogFormat};
 
 /// Reads the configuration `text`, overridden by the environment `variables`.
 fn read(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
@@ -54,6 +54,30 @@ fn every_kind_of_value_is_read() {
     assert_eq!(config.ffmpeg.encoders, Encoders(vec![VideoEncoder::Vaapi, VideoEncoder::Software]));
     assert_eq!((config.ffmpeg.memory, config.ffmpeg.copy), (2 << 30, CopyWith::Ffmpeg));
     assert_eq!((config.log.level.as_str(), config.log.format), ("warn,warmgate=debug", LogFormat::Json));
+}
+
+#[test]
+fn rules_for_clients_are_read() {
+    let text = "upstream:\n  url: http://tv\nclients:\n  rules:\n  - match: {user: Kids, network: [10.0.0.0/8, '::1']}\n    \
+        set: {streams: 1, max_bitrate: 8Mbit/s}\n  - match: {}\n    set: {streams: 3}\n";
+    let rules = read(text, &[]).unwrap().clients.rules;
+    assert_eq!((rules[0].conditions.user[0].as_str(), rules[0].conditions.network.len()), ("Kids", 2));
+    assert_eq!((rules[0].set.streams, rules[0].set.max_bitrate), (Some(1), Some(BitRate(8_000_000))));
+    assert_eq!((rules[1].set.streams, rules[1].set.max_bitrate), (Some(3), None));
+
+    let text = "upstream:\n  url: http://tv\nclients:\n  rules:\n    - match:\n        usr: kids\n      set:\n        \
+        max_bitrate: 8\n    - match:\n        user: ''\n      set: {stream: 1}\n";
+    let expected = [
+        "gateway.yaml:6: clients.rules[0].match.usr: unknown key `usr`, expected one of `user`, `device`",
+        "gateway.yaml:8: clients.rules[0].set.max_bitrate: \"8\": write a bitrate with its unit",
+        "gateway.yaml:10: clients.rules[1].match.user: is empty: it would match everybody",
+        "gateway.yaml:11: clients.rules[1].set.stream: unknown key `stream`, expected `streams` or `max_bitrate`",
+    ];
+    let said = complaints(text, &[]);
+    assert_eq!(said.len(), expected.len(), "{said:#?}");
+    for (said, expected) in said.iter().zip(expected) {
+        assert!(said.starts_with(expected), "{said}\n{expected}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod adoption;
 mod cli;
+mod client_limits;
 mod config;
 mod consumers;
 mod demo;

@@ -109,6 +109,11 @@ public_text_id!(
     DeviceId
 );
 
+public_text_id!(
+    /// A user of the server, by its id as the server writes it.
+    UserId
+);
+
 text_id!(
     /// Identifies one playback. A client that knows it can stop the encoding job, so `Debug` shows only its beginning.
     PlaySessionId

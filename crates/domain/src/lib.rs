@@ -6,6 +6,7 @@
 
 pub mod backoff;
 pub mod cadence;
+pub mod clients;
 pub mod consumer;
 pub mod container;
 pub mod cutter;

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_path_to_error::Segment;
 use serde_yaml::{Location, Value};
 
+use crate::config::clients::Clients;
 use crate::config::errors::{Errors, Place, Report};
 use crate::config::secret::Secret;
 use crate::config::sections::{LineupServer, LiveTvRight, Log, Pool, Produce, Shutdown, Viewers, Window};
@@ -37,6 +38,7 @@ pub(super) struct File {
     pub(super) lineup: Vec<lineup::WrittenPlaylist>,
     pub(super) lineup_server: LineupServer,
     pub(super) produce: Produce,
+    pub(super) clients: Clients,
     pub(super) pool: Pool,
     pub(super) tuners: Tuners,
     pub(super) warm: Warm,
@@ -59,6 +61,7 @@ impl Default for File {
             lineup: Vec::new(),
             lineup_server: LineupServer::default(),
             produce: Produce::default(),
+            clients: Clients::default(),
             pool: Pool::default(),
             tuners: Tuners::default(),
             warm: Warm::default(),

@@ -26,6 +26,7 @@ fn every_key_of_the_manual_has_a_comment_beside_it() {
         "upstream:",
         "lineup_server:",
         "produce:",
+        "clients:",
         "pool:",
         "viewers:",
         "window:",

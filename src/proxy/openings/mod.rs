@@ -1,7 +1,7 @@
 //! Openings: the requests with which a client has the server open a channel, and everything that follows from one.
 //!
 //! ```text
-//! PlaybackInfo, LiveStreams/Open ─► open ─► hls_warmup ─► forward ─► open_response: which live streams are open now
+//! PlaybackInfo, LiveStreams/Open ─► open ─► client_limits ─► hls_warmup ─► forward ─► open_response: which live streams are open now
 //!                                     │                      └─ denied a tuner ─► tuner_denials ─► forward again ─► refusal
 //!                                     └─ no right to live TV ─► live_tv_access: close it again, 403
 //! any later request ─► mentions: which opening it belongs to
@@ -9,6 +9,7 @@
 //!
 //! `domain::openings` decides which opening has to be closed in its client's name, and when; nothing here does.
 
+mod client_limits;
 pub(super) mod hls_warmup;
 mod live_tv_access;
 mod mentions;

@@ -78,13 +78,17 @@ impl Gateway {
             return self.forward(request).await;
         }
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if let Verdict::Allowed(me) = &verdict {
+            (opener.user, opener.is_administrator) = (me.id.clone(), me.administrator);
+        }
+        let settings = self.client_settings(&opener, &verdict, &request);
+        let request = match self.within_limits(settings, item.as_ref(), &opener, request).await {
+            Ok(request) => request,
+            Err(refusal) => return refusal,
+        };
         let (request, sent) = self.with_copy(item.clone(), request);
-        match verdict {
-            Verdict::NoLiveTv => return self.open_without_live_tv(&opener, &sent.asks, request).await,
-            Verdict::Allowed(me) => {
-                (opener.user, opener.is_administrator) = (me.id.clone(), me.administrator);
-            }
-            Verdict::Denied | Verdict::Unknown => {}
+        if verdict == Verdict::NoLiveTv {
+            return self.open_without_live_tv(&opener, &sent.asks, request).await;
         }
         self.hls_warmup.run(&self.jellyfin, &opener.prefix, &opener.asker.credential).await;
         let account = self.account(opener.asker.credential.token());

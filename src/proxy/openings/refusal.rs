@@ -38,7 +38,8 @@ impl Gateway {
         Some(self.refuse(OpeningRefusal::TunersTaken, Why::TunersTaken(needed), opener, headers))
     }
 
-    fn refuse(
+    /// The refusal, and a message that says why. For a client of another form of request the status has to be changed.
+    pub(super) fn refuse(
         &self,
         reason: OpeningRefusal,
         why: Why,

@@ -20,6 +20,7 @@
 mod given_back;
 mod index;
 mod mention;
+mod open_now;
 mod opening;
 
 use std::collections::BTreeMap;
@@ -290,16 +291,6 @@ impl Openings {
     /// An opening that was given back is closed, or has become a leftover.
     pub fn returned(&mut self, id: OpeningId) {
         self.returning.remove(&id);
-    }
-
-    /// The openings whose closing is under way, by the gateway or by their client, with their live streams.
-    pub fn closing(&self) -> impl Iterator<Item = (OpeningId, &LiveStreamId)> {
-        self.index.stopping().chain(self.returning.iter().map(|(&id, live_stream)| (id, live_stream)))
-    }
-
-    /// The live streams of which clients have an opening that they have neither stopped nor asked to be closed.
-    pub fn live_streams(&self) -> impl Iterator<Item = &LiveStreamId> {
-        self.index.live_streams()
     }
 
     /// The account's token is about to be revoked. Its openings are due now, while it can still close them.

@@ -18,6 +18,7 @@ mod requests;
 mod snapshot;
 mod stream;
 mod streams;
+mod streams_at_once;
 mod tuners;
 mod tuning;
 mod watching;
@@ -27,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::cadence::{Class, Habits};
 use crate::consumer::{Consumer, Presence};
 use crate::inputs::Inputs;
-use crate::key::{ConsumerId, DeviceId, LiveStreamId, OpeningId, StreamId};
+use crate::key::{ConsumerId, DeviceId, LiveStreamId, OpeningId, StreamId, UserId};
 use crate::openings::{Mention, Openings};
 use crate::pool::bypassed::Bypassed;
 use crate::pool::crowd::Crowd;
@@ -55,6 +56,8 @@ pub struct Pool {
     /// Accounts whose token is being revoked.
     logging_out: BTreeSet<Account>,
     openings: Openings,
+    /// Whose each account is. A user has one for each device that it has logged in on.
+    users: BTreeMap<Account, UserId>,
     tuners: ServerTuners,
     failed_attempts: FailedAttempts,
     habits: BTreeMap<Class, Habits>,
@@ -80,6 +83,7 @@ impl Pool {
             bypassed: Bypassed::default(),
             logging_out: BTreeSet::new(),
             openings: Openings::new(limits.unfollowed),
+            users: BTreeMap::new(),
             tuners: ServerTuners::new(limits.tuners),
             failed_attempts: FailedAttempts::default(),
             habits: Class::ALL.into_iter().map(|class| (class, Habits::of(class))).collect(),

@@ -31,7 +31,7 @@ impl Pool {
         let open = self.occupancy(now);
         let all_needed = open.count(Use::Needed) >= limit && !open.has_item(item);
         all_needed.then(|| {
-            *self.tally.refused_openings.entry(OpeningRefusal::TunersTaken).or_default() += 1;
+            self.opening_refused(OpeningRefusal::TunersTaken);
             open.needed().collect()
         })
     }

@@ -18,6 +18,7 @@ mod inputs;
 mod presence;
 mod producing;
 mod storm;
+mod streams_at_once;
 mod tuners;
 
 const LIMITS: Limits = Limits {

@@ -1,0 +1,25 @@
+//! Lists what clients have open: all of it, what is being closed, and what one account has.
+
+use super::Openings;
+use crate::key::{LiveStreamId, OpeningId};
+use crate::openings::opening::ClientOpening;
+use crate::reason::ReturnReason;
+use crate::viewer::Account;
+
+impl Openings {
+    /// The openings whose closing is under way, by the gateway or by their client, with their live streams.
+    pub fn closing(&self) -> impl Iterator<Item = (OpeningId, &LiveStreamId)> {
+        self.index.stopping().chain(self.returning.iter().map(|(&id, live_stream)| (id, live_stream)))
+    }
+
+    /// The live streams of which clients have an opening that they have neither stopped nor asked to be closed.
+    pub fn live_streams(&self) -> impl Iterator<Item = &LiveStreamId> {
+        self.index.live_streams()
+    }
+
+    /// What an account has open and has not stopped.
+    pub fn of_account(&self, account: Account) -> impl Iterator<Item = &ClientOpening> {
+        let theirs = self.index.of_account(account).into_iter().filter_map(|id| self.index.get(id));
+        theirs.filter(|open| open.state != ReturnReason::Stopped).map(|open| &open.opening)
+    }
+}
