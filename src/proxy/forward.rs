@@ -18,6 +18,7 @@ use ipnet::IpNet;
 
 use crate::body::{self, Body};
 use crate::proxy::error::Fault;
+use crate::proxy::websocket::{Messages, OnMessage};
 use crate::proxy::{headers, tunnel};
 use crate::server::{Peer, Tunnels};
 use crate::upstream;
@@ -166,7 +167,9 @@ impl Forwarder {
         if let Some(upstream) = upstream {
             let upgrade = upgrade.ok_or(Fault::Upgrade)?;
             headers::set_connection(response.headers_mut(), false, protocol);
-            upgrade.tunnel(upstream);
+            // An extension such as compression changes what is in the frames.
+            let is_plain = !response.headers().contains_key(header::SEC_WEBSOCKET_EXTENSIONS);
+            upgrade.tunnel(upstream, is_plain);
         }
         Ok(response.map(body::boxed))
     }
@@ -192,6 +195,7 @@ struct Upgrade {
     downstream: OnUpgrade,
     tunnels: Option<Tunnels>,
     at_end: Option<tunnel::AtEnd>,
+    on_message: Option<OnMessage>,
 }
 
 impl Upgrade {
@@ -204,12 +208,20 @@ impl Upgrade {
         let protocol = fields.get(header::UPGRADE).filter(|_| asked)?.clone();
         let tunnels = request.extensions().get::<Tunnels>().cloned();
         let at_end = request.extensions().get::<tunnel::AtEnd>().cloned();
-        Some(Self { protocol, downstream: hyper::upgrade::on(request), tunnels, at_end })
+        let on_message = request.extensions().get::<OnMessage>().cloned();
+        Some(Self { protocol, downstream: hyper::upgrade::on(request), tunnels, at_end, on_message })
     }
 
-    fn tunnel(self, upstream: OnUpgrade) {
+    /// Carries the bytes of both sides in a task. `is_plain` says whether frames are sent without extensions.
+    fn tunnel(self, upstream: OnUpgrade, is_plain: bool) {
+        let mut messages = self.on_message.filter(|_| is_plain).map(Messages::new);
+        let watch = move |bytes: &[u8]| {
+            if let Some(messages) = &mut messages {
+                messages.read(bytes);
+            }
+        };
         let carried = async move {
-            tunnel::run(self.downstream, upstream).await;
+            tunnel::run(self.downstream, upstream, watch).await;
             if let Some(tunnel::AtEnd(tell)) = self.at_end {
                 tell();
             }

@@ -138,6 +138,7 @@ impl Gateway {
             Route::Lineup(page) => self.lineup(page, request).await,
             Route::Master => self.master(request).await,
             Route::Media => self.media(request).await,
+            Route::Socket => self.socket(request).await,
             Route::Other => self.other(request).await,
         }
     }

@@ -36,3 +36,4 @@ mod signals;
 mod timers;
 mod to_the_end;
 mod tunnel;
+mod websocket;

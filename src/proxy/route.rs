@@ -55,6 +55,8 @@ pub enum Route {
     Lineup(Page),
     /// `GET` of a playlist, segment or stream of an item, or of a raw stream: media of the server's own.
     Media,
+    /// `GET` of `…/socket` or `…/embywebsocket`: a WebSocket to the server.
+    Socket,
     /// Any other request.
     Other,
 }
@@ -186,6 +188,7 @@ fn other(method: &Method, words: &[&str]) -> Route {
     match (method.as_str(), words) {
         ("GET", [.., "videos" | "audio", _, _] | [.., "livestreamfiles", _, _]) => Route::Media,
         ("GET", [.., "videos" | "audio", _, "hls" | "hls1", _, _]) => Route::Media,
+        ("GET", [.., "socket" | "embywebsocket"]) => Route::Socket,
         _ => Route::Other,
     }
 }
@@ -481,6 +484,9 @@ mod tests {
             ("POST", "/LiveTv/SeriesTimers/1".to_owned(), Route::Timers),
             ("DELETE", "/LiveTv/Timers/1".to_owned(), Route::Timers),
             ("GET", "/LiveTv/Timers".to_owned(), Route::Other),
+            ("GET", "/jf/socket?ApiKey=a".to_owned(), Route::Socket),
+            ("GET", "/EmbyWebSocket".to_owned(), Route::Socket),
+            ("GET", "/socket/1".to_owned(), Route::Other),
             ("GET", "/LiveTv/Timers/Defaults".to_owned(), Route::Other),
             ("HEAD", format!("/videos/{ITEM}/live.m3u8?LiveStreamId={LIVE_STREAM}"), Route::Other),
             ("POST", format!("/videos/{ITEM}/live.m3u8?LiveStreamId={LIVE_STREAM}"), Route::Other),

@@ -163,6 +163,12 @@ impl Gateway {
         .await
     }
 
+    /// Passes on a WebSocket to the server, and reads what the server tells its client of timers.
+    pub(super) async fn socket(&self, mut request: Request<Body>) -> Response<Body> {
+        request.extensions_mut().insert(self.timer_notices());
+        self.other(request).await
+    }
+
     /// Passes on every other request. The end of a WebSocket is the end of an app or a page, so the supervisor is told of it.
     pub(super) async fn other(&self, mut request: Request<Body>) -> Response<Body> {
         let upgrades = request.headers().contains_key(UPGRADE);

@@ -1,4 +1,5 @@
-//! Passes on what changes the recordings that the server is to make, and has a tuner free for one that begins at once.
+//! Passes on what changes the recordings that the server is to make, has a tuner free for one that begins at once, and notices what
+//! the server tells its clients of such changes.
 //!
 //! Does not know which recordings there are: the supervisor asks the server.
 
@@ -14,6 +15,8 @@ use crate::proxy::auth::{Asker, Verdict};
 use crate::proxy::gateway::Gateway;
 use crate::proxy::query::Query;
 use crate::proxy::route::prefix;
+use crate::proxy::websocket::OnMessage;
+use crate::upstream::jellyfin::field;
 use crate::upstream::live_tv::recording_starts;
 
 /// A recording that begins later is found in time among the server's timers.
@@ -43,6 +46,17 @@ impl Gateway {
             self.supervisor.tuners().timers_changed();
         }
         response
+    }
+
+    /// What has to see the messages that the server sends to a client: the timers are asked for when one of them has changed, such as
+    /// by a client beside the gateway.
+    pub(super) fn timer_notices(&self) -> OnMessage {
+        let supervisor = self.supervisor.clone();
+        OnMessage(Arc::new(move |message| {
+            if is_about_timers(message) {
+                supervisor.tuners().timers_changed();
+            }
+        }))
     }
 
     async fn may_record(&self, asker: &Asker, prefix: &str) -> bool {
@@ -76,9 +90,29 @@ fn begins_soon(timer: &[u8], now: SystemTime) -> bool {
     timer.as_ref().and_then(recording_starts).is_some_and(|starts| starts <= now + SOON)
 }
 
+/// Whether a message says that there is a timer more, or less (`SessionMessageType.cs`).
+fn is_about_timers(message: &[u8]) -> bool {
+    let message = serde_json::from_slice::<Value>(message).ok();
+    let kind = message.as_ref().and_then(|message| field(message, "MessageType")?.as_str());
+    matches!(kind, Some("TimerCreated" | "TimerCancelled" | "SeriesTimerCreated" | "SeriesTimerCancelled"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn which_messages_are_about_timers() {
+        for (message, expected) in [
+            (r#"{"MessageType":"TimerCreated","Data":{"Id":"a"}}"#, true),
+            (r#"{"Data":{"Id":"a"},"MessageId":"b","MessageType":"SeriesTimerCancelled"}"#, true),
+            (r#"{"MessageType":"ForceKeepAlive","Data":60}"#, false),
+            (r#"{"MessageType":"GeneralCommand","Data":{"MessageType":"TimerCreated"}}"#, false),
+            ("TimerCreated", false),
+        ] {
+            assert_eq!(is_about_timers(message.as_bytes()), expected, "{message}");
+        }
+    }
 
     #[test]
     fn what_begins_soon() {

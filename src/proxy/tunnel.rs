@@ -1,6 +1,6 @@
 //! Carries bytes both ways after an upgrade, such as to a WebSocket.
 //!
-//! It does not parse frames: compression, unknown opcodes and close codes pass as they are.
+//! Frames are not parsed: compression, unknown opcodes and close codes pass as they are. A watcher may see what the server sends.
 
 use std::io;
 use std::sync::Arc;
@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf, split};
+use tokio::io::{AsyncRead, AsyncWriteExt, WriteHalf, split};
+use tokio_util::io::InspectReader;
 
 use crate::server;
 use crate::upstream;
@@ -21,10 +22,10 @@ const HALF_CLOSED: Duration = Duration::from_secs(30);
 pub(super) struct AtEnd(pub Arc<dyn Fn() + Send + Sync>);
 
 /// Carries bytes until both sides have closed. When one side closes, the other is closed for writing at once. An error on one side resets
-/// both, and so does a side that goes on alone for too long.
-pub(super) async fn run(downstream: OnUpgrade, upstream: OnUpgrade) {
+/// both, and so does a side that goes on alone for too long. `watch` sees the bytes of the server on their way, and must not wait.
+pub(super) async fn run(downstream: OnUpgrade, upstream: OnUpgrade, watch: impl FnMut(&[u8])) {
     match tokio::try_join!(downstream, upstream) {
-        Ok((downstream, upstream)) => relay(downstream, upstream).await,
+        Ok((downstream, upstream)) => relay(downstream, upstream, watch).await,
         Err(error) => tracing::debug!(%error, "an upgrade was not completed"),
     }
 }
@@ -35,9 +36,10 @@ impl std::fmt::Debug for AtEnd {
     }
 }
 
-async fn relay(downstream: Upgraded, upstream: Upgraded) {
+async fn relay(downstream: Upgraded, upstream: Upgraded, watch: impl FnMut(&[u8])) {
     let (mut from_down, mut to_down) = split(TokioIo::new(downstream));
-    let (mut from_up, mut to_up) = split(TokioIo::new(upstream));
+    let (from_up, mut to_up) = split(TokioIo::new(upstream));
+    let mut from_up = InspectReader::new(from_up, watch);
     let ended = {
         let upward = pump(&mut from_down, &mut to_up);
         let downward = pump(&mut from_up, &mut to_down);
@@ -46,14 +48,11 @@ async fn relay(downstream: Upgraded, upstream: Upgraded) {
     if let Err(error) = ended {
         tracing::debug!(%error, "a tunnel failed and is reset");
         server::reset(from_down.unsplit(to_down).into_inner());
-        upstream::client::reset(from_up.unsplit(to_up).into_inner());
+        upstream::client::reset(from_up.into_inner().unsplit(to_up).into_inner());
     }
 }
 
-async fn pump(
-    from: &mut ReadHalf<TokioIo<Upgraded>>,
-    to: &mut WriteHalf<TokioIo<Upgraded>>,
-) -> io::Result<()> {
+async fn pump(from: &mut (impl AsyncRead + Unpin), to: &mut WriteHalf<TokioIo<Upgraded>>) -> io::Result<()> {
     tokio::io::copy(from, to).await?;
     to.shutdown().await
 }

@@ -158,6 +158,7 @@ fn the_recorded_conversation_is_understood() {
         Route::Logout => "logout",
         Route::Timers => "timers",
         Route::Media => "media",
+        Route::Socket => "socket",
         Route::Other => "other",
     };
     let story = |ndjson| {

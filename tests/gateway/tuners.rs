@@ -4,10 +4,12 @@ use std::time::{Duration, SystemTime};
 
 use domain::reason::{LimitSource, StopReason};
 use domain::tuners::TunerLimit;
+use futures_util::StreamExt;
 use jellyfin_alike::viewer::Viewer;
 use jellyfin_alike::{Origin, Settings, Status, Timer};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::timeout;
+use tokio_tungstenite::connect_async;
 use warmgate::config::Config;
 
 use crate::support::stage::{Stage, delaying, tune, warm, with_key};
@@ -101,6 +103,28 @@ async fn a_recording_begins_on_time_although_the_limit_is_unknown() {
     let recording = stage.origin().recordings().remove(0);
     assert_eq!((recording.status, recording.failures), (Status::InProgress, 0), "{recording:?}");
     assert_eq!(stage.snapshot().tally.stopped.get(&StopReason::Recording), Some(&1));
+}
+
+/// Somebody else records what begins soon, beside the gateway: only the server's notice to a client tells in time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timer_is_noticed_in_passing() {
+    let stage = Stage::with(|_| (), |config| config.pool.idle_timeout = Duration::from_secs(600)).await;
+    let socket = format!("{}/socket?ApiKey={}", stage.base.replacen("http", "ws", 1), stage.token(0));
+    let (mut socket, _) = soon(connect_async(socket)).await.unwrap();
+    warm(&stage, 3).await;
+    eventually("the timers are known", async || !stage.asked("/LiveTv/Timers").is_empty()).await;
+    stage.origin().schedule(timer(4, Duration::from_secs(5)));
+    eventually("it has begun", async || stage.origin().recordings()[0].began.is_some()).await;
+    let recording = stage.origin().recordings().remove(0);
+    assert_eq!((recording.status, recording.failures), (Status::InProgress, 0), "{recording:?}");
+    assert_eq!(stage.snapshot().tally.stopped.get(&StopReason::Recording), Some(&1));
+    let mut kinds = Vec::new();
+    while kinds.last().is_none_or(|kind| kind != "TimerCreated") {
+        let message = soon(socket.next()).await.unwrap().unwrap();
+        let message: Value = serde_json::from_str(message.to_text().unwrap()).unwrap();
+        kinds.push(message["MessageType"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(kinds, ["ForceKeepAlive", "TimerCreated"]);
 }
 
 /// No viewer loses its channel for a recording. The bare server would not have had a tuner for it either.

@@ -131,6 +131,10 @@ async fn send(socket: &mut (impl AsyncWrite + Unpin), opcode: u8, payload: &[u8]
     let mut frame = vec![0x80 | opcode];
     match payload.len() {
         length @ ..=125 => frame.push(length as u8),
+        length @ ..=65_535 => {
+            frame.push(126);
+            frame.extend((length as u16).to_be_bytes());
+        }
         length => {
             frame.push(127);
             frame.extend((length as u64).to_be_bytes());

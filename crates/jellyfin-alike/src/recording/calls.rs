@@ -69,7 +69,8 @@ pub(crate) fn cancel(state: &State, id: &str) {
 }
 
 fn tell(state: &State, kind: &str, id: &str) {
-    state.notices.send(Audience::LiveTv, &json!({"MessageType": kind, "Data": {"Id": id}}));
+    let notice = json!({"Data": {"Id": id}, "MessageId": guid::random(), "MessageType": kind});
+    state.notices.send(Audience::LiveTv, &notice);
 }
 
 fn permitted(caller: &Caller) -> Result<(), Refusal> {
