@@ -89,10 +89,27 @@ public_text_id!(
     LiveStreamId
 );
 
+impl MediaSourceId {
+    /// Whether it is 32 hex digits, as those of M3U hosts are.
+    #[must_use]
+    pub fn is_guid(&self) -> bool {
+        is_hex_32(&self.0)
+    }
+}
+
 impl LiveStreamId {
-    /// The media source that the built-in tuners append to the id: `…_{32 hex digits}`.
+    /// The media source that the server appends to the id: `{32 hex digits}_{32 hex digits}_{media source}`
+    /// (`LiveTvMediaSourceProvider.cs`), or any text and 32 hex digits. That of an HDHomeRun contains `_` itself.
     #[must_use]
     pub fn media_source(&self) -> Option<MediaSourceId> {
+        let mut parts = self.0.splitn(3, '_');
+        if let (Some(provider), Some(service), Some(source)) = (parts.next(), parts.next(), parts.next())
+            && is_hex_32(provider)
+            && is_hex_32(service)
+            && !source.is_empty()
+        {
+            return Some(MediaSourceId::new(source));
+        }
         let (_, tail) = self.0.rsplit_once('_')?;
         is_hex_32(tail).then(|| MediaSourceId::new(tail))
     }
@@ -240,6 +257,20 @@ mod tests {
         ] {
             assert_eq!(ItemId::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_live_stream_names_its_media_source() {
+        let md5 = |digit: &str| digit.repeat(32);
+        let of =
+            |text: String| LiveStreamId::new(text).media_source().map(|source| source.as_str().to_owned());
+        let (provider, service) = (md5("a"), md5("b"));
+        assert_eq!(of(format!("{provider}_{service}_{}", md5("c"))), Some(md5("c")));
+        let of_device = format!("native_{}_{}", md5("d"), md5("e"));
+        assert_eq!(of(format!("{provider}_{service}_{of_device}")), Some(of_device), "an HDHomeRun's");
+        assert_eq!(of(format!("{provider}_{service}_a_plugins")), Some("a_plugins".to_owned()));
+        assert_eq!(of(format!("any_{}", md5("c"))), Some(md5("c")));
+        assert_eq!((of("any_text".to_owned()), of(format!("{provider}_{service}_"))), (None, None));
     }
 
     #[test]
