@@ -4,14 +4,12 @@
 //! It does not know how anything is opened or closed.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use tracing::warn;
+
+use crate::upstream::state_file::StateFile;
 
 /// A job, a consumer of a live stream, or both, open at the server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +37,7 @@ pub struct Entry {
 /// The ledger. Without a path it lasts no longer than the process.
 #[derive(Debug)]
 pub struct Ledger {
-    path: Option<PathBuf>,
+    file: StateFile,
     open: Mutex<BTreeMap<String, Entry>>,
 }
 
@@ -47,10 +45,9 @@ impl Ledger {
     /// Opens the ledger. Also returns the entries that an earlier process left, by name.
     #[must_use]
     pub fn open(path: Option<PathBuf>) -> (Self, BTreeMap<String, Entry>) {
-        let left = path.as_ref().and_then(|path| fs::read(path).ok());
-        let left: BTreeMap<String, Entry> =
-            left.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
-        (Self { path, open: Mutex::new(left.clone()) }, left)
+        let file = StateFile::new(path, "the ledger of what is open at the server");
+        let left: BTreeMap<String, Entry> = file.read().unwrap_or_default();
+        (Self { file, open: Mutex::new(left.clone()) }, left)
     }
 
     /// Records the entry `name` as `change` leaves it.
@@ -82,25 +79,17 @@ impl Ledger {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes under the lock, so that the file is never older than `open`: a few hundred bytes, a few times an hour. It does not wait for
-    /// the disk: the kernel keeps the bytes if the process dies, and if the machine dies, the server most likely dies with it.
+    /// Writes under the lock, so that the file is never older than `open`: a few hundred bytes, a few times an hour. If the machine
+    /// dies, the server most likely dies with it.
     fn write(&self, open: &BTreeMap<String, Entry>) {
-        let Some(path) = &self.path else { return };
-        let replaced = || -> io::Result<()> {
-            let new = path.with_extension("new");
-            let mut file =
-                fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
-            file.write_all(serde_json::to_string(open)?.as_bytes())?;
-            fs::rename(&new, path)
-        };
-        if let Err(error) = replaced() {
-            warn!(path = %path.display(), cause = %error, "cannot write the ledger of what is open at the server");
-        }
+        self.file.write(open);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

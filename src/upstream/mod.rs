@@ -15,5 +15,6 @@ pub mod live_tv;
 mod opening;
 mod raw_path;
 pub mod sessions;
+pub mod state_file;
 
 pub use crate::wire::Error;
