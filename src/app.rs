@@ -1,5 +1,6 @@
 //! The composition root: turns a configuration into bound sockets and running tasks.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,7 +12,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::config::{ClientRule, Clients, Conditions, Config, CopyWith, Ffmpeg, LineupServer, Secret};
+use crate::config::{
+    ClientRule, Clients, Conditions, Config, CopyWith, Ffmpeg, LineupServer, Location, Secret,
+};
 use crate::feed;
 use crate::fetch::{self, Fetcher};
 use crate::ffmpeg;
@@ -30,6 +33,7 @@ use crate::upstream::client::{Client, Target, Timeouts};
 use crate::upstream::jellyfin::{Jellyfin, Login};
 use domain::clients;
 use domain::encoding::health;
+use domain::guid;
 use domain::lineup::site::Site;
 use domain::pool::Limits;
 use domain::produce::{Produce, Rules};
@@ -107,7 +111,9 @@ impl App {
             provider,
             connections,
             gateway_login,
-            ledger: ledger(&config, listener.local_addr()),
+            ledger: state_file(&config, listener.local_addr(), "open"),
+            learned_limits: state_file(&config, listener.local_addr(), "tuners"),
+            provider_limits: provider_limits(&config),
         };
         let supervisor = Supervisor::new(settings, jellyfin.clone());
         Ok(Self { config, listener, supervisor, client, jellyfin, lineups })
@@ -200,14 +206,23 @@ fn usual_state_dir() -> Option<PathBuf> {
         .or_else(|| Some(folder("HOME")?.join(".local/state/warmgate")))
 }
 
-/// The path of the ledger. Gateways that share a state directory are told apart by their ports.
-fn ledger(config: &Config, address: SocketAddr) -> Option<PathBuf> {
+/// The path of a file in the state directory. Gateways that share the directory are told apart by their ports.
+fn state_file(config: &Config, address: SocketAddr, name: &str) -> Option<PathBuf> {
     let folder = config.state_dir.as_ref()?;
     if let Err(cause) = std::fs::create_dir_all(folder) {
         warn!(folder = %folder.display(), %cause, "cannot create the state directory: after a crash, what is open at the server stays open");
         return None;
     }
-    Some(folder.join(format!("open-{}.json", address.port())))
+    Some(folder.join(format!("{name}-{}.json", address.port())))
+}
+
+/// The connections that the providers of playlists allow, by the MD5 of the playlist's URL, as a tuner host's is compared.
+fn provider_limits(config: &Config) -> BTreeMap<String, u32> {
+    let limits = config.lineup.iter().filter_map(|playlist| match &playlist.location {
+        Location::Url(url) => Some((guid::md5(url.expose()), playlist.tuners)),
+        Location::File(_) => None,
+    });
+    limits.filter(|(_, tuners)| *tuners > 0).collect()
 }
 
 fn limits(config: &Config) -> Limits {

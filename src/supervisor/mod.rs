@@ -17,6 +17,7 @@ pub mod tuners;
 
 pub use crate::supervisor::handle::random;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +45,7 @@ use crate::supervisor::stream::{Playlist, Stream, StreamSpec, WindowSize};
 use crate::supervisor::streams::Streams;
 use crate::supervisor::tune_request::{Lease, TuneRequest};
 use crate::supervisor::tuners::Tuners;
+use crate::supervisor::tuners::learned::LearnedLimits;
 use crate::upstream::jellyfin::{Jellyfin, Login, Recipe};
 use crate::upstream::ledger::Ledger;
 use domain::key::{Channel, ChannelId, ConsumerId, DeviceId, ItemId, LiveStreamId, MediaSourceId, UserId};
@@ -73,6 +75,10 @@ pub struct Settings {
     pub gateway_login: Option<Login>,
     /// The file in which the gateway records everything that is open at the server.
     pub ledger: Option<PathBuf>,
+    /// The file in which it remembers what it has learned of the server's tuners.
+    pub learned_limits: Option<PathBuf>,
+    /// The connections that the provider of a playlist allows, by the MD5 of its URL.
+    pub provider_limits: BTreeMap<String, u32>,
 }
 
 /// The interface of the supervisor. Clones share everything.
@@ -95,8 +101,8 @@ impl Supervisor {
     /// Builds the supervisor, starts its driver and closes the leftovers of the process before.
     #[must_use]
     pub fn new(settings: Settings, jellyfin: Jellyfin) -> Self {
-        let Settings { limits, size, feed, provider, connections, encoding, gateway_login, ledger } =
-            settings;
+        let Settings { limits, size, feed, provider, connections, encoding, gateway_login, .. } = settings;
+        let Settings { ledger, learned_limits, provider_limits, .. } = settings;
         let (ledger, left) = Ledger::open(ledger);
         let ledger = Arc::new(ledger);
         let (of_clients, left) = client_openings::of_clients(left);
@@ -104,7 +110,10 @@ impl Supervisor {
         let callers = Callers { jellyfin, gateway_login, ledger, leftovers };
         let (tasks, ended) = (TaskTracker::new(), CancellationToken::new());
 
-        let handle = Handle::new(Pool::new(limits, connections));
+        let mut pool = Pool::new(limits, connections);
+        let learned_limits = LearnedLimits::recalled(learned_limits, &mut pool);
+        let handle = Handle::new(pool);
+        tokio::spawn(learned_limits.run(handle.clone(), ended.clone()));
         let streams = Arc::new(Streams::new(size));
         let inputs = Inputs::new(handle.clone(), callers.clone(), feed, provider, tasks.clone());
         let openings =
@@ -129,7 +138,7 @@ impl Supervisor {
         tokio::spawn(driver.run(ended.clone()));
         let Callers { jellyfin, gateway_login, .. } = callers.clone();
         let explainer = Explainer::new(jellyfin.clone(), gateway_login.clone());
-        let tuners = Arc::new(Tuners::new(handle.clone(), jellyfin, gateway_login));
+        let tuners = Arc::new(Tuners::new(handle.clone(), jellyfin, gateway_login, provider_limits));
         tokio::spawn(Arc::clone(&tuners).run(ended.clone()));
         let burst = size.join;
         let supervisor =

@@ -1,5 +1,6 @@
 //! Tests the supervisor in front of a fake server, in paused time.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
@@ -18,7 +19,7 @@ use domain::time::Timestamp;
 use domain::tuners::{self, Reserve};
 use domain::window::Arrival;
 
-const LIMITS: Limits = Limits {
+pub(in crate::supervisor) const LIMITS: Limits = Limits {
     slots: 2,
     idle_timeout: Duration::from_secs(600),
     warm_encode: Duration::from_secs(120),
@@ -80,6 +81,8 @@ fn supervisor(fake: &Fake) -> Supervisor {
         connections: Vec::new(),
         gateway_login: None,
         ledger: None,
+        learned_limits: None,
+        provider_limits: BTreeMap::new(),
     };
     Supervisor::new(settings, fake.jellyfin.clone())
 }

@@ -11,10 +11,12 @@ use serde_json::Value;
 use crate::upstream::call::{Error, Login, PROMPT};
 use crate::upstream::jellyfin::{Jellyfin, field};
 use domain::key::{ItemId, MediaSourceId};
-use domain::tuners::TimerStatus;
+use domain::tuners::{HostKind, TimerStatus, TunerHost};
 
 /// The most timers that are read.
 const TIMERS: usize = 10_000;
+/// The most tuner hosts that are read.
+const HOSTS: usize = 100;
 
 /// A recording that the server is to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub struct Recording {
     pub item: Option<ItemId>,
     /// The channel's media source, which the built-in tuners put at the end of the channel's own id.
     pub source: Option<MediaSourceId>,
+    /// The MD5 of the URL of the M3U host that it is on, if it is.
+    pub playlist: Option<String>,
     /// The channel's name.
     pub channel: Option<String>,
     /// When the server opens the channel: `PrePaddingSeconds` before the programme.
@@ -36,15 +40,14 @@ pub struct Recording {
 }
 
 impl Jellyfin {
-    /// The `TunerCount` of each tuner host; 0 says nothing.
-    pub async fn tuner_counts(&self, prefix: &str, login: &Login) -> Result<Vec<u32>, Error> {
+    /// The tuner hosts.
+    pub async fn tuner_hosts(&self, prefix: &str, login: &Login) -> Result<Vec<TunerHost>, Error> {
         let path = format!("{prefix}/System/Configuration/livetv");
         let options =
             self.calls.json(self.calls.request(Method::GET, &path, "", login, None)?, PROMPT).await?;
         let hosts = field(&options, "TunerHosts").and_then(Value::as_array);
         let hosts = hosts.ok_or(Error::Unreadable("no TunerHosts"))?;
-        let count = |host| field(host, "TunerCount").and_then(Value::as_u64).unwrap_or_default();
-        Ok(hosts.iter().map(|host| u32::try_from(count(host)).unwrap_or_default()).collect())
+        Ok(hosts.iter().take(HOSTS).map(tuner_host).collect())
     }
 
     /// The recordings that the server is to make or makes. Those whose times cannot be read are left out.
@@ -58,14 +61,25 @@ impl Jellyfin {
     }
 }
 
+fn tuner_host(host: &Value) -> TunerHost {
+    let text = |name| field(host, name).and_then(Value::as_str).unwrap_or_default();
+    let count = field(host, "TunerCount").and_then(Value::as_u64).unwrap_or_default();
+    let (id, kind) = (text("Id").to_owned(), HostKind::of(text("Type"), text("Url")));
+    TunerHost { id, kind, count: u32::try_from(count).unwrap_or_default(), provider: None }
+}
+
 fn recording(timer: &Value) -> Option<Recording> {
     let text = |name| field(timer, name).and_then(Value::as_str);
-    let channel = text("ExternalChannelId").and_then(|id| id.get(id.len().checked_sub(32)?..));
-    let source = channel.filter(|tail| tail.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let channel = text("ExternalChannelId");
+    let tail = channel.and_then(|id| id.get(id.len().checked_sub(32)?..)).map(MediaSourceId::new);
+    let source = tail.filter(MediaSourceId::is_guid);
+    // `m3u_{MD5 of the playlist's URL}{media source}` (`M3UTunerHost.cs`)
+    let playlist = channel.and_then(|id| id.strip_prefix("m3u_")?.get(..32)).filter(|_| source.is_some());
     Some(Recording {
         id: text("Id")?.to_owned(),
         item: text("ChannelId").and_then(ItemId::parse),
-        source: source.map(MediaSourceId::new),
+        source,
+        playlist: playlist.map(str::to_owned),
         channel: text("ChannelName").map(str::to_owned),
         starts: recording_starts(timer)?,
         ends: moment(text("EndDate")?)?.checked_add(padding(timer, "PostPaddingSeconds"))?,
@@ -128,15 +142,16 @@ mod tests {
     #[tokio::test]
     async fn a_timer_begins_with_its_padding() {
         let item = "a".repeat(32);
-        let source = "b".repeat(32);
+        let (source, list) = ("b".repeat(32), "c".repeat(32));
         let timers = serde_json::json!({"Items": [
-            {"Id": "1", "ChannelId": item, "ExternalChannelId": format!("m3u_{source}"), "ChannelName": "News", "Status": "New",
+            {"Id": "1", "ChannelId": item, "ExternalChannelId": format!("m3u_{list}{source}"), "ChannelName": "News", "Status": "New",
                 "StartDate": "1970-01-01T01:00:00.0000000Z", "EndDate": "1970-01-01T02:00:00.0000000Z",
                 "PrePaddingSeconds": 60, "PostPaddingSeconds": 120},
             {"Id": "2", "Status": "Cancelled", "StartDate": "never", "EndDate": "1970-01-01T02:00:00Z"},
         ]});
         let fake = Fake::start(move |line| {
-            let hosts = r#"{"TunerHosts":[{"TunerCount":3},{"TunerCount":0}]}"#.to_owned();
+            let hosts = r#"{"TunerHosts":[{"Id":"a","Type":"m3u","Url":"http://a/b.m3u","TunerCount":3},{"TunerCount":0}]}"#;
+            let hosts = hosts.to_owned();
             let answer = if line.contains("Configuration") { hosts } else { timers.to_string() };
             async move { Some((200, answer)) }
         })
@@ -146,13 +161,17 @@ mod tests {
             id: "1".to_owned(),
             item: ItemId::parse(&item),
             source: Some(MediaSourceId::new(source.as_str())),
+            playlist: Some(list.clone()),
             channel: Some("News".to_owned()),
             starts: UNIX_EPOCH + Duration::from_secs(3540),
             ends: UNIX_EPOCH + Duration::from_secs(7320),
             status: TimerStatus::New,
         };
         assert_eq!(read, [expected]);
-        assert_eq!(fake.jellyfin.tuner_counts("/jf", &Login::default()).await.unwrap(), [3, 0]);
+        let hosts = fake.jellyfin.tuner_hosts("/jf", &Login::default()).await.unwrap();
+        let kind = HostKind::of("m3u", "http://a/b.m3u");
+        assert_eq!(hosts[0], TunerHost { id: "a".to_owned(), kind, count: 3, provider: None });
+        assert_eq!((hosts.len(), hosts[1].count), (2, 0));
         assert_eq!(fake.asked("GET /jf/").len(), 2);
     }
 }

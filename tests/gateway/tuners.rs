@@ -1,19 +1,43 @@
 //! The server's tuners: their number is known, recordings get theirs, and what is warm is given up only for a shortage.
 
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use domain::guid;
 use domain::reason::{LimitSource, StopReason};
 use domain::tuners::TunerLimit;
 use futures_util::StreamExt;
 use jellyfin_alike::viewer::Viewer;
 use jellyfin_alike::{Origin, Settings, Status, Timer};
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_tungstenite::connect_async;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use warmgate::config::Config;
 
 use crate::support::stage::{Stage, delaying, tune, warm, with_key};
 use crate::support::wait::{eventually, soon};
+
+/// A client's WebSocket.
+async fn socket(stage: &Stage) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
+    let socket = format!("{}/socket?ApiKey={}", stage.base.replacen("http", "ws", 1), stage.token(0));
+    soon(connect_async(socket)).await.unwrap().0
+}
+
+/// An earlier gateway at the same address has learned that so many channels of the origin can be open at once.
+fn remember(config: &mut Config, folder: &Path, proven: u32) {
+    config.listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    config.state_dir = Some(folder.to_owned());
+    let host = guid::md5("warmgate demo: server");
+    let learned = json!({host: {"proven": proven, "ceiling": null}});
+    std::fs::write(learned_limits(config), learned.to_string()).unwrap();
+}
+
+/// Where a gateway at a known address keeps what it learns.
+fn learned_limits(config: &Config) -> PathBuf {
+    config.state_dir.as_ref().unwrap().join(format!("tuners-{}.json", config.listen.port()))
+}
 
 async fn limit(stage: &Stage) -> TunerLimit {
     eventually("the limit is known", async || stage.snapshot().tuners.limit.is_some()).await;
@@ -50,13 +74,16 @@ async fn a_dead_channel_costs_nothing_while_a_tuner_is_free() {
     assert_eq!(stage.origin().counts().tuners_open, 5);
 }
 
-/// Without a limit one idle channel shows that no tuner was short.
+/// Where the limit is only learned one idle channel shows that no tuner was short.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_channel_costs_one_at_most_where_the_limit_is_unknown() {
-    let settings = |settings: &mut Settings| {
-        (settings.tuners, settings.tells_tuners) = (6, false);
-    };
-    let stage = Stage::with(settings, |config: &mut Config| config.pool.slots = 6).await;
+    let folder = tempfile::tempdir().unwrap();
+    let settings = |settings: &mut Settings| (settings.tuners, settings.tells_tuners) = (6, false);
+    let stage = Stage::with(settings, |config| {
+        config.pool.slots = 6;
+        remember(config, folder.path(), 5);
+    })
+    .await;
     warm(&stage, 5).await;
     stage.origin().fail(6);
     for _ in 0..3 {
@@ -89,12 +116,16 @@ async fn a_recording_begins_on_time_although_every_tuner_is_warm() {
     assert_eq!(stage.snapshot().tally.stopped.get(&StopReason::Recording), Some(&1), "one tuner was needed");
 }
 
-/// Where the server does not tell its limit, a recording costs one idle channel.
+/// Where the server does not tell its limit, a recording gets a tuner of those that are known to be harmless together.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_begins_on_time_although_the_limit_is_unknown() {
+    let folder = tempfile::tempdir().unwrap();
     let stage = Stage::with(
         |settings| settings.tells_tuners = false,
-        |config| config.pool.idle_timeout = Duration::from_secs(600),
+        |config| {
+            config.pool.idle_timeout = Duration::from_secs(600);
+            remember(config, folder.path(), 3);
+        },
     )
     .await;
     stage.origin().schedule(timer(4, Duration::from_secs(38)));
@@ -109,8 +140,7 @@ async fn a_recording_begins_on_time_although_the_limit_is_unknown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_timer_is_noticed_in_passing() {
     let stage = Stage::with(|_| (), |config| config.pool.idle_timeout = Duration::from_secs(600)).await;
-    let socket = format!("{}/socket?ApiKey={}", stage.base.replacen("http", "ws", 1), stage.token(0));
-    let (mut socket, _) = soon(connect_async(socket)).await.unwrap();
+    let mut socket = socket(&stage).await;
     warm(&stage, 3).await;
     eventually("the timers are known", async || !stage.asked("/LiveTv/Timers").is_empty()).await;
     stage.origin().schedule(timer(4, Duration::from_secs(5)));
@@ -147,11 +177,17 @@ async fn a_watched_channel_is_not_given_up_for_a_recording() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_of_what_is_on_now_begins_at_once() {
     for tells_tuners in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
         let stage = Stage::with(
             |settings| settings.tells_tuners = tells_tuners,
-            |config| config.pool.idle_timeout = Duration::from_secs(600),
+            |config| {
+                config.pool.idle_timeout = Duration::from_secs(600);
+                remember(config, folder.path(), 3);
+            },
         )
         .await;
+        // By it the server tells that there is a timer, while its recorder opens the channel.
+        let _socket = socket(&stage).await;
         warm(&stage, 3).await;
         let timer = json!({
             "ChannelId": stage.channel(4),
@@ -186,4 +222,52 @@ async fn a_client_that_breaks_off_while_a_tuner_is_freed_has_its_timer() {
     timeout(Duration::from_millis(300), phone.post("/LiveTv/Timers", &timer)).await.unwrap_err();
     drop(phone);
     eventually("it is made", async || stage.origin().recordings().len() == 1).await;
+}
+
+/// A provider that allows two connections and ends the oldest for a third one, before a server that does not know that. What is warm
+/// for nobody may cost a viewer its channel once; what was learned from that is remembered.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_ends_its_oldest_connection_cuts_no_viewer_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::with(
+        |settings| {
+            (settings.tuners, settings.tells_tuners) = (6, false);
+            settings.provider_connections = Some(2);
+        },
+        |config| {
+            config.pool.idle_timeout = Duration::from_secs(600);
+            remember(config, folder.path(), 0);
+        },
+    )
+    .await;
+    let address = stage.base.trim_start_matches("http://").parse().unwrap();
+    let at_the_same_address = |config: &mut Config| {
+        config.state_dir = Some(folder.path().to_owned());
+        config.listen = address;
+    };
+    let (steady, zapper) = (stage.viewer(1, "tv"), stage.viewer(0, "phone"));
+    let (watched, _) = tune(&steady, &stage.channel(1)).await;
+    soon(steady.report(&watched, "Playing")).await.unwrap();
+    let tunes = |stage: &Stage| stage.origin().counts().tunes;
+    let mut cuts = 0;
+    for (zap, channel) in [2, 3, 4, 5, 2, 3, 4, 5].into_iter().enumerate() {
+        let before = tunes(&stage);
+        let (playback, _) = tune(&zapper, &stage.channel(channel)).await;
+        soon(zapper.report(&playback, "Playing")).await.unwrap();
+        // Long enough that a channel without bytes is noticed.
+        for _ in 0..16 {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            assert_eq!(soon(steady.poll(&watched)).await.unwrap().status, 200);
+        }
+        // Its own tuning is one; any other opens the steady viewer's channel anew.
+        cuts += tunes(&stage) - before - 1;
+        assert!(cuts <= 1, "zap {zap}: {:?}", stage.snapshot().tuners);
+        soon(zapper.leave(&playback)).await.unwrap();
+    }
+    assert_eq!(cuts, 1, "nobody could know before");
+    stage.shut_down().await;
+    stage = stage.again(at_the_same_address).await;
+    let (playback, _) = tune(&stage.viewer(1, "tv"), &stage.channel(1)).await;
+    assert_eq!(limit(&stage).await, TunerLimit { count: 2, source: LimitSource::Learned });
+    soon(stage.viewer(1, "tv").leave(&playback)).await.unwrap();
 }

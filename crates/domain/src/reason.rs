@@ -64,6 +64,8 @@ reasons! {
         Recording = "recording",
         /// One tuner more has to stay free (`tuners.reserve`).
         Reserve = "reserve",
+        /// More channels were open than there are tuners, as far as is known.
+        TunerLimit = "tuner-limit",
         /// Unused streams took more than `upstream.disk_budget` of the server's disk.
         DiskBudget = "disk-budget",
         /// Windows and inputs took more than `pool.memory`.
@@ -84,6 +86,10 @@ reasons! {
         Server = "server",
         /// `tuners.limit` in the configuration.
         Configured = "configured",
+        /// `tuners` of the playlist in `lineup:` that the tuner host has too.
+        Lineup = "lineup",
+        /// What opening channels did, where nobody says it.
+        Learned = "learned",
     }
 }
 
@@ -102,6 +108,8 @@ reasons! {
         Recording = "recording",
         /// One tuner more has to stay free (`tuners.reserve`).
         Reserve = "reserve",
+        /// More channels were open than there are tuners, as far as is known.
+        TunerLimit = "tuner-limit",
         /// Inputs and streams that nobody uses have more than `upstream.disk_budget` on the server's disk.
         DiskBudget = "disk-budget",
         /// Windows and inputs together hold more than `pool.memory`.

@@ -93,8 +93,8 @@ impl Gateway {
         self.hls_warmup.run(&self.jellyfin, &opener.prefix, &opener.asker.credential).await;
         let account = self.account(opener.asker.credential.token());
         self.supervisor.tuners().introduce(account, &opener.prefix, &opener.asker.credential.login());
-        let Sent { asks: open_request, body } = sent;
-        let response = self.forward_opening(item, &opener, (request, body), &client).await;
+        let response = self.forward_opening(item, &opener, (request, &sent), &client).await;
+        let open_request = sent.asks;
         if response.status() != StatusCode::OK {
             return response;
         }
@@ -160,45 +160,55 @@ impl Gateway {
         });
     }
 
-    /// Passes an opening on. If the server denies it a tuner, gives up idle channels one by one and passes it on again, unless its
-    /// body could not be kept. What is idle when the denial comes counts: it may have waited long behind other openings. Where the
-    /// number of tuners is unknown, one idle channel shows whether a tuner was short: if it was given up in vain, the channel is
-    /// dead, and costs no other for a while. Where nothing can be freed, a client that shows it is told why.
+    /// Passes an opening on. Where nobody would refuse one channel too many, an idle one is closed first. If the server denies it a
+    /// tuner, gives up idle channels one by one and passes it on again, unless its body could not be kept. What is idle when the
+    /// denial comes counts: it may have waited long behind other openings. Where nobody tells the number of tuners, one idle channel
+    /// shows whether a tuner was short: if it was given up in vain, the channel is dead, and costs no other for a while. Where
+    /// nothing can be freed, a client that shows it is told why.
     async fn forward_opening(
         &self,
         item: Option<ItemId>,
         opener: &Opener,
-        (request, body): (Request<Body>, Arc<OnceLock<Kept>>),
+        (request, sent): (Request<Body>, &Sent),
         client: &CancellationToken,
     ) -> Response<Body> {
         let credential = &opener.asker.credential;
         let (account, device) = (Some(self.account(credential.token())), credential.device());
         self.supervisor.opening(item.clone(), account);
-        let (parts, unsent) = request.into_parts();
+        let tuners = self.supervisor.tuners();
+        let free_tuner = async || match &item {
+            Some(item) => tuners.free_tuner_for(account, device, item).await,
+            None => tuners.free_tuner().await,
+        };
+        let (parts, mut unsent) = request.into_parts();
+        if tuners.must_make_way(item.as_ref()) {
+            unsent = self.kept_bodies.read(unsent).await.map_or_else(|body| body, Body::from);
+            if sent.asks.get().is_some_and(OpenRequest::opens) {
+                free_tuner().await;
+            }
+        }
         let mut response = self.forward(Request::from_parts(parts.clone(), unsent)).await;
         let in_vain = item.as_ref().is_some_and(|item| self.tuner_denials.contains(item));
-        let is_limit_known = self.supervisor.tuners().is_limit_known();
-        let attempts = match (in_vain, is_limit_known) {
+        let is_limit_told = tuners.is_limit_told();
+        let attempts = match (in_vain, is_limit_told) {
             (true, _) => 0,
             (false, true) => IDLE_CHANNELS_PER_OPENING,
             (false, false) => 1,
         };
         for _ in 0..attempts {
             let is_denied = response.status() == StatusCode::INTERNAL_SERVER_ERROR;
-            let Some(body) = body.get().filter(|_| is_denied && !client.is_cancelled()) else { break };
-            let freed = match &item {
-                Some(item) => self.supervisor.tuners().free_tuner_for(account, device, item).await,
-                None => self.supervisor.tuners().free_tuner().await,
-            };
-            if !freed {
+            let Some(body) = sent.body.get().filter(|_| is_denied && !client.is_cancelled()) else { break };
+            if !free_tuner().await {
                 break;
             }
             info!("the server denied an opening a tuner; gave up an idle stream and tries again");
             response = self.forward(Request::from_parts(parts.clone(), body.body())).await;
-            if let (StatusCode::INTERNAL_SERVER_ERROR, false, Some(item)) =
-                (response.status(), is_limit_known, &item)
-            {
-                self.tuner_denials.insert(item.clone());
+            match (response.status(), &item) {
+                (StatusCode::OK, _) => tuners.denial_proved(),
+                (StatusCode::INTERNAL_SERVER_ERROR, Some(item)) if !is_limit_told => {
+                    self.tuner_denials.insert(item.clone());
+                }
+                _ => {}
             }
         }
         let is_denied = response.status() == StatusCode::INTERNAL_SERVER_ERROR && !client.is_cancelled();

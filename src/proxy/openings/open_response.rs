@@ -60,6 +60,8 @@ pub(super) struct OpenRequest {
     play_session: Option<PlaySessionId>,
     /// Whether the request names a live stream that is already open, or could not be read and may name one.
     names_one: bool,
+    /// Whether it asks to open a live stream, rather than what there is to play.
+    opens: bool,
 }
 
 impl OpenRequest {
@@ -73,11 +75,22 @@ impl OpenRequest {
             let in_body = || text(json.as_ref()?, name).map(str::to_owned);
             in_query.filter(|text| !text.is_empty()).or_else(in_body)
         };
+        let wish = json.as_ref().and_then(|json| field(json, "AutoOpenLiveStream")?.as_bool());
+        let is_wished =
+            query.get("AutoOpenLiveStream").map(|wish| wish.eq_ignore_ascii_case("true")).or(wish);
         Self {
+            // `LiveStreams/Open` does not name an item in its path.
+            opens: item.is_none() || is_wished.unwrap_or_default(),
             item: item.or_else(|| ItemId::parse(&named("ItemId")?)),
             play_session: named("PlaySessionId").map(PlaySessionId::new),
             names_one: body.is_none() || named("LiveStreamId").is_some(),
         }
+    }
+
+    /// Whether the server is asked to open a live stream that may not be open yet.
+    #[must_use]
+    pub(super) const fn opens(&self) -> bool {
+        self.opens && !self.names_one
     }
 
     /// Reads from the answer the live streams that are open.

@@ -4,6 +4,9 @@
 //! It asks with the gateway's own credential, else with that of a viewer. What follows from the answers, and what is given up for
 //! a tuner, is the pool's.
 
+pub(super) mod learned;
+
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -18,8 +21,9 @@ use crate::upstream::jellyfin::{Error, Jellyfin, Login};
 use crate::upstream::live_tv::Recording;
 use domain::key::{DeviceId, ItemId};
 use domain::pool::{Event, Pool};
+use domain::reason::LimitSource;
 use domain::time::Timestamp;
-use domain::tuners::{Needed, Timer, TimerStatus};
+use domain::tuners::{HostKind, HostView, Needed, Timer, TimerStatus, TunerHost, TunerLimit};
 use domain::viewer::Account;
 
 /// Between two questions for the limit.
@@ -35,6 +39,8 @@ pub struct Tuners {
     handle: Handle,
     jellyfin: Jellyfin,
     gateway_login: Option<Login>,
+    /// The connections that the provider of a playlist allows, by the MD5 of its URL.
+    providers: BTreeMap<String, u32>,
     viewer: Mutex<Viewer>,
     /// Notified when there is a reason to ask at once.
     reason_to_ask: Notify,
@@ -49,8 +55,20 @@ struct Viewer {
 }
 
 impl Tuners {
-    pub(super) fn new(handle: Handle, jellyfin: Jellyfin, gateway_login: Option<Login>) -> Self {
-        Self { handle, jellyfin, gateway_login, viewer: Mutex::default(), reason_to_ask: Notify::new() }
+    pub(super) fn new(
+        handle: Handle,
+        jellyfin: Jellyfin,
+        gateway_login: Option<Login>,
+        providers: BTreeMap<String, u32>,
+    ) -> Self {
+        Self {
+            handle,
+            jellyfin,
+            gateway_login,
+            providers,
+            viewer: Mutex::default(),
+            reason_to_ask: Notify::new(),
+        }
     }
 
     /// The server may be asked as this viewer, and is found behind `prefix`.
@@ -68,10 +86,21 @@ impl Tuners {
         self.reason_to_ask.notify_one();
     }
 
-    /// Whether the number of the server's tuners is known.
+    /// Whether somebody tells how many tuners there are, so that a refusal while one is free has another reason.
     #[must_use]
-    pub fn is_limit_known(&self) -> bool {
-        self.handle.pool().tuner_limit().is_some()
+    pub fn is_limit_told(&self) -> bool {
+        self.handle.pool().is_tuner_limit_told(self.handle.now())
+    }
+
+    /// Whether an idle channel has to go before the server is asked to open this item's.
+    #[must_use]
+    pub fn must_make_way(&self, item: Option<&ItemId>) -> bool {
+        self.handle.pool().must_make_way(item, self.handle.now())
+    }
+
+    /// The server has opened the channel for which a tuner was freed.
+    pub fn denial_proved(&self) {
+        self.handle.tell(Event::DenialProved);
     }
 
     /// Frees a tuner for a client that was denied one. Returns true once one has been freed.
@@ -146,11 +175,18 @@ impl Tuners {
         }
     }
 
-    /// The `TunerCount` of each of the server's hosts; `None` if it cannot be asked.
-    async fn ask_for_limit(&self) -> Option<Vec<u32>> {
+    /// The server's tuner hosts; `None` if it cannot be asked.
+    async fn ask_for_limit(&self) -> Option<Vec<TunerHost>> {
         let (prefix, login) = self.login()?;
-        match self.jellyfin.tuner_counts(&prefix, &login).await {
-            Ok(hosts) => Some(hosts),
+        match self.jellyfin.tuner_hosts(&prefix, &login).await {
+            Ok(mut hosts) => {
+                for host in &mut hosts {
+                    if let HostKind::M3u(playlist) = &host.kind {
+                        host.provider = self.providers.get(playlist).copied();
+                    }
+                }
+                Some(hosts)
+            }
             Err(error) => {
                 debug!(cause = %error, "cannot ask how many tuners there are");
                 self.doubt(&error);
@@ -159,25 +195,34 @@ impl Tuners {
         }
     }
 
-    fn tell_limit(&self, hosts: Vec<u32>) {
-        let several = hosts.len() > 1;
-        let (before, after, reserve) = self.handle.ask(|pool, now| {
-            let before = pool.tuner_limit();
+    fn tell_limit(&self, hosts: Vec<TunerHost>) {
+        let tuners = self.handle.ask(|pool, now| {
             pool.handle_event(Event::TunerHosts(hosts), now);
-            (before, pool.tuner_limit(), pool.tuner_reserve())
+            pool.snapshot(now).tuners
         });
-        match after {
-            Some(limit) if before != after => {
-                let (tuners, source) = (limit.count, limit.source.as_str());
-                info!(tuners, source, reserve, "the number of tuners is known");
+        if let Some(TunerLimit { count, source: source @ LimitSource::Configured }) = tuners.limit {
+            let (tuners, source, reserve) = (count, source.as_str(), tuners.reserve);
+            info!(tuners, source, reserve, "the number of tuners is known");
+        }
+        for HostView { id, limit, reserve, .. } in tuners.hosts {
+            let Some(TunerLimit { count, source }) = limit else { continue };
+            match source {
+                LimitSource::Server | LimitSource::Lineup | LimitSource::Configured => {
+                    info!(
+                        host = id,
+                        tuners = count,
+                        source = source.as_str(),
+                        reserve,
+                        "the number of tuners is known"
+                    );
+                }
+                LimitSource::Learned => info!(
+                    host = id,
+                    tuners = count,
+                    source = source.as_str(),
+                    "nobody tells how many channels this tuner host can have open: it is learned, unless tuners.limit is set"
+                ),
             }
-            None if several => info!(
-                "the server has several tuner hosts: the number of tuners is unknown, unless tuners.limit is set"
-            ),
-            None => info!(
-                "the server sets no TunerCount: the number of tuners is unknown, unless tuners.limit is set"
-            ),
-            Some(_) => {}
         }
     }
 
@@ -228,5 +273,6 @@ fn in_our_time(timer: Recording, now: Timestamp) -> Timer {
         Err(since) => now.before(since.duration()),
     };
     let (starts, ends) = (at(timer.starts), at(timer.ends));
-    Timer { id: timer.id, item: timer.item, source: timer.source, starts, ends, status: timer.status }
+    let Recording { id, item, source, playlist, status, .. } = timer;
+    Timer { id, item, source, playlist, starts, ends, status }
 }

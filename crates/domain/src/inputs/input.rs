@@ -44,6 +44,8 @@ pub struct Input {
     pub(super) held: u64,
     /// Bytes pulled since the input was opened.
     pub(super) pulled: u64,
+    /// When the last of them came.
+    pub(super) grew_at: Option<Timestamp>,
 }
 
 impl Input {
@@ -56,6 +58,7 @@ impl Input {
             playlist,
             held: 0,
             pulled: 0,
+            grew_at: None,
         }
     }
 
@@ -122,6 +125,12 @@ impl Input {
     #[must_use]
     pub const fn playlist(&self) -> Option<usize> {
         self.playlist
+    }
+
+    /// When its last bytes came.
+    #[must_use]
+    pub const fn grew_at(&self) -> Option<Timestamp> {
+        self.grew_at
     }
 
     /// Bytes of memory that the input holds.

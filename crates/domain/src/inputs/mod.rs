@@ -170,8 +170,11 @@ impl Inputs {
     }
 
     /// Records that an input holds `held` bytes of memory and has pulled `pulled` bytes since it was opened.
-    pub fn grew(&mut self, id: InputId, held: u64, pulled: u64) {
+    pub fn grew(&mut self, id: InputId, held: u64, pulled: u64, now: Timestamp) {
         if let Some(input) = self.inputs.get_mut(&id) {
+            if pulled > input.pulled {
+                input.grew_at = Some(now);
+            }
             (input.held, input.pulled) = (held, pulled);
         }
     }

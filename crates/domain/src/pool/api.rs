@@ -10,7 +10,7 @@ use crate::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
 use crate::produce::{Produce, ProductionMethod};
 use crate::reason::{CloseReason, Failure, RefuseReason, ReturnReason, StopReason};
 use crate::signal::{Signal, Whose};
-use crate::tuners::{self, Timer};
+use crate::tuners::{self, Timer, TunerHost};
 use crate::viewer::{Account, Viewer};
 
 /// The limits that the pool keeps to.
@@ -194,10 +194,12 @@ pub enum Event {
     ReaderLeft(ReaderId),
     /// The server has refused to open a channel because it had no tuner left.
     TunerDenied,
+    /// The server has opened the channel after all, once an idle one had been closed for it.
+    DenialProved,
     /// A client schedules a recording that begins at once.
     RecordingBegins,
-    /// The server has told the `TunerCount` of each of its tuner hosts.
-    TunerHosts(Vec<u32>),
+    /// The server has told its tuner hosts.
+    TunerHosts(Vec<TunerHost>),
     /// The server has told its timers.
     Timers(Vec<Timer>),
     /// A reader needs a connection of one of these playlists, and all of them are occupied.

@@ -12,6 +12,7 @@ use crate::key::{InputId, MediaSourceId, StreamId};
 use crate::produce::ProductionMethod;
 use crate::reason::{CloseReason, StopReason};
 use crate::time::Timestamp;
+use crate::tuners::{Occupancy, Scope};
 
 /// A stream or an input that nobody uses. Candidates are ordered by eviction, the first to go being the least.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +36,8 @@ pub(super) enum Shortage {
     Recording,
     /// A tuner of the server, which stays free.
     Reserve,
+    /// A tuner of the server, which there is not.
+    TunerLimit,
     Memory,
 }
 
@@ -45,11 +48,13 @@ impl Pool {
         self.evict_first(streams, Shortage::Slot)
     }
 
-    /// Frees a tuner: closes a channel that is open for nobody, and stops its streams. Returns false if there is none. Where the
-    /// number of tuners is unknown, a connection of the provider may be what is short, so that its idle inputs are candidates too.
-    pub(super) fn free_tuner(&mut self, shortage: Shortage, now: Timestamp) -> bool {
-        let mut candidates = self.idle_channels(now);
-        if shortage == Shortage::Tuner && self.tuners.limit().is_none() {
+    /// Frees a tuner of those in `scope`: closes a channel that is open for nobody, and stops its streams. Returns false if there
+    /// is none. Where nobody tells the number of tuners, a connection of the provider may be what is short, so that its idle inputs
+    /// are candidates too.
+    pub(super) fn free_tuner(&mut self, shortage: Shortage, scope: Scope, now: Timestamp) -> bool {
+        let open = self.occupancy(now);
+        let mut candidates = self.idle_channels(&open, scope, now);
+        if shortage == Shortage::Tuner && !self.tuners.is_limit_told(&open) {
             let of_provider = |input: &Input| input.is_open() && matches!(input.key(), InputKey::Lineup(_));
             candidates.extend(self.idle_inputs(of_provider));
         }
@@ -77,6 +82,7 @@ impl Pool {
             Shortage::Tuner => (StopReason::TunerNeeded, CloseReason::TunerNeeded),
             Shortage::Recording => (StopReason::Recording, CloseReason::Recording),
             Shortage::Reserve => (StopReason::Reserve, CloseReason::Reserve),
+            Shortage::TunerLimit => (StopReason::TunerLimit, CloseReason::TunerLimit),
             Shortage::Memory => (StopReason::Memory, CloseReason::Memory),
         };
         streams.into_iter().for_each(|stream| self.stop(stream, stop));
@@ -105,11 +111,12 @@ impl Pool {
         )
     }
 
-    /// The channels that are open at the server for nobody, each with all that is made of it, except those that are about to be
-    /// recorded.
-    fn idle_channels(&self, now: Timestamp) -> Vec<Candidate> {
-        let open = self.occupancy(now);
-        let idle = open.idle().filter(|source| !self.tuners.is_about_to_record(source, &open, now));
+    /// The channels that are open on tuners in `scope` for nobody, each with all that is made of it, except those that are about to
+    /// be recorded.
+    fn idle_channels(&self, open: &Occupancy, scope: Scope, now: Timestamp) -> Vec<Candidate> {
+        let idle = open.idle().filter(|source| {
+            self.tuners.is_in(scope, source) && !self.tuners.is_about_to_record(source, open, now)
+        });
         let mut channels: BTreeMap<&MediaSourceId, Candidate> =
             idle.map(|source| (source, Candidate::default())).collect();
         for (&id, stream) in &self.streams {

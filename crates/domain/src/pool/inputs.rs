@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Pool;
-use crate::inputs::{Joined, Member, ReaderId, Stay, Wanted};
+use crate::inputs::{InputKey, Joined, Member, ReaderId, Stay, Wanted};
 use crate::key::{Channel, InputId, StreamId};
 use crate::lineup::tuners::Busy;
 use crate::pool::api::{Action, Closing, Open};
@@ -100,6 +100,11 @@ impl Pool {
     }
 
     pub(super) fn input_ended(&mut self, id: InputId, failure: Failure, now: Timestamp) {
+        if let Some(input) = self.inputs.get(id)
+            && let (InputKey::Tap(channel), Some(grew_at)) = (input.key(), input.grew_at())
+        {
+            self.channel_ended(channel.source.clone(), grew_at, failure, now);
+        }
         let streams = self.inputs.get(id).map(|input| input.streams()).unwrap_or_default();
         self.inputs.ended(id);
         for stream in streams {
@@ -117,8 +122,8 @@ impl Pool {
         self.forget_released();
     }
 
-    pub(super) fn input_grew(&mut self, id: InputId, held: u64, pulled: u64) {
-        self.inputs.grew(id, held, pulled);
+    pub(super) fn input_grew(&mut self, id: InputId, held: u64, pulled: u64, now: Timestamp) {
+        self.inputs.grew(id, held, pulled, now);
         self.bound_disk();
         self.bound_memory();
     }

@@ -115,6 +115,7 @@ impl Pool {
             Event::Opening { item, account } => {
                 account.into_iter().for_each(|account| self.openings.requested(account));
                 item.iter().for_each(|item| self.opening(item, now));
+                self.tuners.asked(now);
             }
             Event::Zapping(account, device, item) => {
                 self.zapping(account, device, &item, now);
@@ -143,17 +144,18 @@ impl Pool {
                 self.inputs.forget(account);
             }
             Event::SegmentReady { stream, generation, output } => {
-                self.segment_ready(stream, generation, output);
+                self.segment_ready(stream, generation, output, now);
             }
             Event::Failed { stream, generation, failure } => self.failed(stream, generation, failure, now),
             Event::Retired(stream) => self.released(stream),
             Event::InputEnded(input, failure) => self.input_ended(input, failure, now),
             Event::InputClosed(input) => self.input_closed(input),
-            Event::InputGrew { input, held, pulled } => self.input_grew(input, held, pulled),
+            Event::InputGrew { input, held, pulled } => self.input_grew(input, held, pulled, now),
             Event::ReaderLeft(reader) => self.reader_left(reader, now),
             Event::TunerDenied => self.tuner_denied(now),
+            Event::DenialProved => self.tuners.denial_proved(now),
             Event::RecordingBegins => self.recording_begins(now),
-            Event::TunerHosts(hosts) => self.tuners.set_hosts(&hosts),
+            Event::TunerHosts(hosts) => self.tuners.set_hosts(hosts),
             Event::Timers(timers) => self.tuners.set_timers(timers, now),
             Event::ConnectionNeeded(playlists) => self.free_connection(&playlists),
             Event::Shutdown => {

@@ -12,7 +12,7 @@ use crate::produce::ProductionMethod;
 use crate::producer::State;
 use crate::reason::{Failure, LeaveReason, OpeningRefusal, RefuseReason, ReturnReason, StopReason};
 use crate::time::Timestamp;
-use crate::tuners::TunerLimit;
+use crate::tuners::{HostView, TunerLimit};
 
 /// What has happened since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,9 +55,9 @@ pub struct Snapshot {
 }
 
 /// The server's tuners at a moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TunersView {
-    /// How many there are, and where that is known from; `None` if it is unknown.
+    /// How many there are, and where that is known from; `None` if it is unknown, or differs by host.
     pub limit: Option<TunerLimit>,
     /// How many stay free of what nobody watches.
     pub reserve: u32,
@@ -65,6 +65,8 @@ pub struct TunersView {
     pub in_use: usize,
     /// Those of them that are open for nobody.
     pub idle: usize,
+    /// Each tuner host of the server's, once it has told them. What may be on several counts on each.
+    pub hosts: Vec<HostView>,
 }
 
 /// A stream at a moment.

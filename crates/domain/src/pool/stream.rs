@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::key::StreamKey;
+use crate::produce::ProductionMethod;
 use crate::producer::{Producer, State};
 use crate::time::Timestamp;
 use crate::viewer::Account;
@@ -16,6 +17,8 @@ pub(super) struct Stream {
     pub(super) accounts: BTreeSet<Account>,
     /// The target duration; `None` before the first segment.
     pub(super) target: Option<Duration>,
+    /// When its latest segment came.
+    pub(super) grew_at: Option<Timestamp>,
     /// When the stream last had a present consumer.
     pub(super) watched_at: Timestamp,
     /// Bytes on the server's disk, without those of the input.
@@ -31,6 +34,11 @@ pub(super) struct Stream {
 }
 
 impl Stream {
+    /// Whether the server makes it.
+    pub(super) fn is_adopted(&self) -> bool {
+        self.producer.method() == ProductionMethod::Adopted
+    }
+
     /// Whether the producer's state has changed since it was last published.
     pub(super) fn is_unpublished(&self) -> bool {
         self.published != self.producer.state()

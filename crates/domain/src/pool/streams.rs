@@ -79,10 +79,11 @@ impl Pool {
         self.tally.starts += 1;
     }
 
-    pub(super) fn segment_ready(&mut self, id: StreamId, generation: u32, output: Output) {
+    pub(super) fn segment_ready(&mut self, id: StreamId, generation: u32, output: Output, now: Timestamp) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         stream.producer.produced(generation);
         stream.target.get_or_insert(output.target);
+        stream.grew_at = Some(now);
         stream.written += output.written;
         stream.held = output.held;
         stream.encoded = output.encoded;
@@ -94,6 +95,12 @@ impl Pool {
     }
 
     pub(super) fn failed(&mut self, id: StreamId, generation: u32, failure: Failure, now: Timestamp) {
+        if let Some(stream) = self.streams.get(&id).filter(|stream| stream.is_adopted())
+            && let Some((grew_at, target)) = stream.grew_at.zip(stream.target)
+        {
+            // The next segment would have come by then.
+            self.channel_ended(stream.key.channel.source.clone(), grew_at + target, failure, now);
+        }
         let Some(stream) = self.streams.get_mut(&id) else { return };
         let method = stream.producer.method();
         if !stream.producer.failed(generation, failure, now) {
@@ -157,6 +164,7 @@ impl Pool {
             | StopReason::TunerNeeded
             | StopReason::Recording
             | StopReason::Reserve
+            | StopReason::TunerLimit
             | StopReason::DiskBudget
             | StopReason::Memory => debug_assert!(!self.is_watched(id), "a viewer would be cut"),
             StopReason::Failed | StopReason::LoggedOut | StopReason::Shutdown => {}

@@ -1,34 +1,46 @@
 //! The pool's account of the server's tuners: which channels are open there, for whom, and which idle one has to go.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Pool;
-use crate::key::{ItemId, LiveStreamId};
+use crate::key::{ItemId, LiveStreamId, MediaSourceId};
 use crate::pool::giving_way::Shortage;
 use crate::pool::snapshot::TunersView;
 use crate::produce::ProductionMethod;
-use crate::reason::OpeningRefusal;
+use crate::reason::{Failure, OpeningRefusal};
 use crate::time::Timestamp;
-use crate::tuners::{Needed, Occupancy, TunerLimit, Use, Want};
+use crate::tuners::{Learned, Needed, Occupancy, Purpose, Use, Want};
 
 impl Pool {
-    /// How many tuners the server has, if that is known.
+    /// Whether somebody tells how many tuners there are, so that a refusal while one is free has another reason.
     #[must_use]
-    pub const fn tuner_limit(&self) -> Option<TunerLimit> {
-        self.tuners.limit()
+    pub fn is_tuner_limit_told(&self, now: Timestamp) -> bool {
+        self.tuners.is_limit_told(&self.occupancy(now))
     }
 
-    /// The number of tuners that stay free of what nobody watches; 0 where the limit is unknown.
+    /// Whether an idle channel has to go before the server is asked to open this item's.
     #[must_use]
-    pub fn tuner_reserve(&self) -> u32 {
-        self.tuners.reserve()
+    pub fn must_make_way(&self, item: Option<&ItemId>, now: Timestamp) -> bool {
+        let open = self.occupancy(now);
+        !item.is_some_and(|item| open.has_item(item)) && self.tuners.must_make_way(&open)
+    }
+
+    /// What has been learned of tuner hosts whose limit nobody tells, by the host's name.
+    #[must_use]
+    pub fn learned_limits(&self) -> BTreeMap<String, Learned> {
+        self.tuners.learned()
+    }
+
+    /// What an earlier process has learned of tuner hosts.
+    pub fn recall_limits(&mut self, learned: BTreeMap<String, Learned>) {
+        self.tuners.recall(learned);
     }
 
     /// The server had no tuner left for `item`, and none could be freed. Returns what the tuners are needed for, if that is why:
     /// their number is known, every one is needed, and none of them has this very channel open.
     pub fn tuners_taken_from(&mut self, item: &ItemId, now: Timestamp) -> Option<Vec<Needed>> {
-        let limit = self.tuners.limit()?.count as usize;
         let open = self.occupancy(now);
+        let limit = self.tuners.limit(&open).filter(|_| self.tuners.is_limit_told(&open))?.count as usize;
         let all_needed = open.count(Use::Needed) >= limit && !open.has_item(item);
         all_needed.then(|| {
             self.opening_refused(OpeningRefusal::TunersTaken);
@@ -38,32 +50,68 @@ impl Pool {
 
     /// The server had no tuner left for somebody.
     pub(super) fn tuner_denied(&mut self, now: Timestamp) {
-        self.tuner_needed(Shortage::Tuner, now);
+        let _ = self.tuner_needed(Shortage::Tuner, now);
     }
 
     /// The server is about to need a tuner for a recording.
     pub(super) fn recording_begins(&mut self, now: Timestamp) {
-        self.tuner_needed(Shortage::Recording, now);
+        if self.tuner_needed(Shortage::Recording, now) {
+            self.tuners.helped_ahead(now);
+        }
     }
 
-    /// If all tuners are known to be taken, or their number is unknown, an idle channel goes.
-    fn tuner_needed(&mut self, shortage: Shortage, now: Timestamp) {
-        if self.tuners.limit().is_none() || self.tuners.are_taken(&self.occupancy(now)) {
-            self.free_tuner(shortage, now);
+    /// A channel has ended by itself; its last data came at `last`.
+    pub(super) fn channel_ended(
+        &mut self,
+        source: MediaSourceId,
+        last: Timestamp,
+        failure: Failure,
+        now: Timestamp,
+    ) {
+        match failure {
+            Failure::Ended | Failure::Stalled | Failure::Gone => {
+                let open = self.occupancy(now);
+                self.tuners.observe(&open, now);
+                self.tuners.ended(&source, last, &open, now);
+            }
+            Failure::Unreachable
+            | Failure::Refused
+            | Failure::Busy
+            | Failure::Oversized
+            | Failure::Unreadable
+            | Failure::Unsuitable
+            | Failure::Lagged
+            | Failure::TooSlow
+            | Failure::TooMuchMemory
+            | Failure::Crashed
+            | Failure::Panicked => {}
         }
+    }
+
+    /// If no tuner is known to be free, an idle channel goes.
+    fn tuner_needed(&mut self, shortage: Shortage, now: Timestamp) -> bool {
+        let open = self.occupancy(now);
+        let Some(scope) = self.tuners.short(&open) else { return false };
+        self.tuners.denied(&open, now);
+        self.free_tuner(shortage, scope, now)
     }
 
     /// Has idle channels go for recordings, and for the reserve.
     pub(super) fn keep_tuners_free(&mut self, now: Timestamp) {
-        if self.draining || !self.tuners.is_concerned() {
+        if !self.tuners.is_concerned() {
             return;
         }
-        while let Some(want) = self.tuners.want(&self.occupancy(now), now) {
-            let shortage = match want {
-                Want::Recording => Shortage::Recording,
-                Want::Reserve => Shortage::Reserve,
+        self.tuners.observe(&self.occupancy(now), now);
+        if self.draining {
+            return;
+        }
+        while let Some(Want { purpose, scope }) = self.tuners.want(&self.occupancy(now), now) {
+            let shortage = match purpose {
+                Purpose::Recording => Shortage::Recording,
+                Purpose::Reserve => Shortage::Reserve,
+                Purpose::Limit => Shortage::TunerLimit,
             };
-            if !self.free_tuner(shortage, now) {
+            if !self.free_tuner(shortage, scope, now) {
                 return;
             }
         }
@@ -109,9 +157,11 @@ impl Pool {
 
     pub(super) fn tuners_view(&self, now: Timestamp) -> TunersView {
         let open = self.occupancy(now);
+        let limit = self.tuners.limit(&open);
         TunersView {
-            limit: self.tuners.limit(),
-            reserve: self.tuners.reserve(),
+            limit,
+            reserve: limit.map_or(0, |limit| self.tuners.reserve(limit)),
+            hosts: self.tuners.hosts_view(&open),
             in_use: open.in_use(),
             idle: open.count(Use::Idle),
         }

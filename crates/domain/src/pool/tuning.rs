@@ -136,6 +136,7 @@ impl Pool {
             producer: if hindered { Producer::after_failed_attempt(produce) } else { Producer::new(produce) },
             accounts: BTreeSet::new(),
             target: None,
+            grew_at: None,
             watched_at: now,
             written: 0,
             held: 0,

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use crate::time::Timestamp;
+use crate::tuners::limits::{Scope, TunerLimit};
 use crate::tuners::occupancy::{Occupancy, Use};
 use crate::tuners::server_tuners::ServerTuners;
 use crate::tuners::timers::Timer;
@@ -20,13 +21,24 @@ const ATTEMPT: Duration = Duration::from_secs(59);
 /// How many idle channels a late timer may cost. If that does not help, its channel is dead.
 const LATE_HELPS: u8 = 2;
 
+/// An idle channel that has to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Want {
+    /// What it has to go for.
+    pub purpose: Purpose,
+    /// The tuners of which it has to free one.
+    pub scope: Scope,
+}
+
 /// What an idle channel has to go for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Want {
+pub enum Purpose {
     /// A recording.
     Recording,
     /// The tuners that stay free.
     Reserve,
+    /// The limit: more channels are open than it allows.
+    Limit,
 }
 
 impl ServerTuners {
@@ -35,11 +47,15 @@ impl ServerTuners {
         if open.count(Use::Idle) == 0 {
             return None;
         }
-        let wanted = match self.limit {
-            Some(limit) => self.known(limit.count as usize, open, now),
-            None => self.unknown(open, now),
-        };
-        wanted.or_else(|| self.late(open, now))
+        let limits: Vec<_> = self.limits(open).collect();
+        let known = limits
+            .iter()
+            .find_map(|&(scope, limit)| Some(Want { purpose: self.known(scope, limit, open, now)?, scope }));
+        let is_unknown = limits.is_empty() || self.has_unlimited_host();
+        let for_timer = |purpose| Want { purpose, scope: Scope::All };
+        known
+            .or_else(|| is_unknown.then(|| self.unknown(open, now))?.map(for_timer))
+            .or_else(|| self.late(open, now).map(for_timer))
     }
 
     /// Time has passed; what depends on it has been asked for.
@@ -51,7 +67,8 @@ impl ServerTuners {
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
         let waiting = self.timers.iter().filter(|timer| timer.is_waiting(self.considered));
-        waiting.map(Timer::needs_tuner_at).filter(|at| *at > self.considered).min()
+        let timers = waiting.map(Timer::needs_tuner_at).filter(|at| *at > self.considered);
+        timers.chain(self.learning_deadline()).min()
     }
 
     /// The timers that need a tuner now, or in a moment.
@@ -68,18 +85,29 @@ impl ServerTuners {
         }
     }
 
-    fn known(&self, limit: usize, open: &Occupancy, now: Timestamp) -> Option<Want> {
-        let taken = open.count(Use::Idle) + open.count(Use::Needed);
-        let mut waiting: Vec<_> = self.due(now).filter(|timer| !open.has(timer)).collect();
-        waiting.dedup_by_key(|timer| (timer.item.clone(), timer.source.clone()));
-        if taken + waiting.len() > limit {
-            return Some(Want::Recording);
+    fn known(&self, scope: Scope, limit: TunerLimit, open: &Occupancy, now: Timestamp) -> Option<Purpose> {
+        let count = |by| open.count_of(|source, known| known == by && self.is_in(scope, source));
+        let (idle, needed) = (count(Use::Idle), count(Use::Needed));
+        if idle == 0 {
+            return None;
         }
-        (taken + self.reserve() as usize > limit).then_some(Want::Reserve)
+        let may_need_it = |timer: &&Timer| {
+            !open.has(timer) && timer.source.as_ref().is_none_or(|source| self.is_in(scope, source))
+        };
+        let mut waiting: Vec<_> = self.due(now).filter(may_need_it).collect();
+        waiting.dedup_by_key(|timer| (timer.item.clone(), timer.source.clone()));
+        let (taken, count, reserve) = (idle + needed, limit.count as usize, self.reserve(limit) as usize);
+        if !waiting.is_empty() && taken + waiting.len() > self.certain(scope, limit) as usize {
+            Some(Purpose::Recording)
+        } else if taken > count {
+            Some(Purpose::Limit)
+        } else {
+            (taken + reserve > count).then_some(Purpose::Reserve)
+        }
     }
 
     /// Without a limit no tuner is known to be free, so one idle channel goes for each recording.
-    fn unknown(&mut self, open: &Occupancy, now: Timestamp) -> Option<Want> {
+    fn unknown(&mut self, open: &Occupancy, now: Timestamp) -> Option<Purpose> {
         let is_new = |timer: &&Timer| {
             now < timer.starts + LATE
                 && !open.has(timer)
@@ -87,10 +115,14 @@ impl ServerTuners {
         };
         let id = self.due(now).find(is_new)?.id.clone();
         self.helped.entry(id).or_default().before = true;
-        Some(Want::Recording)
+        // A tuner may have been freed for it when a client scheduled it.
+        match self.helped_ahead.take() {
+            Some(at) if now < at + LATE => self.unknown(open, now),
+            Some(_) | None => Some(Purpose::Recording),
+        }
     }
 
-    fn late(&mut self, open: &Occupancy, now: Timestamp) -> Option<Want> {
+    fn late(&mut self, open: &Occupancy, now: Timestamp) -> Option<Purpose> {
         let is_late = |timer: &&Timer| self.helped.get(&timer.id).is_some_and(|helped| helped.now);
         let timer = self.timers.iter().find(is_late)?;
         let helped = self.helped.get_mut(&timer.id)?;
@@ -99,7 +131,7 @@ impl ServerTuners {
             return None;
         }
         (helped.after, helped.last) = (helped.after + 1, Some(now));
-        Some(Want::Recording)
+        Some(Purpose::Recording)
     }
 }
 

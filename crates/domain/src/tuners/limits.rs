@@ -1,6 +1,7 @@
-//! Determines how many tuners the server has, and how many of them stay free.
+//! Determines how many channels can be open at once, on all tuner hosts or on one, and how many tuners of them stay free.
 
 use crate::reason::LimitSource;
+use crate::tuners::hosts::TunerHost;
 
 /// The lowest limit at which `Reserve::Auto` keeps a tuner free. With fewer, a reserve would leave little to keep warm.
 const RESERVES_FROM: u32 = 4;
@@ -8,10 +9,19 @@ const RESERVES_FROM: u32 = 4;
 /// The number of tuners, and where it is known from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TunerLimit {
-    /// Channels that the server can have open at once.
+    /// Channels that can be open at once.
     pub count: u32,
     /// Where the number comes from.
     pub source: LimitSource,
+}
+
+/// The tuners that a limit is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Those of all hosts.
+    All,
+    /// Those of the host at this index.
+    Host(usize),
 }
 
 /// How many tuners are never used by what nobody watches.
@@ -38,39 +48,36 @@ impl Reserve {
 /// What the operator decides about tuners.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// The number of tuners, if the operator has set it. The server's own number counts if it is smaller.
+    /// The number of tuners of all hosts together, if the operator has set it. A host's own number counts besides.
     pub limit: Option<u32>,
     /// How many of them stay free.
     pub reserve: Reserve,
 }
 
-/// The limit that follows from the number that the operator has set and from the `TunerCount` of each of the server's hosts.
-/// 0 is the default of M3U hosts and says nothing. Of several hosts none tells which one a channel is on, so that their
-/// numbers say nothing either.
-pub(super) fn limit(configured: Option<u32>, hosts: &[u32]) -> Option<TunerLimit> {
-    let server = match hosts {
-        [count] if *count > 0 => Some(TunerLimit { count: *count, source: LimitSource::Server }),
-        _ => None,
-    };
-    let configured = configured.map(|count| TunerLimit { count, source: LimitSource::Configured });
-    server.into_iter().chain(configured).min_by_key(|limit| limit.count)
+/// The limit of a host that is told: by the server, or for its provider. The smallest counts.
+pub(super) fn told(host: &TunerHost) -> Option<TunerLimit> {
+    let server = Some(host.count).filter(|count| *count > 0);
+    let server = server.map(|count| TunerLimit { count, source: LimitSource::Server });
+    let provider = host.provider.map(|count| TunerLimit { count, source: LimitSource::Lineup });
+    server.into_iter().chain(provider).min_by_key(|limit| limit.count)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tuners::hosts::HostKind;
 
     #[test]
-    fn the_smaller_number_wins_and_zero_is_no_number() {
-        let of =
-            |configured, hosts: &[u32]| limit(configured, hosts).map(|limit| (limit.count, limit.source));
-        assert_eq!(of(None, &[]), None);
-        assert_eq!(of(None, &[0]), None);
-        assert_eq!(of(None, &[3]), Some((3, LimitSource::Server)));
-        assert_eq!(of(None, &[3, 2]), None, "which of them a channel is on is unknown");
-        assert_eq!(of(Some(2), &[3]), Some((2, LimitSource::Configured)));
-        assert_eq!(of(Some(4), &[3]), Some((3, LimitSource::Server)));
-        assert_eq!(of(Some(4), &[0]), Some((4, LimitSource::Configured)));
+    fn the_smallest_number_counts_and_zero_is_no_number() {
+        let of = |count, provider| {
+            let host = TunerHost { id: String::new(), kind: HostKind::Other, count, provider };
+            told(&host).map(|limit| (limit.count, limit.source))
+        };
+        assert_eq!(of(0, None), None);
+        assert_eq!(of(3, None), Some((3, LimitSource::Server)));
+        assert_eq!(of(3, Some(2)), Some((2, LimitSource::Lineup)));
+        assert_eq!(of(3, Some(4)), Some((3, LimitSource::Server)));
+        assert_eq!(of(0, Some(4)), Some((4, LimitSource::Lineup)));
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub struct Needed {
 pub struct Occupancy {
     open: BTreeMap<MediaSourceId, Use>,
     items: BTreeSet<(ItemId, MediaSourceId)>,
+    is_recorded: bool,
 }
 
 impl Occupancy {
@@ -42,6 +43,7 @@ impl Occupancy {
 
     /// A recording has its channel open.
     pub fn add_recording(&mut self, timer: &Timer) {
+        self.is_recorded = true;
         let source =
             self.source_of(timer).or_else(|| Some(MediaSourceId::new(timer.item.as_ref()?.as_str())));
         if let Some(source) = source {
@@ -59,6 +61,21 @@ impl Occupancy {
     #[must_use]
     pub fn count(&self, by: Use) -> usize {
         self.open.values().filter(|known| **known == by).count()
+    }
+
+    /// The number of channels for which `counts` is true.
+    pub(super) fn count_of(&self, counts: impl Fn(&MediaSourceId, Use) -> bool) -> usize {
+        self.open.iter().filter(|(source, by)| counts(source, **by)).count()
+    }
+
+    /// The channels that are open.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &MediaSourceId> {
+        self.open.keys()
+    }
+
+    /// Whether a recording is being made.
+    pub(super) const fn is_recorded(&self) -> bool {
+        self.is_recorded
     }
 
     /// The channels that are open for nobody: each frees its tuner when the gateway gives it back.
@@ -127,6 +144,7 @@ mod tests {
             id: String::new(),
             item,
             source,
+            playlist: None,
             starts: Timestamp::default(),
             ends: Timestamp::default(),
             status: TimerStatus::InProgress,

@@ -1,25 +1,59 @@
-//! What is known of the server's tuners: their number, the timers, and what was done for those.
+//! What is known of the server's tuners: their hosts, what each can have open at once, the timers, and what was done for those.
 //!
 //! When an idle channel has to go is decided in `guard`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::key::MediaSourceId;
+use crate::reason::LimitSource;
 use crate::time::Timestamp;
-use crate::tuners::limits::{self, Settings, TunerLimit};
-use crate::tuners::occupancy::Occupancy;
+use crate::tuners::harm::{Collision, Harm};
+use crate::tuners::hosts::{HostKind, Hosts, TunerHost};
+use crate::tuners::learning::{Learned, Learning};
+use crate::tuners::limits::{self, Scope, Settings, TunerLimit};
+use crate::tuners::occupancy::{Occupancy, Use};
 use crate::tuners::timers::Timer;
+
+/// The name under which is remembered what was learned of the sources that are on no host of the server's.
+const OTHERS: &str = "others";
+
+/// Within which time an opening has to be granted once an idle channel has gone for it, if that is why.
+const PROVED: Duration = Duration::from_secs(30);
 
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct ServerTuners {
     settings: Settings,
-    pub(super) limit: Option<TunerLimit>,
+    hosts: Hosts,
+    /// Whether the server has told its hosts.
+    are_hosts_told: bool,
+    /// What was learned, by the host's name.
+    learning: BTreeMap<String, Learning>,
+    harm: Harm,
+    denial: Option<Denial>,
     pub(super) timers: Vec<Timer>,
     /// What was done for timers whose tuner is not known to be free, by timer.
     pub(super) helped: BTreeMap<String, Helped>,
+    /// When a tuner was last freed for a recording whose timer was not known yet.
+    pub(super) helped_ahead: Option<Timestamp>,
     /// Until when the timers have been considered.
     pub(super) considered: Timestamp,
+}
+
+/// What is known of one tuner host at a moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostView {
+    /// The server's name for it.
+    pub id: String,
+    /// How many channels it can have open at once; `None` if anything.
+    pub limit: Option<TunerLimit>,
+    /// How many of its tuners stay free.
+    pub reserve: u32,
+    /// Channels that may be open on it.
+    pub in_use: usize,
+    /// Those of them that are open for nobody.
+    pub idle: usize,
 }
 
 impl ServerTuners {
@@ -28,47 +62,196 @@ impl ServerTuners {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
-            limit: limits::limit(settings.limit, &[]),
+            hosts: Hosts::default(),
+            are_hosts_told: false,
+            learning: BTreeMap::new(),
+            harm: Harm::default(),
+            denial: None,
             timers: Vec::new(),
             helped: BTreeMap::new(),
+            helped_ahead: None,
             considered: Timestamp::default(),
         }
     }
 
-    /// The server has told the `TunerCount` of each of its hosts.
-    pub fn set_hosts(&mut self, hosts: &[u32]) {
-        self.limit = limits::limit(self.settings.limit, hosts);
+    /// The server has told its tuner hosts.
+    pub fn set_hosts(&mut self, hosts: Vec<TunerHost>) {
+        self.hosts.set(hosts);
+        self.are_hosts_told = true;
     }
 
     /// The server has told its timers.
     pub fn set_timers(&mut self, timers: Vec<Timer>, now: Timestamp) {
+        let told = timers.iter().filter_map(|timer| timer.source.clone().zip(timer.playlist.clone()));
+        told.for_each(|(source, playlist)| self.hosts.tell(source, playlist));
         self.helped.retain(|id, _| timers.iter().any(|timer| timer.id == *id));
         self.timers = timers;
         self.look_for_late(now);
     }
 
-    /// The number of tuners, if it is known.
+    /// What an earlier process has learned, by the host's name.
+    pub fn recall(&mut self, learned: BTreeMap<String, Learned>) {
+        self.learning = learned.into_iter().map(|(id, learned)| (id, Learning::new(learned))).collect();
+    }
+
+    /// What has been learned, by the host's name.
     #[must_use]
-    pub const fn limit(&self) -> Option<TunerLimit> {
-        self.limit
+    pub fn learned(&self) -> BTreeMap<String, Learned> {
+        let known = self.learning.iter().map(|(id, learning)| (id.clone(), learning.learned()));
+        known.filter(|(_, learned)| *learned != Learned::default()).collect()
+    }
+
+    /// A client asks for an opening.
+    pub const fn asked(&mut self, now: Timestamp) {
+        self.harm.asked(now);
+    }
+
+    /// These channels are open. Learns from that, and from what their opening has ended.
+    pub fn observe(&mut self, open: &Occupancy, now: Timestamp) {
+        for collision in self.harm.observe(open.sources(), now) {
+            self.collided(&collision, open, now);
+        }
+        for index in self.learned_hosts() {
+            let count = open.count_of(|source, _| self.hosts.may_have(index, source));
+            self.learning_of(index).observe(count, now);
+        }
+    }
+
+    /// A channel has ended by itself; its last data came at `last`.
+    pub fn ended(&mut self, source: &MediaSourceId, last: Timestamp, open: &Occupancy, now: Timestamp) {
+        if let Some(collision) = self.harm.ended(source, last, now) {
+            self.collided(&collision, open, now);
+        }
+    }
+
+    /// The server has denied somebody a tuner, and an idle channel goes for it.
+    pub fn denied(&mut self, open: &Occupancy, now: Timestamp) {
+        let on = |index| open.count_of(|source, _| self.hosts.may_have(index, source));
+        let counts = self.indices().map(|index| u32::try_from(on(index)).unwrap_or(u32::MAX));
+        self.denial = Some(Denial { at: now, open: counts.collect() });
+    }
+
+    /// The one who was denied a tuner got it once an idle channel had gone. So no more can be open than were then.
+    pub fn denial_proved(&mut self, now: Timestamp) {
+        let Some(denial) = self.denial.take().filter(|denial| now < denial.at + PROVED) else { return };
+        let used: Vec<_> = self.indices().zip(denial.open).filter(|(_, count)| *count > 0).collect();
+        // With channels open on several hosts, none tells which one it was.
+        if let [(index, count)] = used[..]
+            && self.is_learned(index)
+        {
+            self.learning_of(index).harmed(count, now);
+        }
+    }
+
+    /// The number of tuners, if it is known: that which the operator has set, or that of the only host. The smallest counts.
+    #[must_use]
+    pub fn limit(&self, open: &Occupancy) -> Option<TunerLimit> {
+        let is_only =
+            self.hosts.get(1).is_none() && open.sources().all(|source| self.hosts.may_have(0, source));
+        let limits = self.limits(open);
+        let counts = limits.filter(|(scope, _)| match scope {
+            Scope::All => true,
+            Scope::Host(index) => is_only && *index == 0,
+        });
+        counts.map(|(_, limit)| limit).min_by_key(|limit| limit.count)
+    }
+
+    /// Whether the number of tuners is told, rather than learned.
+    #[must_use]
+    pub fn is_limit_told(&self, open: &Occupancy) -> bool {
+        self.limit(open).is_some_and(|limit| match limit.source {
+            LimitSource::Server | LimitSource::Configured | LimitSource::Lineup => true,
+            LimitSource::Learned => false,
+        })
     }
 
     /// The number of tuners that stay free; 0 where the limit is unknown.
     #[must_use]
-    pub fn reserve(&self) -> u32 {
-        self.limit.map_or(0, |limit| self.settings.reserve.of(limit.count))
+    pub fn reserve(&self, limit: TunerLimit) -> u32 {
+        match limit.source {
+            LimitSource::Server | LimitSource::Configured | LimitSource::Lineup => {
+                self.settings.reserve.of(limit.count)
+            }
+            LimitSource::Learned => 0,
+        }
     }
 
-    /// Whether anything can have to go: the limit is known, or a timer is.
+    /// Whether anything can have to go.
     #[must_use]
     pub const fn is_concerned(&self) -> bool {
-        self.limit.is_some() || !self.timers.is_empty()
+        self.are_hosts_told || self.settings.limit.is_some() || !self.timers.is_empty()
     }
 
-    /// Whether all tuners are taken, as far as is known.
+    /// The tuners that are short for one channel more, whose host is not known; `None` if one is known to be free.
     #[must_use]
-    pub fn are_taken(&self, open: &Occupancy) -> bool {
-        self.limit.is_some_and(|limit| open.in_use() >= limit.count as usize)
+    pub fn short(&self, open: &Occupancy) -> Option<Scope> {
+        let in_use = |scope| open.count_of(|source, _| self.is_in(scope, source));
+        let mut limits = self.limits(open);
+        let short = limits.find(|(scope, limit)| in_use(*scope) >= self.certain(*scope, *limit) as usize);
+        match short {
+            Some((scope, _)) => Some(scope),
+            None if self.settings.limit.is_some() => None,
+            None if self.are_hosts_told && !self.has_unlimited_host() => None,
+            None => Some(Scope::All),
+        }
+    }
+
+    /// Whether a channel has to go before another one is opened, since nobody would refuse that: a provider may end another
+    /// channel for it.
+    #[must_use]
+    pub fn must_make_way(&self, open: &Occupancy) -> bool {
+        self.limit(open).is_some_and(|limit| {
+            let is_firm = match limit.source {
+                // The server itself refuses.
+                LimitSource::Server => false,
+                LimitSource::Configured | LimitSource::Lineup => true,
+                LimitSource::Learned => self.learned_of(0).ceiling == Some(limit.count) || open.is_recorded(),
+            };
+            is_firm && open.in_use() >= limit.count as usize
+        })
+    }
+
+    /// The limits, and the tuners that each is about.
+    pub fn limits<'a>(&'a self, open: &'a Occupancy) -> impl Iterator<Item = (Scope, TunerLimit)> + 'a {
+        let all = self
+            .settings
+            .limit
+            .map(|count| (Scope::All, TunerLimit { count, source: LimitSource::Configured }));
+        let hosts =
+            self.indices().filter_map(|index| Some((Scope::Host(index), self.limit_of(index, open)?)));
+        all.into_iter().chain(hosts)
+    }
+
+    /// Whether a channel takes one of the tuners in `scope`, as far as can be told.
+    #[must_use]
+    pub fn is_in(&self, scope: Scope, source: &MediaSourceId) -> bool {
+        match scope {
+            Scope::All => true,
+            Scope::Host(index) => self.hosts.may_have(index, source),
+        }
+    }
+
+    /// An idle channel goes for a recording that begins at once, and whose timer is not known yet.
+    pub const fn helped_ahead(&mut self, now: Timestamp) {
+        self.helped_ahead = Some(now);
+    }
+
+    /// Each host of the server's, and the one of all other sources if any of them is open.
+    #[must_use]
+    pub fn hosts_view(&self, open: &Occupancy) -> Vec<HostView> {
+        let view = |index| {
+            let count = |by: Option<Use>| {
+                open.count_of(|source, known| {
+                    self.hosts.may_have(index, source) && by.is_none_or(|by| by == known)
+                })
+            };
+            let limit = self.limit_of(index, open);
+            let reserve = limit.map_or(0, |limit| self.reserve(limit));
+            let id = self.name(index).to_owned();
+            HostView { id, limit, reserve, in_use: count(None), idle: count(Some(Use::Idle)) }
+        };
+        let is_shown = |index: &usize| self.hosts.get(*index).is_some() || view(*index).in_use > 0;
+        self.indices().filter(is_shown).map(view).collect()
     }
 
     /// The recordings that are being made.
@@ -81,6 +264,92 @@ impl ServerTuners {
     pub fn is_about_to_record(&self, source: &MediaSourceId, open: &Occupancy, now: Timestamp) -> bool {
         self.due(now).any(|timer| open.concerns(timer, source))
     }
+
+    /// When something will have been learned, if nothing changes.
+    pub(super) fn learning_deadline(&self) -> Option<Timestamp> {
+        self.learned_hosts()
+            .into_iter()
+            .filter_map(|index| self.learning.get(self.name(index))?.deadline())
+            .min()
+    }
+
+    /// The channels that can be open at once for certain, where a limit is `limit`.
+    pub(super) fn certain(&self, scope: Scope, limit: TunerLimit) -> u32 {
+        match (limit.source, scope) {
+            (LimitSource::Learned, Scope::Host(index)) => self.learned_of(index).proven,
+            (LimitSource::Learned, Scope::All)
+            | (LimitSource::Server | LimitSource::Configured | LimitSource::Lineup, _) => limit.count,
+        }
+    }
+
+    /// Whether a host has no limit at all, or none that the gateway could know.
+    pub(super) fn has_unlimited_host(&self) -> bool {
+        let is_gateway = |index| self.hosts.get(index).is_some_and(|host| host.kind == HostKind::Gateway);
+        self.indices().any(is_gateway)
+    }
+
+    fn limit_of(&self, index: usize, open: &Occupancy) -> Option<TunerLimit> {
+        if let Some(told) = self.hosts.get(index).and_then(limits::told) {
+            return Some(told);
+        }
+        self.is_learned(index).then(|| {
+            let needed = open.count_of(|source, by| by == Use::Needed && self.hosts.may_have(index, source));
+            let learned = self.learned_of(index);
+            // No recording is put at risk to learn something.
+            let count = if open.is_recorded() {
+                learned.proven
+            } else {
+                learned.limit(u32::try_from(needed).unwrap_or(u32::MAX))
+            };
+            TunerLimit { count, source: LimitSource::Learned }
+        })
+    }
+
+    /// Whether nobody tells how many channels the host can have open.
+    fn is_learned(&self, index: usize) -> bool {
+        let is_told = |host: &TunerHost| limits::told(host).is_some() || host.kind == HostKind::Gateway;
+        self.settings.limit.is_none() && !self.hosts.get(index).is_some_and(is_told)
+    }
+
+    fn learned_hosts(&self) -> Vec<usize> {
+        self.indices().filter(|&index| self.is_learned(index)).collect()
+    }
+
+    fn learned_of(&self, index: usize) -> Learned {
+        self.learning.get(self.name(index)).map(Learning::learned).unwrap_or_default()
+    }
+
+    fn learning_of(&mut self, index: usize) -> &mut Learning {
+        let name = self.name(index).to_owned();
+        self.learning.entry(name).or_default()
+    }
+
+    fn collided(&mut self, collision: &Collision, open: &Occupancy, now: Timestamp) {
+        for index in self.learned_hosts() {
+            if self.hosts.may_have(index, &collision.ended) && self.hosts.may_have(index, &collision.opened) {
+                let others = open
+                    .count_of(|source, _| *source != collision.ended && self.hosts.may_have(index, source));
+                // As many as were open besides the one that ended.
+                self.learning_of(index).harmed(u32::try_from(others).unwrap_or(u32::MAX), now);
+            }
+        }
+    }
+
+    fn name(&self, index: usize) -> &str {
+        self.hosts.get(index).map_or(OTHERS, |host| &host.id)
+    }
+
+    fn indices(&self) -> impl Iterator<Item = usize> + use<> {
+        self.are_hosts_told.then(|| self.hosts.indices()).into_iter().flatten()
+    }
+}
+
+/// What was open when the server denied a tuner.
+#[derive(Clone, Debug)]
+struct Denial {
+    at: Timestamp,
+    /// The number of channels on each host.
+    open: Vec<u32>,
 }
 
 /// What was done for a timer whose tuner is not known to be free.

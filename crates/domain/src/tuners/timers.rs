@@ -12,6 +12,8 @@ pub struct Timer {
     pub item: Option<ItemId>,
     /// The channel's media source.
     pub source: Option<MediaSourceId>,
+    /// The MD5 of the URL of the M3U host that it is on, if it is.
+    pub playlist: Option<String>,
     /// When the server opens the channel: the padding before the programme is included.
     pub starts: Timestamp,
     /// When the recording ends.

@@ -15,6 +15,7 @@ use crate::viewer::Viewer;
 
 mod budgets;
 mod inputs;
+mod limits;
 mod presence;
 mod producing;
 mod storm;

@@ -122,6 +122,7 @@ proptest! {
                         | StopReason::TunerNeeded
                         | StopReason::Recording
                         | StopReason::Reserve
+                        | StopReason::TunerLimit
                         | StopReason::DiskBudget
                         | StopReason::Memory => {
                             let may_have_left = matches!(step, Step::Tune(..) | Step::Wait(_) | Step::LogOut(_));

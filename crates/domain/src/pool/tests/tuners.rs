@@ -4,7 +4,7 @@ use super::*;
 use crate::key::{LiveStreamId, OpeningId};
 use crate::openings::ClientOpening;
 use crate::reason::{LimitSource, OpeningRefusal};
-use crate::tuners::{Timer, TimerStatus};
+use crate::tuners::{HostKind, Learned, Timer, TimerStatus, TunerHost};
 
 const ROOMY: Limits = Limits { slots: 8, disk_budget: u64::MAX, memory: u64::MAX, ..LIMITS };
 
@@ -12,18 +12,33 @@ impl Bench {
     /// A server with this many tuners, on which the channels from 1 on are warm: the first was left longest ago.
     fn warm(tuners: u32, channels: u8) -> (Self, Vec<StreamId>) {
         let mut bench = Self::new(ROOMY);
-        bench.pool.handle_event(Event::TunerHosts(vec![tuners]), at(0));
+        bench.pool.handle_event(Event::TunerHosts(vec![host("host", tuners)]), at(0));
+        let streams = bench.zapped(channels);
+        (bench, streams)
+    }
+
+    /// A server that does not tell how many tuners it has. So many channels were once open without harm.
+    fn learned(proven: u32) -> Self {
+        let mut bench = Self::new(ROOMY);
+        let learned = Learned { proven, ceiling: None };
+        bench.pool.recall_limits(BTreeMap::from([("host".to_owned(), learned)]));
+        bench.pool.handle_event(Event::TunerHosts(vec![host("host", 0)]), at(0));
+        bench
+    }
+
+    /// Viewers leave the channels from 1 on, a second apart.
+    fn zapped(&mut self, channels: u8) -> Vec<StreamId> {
         let streams: Vec<_> = (1..=channels)
             .map(|channel| {
                 let now = at(u64::from(channel) * 1000);
-                let (stream, consumer, _) = bench.serve(channel, channel, now);
-                bench.segment(stream, 1, now);
-                bench.pool.leave(vec![(consumer, LeaveReason::Zapped)], now);
+                let (stream, consumer, _) = self.serve(channel, channel, now);
+                self.segment(stream, 1, now);
+                self.pool.leave(vec![(consumer, LeaveReason::Zapped)], now);
                 stream
             })
             .collect();
-        bench.actions();
-        (bench, streams)
+        self.actions();
+        streams
     }
 
     /// What is stopped when `event` happens.
@@ -41,6 +56,11 @@ impl Bench {
     }
 }
 
+/// A host of a kind that has the channels of `key`.
+fn host(id: &str, count: u32) -> TunerHost {
+    TunerHost { id: id.to_owned(), kind: HostKind::Other, count, provider: None }
+}
+
 fn timer(channel: u8, starts: u64, status: TimerStatus) -> Timer {
     let channel = key(channel).channel;
     let (item, source) = (Some(channel.item), Some(channel.source));
@@ -48,6 +68,7 @@ fn timer(channel: u8, starts: u64, status: TimerStatus) -> Timer {
         id: format!("timer-{starts}"),
         item,
         source,
+        playlist: None,
         starts: at(starts),
         ends: at(starts + 3_600_000),
         status,
@@ -74,7 +95,7 @@ fn the_limit_is_known_with_its_source() {
     let limit = seen.limit.unwrap();
     assert_eq!((limit.count, limit.source), (3, LimitSource::Server));
     assert_eq!((seen.in_use, seen.idle, seen.reserve), (2, 2, 0));
-    assert_eq!(Bench::warm(0, 1).0.snapshot().tuners.limit, None);
+    assert_eq!(Bench::new(ROOMY).snapshot().tuners.limit, None);
 }
 
 #[test]
@@ -113,10 +134,10 @@ fn overlapping_recordings_each_have_one_but_never_a_viewers() {
 
 #[test]
 fn a_timer_that_could_not_begin_is_helped_again_after_its_next_attempt() {
-    for tuners in [0, 8] {
-        let (mut bench, streams) = Bench::warm(tuners, 5);
+    for (mut bench, is_told) in [(Bench::learned(8), false), (Bench::warm(8, 0).0, true)] {
+        let streams = bench.zapped(5);
         let late = || Event::Timers(vec![timer(9, 50_000, TimerStatus::New)]);
-        assert_eq!(bench.stopped(late(), at(60_000)), [(streams[0], StopReason::Recording)], "{tuners}");
+        assert_eq!(bench.stopped(late(), at(60_000)), [(streams[0], StopReason::Recording)], "{is_told}");
         assert_eq!(bench.stopped(late(), at(90_000)), [], "it has not tried again");
         assert_eq!(bench.stopped(late(), at(123_000)), [(streams[1], StopReason::Recording)]);
         assert_eq!(bench.stopped(late(), at(190_000)), [], "its channel is dead");
@@ -124,8 +145,11 @@ fn a_timer_that_could_not_begin_is_helped_again_after_its_next_attempt() {
 }
 
 #[test]
-fn with_an_unknown_limit_one_goes_for_each_recording() {
-    let (mut bench, streams) = Bench::warm(0, 3);
+fn a_recording_is_no_experiment() {
+    let mut bench = Bench::learned(3);
+    let streams = bench.zapped(3);
+    bench.pool.handle_timeout(at(3000));
+    assert_eq!(bench.stops(), []);
     let timers =
         || Event::Timers(vec![timer(4, 100_000, TimerStatus::New), timer(2, 100_001, TimerStatus::New)]);
     assert_eq!(bench.stopped(timers(), at(60_000)), []);
@@ -171,7 +195,8 @@ fn a_recording_of_what_is_on_now_costs_nothing_while_a_tuner_is_free() {
 fn what_a_client_has_open_frees_no_tuner() {
     for tuners in [0, 3] {
         let mut bench = Bench::new(ROOMY);
-        bench.pool.handle_event(Event::TunerHosts(vec![tuners]), at(0));
+        let host = TunerHost { kind: HostKind::M3u(String::new()), ..host("host", tuners) };
+        bench.pool.handle_event(Event::TunerHosts(vec![host]), at(0));
         for channel in 1..=3 {
             let key = key(channel);
             let source = MediaSourceId::new(format!("{channel:032x}"));
@@ -195,7 +220,7 @@ fn who_is_refused_is_told_what_the_tuners_are_needed_for() {
     bench.serve(1, 1, at(0));
     let item = |channel| key(channel).channel.item;
     assert_eq!(bench.pool.tuners_taken_from(&item(9), at(1)), None, "their number is unknown");
-    bench.pool.handle_event(Event::TunerHosts(vec![3]), at(1));
+    bench.pool.handle_event(Event::TunerHosts(vec![host("host", 3)]), at(1));
     bench.serve(2, 2, at(1));
     assert_eq!(bench.pool.tuners_taken_from(&item(9), at(1)), None, "one is free");
     let (_, third, _) = bench.serve(3, 3, at(1));
