@@ -57,8 +57,10 @@ pub(crate) fn delete(state: &State, caller: &Caller, id: &str) -> Result<Respons
 
 /// Schedules a timer, and tells the clients.
 pub(crate) fn schedule(state: &Arc<State>, timer: Timer) {
-    tell(state, "TimerCreated", &timer.id);
+    let id = timer.id.clone();
     recorder::start(state, timer);
+    // Last: whoever hears of it finds it among the timers.
+    tell(state, "TimerCreated", &id);
 }
 
 /// Cancels a timer, and tells the clients. An unknown id is ignored.
