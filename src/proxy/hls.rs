@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 use tracing::debug;
 
 use crate::body::{self, Body};
-use crate::proxy::auth::Verdict;
+use crate::proxy::auth::{Asker, Verdict};
 use crate::proxy::cmcd::Cmcd;
 use crate::proxy::credential::Credential;
 use crate::proxy::gateway::Gateway;
@@ -81,13 +81,13 @@ impl Miss {
     /// Whether the same request may be a hit a moment later, while the viewer already plays the server's stream.
     const fn may_become_a_hit(self) -> bool {
         match self {
-            Self::ColdTimeout | Self::ColdFailure | Self::Refused(_) => true,
-            Self::Bypassed(_)
-            | Self::Unshareable(_)
-            | Self::NoToken
-            | Self::Denied
+            Self::Denied
             | Self::AuthUnknown
-            | Self::Restricted => false,
+            | Self::Restricted
+            | Self::Refused(_)
+            | Self::ColdTimeout
+            | Self::ColdFailure => true,
+            Self::Bypassed(_) | Self::Unshareable(_) | Self::NoToken => false,
         }
     }
 }
@@ -126,14 +126,16 @@ impl Gateway {
             play_session: live.play_session.clone(),
             name: None,
         };
-        let wished = match asker {
+        let channel = Channel { item: live.item.clone(), source: live.source.clone() };
+        let viewer = asker.as_ref().map(|asker| self.viewer(&live, &asker.credential, &cmcd));
+        let wished = match asker.as_ref().zip(viewer.clone()) {
             None => Err(Unserved::Miss(Miss::NoToken)),
-            Some(asker) => match self.auth.check(&live.prefix, &asker).await {
+            Some((asker, viewer)) => match self.verdict(&live.prefix, asker, (&viewer, &channel)).await {
                 Verdict::NoLiveTv => Err(Unserved::Status(StatusCode::FORBIDDEN)),
                 Verdict::Denied => Err(Unserved::Miss(Miss::Denied)),
                 Verdict::Unknown => Err(Unserved::Miss(Miss::AuthUnknown)),
                 Verdict::Allowed(me) => {
-                    let wish = self.wish(&live, &request, (&asker.credential, &cmcd), me);
+                    let wish = self.wish(&live, &request, viewer, (&asker.credential, me));
                     wish.map_err(Unserved::Miss)
                 }
             },
@@ -149,24 +151,57 @@ impl Gateway {
                 self.supervisor.mentioned(mention, MentionKind::Named);
                 return match unserved {
                     Unserved::Status(status) => self.empty_response(request.headers(), status),
-                    Unserved::Miss(miss) => self.pass_on(miss, request).await,
+                    Unserved::Miss(miss) => self.pass_on_for(viewer, channel, miss, request).await,
                 };
             }
         };
-        let (viewer, channel) = (wish.viewer.clone(), wish.key.channel.clone());
         let connection = self.connection(&request);
         let (headers, signals) = (request.headers(), cmcd.signals());
         let playlist_request =
             PlaylistRequest { received_at, headers, signals, connection, awaited, mention };
-        let miss = match self.serve(wish, recipe, playlist_request).await {
-            Ok(response) => return response,
-            Err(miss) => miss,
-        };
+        match self.serve(wish, recipe, playlist_request).await {
+            Ok(response) => response,
+            Err(miss) => self.pass_on_for(viewer, channel, miss, request).await,
+        }
+    }
+
+    /// Passes on a viewer's request. If the server answers it with a stream, the viewer goes on with that.
+    async fn pass_on_for(
+        self: &Arc<Self>,
+        viewer: Option<Viewer>,
+        channel: Channel,
+        miss: Miss,
+        request: Request<Body>,
+    ) -> Response<Body> {
         let response = self.pass_on(miss, request).await;
-        if miss.may_become_a_hit() && response.status() == StatusCode::OK {
+        if miss.may_become_a_hit()
+            && response.status() == StatusCode::OK
+            && let Some(viewer) = viewer
+        {
             self.supervisor.passed_on(viewer, channel);
         }
         response
+    }
+
+    /// The verdict on a viewer. While the server cannot be asked about a viewer that plays here, its last verdict on that
+    /// viewer's credential holds, from whichever address the viewer came then.
+    async fn verdict(&self, prefix: &str, asker: &Asker, (viewer, channel): (&Viewer, &Channel)) -> Verdict {
+        match self.auth.check(prefix, asker).await {
+            Verdict::Unknown if self.supervisor.is_playing(viewer, channel) => {
+                self.auth.last_let_in(&asker.credential).map_or(Verdict::Unknown, Verdict::Allowed)
+            }
+            verdict => verdict,
+        }
+    }
+
+    fn viewer(&self, live: &Live, credential: &Credential, cmcd: &Cmcd) -> Viewer {
+        // A player that sends no device id may still send a CMCD session.
+        let session = || cmcd.session.as_deref().map(DeviceId::new);
+        Viewer {
+            account: self.account(credential.token()),
+            device: live.device.clone().or_else(|| credential.device().cloned()).or_else(session),
+            play_session: live.play_session.clone(),
+        }
     }
 
     /// Passes on a `GET …/live.m3u8` whose stream cannot be shared. A user without access to live TV is refused nevertheless.
@@ -225,9 +260,9 @@ impl Gateway {
         request: PlaylistRequest<'_>,
     ) -> Result<Response<Body>, Miss> {
         // The viewer is present while it waits: if it goes away, the lease is dropped with this future.
-        let lease = self.supervisor.tune(wish, &request.mention, recipe).map_err(Miss::Refused)?;
+        let lease = self.supervisor.tune(wish, &request.mention, recipe).await.map_err(Miss::Refused)?;
         let connection = self.comes_over(request.connection.as_ref(), lease.consumer);
-        let missed = match timeout(self.cold_timeout, lease.stream.ready()).await {
+        let missed = match timeout(self.cold_timeout, lease.stream.ready(lease.has_list)).await {
             Ok(Readiness::Ready) => match self.block_until(&lease, request.awaited).await {
                 Ok(()) => return self.playlist(lease, connection, &request).ok_or(Miss::ColdFailure),
                 Err(refusal) => {
@@ -251,8 +286,8 @@ impl Gateway {
         &self,
         live: &'a Live,
         request: &Request<Body>,
-        (credential, cmcd): (&Credential, &Cmcd),
-        me: Arc<Me>,
+        viewer: Viewer,
+        (credential, me): (&Credential, Arc<Me>),
     ) -> Result<(TuneRequest, impl FnOnce() -> Recipe + use<'a>), Miss> {
         let policy =
             Policy { video_transcoding: me.video_transcoding, audio_transcoding: me.audio_transcoding };
@@ -262,18 +297,11 @@ impl Gateway {
         let headers = request.headers();
         let apple = recipe::is_apple(headers);
         let profile = ProfileKey::from_query(live.query.pairs(), apple, policy).map_err(Miss::Unshareable)?;
-        // A player that sends no device id may still send a CMCD session.
-        let session = || cmcd.session.as_deref().map(DeviceId::new);
-        let device = live.device.clone().or_else(|| credential.device().cloned()).or_else(session);
         let channel = Channel { item: live.item.clone(), source: live.source.clone() };
         let wish = TuneRequest {
-            produce: self.produce(&channel, &self.player(request, device.clone())),
+            produce: self.produce(&channel, &self.player(request, viewer.device.clone())),
             key: StreamKey { channel, profile: profile.key.clone() },
-            viewer: Viewer {
-                account: self.account(credential.token()),
-                device,
-                play_session: live.play_session.clone(),
-            },
+            viewer,
             class: Class::of_user_agent(text(headers, &USER_AGENT)),
             demand: Demand::from_query(live.query.pairs(), policy).ok(),
             login: credential.login(),

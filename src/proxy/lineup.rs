@@ -47,8 +47,8 @@ impl Gateway {
     /// Sends a channel's raw stream without end, beginning with the last few seconds.
     async fn raw_channel(&self, id: &ChannelId, request: Request<Body>) -> Response<Body> {
         let read = if request.method() != Method::HEAD {
-            self.supervisor.read(id).await
-        } else if self.supervisor.has_channel(id) {
+            self.supervisor.inputs().read(id).await
+        } else if self.supervisor.inputs().has_channel(id) {
             Ok(body::empty())
         } else {
             Err(Denied::Unknown)

@@ -22,6 +22,6 @@ impl Gateway {
 
     /// How a stream of `channel` may be produced for `player`.
     pub(super) fn produce(&self, channel: &Channel, player: &Player) -> Produce {
-        self.produce.of(channel, self.supervisor.preferred_production(&channel.source), player)
+        self.produce.of(channel, self.supervisor.inputs().preferred_production(&channel.source), player)
     }
 }

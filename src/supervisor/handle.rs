@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::supervisor::ended_answers::{Ended, EndedAnswers};
 use domain::key::ConsumerId;
 use domain::pool::{Closing, Event, Pool};
 use domain::time::Timestamp;
+use domain::viewer::Viewer;
 
 /// How long a caller that was denied a tuner waits until the gateway has freed one.
 const TUNER_WAIT: Duration = Duration::from_secs(8);
@@ -46,6 +47,14 @@ impl Handle {
     /// The present, on the pool's clock.
     pub(super) fn now(&self) -> Timestamp {
         Timestamp::after_start(self.0.epoch.elapsed())
+    }
+
+    /// Waits until a viewer's request for a playlist cannot be one that was under way when its device tuned away.
+    pub(super) async fn until_no_straggler(&self, viewer: &Viewer) {
+        let straggles_until = self.pool().straggles_until(viewer, self.now());
+        if let Some(until) = straggles_until {
+            sleep_until(self.instant(until)).await;
+        }
     }
 
     /// Converts a time of the pool's clock to tokio's.

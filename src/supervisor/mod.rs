@@ -26,7 +26,6 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::body::Body;
 use crate::feed;
 use crate::supervisor::answering::Answering;
 use crate::supervisor::driver::Driver;
@@ -40,7 +39,6 @@ use crate::supervisor::held::leftovers::Leftovers;
 use crate::supervisor::inputs::Inputs;
 use crate::supervisor::inputs::prefetch::OpenedChannel;
 use crate::supervisor::inputs::provider::Provider;
-use crate::supervisor::inputs::raw_readers::Denied;
 use crate::supervisor::stream::{Playlist, Stream, StreamSpec, WindowSize};
 use crate::supervisor::streams::Streams;
 use crate::supervisor::tune_request::{Lease, TuneRequest};
@@ -48,10 +46,9 @@ use crate::supervisor::tuners::Tuners;
 use crate::supervisor::tuners::learned::LearnedLimits;
 use crate::upstream::jellyfin::{Jellyfin, Login, Recipe};
 use crate::upstream::ledger::Ledger;
-use domain::key::{Channel, ChannelId, ConsumerId, DeviceId, ItemId, LiveStreamId, MediaSourceId, UserId};
+use domain::key::{Channel, ConsumerId, DeviceId, ItemId, LiveStreamId, UserId};
 use domain::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
 use domain::pool::{Admission, Event, Limits, PlaylistHints, Pool, SegmentRequest, Snapshot, Tune};
-use domain::produce::Produce;
 use domain::reason::{OpeningRefusal, RefuseReason};
 use domain::signal::{Signal, Whose};
 use domain::viewer::{Account, Viewer};
@@ -91,8 +88,6 @@ pub struct Supervisor {
     callers: Callers,
     tuners: Arc<Tuners>,
     explainer: Explainer,
-    /// How much of the past a reader of a raw stream gets at once.
-    burst: Duration,
     tasks: TaskTracker,
     ended: CancellationToken,
 }
@@ -115,7 +110,7 @@ impl Supervisor {
         let handle = Handle::new(pool);
         tokio::spawn(learned_limits.run(handle.clone(), ended.clone()));
         let streams = Arc::new(Streams::new(size));
-        let inputs = Inputs::new(handle.clone(), callers.clone(), feed, provider, tasks.clone());
+        let inputs = Inputs::new(handle.clone(), callers.clone(), (feed, size.join), provider, tasks.clone());
         let openings =
             ClientOpenings::new(handle.clone(), callers.clone(), Arc::clone(&streams), tasks.clone());
         let openings = Arc::new(openings);
@@ -140,18 +135,16 @@ impl Supervisor {
         let explainer = Explainer::new(jellyfin.clone(), gateway_login.clone());
         let tuners = Arc::new(Tuners::new(handle.clone(), jellyfin, gateway_login, provider_limits));
         tokio::spawn(Arc::clone(&tuners).run(ended.clone()));
-        let burst = size.join;
-        let supervisor =
-            Self { handle, streams, inputs, openings, callers, tuners, explainer, burst, tasks, ended };
+        let supervisor = Self { handle, streams, inputs, openings, callers, tuners, explainer, tasks, ended };
         if let Some(login) = supervisor.callers.gateway_login.clone() {
-            supervisor.close_leftovers(login, None);
+            supervisor.close_leftovers(&login, None);
         }
         supervisor
     }
 
-    /// Grants a viewer the stream of a playlist request, without waiting; an error says why the request is to be forwarded.
-    /// `mention` is the opening that the request names; `recipe` is called if the stream is new.
-    pub fn tune(
+    /// Grants a viewer the stream of a playlist request; an error says why the request is to be forwarded. Waits only where it
+    /// may be a straggler, whose client has gone by then. `mention` is the opening that the request names; `recipe` is called if the stream is new.
+    pub async fn tune(
         &self,
         request: TuneRequest,
         mention: &Mention,
@@ -160,6 +153,7 @@ impl Supervisor {
         let TuneRequest { key, viewer, class, produce, demand, login, user } = request;
         let account = viewer.account;
         let tune = Tune { key, viewer, class, produce, fresh: ConsumerId::from_bits(random()) };
+        self.handle.until_no_straggler(&tune.viewer).await;
         let (lease, input) =
             self.handle.ask(|pool, now| match pool.playlist_requested(tune, mention, now) {
                 Admission::Refused(reason) => Err(reason),
@@ -167,16 +161,18 @@ impl Supervisor {
                     user.iter().for_each(|user| pool.account_is_of(account, &UserId::new(user.as_str())));
                     let spec = || StreamSpec { recipe: recipe(), demand, produce };
                     let stream = self.streams.get_or_insert(id, spec);
+                    // Under the pool's lock, which the driver needs to start the stream: its first call takes this credential.
+                    stream.access.remember(account, login.clone(), user.clone());
                     let answering = Answering::new(&self.handle, consumer);
-                    Ok((Lease { stream, consumer, warmth, answering }, pool.input_of(id)))
+                    let has_list = pool.has_list(consumer);
+                    Ok((Lease { stream, consumer, warmth, has_list, answering }, pool.input_of(id)))
                 }
             })?;
         if let Some(input) = input {
             self.inputs.add_login(input, account, &login, user.as_deref());
         }
-        self.close_leftovers(login.clone(), user.clone());
+        self.close_leftovers(&login, user.as_deref());
         self.tuners.introduce(account, &lease.stream.recipe.place.prefix, &login);
-        lease.stream.access.remember(account, login, user);
         Ok(lease)
     }
 
@@ -223,6 +219,12 @@ impl Supervisor {
     /// Tells the pool that a viewer's request was forwarded, and that it plays a stream of the server's.
     pub fn passed_on(&self, viewer: Viewer, channel: Channel) {
         self.handle.tell(Event::PassedOn(viewer, channel));
+    }
+
+    /// Whether a viewer is present on a stream of this channel, and has shown its credential lately.
+    #[must_use]
+    pub fn is_playing(&self, viewer: &Viewer, channel: &Channel) -> bool {
+        self.handle.pool().is_playing(viewer, channel, self.handle.now())
     }
 
     /// The server's tuners.
@@ -362,28 +364,14 @@ impl Supervisor {
         self.openings.doubt_all();
     }
 
-    /// Whether the lineup has this channel.
+    /// The channels' inputs, which clients may read as they are.
     #[must_use]
-    pub fn has_channel(&self, id: &ChannelId) -> bool {
-        self.inputs.has_channel(id)
-    }
-
-    /// The lineup's preference for how streams of the channel with this media source are produced.
-    #[must_use]
-    pub fn preferred_production(&self, source: &MediaSourceId) -> Option<Produce> {
-        self.inputs.preferred_production(source)
-    }
-
-    /// A channel's raw stream, which begins a few seconds in the past and has no end.
-    ///
-    /// # Errors
-    /// See [`Denied`].
-    pub async fn read(&self, id: &ChannelId) -> Result<Body, Denied> {
-        self.inputs.read(id, self.burst).await
+    pub const fn inputs(&self) -> &Inputs {
+        &self.inputs
     }
 
     /// Closes the leftovers that are due, with the gateway's own credential or else with `login`, which belongs to `user`.
-    fn close_leftovers(&self, login: Login, user: Option<String>) {
+    fn close_leftovers(&self, login: &Login, user: Option<&str>) {
         let Callers { jellyfin, gateway_login, leftovers, .. } = &self.callers;
         let taken = leftovers.take();
         if taken.is_empty() {
@@ -392,7 +380,7 @@ impl Supervisor {
         let (jellyfin, leftovers) = (jellyfin.clone(), Arc::clone(leftovers));
         let (login, user) = match gateway_login {
             Some(own) => (own.clone(), None),
-            None => (login, user),
+            None => (login.clone(), user.map(str::to_owned)),
         };
         self.tasks.spawn(async move { leftovers.close(taken, &jellyfin, &login, user.as_deref()).await });
     }

@@ -155,12 +155,13 @@ impl Stream {
         self.size.length
     }
 
-    /// Waits until the stream has segments, has failed, or is retiring.
-    pub async fn ready(&self) -> Readiness {
+    /// Waits until the stream has segments for a viewer, has failed, or is retiring. A viewer that `has_list` goes on with the
+    /// segments that are listed; another joins only a stream that goes on.
+    pub async fn ready(&self, has_list: bool) -> Readiness {
         let mut state = self.state.subscribe();
         loop {
             let current = *state.borrow_and_update();
-            if let Some(readiness) = self.readiness(current) {
+            if let Some(readiness) = self.readiness(current, has_list) {
                 return readiness;
             }
             if state.changed().await.is_err() {
@@ -170,16 +171,22 @@ impl Stream {
     }
 
     /// The outcome for a request that waits while the producer is in `state`; `None` if the request waits on.
-    fn readiness(&self, state: Option<State>) -> Option<Readiness> {
-        let is_listed = || self.join_point().is_some();
+    fn readiness(&self, state: Option<State>, has_list: bool) -> Option<Readiness> {
         match state {
-            Some(State::Live) => Some(Readiness::Ready),
-            // Viewers go on with the segments that are listed.
-            Some(State::Starting | State::BackingOff { .. }) if is_listed() => Some(Readiness::Ready),
-            Some(State::BackingOff { .. }) => Some(Readiness::Failed),
+            Some(State::Starting | State::Live | State::BackingOff { .. }) if has_list => {
+                Some(Readiness::Ready)
+            }
+            // It may have failed already, which is published later.
+            Some(State::Live) => self.join_point().map(|_| Readiness::Ready),
+            Some(State::BackingOff { .. }) => self.is_unborn().then_some(Readiness::Failed),
             Some(State::Starting | State::Resting) => None,
             Some(State::Retiring(_)) | None => Some(Readiness::Retired),
         }
+    }
+
+    /// Whether the stream has never had a segment.
+    fn is_unborn(&self) -> bool {
+        self.window.read().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
     /// The media sequence number of the newest segment.
@@ -278,8 +285,7 @@ impl Stream {
     /// Whether this generation may use the live stream that the first viewer opened. True at most once, and only before the first
     /// segment.
     pub(super) fn take_opening(&self) -> bool {
-        let unused = self.window.read().unwrap_or_else(PoisonError::into_inner).is_none();
-        self.opened_by_client.swap(false, Ordering::Relaxed) && unused
+        self.opened_by_client.swap(false, Ordering::Relaxed) && self.is_unborn()
     }
 
     /// Creates the token that ends the new generation.
@@ -292,6 +298,11 @@ impl Stream {
     /// Ends the current generation. New viewers wait for the next one.
     pub(super) fn rest(&self) {
         self.pause.lock().unwrap_or_else(PoisonError::into_inner).cancel();
+        self.interrupt();
+    }
+
+    /// New viewers begin with the segments of the next generation: those of the current one may be old by then.
+    pub(super) fn interrupt(&self) {
         let mut window = self.window.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(window) = window.as_mut() {
             window.interrupt();

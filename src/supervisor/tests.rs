@@ -14,6 +14,7 @@ use crate::upstream::jellyfin::{Media, Place, RawPath};
 use domain::cadence::Class;
 use domain::key::StreamKey;
 use domain::key::{Channel, ItemId, MediaSourceId};
+use domain::produce::Produce;
 use domain::profile::{Policy, ProfileKey};
 use domain::time::Timestamp;
 use domain::tuners::{self, Reserve};
@@ -99,7 +100,7 @@ fn recipe(item: ItemId, user: Option<String>) -> Recipe {
 }
 
 /// A viewer of this account tunes.
-fn tune(supervisor: &Supervisor, account: u64) -> Lease {
+async fn tune(supervisor: &Supervisor, account: u64) -> Lease {
     let item = ItemId::parse(&"a".repeat(32)).unwrap();
     let source = MediaSourceId::new("source");
     let profile = ProfileKey::from_query([("VideoCodec", "h264")].into_iter(), false, Policy::UNRESTRICTED);
@@ -116,7 +117,7 @@ fn tune(supervisor: &Supervisor, account: u64) -> Lease {
         login: Login::default(),
         user: user.clone(),
     };
-    supervisor.tune(request, &Mention::default(), || recipe(item, user)).unwrap()
+    supervisor.tune(request, &Mention::default(), || recipe(item, user)).await.unwrap()
 }
 
 /// A server whose raw streams carry no data, and that takes a minute to close a live stream.
@@ -179,8 +180,8 @@ async fn a_slow_close_does_not_prolong_a_prefetch() {
 async fn a_logout_waits_until_all_generations_of_a_stream_are_closed() {
     let fake = refusing().await;
     let supervisor = supervisor(&fake);
-    let lease = tune(&supervisor, 1);
-    assert_eq!(lease.stream.ready().await, Readiness::Failed);
+    let lease = tune(&supervisor, 1).await;
+    assert_eq!(lease.stream.ready(false).await, Readiness::Failed);
     let begun = Instant::now();
     supervisor.logging_out(Account(1), Duration::from_secs(60)).await;
     assert_eq!(fake.asked("/Close").len(), fake.asked("/Open").len());
@@ -190,8 +191,8 @@ async fn a_logout_waits_until_all_generations_of_a_stream_are_closed() {
 #[tokio::test(start_paused = true)]
 async fn the_credential_of_an_account_that_logged_out_is_not_used() {
     let supervisor = supervisor(&refusing().await);
-    let lease = tune(&supervisor, 1);
-    tune(&supervisor, 2);
+    let lease = tune(&supervisor, 1).await;
+    tune(&supervisor, 2).await;
     let users = || lease.stream.access.logins().into_iter().filter_map(|(_, user)| user).collect::<Vec<_>>();
     assert_eq!(users(), ["user-2", "user-1"]);
     supervisor.logging_out(Account(2), Duration::from_secs(60)).await;

@@ -42,6 +42,8 @@ pub struct Lease {
     pub consumer: ConsumerId,
     /// How far the stream was when it was requested.
     pub warmth: Warmth,
+    /// Whether the viewer has been given a list of the stream before.
+    pub has_list: bool,
     /// The answer to the request.
     pub answering: Answering,
 }

@@ -365,7 +365,7 @@ async fn the_first_play_after_the_servers_start_is_spared_its_error() {
 async fn who_a_viewer_is_has_been_asked_before_it_matters() {
     let settings = Settings::quick();
     let origin = Origin::start(settings.clone()).await.unwrap();
-    let slow = delaying(origin.addr(), "/users/me", Duration::from_millis(400)).await;
+    let slow = delaying(origin.addr(), "/users/me", || Duration::from_millis(400)).await;
     let stage = Stage::before(origin, &settings, &slow.to_string(), |_| ()).await;
     tune(&stage.viewer(0, "tv"), &stage.channel(1)).await;
     let bob = stage.viewer(1, "phone");

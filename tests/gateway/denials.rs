@@ -69,7 +69,7 @@ async fn a_body_too_large_to_be_kept_passes_as_it_is() {
 async fn a_denial_that_comes_late_is_repeated() {
     let settings = Settings { tuners: 1, ..Settings::quick() };
     let origin = Origin::start(settings.clone()).await.unwrap();
-    let slow = delaying(origin.addr(), "/playbackinfo", Duration::from_secs(2)).await;
+    let slow = delaying(origin.addr(), "/playbackinfo", || Duration::from_secs(2)).await;
     let stage = Stage::before(origin, &settings, &slow.to_string(), |_| ()).await;
     let (first, second) = (stage.viewer(0, "tv"), stage.viewer(1, "phone"));
     let (playback, _) = tune(&first, &stage.channel(1)).await;
@@ -88,7 +88,7 @@ async fn a_denial_that_comes_late_is_repeated() {
 async fn a_denial_whose_client_has_gone_costs_nothing() {
     let settings = Settings::quick();
     let origin = Origin::start(settings.clone()).await.unwrap();
-    let slow = delaying(origin.addr(), "/playbackinfo", Duration::from_secs(1)).await;
+    let slow = delaying(origin.addr(), "/playbackinfo", || Duration::from_secs(1)).await;
     let stage = Stage::before(origin, &settings, &slow.to_string(), |_| ()).await;
     warm(&stage, 3).await;
     let viewer = stage.viewer(1, "phone");

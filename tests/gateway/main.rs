@@ -27,6 +27,7 @@ mod recorded;
 mod refusals;
 mod reload;
 mod resilience;
+mod steady;
 mod support;
 mod tuned;
 mod tuners;

@@ -222,7 +222,7 @@ async fn what_the_server_refuses_settles_nothing() {
 async fn a_close_whose_client_breaks_off_is_not_repeated() {
     let settings = Settings::quick();
     let origin = Origin::start(settings.clone()).await.unwrap();
-    let slow = delaying(origin.addr(), "/livestreams/close", Duration::from_secs(1)).await;
+    let slow = delaying(origin.addr(), "/livestreams/close", || Duration::from_secs(1)).await;
     let hasty = |config: &mut Config| config.viewers.unfollowed = SOON;
     let stage = Stage::before(origin, &settings, &slow.to_string(), hasty).await;
     let viewer = stage.viewer(0, "tv");

@@ -248,7 +248,7 @@ async fn a_server_that_encodes_in_hardware_is_let_do_it() {
 async fn a_server_that_does_not_say_how_it_encodes_is_not_waited_for() {
     let settings = Settings::quick();
     let origin = Origin::start(settings.clone()).await.unwrap();
-    let slow = delaying(origin.addr(), "/configuration/encoding", 2 * PATIENCE).await;
+    let slow = delaying(origin.addr(), "/configuration/encoding", || 2 * PATIENCE).await;
     let stage = Stage::before(origin, &settings, &slow.to_string(), own).await;
     let viewer = stage.viewer(0, "tv");
     tune_with(&viewer, &stage.channel(1), "&MaxHeight=90").await;

@@ -210,7 +210,7 @@ async fn a_recording_of_what_is_on_now_begins_at_once() {
 async fn a_client_that_breaks_off_while_a_tuner_is_freed_has_its_timer() {
     let settings = Settings::quick();
     let origin = Origin::start(settings.clone()).await.unwrap();
-    let slow = delaying(origin.addr(), "/livestreams/close", Duration::from_secs(1)).await;
+    let slow = delaying(origin.addr(), "/livestreams/close", || Duration::from_secs(1)).await;
     let idle = |config: &mut Config| config.pool.idle_timeout = Duration::from_secs(600);
     let stage = Stage::before(origin, &settings, &slow.to_string(), idle).await;
     warm(&stage, 3).await;

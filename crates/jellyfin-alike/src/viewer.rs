@@ -30,6 +30,8 @@ pub struct Viewer {
     pub client: String,
     /// The bitrate that it claims to receive, in bit/s. jellyfin-web measures it, so that no two zaps name the same.
     pub bitrate: u64,
+    /// The address that a reverse proxy says the requests come from.
+    address: Option<String>,
 }
 
 /// A channel that a viewer has opened.
@@ -106,7 +108,14 @@ impl Viewer {
             user: user.to_owned(),
             client: "Warmgate".to_owned(),
             bitrate: 1_973_790_118,
+            address: None,
         }
+    }
+
+    /// The viewer, whose requests a reverse proxy passes on as coming from `address`.
+    #[must_use]
+    pub fn from(self, address: &str) -> Self {
+        Self { address: Some(address.to_owned()), ..self }
     }
 
     /// Opens a channel: posts `PlaybackInfo`, then gets the multivariant playlist, which names the media playlist.
@@ -200,6 +209,9 @@ impl Viewer {
         // A player requests media with the credential in the URL. Only the app's own calls have the header.
         if !path.contains("ApiKey=") {
             request = request.header(AUTHORIZATION, self.authorization()?);
+        }
+        if let Some(address) = &self.address {
+            request = request.header("x-forwarded-for", address);
         }
         if body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");

@@ -106,24 +106,29 @@ impl Work {
             }
         }
         let started = tokio::select! {
-            started = self.start() => started,
-            () = self.stopped_for_good() => return None,
+            started = self.start_on(opened_by_client) => started,
+            () = stopped_for_good(&stream) => return None,
         };
         let failure = match started {
             Ok((job, reading)) => tokio::select! {
                 () = stream.stop.cancelled() => return None,
                 failure = self.follow(&job, reading, deliver) => failure,
             },
-            Err(error) => failure_of(&error),
+            Err(failure) => failure,
         };
         (!stream.stop.is_cancelled()).then_some(failure)
     }
 
-    /// Returns a few seconds after the stop: the server goes on starting a job whose request is aborted, and only a job that has
-    /// started can be ended.
-    async fn stopped_for_good(&self) {
-        self.stream.stop.cancelled().await;
-        sleep(STOP_DELAY).await;
+    /// Starts the job. What the client opened may be gone, with a process of the server's or of the gateway's: then the job is
+    /// started once more after the gateway's own opening.
+    async fn start_on(&mut self, opened_by_client: bool) -> Result<(Job, Reading), Failure> {
+        match self.start().await.map_err(|error| failure_of(&error)) {
+            Err(Failure::Refused) if opened_by_client && !self.caller.access.is_exclusive() => {
+                self.first_attempt.outcome().await?;
+                self.start().await.map_err(|error| failure_of(&error))
+            }
+            started => started,
+        }
     }
 
     async fn start(&self) -> Result<(Job, Reading), Error> {
@@ -146,4 +151,11 @@ impl Work {
         };
         follow(&self.caller.jellyfin, job, reading, settings, deliver).await
     }
+}
+
+/// Returns a few seconds after the stop: the server goes on starting a job whose request is aborted, and only a job that has started
+/// can be ended.
+async fn stopped_for_good(stream: &Stream) {
+    stream.stop.cancelled().await;
+    sleep(STOP_DELAY).await;
 }

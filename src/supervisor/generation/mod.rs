@@ -109,6 +109,7 @@ impl Generation {
     fn failed(&self, failure: Failure) {
         let item = &self.stream.access.place.item;
         info!(%item, reason = failure.as_str(), "the generation has failed");
+        self.stream.interrupt();
         self.with.handle.tell(Event::Failed { stream: self.id, generation: self.number, failure });
     }
 

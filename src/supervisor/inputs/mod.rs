@@ -12,6 +12,7 @@ mod tap;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 use tracing::debug;
@@ -32,10 +33,12 @@ use domain::viewer::Account;
 
 /// All inputs that the pool knows. Clones share them.
 #[derive(Clone, Debug)]
-pub(super) struct Inputs {
+pub struct Inputs {
     handle: Handle,
     callers: Callers,
     limits: Limits,
+    /// How much of the past a reader of a raw stream gets at once.
+    burst: Duration,
     provider: Option<Arc<Provider>>,
     tasks: TaskTracker,
     open: Arc<Mutex<HashMap<InputId, Arc<OpenInput>>>>,
@@ -45,11 +48,12 @@ impl Inputs {
     pub(super) fn new(
         handle: Handle,
         callers: Callers,
-        limits: Limits,
+        (limits, burst): (Limits, Duration),
         provider: Option<Provider>,
         tasks: TaskTracker,
     ) -> Self {
-        Self { handle, callers, limits, provider: provider.map(Arc::new), tasks, open: Arc::default() }
+        let provider = provider.map(Arc::new);
+        Self { handle, callers, limits, burst, provider, tasks, open: Arc::default() }
     }
 
     /// Lets a stream join an input of its channel, which is opened if none is: the provider's if possible, or else the server's

@@ -47,20 +47,22 @@ struct Reading {
 
 impl Inputs {
     /// Whether the lineup has this channel.
-    pub(in crate::supervisor) fn has_channel(&self, id: &ChannelId) -> bool {
+    #[must_use]
+    pub fn has_channel(&self, id: &ChannelId) -> bool {
         self.channel(id).is_some()
     }
 
     /// The lineup's preference for how streams of the channel with this media source are produced.
-    pub(in crate::supervisor) fn preferred_production(&self, source: &MediaSourceId) -> Option<Produce> {
+    #[must_use]
+    pub fn preferred_production(&self, source: &MediaSourceId) -> Option<Produce> {
         self.provider.as_ref()?.lineup().find(source)?.produce
     }
 
-    /// A channel's raw stream, which begins `burst` in the past and has no end.
+    /// A channel's raw stream, which begins a few seconds in the past and has no end.
     ///
     /// # Errors
     /// See [`Denied`].
-    pub(in crate::supervisor) async fn read(&self, id: &ChannelId, burst: Duration) -> Result<Body, Denied> {
+    pub async fn read(&self, id: &ChannelId) -> Result<Body, Denied> {
         let channel = self.channel(id).ok_or(Denied::Unknown)?;
         let (input, reading) = self.admit(&channel).await?;
         let mut state = input.feed.state();
@@ -73,7 +75,7 @@ impl Inputs {
                 failure => Denied::Failed(failure),
             });
         }
-        let reader = input.feed.read(Join::Burst(burst));
+        let reader = input.feed.read(Join::Burst(self.burst));
         Ok(body::watched(reader.into_body(), move |_| drop(reading)))
     }
 

@@ -286,8 +286,12 @@ pub(crate) fn with_key(config: &mut Config, settings: &Settings) {
 
 pub(crate) const VERSIONS: [Version; 2] = [Version::V12, Version::V10_11];
 
-/// A proxy of `origin` that delays requests whose path ends with `slow` (in lower case).
-pub(crate) async fn delaying(origin: SocketAddr, slow: &'static str, delay: Duration) -> SocketAddr {
+/// A proxy of `origin` that delays requests whose path ends with `slow` (in lower case), for as long as `delay` says.
+pub(crate) async fn delaying(
+    origin: SocketAddr,
+    slow: &'static str,
+    delay: impl Fn() -> Duration + Clone + Send + 'static,
+) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     // Otherwise small responses would also wait for an acknowledgement.
@@ -296,8 +300,9 @@ pub(crate) async fn delaying(origin: SocketAddr, slow: &'static str, delay: Dura
     let client: Client<HttpConnector, Incoming> = Client::builder(TokioExecutor::new()).build(connector);
     let service = service_fn(move |mut request: Request<Incoming>| {
         let client = client.clone();
+        let delay = request.uri().path().to_ascii_lowercase().ends_with(slow).then(&delay);
         async move {
-            if request.uri().path().to_ascii_lowercase().ends_with(slow) {
+            if let Some(delay) = delay {
                 tokio::time::sleep(delay).await;
             }
             let target = format!("http://{origin}{}", request.uri().path_and_query().unwrap());

@@ -121,6 +121,12 @@ impl Consumer {
         self.start
     }
 
+    /// Whether it has been given a list.
+    #[must_use]
+    pub const fn has_list(&self) -> bool {
+        self.start.is_some()
+    }
+
     /// It showed its credential.
     pub const fn vouch(&mut self, now: Timestamp) {
         self.vouched_at = now;

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use crate::cadence::laws::Rates;
 
+/// For this many target durations after a zap, requests of the old playback are taken for those that were already under
+/// way (docs/presence.md 4).
+const STRAGGLES: u32 = 2;
+
 /// What a viewer is judged by, beside its own behaviour.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
@@ -19,4 +23,12 @@ pub struct Terms {
     pub goodbye: Duration,
     /// The habits of its class.
     pub rates: Rates,
+}
+
+impl Terms {
+    /// How long after a zap requests of the old playback may be under way.
+    #[must_use]
+    pub fn straggles(&self) -> Duration {
+        self.target.unwrap_or_default() * STRAGGLES
+    }
 }

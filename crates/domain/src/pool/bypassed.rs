@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 use crate::viewer::Viewer;
 
 /// More viewers are not held: those are served by the gateway as soon as it can.
-const AT_MOST: usize = 256;
+const AT_MOST: usize = 4096;
 
 /// See the module.
 #[derive(Debug, Default)]

@@ -21,11 +21,6 @@ const REMEMBERED: usize = 64;
 /// How many present consumers an account may have on one stream: more than any household has, fewer than a faulty client
 /// can make.
 const CROWDED: usize = 256;
-/// For this many target durations after a zap, requests of the old playback are taken for those that were already under
-/// way (docs/presence.md 4).
-const STRAGGLES: u32 = 2;
-/// How many shared devices are remembered. A device that is forgotten counts as one player again.
-const SHARED_DEVICES: usize = 1024;
 
 impl Pool {
     /// Tells a consumer of a signal. Returns the stream that the consumer watches; `None` if the consumer is unknown.
@@ -34,7 +29,7 @@ impl Pool {
         let stream = consumer.stream();
         let terms = self.terms(stream, consumer.class());
         let asks = !matches!(signal, Signal::ConnectionOpened | Signal::ConnectionClosed { .. });
-        if asks && consumer.is_straggling(terms.target.unwrap_or_default() * STRAGGLES, now) {
+        if asks && consumer.is_straggling(terms.straggles(), now) {
             return Some(stream);
         }
         let sign = self.crowd.update(id, |consumer| consumer.notice(signal, &terms, now));
@@ -57,10 +52,7 @@ impl Pool {
                 let viewer = consumer.viewer();
                 let goes_on = matches!(signal, Signal::Segment(_)) || viewer.play_session.is_some();
                 if let Some(device) = viewer.device.clone().filter(|_| goes_on) {
-                    if self.shared_devices.len() >= SHARED_DEVICES {
-                        self.shared_devices.clear();
-                    }
-                    self.shared_devices.insert((viewer.account, device));
+                    self.shared_devices.insert(viewer.account, device);
                 }
             }
             Some(LeaveReason::PassedOn | LeaveReason::LoggedOut) => {}
@@ -116,6 +108,23 @@ impl Pool {
         }
     }
 
+    /// Whether a viewer is present on a stream of this channel, and has shown its credential lately.
+    #[must_use]
+    pub fn is_playing(&self, viewer: &Viewer, channel: &Channel, now: Timestamp) -> bool {
+        let plays = |consumer: &Consumer| {
+            consumer.is_present()
+                && consumer.is_vouched_for(now)
+                && self.channel_of(consumer) == Some(channel)
+        };
+        self.crowd.of_viewer(viewer).any(|(_, consumer)| plays(consumer))
+    }
+
+    /// Whether a consumer has been given a list.
+    #[must_use]
+    pub fn has_list(&self, consumer: ConsumerId) -> bool {
+        self.crowd.get(consumer).is_some_and(Consumer::has_list)
+    }
+
     fn channel_of(&self, consumer: &Consumer) -> Option<&Channel> {
         self.streams.get(&consumer.stream()).map(|stream| &stream.key.channel)
     }
@@ -143,7 +152,7 @@ impl Pool {
         let theirs: Vec<_> = self.crowd.of_device(account, None).map(|(id, _)| id).collect();
         self.leave(theirs.iter().map(|&id| (id, LeaveReason::LoggedOut)), now);
         theirs.into_iter().for_each(|id| self.crowd.remove(id));
-        self.shared_devices.retain(|(known, _)| *known != account);
+        self.shared_devices.forget(account);
         for id in self.running() {
             let Some(stream) = self.streams.get_mut(&id) else { continue };
             if stream.accounts.remove(&account) && stream.accounts.is_empty() && !self.limits.own_credential {

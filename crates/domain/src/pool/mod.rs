@@ -15,6 +15,7 @@ mod failed_attempts;
 mod giving_way;
 mod inputs;
 mod requests;
+mod shared_devices;
 mod snapshot;
 mod stream;
 mod streams;
@@ -28,11 +29,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::cadence::{Class, Habits};
 use crate::consumer::{Consumer, Presence};
 use crate::inputs::Inputs;
-use crate::key::{ConsumerId, DeviceId, LiveStreamId, OpeningId, StreamId, UserId};
+use crate::key::{ConsumerId, LiveStreamId, OpeningId, StreamId, UserId};
 use crate::openings::{Mention, Openings};
 use crate::pool::bypassed::Bypassed;
 use crate::pool::crowd::Crowd;
 use crate::pool::failed_attempts::FailedAttempts;
+use crate::pool::shared_devices::SharedDevices;
 use crate::pool::stream::Stream;
 use crate::producer::State;
 use crate::reason::StopReason;
@@ -61,8 +63,7 @@ pub struct Pool {
     tuners: ServerTuners,
     failed_attempts: FailedAttempts,
     habits: BTreeMap<Class, Habits>,
-    /// Devices on which several players have been seen at once.
-    shared_devices: BTreeSet<(Account, DeviceId)>,
+    shared_devices: SharedDevices,
     actions: VecDeque<Action>,
     /// The deadline that the driver sleeps until.
     driver_sleeps_until: Option<Timestamp>,
@@ -87,7 +88,7 @@ impl Pool {
             tuners: ServerTuners::new(limits.tuners),
             failed_attempts: FailedAttempts::default(),
             habits: Class::ALL.into_iter().map(|class| (class, Habits::of(class))).collect(),
-            shared_devices: BTreeSet::new(),
+            shared_devices: SharedDevices::default(),
             actions: VecDeque::new(),
             driver_sleeps_until: None,
             next_stream: 1,

@@ -9,6 +9,7 @@ use crate::pool::api::{Action, Admission, PlaylistHints, SegmentRequest, Tune};
 use crate::pool::watching::is_watched_by;
 use crate::signal::{Signal, Whose};
 use crate::time::Timestamp;
+use crate::viewer::Viewer;
 
 impl Pool {
     /// A viewer requests a playlist, and mentions what it has opened. If it is served, the request counts as being answered
@@ -20,6 +21,13 @@ impl Pool {
             self.answer_begun(consumer, now);
         }
         admission
+    }
+
+    /// Until when a viewer's request for a playlist is to wait: whoever still waits then is no request that was under way when its
+    /// device tuned away, and the stream ended for that.
+    #[must_use]
+    pub fn straggles_until(&self, viewer: &Viewer, now: Timestamp) -> Option<Timestamp> {
+        self.shared_devices.straggles_until(viewer, now)
     }
 
     /// The playlist that a consumer has requested is about to be sent. Returns the number of the segment at which its list begins:

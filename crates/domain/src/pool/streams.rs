@@ -5,13 +5,14 @@
 use std::time::Duration;
 
 use super::Pool;
+use crate::consumer::Presence;
 use crate::inputs::Member;
 use crate::key::{ItemId, StreamId};
 use crate::pool::api::{Action, Output};
 use crate::pool::stream::Stream;
 use crate::produce::ProductionMethod;
 use crate::producer::State;
-use crate::reason::{Failure, StopReason};
+use crate::reason::{Failure, LeaveReason, StopReason};
 use crate::time::Timestamp;
 
 impl Pool {
@@ -171,9 +172,21 @@ impl Pool {
         }
         let Some(stream) = self.streams.get_mut(&id) else { return };
         if stream.producer.stop(reason) {
+            self.displace(id);
             self.crowd.remove_stream(id);
             self.actions.push_back(Action::Stop { stream: id, reason });
             *self.tally.stopped.entry(reason).or_default() += 1;
+        }
+    }
+
+    /// A stream stops whose viewers' devices may have tuned away.
+    fn displace(&mut self, id: StreamId) {
+        let displaced = self.crowd.of_stream(id).filter_map(|(_, consumer)| {
+            let Presence::Left { at, reason: LeaveReason::Zapped } = consumer.presence() else { return None };
+            Some((consumer.viewer().clone(), at + self.terms(id, consumer.class()).straggles()))
+        });
+        for (viewer, until) in displaced.collect::<Vec<_>>() {
+            self.shared_devices.displace(viewer, until);
         }
     }
 

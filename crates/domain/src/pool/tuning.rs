@@ -23,6 +23,7 @@ impl Pool {
         if self.logging_out.contains(&tune.viewer.account) {
             return Admission::Refused(RefuseReason::LoggingOut);
         }
+        self.shared_devices.asks(&tune.viewer);
         if self.stays_bypassed(&tune.viewer, &tune.key.channel, now) {
             return Admission::Refused(RefuseReason::StaysPlain);
         }
@@ -37,7 +38,7 @@ impl Pool {
             {
                 return Admission::Refused(RefuseReason::Crowded);
             }
-            Some(stream) => (stream, self.warmth(stream)),
+            Some(stream) => (stream, self.warmth(stream, &tune.viewer)),
             None => match self.make_room() {
                 Ok(()) => (self.start(tune.key, tune.produce, tune.viewer.account, now), Warmth::Cold),
                 Err(reason) => return Admission::Refused(reason),
@@ -53,7 +54,7 @@ impl Pool {
     /// once they are known to be two, they do not at all.
     fn zapped(&mut self, tune: &Tune, now: Timestamp) {
         let Some(device) = &tune.viewer.device else { return };
-        if self.shared_devices.contains(&(tune.viewer.account, device.clone())) {
+        if self.shared_devices.contains(tune.viewer.account, device) {
             return;
         }
         let wanted = self.find(&tune.key, tune.produce);
@@ -69,14 +70,13 @@ impl Pool {
     /// A device opens another channel, and there is no tuner for it: it leaves what it plays now rather than after its tune,
     /// which cannot come without a tuner. Whoever turns out to be another player of the device makes it known as a shared one.
     pub(super) fn zapping(&mut self, account: Account, device: DeviceId, item: &ItemId, now: Timestamp) {
-        let device = (account, device);
-        if self.shared_devices.contains(&device) {
+        if self.shared_devices.contains(account, &device) {
             return;
         }
         let plays_another = |consumer: &Consumer| {
             self.streams.get(&consumer.stream()).is_some_and(|stream| stream.key.channel.item != *item)
         };
-        let theirs = self.crowd.of_device(account, Some(&device.1));
+        let theirs = self.crowd.of_device(account, Some(&device));
         let left: Vec<_> = theirs
             .filter(|(_, consumer)| consumer.is_present() && plays_another(consumer))
             .map(|(id, _)| (id, LeaveReason::Zapped))
@@ -108,11 +108,14 @@ impl Pool {
         })
     }
 
-    fn warmth(&self, stream: StreamId) -> Warmth {
-        let has_segments = self
-            .streams
-            .get(&stream)
-            .is_some_and(|stream| stream.target.is_some() && stream.producer.state() != State::Resting);
+    /// A stream between two generations has segments only for the viewers that have been given a list.
+    fn warmth(&self, stream: StreamId, viewer: &Viewer) -> Warmth {
+        let has_list = || self.crowd.find(stream, viewer).is_some_and(|consumer| self.has_list(consumer));
+        let has_segments = self.streams.get(&stream).is_some_and(|stream| match stream.producer.state() {
+            State::Live => true,
+            State::Starting | State::BackingOff { .. } => has_list(),
+            State::Resting | State::Retiring(_) => false,
+        });
         if has_segments { Warmth::Warm } else { Warmth::Warming }
     }
 

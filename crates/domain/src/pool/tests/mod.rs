@@ -390,7 +390,9 @@ fn a_generation_that_fails_is_followed_by_another_while_somebody_watches() {
     bench.segment(stream, 1, at(1000));
     bench.actions();
     bench.pool.handle_event(Event::Failed { stream, generation: 1, failure: Failure::Gone }, at(2000));
-    assert!(matches!(bench.tune(1, 1, at(2100)), Admission::Serve { warmth: Warmth::Warm, .. }));
+    assert_eq!(bench.serve(1, 1, at(2100)).2, Warmth::Warming, "what is listed may be old");
+    bench.pool.join(consumer, Some(1), at(2100));
+    assert_eq!(bench.serve(1, 1, at(2100)).2, Warmth::Warm, "who has a list goes on with it");
     bench.pool.handle_timeout(at(2500));
     assert_eq!(bench.actions(), [Action::Start { stream, generation: 2, method: ProductionMethod::Adopted }]);
     // Nobody watches any more when the next one fails: let it go.

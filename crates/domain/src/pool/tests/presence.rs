@@ -224,6 +224,41 @@ fn what_was_under_way_at_a_zap_takes_nothing_back() {
     assert_eq!(bench.presence(old), Some(Presence::Playing), "a device of several players ends no lease");
 }
 
+/// Two tabs of one browser before a pool with one slot: the second tab's tune takes the first one's stream, once.
+#[test]
+fn a_stream_is_wrongly_taken_once_per_device() {
+    let mut bench = Bench::new(Limits { slots: 1, ..PATIENT });
+    let tab = |channel: u8| Viewer {
+        play_session: Some(PlaySessionId::new(format!("tab-{channel}"))),
+        ..viewer(1)
+    };
+    let tune = |bench: &mut Bench, channel: u8, now| {
+        bench.tokens += 1;
+        let fresh = ConsumerId::from_bits(bench.tokens);
+        let (class, produce) = (Class::Web, Produce::Adopt);
+        match bench
+            .pool
+            .tune(Tune { key: key(channel), viewer: tab(channel), class, produce, fresh }, at(now))
+        {
+            Admission::Serve { stream, .. } => Ok(stream),
+            Admission::Refused(reason) => Err(reason),
+        }
+    };
+    let first = tune(&mut bench, 1, 0).unwrap();
+    bench.segment(first, 10, at(0));
+    let second = tune(&mut bench, 2, 5000).unwrap();
+    bench.segment(second, 10, at(5000));
+    let straggles_until = |bench: &Bench, now| bench.pool.straggles_until(&tab(1), at(now));
+    assert_eq!(straggles_until(&bench, 6000), Some(at(13_000)), "it may have been under way");
+    assert_eq!(straggles_until(&bench, 13_000), None);
+    for poll in 0..8 {
+        let now = 13_000 + 2000 * poll;
+        assert_eq!(tune(&mut bench, 1, now), Err(RefuseReason::PoolFull));
+        assert_eq!(tune(&mut bench, 2, now + 1000), Ok(second));
+    }
+    assert_eq!(bench.snapshot().tally.starts, 2);
+}
+
 #[test]
 fn a_suspect_is_not_cut() {
     let mut bench = Bench::new(PATIENT);

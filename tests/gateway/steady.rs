@@ -1,0 +1,103 @@
+//! What a viewer was given under a URL goes on while it polls, whatever fails meanwhile.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use domain::produce::Produce;
+use jellyfin_alike::{Origin, Settings};
+use warmgate::config::Config;
+
+use crate::support::stage::{Stage, delaying, is_hit, is_ours, poll, tune};
+use crate::support::wait::{eventually, soon};
+
+/// A stage whose server is slow to say who somebody is while the flag is set.
+async fn busy_at_times(config: impl FnOnce(&mut Config)) -> (Stage, Arc<AtomicBool>) {
+    let (settings, busy) = (Settings::quick(), Arc::new(AtomicBool::new(false)));
+    let origin = Origin::start(settings.clone()).await.unwrap();
+    let is_busy = Arc::clone(&busy);
+    let delay =
+        move || if is_busy.load(Ordering::Relaxed) { Duration::from_secs(60) } else { Duration::ZERO };
+    let upstream = delaying(origin.addr(), "/users/me", delay).await;
+    (Stage::before(origin, &settings, &upstream.to_string(), config).await, busy)
+}
+
+/// Who is given the server's own stream because the server was too busy to say who that is goes on with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_servers_stream_goes_on_once_the_server_says_who_plays_it() {
+    let (stage, busy) = busy_at_times(|_| ()).await;
+    busy.store(true, Ordering::Relaxed);
+    let viewer = stage.viewer(0, "tv");
+    let (playback, first) = tune(&viewer, &stage.channel(1)).await;
+    assert!(first.field("cache-status").contains("auth-unknown"), "{}", first.field("cache-status"));
+    busy.store(false, Ordering::Relaxed);
+    eventually("the server is asked again, and answers", async || {
+        let answer = poll(&viewer, &playback).await;
+        assert!(!is_ours(&answer), "{}", answer.text());
+        stage.asked("/Users/Me").iter().any(|seen| seen.status == Some(200) && seen.query.contains("ApiKey"))
+    })
+    .await;
+    for _ in 0..3 {
+        let answer = poll(&viewer, &playback).await;
+        assert!(
+            !is_ours(&answer) && !answer.field("cache-status").contains("auth-unknown"),
+            "{}",
+            answer.text()
+        );
+    }
+}
+
+/// A phone leaves the Wi-Fi while the server is busy: its requests come from an address that the server has not judged yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn our_stream_goes_on_for_a_viewer_whose_address_changes() {
+    let trusting = |config: &mut Config| config.trusted_proxies.push("127.0.0.1/32".parse().unwrap());
+    let (stage, busy) = busy_at_times(trusting).await;
+    let viewer = stage.viewer(0, "phone").from("192.0.2.1");
+    let (playback, first) = tune(&viewer, &stage.channel(1)).await;
+    assert!(is_ours(&first), "{}", first.field("cache-status"));
+    busy.store(true, Ordering::Relaxed);
+    let moved = viewer.clone().from("198.51.100.7");
+    let answer = poll(&moved, &playback).await;
+    assert!(is_ours(&answer), "{}", answer.field("cache-status"));
+    // The token of one that plays opens nothing to another who holds it.
+    let thief = stage.viewer(0, "laptop").from("203.0.113.9");
+    let stolen = soon(thief.open(&stage.channel(1))).await.unwrap();
+    let answer = poll(&thief, &stolen).await;
+    assert!(!is_ours(&answer), "{}", answer.field("cache-status"));
+}
+
+/// The gateway is started again, and the viewer's opening is gone: its WebSocket broke with the gateway.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_survives_a_restart_of_the_gateway() {
+    let stage = Stage::quick().await;
+    let (playback, first) = tune(&stage.viewer(0, "tv"), &stage.channel(1)).await;
+    stage.shut_down().await;
+    let close = format!("/LiveStreams/Close?liveStreamId={}", playback.live_stream);
+    soon(stage.direct(0, "tv").post(&close, &serde_json::Value::Null)).await.unwrap();
+    stage.nothing_open().await;
+    let stage = stage.again(|_| ()).await;
+    let answer = poll(&stage.viewer(0, "tv"), &playback).await;
+    assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
+    let sequence = "EXT-X-MEDIA-SEQUENCE";
+    assert!(answer.tag(sequence) > first.tag(sequence), "{}", answer.text());
+}
+
+/// A source is dead for a while: who plays goes on with the list, who comes waits for what is new.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_stream_is_no_hit() {
+    let stage = Stage::with(|_| (), |config| config.produce.default = Produce::Auto).await;
+    let (alice, bob) = (stage.viewer(0, "tv"), stage.viewer(1, "phone"));
+    let (playback, _) = tune(&alice, &stage.channel(1)).await;
+    stage.origin().stall(1);
+    eventually("the stream has failed", async || !stage.snapshot().tally.failures.is_empty()).await;
+    let old = poll(&alice, &playback).await;
+    assert!(is_hit(&old), "who plays keeps its list: {}", old.field("cache-status"));
+    let newest = old.tag("EXT-X-MEDIA-SEQUENCE").unwrap() + old.segments().len() as u64 - 1;
+    let playback = soon(bob.open(&stage.channel(1))).await.unwrap();
+    let joining = tokio::spawn(async move { poll(&bob, &playback).await });
+    eventually("bob waits", async || stage.snapshot().present() == 2).await;
+    stage.origin().recover(1);
+    let joined = soon(joining).await.unwrap();
+    assert!(is_ours(&joined) && !is_hit(&joined), "{}", joined.field("cache-status"));
+    assert!(joined.tag("EXT-X-MEDIA-SEQUENCE") > Some(newest), "{}", joined.text());
+}
