@@ -2,8 +2,9 @@
 //! streams beside it that nobody watches. At 5,000 viewers a request should cost at most 1.25 times what it costs at 1.
 //! `cargo bench --bench crowd`.
 //!
-//! The gateway runs on a thread of its own, and only that thread's time counts. The requests come one after the other over one
-//! connection, as from a reverse proxy; each is another viewer's. What the streams cost by themselves is subtracted.
+//! Each crowd has a gateway of its own, which runs on a thread of its own, and only that thread's time counts. The requests come
+//! one after the other over one connection, as from a reverse proxy; each is another viewer's. What the streams cost by
+//! themselves is subtracted.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -23,11 +24,10 @@ const CROWDS: [usize; 3] = [1, 1000, 5000];
 const IDLE: [usize; 2] = [0, 3];
 /// One account has at most 256 viewers of a stream.
 const ACCOUNTS: usize = 32;
-/// The name of the gateway's thread.
-const GATEWAY: &str = "gateway";
-/// How long each kind of request is measured, and in how many parts; their median counts.
-const PART: Duration = Duration::from_millis(800);
-const PARTS: usize = 5;
+/// How long one kind of request is measured at a time, and as long before it what the gateway spends without requests.
+const PART: Duration = Duration::from_millis(400);
+/// The crowds are measured in turns, so that what slows the machine slows them all; the medians count.
+const TURNS: usize = 11;
 /// How long a stream may take to come about or to be left.
 const AT_MOST: Duration = Duration::from_secs(30);
 
@@ -41,49 +41,126 @@ fn main() -> anyhow::Result<()> {
 }
 
 #[expect(clippy::print_stdout, reason = "a bench reports to its terminal")]
-fn print(idle: usize, measured: &[[f64; 2]]) {
+fn print(idle: usize, turns: &[[[f64; 2]; CROWDS.len()]]) {
     println!("µs per request, {idle} idle streams beside{:>12} {:>12}   (÷ 1 viewer)", "segment", "playlist");
-    for (viewers, [segment, playlist]) in CROWDS.iter().zip(measured) {
-        let [alone_segment, alone_playlist] = measured[0];
-        let ratios = (segment / alone_segment, playlist / alone_playlist);
-        println!("{viewers:>37} {segment:>12.1} {playlist:>12.1}   {:.2}, {:.2}", ratios.0, ratios.1);
+    for (crowd, viewers) in CROWDS.iter().enumerate() {
+        let of = |kind: usize| median(turns.iter().map(|turn| turn[crowd][kind]));
+        let ratio = |kind: usize| median(turns.iter().map(|turn| turn[crowd][kind] / turn[0][kind]));
+        println!("{viewers:>37} {:>12.1} {:>12.1}   {:.2}, {:.2}", of(0), of(1), ratio(0), ratio(1));
     }
 }
 
-/// A segment's and a playlist's cost for each size of the crowd.
-fn measure(runtime: &Runtime, idle: usize) -> anyhow::Result<Vec<[f64; 2]>> {
+/// A segment's and a playlist's cost for each size of the crowd, turn by turn.
+fn measure(runtime: &Runtime, idle: usize) -> anyhow::Result<Vec<[[f64; 2]; CROWDS.len()]>> {
     let users: Vec<_> = (0..ACCOUNTS).map(|number| User::new(&format!("viewer-{number}"))).collect();
     // One more than are used: with four or more, one stays free.
     let settings = Settings { tuners: 2 + idle, users: users.clone(), ..Settings::real() };
     let origin = runtime.block_on(Origin::start(settings))?;
-    let (addr, stop, gateway) = gateway(origin.addr())?;
-    let channels: Vec<_> = origin.channels().iter().map(|channel| channel.item_id.clone()).collect();
-    let viewer =
-        |device: String| Viewer::new(format!("http://{addr}"), users[0].token(), &users[0].id, &device);
-    let left: Vec<_> = (1..=idle)
-        .map(|at| {
-            let viewer = viewer(format!("idle-{at}"));
-            let playback = runtime.block_on(tuned(&viewer, &channels[at]))?;
-            runtime.block_on(viewer.leave(&playback)).map_err(anyhow::Error::from_boxed)?;
-            Ok((viewer, playback))
-        })
-        .collect::<anyhow::Result<_>>()?;
-    let playback = runtime.block_on(tuned(&viewer("crowd".to_owned()), &channels[0]))?;
-    let mut crowd = Crowd::new(addr, &playback, &users)?;
+    let mut stages = CROWDS
+        .iter()
+        .map(|viewers| Stage::new(runtime, &origin, &users, *viewers, idle))
+        .collect::<anyhow::Result<Vec<_>>>()?;
     sleep(Duration::from_secs(3));
-    let costs = CROWDS.map(|viewers| crowd.cost(viewers));
-    for (viewer, playback) in left {
-        let answer = runtime.block_on(viewer.poll(&playback)).map_err(anyhow::Error::from_boxed)?;
-        ensure!(answer.field("server-timing").contains("warm"), "an idle stream did not go on");
+    let turn = |_| -> anyhow::Result<_> {
+        let mut costs = [[0.0; 2]; CROWDS.len()];
+        for (stage, cost) in stages.iter_mut().zip(&mut costs) {
+            *cost = [stage.cost(Crowd::segment)?, stage.cost(Crowd::playlist)?];
+        }
+        Ok(costs)
+    };
+    let turns = (0..TURNS).map(turn).collect::<anyhow::Result<Vec<_>>>();
+    for stage in stages {
+        stage.end(runtime)?;
     }
-    stop.cancel();
-    drop(gateway.join());
     drop(runtime.block_on(origin.kill()));
-    costs.into_iter().collect()
+    turns
 }
 
-/// A gateway before the server at `origin`, on a thread of its own until the token is cancelled.
-fn gateway(origin: SocketAddr) -> anyhow::Result<(SocketAddr, CancellationToken, thread::JoinHandle<()>)> {
+/// A gateway with a crowd, and the thread that it runs on.
+struct Stage {
+    thread: String,
+    gateway: thread::JoinHandle<()>,
+    stop: CancellationToken,
+    /// Who tuned to the streams that nobody watches.
+    left: Vec<(Viewer, Playback)>,
+    crowd: Crowd,
+}
+
+impl Stage {
+    fn new(
+        runtime: &Runtime,
+        origin: &Origin,
+        users: &[User],
+        viewers: usize,
+        idle: usize,
+    ) -> anyhow::Result<Self> {
+        let thread = format!("gateway-{viewers}");
+        let (addr, stop, gateway) = gateway(origin.addr(), &thread)?;
+        let channels: Vec<_> = origin.channels().iter().map(|channel| channel.item_id.clone()).collect();
+        let viewer = |device: &str| {
+            let device = format!("{device}-of-{viewers}");
+            Viewer::new(format!("http://{addr}"), users[0].token(), &users[0].id, &device)
+        };
+        let left = (1..=idle)
+            .map(|at| {
+                let viewer = viewer(&format!("idle-{at}"));
+                let playback = runtime.block_on(tuned(&viewer, &channels[at]))?;
+                runtime.block_on(viewer.leave(&playback)).map_err(anyhow::Error::from_boxed)?;
+                Ok((viewer, playback))
+            })
+            .collect::<anyhow::Result<_>>()?;
+        let playback = runtime.block_on(tuned(&viewer("crowd"), &channels[0]))?;
+        let crowd = Crowd::new(addr, &playback, users, viewers)?;
+        Ok(Self { thread, gateway, stop, left, crowd })
+    }
+
+    /// The processor time of one of the requests that go round all viewers for a while, in µs.
+    fn cost(&mut self, request: fn(&mut Crowd) -> anyhow::Result<()>) -> anyhow::Result<f64> {
+        let (began, before) = (Instant::now(), self.processor_time()?);
+        sleep(PART);
+        let at_rest = (self.processor_time()? - before).div_duration_f64(began.elapsed());
+        // Learns the newest segment.
+        self.crowd.playlist()?;
+        let (began, before) = (Instant::now(), self.processor_time()?);
+        let mut count = 0_u32;
+        while began.elapsed() < PART {
+            request(&mut self.crowd)?;
+            count += 1;
+        }
+        let spent = (self.processor_time()? - before).as_secs_f64() - at_rest * began.elapsed().as_secs_f64();
+        Ok(spent * 1e6 / f64::from(count))
+    }
+
+    /// The time that the gateway's thread has spent on a processor, in user and in kernel mode.
+    fn processor_time(&self) -> anyhow::Result<Duration> {
+        for task in fs::read_dir("/proc/self/task")? {
+            let task = task?.path();
+            if fs::read_to_string(task.join("comm"))?.trim() == self.thread {
+                let times = fs::read_to_string(task.join("schedstat"))?;
+                let nanoseconds = times.split(' ').next().unwrap_or_default().parse()?;
+                return Ok(Duration::from_nanos(nanoseconds));
+            }
+        }
+        anyhow::bail!("the gateway has ended")
+    }
+
+    /// Stops the gateway, whose idle streams must still run.
+    fn end(self, runtime: &Runtime) -> anyhow::Result<()> {
+        for (viewer, playback) in self.left {
+            let answer = runtime.block_on(viewer.poll(&playback)).map_err(anyhow::Error::from_boxed)?;
+            ensure!(answer.field("server-timing").contains("warm"), "an idle stream did not go on");
+        }
+        self.stop.cancel();
+        drop(self.gateway.join());
+        Ok(())
+    }
+}
+
+/// A gateway before the server at `origin`, on a thread of that name until the token is cancelled.
+fn gateway(
+    origin: SocketAddr,
+    thread: &str,
+) -> anyhow::Result<(SocketAddr, CancellationToken, thread::JoinHandle<()>)> {
     let mut config = Config::for_upstream(&format!("http://{origin}"))?;
     config.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     config.viewers.goodbye = Duration::ZERO;
@@ -92,7 +169,7 @@ fn gateway(origin: SocketAddr) -> anyhow::Result<(SocketAddr, CancellationToken,
     let (addr, stop) = (app.local_addr(), CancellationToken::new());
     let until = stop.clone();
     let serving = move || runtime.block_on(app.serve(until));
-    Ok((addr, stop, thread::Builder::new().name(GATEWAY.to_owned()).spawn(serving)?))
+    Ok((addr, stop, thread::Builder::new().name(thread.to_owned()).spawn(serving)?))
 }
 
 /// Opens a channel, and returns once it plays.
@@ -112,7 +189,7 @@ async fn tuned(viewer: &Viewer, item: &str) -> anyhow::Result<Playback> {
     }
 }
 
-/// The viewers of one stream, over one connection.
+/// The viewers of one stream, over one connection. Each request is the next viewer's.
 struct Crowd {
     connection: TcpStream,
     /// The path and query of each viewer's playlist.
@@ -120,14 +197,14 @@ struct Crowd {
     /// The path and query of each viewer's segments, before and after the number.
     segments: Vec<(String, String)>,
     newest: String,
+    requests: usize,
     read: Vec<u8>,
 }
 
 impl Crowd {
-    fn new(addr: SocketAddr, playback: &Playback, users: &[User]) -> anyhow::Result<Self> {
+    fn new(addr: SocketAddr, playback: &Playback, users: &[User], viewers: usize) -> anyhow::Result<Self> {
         let connection = TcpStream::connect(addr)?;
         connection.set_nodelay(true)?;
-        let viewers = CROWDS[CROWDS.len() - 1];
         let (path, query) = playback.playlist.split_once('?').context("a query")?;
         let playlist = |viewer: usize| {
             let own = |pair: &str| match pair.split_once('=').unwrap_or_default().0.to_lowercase().as_str() {
@@ -139,45 +216,35 @@ impl Crowd {
             format!("{path}?{}", query.split('&').map(own).collect::<Vec<_>>().join("&"))
         };
         let playlists = (0..viewers).map(playlist).collect();
-        Ok(Self { connection, playlists, segments: Vec::new(), newest: String::new(), read: Vec::new() })
+        let (segments, newest, read) = (Vec::with_capacity(viewers), String::new(), Vec::new());
+        let mut crowd = Self { connection, playlists, segments, newest, requests: 0, read };
+        for viewer in 0..viewers {
+            let segment = crowd.playlist_of(viewer)?;
+            crowd.segments.push(segment);
+        }
+        Ok(crowd)
     }
 
-    /// What a segment and a playlist cost among so many viewers, in µs.
-    fn cost(&mut self, viewers: usize) -> anyhow::Result<[f64; 2]> {
-        for viewer in self.segments.len()..viewers {
-            let segment = self.playlist(viewer)?;
-            self.segments.push(segment);
-        }
-        let segment = median(|| self.requests(viewers, true))?;
-        let playlist = median(|| self.requests(viewers, false))?;
-        Ok([segment, playlist])
+    fn next(&mut self) -> usize {
+        self.requests += 1;
+        self.requests % self.playlists.len()
     }
 
-    /// The cost of one of the requests that go round all viewers for a while.
-    fn requests(&mut self, viewers: usize, segments: bool) -> anyhow::Result<f64> {
-        let (began, before) = (Instant::now(), processor_time()?);
-        sleep(PART / 2);
-        let at_rest = (processor_time()? - before).div_duration_f64(began.elapsed());
-        self.playlist(0)?;
-        let (began, before) = (Instant::now(), processor_time()?);
-        let mut count = 0_u32;
-        while began.elapsed() < PART {
-            let viewer = count as usize % viewers;
-            if segments {
-                let (before, after) = &self.segments[viewer];
-                let target = format!("{before}{}{after}", self.newest);
-                self.get(&target, "Range: bytes=0-1023\r\n")?;
-            } else {
-                self.playlist(viewer)?;
-            }
-            count += 1;
-        }
-        let spent = (processor_time()? - before).as_secs_f64() - at_rest * began.elapsed().as_secs_f64();
-        Ok(spent * 1e6 / f64::from(count))
+    fn playlist(&mut self) -> anyhow::Result<()> {
+        let viewer = self.next();
+        self.playlist_of(viewer).map(drop)
+    }
+
+    /// Requests the beginning of the newest segment.
+    fn segment(&mut self) -> anyhow::Result<()> {
+        let viewer = self.next();
+        let (before, after) = &self.segments[viewer];
+        let target = format!("{before}{}{after}", self.newest);
+        self.get(&target, "Range: bytes=0-1023\r\n")
     }
 
     /// Requests a viewer's playlist; what stands before and after the number of its newest segment.
-    fn playlist(&mut self, viewer: usize) -> anyhow::Result<(String, String)> {
+    fn playlist_of(&mut self, viewer: usize) -> anyhow::Result<(String, String)> {
         let target = self.playlists[viewer].clone();
         self.get(&target, "")?;
         let list = String::from_utf8_lossy(&self.read);
@@ -220,21 +287,8 @@ impl Crowd {
     }
 }
 
-fn median(mut part: impl FnMut() -> anyhow::Result<f64>) -> anyhow::Result<f64> {
-    let mut parts = (0..PARTS).map(|_| part()).collect::<anyhow::Result<Vec<_>>>()?;
-    parts.sort_by(f64::total_cmp);
-    Ok(parts[PARTS / 2])
-}
-
-/// The time that the gateway's thread has spent on a processor, in user and in kernel mode.
-fn processor_time() -> anyhow::Result<Duration> {
-    for task in fs::read_dir("/proc/self/task")? {
-        let task = task?.path();
-        if fs::read_to_string(task.join("comm"))?.trim() == GATEWAY {
-            let times = fs::read_to_string(task.join("schedstat"))?;
-            let nanoseconds = times.split(' ').next().unwrap_or_default().parse()?;
-            return Ok(Duration::from_nanos(nanoseconds));
-        }
-    }
-    anyhow::bail!("the gateway has ended")
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<_> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
