@@ -46,6 +46,10 @@ impl Gateway {
             }
             _ => request,
         };
+        let (request, unreported) = match (moment, account) {
+            (Moment::Stopped, Some(account)) => self.without_unreported(&report, account, request).await,
+            _ => (request, None),
+        };
         let (tell, told) = oneshot::channel();
         let read = move |body: Option<Kept>| {
             let subject = Subject::of(&report, body.as_ref().map(|body| &body.bytes()[..]));
@@ -89,7 +93,35 @@ impl Gateway {
                 Moment::Ping => {}
             }
         }
+        if let Some(mention) = unreported {
+            self.supervisor.mentioned(mention, MentionKind::LeftUnreported);
+        }
         response
+    }
+
+    /// A `Stopped` of an opening that the client has never reported: without the name of the live stream, and what it mentions.
+    /// Whether the server would close such an opening depends on its version and on other viewers (docs/jellyfin.md 7), so
+    /// the gateway does. A report that cannot be read passes as it is.
+    async fn without_unreported(
+        &self,
+        report: &Report,
+        account: Account,
+        request: Request<Body>,
+    ) -> (Request<Body>, Option<Mention>) {
+        let (mut parts, body) = request.into_parts();
+        let kept = match self.kept_bodies.read(body).await {
+            Ok(kept) => kept,
+            Err(body) => return (Request::from_parts(parts, body), None),
+        };
+        let mention = Subject::of(report, Some(kept.bytes())).mention(Some(account));
+        if mention.live_stream.is_some()
+            && self.supervisor.is_unreported(&mention)
+            && let Some(anonymous) = without_live_stream(kept.bytes())
+        {
+            parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(anonymous.len()));
+            return (Request::from_parts(parts, body::full(anonymous)), Some(mention));
+        }
+        (Request::from_parts(parts, kept.into()), None)
     }
 
     /// The report, once its client has an opening of its own, else without the name of the live stream: the server would

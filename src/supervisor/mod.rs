@@ -329,6 +329,12 @@ impl Supervisor {
         self.handle.tell(Event::Reported(mention, report));
     }
 
+    /// Whether a client has openings that a request mentions, and has never reported to the server that it plays by them.
+    #[must_use]
+    pub fn is_unreported(&self, mention: &Mention) -> bool {
+        self.handle.pool().is_unreported(mention)
+    }
+
     /// Whether [`own_opening`](Self::own_opening) has to be called before a report of `account` is forwarded.
     #[must_use]
     pub fn needs_care(&self, account: Account) -> bool {

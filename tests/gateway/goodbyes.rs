@@ -232,3 +232,40 @@ async fn a_goodbye_that_is_under_way_is_not_said_again() {
     }
     assert_eq!(stage.snapshot().tally.returned.len(), 0);
 }
+
+/// A page that is loaded again opens its channel again without a word. The server keeps one record for both openings.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_opens_its_channel_twice_leaves_neither_opening_behind() {
+    for version in VERSIONS {
+        let stage = stage(version).await;
+        let (viewer, other) = (stage.viewer(0, "phone"), stage.viewer(1, "tv"));
+        let watched = plays(&other, &stage.channel(1)).await;
+        plays(&viewer, &stage.channel(1)).await;
+        let again = plays(&viewer, &stage.channel(1)).await;
+        consumed_by(&stage, &again, 4).await;
+        soon(viewer.leave(&again)).await.unwrap();
+        plays_on(&other, &watched, "its own and ours are left", || consumers(&stage, &again) == 2).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        plays_on(&other, &watched, "and stay", || true).await;
+        assert_eq!(consumers(&stage, &again), 2, "{version:?}");
+    }
+}
+
+/// Whether the server closes an opening that was never reported depends on its version and on who else has reported.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_that_leaves_before_its_first_report_leaves_nothing_open() {
+    for version in VERSIONS {
+        let stage = stage(version).await;
+        let (viewer, other) = (stage.viewer(0, "phone"), stage.viewer(1, "tv"));
+        let watched = plays(&other, &stage.channel(1)).await;
+        let hasty = short(soon(viewer.open(&stage.channel(1))).await.unwrap());
+        assert_eq!(poll(&viewer, &hasty).await.status, 200);
+        consumed_by(&stage, &hasty, 3).await;
+        soon(viewer.leave(&hasty)).await.unwrap();
+        plays_on(&other, &watched, "the hasty one's is closed", || consumers(&stage, &hasty) == 2).await;
+        soon(viewer.leave(&hasty)).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        plays_on(&other, &watched, "and nobody else's", || true).await;
+        assert_eq!(consumers(&stage, &hasty), 2, "{version:?}");
+    }
+}

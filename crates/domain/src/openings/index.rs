@@ -18,7 +18,7 @@ pub(super) struct Open {
     pub(super) opening: ClientOpening,
     pub(super) state: ReturnReason,
     pub(super) due: Timestamp,
-    /// When the client last reported that it plays by it.
+    /// When the client last reported that it plays by it; `None` if the server has no record of it (`records`).
     pub(super) reported_at: Option<Timestamp>,
     /// Whether its client has asked the server to close it, and the server has yet to answer.
     pub(super) is_closing: bool,
@@ -76,10 +76,10 @@ impl Index {
         self.due.insert((due, id));
     }
 
-    /// The client has reported that it plays by an opening.
-    pub(super) fn set_reported(&mut self, id: OpeningId, now: Timestamp) {
+    /// When the client last reported that it plays by an opening; `None` if the server has no record of that.
+    pub(super) fn set_reported(&mut self, id: OpeningId, at: Option<Timestamp>) {
         if let Some(open) = self.open.get_mut(&id) {
-            open.reported_at = Some(now);
+            open.reported_at = at;
         }
     }
 
@@ -98,6 +98,18 @@ impl Index {
     pub(super) fn first_closing(&self, meant: &[OpeningId], is_closing: bool) -> Option<OpeningId> {
         let is_wanted = |id: &OpeningId| self.get(*id).is_some_and(|open| open.is_closing == is_closing);
         meant.iter().copied().find(is_wanted)
+    }
+
+    /// The play sessions that have openings.
+    pub(super) fn play_sessions(&self) -> impl Iterator<Item = &PlaySessionId> {
+        self.open.values().filter_map(|open| open.opening.play_session.as_ref())
+    }
+
+    /// The client has left an opening, which is due now unless the server is closing it.
+    pub(super) fn leave(&mut self, id: OpeningId, now: Timestamp) {
+        if self.get(id).is_some_and(|open| !open.is_closing) {
+            self.set(id, ReturnReason::Left, now);
+        }
     }
 
     /// The openings that are stopping, with their live streams.

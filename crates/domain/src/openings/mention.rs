@@ -25,6 +25,8 @@ pub enum MentionKind {
     Served,
     /// The client reports that it stopped.
     Stopped,
+    /// The client reports that it stopped what it had never reported to play. The server is not told of the live stream.
+    LeftUnreported,
     /// The server has accepted the client's report that it plays: from now on it believes so.
     Reported,
     /// The server has answered a request for media of its own, so it knows when it has to close the opening.

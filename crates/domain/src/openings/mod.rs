@@ -22,6 +22,7 @@ mod index;
 mod mention;
 mod open_now;
 mod opening;
+mod records;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -160,7 +161,7 @@ impl Openings {
                     })
                 };
                 let (ours, others): (Vec<_>, Vec<_>) = meant.into_iter().partition(plays_ours);
-                ours.iter().for_each(|&id| self.index.set_reported(id, now));
+                ours.iter().for_each(|&id| self.record(id, now));
                 self.go_on(&ours, now, |state| match state {
                     ReturnReason::LoggedOut => state,
                     ReturnReason::Unfollowed
@@ -183,29 +184,14 @@ impl Openings {
                 let changed = self.index.change_closing(&meant, kind == MentionKind::Closing);
                 self.go_on(changed.as_slice(), now, |state| state)
             }
+            MentionKind::LeftUnreported => {
+                meant.iter().for_each(|&id| self.index.leave(id, now));
+                Vec::new()
+            }
             // The server closes one opening, whichever it is.
             MentionKind::Closed => {
                 let closing = self.index.first_closing(&meant, true);
                 self.settle(closing.or(meant.first().copied()))
-            }
-        }
-    }
-
-    /// The server has accepted a report of an account about a live stream. Returns the opening that it closed for it, if any.
-    pub fn reported(&mut self, mention: &Mention, report: PlaybackReport) -> Option<OpeningId> {
-        let (account, live_stream) = mention.account.zip(mention.live_stream.clone())?;
-        match report {
-            PlaybackReport::Playing => {
-                self.given_back.playing(account, live_stream);
-                None
-            }
-            PlaybackReport::Stopped => {
-                self.given_back.stopped(account, live_stream);
-                let meant = self.index.meant(mention).into_iter();
-                let closed = meant
-                    .filter(|&id| self.index.get(id).is_some_and(|open| open.reported_at.is_some()))
-                    .min()?;
-                self.index.remove(closed).map(|_| closed)
             }
         }
     }
@@ -248,10 +234,8 @@ impl Openings {
 
     /// The server has closed an opening, or has ended with it: nothing is to be closed, and its client has none any more.
     pub fn lost(&mut self, id: OpeningId) {
-        if let Some(Open { opening, .. }) = self.index.remove(id)
-            && let Some(account) = opening.account
-        {
-            self.given_back.closed(account, opening.live_stream);
+        if let Some(Open { opening, .. }) = self.index.remove(id) {
+            self.closed(&opening);
         }
     }
 
@@ -291,6 +275,11 @@ impl Openings {
     /// An opening that was given back is closed, or has become a leftover.
     pub fn returned(&mut self, id: OpeningId) {
         self.returning.remove(&id);
+    }
+
+    /// The play sessions that have openings.
+    pub fn play_sessions(&self) -> impl Iterator<Item = &PlaySessionId> {
+        self.index.play_sessions()
     }
 
     /// The account's token is about to be revoked. Its openings are due now, while it can still close them.
@@ -334,9 +323,7 @@ impl Openings {
                 due.push(Due::LeftToServer(id));
             } else if let Some(Open { opening, .. }) = self.index.remove(id) {
                 self.returning.insert(id, opening.live_stream.clone());
-                if let Some(account) = opening.account {
-                    self.given_back.closed(account, opening.live_stream);
-                }
+                self.closed(&opening);
                 due.push(Due::GiveBack(id, state));
             }
         }

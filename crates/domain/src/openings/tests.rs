@@ -198,6 +198,42 @@ fn a_reported_playback_is_settled_by_the_stopped_that_the_server_accepts() {
     assert_eq!(due(&mut plays_on, 150, false), [ReturnReason::Silent]);
 }
 
+/// The server keeps one record for each session and live stream, and the last report makes it.
+#[test]
+fn a_device_that_opens_its_channel_again_has_two_and_the_server_knows_of_the_second() {
+    let mut openings = reported();
+    openings.opened(OpeningId(2), opening(1, "b"), at(13));
+    openings.told(&play(1, "b"), MentionKind::Served, at(14));
+    openings.viewer_left(&PlaySessionId::new("a"), at(14));
+    let mut unheard = reported();
+    unheard.opened(OpeningId(2), opening(1, "b"), at(13));
+    unheard.viewer_left(&PlaySessionId::new("a"), at(14));
+    assert_eq!(due(&mut unheard, 14, false), [ReturnReason::Silent], "the record is of the first yet");
+    openings.told(&play(1, "b"), MentionKind::Reported, at(14));
+    assert_eq!(due(&mut openings, 14, false), [ReturnReason::Left], "a goodbye would take the second one");
+    assert!(!openings.is_closed_for(Account(1), &LiveStreamId::new("live")), "it has the second one");
+    openings.viewer_left(&PlaySessionId::new("b"), at(15));
+    assert_eq!(due(&mut openings, 15, false), [ReturnReason::Silent]);
+    assert!(openings.is_closed_for(Account(1), &LiveStreamId::new("live")));
+}
+
+/// Whether the server closes what it was told nothing of depends on its version and on other viewers.
+#[test]
+fn a_stop_of_what_was_never_reported_is_ours_to_follow() {
+    let mut openings = one();
+    assert!(openings.is_unreported(&play(1, "a")));
+    openings.told(&play(1, "a"), MentionKind::Served, at(10));
+    openings.told(&play(1, "a"), MentionKind::LeftUnreported, at(11));
+    assert_eq!(due(&mut openings, 11, true), [], "its player has yet to fall silent");
+    openings.viewer_left(&PlaySessionId::new("a"), at(13));
+    assert_eq!(due(&mut openings, 13, false), [ReturnReason::Left]);
+    let mut unplayed = one();
+    unplayed.told(&play(1, "a"), MentionKind::LeftUnreported, at(11));
+    assert_eq!(due(&mut unplayed, 11, false), [ReturnReason::Left]);
+    assert!(!reported().is_unreported(&play(1, "a")));
+    assert!(!one().is_unreported(&play(2, "c")), "it has none");
+}
+
 #[test]
 fn a_reported_playback_of_the_servers_own_stream_is_left_to_the_server() {
     let mut openings = one();
@@ -227,8 +263,9 @@ fn the_last_websocket_of_a_device_takes_its_opening_along() {
             [OpeningId(2)],
             "the other is nobody's to close"
         );
+        assert!(!openings.is_closed_for(Account(1), &LiveStreamId::new("live")), "it has the other one");
+        assert_eq!(due(&mut openings, 200, false), [ReturnReason::Left]);
         assert!(openings.is_closed_for(Account(1), &LiveStreamId::new("live")));
-        assert_eq!(due(&mut openings, 200, false), [ReturnReason::Silent]);
     }
 }
 

@@ -214,7 +214,11 @@ impl Pool {
 
     /// Gives back the openings that are due, except those by which a present consumer watches.
     pub(super) fn give_back(&mut self, now: Timestamp) {
-        let is_watched = is_watched_by(&self.crowd, &self.streams);
+        if self.openings.deadline().is_none_or(|due| due > now) {
+            return;
+        }
+        let of_their_own = self.openings.play_sessions().cloned().collect();
+        let is_watched = is_watched_by(&self.crowd, &self.streams, of_their_own);
         for due in self.openings.take_due(now, is_watched) {
             match due {
                 Due::GiveBack(opening, reason) => {

@@ -244,6 +244,12 @@ impl Pool {
         self.openings.has(mention)
     }
 
+    /// Whether a client has openings that a request mentions, and the server has no record that it plays by any of them.
+    #[must_use]
+    pub fn is_unreported(&self, mention: &Mention) -> bool {
+        self.openings.is_unreported(mention)
+    }
+
     /// A client has shown its account for openings that an earlier process of the gateway saw. Returns them.
     pub fn claim(&mut self, mention: &Mention) -> Vec<OpeningId> {
         self.openings.claim(mention)

@@ -2,6 +2,8 @@
 //!
 //! Each takes together everything that the request says, so that the pool's lock is taken once for all of it.
 
+use std::collections::BTreeSet;
+
 use super::Pool;
 use crate::key::{ConsumerId, StreamId};
 use crate::openings::{Mention, MentionKind};
@@ -98,7 +100,7 @@ impl Pool {
 
     /// A request mentions what clients have opened, or settles it.
     pub(super) fn mentioned(&mut self, mention: &Mention, kind: MentionKind, now: Timestamp) {
-        let is_watched = is_watched_by(&self.crowd, &self.streams);
+        let is_watched = is_watched_by(&self.crowd, &self.streams, BTreeSet::new());
         let changed = self.openings.mentioned(mention, kind, is_watched, now);
         let action = if kind == MentionKind::Stopped { Action::MarkUncertain } else { Action::ForgetOpening };
         self.actions.extend(changed.into_iter().map(action));

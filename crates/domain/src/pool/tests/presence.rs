@@ -316,6 +316,35 @@ fn an_opening_is_kept_for_as_long_as_its_viewer() {
     assert_eq!(bench.snapshot().tally.returned.get(&ReturnReason::Left), Some(&1));
 }
 
+/// A page that is loaded again opens its channel again. What it had opened before goes when its old playback is known to be gone.
+#[test]
+fn a_second_opening_of_a_viewer_does_not_keep_the_first() {
+    let mut bench = Bench::new(PATIENT);
+    let source = MediaSourceId::new("a".repeat(32));
+    let key = StreamKey { channel: Channel { source, ..key(1).channel }, ..key(1) };
+    let again = Viewer { play_session: Some(PlaySessionId::new("again")), ..viewer(1) };
+    for (number, viewer) in [(1, viewer(1)), (2, again.clone())] {
+        let live_stream = LiveStreamId::new(format!("a_b_{}", "a".repeat(32)));
+        let opening = ClientOpening { live_stream, ..opening(&viewer, 1, false) };
+        bench.pool.handle_event(Event::Opened(OpeningId(number), opening), at(0));
+        let named = Mention { play_session: viewer.play_session.clone(), ..Mention::default() };
+        let fresh = ConsumerId::from_bits(u128::from(number));
+        let tune = Tune { key: key.clone(), viewer, class: Class::Web, produce: Produce::Adopt, fresh };
+        assert!(matches!(bench.pool.tune(tune, at(0)), Admission::Serve { .. }));
+        bench.pool.handle_event(Event::Mentioned(named, MentionKind::Served), at(0));
+    }
+    for now in (1000..200_000).step_by(1000) {
+        bench.wait(now);
+        bench.pool.segment_requested(ConsumerId::from_bits(2), now, at(now));
+        let fresh = ConsumerId::from_bits(9);
+        let (key, viewer) = (key.clone(), again.clone());
+        bench.pool.tune(Tune { key, viewer, class: Class::Web, produce: Produce::Adopt, fresh }, at(now));
+    }
+    let given_back: Vec<_> =
+        bench.actions().into_iter().filter(|action| matches!(action, Action::GiveBack { .. })).collect();
+    assert_eq!(given_back, [Action::GiveBack { opening: OpeningId(1), reason: ReturnReason::Left }]);
+}
+
 #[test]
 fn a_million_events_leave_nothing_behind() {
     let mut bench = Bench::new(Limits { disk_budget: u64::MAX, memory: u64::MAX, ..PATIENT });
@@ -350,6 +379,7 @@ fn a_million_events_leave_nothing_behind() {
             MentionKind::Closing,
             MentionKind::Closed,
             MentionKind::Kept,
+            MentionKind::LeftUnreported,
         ];
         match pick(16, 14) {
             0..3 => {
@@ -382,7 +412,7 @@ fn a_million_events_leave_nothing_behind() {
                 let one = opening(&viewers[pick(24, 8)], pick(20, 4), false);
                 let (account, live_stream) = (one.account, Some(one.live_stream));
                 let named = Mention { account, live_stream, play_session: one.play_session, name: None };
-                bench.pool.handle_event(Event::Mentioned(named, follows[pick(30, 6)]), at(now));
+                bench.pool.handle_event(Event::Mentioned(named, follows[pick(30, 8)]), at(now));
             }
             _ => {
                 now += pick(32, 3000) as u64;

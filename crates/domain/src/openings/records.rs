@@ -1,0 +1,69 @@
+//! Follows the server's records of who plays what, which decide whether a `Stopped` closes an opening.
+//!
+//! Jellyfin keeps one record for each session and live stream (docs/jellyfin.md 7): the last report that it plays makes it, and
+//! `Stopped` closes one consumer and removes it. A device that has opened a channel twice thus has two consumers and one record.
+//! So only the opening that was reported last is closed by a `Stopped`; the others have to be closed otherwise.
+
+use crate::key::OpeningId;
+use crate::openings::Openings;
+use crate::openings::mention::{Mention, PlaybackReport};
+use crate::openings::opening::ClientOpening;
+use crate::reason::ReturnReason;
+use crate::time::Timestamp;
+
+impl Openings {
+    /// The server has accepted a report of an account about a live stream. Returns the opening that it closed for it, if any.
+    pub fn reported(&mut self, mention: &Mention, report: PlaybackReport) -> Option<OpeningId> {
+        let (account, live_stream) = mention.account.zip(mention.live_stream.clone())?;
+        match report {
+            PlaybackReport::Playing => {
+                self.given_back.playing(account, live_stream);
+                None
+            }
+            PlaybackReport::Stopped => {
+                self.given_back.stopped(account, live_stream);
+                let meant = self.index.meant(mention).into_iter();
+                let closed = meant
+                    .filter(|&id| self.index.get(id).is_some_and(|open| open.reported_at.is_some()))
+                    .min()?;
+                self.index.remove(closed).map(|_| closed)
+            }
+        }
+    }
+
+    /// Whether a client has openings that a request mentions, and the server has no record of any of them.
+    #[must_use]
+    pub fn is_unreported(&self, mention: &Mention) -> bool {
+        let mut meant = self.index.meant(mention).into_iter().peekable();
+        meant.peek().is_some()
+            && meant.all(|id| self.index.get(id).is_some_and(|open| open.reported_at.is_none()))
+    }
+
+    /// The client has reported that it plays by an opening: the server's record is of that one from now on.
+    pub(super) fn record(&mut self, id: OpeningId, now: Timestamp) {
+        let Some(opening) = self.index.get(id).map(|open| open.opening.clone()) else { return };
+        for other in self.index.of_same_device(&opening) {
+            let Some(open) =
+                self.index.get(other).filter(|open| open.opening.live_stream == opening.live_stream)
+            else {
+                continue;
+            };
+            let (state, due) = (open.state, open.due);
+            self.index.set_reported(other, None);
+            if state == ReturnReason::Silent {
+                self.index.set(other, ReturnReason::Left, due);
+            }
+        }
+        self.index.set_reported(id, Some(now));
+    }
+
+    /// A client's opening is closed: unless it has another one of the same live stream, it has none any more.
+    pub(super) fn closed(&mut self, opening: &ClientOpening) {
+        let Some(account) = opening.account else { return };
+        let live_stream = Some(opening.live_stream.clone());
+        let theirs = Mention { account: Some(account), live_stream, ..Mention::default() };
+        if !self.has(&theirs) {
+            self.given_back.closed(account, opening.live_stream.clone());
+        }
+    }
+}
