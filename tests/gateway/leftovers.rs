@@ -1,58 +1,24 @@
 //! A gateway that was killed: after its restart it closes what it had open at the server.
 
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
+use crate::support::program::Program;
 use crate::support::stage::{Stage, tune};
 use crate::support::wait::{eventually, soon};
-use jellyfin_alike::viewer::Viewer;
 use jellyfin_alike::{Origin, Settings, Version};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
 
-/// The real program, listening at `listen`. Dropping it kills it.
-struct Program {
-    child: Child,
-    address: String,
-}
-
-impl Program {
-    async fn start(state: &Path, listen: &str, settings: &Settings, origin: &Origin, with_key: bool) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_warmgate"));
-        command
-            .current_dir(state)
-            .env_clear()
-            .env("WARMGATE__UPSTREAM__URL", format!("http://{}", origin.addr()))
-            .env("WARMGATE__LISTEN", listen)
-            .env("WARMGATE__STATE_DIR", state)
-            .env("WARMGATE__UPSTREAM__COLD_TIMEOUT", "3s")
-            .env("WARMGATE__PRODUCE__DEFAULT", "adopt")
-            .env("WARMGATE__VIEWERS__UNFOLLOWED", "3s")
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        if with_key {
-            command.env("WARMGATE__UPSTREAM__API_KEY", &settings.api_key);
-        }
-        let mut child = command.spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let line = loop {
-            let line = soon(lines.next_line()).await.unwrap().expect("it did not start");
-            if line.contains("listening") {
-                break line;
-            }
-        };
-        // The program would block on a full pipe.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        let address = line.split("address=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
-        Self { child, address }
+/// Starts the real program, which adopts its streams.
+async fn start(state: &Path, listen: &str, settings: &Settings, origin: &Origin, with_key: bool) -> Program {
+    let mut environment = vec![
+        ("WARMGATE__UPSTREAM__COLD_TIMEOUT", "3s"),
+        ("WARMGATE__PRODUCE__DEFAULT", "adopt"),
+        ("WARMGATE__VIEWERS__UNFOLLOWED", "3s"),
+    ];
+    if with_key {
+        environment.push(("WARMGATE__UPSTREAM__API_KEY", &settings.api_key));
     }
-
-    fn viewer(&self, settings: &Settings, device: &str) -> Viewer {
-        let user = &settings.users[0];
-        Viewer::new(format!("http://{}", self.address), user.token(), &user.id, device)
-    }
+    Program::start(state, listen, origin, &environment).await
 }
 
 async fn killed_and_started_again(with_key: bool) {
@@ -61,16 +27,16 @@ async fn killed_and_started_again(with_key: bool) {
     let origin = Origin::start(settings.clone()).await.unwrap();
     let channels = origin.channels();
 
-    let mut first = Program::start(state.path(), "127.0.0.1:0", &settings, &origin, with_key).await;
+    let mut first = start(state.path(), "127.0.0.1:0", &settings, &origin, with_key).await;
     let viewer = first.viewer(&settings, "tv");
     let (playback, _) = tune(&viewer, &channels[0].item_id).await;
     eventually("the gateway holds it too", async || origin.counts().opens == 2).await;
     soon(viewer.leave(&playback)).await.unwrap();
     assert_eq!((origin.counts().tuners_open, origin.counts().jobs), (1, 1), "only the gateway is left");
-    first.child.kill().await.unwrap();
+    first.kill().await;
     assert_eq!((origin.counts().tuners_open, origin.counts().jobs), (1, 1), "nobody told the server");
 
-    let second = Program::start(state.path(), &first.address, &settings, &origin, with_key).await;
+    let second = start(state.path(), &first.address, &settings, &origin, with_key).await;
     let others = if with_key {
         0
     } else {
@@ -112,13 +78,13 @@ async fn what_clients_had_opened_is_waited_for_and_given_back() {
     let settings = Settings { version: Version::V10_11, ..Settings::quick() };
     let origin = Origin::start(settings.clone()).await.unwrap();
     let channels = origin.channels();
-    let mut first = Program::start(state.path(), "127.0.0.1:0", &settings, &origin, true).await;
+    let mut first = start(state.path(), "127.0.0.1:0", &settings, &origin, true).await;
     let viewer = first.viewer(&settings, "tv");
     let followed = soon(viewer.open(&channels[0].item_id)).await.unwrap();
     let forgotten = soon(first.viewer(&settings, "phone").open(&channels[1].item_id)).await.unwrap();
-    first.child.kill().await.unwrap();
+    first.kill().await;
 
-    let second = Program::start(state.path(), &first.address, &settings, &origin, true).await;
+    let second = start(state.path(), &first.address, &settings, &origin, true).await;
     soon(second.viewer(&settings, "tv").report(&followed, "Playing")).await.unwrap();
     assert_eq!(origin.counts().consumers.len(), 2, "neither is closed at once");
     eventually("it is given back", async || !origin.counts().consumers.contains_key(&forgotten.live_stream))

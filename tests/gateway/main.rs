@@ -27,6 +27,7 @@ mod recorded;
 mod refusals;
 mod reload;
 mod resilience;
+mod runs;
 mod steady;
 mod support;
 mod tuned;

@@ -1,17 +1,14 @@
 //! Failures at the server: the stream goes on at the same URLs, with another generation after a discontinuity. A gateway
 //! that ends closes what it has opened.
 
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use domain::reason::{Failure, StopReason};
 use futures_util::future::join_all;
 use jellyfin_alike::viewer::{Playback, Viewer};
 use jellyfin_alike::{Origin, Settings, Version};
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Command;
 
+use crate::support::program::Program;
 use crate::support::stage::{Stage, all_fetched, poll, tune, unavailable};
 use crate::support::wait::{eventually, soon};
 use crate::support::watch::Watch;
@@ -224,30 +221,11 @@ async fn a_signal_gives_everything_back_within_the_grace_period() {
 
 async fn a_signal_gives_back(produce: &str, jobs: usize) {
     let settings = Settings::quick();
-    let user = settings.users[0].clone();
-    let origin = Origin::start(settings).await.unwrap();
-    let mut gateway = Command::new(env!("CARGO_BIN_EXE_warmgate"))
-        .arg("run")
-        .env("WARMGATE__UPSTREAM__URL", format!("http://{}", origin.addr()))
-        .env("WARMGATE__LISTEN", "127.0.0.1:0")
-        .env("WARMGATE__PRODUCE__DEFAULT", produce)
-        .env("WARMGATE__LOG__FORMAT", "json")
-        .env_remove("RUST_LOG")
-        .current_dir(tempfile::tempdir().unwrap().path())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(gateway.stderr.take().unwrap()).lines();
-    let address = loop {
-        let line = soon(lines.next_line()).await.unwrap().expect("it never listened");
-        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-        if let Some(address) = line["address"].as_str() {
-            break address.to_owned();
-        }
-    };
-    let drained = tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    let viewer = Viewer::new(format!("http://{address}"), user.token(), &user.id, "tv");
+    let origin = Origin::start(settings.clone()).await.unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let environment = [("WARMGATE__PRODUCE__DEFAULT", produce)];
+    let mut gateway = Program::start(state.path(), "127.0.0.1:0", &origin, &environment).await;
+    let viewer = gateway.viewer(&settings, "tv");
     let channels = origin.channels();
     for channel in &channels[..2] {
         let (playback, _) = tune(&viewer, &channel.item_id).await;
@@ -256,12 +234,9 @@ async fn a_signal_gives_back(produce: &str, jobs: usize) {
     }
     eventually("both are held", async || origin.counts().opens == 4).await;
     assert_eq!((origin.counts().jobs, origin.counts().tuners_open), (jobs, 2));
-    let pid = Pid::from_raw(gateway.id().unwrap().try_into().unwrap()).unwrap();
-    kill_process(pid, Signal::TERM).unwrap();
     let asked = Instant::now();
-    assert!(soon(gateway.wait()).await.unwrap().success());
+    assert!(gateway.terminate().await.success());
     assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
     let counts = origin.counts();
     assert_eq!((counts.jobs, counts.tuners_open), (0, 0));
-    soon(drained).await.unwrap();
 }

@@ -12,6 +12,13 @@ impl Log {
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
+
+    /// Adds a line.
+    pub(crate) fn line(&self, line: &str) {
+        let mut text = self.0.lock().unwrap();
+        text.extend_from_slice(line.as_bytes());
+        text.push(b'\n');
+    }
 }
 
 impl Write for Log {

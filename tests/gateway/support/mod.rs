@@ -3,6 +3,7 @@
 pub(crate) mod alone;
 pub(crate) mod log;
 pub(crate) mod nginx;
+pub(crate) mod program;
 pub(crate) mod provider;
 pub(crate) mod sender;
 pub(crate) mod servers;

@@ -4,10 +4,12 @@ use std::f64::consts::TAU;
 
 /// SplitMix64 (Steele, Lea, Flood 2014): good enough for simulated viewers, and two lines long.
 #[derive(Clone, Debug)]
-pub(super) struct Chance(u64);
+pub struct Chance(u64);
 
 impl Chance {
-    pub(super) const fn of(seed: u64) -> Self {
+    /// Begins with this seed.
+    #[must_use]
+    pub const fn of(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -19,23 +21,29 @@ impl Chance {
     }
 
     /// Evenly between 0 and 1, neither included.
-    pub(super) fn even(&mut self) -> f64 {
+    pub fn even(&mut self) -> f64 {
         let bits = u32::try_from(self.next() >> 32).unwrap_or_default();
         (f64::from(bits) + 0.5) / (f64::from(u32::MAX) + 1.0)
     }
 
+    /// Evenly one of the numbers below `count`; 0 if there is none.
+    pub fn below(&mut self, count: usize) -> usize {
+        let count = u64::try_from(count).unwrap_or(u64::MAX).max(1);
+        usize::try_from(self.next() % count).unwrap_or_default()
+    }
+
     /// Whether something of this probability happens.
-    pub(super) fn happens(&mut self, probability: f64) -> bool {
+    pub fn happens(&mut self, probability: f64) -> bool {
         self.even() < probability
     }
 
     /// Exponential with this mean.
-    pub(super) fn exponential(&mut self, mean: f64) -> f64 {
+    pub fn exponential(&mut self, mean: f64) -> f64 {
         -mean * self.even().ln()
     }
 
     /// Lognormal with this median and sigma.
-    pub(super) fn lognormal(&mut self, median: f64, sigma: f64) -> f64 {
+    pub fn lognormal(&mut self, median: f64, sigma: f64) -> f64 {
         let normal = (-2.0 * self.even().ln()).sqrt() * (TAU * self.even()).cos();
         median * (sigma * normal).exp()
     }

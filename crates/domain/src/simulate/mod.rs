@@ -16,6 +16,7 @@ mod generate;
 mod judge;
 mod trace;
 
+pub use crate::simulate::chance::Chance;
 pub use crate::simulate::detector::{Delay, Detector, Row};
 pub use crate::simulate::generate::{Player, generate};
 pub use crate::simulate::judge::judge;

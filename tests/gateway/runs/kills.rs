@@ -1,0 +1,220 @@
+//! The gateway or the origin or both are stopped and killed at random moments, and everything is closed in the end.
+
+use std::fmt::Debug;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::simulate::Chance;
+use futures_util::future::join_all;
+use jellyfin_alike::{Origin, Settings, Version};
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+
+use crate::runs::truth::{Patience, Truth};
+use crate::runs::zapper::{Pace, World, Zapper};
+use crate::runs::{AFTERMATH, SHORT, TOKENS, fine, seed, users};
+use crate::support::program::Program;
+use crate::support::wait::soon;
+
+/// What happens to gateway and origin.
+#[derive(Clone, Copy, Debug)]
+enum Blow {
+    /// The gateway is asked to stop.
+    Terminate,
+    /// The gateway is killed.
+    Gateway,
+    /// The origin is killed.
+    Origin,
+    /// Both are killed.
+    Both,
+}
+
+const BLOWS: [Blow; 4] = [Blow::Gateway, Blow::Origin, Blow::Terminate, Blow::Both];
+
+/// Origin and gateway, which are killed again and again.
+struct Lane {
+    settings: Settings,
+    with_key: bool,
+    produce: &'static str,
+    origin: Origin,
+    gateway: Program,
+    state: TempDir,
+    world: Arc<World>,
+    chance: Chance,
+}
+
+impl Lane {
+    async fn start(seed: u64) -> Self {
+        let mut chance = Chance::of(seed);
+        let version = if chance.happens(0.5) { Version::V12 } else { Version::V10_11 };
+        let tuners = 1 + chance.below(3);
+        let settings = Settings { users: users(), version, tuners, ..Settings::quick() };
+        let (with_key, produce) = (chance.happens(0.5), ["auto", "adopt"][chance.below(2)]);
+        let origin = Origin::start(settings.clone()).await.unwrap();
+        let state = tempfile::tempdir().unwrap();
+        let gateway = program(state.path(), "127.0.0.1:0", &origin, with_key, produce).await;
+        let items = origin.channels().into_iter().map(|channel| channel.item_id).collect();
+        let patience = Patience { silent: Duration::from_secs(10), unfollowed: Duration::from_secs(8) };
+        let pace = Pace { longest: Duration::from_secs(4), ..SHORT };
+        let (base, truth) = (format!("http://{}", gateway.address), Truth::new(patience));
+        let world = Arc::new(World { base, items, truth, pace });
+        Self { settings, with_key, produce, origin, gateway, state, world, chance }
+    }
+
+    /// Viewers zap, something is killed, and everybody leaves. Returns what is wrong in the end.
+    async fn episode(mut self, blow: Blow) -> (Self, Vec<String>) {
+        let user = self.settings.users[0].id.clone();
+        let zappers: Vec<_> = TOKENS
+            .iter()
+            .map(|token| {
+                let seed = u64::try_from(self.chance.below(usize::MAX)).unwrap();
+                let (mut zapper, zaps) =
+                    (Zapper::new(&self.world, &user, token, seed), 1 + self.chance.below(4));
+                tokio::spawn(async move { zapper.zap(zaps).await })
+            })
+            .collect();
+        let mut pause = |longest: f64| Duration::from_secs_f64(longest * self.chance.even());
+        let (before, down) = (pause(7.0), pause(2.0));
+        sleep(before).await;
+        self.world.truth.disturbance_begins();
+        self = self.strike(blow, down).await;
+        self.world.truth.disturbance_ends();
+        join_all(zappers).await.into_iter().for_each(|ended| ended.unwrap());
+        if !self.with_key {
+            self.visit().await;
+        }
+        let wrong = self.leftovers().await;
+        let wrong = wrong
+            .into_iter()
+            .map(|wrong| format!("{self:?} {blow:?} after {before:?}, for {down:?}: {wrong}"))
+            .collect();
+        (self, wrong)
+    }
+
+    async fn strike(self, blow: Blow, down: Duration) -> Self {
+        let Self { settings, with_key, produce, mut origin, mut gateway, state, world, chance } = self;
+        match blow {
+            Blow::Terminate => assert!(gateway.terminate().await.success()),
+            Blow::Gateway => gateway.kill().await,
+            Blow::Origin | Blow::Both => {}
+        }
+        match blow {
+            Blow::Terminate | Blow::Gateway => {
+                sleep(down).await;
+                gateway = program(state.path(), &gateway.address, &origin, with_key, produce).await;
+            }
+            Blow::Origin => {
+                let settings = origin.kill().await;
+                sleep(down).await;
+                origin = Origin::start(settings).await.unwrap();
+            }
+            Blow::Both => {
+                let (again, ()) = tokio::join!(origin.kill(), gateway.kill());
+                sleep(down).await;
+                origin = Origin::start(again).await.unwrap();
+                gateway = program(state.path(), &gateway.address, &origin, with_key, produce).await;
+            }
+        }
+        Self { settings, with_key, produce, origin, gateway, state, world, chance }
+    }
+
+    /// Somebody comes whose credential closes what was left, and leaves.
+    async fn visit(&self) {
+        let viewer = self.gateway.viewer(&self.settings, "visitor");
+        let channel = &self.world.items[0];
+        let opened = Instant::now();
+        while opened.elapsed() < AFTERMATH {
+            if let Ok(playback) = soon(viewer.open(channel)).await {
+                let _ = soon(viewer.poll(&playback)).await;
+                let _ = soon(viewer.report(&playback, "Playing")).await;
+                let _ = soon(viewer.leave(&playback)).await;
+                return;
+            }
+            sleep(Duration::from_secs(1)).await;
+        }
+        self.world.truth.fault("the visitor never gets a tuner".to_owned());
+    }
+
+    /// What is still open once everything should be closed.
+    async fn leftovers(&self) -> Option<String> {
+        let deserted = Instant::now();
+        loop {
+            let counts = self.origin.counts();
+            if counts.tuners_open == 0 && counts.jobs == 0 {
+                return None;
+            }
+            if deserted.elapsed() > AFTERMATH {
+                let log = self.gateway.log.text();
+                let lines: Vec<_> = log.lines().collect();
+                let story = lines[lines.len().saturating_sub(60)..].join("\n");
+                return Some(format!("{counts:?} {:?}\n{story}", self.origin.consumers()));
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+impl Debug for Lane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Settings { version, tuners, .. } = &self.settings;
+        write!(f, "{version:?}, {tuners} tuners, key {}, {}", self.with_key, self.produce)
+    }
+}
+
+async fn program(state: &Path, listen: &str, origin: &Origin, with_key: bool, produce: &str) -> Program {
+    let key = Settings::quick().api_key;
+    let mut environment = vec![
+        ("WARMGATE__VIEWERS__SILENCE", "2s"),
+        ("WARMGATE__VIEWERS__PATIENCE", "4s"),
+        ("WARMGATE__VIEWERS__UNFOLLOWED", "6s"),
+        ("WARMGATE__UPSTREAM__COLD_TIMEOUT", "6s"),
+        ("WARMGATE__POOL__IDLE_TIMEOUT", "6s"),
+        ("WARMGATE__WARM__ENCODE", "3s"),
+        ("WARMGATE__WARM__FEED", "6s"),
+        ("WARMGATE__LOG__LEVEL", "info,warmgate::supervisor=debug,warmgate::proxy=debug"),
+        ("WARMGATE__PRODUCE__DEFAULT", produce),
+    ];
+    if with_key {
+        environment.push(("WARMGATE__UPSTREAM__API_KEY", &key));
+    }
+    Program::start(state, listen, origin, &environment).await
+}
+
+/// Lives of a lane, one after the other. A lane that has left something behind begins anew.
+async fn lives(seed: u64, blows: Vec<Blow>) -> Vec<String> {
+    let mut lane = Lane::start(seed).await;
+    let (mut wrong, mut begun) = (Vec::new(), seed);
+    for blow in blows {
+        let (after, found) = lane.episode(blow).await;
+        eprintln!("seed {seed}, {after:?}, {blow:?}: {}, {} wrong", after.world.truth.summary(), found.len());
+        wrong.extend(
+            after.world.truth.take_faults().into_iter().map(|fault| format!("{after:?} {blow:?}: {fault}")),
+        );
+        lane = after;
+        if !found.is_empty() {
+            begun += 1000;
+            lane = Lane::start(begun).await;
+        }
+        wrong.extend(found);
+    }
+    wrong
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_kills() {
+    let (first, second) = tokio::join!(lives(1, BLOWS[..2].to_vec()), lives(2, BLOWS[2..].to_vec()));
+    fine(&[first, second].concat());
+}
+
+/// As many as the issue wants, in five lanes.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes ten minutes; see CONTRIBUTING"]
+async fn fifty_kills() {
+    let seed = seed();
+    let lanes = (0..5).map(|lane| {
+        let blows = (0..10).map(|life| BLOWS[(life + lane) % 4]).collect();
+        lives(seed + lane as u64, blows)
+    });
+    fine(&join_all(lanes).await.concat());
+}

@@ -1,0 +1,204 @@
+//! Long runs of viewers that zap by chance, on hardly any tuners, with gateway and origin killed at random moments: nobody gets
+//! an error, and no tuner is left behind.
+//!
+//! A seed gives the same viewers, though not the same moments. CI runs the short ones; CONTRIBUTING says how to run the others.
+
+mod account;
+mod kills;
+mod truth;
+mod zapper;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::produce::Produce;
+use futures_util::future::join_all;
+use jellyfin_alike::{Settings, User, Version};
+use tokio::time::{Instant, sleep};
+use warmgate::config::Config;
+
+use crate::runs::account::{Sample, ghosts, looking, miscounts};
+use crate::runs::truth::{Patience, Truth};
+use crate::runs::zapper::{Pace, World, Zapper};
+use crate::support::stage::{Stage, household};
+
+/// The tokens of the viewers, one for each.
+const TOKENS: [&str; 3] = ["one", "two", "three"];
+
+/// Once everybody has left, how long the gateway may take to give everything back.
+const AFTERMATH: Duration = Duration::from_secs(45);
+
+const SHORT: Pace = Pace {
+    shortest: Duration::from_millis(200),
+    longest: Duration::from_millis(2200),
+    poll: Duration::from_millis(500),
+    report: Duration::from_secs(1),
+    short: true,
+};
+
+const LONG: Pace = Pace {
+    shortest: Duration::from_secs(1),
+    longest: Duration::from_secs(8),
+    poll: Duration::from_secs(1),
+    report: Duration::from_secs(3),
+    short: false,
+};
+
+/// A run in one process with the gateway.
+struct Run {
+    settings: Settings,
+    pace: Pace,
+    zaps: usize,
+    seed: u64,
+}
+
+/// The seed of the long runs: `WARMGATE_SEED`, else the time.
+fn seed() -> u64 {
+    let given = std::env::var("WARMGATE_SEED").ok().and_then(|seed| seed.parse().ok());
+    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    given.unwrap_or_else(now)
+}
+
+/// The number of zaps: `WARMGATE_ZAPS`, else `usual`.
+fn zaps(usual: usize) -> usize {
+    std::env::var("WARMGATE_ZAPS").ok().and_then(|zaps| zaps.parse().ok()).unwrap_or(usual)
+}
+
+fn users() -> Vec<User> {
+    vec![household("family", &TOKENS)]
+}
+
+fn impatient(config: &mut Config) {
+    config.viewers.silence = Duration::from_secs(2);
+    config.viewers.patience = Duration::from_secs(4);
+    config.viewers.unfollowed = Duration::from_secs(6);
+    config.upstream.cold_timeout = Duration::from_secs(6);
+    config.pool.idle_timeout = Duration::from_secs(6);
+    config.warm.encode = Duration::from_secs(3);
+    config.warm.feed = Duration::from_secs(6);
+}
+
+/// How long each may take with that configuration: a viewer that waits for a cold start is there, and after four target
+/// durations a silence means something.
+fn patience(pace: Pace) -> Patience {
+    let silent = if pace.short { 10 } else { 16 };
+    Patience { silent: Duration::from_secs(silent), unfollowed: Duration::from_secs(8) }
+}
+
+impl Run {
+    /// Plays it, and returns what went wrong.
+    async fn play(self, config: impl FnOnce(&mut Config)) -> Vec<String> {
+        let Self { settings, pace, zaps, seed } = self;
+        if std::env::var_os("WARMGATE_STORY").is_some() {
+            let subscriber = tracing_subscriber::fmt().with_ansi(false);
+            let _ = subscriber
+                .with_max_level(tracing::Level::DEBUG)
+                .with_timer(tracing_subscriber::fmt::time::uptime())
+                .try_init();
+        }
+        let tuners = settings.tuners;
+        let configure = |asked: &mut Config| {
+            impatient(asked);
+            config(asked);
+        };
+        let stage = Stage::with(|asked| *asked = Settings { users: users(), ..settings }, configure).await;
+        let items = stage.origin().channels().into_iter().map(|channel| channel.item_id).collect();
+        let truth = Truth::new(patience(pace));
+        let world = Arc::new(World { base: stage.base.clone(), items, truth, pace });
+        let user = users()[0].id.clone();
+        let zappers = TOKENS.iter().zip(0..).map(|(token, number)| {
+            let mut zapper = Zapper::new(&world, &user, token, seed.wrapping_mul(31).wrapping_add(number));
+            tokio::spawn(async move { zapper.zap(zaps / TOKENS.len()).await })
+        });
+        let zappers: Vec<_> = zappers.collect();
+        let look = || {
+            let believed = Some(stage.snapshot().tuners.in_use);
+            Some(Sample::of(stage.origin(), believed, &world.truth))
+        };
+        let run = async {
+            join_all(zappers).await.into_iter().for_each(|ended| ended.unwrap());
+            let deserted = Instant::now();
+            while stage.origin().counts().tuners_open > 0 && deserted.elapsed() < AFTERMATH {
+                sleep(Duration::from_millis(100)).await;
+            }
+            sleep(Duration::from_millis(500)).await;
+        };
+        let ((), samples) = looking(look, run).await;
+        let mut wrong = world.truth.faults();
+        if std::env::var_os("WARMGATE_STORY").is_some() {
+            world.truth.story().iter().for_each(|line| eprintln!("{line}"));
+            account::changes(&samples).iter().for_each(|line| eprintln!("{line}"));
+            for seen in stage.origin().requests() {
+                let path = &seen.path;
+                if path.contains("Sessions/Playing")
+                    || path.contains("LiveStreams")
+                    || path.contains("PlaybackInfo")
+                {
+                    eprintln!(
+                        "R {:.3?} {} {path} {:?} {:?}",
+                        seen.at, seen.method, seen.status, seen.user_agent
+                    );
+                }
+            }
+        }
+        wrong.extend(miscounts(&samples));
+        wrong.extend(ghosts(&samples, &world.truth));
+        let needless = world.truth.needless_refusals(tuners);
+        wrong.extend(needless.into_iter().map(|refusal| format!("needless: {refusal:?}")));
+        let (left, snapshot) = (stage.origin().consumers(), stage.snapshot());
+        if !left.is_empty() || snapshot.tuners.in_use > 0 || snapshot.openings > 0 {
+            wrong.push(format!(
+                "left behind: {left:?}, believed {:?}, {} openings",
+                snapshot.tuners, snapshot.openings
+            ));
+        }
+        eprintln!(
+            "seed {seed}, {tuners} tuners: {}, {} wrong, {:?}",
+            world.truth.summary(),
+            wrong.len(),
+            snapshot.tally
+        );
+        wrong
+    }
+}
+
+fn fine(wrong: &[String]) {
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
+        wrong.iter().take(40).cloned().collect::<Vec<_>>().join("\n")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forty_zaps_on_two_tuners() {
+    let settings = Settings { tuners: 2, ..Settings::quick() };
+    let run = Run { settings, pace: SHORT, zaps: 42, seed: 1 };
+    fine(&run.play(|config| config.produce.default = Produce::Auto).await);
+}
+
+/// As long as the issue wants it, at an origin as slow as a real one.
+async fn three_hundred(tuners: usize, version: Version, produce: Produce) {
+    let settings = Settings { tuners, version, width: 320, height: 180, ..Settings::real() };
+    let run = Run { settings, pace: LONG, zaps: zaps(300), seed: seed() };
+    fine(&run.play(move |config| config.produce.default = produce).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes ten minutes; see CONTRIBUTING"]
+async fn three_hundred_zaps_on_two_tuners() {
+    three_hundred(2, Version::V12, Produce::Auto).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes ten minutes; see CONTRIBUTING"]
+async fn three_hundred_zaps_on_two_tuners_with_adopted_streams() {
+    three_hundred(2, Version::V10_11, Produce::Adopt).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes ten minutes; see CONTRIBUTING"]
+async fn three_hundred_zaps_on_one_tuner() {
+    three_hundred(1, Version::V10_11, Produce::Auto).await;
+}

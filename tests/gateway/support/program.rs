@@ -1,0 +1,83 @@
+//! The real gateway, as a process.
+
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+
+use jellyfin_alike::viewer::Viewer;
+use jellyfin_alike::{Origin, Settings};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::support::log::Log;
+use crate::support::wait::soon;
+
+/// A process of the gateway's, before an origin. Dropping it kills it.
+pub(crate) struct Program {
+    child: Child,
+    pub(crate) address: String,
+    /// What it says, warnings and more.
+    pub(crate) log: Log,
+}
+
+impl Program {
+    /// Starts it at `listen`, with its state in this folder and more configuration in `environment`.
+    pub(crate) async fn start(
+        state: &Path,
+        listen: &str,
+        origin: &Origin,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_warmgate"));
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        command
+            .current_dir(state)
+            .env_clear()
+            .env("PATH", path)
+            .env("WARMGATE__UPSTREAM__URL", format!("http://{}", origin.addr()))
+            .env("WARMGATE__LISTEN", listen)
+            .env("WARMGATE__STATE_DIR", state)
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let log = Log::default();
+        let line = loop {
+            let line = soon(lines.next_line()).await.unwrap();
+            let line = line.unwrap_or_else(|| panic!("it did not start: {}", log.text()));
+            log.line(&line);
+            if line.contains("listening") {
+                break line;
+            }
+        };
+        // The program would block on a full pipe.
+        let kept = log.clone();
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                kept.line(&line);
+            }
+        });
+        let address = line.split("address=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+        Self { child, address, log }
+    }
+
+    /// A viewer of the first user's.
+    pub(crate) fn viewer(&self, settings: &Settings, device: &str) -> Viewer {
+        let user = &settings.users[0];
+        Viewer::new(format!("http://{}", self.address), user.token(), &user.id, device)
+    }
+
+    /// Kills it.
+    pub(crate) async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Asks it to stop, as systemd does, and waits until it has.
+    pub(crate) async fn terminate(&mut self) -> ExitStatus {
+        let pid = Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap();
+        kill_process(pid, Signal::TERM).unwrap();
+        soon(self.child.wait()).await.unwrap()
+    }
+}
