@@ -1,6 +1,7 @@
 //! `warmgate simulate` measures the gateway's rules on generated and recorded viewers.
 
 mod recording;
+mod tuners;
 
 use std::io::{IsTerminal, Write as _, stderr};
 use std::path::PathBuf;
@@ -17,6 +18,8 @@ const TARGETS: [u64; 2] = [3, 6];
 pub(crate) enum Simulation {
     /// Measure how often a viewer is wrongly held to have left, and how soon one that has left is noticed
     Presence(Presence),
+    /// Measure what viewers and recordings lose by channels that are kept warm, on a server with few tuners
+    Tuners(tuners::Tuners),
 }
 
 #[derive(Args)]
@@ -48,7 +51,13 @@ struct Crowd {
 }
 
 pub(crate) fn run(simulation: Simulation) -> anyhow::Result<()> {
-    let Simulation::Presence(asked) = simulation;
+    let asked = match simulation {
+        Simulation::Presence(asked) => asked,
+        Simulation::Tuners(asked) => {
+            tuners::run(&asked);
+            return Ok(());
+        }
+    };
     let recorded = recording::read_all(&asked.traces)?;
     let settings = Player::ALL.into_iter().flat_map(|player| {
         TARGETS.into_iter().flat_map(move |target| [false, true].map(move |hints| (player, target, hints)))

@@ -65,6 +65,8 @@ pub struct TunersView {
     pub in_use: usize,
     /// Those of them that are open for nobody.
     pub idle: usize,
+    /// Those of them that the gateway is giving back.
+    pub closing: usize,
     /// Each tuner host of the server's, once it has told them. What may be on several counts on each.
     pub hosts: Vec<HostView>,
 }

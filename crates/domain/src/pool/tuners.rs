@@ -164,6 +164,7 @@ impl Pool {
             hosts: self.tuners.hosts_view(&open),
             in_use: open.in_use(),
             idle: open.count(Use::Idle),
+            closing: open.count(Use::Closing),
         }
     }
 

@@ -9,9 +9,9 @@ use crate::produce::Produce;
 use crate::profile::{Policy, ProfileKey};
 use crate::signal::{Signal, Whose};
 use crate::simulate::detector::{Delay, Detector, Row};
+use crate::simulate::limits;
 use crate::simulate::trace::{Seen, Trace};
 use crate::time::Timestamp;
-use crate::tuners;
 use crate::viewer::{Account, Viewer};
 
 /// How long a viewer stays present after a goodbye, by any rule; milliseconds, as `viewers.goodbye`.
@@ -143,16 +143,8 @@ impl Bench {
             idle_timeout: ages,
             warm_encode: ages,
             warm_feed: ages,
-            silence: Duration::from_secs(20),
-            patience: Duration::from_secs(30 * 60),
-            cold_timeout: Duration::from_secs(20),
             goodbye: Duration::from_millis(FAREWELL),
-            unfollowed: Duration::from_secs(120),
-            failures: 3,
-            disk_budget: u64::MAX,
-            memory: u64::MAX,
-            own_credential: true,
-            tuners: tuners::Settings::default(),
+            ..limits::usual()
         };
         Self { pool: Pool::new(limits, []), viewers: 0, over: 0 }
     }

@@ -14,7 +14,9 @@ mod chance;
 mod detector;
 mod generate;
 mod judge;
+mod limits;
 mod trace;
+pub mod tuners;
 
 pub use crate::simulate::chance::Chance;
 pub use crate::simulate::detector::{Delay, Detector, Row};

@@ -1,0 +1,28 @@
+//! A day of a household, on each number of tuners.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+#[test]
+fn no_recording_and_no_viewer_pays_for_what_is_kept_warm() {
+    for tuners in 1..=5 {
+        for tells in [true, false] {
+            let day = live(&Household { tuners, tells, days: 0.5, seed: u64::from(tuners) });
+            let what = format!("{tuners} tuners, told {tells}: {day:#?}");
+            assert!(day.zaps > 100 && day.recordings > 2, "{what}");
+            assert_eq!((day.left_behind, day.surplus), (0, 0), "{what}");
+            // Where the limit is unknown, a recording costs one idle channel, whose tuner a viewer may take before it begins.
+            assert!(!tells || day.recordings_late_for_warmth == 0, "{what}");
+            assert_eq!(day.cut, BTreeMap::new(), "{what}");
+            assert_eq!(day.refused_for_warmth, 0, "{what}");
+        }
+    }
+}
+
+#[test]
+fn the_same_household_has_the_same_week() {
+    let household = Household { tuners: 2, tells: true, days: 0.2, seed: 7 };
+    assert_eq!(live(&household), live(&household));
+    assert_ne!(live(&household), live(&Household { seed: 8, ..household }));
+}
