@@ -53,6 +53,9 @@ use domain::reason::{OpeningRefusal, RefuseReason};
 use domain::signal::{Signal, Whose};
 use domain::viewer::{Account, Viewer};
 
+/// How long an opening waits for leftovers to be closed.
+const LEFTOVERS_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The configuration of the supervisor.
 #[derive(Debug)]
 pub struct Settings {
@@ -137,7 +140,7 @@ impl Supervisor {
         tokio::spawn(Arc::clone(&tuners).run(ended.clone()));
         let supervisor = Self { handle, streams, inputs, openings, callers, tuners, explainer, tasks, ended };
         if let Some(login) = supervisor.callers.gateway_login.clone() {
-            supervisor.close_leftovers(&login, None);
+            drop(supervisor.callers.close_leftovers(&login, None, &supervisor.tasks));
         }
         supervisor
     }
@@ -171,7 +174,7 @@ impl Supervisor {
         if let Some(input) = input {
             self.inputs.add_login(input, account, &login, user.as_deref());
         }
-        self.close_leftovers(&login, user.as_deref());
+        drop(self.callers.close_leftovers(&login, user.as_deref(), &self.tasks));
         self.tuners.introduce(account, &lease.stream.recipe.place.prefix, &login);
         Ok(lease)
     }
@@ -376,19 +379,12 @@ impl Supervisor {
         &self.inputs
     }
 
-    /// Closes the leftovers that are due, with the gateway's own credential or else with `login`, which belongs to `user`.
-    fn close_leftovers(&self, login: &Login, user: Option<&str>) {
-        let Callers { jellyfin, gateway_login, leftovers, .. } = &self.callers;
-        let taken = leftovers.take();
-        if taken.is_empty() {
-            return;
+    /// Closes the leftovers that are due, with the gateway's own credential or else with `login`, which belongs to `user`. They
+    /// may occupy every tuner, so an opening waits for them, for a few seconds at most.
+    pub async fn close_leftovers(&self, login: &Login, user: Option<&str>) {
+        if let Some(closing) = self.callers.close_leftovers(login, user, &self.tasks) {
+            let _ = timeout(LEFTOVERS_TIMEOUT, closing).await;
         }
-        let (jellyfin, leftovers) = (jellyfin.clone(), Arc::clone(leftovers));
-        let (login, user) = match gateway_login {
-            Some(own) => (own.clone(), None),
-            None => (login.clone(), user.map(str::to_owned)),
-        };
-        self.tasks.spawn(async move { leftovers.close(taken, &jellyfin, &login, user.as_deref()).await });
     }
 }
 

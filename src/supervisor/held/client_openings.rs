@@ -64,6 +64,15 @@ impl ClientOpenings {
 
     /// Records a live stream that a client has opened, in the ledger and in the pool.
     pub(in crate::supervisor) fn opened(&self, opening: ClientOpening, opener: Opener) {
+        self.note(opening, opener, Event::Opened);
+    }
+
+    fn note(
+        &self,
+        opening: ClientOpening,
+        opener: Opener,
+        event: impl FnOnce(OpeningId, ClientOpening) -> Event,
+    ) {
         let name = format!("{:032x}", random());
         let Opener { login, user, prefix, item } = opener;
         self.callers.ledger.note(&name, |entry| {
@@ -81,7 +90,7 @@ impl ClientOpenings {
             }
         });
         let place = item.map(|item| Place { prefix, item, user });
-        self.add(Known { opening, name, login: Some(login), place });
+        self.add(Known { opening, name, login: Some(login), place }, event);
     }
 
     /// Takes over the entries of clients that an earlier process left in the ledger. Their clients may still be watching, so the
@@ -103,7 +112,7 @@ impl ClientOpenings {
             };
             let place =
                 ItemId::parse(&entry.item).map(|item| Place { prefix: entry.prefix, item, user: entry.user });
-            self.add(Known { opening, name, login: None, place });
+            self.add(Known { opening, name, login: None, place }, Event::Opened);
         }
     }
 
@@ -284,7 +293,8 @@ impl ClientOpenings {
             abandoned: false,
         };
         let Place { prefix, item, user } = place;
-        self.opened(opening, Opener { login: login.clone(), user, prefix, item: Some(item) });
+        let opener = Opener { login: login.clone(), user, prefix, item: Some(item) };
+        self.note(opening, opener, Event::Reopened);
     }
 
     /// Reports on the client's behalf that it has stopped. Returns whether the server accepted the report.
@@ -337,7 +347,7 @@ impl ClientOpenings {
         leftovers.close(taken, jellyfin, &login, user.as_deref()).await;
     }
 
-    fn add(&self, known: Known) {
+    fn add(&self, known: Known, event: impl FnOnce(OpeningId, ClientOpening) -> Event) {
         let id = OpeningId(self.next.fetch_add(1, Ordering::Relaxed));
         let opening = known.opening.clone();
         {
@@ -345,7 +355,7 @@ impl ClientOpenings {
             book.former.retain(|(account, _), _| Some(*account) != opening.account);
             book.known.insert(id, known);
         }
-        self.handle.tell(Event::Opened(id, opening));
+        self.handle.tell(event(id, opening));
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {

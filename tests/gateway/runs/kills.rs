@@ -148,7 +148,24 @@ impl Lane {
                 let log = self.gateway.log.text();
                 let lines: Vec<_> = log.lines().collect();
                 let story = lines[lines.len().saturating_sub(60)..].join("\n");
-                return Some(format!("{counts:?} {:?}\n{story}", self.origin.consumers()));
+                let asked: Vec<_> = self
+                    .origin
+                    .requests()
+                    .into_iter()
+                    .filter_map(|seen| {
+                        let path = seen.path;
+                        let tells = ["Sessions/Playing", "LiveStreams/", "PlaybackInfo", "ActiveEncodings"];
+                        tells.iter().any(|part| path.contains(part)).then(|| {
+                            format!(
+                                "{:.3?} {path} {} {:?} {:?}",
+                                seen.at, seen.query, seen.status, seen.user_agent
+                            )
+                        })
+                    })
+                    .collect();
+                let asked = asked[asked.len().saturating_sub(70)..].join("\n");
+                let consumers = self.origin.consumers();
+                return Some(format!("{counts:?} {consumers:?}\n{story}\n{asked}\n"));
             }
             sleep(Duration::from_millis(100)).await;
         }

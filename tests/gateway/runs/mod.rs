@@ -143,8 +143,7 @@ impl Run {
         }
         wrong.extend(miscounts(&samples));
         wrong.extend(ghosts(&samples, &world.truth));
-        let needless = world.truth.needless_refusals(tuners);
-        wrong.extend(needless.into_iter().map(|refusal| format!("needless: {refusal:?}")));
+        wrong.extend(world.truth.needless_refusals(tuners));
         let (left, snapshot) = (stage.origin().consumers(), stage.snapshot());
         if !left.is_empty() || snapshot.tuners.in_use > 0 || snapshot.openings > 0 {
             wrong.push(format!(

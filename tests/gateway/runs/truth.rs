@@ -167,7 +167,7 @@ impl Truth {
     }
 
     /// The refusals that were none of necessity: at no moment of the request did others need all `tuners`.
-    pub(crate) fn needless_refusals(&self, tuners: usize) -> Vec<Refusal> {
+    pub(crate) fn needless_refusals(&self, tuners: usize) -> Vec<String> {
         let inner = self.inner();
         let needless = inner.refusals.iter().filter(|refusal| {
             let mut moments = vec![refusal.from, refusal.until];
@@ -179,7 +179,14 @@ impl Truth {
                 needed.len() >= tuners
             })
         });
-        needless.cloned().collect()
+        let told = needless.map(|refusal| {
+            let recent = inner.stays.iter().filter(|stay| {
+                let ended = stay.until.map_or(Duration::MAX, |(until, _)| until);
+                stay.from <= refusal.until && ended.saturating_add(Duration::from_secs(60)) >= refusal.from
+            });
+            format!("needless: {refusal:?} after {:#?}", recent.collect::<Vec<_>>())
+        });
+        told.collect()
     }
 
     pub(crate) fn faults(&self) -> Vec<String> {

@@ -31,6 +31,13 @@ impl Openings {
         }
     }
 
+    /// The gateway has opened a live stream again for a viewer of its own. Returns the opening that is forgotten to make room.
+    pub fn reopened(&mut self, id: OpeningId, opening: ClientOpening, now: Timestamp) -> Option<OpeningId> {
+        let forgotten = self.opened(id, opening, now);
+        self.index.set(id, ReturnReason::Left, now + self.patience);
+        forgotten
+    }
+
     /// Whether a client has openings that a request mentions, and the server has no record of any of them.
     #[must_use]
     pub fn is_unreported(&self, mention: &Mention) -> bool {

@@ -217,6 +217,15 @@ fn a_device_that_opens_its_channel_again_has_two_and_the_server_knows_of_the_sec
     assert!(openings.is_closed_for(Account(1), &LiveStreamId::new("live")));
 }
 
+/// It reports before it asks for a playlist again.
+#[test]
+fn what_was_opened_again_for_a_viewer_of_ours_is_kept_in_mind() {
+    let mut openings = Openings::new(PATIENCE);
+    openings.reopened(OpeningId(1), opening(1, "a"), at(0));
+    assert_eq!(openings.told(&play(1, "a"), MentionKind::Reported, at(1)), [], "it plays ours");
+    assert_eq!(due(&mut openings, 121, false), [ReturnReason::Silent]);
+}
+
 /// Whether the server closes what it was told nothing of depends on its version and on other viewers.
 #[test]
 fn a_stop_of_what_was_never_reported_is_ours_to_follow() {

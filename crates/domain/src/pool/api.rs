@@ -139,6 +139,8 @@ pub enum Event {
     /// A client has opened a live stream at the server. The pool answers in the end with [`Action::GiveBack`] or
     /// [`Action::ForgetOpening`].
     Opened(OpeningId, ClientOpening),
+    /// The gateway has opened a live stream again for a client that plays a stream of the gateway's, as with [`Event::Opened`].
+    Reopened(OpeningId, ClientOpening),
     /// A request mentions openings of clients.
     Mentioned(Mention, MentionKind),
     /// The server has accepted a client's playback report, which mentions its opening.

@@ -110,7 +110,10 @@ impl Pool {
     /// Something happened.
     pub fn handle_event(&mut self, event: Event, now: Timestamp) {
         // Whatever else changes the account of the tuners is looked at with the driver's next turn.
-        let concerns_tuners = matches!(event, Event::Timers(_) | Event::TunerHosts(_) | Event::Opened(..));
+        let concerns_tuners = matches!(
+            event,
+            Event::Timers(_) | Event::TunerHosts(_) | Event::Opened(..) | Event::Reopened(..)
+        );
         match event {
             Event::PassedOn(viewer, channel) => self.passed_on(viewer, channel, now),
             Event::Opening { item, account } => {
@@ -124,6 +127,10 @@ impl Pool {
             }
             Event::Opened(id, opening) => {
                 let forgotten = self.openings.opened(id, opening, now);
+                self.actions.extend(forgotten.map(Action::ForgetOpening));
+            }
+            Event::Reopened(id, opening) => {
+                let forgotten = self.openings.reopened(id, opening, now);
                 self.actions.extend(forgotten.map(Action::ForgetOpening));
             }
             Event::Mentioned(mention, kind) => self.mentioned(&mention, kind, now),

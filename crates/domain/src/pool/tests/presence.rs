@@ -345,6 +345,22 @@ fn a_second_opening_of_a_viewer_does_not_keep_the_first() {
     assert_eq!(given_back, [Action::GiveBack { opening: OpeningId(1), reason: ReturnReason::Left }]);
 }
 
+/// While the gateway stops, polls go to the server. The ledger keeps what was opened for the next process.
+#[test]
+fn a_stop_of_the_gateway_hands_no_opening_over_to_the_server() {
+    for stops in [false, true] {
+        let mut bench = Bench::new(PATIENT);
+        bench.pool.handle_event(Event::Opened(OpeningId(1), opening(&viewer(1), 1, false)), at(0));
+        bench.watching(1, 1, at(0));
+        if stops {
+            bench.pool.handle_event(Event::Shutdown, at(1000));
+        }
+        let named = Mention { play_session: viewer(1).play_session, ..Mention::default() };
+        bench.pool.handle_event(Event::Mentioned(named, MentionKind::TakenOver), at(1001));
+        assert_eq!(bench.snapshot().openings, usize::from(stops));
+    }
+}
+
 #[test]
 fn a_million_events_leave_nothing_behind() {
     let mut bench = Bench::new(Limits { disk_budget: u64::MAX, memory: u64::MAX, ..PATIENT });
@@ -412,7 +428,7 @@ fn a_million_events_leave_nothing_behind() {
                 let one = opening(&viewers[pick(24, 8)], pick(20, 4), false);
                 let (account, live_stream) = (one.account, Some(one.live_stream));
                 let named = Mention { account, live_stream, play_session: one.play_session, name: None };
-                bench.pool.handle_event(Event::Mentioned(named, follows[pick(30, 8)]), at(now));
+                bench.pool.handle_event(Event::Mentioned(named, follows[pick(30, 9)]), at(now));
             }
             _ => {
                 now += pick(32, 3000) as u64;
