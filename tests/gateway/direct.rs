@@ -42,7 +42,7 @@ struct Play {
 }
 
 /// Writes a playlist of the origin's channels, with the URLs from which the origin computes its ids.
-fn write_list(folder: &Path, channels: usize) {
+pub(crate) fn write_list(folder: &Path, channels: usize) {
     let mut list = "#EXTM3U\n".to_owned();
     for number in 1..=channels {
         let _ = write!(

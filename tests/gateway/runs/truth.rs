@@ -184,7 +184,9 @@ impl Truth {
                 let ended = stay.until.map_or(Duration::MAX, |(until, _)| until);
                 stay.from <= refusal.until && ended.saturating_add(Duration::from_secs(60)) >= refusal.from
             });
-            format!("needless: {refusal:?} after {:#?}", recent.collect::<Vec<_>>())
+            let Refusal { device, channel, from, until, error } = refusal;
+            let recent: Vec<_> = recent.collect();
+            format!("needless: {device} on {channel} from {from:?} to {until:?}: {error}, after {recent:#?}")
         });
         told.collect()
     }

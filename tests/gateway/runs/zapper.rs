@@ -25,6 +25,8 @@ pub(crate) struct Pace {
     pub(crate) poll: Duration,
     /// Between two reports.
     pub(crate) report: Duration,
+    /// It falls silent for at most this long.
+    pub(crate) silence: Duration,
     /// Whether it asks for segments of 1 s.
     pub(crate) short: bool,
 }
@@ -64,6 +66,8 @@ pub(crate) struct Zapper {
     device: String,
     chance: Chance,
     viewer: Viewer,
+    /// Whether an error that it gets is a fault.
+    is_judged: bool,
     /// The stay that it has not said goodbye to.
     current: Option<(usize, Playback)>,
 }
@@ -80,6 +84,7 @@ impl Zapper {
             device,
             chance: Chance::of(seed),
             viewer,
+            is_judged: true,
             current: None,
         }
     }
@@ -153,7 +158,10 @@ impl Zapper {
             self.be_silent().await;
             truth.is_back(stay);
             let until = self.dwell_until();
+            // Others may have its tuner by now.
+            self.is_judged = false;
             self.watch(&opened, until).await;
+            self.is_judged = true;
             next = Next::Polite;
         }
         self.current = Some((stay, opened));
@@ -262,13 +270,13 @@ impl Zapper {
     }
 
     fn fault(&self, what: String) {
-        if !self.world.truth.is_disturbed(RECOVERY) {
+        if self.is_judged && !self.world.truth.is_disturbed(RECOVERY) {
             self.world.truth.fault(format!("{}: {what}", self.device));
         }
     }
 
     async fn be_silent(&mut self) {
-        sleep(Duration::from_secs_f64(10.0 * self.chance.even())).await;
+        sleep(self.world.pace.silence.mul_f64(self.chance.even())).await;
     }
 
     fn dwell(&mut self) -> Duration {
