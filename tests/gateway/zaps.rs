@@ -33,6 +33,27 @@ async fn one_tuner_is_enough_to_zap() {
     }
 }
 
+/// A fast zapper leaves a channel before its player has asked for a playlist, or before it has got one.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_tuner_is_enough_to_zap_on_before_anything_plays() {
+    for version in VERSIONS {
+        let stage = Stage::with(
+            |settings| (settings.version, settings.tuners) = (version, 1),
+            |config| config.pool.idle_timeout = NEVER,
+        )
+        .await;
+        let viewer = stage.viewer(0, "tv");
+        for zap in 0..6 {
+            let opened = soon(viewer.open(&stage.channel(1 + zap % 3))).await;
+            let playback = short(opened.unwrap_or_else(|error| panic!("zap {zap}: {error}")));
+            if zap % 2 == 0 {
+                let _ = tokio::time::timeout(Duration::from_millis(20), viewer.poll(&playback)).await;
+            }
+        }
+        assert!(stage.origin().counts().tuners_open <= 1);
+    }
+}
+
 /// Two devices that want the one tuner: the second gets the server's refusal, and the first plays on.
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_takes_the_tuner_of_another_device() {

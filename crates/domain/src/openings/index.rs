@@ -161,6 +161,12 @@ impl Index {
         device(opening).into_iter().flat_map(|name| self.named(name.clone(), name)).collect()
     }
 
+    /// The openings of a device.
+    pub(super) fn of_device(&self, account: Account, device: &DeviceId) -> Vec<OpeningId> {
+        let name = Name::Device(account, device.clone());
+        self.named(name.clone(), name).collect()
+    }
+
     /// The openings of `account`. Looks at all openings.
     pub(super) fn of_account(&self, account: Account) -> Vec<OpeningId> {
         let theirs = self.open.iter().filter(|(_, open)| open.opening.account == Some(account));

@@ -17,6 +17,7 @@
 //! else's. So there is none after a Stopped of the client's own, after the end of its last WebSocket, or after minutes without a
 //! report. `LiveStreams/Close` takes any consumer away, so it is only for what was never reported. How an opening is closed is not known here.
 
+mod departures;
 mod given_back;
 mod index;
 mod mention;
@@ -210,26 +211,6 @@ impl Openings {
             }
         }
         unclaimed
-    }
-
-    /// The viewer of a play session has left: its openings are due now, as far as only its presence kept them.
-    pub fn viewer_left(&mut self, play_session: &PlaySessionId, now: Timestamp) {
-        let mention = Mention { play_session: Some(play_session.clone()), ..Mention::default() };
-        for id in self.index.meant(&mention) {
-            // The server closes it for its client: once is enough.
-            let open = self.index.get(id).filter(|open| !open.is_closing);
-            match open.map(|open| open.state) {
-                Some(state @ (ReturnReason::Left | ReturnReason::Silent)) => self.index.set(id, state, now),
-                Some(
-                    ReturnReason::Unfollowed
-                    | ReturnReason::Superseded
-                    | ReturnReason::Abandoned
-                    | ReturnReason::Stopped
-                    | ReturnReason::LoggedOut,
-                )
-                | None => {}
-            }
-        }
     }
 
     /// The server has closed an opening, or has ended with it: nothing is to be closed, and its client has none any more.

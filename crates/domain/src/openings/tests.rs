@@ -217,6 +217,21 @@ fn a_device_that_opens_its_channel_again_has_two_and_the_server_knows_of_the_sec
     assert!(openings.is_closed_for(Account(1), &LiveStreamId::new("live")));
 }
 
+/// A fast zapper leaves a cold channel before its first playlist. With one tuner the next channel needs the one that it blocks.
+#[test]
+fn a_device_that_is_denied_a_tuner_gives_up_what_it_never_played() {
+    let mut openings = one();
+    openings.opened(OpeningId(2), opening(2, "b"), at(0));
+    openings.zapping(Account(1), &DeviceId::new("device-1"), at(1));
+    assert_eq!(due(&mut openings, 1, false), [ReturnReason::Superseded]);
+    let mut waited = one();
+    waited.viewer_left(&PlaySessionId::new("a"), at(2));
+    assert_eq!(due(&mut waited, 2, false), [ReturnReason::Left], "it asked for a playlist, and went");
+    let mut played = reported();
+    played.zapping(Account(1), &DeviceId::new("device-1"), at(13));
+    assert_eq!(due(&mut played, 13, false), [], "its viewer is asked");
+}
+
 /// It reports before it asks for a playlist again.
 #[test]
 fn what_was_opened_again_for_a_viewer_of_ours_is_kept_in_mind() {

@@ -82,6 +82,7 @@ impl Pool {
             .map(|(id, _)| (id, LeaveReason::Zapped))
             .collect();
         self.leave(left, now);
+        self.openings.zapping(account, &device, now);
     }
 
     /// Whether a viewer plays the server's own stream of a channel. If so, it goes on with that by asking for the channel.

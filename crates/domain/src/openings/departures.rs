@@ -1,0 +1,47 @@
+//! What becomes of openings when a viewer or its device goes.
+
+use super::Openings;
+use crate::key::{DeviceId, PlaySessionId};
+use crate::openings::mention::Mention;
+use crate::reason::ReturnReason;
+use crate::time::Timestamp;
+use crate::viewer::Account;
+
+impl Openings {
+    /// The viewer of a play session has left: its openings are due now, as far as only its presence kept them. One that it was
+    /// served nothing by yet has nobody who follows it either.
+    pub fn viewer_left(&mut self, play_session: &PlaySessionId, now: Timestamp) {
+        let mention = Mention { play_session: Some(play_session.clone()), ..Mention::default() };
+        for id in self.index.meant(&mention) {
+            // The server closes it for its client: once is enough.
+            let open = self.index.get(id).filter(|open| !open.is_closing);
+            match open.map(|open| open.state) {
+                Some(state @ (ReturnReason::Left | ReturnReason::Silent)) => self.index.set(id, state, now),
+                Some(ReturnReason::Unfollowed | ReturnReason::Superseded) => {
+                    self.index.set(id, ReturnReason::Left, now);
+                }
+                Some(ReturnReason::Abandoned | ReturnReason::Stopped | ReturnReason::LoggedOut) | None => {}
+            }
+        }
+    }
+
+    /// A device is denied a tuner for another channel: what it has opened and not played is due now.
+    pub fn zapping(&mut self, account: Account, device: &DeviceId, now: Timestamp) {
+        for id in self.index.of_device(account, device) {
+            let open = self.index.get(id).filter(|open| !open.is_closing);
+            match open.map(|open| open.state) {
+                Some(ReturnReason::Unfollowed | ReturnReason::Superseded) => {
+                    self.index.set(id, ReturnReason::Superseded, now);
+                }
+                Some(
+                    ReturnReason::Left
+                    | ReturnReason::Silent
+                    | ReturnReason::Abandoned
+                    | ReturnReason::Stopped
+                    | ReturnReason::LoggedOut,
+                )
+                | None => {}
+            }
+        }
+    }
+}
