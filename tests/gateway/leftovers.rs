@@ -71,6 +71,27 @@ async fn without_one_it_closes_with_the_first_viewers_token() {
     killed_and_started_again(false).await;
 }
 
+/// Whether the end of a job gives a consumer back depends on the version. A job that had yet to start gives nothing back.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_held_for_a_job_that_had_yet_to_start_is_closed() {
+    for version in [Version::V12, Version::V10_11] {
+        let state = tempfile::tempdir().unwrap();
+        let mut settings = Settings { version, ..Settings::quick() };
+        settings.delays.analyze = Duration::from_secs(5);
+        let origin = Origin::start(settings.clone()).await.unwrap();
+        let mut first = start(state.path(), "127.0.0.1:0", &settings, &origin, true).await;
+        let viewer = first.viewer(&settings, "tv");
+        let playback = soon(viewer.open(&origin.channels()[0].item_id)).await.unwrap();
+        let polling = tokio::spawn(async move { drop(viewer.poll(&playback).await) });
+        eventually("the gateway holds it too", async || origin.counts().opens == 2).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        first.kill().await;
+        soon(polling).await.unwrap();
+        let _second = start(state.path(), &first.address, &settings, &origin, true).await;
+        eventually("both are closed", async || origin.counts().tuners_open == 0).await;
+    }
+}
+
 /// A client's opening from before the kill is given back unless the client goes on with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_clients_had_opened_is_waited_for_and_given_back() {

@@ -54,6 +54,8 @@ impl AdoptedJob {
         tasks: &TaskTracker,
     ) -> (Self, Work) {
         caller.record_item(&play_session);
+        // Until the job runs, its end cannot give the consumer back.
+        caller.ledger.note(&play_session, |entry| entry.without_job = true);
         let on_change = caller.hold_recorder(&play_session);
         let (holding, first_attempt) =
             Holding::take(caller.clone(), std::future::ready(()), on_change, tuner_requested, tasks);
@@ -137,7 +139,9 @@ impl Work {
         let start = |login, _| async move { jellyfin.start(&stream.recipe, play_session, &login).await };
         let started = timeout(START_TIMEOUT, self.caller.call(start)).await;
         let (job, reading) = started.unwrap_or(Err(Error::Unreadable("no playlist within a minute")))?;
-        self.caller.ledger.note(play_session, |entry| entry.playlist = Some(job.playlist()));
+        self.caller.ledger.note(play_session, |entry| {
+            (entry.playlist, entry.without_job) = (Some(job.playlist()), false);
+        });
         Ok((job, reading))
     }
 
