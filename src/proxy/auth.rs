@@ -26,6 +26,8 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 const HELD_OVER: Duration = Duration::from_secs(60);
 /// The time after which a server that did not answer is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
+/// The same for a server that is away: to ask it takes no time, and viewers wait for it.
+const ASK_SOON: Duration = Duration::from_millis(200);
 /// The deadline of the server's answer. It is short, because a viewer who is known is waiting for a playlist.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The number of askers that are remembered.
@@ -133,6 +135,7 @@ impl Auth {
         let mut login = asker.credential.login();
         login.headers.extend(asker.from.clone().map(|from| (FORWARDED_FOR, from)));
         let answer = timeout(PATIENCE, self.jellyfin.me(prefix, &login)).await;
+        let is_away = matches!(&answer, Ok(Err(error)) if error.is_absence());
         let answer = answer.map_or(Verdict::Unknown, |answer| self.judge(answer));
         match &answer {
             Verdict::Allowed(me) => self.let_in.insert(asker.credential.clone(), Arc::clone(me)),
@@ -142,7 +145,10 @@ impl Auth {
         let mut last = memory.last();
         let (verdict, lasts) = match answer {
             // While the server does not answer, such as during a restart, its last verdict holds.
-            Verdict::Unknown => (last.take().map_or(Verdict::Unknown, |(verdict, _)| verdict), ASK_AGAIN),
+            Verdict::Unknown => {
+                let verdict = last.take().map_or(Verdict::Unknown, |(verdict, _)| verdict);
+                (verdict, if is_away { ASK_SOON } else { ASK_AGAIN })
+            }
             verdict => (verdict, REMEMBERED),
         };
         *last = Some((verdict.clone(), Instant::now() + lasts));

@@ -14,6 +14,7 @@ use tracing::debug;
 
 use crate::body::{self, Body};
 use crate::proxy::auth::{Asker, Verdict};
+use crate::proxy::away::Away;
 use crate::proxy::cmcd::Cmcd;
 use crate::proxy::credential::Credential;
 use crate::proxy::gateway::Gateway;
@@ -24,7 +25,7 @@ use crate::proxy::{recipe, reload};
 use crate::server::Connection;
 use crate::supervisor::stream::Readiness;
 use crate::supervisor::tune_request::{Lease, TuneRequest};
-use crate::upstream::jellyfin::{Me, Recipe};
+use crate::upstream::jellyfin::{Error, Me, Recipe};
 use domain::cadence::Class;
 use domain::encoding::demand::Demand;
 use domain::key::{Channel, ConsumerId, DeviceId, StreamKey};
@@ -115,9 +116,16 @@ enum Unserved {
 }
 
 impl Gateway {
-    /// Answers a `GET …/live.m3u8` whose stream can be shared.
-    pub(super) async fn live(self: &Arc<Self>, live: Live, request: Request<Body>) -> Response<Body> {
-        let received_at = Instant::now();
+    /// Answers a `GET …/live.m3u8` whose stream can be shared, and which was received at `received_at`.
+    ///
+    /// # Errors
+    /// [`Away`] if the server is to answer it, and is away.
+    pub(super) async fn try_live(
+        self: &Arc<Self>,
+        live: &Live,
+        request: Request<Body>,
+        received_at: Instant,
+    ) -> Result<Response<Body>, Box<Away>> {
         let cmcd = Cmcd::of(request.headers(), live.query.get("CMCD"));
         let asker = self.asker(&request, &live.query);
         let mention = Mention {
@@ -127,7 +135,7 @@ impl Gateway {
             name: None,
         };
         let channel = Channel { item: live.item.clone(), source: live.source.clone() };
-        let viewer = asker.as_ref().map(|asker| self.viewer(&live, &asker.credential, &cmcd));
+        let viewer = asker.as_ref().map(|asker| self.viewer(live, &asker.credential, &cmcd));
         let wished = match asker.as_ref().zip(viewer.clone()) {
             None => Err(Unserved::Miss(Miss::NoToken)),
             Some((asker, viewer)) => match self.verdict(&live.prefix, asker, (&viewer, &channel)).await {
@@ -135,7 +143,7 @@ impl Gateway {
                 Verdict::Denied => Err(Unserved::Miss(Miss::Denied)),
                 Verdict::Unknown => Err(Unserved::Miss(Miss::AuthUnknown)),
                 Verdict::Allowed(me) => {
-                    let wish = self.wish(&live, &request, viewer, (&asker.credential, me));
+                    let wish = self.wish(live, &request, viewer, (&asker.credential, me));
                     wish.map_err(Unserved::Miss)
                 }
             },
@@ -150,7 +158,7 @@ impl Gateway {
             Err(unserved) => {
                 self.supervisor.mentioned(mention, MentionKind::Named);
                 return match unserved {
-                    Unserved::Status(status) => self.empty_response(request.headers(), status),
+                    Unserved::Status(status) => Ok(self.empty_response(request.headers(), status)),
                     Unserved::Miss(miss) => self.pass_on_for(viewer, channel, miss, request).await,
                 };
             }
@@ -160,7 +168,7 @@ impl Gateway {
         let playlist_request =
             PlaylistRequest { received_at, headers, signals, connection, awaited, mention };
         match self.serve(wish, recipe, playlist_request).await {
-            Ok(response) => response,
+            Ok(response) => Ok(response),
             Err(miss) => self.pass_on_for(viewer, channel, miss, request).await,
         }
     }
@@ -172,15 +180,18 @@ impl Gateway {
         channel: Channel,
         miss: Miss,
         request: Request<Body>,
-    ) -> Response<Body> {
+    ) -> Result<Response<Body>, Box<Away>> {
+        let again = Away::before(&request);
         let response = self.pass_on(miss, request).await;
-        if miss.may_become_a_hit()
-            && response.status() == StatusCode::OK
-            && let Some(viewer) = viewer
-        {
-            self.supervisor.passed_on(viewer, channel);
+        if let Some(viewer) = viewer {
+            if viewer.play_session.is_some() && is_away(miss, response.status()) {
+                return Err(Box::new(again(response)));
+            }
+            if miss.may_become_a_hit() && response.status() == StatusCode::OK {
+                self.supervisor.passed_on(viewer, channel);
+            }
         }
-        response
+        Ok(response)
     }
 
     /// The verdict on a viewer. While the server cannot be asked about a viewer that plays here, its last verdict on that
@@ -348,6 +359,13 @@ impl Gateway {
         }
         response
     }
+}
+
+/// Whether an answer of the server's says that it is away, or was a moment ago: then it has forgotten the live stream.
+fn is_away(miss: Miss, status: StatusCode) -> bool {
+    Error::Status(status).is_absence()
+        || (miss == Miss::AuthUnknown
+            && matches!(status, StatusCode::NOT_FOUND | StatusCode::INTERNAL_SERVER_ERROR))
 }
 
 /// The request without `_HLS_*` directives, which only the gateway understands.

@@ -12,6 +12,7 @@
 //! ```
 
 mod auth;
+mod away;
 mod blocked_requests;
 mod cmcd;
 mod connection;

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::produce::Produce;
+use http::StatusCode;
+use jellyfin_alike::viewer::Playback;
 use jellyfin_alike::{Origin, Settings};
 use warmgate::config::Config;
 
@@ -80,6 +82,23 @@ async fn a_viewer_survives_a_restart_of_the_gateway() {
     assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
     let sequence = "EXT-X-MEDIA-SEQUENCE";
     assert!(answer.tag(sequence) > first.tag(sequence), "{}", answer.text());
+}
+
+/// Gateway and server were both restarted, and the server is the later one: jellyfin-web gives up at the first 502.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_waits_for_a_server_that_is_away() {
+    let stage = Stage::quick().await;
+    let (playback, first) = tune(&stage.viewer(0, "tv"), &stage.channel(1)).await;
+    stage.shut_down().await;
+    let mut stage = stage.again(|_| ()).await;
+    let settings = stage.kill_origin().await;
+    let viewer = stage.viewer(0, "tv");
+    let unknown =
+        Playback { playlist: playback.playlist.replace("PlaySessionId=", "X="), ..playback.clone() };
+    assert_eq!(poll(&viewer, &unknown).await.status, StatusCode::BAD_GATEWAY, "only who plays waits");
+    let (answer, ()) = tokio::join!(poll(&viewer, &playback), stage.restart_origin(settings));
+    assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
+    assert!(answer.tag("EXT-X-MEDIA-SEQUENCE") > first.tag("EXT-X-MEDIA-SEQUENCE"), "{}", answer.text());
 }
 
 /// A source is dead for a while: who plays goes on with the list, who comes waits for what is new.
