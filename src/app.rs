@@ -23,7 +23,7 @@ use crate::lineup::{Intervals, Lineups};
 use crate::proxy::forward::Identity;
 use crate::proxy::gateway::{self, Gateway, Handle};
 use crate::proxy::served_lineup::ServedLineup;
-use crate::server::Listener;
+use crate::server::{self, Listener, open_files};
 use crate::shutdown;
 use crate::supervisor::generation::own::workshop::Encoding;
 use crate::supervisor::inputs::provider::Provider;
@@ -55,6 +55,7 @@ const INPUT_OPENS: Duration = Duration::from_secs(30);
 pub async fn run(mut config: Config) -> io::Result<()> {
     let stop = shutdown::on_signal()?;
     config.state_dir = config.state_dir.or_else(usual_state_dir);
+    config.clients.connections = open_files::room_for(config.clients.connections);
     let upstream = config.upstream.url.to_string();
     let app = App::bind_with(config, Launcher::this_program()).await?;
     info!(address = %app.local_addr(), %upstream, "listening");
@@ -88,7 +89,11 @@ impl App {
     /// # Errors
     /// If the address cannot be bound.
     async fn bind_with(config: Config, launcher: Launcher) -> io::Result<Self> {
-        let listener = Listener::bind(config.listen).await?;
+        let connections = server::Limits {
+            connections: config.clients.connections,
+            trusted_proxies: config.trusted_proxies.clone(),
+        };
+        let listener = Listener::bind(config.listen).await?.limited(connections);
         let url = &config.upstream.url;
         let target = Target { scheme: url.scheme().clone(), authority: url.authority().clone() };
         let timeouts =

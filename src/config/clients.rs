@@ -1,5 +1,6 @@
-//! The section `clients`: rules for who may do what, used as written.
+//! The section `clients`: how many may connect, and rules for who may do what; used as written.
 
+use domain::connections::DEFAULT_LIMIT;
 use ipnet::IpNet;
 use serde::Deserialize;
 
@@ -7,12 +8,21 @@ use crate::config::errors::Report;
 use crate::config::scalar;
 use crate::config::units::BitRate;
 
-/// The rules for clients.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// The limits and rules for clients.
+#[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
 pub struct Clients {
+    /// The maximum number of connections that are open at once. At least 1.
+    #[serde(deserialize_with = "scalar::one")]
+    pub connections: usize,
     /// The rules, of which the first that matches a client applies.
     pub rules: Vec<ClientRule>,
+}
+
+impl Default for Clients {
+    fn default() -> Self {
+        Self { connections: DEFAULT_LIMIT, rules: Vec::new() }
+    }
 }
 
 /// A rule.
@@ -56,8 +66,9 @@ pub struct ClientSettings {
     pub max_bitrate: Option<BitRate>,
 }
 
-/// Reports what is wrong with the rules.
+/// Reports what is wrong with the section.
 pub(super) fn check(clients: &Clients, report: &mut Report) {
+    report.rule(clients.connections >= 1, "clients.connections", &[], "must be at least 1");
     for (at, ClientRule { conditions, set }) in clients.rules.iter().enumerate() {
         let texts = [
             ("user", &conditions.user),

@@ -20,7 +20,7 @@ use crate::body::{self, Body};
 use crate::proxy::error::Fault;
 use crate::proxy::websocket::{Messages, OnMessage};
 use crate::proxy::{headers, tunnel};
-use crate::server::{Peer, Tunnels};
+use crate::server::{Peer, Tunnels, is_trusted};
 use crate::upstream;
 use crate::upstream::client::Client;
 
@@ -75,7 +75,7 @@ impl Forwarder {
     #[must_use]
     pub(super) fn is_from_trusted_proxy(&self, request: &Request<Body>) -> bool {
         let peer = request.extensions().get::<Peer>().map(|Peer(address)| address.ip());
-        headers::is_trusted(peer, &self.identity.trusted_proxies)
+        is_trusted(peer, &self.identity.trusted_proxies)
     }
 
     /// The fields of a request with the `X-Forwarded-*` that the server will see.

@@ -9,6 +9,7 @@ use http::{Uri, Version};
 use ipnet::IpNet;
 
 use crate::proxy::error::Fault;
+use crate::server::is_trusted;
 
 /// Fields that are meant for the next hop even if `Connection` does not name them.
 const HOP_BY_HOP: [HeaderName; 8] = [
@@ -118,12 +119,6 @@ pub(super) fn add_via(headers: &mut HeaderMap, version: Version, name: &str) -> 
         headers.append(header::VIA, hop);
     }
     Ok(())
-}
-
-/// Whether `peer` is one of the `trusted` networks'.
-#[must_use]
-pub(super) fn is_trusted(peer: Option<IpAddr>, trusted: &[IpNet]) -> bool {
-    peer.is_some_and(|ip| trusted.iter().any(|net| net.contains(&ip.to_canonical())))
 }
 
 /// Sets `X-Forwarded-For`, `-Proto` and `-Host`. If `peer` is trusted, its address is appended to the list and the other fields are kept;

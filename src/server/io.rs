@@ -2,12 +2,12 @@
 
 use hyper::upgrade::Upgraded;
 use hyper_util::server::conn::auto::upgrade::downcast;
-use tokio::sync::OwnedSemaphorePermit;
 
+use crate::server::places::Place;
 use crate::wire::tagged::TaggedStream;
 
-/// A connection and its permit from the connection limit.
-pub(super) type Io = TaggedStream<OwnedSemaphorePermit>;
+/// A connection and its place below the limit.
+pub(super) type Io = TaggedStream<Place>;
 
 /// Ends an upgraded connection with a RST, so that the client notices at once, and does not take it for an orderly end.
 pub fn reset(upgraded: Upgraded) {

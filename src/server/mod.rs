@@ -6,12 +6,12 @@
 
 mod connection;
 mod io;
+pub mod open_files;
+mod places;
 mod tunnels;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -21,21 +21,18 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::body::Body;
+use crate::server::places::{Place, Places};
 
 pub use crate::server::connection::Connection;
 pub use crate::server::io::reset;
+pub use crate::server::places::{Limits, is_trusted};
 pub use crate::server::tunnels::Tunnels;
 
-/// The number of connections that are open at once, tunnels included. A further one waits in the kernel's backlog.
-const MAX_CONNECTIONS: usize = 4096;
-
-/// The deadline for a request head, hence also for the next request of an idle connection. It is above the 60 s after which nginx
-/// closes an idle upstream connection: the side that sends requests has to be the one that closes first.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
+/// The deadline for a request head, hence also for the next request of an idle connection. The first has a deadline of its own.
+const HEAD_TIMEOUT: Duration = domain::connections::IDLE;
 
 /// The interval between pings on a silent HTTP/2 connection.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
@@ -58,6 +55,7 @@ pub struct Peer(pub SocketAddr);
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
+    limits: Limits,
 }
 
 impl Listener {
@@ -68,7 +66,13 @@ impl Listener {
     pub async fn bind(addr: SocketAddr) -> std::io::Result<Self> {
         let socket = TcpListener::bind(addr).await?;
         let address = socket.local_addr()?;
-        Ok(Self { socket, address })
+        Ok(Self { socket, address, limits: Limits::default() })
+    }
+
+    /// Bounds the connections by `limits`.
+    #[must_use]
+    pub fn limited(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// The address it listens at, with the port that the kernel chose.
@@ -84,21 +88,21 @@ impl Listener {
         S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send,
     {
-        let limit = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let places = Places::new(self.limits.clone());
         let open = GracefulShutdown::new();
         let tunnels = Tunnels::default();
         loop {
             let accepted = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
-                accepted = self.accept(&limit) => accepted,
+                accepted = self.accept(&places) => accepted,
             };
-            let Some((stream, peer, permit)) = accepted else { continue };
+            let Some((stream, peer, place)) = accepted else { continue };
             let connection =
                 Serving { peer: Peer(peer), tunnels: tunnels.clone(), shutdown: shutdown.clone() };
             let watcher = open.watcher();
             let serving =
-                connection.serve(io::Io::new(TokioIo::new(stream), permit), service.clone(), watcher);
+                connection.serve(io::Io::new(TokioIo::new(stream), place), service.clone(), watcher);
             tunnels.spawn(serving);
         }
         drop(self.socket);
@@ -108,19 +112,25 @@ impl Listener {
         tunnels.cut().await;
     }
 
-    async fn accept(&self, limit: &Arc<Semaphore>) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-        let permit = Arc::clone(limit).acquire_owned().await.expect("the semaphore is never closed");
-        match self.socket.accept().await {
-            Ok((stream, peer)) => {
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "a connection ended before it was accepted");
-                    return None;
-                }
-                Some((stream, peer, permit))
-            }
+    async fn accept(&self, places: &Places) -> Option<(TcpStream, SocketAddr, Place)> {
+        let (stream, peer) = match self.socket.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
+                return None;
+            }
+        };
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection ended before it was accepted");
+            return None;
+        }
+        match places.admit(peer.ip()).await {
+            Ok(place) => Some((stream, peer, place)),
+            Err(reason) => {
+                tracing::debug!(%peer, reason = reason.as_str(), "a connection is refused");
+                // With a RST the system keeps nothing of it.
+                let _ = stream.set_zero_linger();
                 None
             }
         }
@@ -140,12 +150,11 @@ impl Serving {
         S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send,
     {
-        let asked = Arc::new(AtomicBool::new(false));
+        let (stay, asking) = (io.tag.stay(), io.tag.stay());
         let (end, shutdown, peer) = (Connection::default(), self.shutdown.clone(), self.peer);
         let connection = end.clone();
-        let overdue = overdue(Arc::clone(&asked));
         let service = service_fn(move |mut request: Request<Incoming>| {
-            asked.store(true, Ordering::Relaxed);
+            asking.asked();
             request.extensions_mut().insert(self.peer);
             request.extensions_mut().insert(self.tunnels.clone());
             request.extensions_mut().insert(connection.clone());
@@ -154,29 +163,21 @@ impl Serving {
         let builder = builder();
         let connection = watcher.watch(builder.serve_connection_with_upgrades(io, service).into_owned());
         let ended = tokio::select! {
-            ended = connection => Some(ended),
-            () = overdue => None,
+            ended = connection => Ok(ended),
+            reason = stay.over() => Err(reason),
         };
         let by_peer = match ended {
-            Some(Ok(())) => true,
-            Some(Err(error)) => {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
                 tracing::debug!(%error, peer = %peer.0, "a connection ended with an error");
                 !error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_timeout)
             }
-            None => {
-                tracing::debug!(peer = %peer.0, "a connection sent no request in time");
+            Err(reason) => {
+                tracing::debug!(peer = %peer.0, reason = reason.as_str(), "a connection is ended");
                 false
             }
         };
         end.ended(by_peer && !shutdown.is_cancelled());
-    }
-}
-
-/// Ends if a connection has not sent its first request in time. hyper's own deadline begins only once it has told HTTP/1 from HTTP/2.
-async fn overdue(asked: Arc<AtomicBool>) {
-    tokio::time::sleep(HEAD_TIMEOUT).await;
-    if asked.load(Ordering::Relaxed) {
-        std::future::pending::<()>().await;
     }
 }
 

@@ -126,6 +126,32 @@ fn it_runs_until_it_is_asked_to_stop() {
 }
 
 #[test]
+fn too_few_open_files_are_told_of_once_and_the_rest_is_raised() {
+    let dir = with_file("gateway.yaml", "listen: 127.0.0.1:0\nupstream:\n  url: http://127.0.0.1:9\n");
+    for (limits, warned) in [("ulimit -n 1024", true), ("ulimit -Sn 256; ulimit -Hn 16384", false)] {
+        let script = format!("{limits}; exec \"$0\"");
+        let mut command = Command::new("sh");
+        command.current_dir(dir.path()).args(["-c", &script, env!("CARGO_BIN_EXE_warmgate")]).env_clear();
+        let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let _bounded = Bounded::new(&child);
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let before: Vec<_> =
+            lines.by_ref().map(Result::unwrap).take_while(|line| !line.contains("listening")).collect();
+        let told = before.iter().filter(|line| line.contains("too few open files")).count();
+        assert_eq!(told, usize::from(warned), "{before:?}");
+        if warned {
+            assert!(before.iter().any(|line| line.contains("fit=448")), "{before:?}");
+        }
+        let raised = fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+        let soft = raised.lines().find(|line| line.starts_with("Max open files")).unwrap();
+        let soft = soft.split_whitespace().nth(3).unwrap().to_owned();
+        assert_eq!(soft, if warned { "1024" } else { "16384" });
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+    }
+}
+
+#[test]
 fn it_stops_even_if_nobody_reads_its_log() {
     let dir = with_file("gateway.yaml", "listen: 127.0.0.1:0\nupstream:\n  url: http://127.0.0.1:9\n");
     let mut child = warmgate(dir.path(), &[]).stderr(Stdio::piped()).spawn().unwrap();

@@ -33,7 +33,10 @@ fn the_upstream_is_all_that_must_be_written() {
         assert_eq!(config.upstream.disk_budget, ByteSize(20 << 30));
         assert_eq!(config.pool.slots, 4);
         assert_eq!(config.pool.memory, 512 << 20);
+        assert_eq!(config.clients.connections, 4096);
     }
+    let none = complaints(&format!("{UPSTREAM}clients: {{connections: 0}}\n"), &[]);
+    assert_eq!(none, ["gateway.yaml:3: clients.connections: must be at least 1"]);
 }
 
 #[test]

@@ -7,6 +7,7 @@
 pub mod backoff;
 pub mod cadence;
 pub mod clients;
+pub mod connections;
 pub mod consumer;
 pub mod container;
 pub mod cutter;

@@ -42,6 +42,18 @@ reasons! {
 }
 
 reasons! {
+    /// Why the gateway refused or ended a client's connection.
+    ConnectionEnd {
+        /// Few connections are free, and its address has its share of them.
+        AddressShare = "address-share",
+        /// It sent no whole request in time.
+        NoRequest = "no-request",
+        /// It had sent no whole request when the limit of connections was reached, and another needed its place.
+        MadeRoom = "made-room",
+    }
+}
+
+reasons! {
     /// Why a client's opening of a channel is refused in words, by the gateway.
     OpeningRefusal {
         /// All tuners are known to be needed for other channels.

@@ -1,6 +1,7 @@
 //! The gateway as a plain proxy, in front of origins that behave well and badly.
 
 mod bodies;
+mod connections;
 mod failures;
 mod fields;
 mod nginx;

@@ -1,0 +1,246 @@
+//! Which connections of clients are accepted, and how long one may stay that has not asked for anything.
+//!
+//! Far below the limit everybody may connect. Near it, a further connection needs a share of its address, a stranger (a
+//! connection that has sent no whole request yet) has little time, and at the limit the stranger that has waited longest
+//! makes room for the next connection. A connection that has asked is never ended here, so viewers keep their service.
+//!
+//! The peer's port, and what is sent over the connection, are not known here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use crate::reason::ConnectionEnd;
+
+/// A quarter of the limit is kept for addresses that are within their share.
+const NEAR: usize = 4;
+/// An address's share, as a part of the limit: 512 of 4,096 connections.
+const SHARE: usize = 8;
+/// The time that a stranger has. Chromium closes a connection that it opened in advance and did not use after 10 s
+/// (`net/socket/client_socket_pool.cc`): the side that sends requests has to be the one that closes first.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// The same near the limit.
+const SHORT: Duration = Duration::from_secs(3);
+
+/// The time that a trusted proxy's stranger has, which is also how long an idle connection is kept. It is above the 60 s after which nginx
+/// closes an idle upstream connection.
+pub const IDLE: Duration = Duration::from_secs(75);
+/// The limit unless another is configured.
+pub const DEFAULT_LIMIT: usize = 4096;
+/// Open files beyond two for each connection (its own, and one to the server): inputs, FFmpegs, kept upstream connections, the log.
+const OTHER_FILES: u64 = 128;
+
+/// How many open files `connections` need.
+#[must_use]
+pub const fn files_for(connections: usize) -> u64 {
+    (connections as u64).saturating_mul(2).saturating_add(OTHER_FILES)
+}
+
+/// How many of the `wanted` connections fit if the process may have `files` open files. At least 1.
+#[must_use]
+pub fn fitting(wanted: usize, files: u64) -> usize {
+    let fit = usize::try_from(files.saturating_sub(OTHER_FILES) / 2).unwrap_or(usize::MAX);
+    wanted.min(fit).max(1)
+}
+
+/// A connection, while it is open. Later ones are greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConnectionId(u64);
+
+/// Who opened a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Whose {
+    /// A client, or a proxy that is not trusted.
+    Client(IpAddr),
+    /// A trusted proxy, behind which are many clients. It has no share, and may hold connections in reserve.
+    TrustedProxy,
+}
+
+/// What to do with a connection that has just been made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// Serve it.
+    Accepted(ConnectionId),
+    /// Close it.
+    Refused(ConnectionEnd),
+    /// The limit is reached: end this stranger if there is one, and ask again when a connection has ended.
+    Full(Option<ConnectionId>),
+}
+
+/// The open connections.
+#[derive(Debug)]
+pub struct Connections {
+    limit: usize,
+    open: BTreeMap<ConnectionId, Whose>,
+    /// Those that have asked for nothing yet and have not been told to end.
+    strangers: BTreeSet<ConnectionId>,
+    /// The connections of each client.
+    held: BTreeMap<IpAddr, usize>,
+    next: u64,
+}
+
+impl Connections {
+    /// No connections, of which at most `limit` will be open at once; at least 1.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        let (open, strangers, held) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        Self { limit: limit.max(1), open, strangers, held, next: 0 }
+    }
+
+    /// A connection has been made.
+    pub fn arrive(&mut self, whose: Whose) -> Arrival {
+        let whose = of_one_client(whose);
+        if let Whose::Client(address) = whose
+            && self.is_near()
+            && self.held.get(&address).is_some_and(|held| *held >= (self.limit / SHARE).max(1))
+        {
+            return Arrival::Refused(ConnectionEnd::AddressShare);
+        }
+        if self.open.len() >= self.limit {
+            return Arrival::Full(self.strangers.pop_first());
+        }
+        let id = ConnectionId(self.next);
+        self.next += 1;
+        self.open.insert(id, whose);
+        self.strangers.insert(id);
+        if let Whose::Client(address) = whose {
+            *self.held.entry(address).or_default() += 1;
+        }
+        Arrival::Accepted(id)
+    }
+
+    /// A whole request has arrived on a connection.
+    pub fn asked(&mut self, id: ConnectionId) {
+        self.strangers.remove(&id);
+    }
+
+    /// A connection has ended.
+    pub fn ended(&mut self, id: ConnectionId) {
+        self.strangers.remove(&id);
+        if let Some(Whose::Client(address)) = self.open.remove(&id)
+            && let Some(held) = self.held.get_mut(&address)
+        {
+            *held -= 1;
+            if *held == 0 {
+                self.held.remove(&address);
+            }
+        }
+    }
+
+    /// The time left for a stranger that has been open for `age`: zero if it has to go now, `None` if it may stay.
+    #[must_use]
+    pub fn time_left(&self, id: ConnectionId, age: Duration) -> Option<Duration> {
+        if !self.strangers.contains(&id) {
+            return None;
+        }
+        match self.open.get(&id)? {
+            Whose::Client(_) if self.is_near() => Some(SHORT.saturating_sub(age)),
+            // Asked again after each `SHORT`, since the limit may be near by then.
+            Whose::Client(_) => Some(PATIENCE.saturating_sub(age).min(SHORT)),
+            Whose::TrustedProxy => Some(IDLE.saturating_sub(age)),
+        }
+    }
+
+    /// Whether less than a quarter of the limit is free.
+    fn is_near(&self) -> bool {
+        self.open.len() >= self.limit - self.limit / NEAR
+    }
+}
+
+/// The addresses that one client can take are counted as one: an IPv6 host has a network of 64 bits (RFC 4291 2.5.4).
+fn of_one_client(whose: Whose) -> Whose {
+    match whose {
+        Whose::TrustedProxy => Whose::TrustedProxy,
+        Whose::Client(address) => Whose::Client(match address.to_canonical() {
+            IpAddr::V4(address) => IpAddr::V4(address),
+            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(last: u8) -> Whose {
+        Whose::Client(IpAddr::from([10, 0, 0, last]))
+    }
+
+    fn accepted(arrival: Arrival) -> ConnectionId {
+        match arrival {
+            Arrival::Accepted(id) => id,
+            Arrival::Refused(_) | Arrival::Full(_) => panic!("{arrival:?}"),
+        }
+    }
+
+    #[test]
+    fn near_the_limit_an_address_has_its_share() {
+        let mut connections = Connections::new(16);
+        let first: Vec<_> = (0..12).map(|_| accepted(connections.arrive(client(1)))).collect();
+        let refused = Arrival::Refused(ConnectionEnd::AddressShare);
+        assert_eq!(connections.arrive(client(1)), refused);
+        accepted(connections.arrive(client(2)));
+        accepted(connections.arrive(client(2)));
+        assert_eq!(connections.arrive(client(2)), refused);
+        for id in &first[..3] {
+            connections.ended(*id);
+        }
+        accepted(connections.arrive(client(2)));
+        assert_eq!(connections.arrive(client(2)), refused, "12 are open again");
+    }
+
+    #[test]
+    fn fewer_connections_fit_below_a_low_limit_of_files() {
+        assert_eq!(fitting(4096, files_for(4096)), 4096);
+        assert_eq!(fitting(4096, files_for(4096) - 1), 4095);
+        assert_eq!(fitting(4096, 1024), 448);
+        assert_eq!(fitting(4096, 10), 1);
+    }
+
+    #[test]
+    fn a_trusted_proxy_has_no_share_and_may_hold_connections_in_reserve() {
+        let mut connections = Connections::new(8);
+        let ids: Vec<_> = (0..8).map(|_| accepted(connections.arrive(Whose::TrustedProxy))).collect();
+        assert_eq!(connections.time_left(ids[0], PATIENCE), Some(IDLE - PATIENCE));
+        assert_eq!(connections.arrive(client(1)), Arrival::Full(Some(ids[0])));
+    }
+
+    #[test]
+    fn at_the_limit_the_stranger_that_waited_longest_makes_room_once() {
+        let mut connections = Connections::new(3);
+        let ids: Vec<_> = (0..3).map(|last| accepted(connections.arrive(client(last)))).collect();
+        connections.asked(ids[0]);
+        connections.asked(ids[2]);
+        assert_eq!(connections.arrive(client(9)), Arrival::Full(Some(ids[1])));
+        assert_eq!(connections.arrive(client(9)), Arrival::Full(None), "nobody who has asked is ended");
+        connections.ended(ids[1]);
+        accepted(connections.arrive(client(9)));
+    }
+
+    #[test]
+    fn a_stranger_has_little_time_near_the_limit() {
+        let mut connections = Connections::new(4);
+        let [first, second] = [1, 2].map(|last| accepted(connections.arrive(client(last))));
+        assert_eq!(connections.time_left(first, Duration::ZERO), Some(SHORT));
+        assert_eq!(connections.time_left(first, Duration::from_secs(14)), Some(Duration::from_secs(1)));
+        assert_eq!(connections.time_left(first, PATIENCE), Some(Duration::ZERO));
+        accepted(connections.arrive(client(3)));
+        assert_eq!(connections.time_left(first, Duration::from_secs(1)), Some(Duration::from_secs(2)));
+        assert_eq!(connections.time_left(first, Duration::from_secs(14)), Some(Duration::ZERO));
+        connections.asked(first);
+        assert_eq!(connections.time_left(first, PATIENCE), None);
+        connections.ended(second);
+        assert_eq!(connections.time_left(second, Duration::ZERO), None);
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_client() {
+        let mut connections = Connections::new(4);
+        let six = |text: &str| Whose::Client(text.parse().unwrap());
+        for host in ["2001:db8::1", "2001:db8::2", "2001:db8::3"] {
+            accepted(connections.arrive(six(host)));
+        }
+        assert!(matches!(connections.arrive(six("2001:db8::4")), Arrival::Refused(_)));
+        accepted(connections.arrive(six("2001:db8:0:1::4")));
+    }
+}
