@@ -21,9 +21,15 @@ pub(super) enum Fault {
     /// The method is CONNECT, which only a forward proxy serves.
     #[error("CONNECT request")]
     Connect,
-    /// The request has no `Host`, or several (RFC 9112 3.2).
-    #[error("not exactly one Host")]
+    /// The request has no `Host`, or several, or no host and port in it (RFC 9112 3.2).
+    #[error("not exactly one valid Host")]
     Host,
+    /// The target has no path, or is not the kind that the method has (RFC 9112 3.2, RFC 9113 8.3.1).
+    #[error("malformed target")]
+    Target,
+    /// The body has several lengths, or is chunked twice (RFC 9112 6.1, 6.3).
+    #[error("ambiguous framing")]
+    Framing,
     /// The request has a transfer coding other than `chunked`, which cannot be passed on.
     #[error("unknown transfer coding of the request")]
     RequestCoding,
@@ -50,6 +56,8 @@ impl Fault {
             Self::Loop => "loop",
             Self::Connect => "connect-method",
             Self::Host => "host",
+            Self::Target => "target",
+            Self::Framing => "framing",
             Self::RequestCoding => "request-coding",
             Self::ResponseCoding => "response-coding",
             Self::Upgrade => "unasked-upgrade",
@@ -81,9 +89,19 @@ impl Fault {
             Self::Connect => {
                 (StatusCode::METHOD_NOT_ALLOWED, "http_request_denied", "This is not a forward proxy.")
             }
-            Self::Host => {
-                (StatusCode::BAD_REQUEST, "http_request_error", "The request must have one Host header.")
+            Self::Host => (
+                StatusCode::BAD_REQUEST,
+                "http_request_error",
+                "The request must have one valid Host header.",
+            ),
+            Self::Target => {
+                (StatusCode::BAD_REQUEST, "http_request_error", "The request's target must have a path.")
             }
+            Self::Framing => (
+                StatusCode::BAD_REQUEST,
+                "http_request_error",
+                "The length of the request's body is ambiguous.",
+            ),
             Self::RequestCoding => (
                 StatusCode::NOT_IMPLEMENTED,
                 "http_request_error",

@@ -135,6 +135,8 @@ impl Forwarder {
         if headers::has_foreign_coding(fields) {
             return Err(Fault::RequestCoding);
         }
+        headers::settle_framing(fields)?;
+        headers::check_target(&uri)?;
         headers::set_host(fields, &uri, version)?;
         headers::add_via(fields, version, &self.identity.name)?;
         let trailers = headers::has_token(fields, &header::TE, "trailers");
@@ -161,6 +163,10 @@ impl Forwarder {
         let upstream = switched.then(|| hyper::upgrade::on(&mut response));
         if headers::has_foreign_coding(response.headers()) {
             return Err(Fault::ResponseCoding);
+        }
+        // The coding has framed the body (RFC 9112 6.3): the length may be wrong.
+        if response.headers().contains_key(header::TRANSFER_ENCODING) {
+            response.headers_mut().remove(header::CONTENT_LENGTH);
         }
         clean(response.headers_mut());
         *response.version_mut() = Version::HTTP_11;

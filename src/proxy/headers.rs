@@ -5,6 +5,7 @@
 use std::net::IpAddr;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::uri::{Authority, PathAndQuery};
 use http::{Uri, Version};
 use ipnet::IpNet;
 
@@ -57,6 +58,34 @@ pub(super) fn has_foreign_coding(headers: &HeaderMap) -> bool {
     tokens(headers, &header::TRANSFER_ENCODING).any(|coding| !coding.eq_ignore_ascii_case("chunked"))
 }
 
+/// Leaves one `Content-Length` of several equal ones, which HTTP/2 lets through (RFC 9110 8.6).
+///
+/// # Errors
+/// [`Fault::Framing`] if they differ, or if the message is chunked twice.
+pub(super) fn settle_framing(headers: &mut HeaderMap) -> Result<(), Fault> {
+    if tokens(headers, &header::TRANSFER_ENCODING).count() > 1 {
+        return Err(Fault::Framing);
+    }
+    let mut lengths = tokens(headers, &header::CONTENT_LENGTH);
+    let Some(first) = lengths.next().map(str::to_owned) else { return Ok(()) };
+    let differ = lengths.any(|length| length != first);
+    drop(lengths);
+    if differ {
+        return Err(Fault::Framing);
+    }
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::try_from(first).map_err(|_| Fault::Framing)?);
+    Ok(())
+}
+
+/// Checks that a target has a path (RFC 9112 3.2, RFC 9113 8.3.1).
+///
+/// # Errors
+/// [`Fault::Target`] if it has none, as in `GET tv` or with a `:path` of `?x`.
+pub(super) fn check_target(uri: &Uri) -> Result<(), Fault> {
+    let path = uri.path_and_query().map(PathAndQuery::as_str);
+    if path.is_some_and(|path| path.starts_with('/') || path == "*") { Ok(()) } else { Err(Fault::Target) }
+}
+
 /// Sets the fields for the next hop, after [`strip_hop_by_hop`]: those for trailers and for an upgrade, if they are passed on.
 pub(super) fn set_connection(headers: &mut HeaderMap, trailers: bool, upgrade: Option<HeaderValue>) {
     let options = match (trailers, upgrade.is_some()) {
@@ -77,17 +106,31 @@ pub(super) fn set_connection(headers: &mut HeaderMap, trailers: bool, upgrade: O
 /// Sets `Host` to the target's authority, which HTTP/2 and absolute URIs have (RFC 9112 3.2.2).
 ///
 /// # Errors
-/// [`Fault::Host`] unless there is exactly one `Host`; HTTP/1.0 needs none.
+/// [`Fault::Host`] unless there is exactly one `Host`, of a host and perhaps a port, or empty; HTTP/1.0 needs none.
 pub(super) fn set_host(headers: &mut HeaderMap, uri: &Uri, version: Version) -> Result<(), Fault> {
     if let Some(authority) = uri.authority() {
         let host = authority.as_str().rsplit('@').next().unwrap_or_default();
         headers.insert(header::HOST, HeaderValue::try_from(host).map_err(|_| Fault::Host)?);
     }
     match headers.get_all(header::HOST).iter().count() {
-        1 => Ok(()),
+        1 if headers.get(header::HOST).is_some_and(is_host) => Ok(()),
         0 if version == Version::HTTP_10 => Ok(()),
         _ => Err(Fault::Host),
     }
+}
+
+/// Whether a value is `uri-host [ ":" port ]`, or empty (RFC 9110 7.2).
+fn is_host(value: &HeaderValue) -> bool {
+    if value.is_empty() {
+        return true;
+    }
+    let authority = value.to_str().ok().and_then(|text| text.parse::<Authority>().ok());
+    authority.is_some_and(|authority| {
+        let text = authority.as_str();
+        let port = text.strip_prefix(authority.host()).and_then(|rest| rest.strip_prefix(':'));
+        let port_is_one = port.is_none_or(|port| port.is_empty() || port.parse::<u16>().is_ok());
+        port_is_one && !text.contains('@') && !authority.host().is_empty()
+    })
 }
 
 /// Joins the `Cookie` fields that HTTP/2 may split, because HTTP/1.1 allows only one (RFC 9113 8.2.3).
@@ -241,6 +284,29 @@ mod tests {
         assert_eq!(case(&[], &origin, Version::HTTP_10), Some(String::new()));
         assert_eq!(case(&[], &origin, Version::HTTP_11), None);
         assert_eq!(case(&[("host", "a"), ("host", "b")], &origin, Version::HTTP_11), None);
+    }
+
+    #[test]
+    fn a_host_is_a_host_and_a_port() {
+        for host in ["", "tv", "tv:80", "tv:", "[::1]:8096", "10.0.0.1", "tv_box.example"] {
+            assert!(is_host(&HeaderValue::from_static(host)), "{host:?}");
+        }
+        for host in ["a b", "tv/x", "me@tv", "tv:x", "tv:99999", ":80", "tv?x", "[::1"] {
+            assert!(!is_host(&HeaderValue::from_static(host)), "{host:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_has_one_length() {
+        let settled = |fields: &[_]| {
+            let mut headers = map(fields);
+            settle_framing(&mut headers).ok().map(|()| values(&headers, "content-length").concat())
+        };
+        assert_eq!(settled(&[("content-length", "5"), ("content-length", "5")]), Some("5".into()));
+        assert_eq!(settled(&[("content-length", "5, 5")]), Some("5".into()));
+        assert_eq!(settled(&[]), Some(String::new()));
+        assert_eq!(settled(&[("content-length", "5"), ("content-length", "6")]), None);
+        assert_eq!(settled(&[("transfer-encoding", "chunked, chunked")]), None);
     }
 
     #[test]

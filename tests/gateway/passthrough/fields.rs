@@ -2,14 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
-use http::Version;
+use http::{Request, Response, Version};
 use tokio::io::AsyncWriteExt;
+use warmgate::body;
 use warmgate::proxy::forward::Identity;
 use warmgate::server::Listener;
 
 use crate::passthrough::wire;
 use crate::support::servers::{
-    ANY, Server, Setup, fetch, gateway, gateway_on, gateway_with, get, h2c, http, raw_origin,
+    ANY, Server, Setup, fetch, gateway, gateway_on, gateway_with, get, h2c, http, origin, raw_origin,
 };
 
 /// An origin that records the heads of requests and sends `answer` to each.
@@ -246,4 +247,48 @@ async fn the_answers_version_is_the_gateways() {
     let (origin, _) = recorder("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n").await;
     let gateway = gateway(origin.addr).await;
     assert_eq!(fetch(&http(), get(gateway.url("/"))).await.0.version, Version::HTTP_11);
+}
+
+#[tokio::test]
+async fn a_coding_beats_a_length_in_an_answer_too() {
+    let origin = raw_origin(|mut stream, _| async move {
+        wire::head(&mut stream).await;
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nseen\r\n0\r\n\r\n";
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    })
+    .await;
+    let gateway = gateway(origin.addr).await;
+    let (head, body) = fetch(&http(), get(gateway.url("/"))).await;
+    assert_eq!((head.status.as_u16(), &body[..]), (200, &b"seen"[..]));
+    assert!(!head.headers.contains_key("content-length"));
+}
+
+#[tokio::test]
+async fn malformed_requests_are_not_forwarded() {
+    let origin = origin(|_| async { Response::new(body::full("forwarded")) }).await;
+    let gateway = gateway(origin.addr).await;
+    for head in [
+        "GET a HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET x:80 HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: me@a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a:b\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+    ] {
+        let mut stream = wire::send(gateway.addr, head).await;
+        assert_eq!(wire::status(&wire::head(&mut stream).await), 400, "{head}");
+    }
+}
+
+#[tokio::test]
+async fn a_length_that_http2_says_twice_is_passed_on_once() {
+    let (origin, heads) = recorder(EMPTY).await;
+    let gateway = gateway(origin.addr).await;
+    let mut request = Request::post(gateway.url("/")).body(body::full("hello")).unwrap();
+    for _ in 0..2 {
+        request.headers_mut().append("content-length", http::HeaderValue::from_static("5"));
+    }
+    assert_eq!(fetch(&h2c(), request).await.0.status, 200);
+    let heads = heads.lock().unwrap();
+    assert_eq!(wire::field(&heads[0], "content-length"), ["5"]);
 }
