@@ -134,15 +134,13 @@ impl Supervisor {
             tasks: tasks.clone(),
         };
         tokio::spawn(driver.run(ended.clone()));
-        let Callers { jellyfin, gateway_login, .. } = callers.clone();
+        let Callers { jellyfin, gateway_login, leftovers, .. } = callers.clone();
+        let closing = leftovers.run(jellyfin.clone(), gateway_login.clone(), tasks.clone());
+        tokio::spawn(ended.clone().run_until_cancelled_owned(closing));
         let explainer = Explainer::new(jellyfin.clone(), gateway_login.clone());
         let tuners = Arc::new(Tuners::new(handle.clone(), jellyfin, gateway_login, provider_limits));
         tokio::spawn(Arc::clone(&tuners).run(ended.clone()));
-        let supervisor = Self { handle, streams, inputs, openings, callers, tuners, explainer, tasks, ended };
-        if let Some(login) = supervisor.callers.gateway_login.clone() {
-            drop(supervisor.callers.close_leftovers(&login, None, &supervisor.tasks));
-        }
-        supervisor
+        Self { handle, streams, inputs, openings, callers, tuners, explainer, tasks, ended }
     }
 
     /// Grants a viewer the stream of a playlist request; an error says why the request is to be forwarded. Waits only where it
@@ -174,7 +172,7 @@ impl Supervisor {
         if let Some(input) = input {
             self.inputs.add_login(input, account, &login, user.as_deref());
         }
-        drop(self.callers.close_leftovers(&login, user.as_deref(), &self.tasks));
+        self.callers.leftovers.offer(account, &login, user.as_deref());
         self.tuners.introduce(account, &lease.stream.recipe.place.prefix, &login);
         Ok(lease)
     }
@@ -269,6 +267,7 @@ impl Supervisor {
         self.inputs.forget(account);
         self.streams.forget(account);
         self.tuners.forget(account);
+        self.callers.leftovers.forget(account);
     }
 
     /// Tells the pool that the server has answered the revocation of a token.
@@ -379,12 +378,12 @@ impl Supervisor {
         &self.inputs
     }
 
-    /// Closes the leftovers that are due, with the gateway's own credential or else with `login`, which belongs to `user`. They
-    /// may occupy every tuner, so an opening waits for them, for a few seconds at most.
-    pub async fn close_leftovers(&self, login: &Login, user: Option<&str>) {
-        if let Some(closing) = self.callers.close_leftovers(login, user, &self.tasks) {
-            let _ = timeout(LEFTOVERS_TIMEOUT, closing).await;
-        }
+    /// Closes the leftovers with the gateway's own credential, or else with `login`, which belongs to `user`. They may occupy every
+    /// tuner, so an opening waits for them, for a few seconds at most.
+    pub async fn close_leftovers(&self, account: Account, login: &Login, user: Option<&str>) {
+        let leftovers = &self.callers.leftovers;
+        leftovers.offer(account, login, user);
+        let _ = timeout(LEFTOVERS_TIMEOUT, leftovers.tried()).await;
     }
 }
 

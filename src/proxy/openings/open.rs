@@ -80,7 +80,9 @@ impl Gateway {
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Verdict::Allowed(me) = &verdict {
             (opener.user, opener.is_administrator) = (me.id.clone(), me.administrator);
-            self.supervisor.close_leftovers(&opener.asker.credential.login(), me.id.as_deref()).await;
+            let account = self.account(opener.asker.credential.token());
+            let login = opener.asker.credential.login();
+            self.supervisor.close_leftovers(account, &login, me.id.as_deref()).await;
         }
         let settings = self.client_settings(&opener, &verdict, &request);
         let request = match self.within_limits(settings, item.as_ref(), &opener, request).await {

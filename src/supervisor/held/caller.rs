@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
-use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use crate::supervisor::held::access::Access;
@@ -43,27 +41,6 @@ pub(in crate::supervisor) struct Caller {
 }
 
 impl Callers {
-    /// Begins to close the leftovers that are due, with the gateway's own credential or else with `login`, which belongs to
-    /// `user`. Returns the task that does, if there are any.
-    pub(in crate::supervisor) fn close_leftovers(
-        &self,
-        login: &Login,
-        user: Option<&str>,
-        tasks: &TaskTracker,
-    ) -> Option<JoinHandle<()>> {
-        let taken = self.leftovers.take();
-        if taken.is_empty() {
-            return None;
-        }
-        let (jellyfin, leftovers) = (self.jellyfin.clone(), Arc::clone(&self.leftovers));
-        let (login, user) = match self.gateway_login.clone() {
-            Some(own) => (own, None),
-            None => (login.clone(), user.map(str::to_owned)),
-        };
-        let close = async move { leftovers.close(taken, &jellyfin, &login, user.as_deref()).await };
-        Some(tasks.spawn(close))
-    }
-
     /// A caller for the channel of `access`, which also holds the credentials.
     pub(in crate::supervisor) fn about(&self, access: &Arc<Access>) -> Caller {
         let Self { jellyfin, gateway_login, ledger, leftovers } = self.clone();

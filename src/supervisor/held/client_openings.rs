@@ -332,19 +332,21 @@ impl ClientOpenings {
     /// Closes an opening with the first credential that is known; without one it becomes a leftover.
     async fn close(&self, known: Known) {
         let Callers { jellyfin, gateway_login, ledger, leftovers } = &self.callers;
-        let Known { name, login, .. } = known;
+        let Known { name, login, opening, .. } = known;
         ledger.note(&name, |entry| {
             entry.client = None;
         });
         let Some(entry) = ledger.entry(&name) else { return };
+        if let Some((account, login)) = opening.account.zip(login.as_ref()) {
+            leftovers.offer(account, login, entry.user.as_deref());
+        }
         let openers = gateway_login.clone().or(login).map(|login| (login, entry.user.clone()));
         let Some((login, user)) = openers.or_else(|| self.streams.viewers_login()) else {
             debug!(item = entry.item, "no credential is known with which to close a client's live stream");
             leftovers.keep(&name);
             return;
         };
-        let taken = BTreeMap::from([(name, entry)]);
-        leftovers.close(taken, jellyfin, &login, user.as_deref()).await;
+        leftovers.close(name, jellyfin, &login, user.as_deref()).await;
     }
 
     fn add(&self, known: Known, event: impl FnOnce(OpeningId, ClientOpening) -> Event) {
