@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use jellyfin_alike::Settings;
 use jellyfin_alike::viewer::Viewer;
 
 use crate::support::stage::{Stage, VERSIONS, poll, short};
-use crate::support::wait::soon;
+use crate::support::wait::{eventually, soon};
 
 const NEVER: Duration = Duration::from_secs(600);
 
@@ -52,6 +53,34 @@ async fn one_tuner_is_enough_to_zap_on_before_anything_plays() {
         }
         assert!(stage.origin().counts().tuners_open <= 1);
     }
+}
+
+/// The server has tuned a channel seconds before it answers, since it probes the channel. Meanwhile another channel is asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opening_that_is_not_answered_yet_has_its_tuner() {
+    let slow = |settings: &mut Settings, tuners| {
+        (settings.tuners, settings.delays.probe) = (tuners, Duration::from_secs(2));
+    };
+    let stage = Stage::with(|settings| slow(settings, 2), |config| config.pool.idle_timeout = NEVER).await;
+    let (tv, phone) = (stage.viewer(0, "tv"), stage.viewer(1, "phone"));
+    let playback = short(soon(tv.open(&stage.channel(1))).await.unwrap());
+    plays(&tv, &playback).await;
+    soon(tv.report(&playback, "Playing")).await.unwrap();
+    soon(tv.leave(&playback)).await.unwrap();
+    stage.deserted().await;
+    let item = stage.channel(2);
+    let opening = tokio::spawn(async move { phone.open(&item).await.map_err(|error| error.to_string()) });
+    eventually("it is tuned", async || stage.origin().counts().tunes == 2).await;
+    soon(tv.open(&stage.channel(3))).await.expect("the idle channel makes way");
+    soon(opening).await.unwrap().unwrap();
+
+    // Whoever breaks its opening off and opens another channel waits for the end of the first.
+    let stage = Stage::with(|settings| slow(settings, 1), |config| config.pool.idle_timeout = NEVER).await;
+    let broken_off = stage.viewer(0, "tv");
+    let first = tokio::time::timeout(Duration::from_millis(300), broken_off.open(&stage.channel(1))).await;
+    assert!(first.is_err(), "it is under way");
+    drop(broken_off);
+    soon(stage.viewer(0, "tv").open(&stage.channel(2))).await.expect("the first is given back");
 }
 
 /// Two devices that want the one tuner: the second gets the server's refusal, and the first plays on.

@@ -154,6 +154,10 @@ pub struct InputId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OpeningId(pub u64);
 
+/// Identifies a request to open a channel that the server has not answered. Never used twice within this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AskingId(pub u64);
+
 /// The token of one consumer in the gateway's own URIs: 32 lower-case hex digits. It grants access to segments, so `Debug`
 /// shows only its beginning.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

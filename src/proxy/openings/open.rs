@@ -25,6 +25,7 @@ use crate::proxy::query::Query;
 use crate::proxy::route::prefix;
 use crate::supervisor::held::client_openings;
 use crate::supervisor::inputs::prefetch::OpenedChannel;
+use crate::supervisor::tuners::asking::Asking;
 use crate::upstream::jellyfin::{Place, RawPath};
 use domain::key::{Channel, ItemId};
 use domain::openings::{ClientOpening, Mention, MentionKind};
@@ -96,18 +97,20 @@ impl Gateway {
         self.hls_warmup.run(&self.jellyfin, &opener.prefix, &opener.asker.credential).await;
         let account = self.account(opener.asker.credential.token());
         self.supervisor.tuners().introduce(account, &opener.prefix, &opener.asker.credential.login());
-        let response = self.forward_opening(item, &opener, (request, &sent), &client).await;
+        let mut response = self.forward_opening(item, &opener, (request, &sent), &client).await;
         let open_request = sent.asks;
         if response.status() != StatusCode::OK {
             return response;
         }
         let abandoned = Arc::new(AtomicBool::new(false));
         let is_abandoned = Arc::clone(&abandoned);
+        let asking = response.extensions_mut().remove::<Arc<Asking>>();
         let read = move |answer: Option<Bytes>| {
             let opened = open_request.get().zip(answer).map(|(request, answer)| request.opened(&answer));
             for opened in opened.unwrap_or_default() {
                 self.opened(&opened, &opener, is_abandoned.load(Ordering::Relaxed));
             }
+            drop(asking);
         };
         let taken = move |whole: bool| abandoned.store(!whole, Ordering::Relaxed);
         response.map(|body| body::watched(body::drained(kept::tee(body, READABLE, read), LINGER), taken))
@@ -190,7 +193,8 @@ impl Gateway {
                 free_tuner().await;
             }
         }
-        let mut response = self.forward(Request::from_parts(parts.clone(), unsent)).await;
+        let first = Request::from_parts(parts.clone(), unsent);
+        let mut response = self.ask(item.as_ref(), first, client).await;
         let in_vain = item.as_ref().is_some_and(|item| self.tuner_denials.contains(item));
         let is_limit_told = tuners.is_limit_told();
         let attempts = match (in_vain, is_limit_told) {
@@ -205,7 +209,8 @@ impl Gateway {
                 break;
             }
             info!("the server denied an opening a tuner; gave up an idle stream and tries again");
-            response = self.forward(Request::from_parts(parts.clone(), body.body())).await;
+            let again = Request::from_parts(parts.clone(), body.body());
+            response = self.ask(item.as_ref(), again, client).await;
             match (response.status(), &item) {
                 (StatusCode::OK, _) => tuners.denial_proved(),
                 (StatusCode::INTERNAL_SERVER_ERROR, Some(item)) if !is_limit_told => {
@@ -217,6 +222,30 @@ impl Gateway {
         let is_denied = response.status() == StatusCode::INTERNAL_SERVER_ERROR && !client.is_cancelled();
         let item = item.as_ref().filter(|_| is_denied);
         item.and_then(|item| self.refuse_for_want_of_tuner(item, opener, &parts.headers)).unwrap_or(response)
+    }
+
+    /// Asks the server to open a channel, and tells the pool of it until it has answered, or else in `Arc<Asking>` of the answer's
+    /// extensions.
+    async fn ask(
+        &self,
+        item: Option<&ItemId>,
+        request: Request<Body>,
+        client: &CancellationToken,
+    ) -> Response<Body> {
+        let asking = self.supervisor.tuners().ask(item.cloned());
+        let mut answer = std::pin::pin!(self.forward(request));
+        let mut response = tokio::select! {
+            response = &mut answer => response,
+            () = client.cancelled() => {
+                asking.abandon();
+                answer.await
+            }
+        };
+        if response.status() == StatusCode::OK {
+            // Until the body has told what is open.
+            response.extensions_mut().insert(Arc::new(asking));
+        }
+        response
     }
 
     /// The request, and what is known of it once its body has been sent.

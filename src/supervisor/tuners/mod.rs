@@ -4,9 +4,11 @@
 //! It asks with the gateway's own credential, else with that of a viewer. What follows from the answers, and what is given up for
 //! a tuner, is the pool's.
 
+pub mod asking;
 pub(super) mod learned;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -17,9 +19,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::supervisor::handle::Handle;
+use crate::supervisor::tuners::asking::Asking;
 use crate::upstream::jellyfin::{Error, Jellyfin, Login};
 use crate::upstream::live_tv::Recording;
-use domain::key::{DeviceId, ItemId};
+use domain::key::{AskingId, DeviceId, ItemId};
 use domain::pool::{Event, Pool};
 use domain::reason::LimitSource;
 use domain::time::Timestamp;
@@ -44,6 +47,7 @@ pub struct Tuners {
     viewer: Mutex<Viewer>,
     /// Notified when there is a reason to ask at once.
     reason_to_ask: Notify,
+    next_asking: AtomicU64,
 }
 
 /// As which viewer the server may be asked.
@@ -68,6 +72,7 @@ impl Tuners {
             providers,
             viewer: Mutex::default(),
             reason_to_ask: Notify::new(),
+            next_asking: AtomicU64::default(),
         }
     }
 
@@ -96,6 +101,12 @@ impl Tuners {
     #[must_use]
     pub fn must_make_way(&self, item: Option<&ItemId>) -> bool {
         self.handle.pool().must_make_way(item, self.handle.now())
+    }
+
+    /// The server is asked to open a channel, until the value is dropped.
+    #[must_use]
+    pub fn ask(&self, item: Option<ItemId>) -> Asking {
+        Asking::new(self.handle.clone(), AskingId(self.next_asking.fetch_add(1, Ordering::Relaxed)), item)
     }
 
     /// The server has opened the channel for which a tuner was freed.
@@ -141,10 +152,10 @@ impl Tuners {
 
     /// Asks until the gateway has `ended`: for the limit now and every ten minutes, for the timers every minute, while anything runs.
     pub(super) async fn run(self: Arc<Self>, ended: CancellationToken) {
-        ended.run_until_cancelled(self.ask()).await;
+        ended.run_until_cancelled(self.ask_for_all()).await;
     }
 
-    async fn ask(&self) {
+    async fn ask_for_all(&self) {
         let (mut limit_until, mut told) = (None, None);
         loop {
             let asked = self.reason_to_ask.notified();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::cadence::Class;
 use crate::inputs::{Change, ReaderId};
-use crate::key::{Channel, ConsumerId, DeviceId, InputId, ItemId, OpeningId, StreamId, StreamKey};
+use crate::key::{AskingId, Channel, ConsumerId, DeviceId, InputId, ItemId, OpeningId, StreamId, StreamKey};
 use crate::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
 use crate::produce::{Produce, ProductionMethod};
 use crate::reason::{CloseReason, Failure, RefuseReason, ReturnReason, StopReason};
@@ -134,6 +134,12 @@ pub enum Event {
         /// The client's account, if the request carries a token.
         account: Option<Account>,
     },
+    /// The server is asked to open a channel, with its item if that is known. [`Event::Answered`] is to follow.
+    Asks(AskingId, Option<ItemId>),
+    /// Nobody waits for the server's answer any more.
+    AskedInVain(AskingId),
+    /// The server has answered.
+    Answered(AskingId),
     /// The server denies a device a tuner for this item: the device is about to leave whatever else it plays.
     Zapping(Account, DeviceId, ItemId),
     /// A client has opened a live stream at the server. The pool answers in the end with [`Action::GiveBack`] or
@@ -289,6 +295,8 @@ pub enum Open {
     Input(InputId),
     /// What a client opened, and is closed in its name.
     ClientOpening(OpeningId),
+    /// What the server is opening for a client that has gone.
+    Asking(AskingId),
 }
 
 /// What is being closed.

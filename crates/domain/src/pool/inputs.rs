@@ -90,6 +90,7 @@ impl Pool {
         let streams = retiring.map(|(&id, _)| Open::Stream(id));
         let inputs = self.inputs.closing().map(|(id, _)| Open::Input(id));
         let openings = self.openings.closing().map(|(id, _)| Open::ClientOpening(id));
+        let openings = openings.chain(self.asking.abandoned().map(Open::Asking));
         streams.chain(inputs).chain(openings).collect()
     }
 

@@ -7,6 +7,7 @@
 //! credential or for a server that keeps refusing; every action concerns a stream that exists.
 
 mod api;
+mod asking;
 mod budgets;
 mod bypassed;
 mod consumers;
@@ -31,6 +32,7 @@ use crate::consumer::{Consumer, Presence};
 use crate::inputs::Inputs;
 use crate::key::{ConsumerId, LiveStreamId, OpeningId, StreamId, UserId};
 use crate::openings::{Mention, Openings};
+use crate::pool::asking::Asking;
 use crate::pool::bypassed::Bypassed;
 use crate::pool::crowd::Crowd;
 use crate::pool::failed_attempts::FailedAttempts;
@@ -58,6 +60,7 @@ pub struct Pool {
     /// Accounts whose token is being revoked.
     logging_out: BTreeSet<Account>,
     openings: Openings,
+    asking: Asking,
     /// Whose each account is. A user has one for each device that it has logged in on.
     users: BTreeMap<Account, UserId>,
     tuners: ServerTuners,
@@ -84,6 +87,7 @@ impl Pool {
             bypassed: Bypassed::default(),
             logging_out: BTreeSet::new(),
             openings: Openings::new(limits.unfollowed),
+            asking: Asking::default(),
             users: BTreeMap::new(),
             tuners: ServerTuners::new(limits.tuners),
             failed_attempts: FailedAttempts::default(),
@@ -121,6 +125,9 @@ impl Pool {
                 item.iter().for_each(|item| self.opening(item, now));
                 self.tuners.asked(now);
             }
+            Event::Asks(id, item) => self.asking.asks(id, item),
+            Event::AskedInVain(id) => self.asking.abandon(id),
+            Event::Answered(id) => self.asking.answered(id),
             Event::Zapping(account, device, item) => {
                 self.zapping(account, device, &item, now);
                 self.give_back(now);

@@ -91,7 +91,7 @@ impl Pool {
     /// If no tuner is known to be free, an idle channel goes.
     fn tuner_needed(&mut self, shortage: Shortage, now: Timestamp) -> bool {
         let open = self.occupancy(now);
-        let Some(scope) = self.tuners.short(&open) else { return false };
+        let Some(scope) = self.tuners.short(&open, self.asking.tuners(&open)) else { return false };
         self.tuners.denied(&open, now);
         self.free_tuner(shortage, scope, now)
     }

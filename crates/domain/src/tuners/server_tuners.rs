@@ -182,10 +182,11 @@ impl ServerTuners {
         self.are_hosts_told || self.settings.limit.is_some() || !self.timers.is_empty()
     }
 
-    /// The tuners that are short for one channel more, whose host is not known; `None` if one is known to be free.
+    /// The tuners that are short for one channel more, whose host is not known; `None` if one is known to be free. `others` may
+    /// be taken besides, on whichever host.
     #[must_use]
-    pub fn short(&self, open: &Occupancy) -> Option<Scope> {
-        let in_use = |scope| open.count_of(|source, _| self.is_in(scope, source));
+    pub fn short(&self, open: &Occupancy, others: usize) -> Option<Scope> {
+        let in_use = |scope| others + open.count_of(|source, _| self.is_in(scope, source));
         let mut limits = self.limits(open);
         let short = limits.find(|(scope, limit)| in_use(*scope) >= self.certain(*scope, *limit) as usize);
         match short {

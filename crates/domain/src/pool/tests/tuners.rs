@@ -1,7 +1,7 @@
 //! The server's tuners: what has to go for a recording, for the reserve and for whoever was denied one, and what stays.
 
 use super::*;
-use crate::key::{LiveStreamId, OpeningId};
+use crate::key::{AskingId, LiveStreamId, OpeningId};
 use crate::openings::ClientOpening;
 use crate::reason::{LimitSource, OpeningRefusal};
 use crate::tuners::{HostKind, Learned, Timer, TimerStatus, TunerHost};
@@ -181,6 +181,22 @@ fn a_denial_costs_nothing_while_a_tuner_is_free() {
     assert_eq!(bench.stopped(Event::TunerDenied, at(9000)), [(streams[0], StopReason::TunerNeeded)]);
     bench.pool.handle_event(Event::Retired(streams[0]), at(9001));
     assert_eq!(bench.stopped(Event::TunerDenied, at(9002)), [], "one is free now");
+}
+
+/// The server tunes seconds before it answers.
+#[test]
+fn an_opening_that_is_not_answered_may_have_the_last_tuner() {
+    let (mut bench, streams) = Bench::warm(2, 1);
+    let item = Some(key(5).channel.item);
+    bench.pool.handle_event(Event::Asks(AskingId(1), item.clone()), at(8000));
+    assert_eq!(bench.stopped(Event::TunerDenied, at(9000)), [(streams[0], StopReason::TunerNeeded)]);
+    let (mut bench, _) = Bench::warm(2, 1);
+    bench.pool.handle_event(Event::Asks(AskingId(1), item), at(8000));
+    bench.pool.handle_event(Event::AskedInVain(AskingId(1)), at(8001));
+    assert_eq!(bench.pool.closing(), Closing::from([Open::Asking(AskingId(1))]), "it is waited for");
+    bench.pool.handle_event(Event::Answered(AskingId(1)), at(8500));
+    assert_eq!(bench.pool.closing(), Closing::new());
+    assert_eq!(bench.stopped(Event::TunerDenied, at(9000)), [], "the channel is dead");
 }
 
 #[test]

@@ -1,0 +1,48 @@
+//! The openings that the server is asked for and has not answered: it tunes a channel seconds before it answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::key::{AskingId, ItemId};
+use crate::tuners::Occupancy;
+
+/// An opening that the server has not answered.
+#[derive(Debug)]
+struct Asked {
+    item: Option<ItemId>,
+    /// Whether its client has gone: what the server opens is given back at once.
+    is_abandoned: bool,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Asking(BTreeMap<AskingId, Asked>);
+
+impl Asking {
+    /// The server is asked to open a channel, whose item may be unknown.
+    pub(super) fn asks(&mut self, id: AskingId, item: Option<ItemId>) {
+        self.0.insert(id, Asked { item, is_abandoned: false });
+    }
+
+    /// Nobody waits for the answer any more.
+    pub(super) fn abandon(&mut self, id: AskingId) {
+        if let Some(asked) = self.0.get_mut(&id) {
+            asked.is_abandoned = true;
+        }
+    }
+
+    /// The server has answered.
+    pub(super) fn answered(&mut self, id: AskingId) {
+        self.0.remove(&id);
+    }
+
+    /// Those for which nobody waits.
+    pub(super) fn abandoned(&self) -> impl Iterator<Item = AskingId> {
+        self.0.iter().filter(|(_, asked)| asked.is_abandoned).map(|(&id, _)| id)
+    }
+
+    /// How many tuners they may have beside those of the channels that are known to be open.
+    pub(super) fn tuners(&self, open: &Occupancy) -> usize {
+        let items: BTreeSet<_> = self.0.values().filter_map(|asked| asked.item.as_ref()).collect();
+        items.into_iter().filter(|item| !open.has_item(item)).count()
+    }
+}
