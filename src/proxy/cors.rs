@@ -1,6 +1,8 @@
 //! Copies the CORS fields of the server's answers to the gateway's own, per origin.
 //!
 //! By default the server allows `*`. An administrator may restrict it (`CorsHosts`), and then only the server knows to which origins.
+//! An answer without the fields need not be the server's word: a server that starts and the front end of one that runs (413, 414)
+//! answer without them. So a refusal is learned only from a success on a route whose answers the gateway gives itself.
 
 use std::time::Duration;
 
@@ -32,9 +34,13 @@ impl Default for Cors {
 }
 
 impl Cors {
-    /// Learns from the server's answer to a request from `origin`.
-    pub(super) fn learn(&self, origin: Option<&HeaderValue>, answer: &HeaderMap) {
-        let Some(origin) = origin.filter(|origin| origin.len() <= LONGEST) else { return };
+    /// Learns from the server's answer to a request from `origin`. `is_success` says whether the server has granted the request, on
+    /// a route like those that the gateway answers.
+    pub(super) fn learn(&self, origin: &HeaderValue, answer: &HeaderMap, is_success: bool) {
+        let is_proof = is_success || answer.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN);
+        if !is_proof || origin.len() > LONGEST {
+            return;
+        }
         let seen: HeaderMap = FIELDS
             .into_iter()
             .filter_map(|field| answer.get(&field).cloned().map(|value| (field, value)))
@@ -77,12 +83,23 @@ mod tests {
             (ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("https://tv.example")),
             (ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true")),
         ]);
-        cors.learn(Some(&HeaderValue::from_static("https://tv.example")), &echoed);
+        cors.learn(&HeaderValue::from_static("https://tv.example"), &echoed, false);
         assert_eq!(answer_to(&cors, "https://tv.example"), echoed);
-        cors.learn(Some(&HeaderValue::from_static("https://evil.example")), &HeaderMap::new());
+        cors.learn(&HeaderValue::from_static("https://evil.example"), &HeaderMap::new(), true);
         assert_eq!(answer_to(&cors, "https://evil.example"), HeaderMap::new());
         let mut answer = HeaderMap::new();
         cors.apply(&HeaderMap::new(), &mut answer);
         assert!(answer.is_empty(), "nobody asked from elsewhere");
+    }
+
+    #[test]
+    fn an_answer_that_grants_nothing_proves_nothing() {
+        let (cors, origin) = (Cors::default(), HeaderValue::from_static("https://tv.example"));
+        cors.learn(&origin, &HeaderMap::new(), false);
+        assert_eq!(answer_to(&cors, "https://tv.example")[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
+        let echoed = HeaderMap::from_iter([(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone())]);
+        cors.learn(&origin, &echoed, true);
+        cors.learn(&origin, &HeaderMap::new(), false);
+        assert_eq!(answer_to(&cors, "https://tv.example"), echoed);
     }
 }

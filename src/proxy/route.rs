@@ -61,6 +61,30 @@ pub enum Route {
     Other,
 }
 
+impl Route {
+    /// Whether the gateway itself answers some requests of this route, or of the kind of media that it asks for.
+    #[must_use]
+    pub const fn is_answered_here(&self) -> bool {
+        match self {
+            Self::Live(_)
+            | Self::Bypassed(_)
+            | Self::Segment { .. }
+            | Self::PlaybackInfo { .. }
+            | Self::Open
+            | Self::Master
+            | Self::Media => true,
+            Self::Close { .. }
+            | Self::Playing(_)
+            | Self::ActiveEncodings { .. }
+            | Self::Logout
+            | Self::Timers
+            | Self::Lineup(_)
+            | Self::Socket
+            | Self::Other => false,
+        }
+    }
+}
+
 /// A page of the gateway's own lineup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Page {

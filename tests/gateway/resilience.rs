@@ -3,12 +3,18 @@
 
 use std::time::{Duration, Instant};
 
+use domain::key::ConsumerId;
 use domain::reason::{Failure, StopReason};
 use futures_util::future::join_all;
+use http::HeaderValue;
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ORIGIN};
 use jellyfin_alike::viewer::{Playback, Viewer};
 use jellyfin_alike::{Origin, Settings, Version};
 
+use warmgate::proxy::route::segment_uri;
+
 use crate::support::program::Program;
+use crate::support::servers::{fetch, get, http};
 use crate::support::stage::{Stage, all_fetched, poll, tune, unavailable};
 use crate::support::wait::{eventually, soon};
 use crate::support::watch::Watch;
@@ -37,6 +43,35 @@ async fn three_players_outlive_the_server() {
     assert_eq!(stage.origin().counts().tuners_open, 2);
     stage.shut_down().await;
     stage.nothing_open().await;
+}
+
+/// A page of another origin, such as a Chromecast's receiver, plays on after it asked while the server started.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_still_starting_forbids_no_origin() {
+    let mut stage = Stage::quick().await;
+    let allowed = async |stage: &Stage, path: &str| {
+        let mut request = get(format!("{}{path}", stage.base));
+        request.headers_mut().insert(ORIGIN, HeaderValue::from_static("https://cast.example"));
+        let (head, _) = fetch(&http(), request).await;
+        (head.status.as_u16(), head.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN))
+    };
+    let ours = format!("/videos/x/{}", segment_uri(ConsumerId::from_bits(1), 0));
+    let settings = stage.kill_origin().await;
+    let starting = unavailable(settings.listen).await;
+    assert_eq!(allowed(&stage, "/System/Info/Public").await, (503, false));
+    assert_eq!(allowed(&stage, "/videos/x/live.m3u8").await, (503, false));
+    assert_eq!(allowed(&stage, &ours).await, (404, true));
+    starting.abort();
+    drop(starting.await);
+    // This server allows another origin alone.
+    stage.restart_origin(Settings { cors_hosts: vec!["https://tv.example".to_owned()], ..settings }).await;
+    assert_eq!(allowed(&stage, "/System/Info/Public").await, (200, false));
+    assert_eq!(allowed(&stage, &ours).await, (404, true));
+    let viewer = stage.viewer(0, "tv");
+    let (playback, _) = tune(&viewer, &stage.channel(1)).await;
+    let master = playback.playlist.replace("live.m3u8", "master.m3u8");
+    assert_eq!(allowed(&stage, &master).await, (200, false));
+    assert_eq!(allowed(&stage, &ours).await, (404, false));
 }
 
 /// The server restarts: it answers 503 to everything at first, and then has nothing open.
