@@ -25,6 +25,7 @@ use crate::proxy::error::PROXY_STATUS;
 use crate::proxy::forward::{Forwarder, Identity};
 use crate::proxy::miss_counters::MissCounters;
 use crate::proxy::openings::hls_warmup::HlsWarmup;
+use crate::proxy::openings::pairings::Pairings;
 use crate::proxy::openings::tuner_denials::TunerDenialCache;
 use crate::proxy::query::Query;
 use crate::proxy::route::{Route, route};
@@ -83,6 +84,7 @@ pub struct Gateway {
     pub(super) client_rules: Vec<ClientRule>,
     pub(super) tuner_denials: TunerDenialCache,
     pub(super) hls_warmup: HlsWarmup,
+    pub(super) pairings: Pairings,
     /// Only for bodies whose sender has shown a credential that the server has not refused.
     pub(super) kept_bodies: Budget,
     cors: Cors,
@@ -112,6 +114,7 @@ impl Gateway {
             client_rules,
             tuner_denials: TunerDenialCache::default(),
             hls_warmup: HlsWarmup::default(),
+            pairings: Pairings::default(),
             kept_bodies: Budget::new(KEPT, LARGEST_KEPT, KEPT_INCOMPLETE),
             cors: Cors::default(),
             fingerprint: RandomState::new(),

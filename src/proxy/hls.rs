@@ -46,6 +46,8 @@ pub(super) enum Miss {
     Bypassed(BypassReason),
     /// Its parameters ask for a stream that only this client can use.
     Unshareable(Unshareable),
+    /// The server was not seen to open this live stream for this channel: sharing could show one channel in place of the other.
+    Unpaired,
     /// The request carries no token.
     NoToken,
     /// The server refuses its token.
@@ -69,6 +71,7 @@ impl Miss {
         match self {
             Self::Bypassed(reason) => reason.as_str(),
             Self::Unshareable(reason) => reason.as_str(),
+            Self::Unpaired => "unpaired",
             Self::NoToken => "no-token",
             Self::Denied => "denied",
             Self::AuthUnknown => "auth-unknown",
@@ -82,7 +85,8 @@ impl Miss {
     /// Whether the same request may be a hit a moment later, while the viewer already plays the server's stream.
     const fn may_become_a_hit(self) -> bool {
         match self {
-            Self::Denied
+            Self::Unpaired
+            | Self::Denied
             | Self::AuthUnknown
             | Self::Restricted
             | Self::Refused(_)
@@ -309,6 +313,9 @@ impl Gateway {
         let apple = recipe::is_apple(headers);
         let profile = ProfileKey::from_query(live.query.pairs(), apple, policy).map_err(Miss::Unshareable)?;
         let channel = Channel { item: live.item.clone(), source: live.source.clone() };
+        if !self.pairings.is_proven(&channel, &live.live_stream) {
+            return Err(Miss::Unpaired);
+        }
         let wish = TuneRequest {
             produce: self.produce(&channel, &self.player(request, viewer.device.clone())),
             key: StreamKey { channel, profile: profile.key.clone() },

@@ -261,13 +261,14 @@ fn live(sent: &[&str], parts: &[String], query: Query) -> Route {
 
 /// The media source that both parameters name; not every live stream's id contains one.
 fn source(query: &Query, live_stream: &LiveStreamId) -> Result<MediaSourceId, BypassReason> {
-    let named = live_stream.media_source();
-    let Some(asked) = query.get("MediaSourceId") else { return named.ok_or(BypassReason::MediaSource) };
-    let tail = format!("_{asked}").to_ascii_lowercase();
-    if named.is_some() && !live_stream.as_str().to_ascii_lowercase().ends_with(&tail) {
+    let Some(asked) = query.get("MediaSourceId") else {
+        return live_stream.media_source().ok_or(BypassReason::MediaSource);
+    };
+    let asked = MediaSourceId::new(asked);
+    if live_stream.proves(&asked) == Some(false) {
         return Err(BypassReason::SourceMismatch);
     }
-    Ok(MediaSourceId::new(asked))
+    Ok(asked)
 }
 
 fn lineup_channel(file: &str) -> Route {

@@ -236,3 +236,30 @@ async fn a_close_whose_client_breaks_off_is_not_repeated() {
     assert_eq!((stage.asked("/LiveStreams/Close").len(), consumers(&stage)), (1, 0));
     assert!(stage.snapshot().tally.returned.is_empty());
 }
+
+/// A plugin's live streams have ids that say nothing of their channel. What one request pairs wrongly would be shown to everybody.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_the_server_was_seen_to_pair_is_shared() {
+    let stage = Stage::with(|settings| settings.plugin_tuner = true, |_| ()).await;
+    let (alice, bob) = (stage.viewer(0, "tv"), stage.viewer(1, "phone"));
+    let own = soon(alice.open(&stage.channel(1))).await.unwrap();
+    let other = soon(stage.viewer(0, "tablet").open(&stage.channel(2))).await.unwrap();
+    let mut mixed = own.clone();
+    mixed.playlist = own.playlist.replace(&own.live_stream, &other.live_stream);
+    assert_ne!(mixed.playlist, own.playlist);
+    let answer = poll(&alice, &mixed).await;
+    assert!(answer.status == 200 && !is_ours(&answer), "{}", answer.field("cache-status"));
+    assert!(answer.field("cache-status").contains("unpaired"), "{}", answer.field("cache-status"));
+    assert!(stage.snapshot().streams.is_empty());
+    let (playback, answer) = tune(&bob, &stage.channel(1)).await;
+    assert!(is_ours(&answer), "{}", answer.field("cache-status"));
+    // Another process has seen nothing. Who is given the server's stream for that goes on with it.
+    stage.shut_down().await;
+    let stage = stage.again(|_| ()).await;
+    let (bob, carol) = (stage.viewer(1, "phone"), stage.viewer(0, "desk"));
+    soon(stage.direct(1, "phone").open(&stage.channel(1))).await.unwrap();
+    let answer = poll(&bob, &playback).await;
+    assert!(answer.field("cache-status").contains("unpaired"), "{}", answer.field("cache-status"));
+    assert!(is_ours(&tune(&carol, &stage.channel(1)).await.1));
+    assert!(!is_ours(&poll(&bob, &playback).await));
+}

@@ -98,20 +98,25 @@ impl MediaSourceId {
 }
 
 impl LiveStreamId {
-    /// The media source that the server appends to the id: `{32 hex digits}_{32 hex digits}_{media source}`
-    /// (`LiveTvMediaSourceProvider.cs`), or any text and 32 hex digits. That of an HDHomeRun contains `_` itself.
+    /// The media source that the id contains: the one that it proves, else 32 hex digits at its end, which may be anything's.
     #[must_use]
     pub fn media_source(&self) -> Option<MediaSourceId> {
+        let tail = || self.0.rsplit_once('_').map(|(_, tail)| tail).filter(|tail| is_hex_32(tail));
+        self.proven_source().or_else(tail).map(MediaSourceId::new)
+    }
+
+    /// Whether the id itself proves that it is a live stream of `source`; `None` if it proves nothing.
+    #[must_use]
+    pub fn proves(&self, source: &MediaSourceId) -> Option<bool> {
+        self.proven_source().map(|proven| proven.eq_ignore_ascii_case(&source.0))
+    }
+
+    /// The media source that the server appends to the id: `{32 hex digits}_{32 hex digits}_{media source}`
+    /// (`LiveTvMediaSourceProvider.cs`). That of an HDHomeRun contains `_` itself.
+    fn proven_source(&self) -> Option<&str> {
         let mut parts = self.0.splitn(3, '_');
-        if let (Some(provider), Some(service), Some(source)) = (parts.next(), parts.next(), parts.next())
-            && is_hex_32(provider)
-            && is_hex_32(service)
-            && !source.is_empty()
-        {
-            return Some(MediaSourceId::new(source));
-        }
-        let (_, tail) = self.0.rsplit_once('_')?;
-        is_hex_32(tail).then(|| MediaSourceId::new(tail))
+        let (provider, service, source) = (parts.next()?, parts.next()?, parts.next()?);
+        (is_hex_32(provider) && is_hex_32(service) && !source.is_empty()).then_some(source)
     }
 }
 
@@ -298,8 +303,12 @@ mod tests {
     #[test]
     fn a_live_stream_names_its_source() {
         let built_in = "e2329f4997b378e64ccf8fa396deb76e_af999c25a00715699361240d4c6c7a53_f91bdbcf108c4e49092c20cd88e22af1";
-        let source = LiveStreamId::new(built_in).media_source();
-        assert_eq!(source, Some(MediaSourceId::new("f91bdbcf108c4e49092c20cd88e22af1")));
+        let source = MediaSourceId::new("f91bdbcf108c4e49092c20cd88e22af1");
+        assert_eq!(LiveStreamId::new(built_in).media_source().as_ref(), Some(&source));
         assert_eq!(LiveStreamId::new("x_y").media_source(), None);
+        assert_eq!(LiveStreamId::new(built_in).proves(&source), Some(true));
+        assert_eq!(LiveStreamId::new(built_in).proves(&MediaSourceId::new("default")), Some(false));
+        let of_plugin = LiveStreamId::new(format!("x_{source}"));
+        assert_eq!(of_plugin.proves(&source), None, "a plugin's may end in anything");
     }
 }

@@ -50,6 +50,12 @@ impl Channel {
         Self::at(url, number, format!("Test {number}"), Reception::Generated)
     }
 
+    /// The generated channel with this number, at a tuner that names its live streams as it likes.
+    pub(crate) fn of_plugin(number: u32) -> Self {
+        let plugin = guid::md5("warmgate demo: plugin");
+        Self { live_stream_id: format!("{plugin}_channel-{number}"), ..Self::new(number) }
+    }
+
     /// The channels of an M3U playlist. Their ids are computed from the URL's line as it is written (`M3uParser.cs`).
     pub(crate) fn from_playlist(playlist: &str) -> Vec<Self> {
         let (mut channels, mut name) = (Vec::new(), None);

@@ -49,7 +49,12 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn new(settings: Settings, address: SocketAddr, folder: PathBuf) -> Self {
         Self {
-            generated: (1..=settings.channels).map(Channel::new).collect(),
+            generated: (1..=settings.channels)
+                .map(|number| match settings.plugin_tuner {
+                    true => Channel::of_plugin(number),
+                    false => Channel::new(number),
+                })
+                .collect(),
             pulled: OnceLock::new(),
             provider: Provider::default(),
             users: Mutex::new(settings.users.clone()),

@@ -67,6 +67,8 @@ pub struct Settings {
     pub hardware: bool,
     /// The media source ids whose probe is cached at the start.
     pub probed: BTreeSet<String>,
+    /// Whether a plugin is the tuner: the ids of its live streams do not contain the media source.
+    pub plugin_tuner: bool,
     /// The origins that CORS allows; none means `*`.
     pub cors_hosts: Vec<String>,
     /// How many connections the provider allows: one more ends the oldest one. None means any number.
@@ -98,6 +100,7 @@ impl Settings {
             probes: true,
             hardware: false,
             probed: BTreeSet::new(),
+            plugin_tuner: false,
             cors_hosts: Vec::new(),
             provider_connections: None,
             timers: Vec::new(),

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! PlaybackInfo, LiveStreams/Open ─► open ─► client_limits ─► hls_warmup ─► forward ─► open_response: which live streams are open now
+//!                                     │                      │                             └─► pairings: for which channel
 //!                                     │                      └─ denied a tuner ─► tuner_denials ─► forward again ─► refusal
 //!                                     └─ no right to live TV ─► live_tv_access: close it again, 403
 //! any later request ─► mentions: which opening it belongs to
@@ -15,5 +16,6 @@ mod live_tv_access;
 mod mentions;
 mod open;
 mod open_response;
+pub(super) mod pairings;
 mod refusal;
 pub(super) mod tuner_denials;

@@ -120,6 +120,9 @@ impl Gateway {
     /// says so (or has gone: `abandoned`), so nothing here may wait.
     fn opened(self: &Arc<Self>, opened: &OpenedStream, opener: &Opener, abandoned: bool) {
         debug!(?opened, abandoned, "a client has opened a live stream");
+        if let Some(item) = opened.item.clone().filter(|_| opened.paired) {
+            self.pairings.seen(Channel { item, source: opened.source.clone() }, opened.live_stream.clone());
+        }
         if !abandoned {
             self.prefetch(opened, opener);
         }
@@ -152,6 +155,9 @@ impl Gateway {
     fn prefetch(&self, opened: &OpenedStream, opener: &Opener) {
         let Some(item) = opened.item.clone() else { return };
         let channel = Channel { item: item.clone(), source: opened.source.clone() };
+        if !self.pairings.is_proven(&channel, &opened.live_stream) {
+            return;
+        }
         if self.produce(&channel, &opener.player).first() == ProductionMethod::Adopted {
             return;
         }

@@ -28,6 +28,8 @@ pub(super) struct OpenedStream {
     pub play_session: Option<PlaySessionId>,
     /// Whether this request took a consumer of the live stream. A request that names a live stream only asks about it.
     pub taken: bool,
+    /// Whether it was the server that found the live stream for the item. `LiveStreams/Open` opens by its token whatever item is named.
+    pub paired: bool,
 }
 
 impl fmt::Debug for OpenedStream {
@@ -62,6 +64,8 @@ pub(super) struct OpenRequest {
     names_one: bool,
     /// Whether it asks to open a live stream, rather than what there is to play.
     opens: bool,
+    /// Whether what it opens is the item's: the item stands in the path, or in the token that the server gave out for it.
+    opens_item: bool,
 }
 
 impl OpenRequest {
@@ -78,10 +82,14 @@ impl OpenRequest {
         let wish = json.as_ref().and_then(|json| field(json, "AutoOpenLiveStream")?.as_bool());
         let is_wished =
             query.get("AutoOpenLiveStream").map(|wish| wish.eq_ignore_ascii_case("true")).or(wish);
+        let (in_path, item) = (item.is_some(), item.or_else(|| ItemId::parse(&named("ItemId")?)));
+        let token = named("OpenToken").unwrap_or_default();
+        let in_token = item.is_some() && token.split('_').any(|part| ItemId::parse(part) == item);
         Self {
             // `LiveStreams/Open` does not name an item in its path.
-            opens: item.is_none() || is_wished.unwrap_or_default(),
-            item: item.or_else(|| ItemId::parse(&named("ItemId")?)),
+            opens: !in_path || is_wished.unwrap_or_default(),
+            opens_item: in_path || in_token,
+            item,
             play_session: named("PlaySessionId").map(PlaySessionId::new),
             names_one: body.is_none() || named("LiveStreamId").is_some(),
         }
@@ -111,6 +119,7 @@ impl OpenRequest {
                 path: text(source, "Path").map(str::to_owned),
                 play_session: play_session.clone(),
                 taken: !self.names_one,
+                paired: !self.names_one && self.opens_item,
             })
         };
         sources.filter_map(read).collect()
@@ -147,12 +156,13 @@ mod tests {
             path: Some("http://u:p@x/1.ts".to_owned()),
             play_session: Some(PlaySessionId::new("p")),
             taken: true,
+            paired: true,
         };
         assert_eq!(opened, [expected]);
         assert!(!format!("{opened:?}").contains("u:p@x"));
         let open = asked("/LiveStreams/Open", Some("{}"))
-            .opened(br#"{"mediaSource":{"liveStreamId":"x_f91bdbcf108c4e49092c20cd88e22af1"}}"#);
-        assert_eq!(open[0].source.as_str(), "f91bdbcf108c4e49092c20cd88e22af1");
+            .opened(br#"{"mediaSource":{"id":"s","liveStreamId":"x_f91bdbcf108c4e49092c20cd88e22af1"}}"#);
+        assert_eq!((open[0].source.as_str(), open[0].paired), ("s", false));
         assert_eq!((&open[0].item, &open[0].path, &open[0].play_session), (&None, &None, &None));
         for nothing in
             ["<html>", "[]", "{}", r#"{"MediaSources":{}}"#, r#"{"MediaSource":{"LiveStreamId":"l"}}"#]
@@ -174,6 +184,18 @@ mod tests {
         );
     }
 
+    /// A client may name any item beside the token that it was given for another.
+    #[test]
+    fn an_opening_by_token_is_of_the_item_in_the_token() {
+        for (token, is_paired) in
+            [(format!("p_LiveTvChannel_{ITEM}_s"), true), (format!("p_x_{}_s", "0".repeat(32)), false)]
+        {
+            let body = format!(r#"{{"ItemId":"{ITEM}","OpenToken":"{token}"}}"#);
+            let open = asked("/LiveStreams/Open", Some(&body));
+            assert_eq!(open.opened(br#"{"MediaSource":{"Id":"s","LiveStreamId":"l"}}"#)[0].paired, is_paired);
+        }
+    }
+
     #[test]
     fn to_ask_about_a_live_stream_takes_nothing() {
         for (target, body) in [
@@ -182,7 +204,7 @@ mod tests {
             ("/Items/x/PlaybackInfo", None),
         ] {
             let opened = asked(target, body).opened(br#"{"MediaSources":[{"Id":"s","LiveStreamId":"l"}]}"#);
-            assert!(!opened[0].taken, "{target} {body:?}");
+            assert!(!opened[0].taken && !opened[0].paired, "{target} {body:?}");
         }
     }
 }
