@@ -32,6 +32,9 @@ pub struct Entry {
     /// For a client's opening that may still be used: its play session, which may be empty.
     #[serde(default)]
     pub client: Option<String>,
+    /// Whether an earlier process of the gateway wrote it. The server may have been started again since.
+    #[serde(skip)]
+    pub inherited: bool,
 }
 
 /// The ledger. Without a path it lasts no longer than the process.
@@ -46,7 +49,8 @@ impl Ledger {
     #[must_use]
     pub fn open(path: Option<PathBuf>) -> (Self, BTreeMap<String, Entry>) {
         let file = StateFile::new(path, "the ledger of what is open at the server");
-        let left: BTreeMap<String, Entry> = file.read().unwrap_or_default();
+        let mut left: BTreeMap<String, Entry> = file.read().unwrap_or_default();
+        left.values_mut().for_each(|entry| entry.inherited = true);
         (Self { file, open: Mutex::new(left.clone()) }, left)
     }
 
@@ -105,7 +109,7 @@ mod tests {
         drop(ledger);
         let (ledger, left) = Ledger::open(Some(path.clone()));
         let live_stream = Some("live".to_owned());
-        let entry = Entry { prefix: "/jf".to_owned(), live_stream, ..Entry::default() };
+        let entry = Entry { prefix: "/jf".to_owned(), live_stream, inherited: true, ..Entry::default() };
         assert_eq!(left, BTreeMap::from([("one".to_owned(), entry)]));
         ledger.note("three", |_| {});
         assert_eq!(

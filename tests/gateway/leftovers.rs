@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::support::program::Program;
 use crate::support::stage::{Stage, tune};
 use crate::support::wait::{eventually, soon};
+use jellyfin_alike::viewer::Viewer;
 use jellyfin_alike::{Origin, Settings, Version};
 
 /// Starts the real program, which adopts its streams.
@@ -89,6 +90,35 @@ async fn what_was_held_for_a_job_that_had_yet_to_start_is_closed() {
         soon(polling).await.unwrap();
         let _second = start(state.path(), &first.address, &settings, &origin, true).await;
         eventually("both are closed", async || origin.counts().tuners_open == 0).await;
+    }
+}
+
+/// Gateway and server die together, and the channel is opened anew before the gateway is back: whose that is now cannot be told where
+/// openings have no names.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_shown_to_be_the_same_is_not_closed() {
+    for shares_raw_streams in [true, false] {
+        let state = tempfile::tempdir().unwrap();
+        let settings = Settings { version: Version::V10_11, shares_raw_streams, ..Settings::quick() };
+        let origin = Origin::start(settings.clone()).await.unwrap();
+        let mut first = start(state.path(), "127.0.0.1:0", &settings, &origin, true).await;
+        let viewer = first.viewer(&settings, "tv");
+        let (playback, _) = tune(&viewer, &origin.channels()[0].item_id).await;
+        eventually("the gateway holds it too", async || origin.counts().opens == 2).await;
+        first.kill().await;
+        let settings = origin.kill().await;
+        let origin = Origin::start(settings.clone()).await.unwrap();
+        let user = &settings.users[0];
+        let direct = Viewer::new(format!("http://{}", origin.addr()), user.token(), &user.id, "phone");
+        soon(direct.open(&playback.item)).await.unwrap();
+        let _second = start(state.path(), &first.address, &settings, &origin, true).await;
+        let left = std::fs::read_dir(state.path()).unwrap().next().unwrap().unwrap().path();
+        eventually("the gateway's own are struck out", async || {
+            let noted: serde_json::Value = serde_json::from_slice(&std::fs::read(&left).unwrap()).unwrap();
+            noted.as_object().unwrap().values().all(|entry| !entry["client"].is_null())
+        })
+        .await;
+        assert_eq!(origin.counts().consumers.get(&playback.live_stream), Some(&1), "{shares_raw_streams}");
     }
 }
 

@@ -82,6 +82,7 @@ impl MediaSource<'_> {
         let path = self
             .unique_id
             .as_ref()
+            .filter(|_| settings.shares_raw_streams)
             .map_or_else(|| self.channel.url.clone(), |id| state.server.raw_stream_url(id));
         let hls = self.transcoding_url.is_some();
         Object::default()

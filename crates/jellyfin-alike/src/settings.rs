@@ -69,6 +69,9 @@ pub struct Settings {
     pub probed: BTreeSet<String>,
     /// Whether a plugin is the tuner: the ids of its live streams do not contain the media source.
     pub plugin_tuner: bool,
+    /// Whether the path of an open live stream is that of its shared raw stream, which is another at each opening. Otherwise it is the
+    /// channel's URL, as at a tuner that does not share.
+    pub shares_raw_streams: bool,
     /// The origins that CORS allows; none means `*`.
     pub cors_hosts: Vec<String>,
     /// How many connections the provider allows: one more ends the oldest one. None means any number.
@@ -101,6 +104,7 @@ impl Settings {
             hardware: false,
             probed: BTreeSet::new(),
             plugin_tuner: false,
+            shares_raw_streams: true,
             cors_hosts: Vec::new(),
             provider_connections: None,
             timers: Vec::new(),

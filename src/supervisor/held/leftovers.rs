@@ -3,7 +3,7 @@
 //! They are tried again by themselves, with the gateway's own credential or else the last viewer's: ever more rarely, and once more
 //! whenever a viewer tunes. The server ends a job that nobody polls after a minute. Only 10.11 then keeps the job's consumer open
 //! (docs/jellyfin.md 6 and 7); on other versions closing it again would remove a viewer's. The module does not know why something
-//! was left open.
+//! was left open. What an earlier process of the gateway left is closed only if it can be shown to be still the same opening.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -252,10 +252,17 @@ async fn close(
         opening: entry.opening.clone(),
         raw: None,
     };
-    let ours = lives
+    let is_kept = lives
         || entry.without_job
         || jellyfin.version(&entry.prefix).await?.starts_with(VERSION_KEEPING_CONSUMERS);
-    if ours && !jellyfin.is_another(&place, &hold, login).await? {
+    let is_ours = match (is_kept, entry.inherited) {
+        (false, _) => false,
+        (true, false) => !jellyfin.is_another(&place, &hold, login).await?,
+        // A server that was started again has other consumers under the same id. The name of the opening tells, or our job: it ends
+        // with the server.
+        (true, true) => (lives || hold.opening.is_some()) && jellyfin.is_open(&place, &hold, login).await?,
+    };
+    if is_ours {
         jellyfin.close(&entry.prefix, &hold.live_stream, login).await?;
     }
     Ok(())
