@@ -89,14 +89,19 @@ pub fn pmt(section: &[u8]) -> Option<Pmt> {
     let (number, content) = content(section, 2)?;
     let [pcr_high, pcr_low, high, low, rest @ ..] = content else { return None };
     let pcr_pid = u16::from_be_bytes([pcr_high & 0x1f, *pcr_low]);
-    let mut rest = rest.get(usize::from(u16::from_be_bytes([high & 0x0f, *low]))..)?;
+    let (of_program, mut rest) =
+        rest.split_at_checked(usize::from(u16::from_be_bytes([high & 0x0f, *low])))?;
+    let has_splices = is_splice_information(of_program);
     let mut streams = Vec::new();
     while let [kind, pid_high, pid_low, high, low, behind @ ..] = rest {
         let length = usize::from(u16::from_be_bytes([high & 0x0f, *low]));
         let (descriptors, behind) = behind.split_at_checked(length)?;
         streams.push(Elementary {
             pid: u16::from_be_bytes([pid_high & 0x1f, *pid_low]),
-            kind: kind_of(*kind, descriptors),
+            kind: match kind {
+                0x86 if has_splices => Kind::Other,
+                _ => kind_of(*kind, descriptors),
+            },
             language: language(descriptors),
             descriptors: descriptors.to_vec(),
         });
@@ -141,7 +146,7 @@ fn kind_of(stream_type: u8, descriptors: &[u8]) -> Kind {
     }
 }
 
-/// SCTE 35 uses a stream type that DTS uses as well.
+/// SCTE 35 uses a stream type that DTS uses as well, and registers itself for the stream or for the whole program (SCTE 35, 8.1).
 fn is_splice_information(descriptors: &[u8]) -> bool {
     each(descriptors).any(|(tag, content)| tag == 0x8a || tag == 0x05 && content.starts_with(b"CUEI"))
 }
@@ -160,4 +165,26 @@ fn private(stream_type: u8, descriptors: &[u8]) -> Kind {
             _ => None,
         })
         .unwrap_or(Kind::Other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_with_splice_information_has_no_sound_of_its_type() {
+        const CUEI: [u8; 6] = [0x05, 4, b'C', b'U', b'E', b'I'];
+        let kinds = |of_program: &[u8], of_stream: &[u8]| {
+            let length = |descriptors: &[u8]| [0xf0, u8::try_from(descriptors.len()).unwrap()];
+            let head = [2, 0xb0, 0, 0, 1, 0xc1, 0, 0, 0xe1, 0];
+            let streams =
+                [&[0x0f, 0xe1, 1, 0xf0, 0, 0x86, 0xe1, 2], &length(of_stream)[..], of_stream].concat();
+            let section = [&head[..], &length(of_program), of_program, &streams, &[0; 4]].concat();
+            pmt(&section).unwrap().streams.iter().map(|stream| stream.kind).collect::<Vec<_>>()
+        };
+        let aac = Kind::Audio(AudioCodec::Aac);
+        assert_eq!(kinds(&[], &[]), [aac, Kind::Audio(AudioCodec::Other(0x86))]);
+        assert_eq!(kinds(&[], &CUEI), [aac, Kind::Other]);
+        assert_eq!(kinds(&CUEI, &[]), [aac, Kind::Other]);
+    }
 }
