@@ -22,8 +22,15 @@ const VALID_FOR: Duration = Duration::from_secs(300);
 /// Remembers whether the server has had an HLS request since it was started, as far as the gateway can know.
 #[derive(Debug, Default)]
 pub(crate) struct HlsWarmup {
-    warmed_at: Mutex<Option<Instant>>,
+    state: Mutex<State>,
     lost: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    warmed_at: Option<Instant>,
+    /// When the last request was over, whatever came of it.
+    tried_at: Option<Instant>,
 }
 
 impl HlsWarmup {
@@ -33,16 +40,49 @@ impl HlsWarmup {
     }
 
     /// Sends the request unless it is known to have been sent, as the client that is about to open a channel. Openings that come
-    /// meanwhile wait for the same request.
+    /// meanwhile wait for the same request, and for no other.
     pub(super) async fn run(&self, jellyfin: &Jellyfin, prefix: &str, credential: &Credential) {
-        let mut warmed_at = self.warmed_at.lock().await;
+        let came_at = Instant::now();
+        let mut state = self.state.lock().await;
+        if state.tried_at.is_some_and(|at| at > came_at) {
+            return;
+        }
         let lost = self.lost.swap(false, Ordering::Relaxed);
-        let is_valid = warmed_at.is_some_and(|at| at.elapsed() < VALID_FOR);
+        let is_valid = state.warmed_at.is_some_and(|at| at.elapsed() < VALID_FOR);
         if is_valid && !lost {
-            *warmed_at = Some(Instant::now());
+            state.warmed_at = Some(Instant::now());
             return;
         }
         let reached = timeout(PATIENCE, jellyfin.touch_hls(prefix, &credential.login())).await;
-        *warmed_at = matches!(reached, Ok(Ok(true))).then(Instant::now);
+        let now = Instant::now();
+        *state = State { warmed_at: matches!(reached, Ok(Ok(true))).then_some(now), tried_at: Some(now) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+    use http::{HeaderMap, Uri};
+
+    use super::*;
+    use crate::proxy::query::Query;
+    use crate::upstream::fake::Fake;
+
+    /// A server that does not answer costs each opening two seconds, however many come at once.
+    #[tokio::test(start_paused = true)]
+    async fn openings_that_come_together_wait_for_one_request() {
+        let fake = Fake::start(|_| async {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            None
+        })
+        .await;
+        let query = Query::of(&Uri::from_static("/x?ApiKey=t"));
+        let credential = Credential::of(&HeaderMap::new(), &query).unwrap();
+        let (warmup, began) = (HlsWarmup::default(), Instant::now());
+        join_all((0..5).map(|_| warmup.run(&fake.jellyfin, "", &credential))).await;
+        assert!(began.elapsed() < PATIENCE * 2, "{:?}", began.elapsed());
+        assert_eq!(fake.asked("live.m3u8").len(), 1);
+        warmup.run(&fake.jellyfin, "", &credential).await;
+        assert_eq!(fake.asked("live.m3u8").len(), 2, "who comes later tries again");
     }
 }
