@@ -55,6 +55,11 @@ const INPUT_OPENS: Duration = Duration::from_secs(30);
 pub async fn run(mut config: Config) -> io::Result<()> {
     let stop = shutdown::on_signal()?;
     config.state_dir = config.state_dir.or_else(usual_state_dir);
+    if config.state_dir.is_none() {
+        warn!(
+            "there is no state directory, for want of state_dir, STATE_DIRECTORY and HOME: after a crash, what is open at the server stays open"
+        );
+    }
     config.clients.connections = open_files::room_for(config.clients.connections);
     let upstream = config.upstream.url.to_string();
     let app = App::bind_with(config, Launcher::this_program()).await?;

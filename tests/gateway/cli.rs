@@ -126,6 +126,23 @@ fn it_runs_until_it_is_asked_to_stop() {
 }
 
 #[test]
+fn it_says_so_where_nothing_can_be_kept_for_after_a_crash() {
+    let dir = with_file("gateway.yaml", "listen: 127.0.0.1:0\nupstream:\n  url: http://127.0.0.1:9\n");
+    for (variable, warnings) in [("NOT_HOME", 1), ("HOME", 0)] {
+        let mut command = warmgate(dir.path(), &[]);
+        let mut child = command.env(variable, dir.path()).stderr(Stdio::piped()).spawn().unwrap();
+        let _bounded = Bounded::new(&child);
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let before: Vec<_> =
+            lines.map(Result::unwrap).take_while(|line| !line.contains("listening")).collect();
+        let told = before.iter().filter(|line| line.contains("no state directory")).count();
+        assert_eq!(told, warnings, "{before:?}");
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+    }
+}
+
+#[test]
 fn too_few_open_files_are_told_of_once_and_the_rest_is_raised() {
     let dir = with_file("gateway.yaml", "listen: 127.0.0.1:0\nupstream:\n  url: http://127.0.0.1:9\n");
     for (limits, warned) in [("ulimit -n 1024", true), ("ulimit -Sn 256; ulimit -Hn 16384", false)] {
