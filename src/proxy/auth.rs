@@ -55,7 +55,7 @@ pub(super) enum Verdict {
 pub(super) struct Asker {
     /// The credential that it presents.
     pub credential: Credential,
-    /// The addresses it comes from, as the server is told in `X-Forwarded-For`.
+    /// The addresses it comes from, as the server is told in `X-Forwarded-For`; the first is the client's.
     pub from: Option<HeaderValue>,
 }
 

@@ -50,10 +50,10 @@ impl Forwarder {
         Self { client, identity: Arc::new(identity) }
     }
 
-    /// The `X-Forwarded-For` with which a request is passed on.
+    /// The `X-Forwarded-For` with which a request is passed on, without what its client may have made up.
     #[must_use]
     pub(super) fn forwarded_for(&self, request: &Request<Body>) -> Option<HeaderValue> {
-        self.forwarded(request).remove(headers::FORWARDED_FOR)
+        headers::told_hops(&self.forwarded(request), &self.identity.trusted_proxies)
     }
 
     /// The address of the client, as far as trusted proxies in between tell.

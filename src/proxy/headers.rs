@@ -192,6 +192,15 @@ pub(super) fn client_address(headers: &HeaderMap, trusted: &[IpNet]) -> Option<I
     untrusted.or_else(|| hops.first()).copied()
 }
 
+/// The hops of `X-Forwarded-For` from the client on, as trusted proxies tell: what stands before may be made up.
+#[must_use]
+pub(super) fn told_hops(headers: &HeaderMap, trusted: &[IpNet]) -> Option<HeaderValue> {
+    let hops: Vec<&str> = tokens(headers, &FORWARDED_FOR).collect();
+    let is_client = |hop: &&str| hop.parse().map_or(true, |ip| !is_trusted(Some(ip), trusted));
+    let client = hops.iter().rposition(is_client).unwrap_or_default();
+    HeaderValue::try_from(hops.get(client..)?.join(", ")).ok().filter(|told| !told.is_empty())
+}
+
 fn remove_claims(headers: &mut HeaderMap) {
     let claims: Vec<HeaderName> = headers
         .keys()
@@ -371,6 +380,21 @@ mod tests {
             let mut fields = HeaderMap::new();
             fields.insert(FORWARDED_FOR, HeaderValue::from_static(hops));
             assert_eq!(client_address(&fields, &trusted), client.map(|ip| ip.parse().unwrap()), "{hops}");
+        }
+    }
+
+    #[test]
+    fn what_stands_before_the_client_is_not_told() {
+        let trusted = ["127.0.0.0/8".parse().unwrap(), "10.0.0.0/8".parse().unwrap()];
+        for (hops, told) in [
+            ("9.9.9.9, 192.0.2.1, 127.0.0.1", Some("192.0.2.1, 127.0.0.1")),
+            ("9.9.9.9, 192.0.2.1, 10.0.0.2, 127.0.0.1", Some("192.0.2.1, 10.0.0.2, 127.0.0.1")),
+            ("9.9.9.9, unknown, 127.0.0.1", Some("unknown, 127.0.0.1")),
+            ("10.0.0.3, 127.0.0.1", Some("10.0.0.3, 127.0.0.1")),
+            ("", None),
+        ] {
+            let told_hops = told_hops(&map(&[("x-forwarded-for", hops)]), &trusted);
+            assert_eq!(told_hops, told.map(HeaderValue::from_static), "{hops}");
         }
     }
 }

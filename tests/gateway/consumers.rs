@@ -11,6 +11,23 @@ use warmgate::config::Config;
 use crate::support::stage::{Stage, all_fetched, household, is_hit, is_ours, poll, short, tune};
 use crate::support::wait::{eventually, soon};
 
+/// What a client behind a trusted proxy makes up about its address costs the server nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_made_up_address_is_not_asked_about() {
+    let trusting = |config: &mut Config| config.trusted_proxies.push("127.0.0.1/32".parse().unwrap());
+    let stage = Stage::with(|_| (), trusting).await;
+    let viewer = stage.viewer(0, "tv").from("9.9.9.1, 192.0.2.1");
+    let (playback, _) = tune(&viewer, &stage.channel(1)).await;
+    let asked = stage.asked("/Users/Me").len();
+    for last in 2..6 {
+        let answer = poll(&viewer.clone().from(&format!("9.9.9.{last}, 192.0.2.1")), &playback).await;
+        assert!(is_hit(&answer), "{}", answer.field("cache-status"));
+    }
+    assert_eq!(stage.asked("/Users/Me").len(), asked);
+    poll(&viewer.from("192.0.2.2"), &playback).await;
+    assert_eq!(stage.asked("/Users/Me").len(), asked + 1, "the server judges the address as well");
+}
+
 /// Two devices with one token are two consumers, and each one's silence is judged by its own requests.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_leaves_and_the_other_plays_on() {
