@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
+use moka::sync::Cache;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -46,6 +47,9 @@ pub struct WindowSize {
     pub segment: u64,
 }
 
+/// The longest segments of the channels whose segments did not fit a stream's list.
+pub(super) type LongestSegments = Cache<Channel, Duration>;
+
 /// The parameters of a new stream.
 #[derive(Debug)]
 pub(super) struct StreamSpec {
@@ -73,6 +77,7 @@ pub struct Stream {
     /// Ends the stream.
     pub(super) stop: CancellationToken,
     size: WindowSize,
+    longest: LongestSegments,
     window: RwLock<Option<Window<Media>>>,
     /// The state of its producer after the driver's last turn; `None` once the stream is gone.
     state: watch::Sender<Option<State>>,
@@ -100,7 +105,7 @@ pub struct Playlist {
 }
 
 impl Stream {
-    pub(super) fn new(spec: StreamSpec, size: WindowSize) -> Self {
+    pub(super) fn new(spec: StreamSpec, size: WindowSize, longest: LongestSegments) -> Self {
         let StreamSpec { recipe, demand, produce } = spec;
         let Recipe { place, source, live_stream, .. } = &recipe;
         let access = Access::new(place.clone(), source.clone(), live_stream.clone());
@@ -114,6 +119,7 @@ impl Stream {
             produce,
             stop,
             size,
+            longest,
             window: RwLock::new(None),
             state: watch::Sender::new(Some(State::Starting)),
             newest: watch::Sender::new(0),
@@ -221,7 +227,7 @@ impl Stream {
             return None;
         }
         let window = window.get_or_insert_with(|| {
-            let target = playlist::target_duration(arrival.duration, self.recipe.cut);
+            let target = self.chosen_target(arrival.duration);
             Window::new(first_sequence(), target, self.size.length)
         });
         let size = media.body.len() as u64;
@@ -243,7 +249,21 @@ impl Stream {
     /// The target duration; before the first segment the one that follows from a first segment of duration `first`.
     pub(super) fn target(&self, first: Duration) -> Duration {
         let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
-        window.as_ref().map_or_else(|| playlist::target_duration(first, self.recipe.cut), Window::target)
+        window.as_ref().map_or_else(|| self.chosen_target(first), Window::target)
+    }
+
+    fn chosen_target(&self, first: Duration) -> Duration {
+        let known = self.longest.get(&self.channel).unwrap_or_default();
+        playlist::target_duration(first.max(known), self.recipe.cut)
+    }
+
+    /// Whether a segment of the server's fits the target duration. If not, the channel's next stream chooses one that it does fit.
+    pub(super) fn fits(&self, duration: Duration) -> bool {
+        let fits = playlist::fits(duration, self.target(duration));
+        if !fits {
+            self.longest.insert(self.channel.clone(), duration);
+        }
+        fits
     }
 
     /// How much a new viewer's playlist lists at least.

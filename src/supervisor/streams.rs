@@ -4,23 +4,33 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
-use crate::supervisor::stream::{Stream, StreamSpec, WindowSize};
+use moka::sync::Cache;
+
+use crate::supervisor::stream::{LongestSegments, Stream, StreamSpec, WindowSize};
 use crate::upstream::jellyfin::Login;
 use domain::key::{LiveStreamId, StreamId};
 use domain::producer::State;
 use domain::viewer::Account;
 
+/// The number of channels whose longest segment is remembered.
+const CHANNELS: u64 = 1000;
+/// How long it is remembered after the channel's last stream began.
+const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
+
 /// All streams that the pool knows.
 #[derive(Debug)]
 pub(super) struct Streams {
     size: WindowSize,
+    longest: LongestSegments,
     streams: RwLock<HashMap<StreamId, Arc<Stream>>>,
 }
 
 impl Streams {
     pub(super) fn new(size: WindowSize) -> Self {
-        Self { size, streams: RwLock::default() }
+        let longest = Cache::builder().max_capacity(CHANNELS).time_to_idle(REMEMBERED).build();
+        Self { size, longest, streams: RwLock::default() }
     }
 
     pub(super) fn get(&self, id: StreamId) -> Option<Arc<Stream>> {
@@ -34,7 +44,11 @@ impl Streams {
             return stream;
         }
         let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(streams.entry(id).or_insert_with(|| Arc::new(Stream::new(spec(), self.size))))
+        Arc::clone(
+            streams
+                .entry(id)
+                .or_insert_with(|| Arc::new(Stream::new(spec(), self.size, self.longest.clone()))),
+        )
     }
 
     /// Publishes the state of producers to the requests that wait for their streams.

@@ -203,7 +203,11 @@ async fn the_credential_of_an_account_that_logged_out_is_not_used() {
 async fn waiting_for_a_segment_ends_after_three_target_durations() {
     let recipe = recipe(ItemId::parse(&"a".repeat(32)).unwrap(), None);
     let size = WindowSize { join: Duration::ZERO, length: Duration::from_secs(30), segment: 1000 };
-    let stream = Stream::new(StreamSpec { recipe, demand: None, produce: Produce::Adopt }, size);
+    let stream = Stream::new(
+        StreamSpec { recipe, demand: None, produce: Produce::Adopt },
+        size,
+        crate::supervisor::stream::LongestSegments::new(1),
+    );
     let media = || Media {
         body: Bytes::from_static(b"x"),
         content_type: HeaderValue::from_static("x"),

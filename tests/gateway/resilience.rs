@@ -74,6 +74,32 @@ async fn a_server_that_is_still_starting_forbids_no_origin() {
     assert_eq!(allowed(&stage, &ours).await, (404, false));
 }
 
+/// A source comes back with key frames that are further apart than the list allows: another stream begins, whose list goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_keeps_its_promise_when_segments_grow_longer() {
+    let mut stage = Stage::quick().await;
+    let viewer = stage.viewer(0, "tv");
+    let (playback, first) = tune(&viewer, &stage.channel(1)).await;
+    let settings = stage.kill_origin().await;
+    stage.restart_origin(Settings { gop: Duration::from_secs(6), ..settings }).await;
+    let mut sequence = first.tag("EXT-X-MEDIA-SEQUENCE");
+    eventually("the long segments are listed", async || {
+        let answer = poll(&viewer, &playback).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let text = answer.text();
+        let seconds = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("#EXTINF:")?.split(',').next()?.parse::<f64>().ok());
+        let longest = seconds.map(|seconds| seconds.round() as u64).max();
+        assert!(longest <= answer.tag("EXT-X-TARGETDURATION"), "{text}");
+        assert!(answer.tag("EXT-X-MEDIA-SEQUENCE") >= sequence, "{text}");
+        sequence = answer.tag("EXT-X-MEDIA-SEQUENCE");
+        longest >= Some(5)
+    })
+    .await;
+    assert_eq!(stage.snapshot().tally.failures.get(&Failure::Overlong), Some(&1));
+}
+
 /// The server restarts: it answers 503 to everything at first, and then has nothing open.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_still_starting_is_waited_for() {

@@ -73,6 +73,12 @@ pub fn target_duration(first: Duration, cut: Duration) -> Duration {
     Duration::from_secs(seconds.max(cut.as_secs() + 1))
 }
 
+/// Whether a segment may stand in a playlist with this target duration (RFC 8216bis, 4.4.3.1).
+#[must_use]
+pub fn fits(duration: Duration, target: Duration) -> bool {
+    duration < target + Duration::from_millis(500)
+}
+
 /// A segment to list in a playlist of ours.
 #[derive(Clone, Copy, Debug)]
 pub struct Listed {

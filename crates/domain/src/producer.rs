@@ -185,6 +185,7 @@ impl Producer {
             | Failure::Stalled
             | Failure::Gone
             | Failure::Oversized
+            | Failure::Overlong
             | Failure::Unreadable
             | Failure::Crashed
             | Failure::Busy

@@ -150,6 +150,8 @@ reasons! {
         Gone = "gone",
         /// A segment is larger than `window.segment`.
         Oversized = "oversized",
+        /// A segment is longer than the stream's target duration allows.
+        Overlong = "overlong",
         /// The server sent something that is no playlist or transport stream this gateway can follow.
         Unreadable = "unreadable",
         /// The profile is better left to the server.

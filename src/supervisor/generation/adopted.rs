@@ -98,7 +98,7 @@ impl Work {
     pub(super) async fn run(
         mut self,
         opened_by_client: bool,
-        deliver: impl FnMut(Fetched),
+        deliver: impl FnMut(Fetched) -> Result<(), Failure>,
     ) -> Option<Failure> {
         let stream = Arc::clone(&self.stream);
         if !opened_by_client && !self.caller.access.is_exclusive() {
@@ -145,7 +145,12 @@ impl Work {
         Ok((job, reading))
     }
 
-    async fn follow(&self, job: &Job, reading: Reading, deliver: impl FnMut(Fetched)) -> Failure {
+    async fn follow(
+        &self,
+        job: &Job,
+        reading: Reading,
+        deliver: impl FnMut(Fetched) -> Result<(), Failure>,
+    ) -> Failure {
         let stream = &self.stream;
         let first = reading.entries.first().map_or(Duration::ZERO, |entry| entry.duration);
         let settings = FollowSettings {

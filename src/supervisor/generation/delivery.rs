@@ -13,6 +13,7 @@ use crate::upstream::follow::Fetched;
 use crate::upstream::jellyfin::Media;
 use domain::key::StreamId;
 use domain::pool::{Event, Output};
+use domain::reason::Failure;
 use domain::window::Arrival;
 
 /// The number of copies of an adopted stream that the server writes to its disk: the tuner's raw file and the segments
@@ -62,13 +63,17 @@ impl Delivery {
         handle.tell(Event::SegmentReady { stream: *id, generation: *generation, output });
     }
 
-    /// A callback that delivers the segments of an adopted job.
-    pub(super) fn adopted_segments(mut self) -> impl FnMut(Fetched) + Send + 'static {
+    /// A callback that delivers the segments of an adopted job, while they fit the stream's list.
+    pub(super) fn adopted_segments(mut self) -> impl FnMut(Fetched) -> Result<(), Failure> + Send + 'static {
         move |Fetched { duration, gap, media }| {
+            if !self.stream.fits(duration) {
+                return Err(Failure::Overlong);
+            }
             let media = Media { body: Mapped::holding(&media.body).into(), ..media };
             let written = DISK_COPIES * media.body.len() as u64;
             let arrival = Arrival { duration, discontinuity: gap, independent: true };
             self.deliver(arrival, media, Cost { written, encoded: false });
+            Ok(())
         }
     }
 }

@@ -59,13 +59,13 @@ pub struct Fetched {
     pub media: Media,
 }
 
-/// Follows `job` from the playlist `first` on, hands each segment to `deliver`, and returns why it ended.
+/// Follows `job` from the playlist `first` on, hands each segment to `deliver` until that fails, and returns why it ended.
 pub async fn follow(
     jellyfin: &Jellyfin,
     job: &Job,
     first: Reading,
     settings: FollowSettings,
-    mut deliver: impl FnMut(Fetched),
+    mut deliver: impl FnMut(Fetched) -> Result<(), Failure>,
 ) -> Failure {
     let mut reading = first;
     let mut next = 0;
@@ -86,7 +86,10 @@ pub async fn follow(
                 never = keep_alive(jellyfin, job, &mut polled_at) => match never {},
             };
             let gap = segment.index > next || jumped || segment.duration.is_none();
-            deliver(Fetched { duration: segment.duration.unwrap_or(settings.cut), gap, media });
+            let duration = segment.duration.unwrap_or(settings.cut);
+            if let Err(failure) = deliver(Fetched { duration, gap, media }) {
+                return failure;
+            }
             (next, jumped, trouble) = (segment.index + 1, segment.duration.is_none(), None);
             grown_at = Instant::now();
             wait = quiet(&segments, settings);

@@ -28,7 +28,10 @@ const SETTINGS: FollowSettings =
 async fn followed(fake: &Fake, first: &str) -> (Vec<(u64, bool)>, Failure) {
     let job = Job::of("/videos/1", "hls/j/j0.ts").unwrap();
     let mut seen = Vec::new();
-    let deliver = |fetched: Fetched| seen.push((fetched.duration.as_secs(), fetched.gap));
+    let deliver = |fetched: Fetched| {
+        seen.push((fetched.duration.as_secs(), fetched.gap));
+        Ok(())
+    };
     let failure = follow(&fake.jellyfin, &job, playlist::read(first).unwrap(), SETTINGS, deliver).await;
     (seen, failure)
 }

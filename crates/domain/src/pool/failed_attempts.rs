@@ -81,6 +81,7 @@ const fn counts_for(failure: Failure, worked: bool) -> Option<Duration> {
         | Failure::Busy
         | Failure::Gone
         | Failure::Oversized
+        | Failure::Overlong
         | Failure::Panicked => None,
     }
 }

@@ -115,7 +115,10 @@ impl Pool {
             self.failed_attempts.note(stream.key.clone(), stream.accounts.clone(), how, now);
         }
         *self.tally.failures.entry(failure).or_default() += 1;
-        if self.is_watched(id) {
+        if failure == Failure::Overlong {
+            // No other generation keeps what the stream's list promises: its viewers begin another stream, whose list goes on.
+            self.stop(id, StopReason::Failed);
+        } else if self.is_watched(id) {
             self.retry_or_give_up(id, now);
         } else {
             self.stop(id, StopReason::Failed);

@@ -78,6 +78,7 @@ impl Pool {
             | Failure::Refused
             | Failure::Busy
             | Failure::Oversized
+            | Failure::Overlong
             | Failure::Unreadable
             | Failure::Unsuitable
             | Failure::Lagged
