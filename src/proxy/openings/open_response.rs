@@ -13,6 +13,9 @@ use crate::upstream::jellyfin::field;
 use domain::key::{ItemId, LiveStreamId, MediaSourceId, PlaySessionId};
 use domain::produce::Player;
 
+/// The parameter and the property for the bitrate.
+pub(super) const BITRATE: &str = "MaxStreamingBitrate";
+
 /// A live stream that an answer to `PlaybackInfo` or `LiveStreams/Open` names as open.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct OpenedStream {
@@ -64,6 +67,8 @@ pub(super) struct OpenRequest {
     names_one: bool,
     /// Whether it asks to open a live stream, rather than what there is to play.
     opens: bool,
+    /// The bitrate that it asks for, in bit/s: that of its device profile, if there is no other (`MediaInfoController.cs`).
+    bitrate: Option<u64>,
     /// Whether what it opens is the item's: the item stands in the path, or in the token that the server gave out for it.
     opens_item: bool,
 }
@@ -83,11 +88,15 @@ impl OpenRequest {
         let is_wished =
             query.get("AutoOpenLiveStream").map(|wish| wish.eq_ignore_ascii_case("true")).or(wish);
         let (in_path, item) = (item.is_some(), item.or_else(|| ItemId::parse(&named("ItemId")?)));
+        let in_query = query.get(BITRATE).and_then(|text| text.parse().ok());
+        let of = |json: &Value| field(json, BITRATE)?.as_u64();
+        let in_body = || of(json.as_ref()?).or_else(|| of(field(json.as_ref()?, "DeviceProfile")?));
         let token = named("OpenToken").unwrap_or_default();
         let in_token = item.is_some() && token.split('_').any(|part| ItemId::parse(part) == item);
         Self {
             // `LiveStreams/Open` does not name an item in its path.
             opens: !in_path || is_wished.unwrap_or_default(),
+            bitrate: in_query.or_else(in_body),
             opens_item: in_path || in_token,
             item,
             play_session: named("PlaySessionId").map(PlaySessionId::new),
@@ -99,6 +108,12 @@ impl OpenRequest {
     #[must_use]
     pub(super) const fn opens(&self) -> bool {
         self.opens && !self.names_one
+    }
+
+    /// The bitrate that it asks for, in bit/s.
+    #[must_use]
+    pub(super) const fn bitrate(&self) -> Option<u64> {
+        self.bitrate
     }
 
     /// Reads from the answer the live streams that are open.
@@ -205,6 +220,28 @@ mod tests {
         ] {
             let opened = asked(target, body).opened(br#"{"MediaSources":[{"Id":"s","LiveStreamId":"l"}]}"#);
             assert!(!opened[0].taken && !opened[0].paired, "{target} {body:?}");
+        }
+    }
+
+    #[test]
+    fn the_query_overrides_the_body() {
+        for (target, body, opens, bitrate) in [
+            ("/x", "{}", false, None),
+            ("/x", "", false, None),
+            ("/x", r#"{"autoOpenLiveStream":true,"MaxStreamingBitrate":8}"#, true, Some(8)),
+            ("/x?AutoOpenLiveStream=false", r#"{"AutoOpenLiveStream":true}"#, false, None),
+            (
+                "/x?autoopenlivestream=True&maxstreamingbitrate=7",
+                r#"{"MaxStreamingBitrate":8}"#,
+                true,
+                Some(7),
+            ),
+            ("/x?AutoOpenLiveStream=true&LiveStreamId=l", "{}", false, None),
+            ("/x?AutoOpenLiveStream=true", r#"{"LiveStreamId":"l"}"#, false, None),
+            ("/x", r#"{"DeviceProfile":{"MaxStreamingBitrate":9}}"#, false, Some(9)),
+        ] {
+            let wish = OpenRequest::of(ItemId::parse(ITEM), &target.parse().unwrap(), Some(body.as_bytes()));
+            assert_eq!((wish.opens(), wish.bitrate()), (opens, bitrate), "{target} {body}");
         }
     }
 }
