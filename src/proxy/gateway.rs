@@ -10,11 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, ORIGIN};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::Service;
 
-use crate::body::kept::Budget;
+use crate::body::kept::{Budget, Kept};
 use crate::body::{self, Body};
 use crate::config::{LiveTvRight, Refusal};
 use crate::proxy::auth::{Asker, Auth};
@@ -172,6 +173,18 @@ impl Gateway {
     pub(super) fn asker(&self, request: &Request<Body>, query: &Query) -> Option<Asker> {
         let credential = Credential::of(request.headers(), query)?;
         Some(Asker { credential, from: self.forwarder.forwarded_for(request) })
+    }
+
+    /// Reads the whole body of a request. Its sender has to have shown a credential that the server has not refused.
+    ///
+    /// # Errors
+    /// The request as it came, if its body cannot be kept.
+    pub(super) async fn keep(&self, request: Request<Body>) -> Result<(Parts, Kept), Request<Body>> {
+        let (parts, body) = request.into_parts();
+        match self.kept_bodies.read(body).await {
+            Ok(kept) => Ok((parts, kept)),
+            Err(body) => Err(Request::from_parts(parts, body)),
+        }
     }
 
     /// The account that a token stands for.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, UPGRADE};
+use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -108,20 +109,16 @@ impl Gateway {
         account: Account,
         request: Request<Body>,
     ) -> (Request<Body>, Option<Mention>) {
-        let (mut parts, body) = request.into_parts();
-        let kept = match self.kept_bodies.read(body).await {
-            Ok(kept) => kept,
-            Err(body) => return (Request::from_parts(parts, body), None),
+        let (parts, kept) = match self.keep(request).await {
+            Ok(report) => report,
+            Err(unread) => return (unread, None),
         };
         let mention = Subject::of(report, Some(kept.bytes())).mention(Some(account));
-        if mention.live_stream.is_some()
-            && self.supervisor.is_unreported(&mention)
-            && let Some(anonymous) = without_live_stream(kept.bytes())
-        {
-            parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(anonymous.len()));
-            return (Request::from_parts(parts, body::full(anonymous)), Some(mention));
+        let is_unreported = mention.live_stream.is_some() && self.supervisor.is_unreported(&mention);
+        match is_unreported.then(|| without_live_stream(kept.bytes())).flatten() {
+            Some(anonymous) => (with_body(parts, anonymous), Some(mention)),
+            None => (Request::from_parts(parts, kept.into()), None),
         }
-        (Request::from_parts(parts, kept.into()), None)
     }
 
     /// The report, once its client has an opening of its own, else without the name of the live stream: the server would
@@ -133,10 +130,9 @@ impl Gateway {
         credential: &Credential,
         request: Request<Body>,
     ) -> Request<Body> {
-        let (mut parts, body) = request.into_parts();
-        let kept = match self.kept_bodies.read(body).await {
-            Ok(kept) => kept,
-            Err(body) => return Request::from_parts(parts, body),
+        let (parts, kept) = match self.keep(request).await {
+            Ok(report) => report,
+            Err(unread) => return unread,
         };
         let subject = Subject::of(report, Some(kept.bytes()));
         let plays = matches!(report.moment, Moment::Started | Moment::Progress);
@@ -149,8 +145,7 @@ impl Gateway {
         };
         if !is_own && let Some(anonymous) = without_live_stream(kept.bytes()) {
             debug!("a report passes without the live stream, of which its client has no opening any more");
-            parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(anonymous.len()));
-            return Request::from_parts(parts, body::full(anonymous));
+            return with_body(parts, anonymous);
         }
         Request::from_parts(parts, kept.into())
     }
@@ -245,6 +240,12 @@ struct Subject {
     play_session: Option<PlaySessionId>,
     live_stream: Option<LiveStreamId>,
     paused: Option<bool>,
+}
+
+/// The request with another body.
+fn with_body(mut parts: Parts, bytes: Bytes) -> Request<Body> {
+    parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    Request::from_parts(parts, body::full(bytes))
 }
 
 /// The report in a body without the name of the live stream; `None` if it names none.

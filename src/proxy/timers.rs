@@ -68,15 +68,13 @@ impl Gateway {
 
     /// The request, and whether the recording that it schedules begins soon. One that cannot be read does not.
     async fn read_timer(&self, request: Request<Body>) -> (Request<Body>, bool) {
-        let (parts, body) = request.into_parts();
-        let (body, begins_soon) = match self.kept_bodies.read(body).await {
-            Ok(timer) => {
+        match self.keep(request).await {
+            Ok((parts, timer)) => {
                 let begins_soon = begins_soon(timer.bytes(), SystemTime::now());
-                (timer.into(), begins_soon)
+                (Request::from_parts(parts, timer.into()), begins_soon)
             }
-            Err(body) => (body, false),
-        };
-        (Request::from_parts(parts, body), begins_soon)
+            Err(unread) => (unread, false),
+        }
     }
 
     async fn free_tuner_for_recording(&self) -> bool {
