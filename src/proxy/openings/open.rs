@@ -79,10 +79,10 @@ impl Gateway {
             return self.forward(request).await;
         }
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let (account, login) =
+            (self.account(opener.asker.credential.token()), opener.asker.credential.login());
         if let Verdict::Allowed(me) = &verdict {
             (opener.user, opener.is_administrator) = (me.id.clone(), me.administrator);
-            let account = self.account(opener.asker.credential.token());
-            let login = opener.asker.credential.login();
             self.supervisor.close_leftovers(account, &login, me.id.as_deref()).await;
         }
         let settings = self.client_settings(&opener, &verdict, &request);
@@ -95,21 +95,20 @@ impl Gateway {
             return self.open_without_live_tv(&opener, &sent.asks, request).await;
         }
         self.hls_warmup.run(&self.jellyfin, &opener.prefix, &opener.asker.credential).await;
-        let account = self.account(opener.asker.credential.token());
-        self.supervisor.tuners().introduce(account, &opener.prefix, &opener.asker.credential.login());
-        let mut response = self.forward_opening(item, &opener, (request, &sent), &client).await;
+        self.supervisor.tuners().introduce(account, &opener.prefix, &login);
+        let (response, asking) = self.forward_opening(item, &opener, (request, &sent), &client).await;
         let open_request = sent.asks;
         if response.status() != StatusCode::OK {
             return response;
         }
         let abandoned = Arc::new(AtomicBool::new(false));
         let is_abandoned = Arc::clone(&abandoned);
-        let asking = response.extensions_mut().remove::<Arc<Asking>>();
         let read = move |answer: Option<Bytes>| {
             let opened = open_request.get().zip(answer).map(|(request, answer)| request.opened(&answer));
             for opened in opened.unwrap_or_default() {
                 self.opened(&opened, &opener, is_abandoned.load(Ordering::Relaxed));
             }
+            // Now the pool knows what is open.
             drop(asking);
         };
         let taken = move |whole: bool| abandoned.store(!whole, Ordering::Relaxed);
@@ -183,7 +182,7 @@ impl Gateway {
         opener: &Opener,
         (request, sent): (Request<Body>, &Sent),
         client: &CancellationToken,
-    ) -> Response<Body> {
+    ) -> (Response<Body>, Option<Asking>) {
         let credential = &opener.asker.credential;
         let (account, device) = (Some(self.account(credential.token())), credential.device());
         self.supervisor.opening(item.clone(), account);
@@ -200,7 +199,7 @@ impl Gateway {
             }
         }
         let first = Request::from_parts(parts.clone(), unsent);
-        let mut response = self.ask(item.as_ref(), first, client).await;
+        let (mut response, mut asking) = self.ask(item.as_ref(), first, client).await;
         let in_vain = item.as_ref().is_some_and(|item| self.tuner_denials.contains(item));
         let is_limit_told = tuners.is_limit_told();
         let attempts = match (in_vain, is_limit_told) {
@@ -216,7 +215,7 @@ impl Gateway {
             }
             info!("the server denied an opening a tuner; gave up an idle stream and tries again");
             let again = Request::from_parts(parts.clone(), body.body());
-            response = self.ask(item.as_ref(), again, client).await;
+            (response, asking) = self.ask(item.as_ref(), again, client).await;
             match (response.status(), &item) {
                 (StatusCode::OK, _) => tuners.denial_proved(),
                 (StatusCode::INTERNAL_SERVER_ERROR, Some(item)) if !is_limit_told => {
@@ -227,31 +226,29 @@ impl Gateway {
         }
         let is_denied = response.status() == StatusCode::INTERNAL_SERVER_ERROR && !client.is_cancelled();
         let item = item.as_ref().filter(|_| is_denied);
-        item.and_then(|item| self.refuse_for_want_of_tuner(item, opener, &parts.headers)).unwrap_or(response)
+        let refusal = item.and_then(|item| self.refuse_for_want_of_tuner(item, opener, &parts.headers));
+        (refusal.unwrap_or(response), asking)
     }
 
-    /// Asks the server to open a channel, and tells the pool of it until it has answered, or else in `Arc<Asking>` of the answer's
-    /// extensions.
+    /// Asks the server to open a channel, and tells the pool of it until the server has answered. If the answer tells what is open,
+    /// the pool is told for as long as the second value lives.
     async fn ask(
         &self,
         item: Option<&ItemId>,
         request: Request<Body>,
         client: &CancellationToken,
-    ) -> Response<Body> {
+    ) -> (Response<Body>, Option<Asking>) {
         let asking = self.supervisor.tuners().ask(item.cloned());
         let mut answer = std::pin::pin!(self.forward(request));
-        let mut response = tokio::select! {
+        let response = tokio::select! {
             response = &mut answer => response,
             () = client.cancelled() => {
                 asking.abandon();
                 answer.await
             }
         };
-        if response.status() == StatusCode::OK {
-            // Until the body has told what is open.
-            response.extensions_mut().insert(Arc::new(asking));
-        }
-        response
+        let tells = response.status() == StatusCode::OK;
+        (response, tells.then_some(asking))
     }
 
     /// The request, and what is known of it once its body has been sent.
