@@ -36,9 +36,8 @@ impl Credential {
     /// Reads the credential of a request; `None` if it has no token.
     #[must_use]
     pub fn of(headers: &HeaderMap, query: &Query) -> Option<Self> {
-        let scheme = |name: &HeaderName| text(headers, name).and_then(parse_scheme);
-        let fields = scheme(&AUTHORIZATION).or_else(|| scheme(&X_EMBY_AUTHORIZATION)).unwrap_or_default();
-        let field = |name| fields.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        let fields = scheme_fields(headers);
+        let field = |name| scheme_field(&fields, name);
         let header = |name: &HeaderName| text(headers, name).map(str::to_owned);
         let parameter = |name| query.get(name).map(str::to_owned);
         let token = [
@@ -121,9 +120,18 @@ impl fmt::Debug for Credential {
 /// The app that a request says it comes from, such as `Jellyfin Web`.
 #[must_use]
 pub(super) fn client(headers: &HeaderMap) -> Option<String> {
+    scheme_field(&scheme_fields(headers), "Client")
+}
+
+/// The fields of Jellyfin's own scheme, as the server reads them: from the first header that has it.
+fn scheme_fields(headers: &HeaderMap) -> Vec<(String, String)> {
     let scheme = |name: &HeaderName| text(headers, name).and_then(parse_scheme);
-    let fields = scheme(&AUTHORIZATION).or_else(|| scheme(&X_EMBY_AUTHORIZATION))?;
-    fields.into_iter().rev().find(|(key, _)| key == "Client").map(|(_, value)| value)
+    scheme(&AUTHORIZATION).or_else(|| scheme(&X_EMBY_AUTHORIZATION)).unwrap_or_default()
+}
+
+/// Of several fields with a name the last counts.
+fn scheme_field(fields: &[(String, String)], name: &str) -> Option<String> {
+    fields.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone())
 }
 
 /// The headers that carry a credential for Jellyfin, marked as sensitive. An `Authorization` with another scheme (`Basic`) is for a proxy.

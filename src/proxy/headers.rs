@@ -184,21 +184,25 @@ pub(super) fn set_forwarded(headers: &mut HeaderMap, peer: Option<IpAddr>, trust
     }
 }
 
-/// The last address of `X-Forwarded-For` that is no trusted proxy's: what stands before it may be made up.
+/// The address of the client, as far as trusted proxies tell.
 #[must_use]
 pub(super) fn client_address(headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
-    let hops: Vec<IpAddr> = tokens(headers, &FORWARDED_FOR).map(str::parse).collect::<Result<_, _>>().ok()?;
-    let untrusted = hops.iter().rev().find(|hop| !is_trusted(Some(**hop), trusted));
-    untrusted.or_else(|| hops.first()).copied()
+    hops_from_client(headers, trusted).first()?.parse().ok()
 }
 
-/// The hops of `X-Forwarded-For` from the client on, as trusted proxies tell: what stands before may be made up.
+/// The hops of `X-Forwarded-For` from the client on, as trusted proxies tell.
 #[must_use]
 pub(super) fn told_hops(headers: &HeaderMap, trusted: &[IpNet]) -> Option<HeaderValue> {
-    let hops: Vec<&str> = tokens(headers, &FORWARDED_FOR).collect();
+    let told = hops_from_client(headers, trusted).join(", ");
+    HeaderValue::try_from(told).ok().filter(|told| !told.is_empty())
+}
+
+/// The client is the last hop that is no trusted proxy: what stands before it may be made up.
+fn hops_from_client<'a>(headers: &'a HeaderMap, trusted: &[IpNet]) -> Vec<&'a str> {
+    let mut hops: Vec<&str> = tokens(headers, &FORWARDED_FOR).collect();
     let is_client = |hop: &&str| hop.parse().map_or(true, |ip| !is_trusted(Some(ip), trusted));
     let client = hops.iter().rposition(is_client).unwrap_or_default();
-    HeaderValue::try_from(hops.get(client..)?.join(", ")).ok().filter(|told| !told.is_empty())
+    hops.split_off(client)
 }
 
 fn remove_claims(headers: &mut HeaderMap) {
