@@ -147,7 +147,7 @@ impl Gateway {
                 Verdict::Denied => Err(Unserved::Miss(Miss::Denied)),
                 Verdict::Unknown => Err(Unserved::Miss(Miss::AuthUnknown)),
                 Verdict::Allowed(me) => {
-                    let wish = self.wish(live, &request, viewer, (&asker.credential, me));
+                    let wish = self.wish(live, &request, (viewer, channel.clone()), (&asker.credential, me));
                     wish.map_err(Unserved::Miss)
                 }
             },
@@ -301,7 +301,7 @@ impl Gateway {
         &self,
         live: &'a Live,
         request: &Request<Body>,
-        viewer: Viewer,
+        (viewer, channel): (Viewer, Channel),
         (credential, me): (&Credential, Arc<Me>),
     ) -> Result<(TuneRequest, impl FnOnce() -> Recipe + use<'a>), Miss> {
         let policy =
@@ -312,7 +312,6 @@ impl Gateway {
         let headers = request.headers();
         let apple = recipe::is_apple(headers);
         let profile = ProfileKey::from_query(live.query.pairs(), apple, policy).map_err(Miss::Unshareable)?;
-        let channel = Channel { item: live.item.clone(), source: live.source.clone() };
         if !self.pairings.is_proven(&channel, &live.live_stream) {
             return Err(Miss::Unpaired);
         }

@@ -209,7 +209,7 @@ impl Tuners {
     fn tell_limit(&self, hosts: Vec<TunerHost>) {
         let tuners = self.handle.ask(|pool, now| {
             pool.handle_event(Event::TunerHosts(hosts), now);
-            pool.snapshot(now).tuners
+            pool.tuners_view(now)
         });
         if let Some(TunerLimit { count, source: source @ LimitSource::Configured }) = tuners.limit {
             let (tuners, source, reserve) = (count, source.as_str(), tuners.reserve);

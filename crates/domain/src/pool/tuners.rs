@@ -156,7 +156,9 @@ impl Pool {
         open
     }
 
-    pub(super) fn tuners_view(&self, now: Timestamp) -> TunersView {
+    /// The server's tuners at `now`.
+    #[must_use]
+    pub fn tuners_view(&self, now: Timestamp) -> TunersView {
         let open = self.occupancy(now);
         let limit = self.tuners.limit(&open);
         TunersView {
