@@ -46,7 +46,7 @@ use crate::supervisor::tuners::Tuners;
 use crate::supervisor::tuners::learned::LearnedLimits;
 use crate::upstream::jellyfin::{Jellyfin, Login, Recipe};
 use crate::upstream::ledger::Ledger;
-use domain::key::{Channel, ConsumerId, DeviceId, ItemId, LiveStreamId, UserId};
+use domain::key::{Channel, ConsumerId, DeviceId, ItemId, LiveStreamId};
 use domain::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
 use domain::pool::{Admission, Event, Limits, PlaylistHints, Pool, SegmentRequest, Snapshot, Tune};
 use domain::reason::{OpeningRefusal, RefuseReason};
@@ -159,7 +159,7 @@ impl Supervisor {
             self.handle.ask(|pool, now| match pool.playlist_requested(tune, mention, now) {
                 Admission::Refused(reason) => Err(reason),
                 Admission::Serve { stream: id, consumer, warmth } => {
-                    user.iter().for_each(|user| pool.account_is_of(account, &UserId::new(user.as_str())));
+                    user.iter().for_each(|user| pool.account_is_of(account, user));
                     let spec = || StreamSpec { recipe: recipe(), demand, produce };
                     let stream = self.streams.get_or_insert(id, spec);
                     // Under the pool's lock, which the driver needs to start the stream: its first call takes this credential.
@@ -240,8 +240,8 @@ impl Supervisor {
         &self.explainer
     }
 
-    /// The server has told whose an account is.
-    pub fn account_is_of(&self, account: Account, user: &UserId) {
+    /// The server has told that an account is of the user with this id.
+    pub fn account_is_of(&self, account: Account, user: &str) {
         self.handle.pool().account_is_of(account, user);
     }
 

@@ -2,23 +2,25 @@
 
 use std::time::Duration;
 
-use jellyfin_alike::Settings;
 use jellyfin_alike::viewer::Viewer;
+use jellyfin_alike::{Settings, Version};
 
 use crate::support::stage::{Stage, VERSIONS, poll, short};
 use crate::support::wait::{eventually, soon};
 
 const NEVER: Duration = Duration::from_secs(600);
 
+/// A server with one tuner, before which nothing warm is given up for its age.
+async fn one_tuner(version: Version) -> Stage {
+    let settings = |settings: &mut Settings| (settings.version, settings.tuners) = (version, 1);
+    Stage::with(settings, |config| config.pool.idle_timeout = NEVER).await
+}
+
 /// With the one tuner of a plan, a device that opens another channel gives up its own one, whether or not it says so first.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_tuner_is_enough_to_zap() {
     for version in VERSIONS {
-        let stage = Stage::with(
-            |settings| (settings.version, settings.tuners) = (version, 1),
-            |config| config.pool.idle_timeout = NEVER,
-        )
-        .await;
+        let stage = one_tuner(version).await;
         let viewer = stage.viewer(0, "tv");
         for zap in 0..6 {
             let item = stage.channel(1 + zap % 3);
@@ -38,11 +40,7 @@ async fn one_tuner_is_enough_to_zap() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_tuner_is_enough_to_zap_on_before_anything_plays() {
     for version in VERSIONS {
-        let stage = Stage::with(
-            |settings| (settings.version, settings.tuners) = (version, 1),
-            |config| config.pool.idle_timeout = NEVER,
-        )
-        .await;
+        let stage = one_tuner(version).await;
         let viewer = stage.viewer(0, "tv");
         for zap in 0..6 {
             let opened = soon(viewer.open(&stage.channel(1 + zap % 3))).await;

@@ -12,7 +12,7 @@ use crate::proxy::openings::open_response::{BITRATE, OpenRequest, Opener};
 use crate::proxy::query::{self, Query};
 use crate::supervisor::explainer::Why;
 use domain::clients::{self, Client, ClientSettings};
-use domain::key::{ItemId, UserId};
+use domain::key::ItemId;
 use domain::reason::OpeningRefusal;
 
 impl Gateway {
@@ -47,7 +47,7 @@ impl Gateway {
     ) -> Result<Request<Body>, Response<Body>> {
         let account = self.account(opener.asker.credential.token());
         if let Some(user) = &opener.user {
-            self.supervisor.account_is_of(account, &UserId::new(user.as_str()));
+            self.supervisor.account_is_of(account, user);
         }
         let device = opener.asker.credential.device();
         let over = settings.streams.filter(|limit| !self.supervisor.may_watch(account, device, *limit));

@@ -12,9 +12,9 @@ use crate::viewer::Account;
 const KNOWN: usize = 4096;
 
 impl Pool {
-    /// The server has told whose an account is.
-    pub fn account_is_of(&mut self, account: Account, user: &UserId) {
-        if self.users.get(&account) == Some(user) {
+    /// The server has told that an account is of the user with this id.
+    pub fn account_is_of(&mut self, account: Account, user: &str) {
+        if self.users.get(&account).is_some_and(|known| known.as_str() == user) {
             return;
         }
         if self.users.len() >= KNOWN {
@@ -25,7 +25,7 @@ impl Pool {
             let unused: Vec<_> = self.users.keys().copied().filter(|&known| !is_in_use(known)).collect();
             unused.iter().for_each(|account| drop(self.users.remove(account)));
         }
-        self.users.insert(account, user.clone());
+        self.users.insert(account, UserId::new(user));
     }
 
     /// Whether the user of `account` may watch one stream more on `device`: it has fewer than `limit` on other devices. A device is
