@@ -34,10 +34,10 @@ impl Default for Cors {
 }
 
 impl Cors {
-    /// Learns from the server's answer to a request from `origin`. `is_success` says whether the server has granted the request, on
-    /// a route like those that the gateway answers.
-    pub(super) fn learn(&self, origin: &HeaderValue, answer: &HeaderMap, is_success: bool) {
-        let is_proof = is_success || answer.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN);
+    /// Learns from the server's answer to a request from `origin`. `grants` says whether the server has granted the request, on
+    /// a route like those that the gateway answers; it is called only where the answer has no field.
+    pub(super) fn learn(&self, origin: &HeaderValue, answer: &HeaderMap, grants: impl FnOnce() -> bool) {
+        let is_proof = answer.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) || grants();
         if !is_proof || origin.len() > LONGEST {
             return;
         }
@@ -83,9 +83,9 @@ mod tests {
             (ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("https://tv.example")),
             (ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true")),
         ]);
-        cors.learn(&HeaderValue::from_static("https://tv.example"), &echoed, false);
+        cors.learn(&HeaderValue::from_static("https://tv.example"), &echoed, || false);
         assert_eq!(answer_to(&cors, "https://tv.example"), echoed);
-        cors.learn(&HeaderValue::from_static("https://evil.example"), &HeaderMap::new(), true);
+        cors.learn(&HeaderValue::from_static("https://evil.example"), &HeaderMap::new(), || true);
         assert_eq!(answer_to(&cors, "https://evil.example"), HeaderMap::new());
         let mut answer = HeaderMap::new();
         cors.apply(&HeaderMap::new(), &mut answer);
@@ -95,11 +95,11 @@ mod tests {
     #[test]
     fn an_answer_that_grants_nothing_proves_nothing() {
         let (cors, origin) = (Cors::default(), HeaderValue::from_static("https://tv.example"));
-        cors.learn(&origin, &HeaderMap::new(), false);
+        cors.learn(&origin, &HeaderMap::new(), || false);
         assert_eq!(answer_to(&cors, "https://tv.example")[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
         let echoed = HeaderMap::from_iter([(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone())]);
-        cors.learn(&origin, &echoed, true);
-        cors.learn(&origin, &HeaderMap::new(), false);
+        cors.learn(&origin, &echoed, || true);
+        cors.learn(&origin, &HeaderMap::new(), || false);
         assert_eq!(answer_to(&cors, "https://tv.example"), echoed);
     }
 }

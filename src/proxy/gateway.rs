@@ -149,10 +149,8 @@ impl Gateway {
 
     /// Passes a request through, and learns the origin's CORS fields from the server's answer.
     pub(super) async fn forward(&self, request: Request<Body>) -> Response<Body> {
-        let origin = request.headers().get(ORIGIN).cloned().map(|origin| {
-            let is_like_ours = route(request.method(), request.uri()).is_answered_here();
-            (origin, is_like_ours)
-        });
+        let asked = request.headers().get(ORIGIN).cloned();
+        let asked = asked.map(|origin| (origin, request.method().clone(), request.uri().clone()));
         let response = self.forwarder.forward(request).await;
         if response.headers().contains_key(PROXY_STATUS) {
             // The gateway itself answered. If that is because the server did not, the server may be restarting.
@@ -162,9 +160,9 @@ impl Gateway {
             }
             return response;
         }
-        if let Some((origin, is_like_ours)) = origin {
-            let is_success = is_like_ours && response.status().is_success();
-            self.cors.learn(&origin, response.headers(), is_success);
+        if let Some((origin, method, uri)) = asked {
+            let grants = || response.status().is_success() && route(&method, &uri).is_answered_here();
+            self.cors.learn(&origin, response.headers(), grants);
         }
         response
     }

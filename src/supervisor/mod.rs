@@ -143,8 +143,9 @@ impl Supervisor {
         Self { handle, streams, inputs, openings, callers, tuners, explainer, tasks, ended }
     }
 
-    /// Grants a viewer the stream of a playlist request; an error says why the request is to be forwarded. Waits only where it
-    /// may be a straggler, whose client has gone by then. `mention` is the opening that the request names; `recipe` is called if the stream is new.
+    /// Grants a viewer the stream of a playlist request; an error says why the request is to be forwarded. `mention` is the opening
+    /// that the request names; `recipe` is called if the stream is new. Waits only where the request may be a straggler: then its
+    /// client has gone by the end of the wait.
     pub async fn tune(
         &self,
         request: TuneRequest,
