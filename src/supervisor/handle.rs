@@ -2,6 +2,7 @@
 //!
 //! Every part of the supervisor that queries the pool or reports an event holds a handle. The handle decides nothing.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::supervisor::ended_answers::{Ended, EndedAnswers};
 use domain::key::ConsumerId;
-use domain::pool::{Closing, Event, Pool};
+use domain::pool::{Closing, Event, Open, Pool};
 use domain::time::Timestamp;
 use domain::viewer::Viewer;
 
@@ -117,6 +118,23 @@ impl Handle {
     /// Asks the pool to free a tuner. Returns true once everything that was being closed is closed.
     pub(super) async fn free_tuner(&self) -> bool {
         self.tell_shortage(Event::TunerDenied, TUNER_WAIT).await
+    }
+
+    /// What may free a tuner without anybody's doing: what is being closed, and the openings that the server works on.
+    pub(super) fn unsettled(&self) -> BTreeSet<Open> {
+        let pool = self.pool();
+        &pool.closing() | &pool.undecided()
+    }
+
+    /// Waits until it is known how the openings end that the server works on, unless a tuner is free anyway, for a while. Returns
+    /// whether any of them has ended or lost its client, or any of what was unsettled `before` has ended.
+    pub(super) async fn settle(&self, before: &BTreeSet<Open>) -> bool {
+        let (undecided, is_free) = self.ask(|pool, now| (pool.undecided(), pool.is_tuner_free(now)));
+        if !is_free {
+            // As many as have ended by then count.
+            let _ = timeout(TUNER_WAIT, self.until(|pool| pool.undecided().is_disjoint(&undecided))).await;
+        }
+        !undecided.is_subset(&self.pool().undecided()) || !before.is_subset(&self.unsettled())
     }
 
     /// The same for a recording that begins at once, unless a tuner is known to be free.

@@ -79,8 +79,40 @@ async fn an_opening_that_is_not_answered_yet_has_its_tuner() {
     assert!(first.is_err(), "it is under way");
     drop(broken_off);
     // The gateway may learn that the client has gone only after the next opening was denied.
-    let (again, item) = (stage.viewer(0, "tv"), stage.channel(2));
-    eventually("the first is given back", async || soon(again.open(&item)).await.is_ok()).await;
+    let again = stage.viewer(0, "tv");
+    soon(again.open(&stage.channel(2))).await.expect("the first is given back");
+}
+
+/// An opening is denied its tuner while another one is under way that comes to nothing: it gets the tuner that the other one leaves.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denial_waits_for_how_another_opening_ends() {
+    let slow = |settings: &mut Settings| {
+        (settings.tuners, settings.delays.probe) = (1, Duration::from_secs(2));
+    };
+    let stage = Stage::with(slow, |config| config.pool.idle_timeout = NEVER).await;
+    let (first, second) = (stage.viewer(0, "tv"), stage.viewer(1, "phone"));
+    let (one, two) = (stage.channel(1), stage.channel(2));
+    let broken_off = tokio::spawn(async move { first.open(&one).await.map_err(|error| error.to_string()) });
+    eventually("it is tuned", async || stage.origin().counts().tunes == 1).await;
+    let opened = tokio::spawn(async move { second.open(&two).await.map_err(|error| error.to_string()) });
+    eventually("it is denied", async || denials(&stage) == 1).await;
+    broken_off.abort();
+    soon(opened).await.unwrap().expect("the tuner is free");
+    assert_eq!(denials(&stage), 1, "it is asked for once more");
+
+    // Where the other one plays, nothing becomes free.
+    let stage = Stage::with(slow, |config| config.pool.idle_timeout = NEVER).await;
+    let (first, second) = (stage.viewer(0, "tv"), stage.viewer(1, "phone"));
+    let one = stage.channel(1);
+    let opened = tokio::spawn(async move { first.open(&one).await.map_err(|error| error.to_string()) });
+    eventually("it is tuned", async || stage.origin().counts().tunes == 1).await;
+    soon(second.open(&stage.channel(2))).await.unwrap_err();
+    soon(opened).await.unwrap().unwrap();
+    assert_eq!(denials(&stage), 1, "nothing has changed");
+}
+
+fn denials(stage: &Stage) -> usize {
+    stage.asked("/PlaybackInfo").iter().filter(|seen| seen.status == Some(500)).count()
 }
 
 /// Two devices that want the one tuner: the second gets the server's refusal, and the first plays on.

@@ -175,7 +175,8 @@ impl Gateway {
     /// tuner, gives up idle channels one by one and passes it on again, unless its body could not be kept. What is idle when the
     /// denial comes counts: it may have waited long behind other openings. Where nobody tells the number of tuners, one idle channel
     /// shows whether a tuner was short: if it was given up in vain, the channel is dead, and costs no other for a while. Where
-    /// nothing can be freed, a client that shows it is told why.
+    /// nothing can be freed, it is passed on once more if another opening has come to nothing meanwhile; else a client that shows
+    /// it is told why.
     async fn forward_opening(
         &self,
         item: Option<ItemId>,
@@ -198,6 +199,7 @@ impl Gateway {
                 free_tuner().await;
             }
         }
+        let mut unsettled = Some(tuners.unsettled());
         let first = Request::from_parts(parts.clone(), unsent);
         let (mut response, mut asking) = self.ask(item.as_ref(), first, client).await;
         let in_vain = item.as_ref().is_some_and(|item| self.tuner_denials.contains(item));
@@ -211,9 +213,13 @@ impl Gateway {
             let is_denied = response.status() == StatusCode::INTERNAL_SERVER_ERROR;
             let Some(body) = sent.body.get().filter(|_| is_denied && !client.is_cancelled()) else { break };
             if !free_tuner().await {
-                break;
+                let Some(before) = unsettled.take() else { break };
+                let is_news = tuners.settle(&before).await && !client.is_cancelled();
+                if !is_news || !(free_tuner().await || tuners.is_one_free()) {
+                    break;
+                }
             }
-            info!("the server denied an opening a tuner; gave up an idle stream and tries again");
+            info!("the server denied an opening a tuner; one has been freed, and it is tried again");
             let again = Request::from_parts(parts.clone(), body.body());
             (response, asking) = self.ask(item.as_ref(), again, client).await;
             match (response.status(), &item) {

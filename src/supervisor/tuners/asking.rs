@@ -20,13 +20,15 @@ impl Asking {
     /// Nobody waits for the answer any more.
     pub fn abandon(&self) {
         self.handle.tell(Event::AskedInVain(self.id));
+        // Somebody may wait for how it ends.
+        self.handle.wake();
     }
 }
 
 impl Drop for Asking {
     fn drop(&mut self) {
         self.handle.tell(Event::Answered(self.id));
-        // Somebody may wait for it.
+        // Likewise.
         self.handle.wake();
     }
 }

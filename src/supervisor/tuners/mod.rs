@@ -7,7 +7,7 @@
 pub mod asking;
 pub(super) mod learned;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -23,7 +23,7 @@ use crate::supervisor::tuners::asking::Asking;
 use crate::upstream::jellyfin::{Error, Jellyfin, Login};
 use crate::upstream::live_tv::Recording;
 use domain::key::{AskingId, DeviceId, ItemId};
-use domain::pool::{Event, Pool};
+use domain::pool::{Event, Open, Pool};
 use domain::reason::LimitSource;
 use domain::time::Timestamp;
 use domain::tuners::{HostKind, HostView, Needed, Timer, TimerStatus, TunerHost, TunerLimit};
@@ -131,6 +131,24 @@ impl Tuners {
             self.handle.tell(Event::Zapping(account, device.clone(), item.clone()));
         }
         self.free_tuner().await
+    }
+
+    /// What may free a tuner without anybody's doing.
+    #[must_use]
+    pub fn unsettled(&self) -> BTreeSet<Open> {
+        self.handle.unsettled()
+    }
+
+    /// The server denied an opening a tuner while others were under way: waits for how those end. Returns whether anything has ended
+    /// that was unsettled `before`, so that the answer may be another now.
+    pub async fn settle(&self, before: &BTreeSet<Open>) -> bool {
+        self.handle.settle(before).await
+    }
+
+    /// Whether a tuner is known to be free.
+    #[must_use]
+    pub fn is_one_free(&self) -> bool {
+        self.handle.pool().is_tuner_free(self.handle.now())
     }
 
     /// The server had no tuner left for `item`, and none could be freed: what they are needed for, if that is why.

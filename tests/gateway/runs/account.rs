@@ -99,6 +99,18 @@ pub(crate) fn miscounts(samples: &[Sample]) -> Vec<String> {
     found
 }
 
+/// By how many tuners the gateway was mistaken at most, and for how long without a break.
+pub(crate) fn largest_mistake(samples: &[Sample]) -> (usize, Duration) {
+    let (mut most, mut longest, mut since) = (0, Duration::ZERO, None);
+    for sample in samples {
+        let mistake = sample.believed.map_or(0, |believed| believed.abs_diff(sample.open));
+        most = most.max(mistake);
+        since = (mistake > 0).then(|| since.unwrap_or(sample.at));
+        longest = longest.max(since.map_or(Duration::ZERO, |since| sample.at - since));
+    }
+    (most, longest)
+}
+
 /// Where a channel has had more consumers, for longer than [`SLACK`], than viewers that may have it and the gateway. The server
 /// counts consumers and does not name them, so whose they are is not asked.
 pub(crate) fn ghosts(samples: &[Sample], truth: &Truth) -> Vec<String> {

@@ -162,10 +162,13 @@ impl Run {
                 snapshot.tuners, snapshot.openings
             ));
         }
+        let (mistake, lasting) = account::largest_mistake(&samples);
         eprintln!(
-            "seed {seed}, {tuners} tuners: {}, {} wrong, {:?}",
+            "seed {seed}, {tuners} tuners: {}, {} wrong, mistaken by at most {mistake}, for at most {lasting:.1?}, \
+             {} tuners left, {:?}",
             world.truth.summary(),
             wrong.len(),
+            left.len(),
             snapshot.tally
         );
         wrong

@@ -295,7 +295,7 @@ pub enum Open {
     Input(InputId),
     /// What a client opened, and is closed in its name.
     ClientOpening(OpeningId),
-    /// What the server is opening for a client that has gone.
+    /// What the server is opening for a client.
     Asking(AskingId),
 }
 

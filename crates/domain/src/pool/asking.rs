@@ -35,6 +35,11 @@ impl Asking {
         self.0.remove(&id);
     }
 
+    /// Those for which somebody waits.
+    pub(super) fn awaited(&self) -> impl Iterator<Item = AskingId> {
+        self.0.iter().filter(|(_, asked)| !asked.is_abandoned).map(|(&id, _)| id)
+    }
+
     /// Those for which nobody waits.
     pub(super) fn abandoned(&self) -> impl Iterator<Item = AskingId> {
         self.0.iter().filter(|(_, asked)| asked.is_abandoned).map(|(&id, _)| id)

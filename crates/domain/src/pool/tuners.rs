@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Pool;
 use crate::key::{ItemId, LiveStreamId, MediaSourceId};
+use crate::pool::api::Open;
 use crate::pool::giving_way::Shortage;
 use crate::pool::snapshot::TunersView;
 use crate::produce::ProductionMethod;
@@ -23,6 +24,19 @@ impl Pool {
     pub fn must_make_way(&self, item: Option<&ItemId>, now: Timestamp) -> bool {
         let open = self.occupancy(now);
         !item.is_some_and(|item| open.has_item(item)) && self.tuners.must_make_way(&open)
+    }
+
+    /// Whether a tuner is known to be free, even if each opening that the server works on gets one.
+    #[must_use]
+    pub fn is_tuner_free(&self, now: Timestamp) -> bool {
+        let open = self.occupancy(now);
+        self.tuners.short(&open, self.asking.tuners(&open)).is_none()
+    }
+
+    /// The openings that the server works on for somebody who waits: how they end is not known yet.
+    #[must_use]
+    pub fn undecided(&self) -> BTreeSet<Open> {
+        self.asking.awaited().map(Open::Asking).collect()
     }
 
     /// What has been learned of tuner hosts whose limit nobody tells, by the host's name.
@@ -92,8 +106,9 @@ impl Pool {
     /// If no tuner is known to be free, an idle channel goes.
     fn tuner_needed(&mut self, shortage: Shortage, now: Timestamp) -> bool {
         let open = self.occupancy(now);
-        let Some(scope) = self.tuners.short(&open, self.asking.tuners(&open)) else { return false };
-        self.tuners.denied(&open, now);
+        let undecided = self.asking.tuners(&open);
+        let Some(scope) = self.tuners.short(&open, undecided) else { return false };
+        self.tuners.denied(&open, undecided, now);
         self.free_tuner(shortage, scope, now)
     }
 

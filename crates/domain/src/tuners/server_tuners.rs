@@ -124,11 +124,12 @@ impl ServerTuners {
         }
     }
 
-    /// The server has denied somebody a tuner, and an idle channel goes for it.
-    pub fn denied(&mut self, open: &Occupancy, now: Timestamp) {
+    /// The server has denied somebody a tuner, and an idle channel goes for it. `others` may be open besides, on whichever host: then
+    /// nothing can be learned from it.
+    pub fn denied(&mut self, open: &Occupancy, others: usize, now: Timestamp) {
         let on = |index| open.count_of(|source, _| self.hosts.may_have(index, source));
         let counts = self.indices().map(|index| u32::try_from(on(index)).unwrap_or(u32::MAX));
-        self.denial = Some(Denial { at: now, open: counts.collect() });
+        self.denial = (others == 0).then(|| Denial { at: now, open: counts.collect() });
     }
 
     /// The one who was denied a tuner got it once an idle channel had gone. So no more can be open than were then.

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::key::AskingId;
 use crate::reason::LimitSource;
 use crate::tuners::{HostKind, Learned, Timer, TimerStatus, TunerHost, TunerLimit};
 
@@ -178,6 +179,19 @@ fn a_refusal_that_a_freed_tuner_ends_lowers_the_limit() {
         home.bench.pool.handle_event(Event::DenialProved, home.now());
         assert_eq!(home.learned().ceiling, proved.then_some(2));
     }
+}
+
+/// What the server works on for another client may have a tuner, on whichever host.
+#[test]
+fn a_refusal_beside_an_opening_under_way_teaches_nothing() {
+    let mut home = Household::new();
+    home.watch(1, 1);
+    home.watch(1, 2);
+    home.bench.pool.handle_event(Event::Asks(AskingId(1), Some(key(3).channel.item)), home.now());
+    home.bench.pool.handle_event(Event::TunerDenied, home.now());
+    assert_eq!(home.stopped().len(), 1);
+    home.bench.pool.handle_event(Event::DenialProved, home.now());
+    assert_eq!(home.learned().ceiling, None, "three were open, or two");
 }
 
 #[test]
