@@ -139,7 +139,8 @@ impl Gateway {
         let is_own = match (report.moment, &subject.live_stream) {
             (Moment::Started | Moment::Progress | Moment::Stopped, Some(_)) => {
                 let mention = subject.mention(Some(account));
-                self.supervisor.own_opening(mention, credential.login(), plays).await
+                let client = (credential.login(), credential.device().cloned());
+                self.supervisor.own_opening(mention, client, plays).await
             }
             (Moment::Ping, _) | (_, None) => true,
         };

@@ -112,7 +112,16 @@ impl Handle {
         if closing.is_empty() {
             return false;
         }
-        timeout(patience, self.until(|pool| pool.closing().is_disjoint(&closing))).await.is_ok()
+        let gone = async {
+            let mut awaited = closing;
+            while !awaited.is_empty() {
+                self.until(|pool| pool.closing().is_disjoint(&awaited)).await;
+                // What the server has opened for a client that has gone is closed next.
+                let is_followed = awaited.iter().any(|open| matches!(open, Open::Asking(_)));
+                awaited = if is_followed { self.pool().closing() } else { Closing::new() };
+            }
+        };
+        timeout(patience, gone).await.is_ok()
     }
 
     /// Asks the pool to free a tuner. Returns true once everything that was being closed is closed.

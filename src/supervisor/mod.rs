@@ -346,8 +346,13 @@ impl Supervisor {
 
     /// Makes sure that a client that reports about its playback has an opening of its own, which is made anew if the client `plays`.
     /// Returns whether the report may name the live stream.
-    pub async fn own_opening(&self, mention: Mention, login: Login, plays: bool) -> bool {
-        self.openings.own_opening(mention, login, plays).await
+    pub async fn own_opening(
+        &self,
+        mention: Mention,
+        (login, device): (Login, Option<DeviceId>),
+        plays: bool,
+    ) -> bool {
+        self.openings.own_opening(mention, (login, device), plays).await
     }
 
     /// Whether the gateway has closed the account's opening of this live stream on its behalf, and it has opened none since.

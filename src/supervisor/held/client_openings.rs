@@ -19,7 +19,7 @@ use crate::supervisor::held::opening_book::{Book, Known};
 use crate::supervisor::streams::Streams;
 use crate::upstream::jellyfin::{Hold, Login, Place, Playback};
 use crate::upstream::ledger::Entry;
-use domain::key::{ItemId, LiveStreamId, OpeningId, PlaySessionId};
+use domain::key::{DeviceId, ItemId, LiveStreamId, OpeningId, PlaySessionId};
 use domain::openings::{ClientOpening, Mention};
 use domain::pool::Event;
 use domain::reason::ReturnReason;
@@ -185,13 +185,13 @@ impl ClientOpenings {
     pub(in crate::supervisor) async fn own_opening(
         self: &Arc<Self>,
         mention: Mention,
-        login: Login,
+        (login, device): (Login, Option<DeviceId>),
         plays: bool,
     ) -> bool {
         let Some((account, live_stream)) = mention.account.zip(mention.live_stream.clone()) else {
             return true;
         };
-        let mut renewal = self.renewal((account, live_stream.clone()), mention, login, plays);
+        let mut renewal = self.renewal((account, live_stream.clone()), mention, (login, device), plays);
         // The renewal drops its end when it is over. It goes on if nobody waits: what the server is asked to open, it opens.
         let _ = timeout(RENEWAL_TIMEOUT, renewal.changed()).await;
         !self.handle.pool().is_closed_for(account, &live_stream)
@@ -202,7 +202,7 @@ impl ClientOpenings {
         self: &Arc<Self>,
         key: (Account, LiveStreamId),
         mention: Mention,
-        login: Login,
+        (login, device): (Login, Option<DeviceId>),
         plays: bool,
     ) -> watch::Receiver<()> {
         let mut book = self.book();
@@ -214,7 +214,7 @@ impl ClientOpenings {
         let this = Arc::clone(self);
         self.tasks.spawn(async move {
             let (account, live_stream) = &key;
-            this.claim(&mention, &login);
+            this.claim(&mention, &login, device.as_ref());
             this.settle_doubts(*account, live_stream, &login).await;
             let is_gone = {
                 let pool = this.handle.pool();
@@ -231,13 +231,14 @@ impl ClientOpenings {
     }
 
     /// Stores the credential of a client whose opening an earlier process recorded.
-    fn claim(&self, mention: &Mention, login: &Login) {
-        let claimed = self.handle.ask(|pool, _| pool.claim(mention));
+    fn claim(&self, mention: &Mention, login: &Login, device: Option<&DeviceId>) {
+        let claimed = self.handle.ask(|pool, _| pool.claim(mention, device));
         let mut book = self.book();
         for id in claimed {
             if let Some(known) = book.known.get_mut(&id) {
                 known.login = Some(login.clone());
                 known.opening.account = mention.account;
+                known.opening.device = device.cloned();
             }
         }
     }

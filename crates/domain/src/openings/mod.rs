@@ -197,8 +197,8 @@ impl Openings {
         }
     }
 
-    /// A client whose opening no process of the gateway knew the account of has shown it.
-    pub fn claim(&mut self, mention: &Mention) -> Vec<OpeningId> {
+    /// A client whose opening no process of the gateway knew the account of has shown it, and its device if it names one.
+    pub fn claim(&mut self, mention: &Mention, device: Option<&DeviceId>) -> Vec<OpeningId> {
         let Some(account) = mention.account else { return Vec::new() };
         let meant = self.index.meant(mention).into_iter();
         let unclaimed =
@@ -207,6 +207,7 @@ impl Openings {
         for &id in &unclaimed {
             if let Some(mut open) = self.index.remove(id) {
                 open.opening.account = Some(account);
+                open.opening.device = device.cloned();
                 self.index.insert(id, open);
             }
         }

@@ -318,9 +318,16 @@ fn a_client_claims_the_opening_that_an_earlier_process_saw() {
     let mut openings = Openings::new(PATIENCE);
     openings.opened(OpeningId(1), ClientOpening { account: None, device: None, ..opening(1, "a") }, at(0));
     let anonymous = Mention { account: None, ..play(1, "a") };
-    assert_eq!(openings.claim(&anonymous), []);
-    assert_eq!(openings.claim(&play(1, "a")), [OpeningId(1)]);
-    assert_eq!(openings.claim(&play(2, "a")), [], "it is somebody's");
+    let device = DeviceId::new("device-1");
+    assert_eq!(openings.claim(&anonymous, Some(&device)), []);
+    assert_eq!(openings.claim(&play(1, "a"), Some(&device)), [OpeningId(1)]);
+    assert_eq!(openings.claim(&play(2, "a"), None), [], "it is somebody's");
+    // The server's record is of what the device has reported last.
+    openings.mentioned(&play(1, "a"), MentionKind::Reported, |_| true, at(10));
+    openings.opened(OpeningId(2), opening(1, "b"), at(20));
+    openings.mentioned(&play(1, "b"), MentionKind::Reported, |_| true, at(21));
+    openings.viewer_left(&PlaySessionId::new("a"), at(22));
+    assert_eq!(due(&mut openings, 22, false), [ReturnReason::Left], "a goodbye would close nothing");
 }
 
 #[test]

@@ -30,7 +30,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::cadence::{Class, Habits};
 use crate::consumer::{Consumer, Presence};
 use crate::inputs::Inputs;
-use crate::key::{ConsumerId, LiveStreamId, OpeningId, StreamId, UserId};
+use crate::key::{ConsumerId, DeviceId, LiveStreamId, OpeningId, StreamId, UserId};
 use crate::openings::{Mention, Openings};
 use crate::pool::asking::Asking;
 use crate::pool::bypassed::Bypassed;
@@ -135,6 +135,8 @@ impl Pool {
             Event::Opened(id, opening) => {
                 let forgotten = self.openings.opened(id, opening, now);
                 self.actions.extend(forgotten.map(Action::ForgetOpening));
+                // At once, so that whoever waits for a tuner sees that one is being freed.
+                self.give_back(now);
             }
             Event::Reopened(id, opening) => {
                 let forgotten = self.openings.reopened(id, opening, now);
@@ -265,8 +267,8 @@ impl Pool {
     }
 
     /// A client has shown its account for openings that an earlier process of the gateway saw. Returns them.
-    pub fn claim(&mut self, mention: &Mention) -> Vec<OpeningId> {
-        self.openings.claim(mention)
+    pub fn claim(&mut self, mention: &Mention, device: Option<&DeviceId>) -> Vec<OpeningId> {
+        self.openings.claim(mention, device)
     }
 
     /// Whether the account has given this live stream back, by its own report or in its name.
