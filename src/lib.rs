@@ -5,6 +5,7 @@
 
 pub mod body;
 pub mod config;
+pub mod cpu;
 pub mod fetch;
 pub mod memory;
 pub mod shutdown;

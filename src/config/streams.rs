@@ -9,14 +9,14 @@ use crate::config::scalar::{self, Scalar};
 use crate::config::units::ByteSize;
 use domain::encoding::abilities::VideoEncoder;
 
-/// How long one of the gateway's own streams goes on without viewers.
+/// How long streams go on without viewers.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
 pub struct Warm {
-    /// How long it goes on encoding.
+    /// How long video is encoded, by the gateway or by the server.
     #[serde(deserialize_with = "scalar::one")]
     pub encode: Duration,
-    /// How long it keeps its input, and with it the tuner. At least `encode`.
+    /// How long a stream of the gateway's own keeps its input, and with it the tuner. At least `encode`.
     #[serde(deserialize_with = "scalar::one")]
     pub feed: Duration,
 }

@@ -8,6 +8,7 @@ use http::header::USER_AGENT;
 
 use crate::proxy::route::Live;
 use crate::upstream::jellyfin::{DEVICE, Me, Place, Recipe};
+use domain::encoding::at_server::concern_video;
 use domain::profile::Profile;
 
 /// The recipe for `live`, whose parameters ask for `profile`; `apple` says that the server cuts as for an Apple player.
@@ -23,6 +24,7 @@ pub(super) fn of(live: &Live, profile: &Profile, apple: bool, me: &Me) -> Recipe
         query: query.to_string(),
         apple,
         cut: profile.segment_length,
+        encodes_video: live.query.get("TranscodeReasons").is_some_and(concern_video),
     }
 }
 

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
+use crate::cpu;
 use crate::supervisor::generation::Generations;
 use crate::supervisor::handle::Handle;
 use crate::supervisor::held::client_openings::ClientOpenings;
@@ -62,9 +63,10 @@ impl Driver {
                     self.generations.start(running, stream, generation, method);
                 }
             }
-            Action::Rest(stream) => {
+            Action::Rest { stream, reason } => {
                 if let Some(running) = self.streams.get(stream) {
-                    info!(stream = stream.0, item = %running.access.place.item, "stream rests: nobody watches");
+                    let item = &running.access.place.item;
+                    info!(stream = stream.0, %item, reason = reason.as_str(), "the stream rests: nobody watches");
                     running.rest();
                 }
             }
@@ -76,6 +78,10 @@ impl Driver {
                 if let Some(stream) = self.streams.get(stream) {
                     stream.trim();
                 }
+            }
+            Action::MeasureCpu => {
+                let handle = self.handle.clone();
+                tokio::spawn(async move { handle.tell(Event::CpuMeasured(cpu::idle_share().await)) });
             }
             Action::OpenInput { input, replaces } => self.inputs.open(input, replaces),
             Action::CloseInput { input, reason } => {

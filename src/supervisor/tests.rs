@@ -96,6 +96,7 @@ fn recipe(item: ItemId, user: Option<String>) -> Recipe {
         query: String::new(),
         apple: false,
         cut: Duration::from_secs(3),
+        encodes_video: false,
     }
 }
 

@@ -70,6 +70,8 @@ pub struct Recipe {
     pub apple: bool,
     /// The segment length that the server will use.
     pub cut: Duration,
+    /// Whether the server's reasons for transcoding say that it encodes the video.
+    pub encodes_video: bool,
 }
 
 /// The gateway's own consumer of a live stream.

@@ -12,7 +12,7 @@ use warmgate::config::LiveTvRight;
 
 use crate::support::stage::{
     Stage, VERSIONS, all_fetched, at_the_gateway, delaying, household, is_hit, is_ours, parameter, poll,
-    tune, with_key,
+    tune, tune_with, with_key,
 };
 use crate::support::wait::{eventually, soon};
 
@@ -60,6 +60,25 @@ async fn fifty_viewers_are_one_start() {
     assert_eq!(stage.snapshot().present(), 50);
     let fetched = stage.fetched();
     assert!(!fetched.is_empty() && fetched.values().all(|count| *count == 1), "{fetched:?}");
+}
+
+/// A job of the server's that encodes costs what an encoder of the gateway's does, and ends as soon. One that copies stays warm.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_encodes_is_not_kept_warm_for_long() {
+    let stage = Stage::with(|_| (), |config| config.warm.encode = Duration::from_secs(1)).await;
+    let viewer = stage.viewer(0, "tv");
+    let (copied, _) = tune(&viewer, &stage.channel(1)).await;
+    soon(viewer.report(&copied, "Playing")).await.unwrap();
+    let (encoded, _) = tune_with(&viewer, &stage.channel(2), "&AllowVideoStreamCopy=false").await;
+    soon(viewer.report(&encoded, "Playing")).await.unwrap();
+    soon(viewer.leave(&encoded)).await.unwrap();
+    eventually("the encoder ends", async || stage.origin().counts().jobs == 1).await;
+    assert_eq!(stage.snapshot().tally.stopped, [(StopReason::Idle, 1)].into());
+    eventually("what is copied stays", async || {
+        let left: Vec<_> = stage.snapshot().streams.into_iter().map(|stream| stream.item).collect();
+        left == [stage.channel(1)]
+    })
+    .await;
 }
 
 /// A first viewer who gives up its request does no harm.

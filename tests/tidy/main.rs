@@ -11,13 +11,14 @@ use std::path::Path;
 use serde_yaml::Value;
 
 /// The layer of each module; a module may name only lower ones, and itself.
-const RANKS: [(&str, u8); 22] = [
+const RANKS: [(&str, u8); 23] = [
     ("domain", 1),
     ("jellyfin-alike", 1),
     ("body", 1),
     ("memory", 1),
     ("wire", 1),
     ("config", 2),
+    ("cpu", 2),
     ("fetch", 2),
     ("shutdown", 2),
     ("telemetry", 2),

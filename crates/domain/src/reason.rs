@@ -64,7 +64,7 @@ reasons! {
 }
 
 reasons! {
-    /// Why a stream was stopped.
+    /// Why a stream, or its encoding, was stopped.
     StopReason {
         /// It had no consumer for the idle timeout.
         Idle = "idle",
@@ -82,6 +82,8 @@ reasons! {
         DiskBudget = "disk-budget",
         /// Windows and inputs took more than `pool.memory`.
         Memory = "memory",
+        /// A stream that is watched fell behind the clock for want of CPU time.
+        Pressure = "pressure",
         /// It kept failing, and has no consumer.
         Failed = "failed",
         /// The only credential that can release it is being logged out.

@@ -36,7 +36,7 @@ pub(super) struct Delivery {
 pub(super) struct Cost {
     /// Bytes on the server's disk, without those of the input.
     pub(super) written: u64,
-    /// Whether one of the gateway's encoders made it.
+    /// Whether its video was encoded.
     pub(super) encoded: bool,
 }
 
@@ -59,12 +59,16 @@ impl Delivery {
         let Some((target, held)) = appended else { return };
         *discontinuous = false;
         let Cost { written, encoded } = cost;
-        let output = Output { target, written, held, encoded };
+        let output = Output { target, duration: arrival.duration, written, held, encoded };
         handle.tell(Event::SegmentReady { stream: *id, generation: *generation, output });
     }
 
-    /// A callback that delivers the segments of an adopted job, while they fit the stream's list.
-    pub(super) fn adopted_segments(mut self) -> impl FnMut(Fetched) -> Result<(), Failure> + Send + 'static {
+    /// A callback that delivers the segments of an adopted job, while they fit the stream's list. `encoded` says whether the server
+    /// encodes their video.
+    pub(super) fn adopted_segments(
+        mut self,
+        encoded: bool,
+    ) -> impl FnMut(Fetched) -> Result<(), Failure> + Send + 'static {
         move |Fetched { duration, gap, media }| {
             if !self.stream.fits(duration) {
                 return Err(Failure::Overlong);
@@ -72,7 +76,7 @@ impl Delivery {
             let media = Media { body: Mapped::holding(&media.body).into(), ..media };
             let written = DISK_COPIES * media.body.len() as u64;
             let arrival = Arrival { duration, discontinuity: gap, independent: true };
-            self.deliver(arrival, media, Cost { written, encoded: false });
+            self.deliver(arrival, media, Cost { written, encoded });
             Ok(())
         }
     }

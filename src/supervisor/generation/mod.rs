@@ -88,11 +88,12 @@ impl Generation {
     }
 
     async fn adopt(&self, turn: tokio::sync::MutexGuard<'_, ()>) {
-        let Self { stream, with: Generations { callers, tasks, .. }, .. } = self;
+        let Self { stream, with: Generations { callers, workshop, tasks, .. }, .. } = self;
         let (caller, play_session) = (callers.about(&stream.access), format!("{:032x}", random()));
         let (opened, work) =
             AdoptedJob::begin(caller, Arc::clone(stream), play_session, self.tuner_requested(), tasks);
-        let work = work.run(stream.take_opening(), self.delivery().adopted_segments());
+        let delivery = self.delivery().adopted_segments(workshop.server_encodes(stream));
+        let work = work.run(stream.take_opening(), delivery);
         let failure = ended(tasks.spawn(work.in_current_span())).await;
         if let Some(failure) = failure {
             self.failed(failure);

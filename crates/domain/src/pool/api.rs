@@ -20,9 +20,9 @@ pub struct Limits {
     pub slots: usize,
     /// How long an adopted stream without consumers is kept.
     pub idle_timeout: Duration,
-    /// How long a stream that the gateway makes itself goes on encoding without consumers.
+    /// How long a stream goes on encoding without consumers, wherever it is made.
     pub warm_encode: Duration,
-    /// How long such a stream keeps its input without consumers.
+    /// How long a stream that the gateway makes itself keeps its input without consumers.
     pub warm_feed: Duration,
     /// The shortest silence after which a consumer may count as left.
     pub silence: Duration,
@@ -210,6 +210,8 @@ pub enum Event {
     TunerHosts(Vec<TunerHost>),
     /// The server has told its timers.
     Timers(Vec<Timer>),
+    /// The share of this machine's CPU time that was idle, as [`Action::MeasureCpu`] asked; `None` if the system does not tell.
+    CpuMeasured(Option<f64>),
     /// A reader needs a connection of one of these playlists, and all of them are occupied.
     ConnectionNeeded(Vec<usize>),
     /// The gateway is shutting down.
@@ -221,11 +223,13 @@ pub enum Event {
 pub struct Output {
     /// The stream's target duration.
     pub target: Duration,
+    /// The segment's duration.
+    pub duration: Duration,
     /// Bytes that the server has written to its disk for the segment, without those of the input.
     pub written: u64,
     /// Bytes of memory that the window holds.
     pub held: u64,
-    /// Whether the segment was made by one of the gateway's encoders.
+    /// Whether the segment's video was encoded, by the gateway or by the server.
     pub encoded: bool,
 }
 
@@ -242,7 +246,12 @@ pub enum Action {
         method: ProductionMethod,
     },
     /// End the current generation of a stream, and keep its input.
-    Rest(StreamId),
+    Rest {
+        /// The stream.
+        stream: StreamId,
+        /// Why its encoder is stopped.
+        reason: StopReason,
+    },
     /// End a stream and close everything that it opened, then report [`Event::Retired`].
     Stop {
         /// The stream.
@@ -282,6 +291,8 @@ pub enum Action {
     Forget(StreamId),
     /// Forget an input, which is closed.
     ForgetInput(InputId),
+    /// Measure how much of the CPU time is idle, then report [`Event::CpuMeasured`].
+    MeasureCpu,
     /// Drop the segments that no playlist of the stream lists any more, because memory is short.
     TrimWindow(StreamId),
 }

@@ -1,4 +1,4 @@
-//! Chooses the stream or input that is evicted when slots, tuners, connections or memory run short, in one order for all four.
+//! Chooses the stream or input that is evicted when slots, tuners, connections, memory or CPU time run short, in one order for all.
 //!
 //! The candidate that was left longest ago is evicted first, since viewers mostly zap back to the previous channel. A channel
 //! that a viewer has just opened comes last, since that viewer is about to request it. A stream or input that somebody
@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::Pool;
 use crate::inputs::{Input, InputKey};
 use crate::key::{InputId, MediaSourceId, StreamId};
+use crate::pool::stream::Stream;
 use crate::produce::ProductionMethod;
 use crate::reason::{CloseReason, StopReason};
 use crate::time::Timestamp;
@@ -73,6 +74,13 @@ impl Pool {
         let unmade = self.idle_inputs(|input| input.streams().is_empty());
         let candidates = self.idle_streams(|_| true).chain(unmade).collect();
         self.evict_first(candidates, Shortage::Memory)
+    }
+
+    /// The stream whose encoding is the first to end for want of CPU time: of those that nobody watches, the one that was left
+    /// longest ago.
+    pub(super) fn idle_encoding(&self) -> Option<StreamId> {
+        let encodes = |id: StreamId| self.streams.get(&id).is_some_and(Stream::encodes);
+        self.idle_streams(encodes).min()?.streams.pop()
     }
 
     fn evict_first(&mut self, candidates: Vec<Candidate>, shortage: Shortage) -> bool {

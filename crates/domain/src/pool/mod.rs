@@ -15,6 +15,8 @@ mod crowd;
 mod failed_attempts;
 mod giving_way;
 mod inputs;
+mod pace;
+mod pressure;
 mod requests;
 mod shared_devices;
 mod snapshot;
@@ -67,6 +69,8 @@ pub struct Pool {
     failed_attempts: FailedAttempts,
     habits: BTreeMap<Class, Habits>,
     shared_devices: SharedDevices,
+    /// Whether a measurement of the CPU is under way.
+    measures_cpu: bool,
     actions: VecDeque<Action>,
     /// The deadline that the driver sleeps until.
     driver_sleeps_until: Option<Timestamp>,
@@ -93,6 +97,7 @@ impl Pool {
             failed_attempts: FailedAttempts::default(),
             habits: Class::ALL.into_iter().map(|class| (class, Habits::of(class))).collect(),
             shared_devices: SharedDevices::default(),
+            measures_cpu: false,
             actions: VecDeque::new(),
             driver_sleeps_until: None,
             next_stream: 1,
@@ -174,6 +179,7 @@ impl Pool {
             Event::RecordingBegins => self.recording_begins(now),
             Event::TunerHosts(hosts) => self.tuners.set_hosts(hosts),
             Event::Timers(timers) => self.tuners.set_timers(timers, now),
+            Event::CpuMeasured(idle) => self.cpu_measured(idle, now),
             Event::ConnectionNeeded(playlists) => self.free_connection(&playlists),
             Event::Shutdown => {
                 self.draining = true;
@@ -199,6 +205,7 @@ impl Pool {
             self.retry_or_give_up(stream, now);
             self.cool_down(stream, now);
         }
+        self.mind_pace(now);
         self.keep_tuners_free(now);
         self.tuners.considered(now);
         self.check_invariants();
@@ -216,6 +223,7 @@ impl Pool {
         let idle = self.streams.keys().filter_map(|&stream| self.cool_down_at(stream));
         let others = [self.crowd.deadline(), self.bypassed.deadline(), self.openings.deadline()];
         let others = others.into_iter().chain([self.inputs.deadline(), self.tuners.deadline()]);
+        let others = others.chain([self.pace_deadline()]);
         retries.chain(idle).chain(others.flatten()).min()
     }
 
@@ -300,7 +308,7 @@ impl Pool {
                 match action {
                     Action::Start { stream, .. }
                     | Action::Stop { stream, .. }
-                    | Action::Rest(stream)
+                    | Action::Rest { stream, .. }
                     | Action::TrimWindow(stream) => {
                         assert!(self.streams.contains_key(stream), "an action on no stream");
                     }
@@ -311,6 +319,7 @@ impl Pool {
                     | Action::Forget(_)
                     | Action::GiveBack { .. }
                     | Action::MarkUncertain(_)
+                    | Action::MeasureCpu
                     | Action::ForgetOpening(_) => {}
                 }
             }

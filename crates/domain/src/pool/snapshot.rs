@@ -29,6 +29,8 @@ pub struct Tally {
     pub refused_openings: BTreeMap<OpeningRefusal, u64>,
     /// Streams given back.
     pub stopped: BTreeMap<StopReason, u64>,
+    /// Streams whose encoder was stopped, and whose input was kept.
+    pub rested: BTreeMap<StopReason, u64>,
     /// Generations that failed.
     pub failures: BTreeMap<Failure, u64>,
     /// What clients had opened, given back in their name.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::key::StreamKey;
+use crate::pool::pace::Pace;
 use crate::produce::ProductionMethod;
 use crate::producer::{Producer, State};
 use crate::time::Timestamp;
@@ -25,8 +26,10 @@ pub(super) struct Stream {
     pub(super) written: u64,
     /// Bytes of memory that the window holds.
     pub(super) held: u64,
-    /// Whether its latest segment was made by one of the gateway's encoders.
+    /// Whether the video of its latest segment was encoded.
     pub(super) encoded: bool,
+    /// How the segments of its generation keep up with the clock; `None` before the first.
+    pub(super) pace: Option<Pace>,
     /// Whether its generations have closed everything that they opened.
     pub(super) released: bool,
     /// The producer's state that was last published to waiting requests.
@@ -37,6 +40,16 @@ impl Stream {
     /// Whether the server makes it.
     pub(super) fn is_adopted(&self) -> bool {
         self.producer.method() == ProductionMethod::Adopted
+    }
+
+    /// Whether its generation delivers segments.
+    pub(super) fn is_live(&self) -> bool {
+        self.producer.state() == State::Live
+    }
+
+    /// Whether an encoder works for it at the moment.
+    pub(super) fn encodes(&self) -> bool {
+        self.encoded && self.is_live()
     }
 
     /// Whether the producer's state has changed since it was last published.

@@ -9,6 +9,7 @@ use crate::consumer::Presence;
 use crate::inputs::Member;
 use crate::key::{ItemId, StreamId};
 use crate::pool::api::{Action, Output};
+use crate::pool::pace::Pace;
 use crate::pool::stream::Stream;
 use crate::produce::ProductionMethod;
 use crate::producer::State;
@@ -40,12 +41,11 @@ impl Pool {
     pub(super) fn cool_down_at(&self, id: StreamId) -> Option<Timestamp> {
         let since = self.idle_since(id)?;
         let stream = self.streams.get(&id)?;
-        let encodes = stream.encoded && stream.producer.state() == State::Live;
         let limit = self.idle_limit(stream);
-        Some(since + if encodes { limit.min(self.limits.warm_encode) } else { limit })
+        Some(since + if stream.encodes() { limit.min(self.limits.warm_encode) } else { limit })
     }
 
-    /// Lets a stream rest that nobody has watched for `warm_encode`, and stops it after its idle limit.
+    /// Ends the encoding of a stream that nobody has watched for `warm_encode`, and stops it after its idle limit.
     pub(super) fn cool_down(&mut self, id: StreamId, now: Timestamp) {
         if self.cool_down_at(id).is_none_or(|at| at > now) {
             return;
@@ -53,14 +53,26 @@ impl Pool {
         let (Some(since), Some(stream)) = (self.idle_since(id), self.streams.get(&id)) else { return };
         if since + self.idle_limit(stream) <= now {
             self.stop(id, StopReason::Idle);
-        } else if let Some(stream) = self.streams.get_mut(&id)
-            && stream.producer.rest()
-        {
-            let generation = stream.producer.generation();
-            self.actions.push_back(Action::Rest(id));
-            if self.inputs.of(Member::Stream(id)).is_none() {
-                self.failed(id, generation, Failure::Gone, now);
+        } else {
+            self.end_encoding(id, StopReason::Idle, now);
+        }
+    }
+
+    /// Ends the encoding of a stream that nobody watches. A stream of the gateway's own keeps its input; one that the server
+    /// makes is nothing without its job.
+    pub(super) fn end_encoding(&mut self, id: StreamId, reason: StopReason, now: Timestamp) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        match stream.producer.method() {
+            ProductionMethod::Adopted => self.stop(id, reason),
+            ProductionMethod::Own if stream.producer.rest() => {
+                let generation = stream.producer.generation();
+                self.actions.push_back(Action::Rest { stream: id, reason });
+                *self.tally.rested.entry(reason).or_default() += 1;
+                if self.inputs.of(Member::Stream(id)).is_none() {
+                    self.failed(id, generation, Failure::Gone, now);
+                }
             }
+            ProductionMethod::Own => {}
         }
     }
 
@@ -75,6 +87,7 @@ impl Pool {
     fn restart(&mut self, id: StreamId) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         let generation = stream.producer.restart();
+        stream.pace = None;
         let method = stream.producer.method();
         self.actions.push_back(Action::Start { stream: id, generation, method });
         self.tally.starts += 1;
@@ -88,6 +101,7 @@ impl Pool {
         stream.written += output.written;
         stream.held = output.held;
         stream.encoded = output.encoded;
+        stream.pace = Some(Pace::after(stream.pace, output.duration, now));
         if stream.producer.method() == ProductionMethod::Adopted {
             self.inputs.leave(id);
         }
@@ -170,7 +184,8 @@ impl Pool {
             | StopReason::Reserve
             | StopReason::TunerLimit
             | StopReason::DiskBudget
-            | StopReason::Memory => debug_assert!(!self.is_watched(id), "a viewer would be cut"),
+            | StopReason::Memory
+            | StopReason::Pressure => debug_assert!(!self.is_watched(id), "a viewer would be cut"),
             StopReason::Failed | StopReason::LoggedOut | StopReason::Shutdown => {}
         }
         let Some(stream) = self.streams.get_mut(&id) else { return };

@@ -145,6 +145,7 @@ impl Pool {
             written: 0,
             held: 0,
             encoded: false,
+            pace: None,
             released: false,
             published: State::Starting,
         };

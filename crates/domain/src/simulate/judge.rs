@@ -185,7 +185,7 @@ impl Bench {
 
     fn ask(&mut self, tune: &Tune, target: Duration, now: Timestamp) {
         if let Admission::Serve { stream, .. } = self.pool.tune(tune.clone(), now) {
-            let output = Output { target, written: 0, held: 0, encoded: false };
+            let output = Output { target, duration: target, written: 0, held: 0, encoded: false };
             let event = Event::SegmentReady { stream, generation: 1, output };
             self.pool.handle_event(event, now);
         }

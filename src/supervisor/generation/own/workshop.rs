@@ -6,6 +6,8 @@ use crate::ffmpeg::Ffmpeg;
 use crate::supervisor::generation::own::hardware::ServerHardware;
 use crate::supervisor::generation::own::source_facts::SourceFacts;
 use crate::supervisor::held::caller::Callers;
+use crate::supervisor::stream::Stream;
+use domain::encoding::at_server::encodes_video;
 use domain::encoding::plan::Plan;
 
 /// The parts that own generations share.
@@ -34,6 +36,13 @@ pub struct Encoding {
 impl Workshop {
     pub(in crate::supervisor) fn new(encoding: Option<Encoding>, callers: Callers) -> Self {
         Self { encoding, source_facts: SourceFacts::default(), hardware: ServerHardware::default(), callers }
+    }
+
+    /// Whether a job of the server's for `stream` encodes the video, as far as is known.
+    pub(in crate::supervisor) fn server_encodes(&self, stream: &Stream) -> bool {
+        let told = stream.recipe.encodes_video;
+        let source = self.source_facts.of(&stream.channel.source).and_then(|facts| facts.video);
+        stream.demand.as_ref().map_or(told, |demand| encodes_video(demand, source.as_ref(), told))
     }
 }
 

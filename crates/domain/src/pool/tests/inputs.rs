@@ -167,7 +167,7 @@ fn a_resting_stream_fails_with_its_input() {
     let input = bench.pool.input_of(stream).unwrap();
     bench.pool.handle_event(Event::InputEnded(InputId(99), Failure::Gone), at(2000));
     bench.pool.handle_timeout(at(121_000));
-    assert_eq!(bench.actions(), [Action::Rest(stream)]);
+    assert_eq!(bench.actions(), [Action::Rest { stream, reason: StopReason::Idle }]);
     bench.pool.handle_event(Event::InputEnded(input, Failure::Gone), at(122_000));
     assert_eq!(bench.actions(), [Action::Stop { stream, reason: StopReason::Failed }]);
 }

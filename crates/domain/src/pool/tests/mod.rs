@@ -17,6 +17,7 @@ mod budgets;
 mod inputs;
 mod limits;
 mod presence;
+mod pressure;
 mod producing;
 mod storm;
 mod streams_at_once;
@@ -120,7 +121,7 @@ impl Bench {
     fn segment(&mut self, stream: StreamId, written: u64, now: Timestamp) {
         let generation = self.view(stream).generation;
         let target = Duration::from_secs(4);
-        let output = Output { target, written: 2 * written, held: written, encoded: false };
+        let output = Output { target, duration: target, written: 2 * written, held: written, encoded: false };
         self.pool.handle_event(Event::SegmentReady { stream, generation, output }, now);
     }
 
@@ -144,7 +145,8 @@ impl Bench {
         let Admission::Serve { stream, consumer, .. } = self.pool.tune(tune, at(0)) else {
             panic!("refused");
         };
-        let output = Output { target: Duration::from_secs(4), written: 0, held: 1, encoded };
+        let target = Duration::from_secs(4);
+        let output = Output { target, duration: target, written: 0, held: 1, encoded };
         self.pool.handle_event(Event::SegmentReady { stream, generation: 1, output }, at(0));
         self.pool.join_input(stream, &tap(1), at(0)).unwrap();
         self.pool.leave(vec![(consumer, LeaveReason::Zapped)], at(1000));

@@ -409,7 +409,8 @@ fn a_million_events_leave_nothing_behind() {
                 {
                     streams.insert(stream);
                     let target = Duration::from_secs(4);
-                    let output = Output { target, written: 2, held: 1, encoded: pick(36, 2) == 0 };
+                    let output =
+                        Output { target, duration: target, written: 2, held: 1, encoded: pick(36, 2) == 0 };
                     let event = Event::SegmentReady { stream, generation: 1, output };
                     bench.pool.handle_event(event, at(now));
                 }
@@ -450,12 +451,13 @@ fn a_million_events_leave_nothing_behind() {
                     assert!(done.insert(opening), "given back twice");
                 }
                 Action::Start { .. }
-                | Action::Rest(_)
+                | Action::Rest { .. }
                 | Action::OpenInput { .. }
                 | Action::CloseInput { .. }
                 | Action::ForgetInput(_)
                 | Action::Forget(_)
                 | Action::MarkUncertain(_)
+                | Action::MeasureCpu
                 | Action::TrimWindow(_) => {}
             }
         }
@@ -477,13 +479,14 @@ fn a_million_events_leave_nothing_behind() {
                     bench.pool.handle_event(Event::OpeningReturned(opening), deadline);
                 }
                 Action::Start { .. }
-                | Action::Rest(_)
+                | Action::Rest { .. }
                 | Action::OpenInput { .. }
                 | Action::CloseInput { .. }
                 | Action::ForgetInput(_)
                 | Action::Forget(_)
                 | Action::MarkUncertain(_)
                 | Action::ForgetOpening(_)
+                | Action::MeasureCpu
                 | Action::TrimWindow(_) => {}
             }
         }

@@ -19,7 +19,7 @@ fn an_encoder_without_viewers_goes_before_its_input() {
     let stream = bench.deserted(true);
     assert_eq!(bench.pool.next_deadline(), Some(at(121_000)));
     bench.pool.handle_timeout(at(121_000));
-    assert_eq!(bench.actions(), [Action::Rest(stream)]);
+    assert_eq!(bench.actions(), [Action::Rest { stream, reason: StopReason::Idle }]);
     assert_eq!(bench.view(stream).state, State::Resting);
     assert_eq!(bench.pool.next_deadline(), Some(at(601_000)));
     bench.pool.handle_timeout(at(601_000));

@@ -16,6 +16,7 @@ enum Step {
     Fail(u64),
     Retired(u64),
     TunerDenied,
+    CpuMeasured(bool),
     ConnectionNeeded,
     Join(u64, u8),
     Prefetch(u8, u8),
@@ -37,6 +38,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1_u64..20).prop_map(Step::Fail),
         2 => (1_u64..20).prop_map(Step::Retired),
         1 => Just(Step::TunerDenied),
+        2 => any::<bool>().prop_map(Step::CpuMeasured),
         1 => Just(Step::ConnectionNeeded),
         2 => (1_u64..20, 0_u8..5).prop_map(|(stream, channel)| Step::Join(stream, channel)),
         1 => (0_u8..5, 0_u8..6).prop_map(|(channel, viewer)| Step::Prefetch(channel, viewer)),
@@ -68,7 +70,8 @@ proptest! {
                 Step::Segment(stream, written) => {
                     let target = Duration::from_secs(4);
                     let stream = StreamId(stream);
-                    let output = Output { target, written: 2 * written, held: written, encoded: false };
+                    let encoded = written % 2 == 1;
+                    let output = Output { target, duration: target, written: 2 * written, held: written, encoded };
                     bench.pool.handle_event(Event::SegmentReady { stream, generation: 1, output }, at(now));
                 }
                 Step::Fail(stream) => {
@@ -100,6 +103,10 @@ proptest! {
                     }
                 }
                 Step::ConnectionNeeded => bench.pool.handle_event(Event::ConnectionNeeded(vec![0]), at(now)),
+                Step::CpuMeasured(is_short) => {
+                    let idle = Some(if is_short { 0.0 } else { 1.0 });
+                    bench.pool.handle_event(Event::CpuMeasured(idle), at(now));
+                }
                 Step::TunerDenied => bench.pool.handle_event(Event::TunerDenied, at(now)),
                 Step::Wait(millis) => {
                     now += millis;
@@ -124,7 +131,8 @@ proptest! {
                         | StopReason::Reserve
                         | StopReason::TunerLimit
                         | StopReason::DiskBudget
-                        | StopReason::Memory => {
+                        | StopReason::Memory
+                        | StopReason::Pressure => {
                             let may_have_left = matches!(step, Step::Tune(..) | Step::Wait(_) | Step::LogOut(_));
                             prop_assert!(may_have_left || !watched.contains(&stream), "cut by {reason:?}");
                         }

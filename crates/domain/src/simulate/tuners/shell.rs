@@ -175,7 +175,7 @@ impl Shell {
             Moment::Leave(device, play) => self.leave(device, play),
             Moment::Back(device, play) => self.back(device, play),
             Moment::Segment(stream, generation) => {
-                let output = Output { target: TARGET, written: 0, held: 0, encoded: false };
+                let output = Output { target: TARGET, duration: TARGET, written: 0, held: 0, encoded: false };
                 self.tell(Event::SegmentReady { stream, generation, output });
             }
             Moment::Failed(stream, generation) => {
@@ -275,12 +275,13 @@ impl Shell {
                         self.server.stopped(device, channel);
                     }
                 }
-                Action::Rest(_)
+                Action::Rest { .. }
                 | Action::OpenInput { .. }
                 | Action::CloseInput { .. }
                 | Action::MarkUncertain(_)
                 | Action::Forget(_)
                 | Action::ForgetInput(_)
+                | Action::MeasureCpu
                 | Action::TrimWindow(_) => {}
             }
         }
@@ -297,7 +298,8 @@ impl Shell {
             | StopReason::Reserve
             | StopReason::DiskBudget
             | StopReason::TunerLimit
-            | StopReason::Memory => {}
+            | StopReason::Memory
+            | StopReason::Pressure => {}
         }
         let channel = self.channels.get(&stream);
         let watches = |known: &&Device| {
