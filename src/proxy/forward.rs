@@ -150,6 +150,7 @@ impl Forwarder {
             &self.identity.trusted_proxies,
         );
         announce_body(request);
+        headers::fit(request.headers_mut());
         Ok(())
     }
 

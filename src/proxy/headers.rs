@@ -32,6 +32,10 @@ pub(super) const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwar
 pub(super) const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 /// How a stream may be produced, according to a trusted proxy. It is not passed on.
 pub(super) const PRODUCE: HeaderName = HeaderName::from_static("x-warmgate-produce");
+/// The most fields of a request that Jellyfin's server takes (`KestrelServerLimits.MaxRequestHeaderCount`).
+const MOST_FIELDS: usize = 100;
+/// The most bytes that they may have (`MaxRequestHeadersTotalSize`).
+const MOST_BYTES: usize = 32 << 10;
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
 /// Removes the fields that are meant for this hop only (RFC 9110 7.6.1). `Trailer` stays, because the trailers do, and `Host` stays even if
@@ -182,6 +186,25 @@ pub(super) fn set_forwarded(headers: &mut HeaderMap, peer: Option<IpAddr>, trust
     if let Some(host) = headers.get(header::HOST).cloned() {
         headers.entry(FORWARDED_HOST).or_insert(host);
     }
+}
+
+/// Leaves out fields that come on top of a client's where the server would not take so many: this hop's `Via`, and what the server
+/// assumes anyway. `X-Forwarded-For` stays: what a client may do depends on where it is.
+pub(super) fn fit(headers: &mut HeaderMap) {
+    let is_own_via = headers.get_all(header::VIA).iter().count() == 1;
+    let is_host = headers.get(FORWARDED_HOST) == headers.get(header::HOST);
+    let is_http = headers.get(FORWARDED_PROTO).is_some_and(|scheme| scheme == "http");
+    for (name, is_spare) in [(header::VIA, is_own_via), (FORWARDED_HOST, is_host), (FORWARDED_PROTO, is_http)]
+    {
+        if is_spare && is_too_large(headers) {
+            headers.remove(name);
+        }
+    }
+}
+
+fn is_too_large(headers: &HeaderMap) -> bool {
+    let bytes = || headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>();
+    headers.len() > MOST_FIELDS || bytes() > MOST_BYTES
 }
 
 /// The address of the client, as far as trusted proxies tell.

@@ -292,3 +292,61 @@ async fn a_length_that_http2_says_twice_is_passed_on_once() {
     let heads = heads.lock().unwrap();
     assert_eq!(wire::field(&heads[0], "content-length"), ["5"]);
 }
+
+/// What `http::Uri` takes is wider than RFC 3986 and narrower than Jellyfin's server: the rest ends here (docs/decisions/33-unusual-requests.md).
+#[tokio::test]
+async fn unusual_targets_pass_byte_for_byte() {
+    let (origin, heads) = recorder(EMPTY).await;
+    let gateway = gateway(origin.addr).await;
+    let path = r#"/a"{b}|c\^[d]'()!$&,;=:@*+%zz%2f//../é"#;
+    let query = r"?x={y}|z\^[`]'()!$&,;=:@/?*+%zz%2F+é";
+    let target = format!("{path}{query}");
+    for trailing in ["", "?", "?a?b"] {
+        let target = format!("{path}{trailing}");
+        let mut stream = wire::send(gateway.addr, format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+        assert_eq!(wire::status(&wire::head(&mut stream).await), 200, "{target}");
+        let head = heads.lock().unwrap().pop().unwrap();
+        assert_eq!(head.lines().next(), Some(&*format!("GET {target} HTTP/1.1")));
+    }
+    for client in [http(), h2c()] {
+        assert_eq!(fetch(&client, get(gateway.url(&target))).await.0.status, 200);
+        let head = heads.lock().unwrap().pop().unwrap();
+        assert_eq!(head.lines().next(), Some(&*format!("GET {target} HTTP/1.1")));
+    }
+    let not_utf8: &[u8] = b"/\xe9";
+    for target in [&b"/a<b"[..], b"/a>b", b"/a`b", b"/?\"", b"/?<", b"/?>", not_utf8, b"/?\xe9"] {
+        let request = [b"GET ", target, b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
+        let mut stream = wire::send(gateway.addr, request).await;
+        assert_eq!(wire::status(&wire::head(&mut stream).await), 400, "{}", target.escape_ascii());
+    }
+    assert!(heads.lock().unwrap().is_empty());
+}
+
+/// Jellyfin's server takes 100 fields of 32 KiB in all, and a request line of 8 KiB.
+#[tokio::test]
+async fn a_request_as_large_as_the_server_takes_passes() {
+    let (origin, heads) = recorder(EMPTY).await;
+    let gateway = gateway(origin.addr).await;
+    let target = format!("/{}", "x".repeat((8 << 10) - "GET / HTTP/1.1\r\n".len()));
+    for (count, connection) in [(98, ""), (98, "Connection: keep-alive\r\n"), (97, "X-Forwarded-Host: b\r\n")]
+    {
+        let size = (32 << 10) - 60;
+        let more: String =
+            (0..count).map(|nth| format!("X-{nth:02}: {}\r\n", "v".repeat(size / count - 8))).collect();
+        let head = format!("GET {target} HTTP/1.1\r\nHost: a\r\n{connection}{more}\r\n");
+        let mut stream = wire::send(gateway.addr, head).await;
+        assert_eq!(wire::status(&wire::head(&mut stream).await), 200, "{count} {connection}");
+        let passed = heads.lock().unwrap().pop().unwrap();
+        assert!(passed.lines().count() - 2 <= 100, "{}", passed.lines().count());
+        let line = passed.find("\r\n").unwrap() + 2;
+        assert!(passed.len() - line - 2 <= 32 << 10, "{}", passed.len());
+        assert_eq!(wire::field(&passed, "x-97").len(), usize::from(count > 97), "all of its own");
+        assert_eq!(wire::field(&passed, "x-forwarded-for"), ["127.0.0.1"]);
+    }
+    let mut request = get(gateway.url("/"));
+    for nth in 0..96 {
+        let name = http::HeaderName::try_from(format!("x-{nth:02}")).unwrap();
+        request.headers_mut().insert(name, "v".repeat(330).parse().unwrap());
+    }
+    assert_eq!(fetch(&h2c(), request).await.0.status, 200);
+}
