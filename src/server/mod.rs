@@ -158,11 +158,12 @@ impl Serving {
         let (end, shutdown, peer) = (Connection::default(), self.shutdown.clone(), self.peer);
         let connection = end.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
-            asking.asked();
+            let answering = asking.asked();
             request.extensions_mut().insert(self.peer);
             request.extensions_mut().insert(self.tunnels.clone());
             request.extensions_mut().insert(connection.clone());
-            service.call(request)
+            let answer = service.call(request);
+            async move { answer.await.map(|answer| answering.with(answer)) }
         });
         let builder = builder();
         let connection = watcher.watch(builder.serve_connection_with_upgrades(io, service).into_owned());

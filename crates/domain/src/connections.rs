@@ -1,8 +1,10 @@
 //! Which connections of clients are accepted, and how long one may stay that has not asked for anything.
 //!
 //! Far below the limit everybody may connect. Near it, a further connection needs a share of its address, a stranger (a
-//! connection that has sent no whole request yet) has little time, and at the limit the stranger that has waited longest
-//! makes room for the next connection. A connection that has asked is never ended here, so viewers keep their service.
+//! connection that has sent no whole request yet) has little time, and each further connection ends the one that has been idle
+//! longest. At the limit the stranger that has waited longest makes room for the next connection, else the one that has been
+//! idle longest. A connection over which something is answered, or was a moment ago, is never ended here, so viewers keep
+//! their service.
 //!
 //! The peer's port, and what is sent over the connection, are not known here.
 
@@ -21,6 +23,9 @@ const SHARE: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// The same near the limit.
 const SHORT: Duration = Duration::from_secs(3);
+
+/// A connection that has been idle for less is spared: a player asks for its playlist more often than that.
+const SPARED: Duration = Duration::from_secs(10);
 
 /// The time that a trusted proxy's stranger has, which is also how long an idle connection is kept. It is above the 60 s after which nginx
 /// closes an idle upstream connection.
@@ -63,8 +68,22 @@ pub enum Arrival {
     Accepted(ConnectionId),
     /// Close it.
     Refused(ConnectionEnd),
-    /// The limit is reached: end this stranger if there is one, and ask again when a connection has ended.
-    Full(Option<ConnectionId>),
+    /// The limit is reached.
+    Full {
+        /// The connection to end, if there is one.
+        goes: Option<ConnectionId>,
+        /// Ask again when a connection has ended, or after this time.
+        wait: Duration,
+    },
+}
+
+/// A connection that is idle, and how it compares with others.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Idle {
+    /// A proxy holds its connections in reserve for many clients.
+    is_client: bool,
+    time: Duration,
+    id: ConnectionId,
 }
 
 /// The open connections.
@@ -87,8 +106,9 @@ impl Connections {
         Self { limit: limit.max(1), open, strangers, held, next: 0 }
     }
 
-    /// A connection has been made.
-    pub fn arrive(&mut self, whose: Whose) -> Arrival {
+    /// A connection has been made. `idle` tells how long a connection has had nothing to answer; `None` if it has something, or has been
+    /// told to end.
+    pub fn arrive(&mut self, whose: Whose, idle: impl Fn(ConnectionId) -> Option<Duration>) -> Arrival {
         let whose = of_one_client(whose);
         if let Whose::Client(address) = whose
             && self.is_near()
@@ -97,7 +117,12 @@ impl Connections {
             return Arrival::Refused(ConnectionEnd::AddressShare);
         }
         if self.open.len() >= self.limit {
-            return Arrival::Full(self.strangers.pop_first());
+            if let Some(stranger) = self.strangers.pop_first() {
+                return Arrival::Full { goes: Some(stranger), wait: SPARED };
+            }
+            let (ripe, longest) = self.idle(idle);
+            let wait = if ripe.is_some() { SPARED } else { SPARED.saturating_sub(longest) };
+            return Arrival::Full { goes: ripe.map(|idle| idle.id), wait };
         }
         let id = ConnectionId(self.next);
         self.next += 1;
@@ -107,6 +132,27 @@ impl Connections {
             *self.held.entry(address).or_default() += 1;
         }
         Arrival::Accepted(id)
+    }
+
+    /// The client's connection to end, near the limit, so that it is not reached.
+    pub fn crowded_out(&self, idle: impl Fn(ConnectionId) -> Option<Duration>) -> Option<ConnectionId> {
+        if !self.is_near() {
+            return None;
+        }
+        self.idle(idle).0.filter(|idle| idle.is_client).map(|idle| idle.id)
+    }
+
+    /// The connection that goes first among those that have been idle long enough; and the longest time that one has been idle.
+    fn idle(&self, idle: impl Fn(ConnectionId) -> Option<Duration>) -> (Option<Idle>, Duration) {
+        let asked = self.open.iter().filter(|(id, _)| !self.strangers.contains(id));
+        let mut longest = Duration::ZERO;
+        let ripe = asked.filter_map(|(&id, whose)| {
+            let time = idle(id)?;
+            longest = longest.max(time);
+            let is_client = *whose != Whose::TrustedProxy;
+            (time >= SPARED).then_some(Idle { is_client, time, id })
+        });
+        (ripe.max(), longest)
     }
 
     /// A whole request has arrived on a connection.
@@ -166,27 +212,35 @@ mod tests {
         Whose::Client(IpAddr::from([10, 0, 0, last]))
     }
 
+    fn busy(_: ConnectionId) -> Option<Duration> {
+        None
+    }
+
+    fn full(goes: Option<ConnectionId>) -> Arrival {
+        Arrival::Full { goes, wait: SPARED }
+    }
+
     fn accepted(arrival: Arrival) -> ConnectionId {
         match arrival {
             Arrival::Accepted(id) => id,
-            Arrival::Refused(_) | Arrival::Full(_) => panic!("{arrival:?}"),
+            Arrival::Refused(_) | Arrival::Full { .. } => panic!("{arrival:?}"),
         }
     }
 
     #[test]
     fn near_the_limit_an_address_has_its_share() {
         let mut connections = Connections::new(16);
-        let first: Vec<_> = (0..12).map(|_| accepted(connections.arrive(client(1)))).collect();
+        let first: Vec<_> = (0..12).map(|_| accepted(connections.arrive(client(1), busy))).collect();
         let refused = Arrival::Refused(ConnectionEnd::AddressShare);
-        assert_eq!(connections.arrive(client(1)), refused);
-        accepted(connections.arrive(client(2)));
-        accepted(connections.arrive(client(2)));
-        assert_eq!(connections.arrive(client(2)), refused);
+        assert_eq!(connections.arrive(client(1), busy), refused);
+        accepted(connections.arrive(client(2), busy));
+        accepted(connections.arrive(client(2), busy));
+        assert_eq!(connections.arrive(client(2), busy), refused);
         for id in &first[..3] {
             connections.ended(*id);
         }
-        accepted(connections.arrive(client(2)));
-        assert_eq!(connections.arrive(client(2)), refused, "12 are open again");
+        accepted(connections.arrive(client(2), busy));
+        assert_eq!(connections.arrive(client(2), busy), refused, "12 are open again");
     }
 
     #[test]
@@ -200,31 +254,56 @@ mod tests {
     #[test]
     fn a_trusted_proxy_has_no_share_and_may_hold_connections_in_reserve() {
         let mut connections = Connections::new(8);
-        let ids: Vec<_> = (0..8).map(|_| accepted(connections.arrive(Whose::TrustedProxy))).collect();
+        let ids: Vec<_> = (0..8).map(|_| accepted(connections.arrive(Whose::TrustedProxy, busy))).collect();
         assert_eq!(connections.time_left(ids[0], PATIENCE), Some(IDLE - PATIENCE));
-        assert_eq!(connections.arrive(client(1)), Arrival::Full(Some(ids[0])));
+        assert_eq!(connections.arrive(client(1), busy), full(Some(ids[0])));
     }
 
     #[test]
     fn at_the_limit_the_stranger_that_waited_longest_makes_room_once() {
         let mut connections = Connections::new(3);
-        let ids: Vec<_> = (0..3).map(|last| accepted(connections.arrive(client(last)))).collect();
+        let ids: Vec<_> = (0..3).map(|last| accepted(connections.arrive(client(last), busy))).collect();
         connections.asked(ids[0]);
         connections.asked(ids[2]);
-        assert_eq!(connections.arrive(client(9)), Arrival::Full(Some(ids[1])));
-        assert_eq!(connections.arrive(client(9)), Arrival::Full(None), "nobody who has asked is ended");
+        assert_eq!(connections.arrive(client(9), busy), full(Some(ids[1])));
+        assert_eq!(connections.arrive(client(9), busy), full(None), "nobody who has asked is ended");
         connections.ended(ids[1]);
-        accepted(connections.arrive(client(9)));
+        accepted(connections.arrive(client(9), busy));
+    }
+
+    #[test]
+    fn at_the_limit_the_longest_idle_makes_room_unless_it_was_served_a_moment_ago() {
+        let mut connections = Connections::new(4);
+        let mut ids = vec![accepted(connections.arrive(Whose::TrustedProxy, busy))];
+        ids.extend((1..4).map(|last| accepted(connections.arrive(client(last), busy))));
+        ids.iter().for_each(|&id| connections.asked(id));
+        let idle = |seconds: [Option<u64>; 4]| {
+            let ids = ids.clone();
+            move |id| {
+                let at = ids.iter().position(|&known| known == id)?;
+                seconds[at].map(Duration::from_secs)
+            }
+        };
+        let arrives = |connections: &mut Connections, seconds| connections.arrive(client(9), idle(seconds));
+        let spared = arrives(&mut connections, [None, Some(9), Some(4), None]);
+        assert_eq!(spared, Arrival::Full { goes: None, wait: Duration::from_secs(1) });
+        assert_eq!(arrives(&mut connections, [Some(60), Some(10), Some(40), None]), full(Some(ids[2])));
+        assert_eq!(arrives(&mut connections, [Some(60), Some(9), None, None]), full(Some(ids[0])));
+        assert_eq!(connections.crowded_out(idle([Some(60), Some(9), None, None])), None, "a proxy's reserve");
+        assert_eq!(connections.crowded_out(idle([None, Some(11), Some(12), None])), Some(ids[2]));
+        connections.ended(ids[3]);
+        connections.ended(ids[2]);
+        assert_eq!(connections.crowded_out(idle([None, Some(60), None, None])), None, "there is room");
     }
 
     #[test]
     fn a_stranger_has_little_time_near_the_limit() {
         let mut connections = Connections::new(4);
-        let [first, second] = [1, 2].map(|last| accepted(connections.arrive(client(last))));
+        let [first, second] = [1, 2].map(|last| accepted(connections.arrive(client(last), busy)));
         assert_eq!(connections.time_left(first, Duration::ZERO), Some(SHORT));
         assert_eq!(connections.time_left(first, Duration::from_secs(14)), Some(Duration::from_secs(1)));
         assert_eq!(connections.time_left(first, PATIENCE), Some(Duration::ZERO));
-        accepted(connections.arrive(client(3)));
+        accepted(connections.arrive(client(3), busy));
         assert_eq!(connections.time_left(first, Duration::from_secs(1)), Some(Duration::from_secs(2)));
         assert_eq!(connections.time_left(first, Duration::from_secs(14)), Some(Duration::ZERO));
         connections.asked(first);
@@ -238,9 +317,9 @@ mod tests {
         let mut connections = Connections::new(4);
         let six = |text: &str| Whose::Client(text.parse().unwrap());
         for host in ["2001:db8::1", "2001:db8::2", "2001:db8::3"] {
-            accepted(connections.arrive(six(host)));
+            accepted(connections.arrive(six(host), busy));
         }
-        assert!(matches!(connections.arrive(six("2001:db8::4")), Arrival::Refused(_)));
-        accepted(connections.arrive(six("2001:db8:0:1::4")));
+        assert!(matches!(connections.arrive(six("2001:db8::4"), busy), Arrival::Refused(_)));
+        accepted(connections.arrive(six("2001:db8:0:1::4"), busy));
     }
 }

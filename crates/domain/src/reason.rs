@@ -48,7 +48,7 @@ reasons! {
         AddressShare = "address-share",
         /// It sent no whole request in time.
         NoRequest = "no-request",
-        /// It had sent no whole request when the limit of connections was reached, and another needed its place.
+        /// It had sent no whole request yet, or had been idle, when the limit of connections was near, and another needed its place.
         MadeRoom = "made-room",
     }
 }

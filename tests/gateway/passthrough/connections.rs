@@ -114,6 +114,36 @@ async fn a_viewer_that_is_served_keeps_its_connections() {
     assert_eq!(body.len(), 64 << 20);
 }
 
+/// Each of them has asked once. None is ended that was served a moment ago, or over which something is answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_connections_from_everywhere_make_room_for_viewers() {
+    let (_origin, gateway) = gateway(Vec::new()).await;
+    let (mut viewer, _) = served(1, &gateway).await;
+    wire::exactly(&mut viewer, 4).await;
+    let mut film = soon(http().request(get(gateway.url("/long")))).await.unwrap();
+    let mut idle = Vec::new();
+    for last in 10..10 + u8::try_from(LIMIT).unwrap() - 2 {
+        idle.push(served(last, &gateway).await.0);
+    }
+    let polling = async {
+        for _ in 0..14 {
+            sleep(Duration::from_secs(1)).await;
+            viewer.write_all(REQUEST.as_bytes()).await.unwrap();
+            assert_eq!(wire::status(&wire::head(&mut viewer).await), 200);
+            wire::exactly(&mut viewer, 4).await;
+        }
+    };
+    let (((_newcomer, took), _newer), ()) =
+        tokio::join!(async { (served(40, &gateway).await, served(41, &gateway).await) }, polling);
+    assert!(took < Duration::from_secs(13), "{took:?}");
+    for stream in &mut idle {
+        wire::exactly(stream, 4).await;
+    }
+    eventually("they have made room", async || ended(&idle) >= 2).await;
+    let body = soon(film.body_mut().collect()).await.expect("the body broke off").to_bytes();
+    assert_eq!(body.len(), 64 << 20);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn also_connections_that_have_asked_are_no_more_than_a_share() {
     let (_origin, gateway) = gateway(Vec::new()).await;
