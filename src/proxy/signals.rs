@@ -15,10 +15,11 @@ use tracing::debug;
 
 use crate::body::kept::Kept;
 use crate::body::{self, Body};
+use crate::proxy::auth::{Asker, Verdict};
 use crate::proxy::credential::Credential;
 use crate::proxy::gateway::Gateway;
 use crate::proxy::query::Query;
-use crate::proxy::route::{Moment, Report};
+use crate::proxy::route::{Moment, Report, prefix};
 use crate::proxy::tunnel::AtEnd;
 use crate::upstream::jellyfin::field;
 use domain::key::{LiveStreamId, PlaySessionId};
@@ -38,18 +39,12 @@ impl Gateway {
     }
 
     async fn pass_report(&self, report: Report, request: Request<Body>) -> Response<Body> {
-        let credential = Credential::of(request.headers(), &Query::of(request.uri()));
-        let account = credential.as_ref().map(|credential| self.account(credential.token()));
+        let asker = self.asker(&request, &Query::of(request.uri()));
+        let account = asker.as_ref().map(|asker| self.account(asker.credential.token()));
         let (moment, supervisor) = (report.moment, self.supervisor.clone());
-        let request = match (&credential, account) {
-            (Some(credential), Some(account)) if supervisor.needs_care(account) => {
-                self.with_own_opening(&report, account, credential, request).await
-            }
-            _ => request,
-        };
-        let (request, unreported) = match (moment, account) {
-            (Moment::Stopped, Some(account)) => self.without_unreported(&report, account, request).await,
-            _ => (request, None),
+        let (request, unreported) = match asker.as_ref().zip(account) {
+            Some((asker, account)) => self.cared_for(&report, account, asker, request).await,
+            None => (request, None),
         };
         let (tell, told) = oneshot::channel();
         let read = move |body: Option<Kept>| {
@@ -74,7 +69,7 @@ impl Gateway {
             // Fails if the client has gone: then the server's answer is not learned from either.
             let _ = tell.send(mention);
         };
-        let request = match credential {
+        let request = match account {
             Some(_) => request.map(|body| self.kept_bodies.tee(body, read)),
             None => {
                 read(None);
@@ -82,7 +77,10 @@ impl Gateway {
             }
         };
         let response = self.forward(request).await;
-        if let (true, Ok(mention)) = (response.status().is_success(), told.await) {
+        // A server that refuses need not have waited for the whole report.
+        if response.status().is_success()
+            && let Ok(mention) = told.await
+        {
             match moment {
                 Moment::Started | Moment::Progress => {
                     if mention.live_stream.is_some() {
@@ -98,6 +96,33 @@ impl Gateway {
             self.supervisor.mentioned(mention, MentionKind::LeftUnreported);
         }
         response
+    }
+
+    /// The report as it is to pass, and the opening that it is not to name. Where that depends on what the report says, it is read before
+    /// the server has seen it, so only with a credential that the server lets in: others get the server's answer at once.
+    async fn cared_for(
+        &self,
+        report: &Report,
+        account: Account,
+        asker: &Asker,
+        mut request: Request<Body>,
+    ) -> (Request<Body>, Option<Mention>) {
+        let needs_care = self.supervisor.needs_care(account);
+        let may_be_unreported = report.moment == Moment::Stopped && self.supervisor.has_unreported();
+        if !needs_care && !may_be_unreported {
+            return (request, None);
+        }
+        let prefix = prefix(request.uri()).to_owned();
+        if self.auth.check(&prefix, asker).await == Verdict::Denied {
+            return (request, None);
+        }
+        if needs_care {
+            request = self.with_own_opening(report, account, &asker.credential, request).await;
+        }
+        if may_be_unreported {
+            return self.without_unreported(report, account, request).await;
+        }
+        (request, None)
     }
 
     /// A `Stopped` of an opening that the client has never reported: without the name of the live stream, and what it mentions.

@@ -338,6 +338,12 @@ impl Supervisor {
         self.handle.pool().is_unreported(mention)
     }
 
+    /// Whether any client has an opening that it has never reported to the server that it plays by.
+    #[must_use]
+    pub fn has_unreported(&self) -> bool {
+        self.handle.pool().has_unreported()
+    }
+
     /// Whether [`own_opening`](Self::own_opening) has to be called before a report of `account` is forwarded.
     #[must_use]
     pub fn needs_care(&self, account: Account) -> bool {

@@ -13,6 +13,7 @@ use jellyfin_alike::{Origin, Settings, Version};
 
 use warmgate::proxy::route::segment_uri;
 
+use crate::passthrough::wire;
 use crate::support::program::Program;
 use crate::support::servers::{fetch, get, http};
 use crate::support::stage::{Stage, all_fetched, poll, tune, unavailable};
@@ -300,4 +301,27 @@ async fn a_signal_gives_back(produce: &str, jobs: usize) {
     assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
     let counts = origin.counts();
     assert_eq!((counts.jobs, counts.tuners_open), (0, 0));
+}
+
+/// The server refuses by the credential alone, so its client need not have sent the rest.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_does_not_wait_for_the_rest_of_a_body() {
+    let stage = Stage::quick().await;
+    let item = stage.channel(1);
+    // Whose `Stopped` would have to be read.
+    soon(stage.viewer(0, "tv").open(&item)).await.unwrap();
+    let playback_info = format!("Items/{item}/PlaybackInfo");
+    let paths = ["Sessions/Playing", "Sessions/Playing/Progress", "Sessions/Playing/Stopped"];
+    let others = ["Sessions/Capabilities/Full", "LiveTv/Timers", "LiveStreams/Open", &playback_info];
+    for path in paths.into_iter().chain(others) {
+        let head = format!(
+            "POST /{path} HTTP/1.1\r\nHost: tv\r\nAuthorization: MediaBrowser Token=\"revoked\"\r\n\
+             Content-Type: application/json\r\nContent-Length: 20\r\n\r\n{{"
+        );
+        let begun = Instant::now();
+        let address = stage.base.trim_start_matches("http://").parse().unwrap();
+        let mut stream = wire::send(address, head).await;
+        assert_eq!(wire::status(&wire::head(&mut stream).await), 401, "{path}");
+        assert!(begun.elapsed() < Duration::from_secs(5), "{path} {:?}", begun.elapsed());
+    }
 }

@@ -90,6 +90,11 @@ impl Index {
         Some(id)
     }
 
+    /// Whether the server has no record of one of them.
+    pub(super) fn has_unreported(&self) -> bool {
+        self.open.values().any(|open| open.reported_at.is_none())
+    }
+
     pub(super) fn len(&self) -> usize {
         self.open.len()
     }

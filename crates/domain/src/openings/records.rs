@@ -46,6 +46,12 @@ impl Openings {
             && meant.all(|id| self.index.get(id).is_some_and(|open| open.reported_at.is_none()))
     }
 
+    /// Whether there is an opening that the server has no record of.
+    #[must_use]
+    pub fn has_unreported(&self) -> bool {
+        self.index.has_unreported()
+    }
+
     /// The client has reported that it plays by an opening: the server's record is of that one from now on.
     pub(super) fn record(&mut self, id: OpeningId, now: Timestamp) {
         let Some(opening) = self.index.get(id).map(|open| open.opening.clone()) else { return };

@@ -274,6 +274,12 @@ impl Pool {
         self.openings.is_unreported(mention)
     }
 
+    /// Whether any client has an opening that the server has no record of its playing by.
+    #[must_use]
+    pub fn has_unreported(&self) -> bool {
+        self.openings.has_unreported()
+    }
+
     /// A client has shown its account for openings that an earlier process of the gateway saw. Returns them.
     pub fn claim(&mut self, mention: &Mention, device: Option<&DeviceId>) -> Vec<OpeningId> {
         self.openings.claim(mention, device)
