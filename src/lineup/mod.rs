@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
@@ -161,8 +162,9 @@ struct Refresher {
 
 impl Refresher {
     async fn run(mut self, intervals: Intervals) {
-        let cached = self.cache.load().map(|bytes| load::parse(&bytes, &self.playlist.location));
-        if let Some(Ok(playlist)) = cached {
+        let (cache, from) = (self.cache.clone(), self.playlist.location.clone());
+        let cached = spawn_blocking(move || cache.load().map(|bytes| load::parse(&bytes, &from)));
+        if let Ok(Some(Ok(playlist))) = cached.await {
             self.publish(playlist, "the last good copy of a playlist");
         }
         let usual = match self.playlist.location {
@@ -194,11 +196,10 @@ impl Refresher {
     async fn refresh(&mut self) -> Result<(), Error> {
         let Some(bytes) = self.loader.load().await? else { return Ok(()) };
         let from = self.playlist.location.clone();
-        let (playlist, bytes) = tokio::task::spawn_blocking(move || (load::parse(&bytes, &from), bytes))
-            .await
-            .map_err(|fault| Error::File(fault.into()))?;
+        let cache = self.cache.clone();
+        let read = move || load::parse(&bytes, &from).inspect(|_| cache.store(&bytes));
+        let playlist = spawn_blocking(read).await.map_err(|fault| Error::File(fault.into()))?;
         self.publish(playlist?, "playlist");
-        self.cache.store(&bytes);
         Ok(())
     }
 

@@ -303,6 +303,7 @@ impl Supervisor {
             self.tasks.wait().await;
         };
         let _ = timeout(grace, all).await;
+        self.callers.ledger.written().await;
         self.ended.cancel();
     }
 

@@ -1,15 +1,22 @@
 //! The ledger: a small file that lists what the gateway and its clients have open at the server, so that after a crash the next process
 //! can close it. It is replaced as a whole at each change, and holds no token.
 //!
-//! It does not know how anything is opened or closed.
+//! The file is written a moment after each change. Whoever opens something of the gateway's own waits for that first (`written`), so the
+//! file lists all of it at any time. If the last change is lost, what a client has opened a moment before may not be listed, and
+//! something may be listed that is closed already: the next process closes only what is shown to be open. The module does not know how anything is opened or closed.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 
 use crate::upstream::state_file::StateFile;
+
+/// How long a disk is waited for that does not answer.
+const DISK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A job, a consumer of a live stream, or both, open at the server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +68,7 @@ impl Ledger {
         let entry = open.entry(name.to_owned()).or_default();
         change(entry);
         if before.as_ref() != Some(entry) {
-            self.write(&open);
+            self.file.write(&*open);
         }
     }
 
@@ -75,24 +82,24 @@ impl Ledger {
     pub fn strike(&self, name: &str) {
         let mut open = self.entries();
         if open.remove(name).is_some() {
-            self.write(&open);
+            self.file.write(&*open);
         }
+    }
+
+    /// Waits until the file holds all that was noted and struck out; not for long, since viewers wait too.
+    pub async fn written(&self) {
+        let _ = timeout(DISK_TIMEOUT, self.file.written()).await;
     }
 
     fn entries(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Writes under the lock, so that the file is never older than `open`: a few hundred bytes, a few times an hour. If the machine
-    /// dies, the server most likely dies with it.
-    fn write(&self, open: &BTreeMap<String, Entry>) {
-        self.file.write(open);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::process::Command;
 
     use super::*;
 
@@ -112,6 +119,7 @@ mod tests {
         let entry = Entry { prefix: "/jf".to_owned(), live_stream, inherited: true, ..Entry::default() };
         assert_eq!(left, BTreeMap::from([("one".to_owned(), entry)]));
         ledger.note("three", |_| {});
+        drop(ledger);
         assert_eq!(
             Ledger::open(Some(path.clone())).1.len(),
             2,
@@ -121,17 +129,39 @@ mod tests {
         assert!(Ledger::open(Some(path)).1.is_empty());
     }
 
-    #[test]
-    fn what_did_not_change_is_not_written_again() {
+    #[tokio::test]
+    async fn what_did_not_change_is_not_written_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("open.json");
         let (ledger, _) = Ledger::open(Some(path.clone()));
         ledger.note("one", |entry| entry.prefix = "/jf".to_owned());
+        ledger.written().await;
         fs::remove_file(&path).unwrap();
         ledger.note("one", |entry| entry.prefix = "/jf".to_owned());
         ledger.strike("two");
+        ledger.written().await;
         assert!(!path.exists());
         ledger.note("two", |_| {});
+        ledger.written().await;
         assert!(path.exists(), "a new entry is a change, though it says nothing yet");
+    }
+
+    #[tokio::test]
+    async fn who_notes_something_does_not_wait_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("open.json");
+        // A disk that takes its time: whoever writes into a pipe waits for a reader.
+        let new = path.with_extension("new");
+        assert!(Command::new("mkfifo").arg(&new).status().unwrap().success());
+        let (ledger, _) = Ledger::open(Some(path.clone()));
+        ledger.note("one", |_| {});
+        ledger.note("two", |_| {});
+        ledger.strike("one");
+        fs::read(new).unwrap();
+        ledger.written().await;
+        ledger.note("three", |_| {});
+        drop(ledger);
+        let left = Ledger::open(Some(path)).1;
+        assert_eq!(left.keys().collect::<Vec<_>>(), ["three", "two"]);
     }
 }

@@ -136,6 +136,7 @@ impl Work {
     async fn start(&self) -> Result<(Job, Reading), Error> {
         let (Caller { jellyfin, .. }, stream) = (&self.caller, &self.stream);
         let play_session = &self.play_session;
+        self.caller.ledger.written().await;
         let start = |login, _| async move { jellyfin.start(&stream.recipe, play_session, &login).await };
         let started = timeout(START_TIMEOUT, self.caller.call(start)).await;
         let (job, reading) = started.unwrap_or(Err(Error::Unreadable("no playlist within a minute")))?;

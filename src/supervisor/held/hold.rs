@@ -147,6 +147,7 @@ async fn parted(parting: &mut watch::Receiver<Option<Parting>>) -> Parting {
 }
 
 async fn take(caller: &Caller) -> Result<Hold, Error> {
+    caller.ledger.written().await;
     let source = &caller.access.source;
     caller.call(|login, place| async move { caller.jellyfin.hold(&place, source, &login).await }).await
 }

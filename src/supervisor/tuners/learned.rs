@@ -112,8 +112,11 @@ mod tests {
         let (limits, known) = recalled(&path);
         assert!(known.is_empty());
         limits.write(&learned(3, Some(4)));
-        assert_eq!(recalled(&path).1, learned(3, Some(4)));
+        drop(limits);
+        let (limits, known) = recalled(&path);
+        assert_eq!(known, learned(3, Some(4)));
         limits.write(&learned(5, None));
+        drop(limits);
         assert_eq!(recalled(&path).1, learned(5, None));
     }
 
@@ -128,6 +131,7 @@ mod tests {
             let (limits, known) = recalled(&path);
             assert!(known.is_empty(), "{content}");
             limits.write(&learned(2, None));
+            drop(limits);
             assert_eq!(recalled(&path).1, learned(2, None));
         }
     }
@@ -139,8 +143,11 @@ mod tests {
         let path = folder.path().join("tuners.json");
         let (limits, _) = recalled(&path);
         limits.write(&learned(2, None));
+        drop(limits);
+        let (limits, _) = recalled(&path);
         fs::create_dir(path.with_extension("new")).unwrap();
         limits.write(&learned(3, None));
+        drop(limits);
         assert_eq!(recalled(&path).1, learned(2, None));
     }
 }
