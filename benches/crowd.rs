@@ -168,7 +168,7 @@ fn gateway(
     let app = runtime.block_on(App::bind(config))?;
     let (addr, stop) = (app.local_addr(), CancellationToken::new());
     let until = stop.clone();
-    let serving = move || runtime.block_on(app.serve(until));
+    let serving = move || drop(runtime.block_on(app.serve(until)));
     Ok((addr, stop, thread::Builder::new().name(thread.to_owned()).spawn(serving)?))
 }
 

@@ -89,7 +89,8 @@ impl Way {
             let app = App::bind(config).await?;
             way.at = app.local_addr();
             let stop = CancellationToken::new();
-            let serving = tokio::spawn(app.serve(stop.clone()));
+            let until = stop.clone();
+            let serving = tokio::spawn(async move { drop(app.serve(until).await) });
             way.gateway = Some(Gateway { stop, serving });
         }
         Ok(way)

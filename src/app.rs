@@ -28,6 +28,7 @@ use crate::shutdown;
 use crate::supervisor::generation::own::workshop::Encoding;
 use crate::supervisor::inputs::provider::Provider;
 use crate::supervisor::stream::WindowSize;
+use crate::supervisor::vital_tasks::Died;
 use crate::supervisor::{Settings, Supervisor};
 use crate::upstream::client::{Client, Target, Timeouts};
 use crate::upstream::jellyfin::{Jellyfin, Login};
@@ -51,7 +52,7 @@ const INPUT_OPENS: Duration = Duration::from_secs(30);
 /// Runs the gateway until it is asked to stop.
 ///
 /// # Errors
-/// If the address cannot be bound.
+/// If the address cannot be bound, or a task without which the gateway does not work has died.
 pub async fn run(mut config: Config) -> io::Result<()> {
     let stop = shutdown::on_signal()?;
     config.state_dir = config.state_dir.or_else(usual_state_dir);
@@ -64,8 +65,7 @@ pub async fn run(mut config: Config) -> io::Result<()> {
     let upstream = config.upstream.url.to_string();
     let app = App::bind_with(config, Launcher::this_program()).await?;
     info!(address = %app.local_addr(), %upstream, "listening");
-    app.serve(stop).await;
-    Ok(())
+    app.serve(stop).await.map_err(io::Error::other)
 }
 
 /// A gateway that is bound and ready to serve.
@@ -148,7 +148,11 @@ impl App {
     }
 
     /// Serves until `stop`, then closes everything within the grace period.
-    pub async fn serve(self, stop: CancellationToken) {
+    ///
+    /// # Errors
+    /// If a task without which the gateway does not work has died, which ends the gateway too.
+    pub async fn serve(self, stop: CancellationToken) -> Result<(), Died> {
+        let stop = stop.child_token();
         let settings = gateway::Settings {
             identity: Identity { name: self.config.name, trusted_proxies: self.config.trusted_proxies },
             cold_timeout: self.config.upstream.cold_timeout,
@@ -169,10 +173,14 @@ impl App {
         let serving = self.listener.serve(Handle(Arc::new(gateway)), stop, grace);
         // Streams are closed while the last answers are finished: both share the grace period.
         let releasing = async {
-            stopped.cancelled().await;
-            self.supervisor.shut_down(grace).await;
+            tokio::select! {
+                () = stopped.cancelled() => {}
+                () = self.supervisor.task_dies() => stopped.cancel(),
+            }
+            self.supervisor.shut_down(grace).await
         };
-        tokio::join!(serving, releasing);
+        let ((), result) = tokio::join!(serving, releasing);
+        result
     }
 }
 

@@ -168,7 +168,8 @@ impl Set {
         let app = App::bind(config).await?;
         let (gateway, supervisor) = (app.local_addr(), app.supervisor());
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(app.serve(stop.clone()));
+        let until = stop.clone();
+        let serving = tokio::spawn(async move { drop(app.serve(until).await) });
         Ok(Self { origin, users, gateway, supervisor, stop, serving })
     }
 

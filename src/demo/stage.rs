@@ -63,7 +63,8 @@ impl Stage {
         let stop = CancellationToken::new();
         let (app_stop, page_stop) = (stop.clone(), stop.clone());
         let serving = tokio::spawn(async move {
-            tokio::join!(app.serve(app_stop), listener.serve(player, page_stop, GRACE));
+            // If it ends with an error, that has been logged, and what it kept is counted at the end.
+            let (_, ()) = tokio::join!(app.serve(app_stop), listener.serve(player, page_stop, GRACE));
         });
         Ok(Self { origin, gateway, page, reports, stop, serving: Some(serving) })
     }

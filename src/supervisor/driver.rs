@@ -1,10 +1,11 @@
 //! Drives the pool: waits for a wake-up call or the next deadline, then performs the pool's actions, as no other module does.
+//!
+//! A driver that has panicked can be run again: but for the action that it panicked in, nothing is lost.
 
 use std::sync::Arc;
 
 use tokio::time::sleep_until;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::info;
 
 use crate::cpu;
@@ -15,7 +16,12 @@ use crate::supervisor::inputs::Inputs;
 use crate::supervisor::streams::Streams;
 use domain::key::StreamId;
 use domain::pool::{Action, Event};
+use domain::producer::State;
 use domain::reason::StopReason;
+use domain::time::Timestamp;
+
+/// The name of its task.
+pub(super) const NAME: &str = "driver";
 
 /// The parts of the supervisor that actions are performed with.
 #[derive(Debug)]
@@ -28,17 +34,23 @@ pub(super) struct Driver {
     pub(super) tasks: TaskTracker,
 }
 
+/// How a turn ends, once there is no action left.
+struct TurnEnd {
+    states: Vec<(StreamId, State)>,
+    deadline: Option<Timestamp>,
+}
+
 impl Driver {
-    /// Drives the pool until `ended` is cancelled.
-    pub(super) async fn run(self, ended: CancellationToken) {
+    /// Drives the pool for ever.
+    pub(super) async fn run(self: Arc<Self>) {
         loop {
-            let (actions, states, deadline) = {
-                let mut pool = self.handle.pool();
-                pool.handle_timeout(self.handle.now());
-                let actions: Vec<_> = std::iter::from_fn(|| pool.poll_action()).collect();
-                (actions, pool.changed_states(), pool.sleep_until())
+            self.handle.pool().handle_timeout(self.handle.now());
+            let TurnEnd { states, deadline } = loop {
+                match self.next_action() {
+                    Ok(action) => self.perform(action),
+                    Err(done) => break done,
+                }
             };
-            actions.into_iter().for_each(|action| self.perform(action));
             self.streams.publish(states);
             self.handle.turned();
             let due = async {
@@ -49,10 +61,23 @@ impl Driver {
             };
             // Dropping either future loses nothing: a wake-up call is kept, and the deadline is computed again.
             tokio::select! {
-                () = ended.cancelled() => return,
                 () = self.handle.woken() => {}
                 () = due => {}
             }
+        }
+    }
+
+    fn next_action(&self) -> Result<Action, TurnEnd> {
+        let mut pool = self.handle.pool();
+        pool.poll_action()
+            .ok_or_else(|| TurnEnd { states: pool.changed_states(), deadline: pool.sleep_until() })
+    }
+
+    /// Drives on after its own death, which it may die again and again: each wake-up call is a new life.
+    pub(super) async fn drive_on(self: Arc<Self>) {
+        loop {
+            let _ = AbortOnDropHandle::new(tokio::spawn(Arc::clone(&self).run())).await;
+            self.handle.woken().await;
         }
     }
 
@@ -102,11 +127,11 @@ impl Driver {
         let item = stream.as_ref().map(|stream| stream.access.place.item.to_string());
         info!(stream = id.0, item, reason = reason.as_str(), "stopping the stream");
         self.tasks.spawn(async move {
+            let _told = handle.tell_at_end(Event::Retired(id));
             if let Some(stream) = stream {
                 stream.stop.cancel();
                 stream.all_closed().await;
             }
-            handle.tell(Event::Retired(id));
         });
     }
 }

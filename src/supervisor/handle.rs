@@ -87,6 +87,12 @@ impl Handle {
         self.ask(|pool, now| pool.handle_event(event, now));
     }
 
+    /// Tells the pool of an event when the value is dropped, so also after a panic of the task that holds it: what is being closed
+    /// must not count as that for ever. The driver is woken, since somebody may wait for it.
+    pub(super) const fn tell_at_end(&self, event: Event) -> AtEnd<'_> {
+        AtEnd { handle: self, event: Some(event) }
+    }
+
     /// Tells the pool of an event, and waits until the streams and inputs that it thereby stops and closes are gone. Returns
     /// false if there are none, or if they are not gone after `patience`.
     pub(super) async fn tell_and_wait(&self, event: Event, patience: Duration) -> bool {
@@ -178,6 +184,21 @@ impl Handle {
     /// Announces that the driver has performed all actions of its turn.
     pub(super) fn turned(&self) {
         self.0.turns.send_replace(());
+    }
+}
+
+/// An event that is yet to be told.
+pub(super) struct AtEnd<'a> {
+    handle: &'a Handle,
+    event: Option<Event>,
+}
+
+impl Drop for AtEnd<'_> {
+    fn drop(&mut self) {
+        if let Some(event) = self.event.take() {
+            self.handle.tell(event);
+            self.handle.wake();
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 mod answering;
 mod driver;
 mod ended_answers;
+mod ending;
 pub mod explainer;
 pub mod generation;
 mod handle;
@@ -14,6 +15,7 @@ pub mod stream;
 mod streams;
 pub mod tune_request;
 pub mod tuners;
+pub mod vital_tasks;
 
 pub use crate::supervisor::handle::random;
 
@@ -44,6 +46,7 @@ use crate::supervisor::streams::Streams;
 use crate::supervisor::tune_request::{Lease, TuneRequest};
 use crate::supervisor::tuners::Tuners;
 use crate::supervisor::tuners::learned::LearnedLimits;
+use crate::supervisor::vital_tasks::VitalTasks;
 use crate::upstream::jellyfin::{Jellyfin, Login, Recipe};
 use crate::upstream::ledger::Ledger;
 use domain::key::{Channel, ConsumerId, DeviceId, ItemId, LiveStreamId};
@@ -91,7 +94,9 @@ pub struct Supervisor {
     callers: Callers,
     tuners: Arc<Tuners>,
     explainer: Explainer,
+    driver: Arc<Driver>,
     tasks: TaskTracker,
+    vital: VitalTasks,
     ended: CancellationToken,
 }
 
@@ -107,11 +112,12 @@ impl Supervisor {
         let leftovers = Arc::new(Leftovers::new(Arc::clone(&ledger), left));
         let callers = Callers { jellyfin, gateway_login, ledger, leftovers };
         let (tasks, ended) = (TaskTracker::new(), CancellationToken::new());
+        let vital = VitalTasks::new(ended.clone());
 
         let mut pool = Pool::new(limits, connections);
         let learned_limits = LearnedLimits::recalled(learned_limits, &mut pool);
         let handle = Handle::new(pool);
-        tokio::spawn(learned_limits.run(handle.clone(), ended.clone()));
+        vital.start("learned limits", learned_limits.run(handle.clone()));
         let streams = Arc::new(Streams::new(size));
         let inputs = Inputs::new(handle.clone(), callers.clone(), (feed, size.join), provider, tasks.clone());
         let openings =
@@ -125,22 +131,21 @@ impl Supervisor {
             workshop: Arc::new(Workshop::new(encoding, callers.clone())),
             tasks: tasks.clone(),
         };
-        let driver = Driver {
+        let driver = Arc::new(Driver {
             handle: handle.clone(),
             streams: Arc::clone(&streams),
             inputs: inputs.clone(),
             generations,
             openings: Arc::clone(&openings),
             tasks: tasks.clone(),
-        };
-        tokio::spawn(driver.run(ended.clone()));
+        });
+        vital.start(driver::NAME, Arc::clone(&driver).run());
         let Callers { jellyfin, gateway_login, leftovers, .. } = callers.clone();
-        let closing = leftovers.run(jellyfin.clone(), gateway_login.clone(), tasks.clone());
-        tokio::spawn(ended.clone().run_until_cancelled_owned(closing));
+        vital.start("leftovers", leftovers.run(jellyfin.clone(), gateway_login.clone(), tasks.clone()));
         let explainer = Explainer::new(jellyfin.clone(), gateway_login.clone());
         let tuners = Arc::new(Tuners::new(handle.clone(), jellyfin, gateway_login, provider_limits));
-        tokio::spawn(Arc::clone(&tuners).run(ended.clone()));
-        Self { handle, streams, inputs, openings, callers, tuners, explainer, tasks, ended }
+        vital.start("tuners", Arc::clone(&tuners).run());
+        Self { handle, streams, inputs, openings, callers, tuners, explainer, driver, tasks, vital, ended }
     }
 
     /// Grants a viewer the stream of a playlist request; an error says why the request is to be forwarded. `mention` is the opening
@@ -292,19 +297,6 @@ impl Supervisor {
     #[must_use]
     pub fn has_returned(&self, account: Account, live_stream: &LiveStreamId) -> bool {
         self.handle.pool().has_returned(account, live_stream)
-    }
-
-    /// Stops all streams and closes all inputs. Returns once that is done, or after `grace`.
-    pub async fn shut_down(&self, grace: Duration) {
-        self.handle.tell(Event::Shutdown);
-        self.tasks.close();
-        let all = async {
-            self.handle.until(Pool::is_empty).await;
-            self.tasks.wait().await;
-        };
-        let _ = timeout(grace, all).await;
-        self.callers.ledger.written().await;
-        self.ended.cancel();
     }
 
     /// A snapshot of the pool.

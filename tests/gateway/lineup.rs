@@ -64,7 +64,7 @@ async fn the_gateway_serves_its_lineup_to_who_knows_the_token() {
     assert_eq!(status, 200);
     assert!(guide.contains("<channel id=\"one\"><display-name>One</display-name>"), "{guide}");
     stop.cancel();
-    soon(serving).await.unwrap();
+    soon(serving).await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn without_a_base_it_is_where_it_was_asked() {
     let (_, _, text) = get(&base, "/lineup/channels.m3u?token=t0k").await;
     assert!(parse(&text).entries[0].url.expose().starts_with(&format!("{base}/lineup/")), "{text}");
     stop.cancel();
-    soon(serving).await.unwrap();
+    soon(serving).await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -89,5 +89,5 @@ async fn what_is_not_served_is_upstreams_to_answer() {
     let serving = tokio::spawn(app.serve(stop.clone()));
     assert_eq!(get(&base, "/lineup/channels.m3u?token=t0k").await.0, 502, "nobody is there");
     stop.cancel();
-    soon(serving).await.unwrap();
+    soon(serving).await.unwrap().unwrap();
 }

@@ -32,4 +32,5 @@ mod steady;
 mod support;
 mod tuned;
 mod tuners;
+mod vital;
 mod zaps;

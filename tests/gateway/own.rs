@@ -199,6 +199,28 @@ async fn an_input_that_nobody_watches_does_not_fill_the_disk() {
     assert_eq!(stage.snapshot().tally.stopped.get(&StopReason::DiskBudget), Some(&1));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_to_a_resting_stream_wakes_it_at_once() {
+    let config = |config: &mut Config| {
+        own(config);
+        config.warm.encode = Duration::from_millis(100);
+    };
+    let stage = Stage::with(|_| (), config).await;
+    let viewer = stage.viewer(0, "tv");
+    let (playback, _) = tune_with(&viewer, &stage.channel(1), "&MaxHeight=90").await;
+    soon(viewer.leave(&playback)).await.unwrap();
+    eventually("it rests", async || {
+        stage.snapshot().streams.iter().any(|stream| stream.state == State::Resting)
+            && stage.encoders().is_empty()
+    })
+    .await;
+    let begun = Instant::now();
+    let polling = tokio::spawn(async move { poll(&viewer, &playback).await });
+    eventually("it is made again", async || !stage.encoders().is_empty()).await;
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(is_ours(&polling.await.unwrap()));
+}
+
 /// A profile that the source does not satisfy, with half the height, goes through an FFmpeg of the gateway.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_profile_is_encoded_from_the_same_pull() {

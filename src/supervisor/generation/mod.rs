@@ -50,9 +50,12 @@ impl Generations {
         let span = info_span!("stream", id = id.0, generation = number, method = method.as_str());
         let registered = stream.register_generation();
         let generation = Generation { stream, id, number, with: self.clone() };
-        let run = generation.run(method).instrument(span);
+        let run = self.tasks.spawn(generation.run(method).instrument(span));
+        let handle = self.handle.clone();
         self.tasks.spawn(async move {
-            run.await;
+            if run.await.is_err() {
+                handle.tell(Event::Failed { stream: id, generation: number, failure: Failure::Panicked });
+            }
             drop(registered);
         });
     }

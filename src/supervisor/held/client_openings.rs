@@ -141,6 +141,7 @@ impl ClientOpenings {
         let known = self.book().retire(id);
         let this = Arc::clone(self);
         self.tasks.spawn(async move {
+            let _told = this.handle.tell_at_end(Event::OpeningReturned(id));
             if let Some(known) = known {
                 info!(reason = reason.as_str(), live_stream = %known.opening.live_stream, "closing the live stream of a client that has left");
                 let said_goodbye = reason == ReturnReason::Silent && this.say_goodbye(&known).await;
@@ -148,9 +149,6 @@ impl ClientOpenings {
                     this.close(known).await;
                 }
             }
-            this.handle.tell(Event::OpeningReturned(id));
-            // Somebody may wait for it.
-            this.handle.wake();
         });
     }
 
@@ -206,7 +204,8 @@ impl ClientOpenings {
         plays: bool,
     ) -> watch::Receiver<()> {
         let mut book = self.book();
-        if let Some(under_way) = book.renewals.get(&key) {
+        // One whose task has panicked is not under way.
+        if let Some(under_way) = book.renewals.get(&key).filter(|renewal| renewal.has_changed().is_ok()) {
             return under_way.clone();
         }
         let (over, renewal) = watch::channel(());

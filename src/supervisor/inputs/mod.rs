@@ -87,10 +87,10 @@ impl Inputs {
     pub(super) fn close(&self, id: InputId) {
         let (handle, input) = (self.handle.clone(), self.get(id));
         self.tasks.spawn(async move {
+            let _told = handle.tell_at_end(Event::InputClosed(id));
             if let Some(input) = input {
                 input.close().await;
             }
-            handle.tell(Event::InputClosed(id));
         });
     }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::supervisor::handle::Handle;
@@ -42,20 +41,14 @@ impl LearnedLimits {
         Self { file, known }
     }
 
-    /// Writes down each change until the gateway has `ended`.
-    pub(in crate::supervisor) async fn run(mut self, handle: Handle, ended: CancellationToken) {
+    /// Writes down each change, for ever.
+    pub(in crate::supervisor) async fn run(mut self, handle: Handle) {
         loop {
-            let changed = handle.until(|pool| pool.learned_limits() != self.known);
-            let has_ended = ended.run_until_cancelled(changed).await.is_none();
+            handle.until(|pool| pool.learned_limits() != self.known).await;
             let learned = handle.pool().learned_limits();
-            if learned != self.known {
-                self.tell(&learned);
-                self.write(&learned);
-                self.known = learned;
-            }
-            if has_ended {
-                return;
-            }
+            self.tell(&learned);
+            self.write(&learned);
+            self.known = learned;
         }
     }
 

@@ -15,7 +15,6 @@ use std::time::{Duration, SystemTime};
 use http::StatusCode;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
-use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::supervisor::handle::Handle;
@@ -168,12 +167,8 @@ impl Tuners {
         viewer.login.take_if(|(known, _)| *known == account);
     }
 
-    /// Asks until the gateway has `ended`: for the limit now and every ten minutes, for the timers every minute, while anything runs.
-    pub(super) async fn run(self: Arc<Self>, ended: CancellationToken) {
-        ended.run_until_cancelled(self.ask_for_all()).await;
-    }
-
-    async fn ask_for_all(&self) {
+    /// Asks for ever: for the limit now and every ten minutes, for the timers every minute, while anything runs.
+    pub(super) async fn run(self: Arc<Self>) {
         let (mut limit_until, mut told) = (None, None);
         loop {
             let asked = self.reason_to_ask.notified();

@@ -24,6 +24,7 @@ use warmgate::app::App;
 use warmgate::config::{Config, Secret};
 use warmgate::lineup::Lineups;
 use warmgate::supervisor::Supervisor;
+use warmgate::supervisor::vital_tasks::Died;
 
 use crate::support::wait::{eventually, soon};
 
@@ -40,7 +41,7 @@ pub(crate) struct Stage {
     pub(crate) lineups: Option<Lineups>,
     users: Vec<User>,
     stop: CancellationToken,
-    serving: Mutex<Option<JoinHandle<()>>>,
+    serving: Mutex<Option<JoinHandle<Result<(), Died>>>>,
 }
 
 impl Stage {
@@ -181,9 +182,15 @@ impl Stage {
     /// Ends the gateway as a signal does, and waits.
     pub(crate) async fn shut_down(&self) {
         self.stop.cancel();
+        assert_eq!(self.ended().await, Ok(()));
+    }
+
+    /// Waits until the gateway has ended.
+    pub(crate) async fn ended(&self) -> Result<(), Died> {
         let serving = self.serving.lock().unwrap().take();
-        if let Some(serving) = serving {
-            soon(serving).await.unwrap();
+        match serving {
+            Some(serving) => soon(serving).await.unwrap(),
+            None => Ok(()),
         }
     }
 }

@@ -1,0 +1,42 @@
+//! Ends the gateway in order, also because a task has died without which it does not work.
+//!
+//! What clients have opened is left to the ledger: they may go on with it before the next process, which settles it otherwise.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::supervisor::vital_tasks::Died;
+use crate::supervisor::{Supervisor, driver};
+use domain::pool::{Event, Pool};
+
+impl Supervisor {
+    /// Waits until a task has died without which the gateway does not work.
+    pub async fn task_dies(&self) {
+        self.vital.one_dies(|_| true).await;
+    }
+
+    /// Stops all streams and closes all inputs, even if the driver has died. Returns once that is done, or after `grace`.
+    ///
+    /// # Errors
+    /// If a task without which the gateway does not work has died. What could not be given back stands in the ledger.
+    pub async fn shut_down(&self, grace: Duration) -> Result<(), Died> {
+        let (vital, driver) = (self.vital.clone(), Arc::clone(&self.driver));
+        let _substitute = AbortOnDropHandle::new(tokio::spawn(async move {
+            vital.one_dies(|name| name == driver::NAME).await;
+            driver.drive_on().await;
+        }));
+        self.handle.tell(Event::Shutdown);
+        self.tasks.close();
+        let all = async {
+            self.handle.until(Pool::is_empty).await;
+            self.tasks.wait().await;
+        };
+        let _ = timeout(grace, all).await;
+        self.callers.ledger.written().await;
+        self.ended.cancel();
+        self.vital.first_died().map_or(Ok(()), Err)
+    }
+}
