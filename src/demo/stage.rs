@@ -18,6 +18,8 @@ use crate::config::Config;
 use crate::demo::error::Error;
 use crate::demo::page::Page;
 use crate::server::Listener;
+use crate::supervisor::Supervisor;
+use domain::key::LiveStreamId;
 
 /// How long the page's last responses may take.
 const GRACE: Duration = Duration::from_secs(1);
@@ -30,6 +32,7 @@ pub struct Stage {
     gateway: SocketAddr,
     page: SocketAddr,
     reports: watch::Receiver<Option<Value>>,
+    supervisor: Supervisor,
     stop: CancellationToken,
     serving: Option<JoinHandle<()>>,
 }
@@ -39,7 +42,9 @@ pub struct Stage {
 pub struct Parting {
     /// Tuners that were given back.
     pub given_back: usize,
-    /// Tuners that are still open, for the gateway or for a player that has not stopped.
+    /// Tuners that are left to players, which have not stopped. A next process of the gateway would give them back.
+    pub left: usize,
+    /// Tuners that are still open although nobody needs them.
     pub kept: usize,
 }
 
@@ -59,14 +64,15 @@ impl Stage {
 
         let (gateway, page) = (app.local_addr(), listener.local_addr());
         let (report, reports) = watch::channel(None);
-        let player = Page::new(Arc::clone(&origin), app.supervisor(), gateway, &users, tuners, report);
+        let supervisor = app.supervisor();
+        let player = Page::new(Arc::clone(&origin), supervisor.clone(), gateway, &users, tuners, report);
         let stop = CancellationToken::new();
         let (app_stop, page_stop) = (stop.clone(), stop.clone());
         let serving = tokio::spawn(async move {
             // If it ends with an error, that has been logged, and what it kept is counted at the end.
             let (_, ()) = tokio::join!(app.serve(app_stop), listener.serve(player, page_stop, GRACE));
         });
-        Ok(Self { origin, gateway, page, reports, stop, serving: Some(serving) })
+        Ok(Self { origin, gateway, page, reports, supervisor, stop, serving: Some(serving) })
     }
 
     /// The media server.
@@ -101,8 +107,15 @@ impl Stage {
             // A panic in there was reported where it happened, and what it kept is counted below.
             let _ = serving.await;
         }
-        let kept = self.origin.counts().tuners_open;
-        Parting { given_back: before.saturating_sub(kept), kept }
+        let counts = self.origin.counts();
+        let players = self.supervisor.left_to_clients();
+        let left = counts
+            .consumers
+            .keys()
+            .filter(|live_stream| players.contains(&LiveStreamId::new(live_stream.as_str())))
+            .count();
+        let given_back = before.saturating_sub(counts.tuners_open);
+        Parting { given_back, left, kept: counts.tuners_open.saturating_sub(left) }
     }
 }
 
@@ -118,6 +131,9 @@ impl fmt::Display for Parting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = |number: usize| format!("{number} tuner{}", if number == 1 { "" } else { "s" });
         write!(f, "{} given back", count(self.given_back))?;
+        if self.left > 0 {
+            write!(f, ", {} left to a player that has not stopped", count(self.left))?;
+        }
         if self.kept > 0 {
             write!(f, ", {} still held", count(self.kept))?;
         }

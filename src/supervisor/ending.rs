@@ -2,6 +2,7 @@
 //!
 //! What clients have opened is left to the ledger: they may go on with it before the next process, which settles it otherwise.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::supervisor::vital_tasks::Died;
 use crate::supervisor::{Supervisor, driver};
+use domain::key::LiveStreamId;
 use domain::pool::{Event, Pool};
 
 impl Supervisor {
@@ -38,5 +40,11 @@ impl Supervisor {
         self.callers.ledger.written().await;
         self.ended.cancel();
         self.vital.first_died().map_or(Ok(()), Err)
+    }
+
+    /// The live streams that clients have open, which the end leaves to them.
+    #[must_use]
+    pub fn left_to_clients(&self) -> BTreeSet<LiveStreamId> {
+        self.handle.pool().open_by_clients()
     }
 }

@@ -5,7 +5,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::support::servers::ANY;
+use crate::support::stage::tune;
 use jellyfin_alike::Settings;
+use jellyfin_alike::viewer::Viewer;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -100,6 +102,18 @@ async fn a_browser_shows_moving_pictures_cold_and_warm() {
     assert_eq!(stage.origin().counts().jobs_started, 0, "the gateway makes both itself");
     println!("{report:#}");
     stage.strike().await;
+}
+
+/// The next process of a gateway would give it back, or find its player again. The demonstration has none.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_player_has_not_stopped_is_said_to_be_its_own() {
+    let settings = Settings::quick();
+    let stage = Stage::start(settings.clone(), ANY, ANY).await.unwrap();
+    let (user, item) = (&settings.users[0], &stage.origin().channels()[0].item_id);
+    let viewer = Viewer::new(format!("http://{}", stage.gateway()), user.token(), &user.id, "tv");
+    tune(&viewer, item).await;
+    let said = stage.strike().await.to_string();
+    assert_eq!(said, "0 tuners given back, 1 tuner left to a player that has not stopped");
 }
 
 /// Headless Chromium with a new profile. Dropping it kills it and its children.

@@ -280,6 +280,12 @@ impl Pool {
         self.openings.has_unreported()
     }
 
+    /// The live streams that clients have open and have not stopped.
+    #[must_use]
+    pub fn open_by_clients(&self) -> BTreeSet<LiveStreamId> {
+        self.openings.live_streams().cloned().collect()
+    }
+
     /// A client has shown its account for openings that an earlier process of the gateway saw. Returns them.
     pub fn claim(&mut self, mention: &Mention, device: Option<&DeviceId>) -> Vec<OpeningId> {
         self.openings.claim(mention, device)
