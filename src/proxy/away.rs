@@ -40,7 +40,7 @@ impl Away {
 
 impl Gateway {
     /// Answers a `GET …/live.m3u8` whose stream can be shared. While the server is away, a viewer that plays waits for it, for as
-    /// long as it would for a cold start.
+    /// long as it would for a cold start: a player whose patience is shorter repeats its request.
     pub(super) async fn live(self: &Arc<Self>, live: Live, mut request: Request<Body>) -> Response<Body> {
         let received_at = Instant::now();
         loop {

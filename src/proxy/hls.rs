@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
 use crate::body::{self, Body};
@@ -277,7 +277,10 @@ impl Gateway {
         // The viewer is present while it waits: if it goes away, the lease is dropped with this future.
         let lease = self.supervisor.tune(wish, &request.mention, recipe).await.map_err(Miss::Refused)?;
         let connection = self.comes_over(request.connection.as_ref(), lease.consumer);
-        let missed = match timeout(self.cold_timeout, lease.stream.ready(lease.has_list)).await {
+        // A player whose request takes too long repeats it. All of them together are one wait, so that the server's own answer
+        // comes while the player still has patience.
+        let patience = lease.waits_since + self.cold_timeout;
+        let missed = match timeout_at(patience, lease.stream.ready(lease.has_list)).await {
             Ok(Readiness::Ready) => match self.block_until(&lease, request.awaited).await {
                 Ok(()) => return self.playlist(lease, connection, &request).ok_or(Miss::ColdFailure),
                 Err(refusal) => {

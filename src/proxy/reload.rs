@@ -21,15 +21,18 @@ impl Gateway {
         }
     }
 
-    /// Returns once the awaited segment is in the window.
+    /// Returns once the awaited segment is in the window, or has been waited for as long as a player is patient. Its request is then
+    /// answered with the list as it is, as is one too many: a player that plays is destroyed by a refusal.
     pub(super) async fn block_until(&self, lease: &Lease, awaited: Option<u64>) -> Result<(), ReloadRefusal> {
         let Some(awaited) = awaited else { return Ok(()) };
         match reload::answer(awaited, lease.stream.newest()) {
             reload::Answer::Serve => Ok(()),
             reload::Answer::Refuse(refusal) => Err(refusal),
             reload::Answer::Wait => {
-                let _permit = self.blocked_requests.admit(lease.consumer).ok_or(ReloadRefusal::Crowded)?;
-                if lease.stream.reaches(awaited).await { Ok(()) } else { Err(ReloadRefusal::Late) }
+                if let Some(_permit) = self.blocked_requests.admit(lease.consumer) {
+                    lease.stream.reaches(awaited).await;
+                }
+                Ok(())
             }
         }
     }
@@ -41,6 +44,5 @@ pub(super) const fn status(refusal: ReloadRefusal) -> StatusCode {
         ReloadRefusal::Malformed | ReloadRefusal::PartAlone | ReloadRefusal::TooFarAhead => {
             StatusCode::BAD_REQUEST
         }
-        ReloadRefusal::Late | ReloadRefusal::Crowded => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

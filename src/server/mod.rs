@@ -186,7 +186,7 @@ impl Serving {
     }
 }
 
-/// The protocol options. With `half_close(false)` a client that closes its side counts as gone, and its request is cancelled.
+/// The protocol options; those against floods are h2's own (docs/decisions/34-http2-floods.md). With `half_close(false)` a client that closes its side counts as gone, and its request is cancelled.
 fn builder() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).half_close(false);

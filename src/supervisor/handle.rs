@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::supervisor::ended_answers::{Ended, EndedAnswers};
 use domain::key::ConsumerId;
 use domain::pool::{Closing, Event, Open, Pool};
+use domain::reload::HELD;
 use domain::time::Timestamp;
 use domain::viewer::Viewer;
 
@@ -50,11 +51,12 @@ impl Handle {
         Timestamp::after_start(self.0.epoch.elapsed())
     }
 
-    /// Waits until a viewer's request for a playlist cannot be one that was under way when its device tuned away.
+    /// Waits until a viewer's request for a playlist cannot be one that was under way when its device tuned away, or until it has been
+    /// held as long as any.
     pub(super) async fn until_no_straggler(&self, viewer: &Viewer) {
         let straggles_until = self.pool().straggles_until(viewer, self.now());
         if let Some(until) = straggles_until {
-            sleep_until(self.instant(until)).await;
+            sleep_until(self.instant(until).min(Instant::now() + HELD)).await;
         }
     }
 

@@ -172,7 +172,9 @@ impl Supervisor {
                     stream.access.remember(account, login.clone(), user.clone());
                     let answering = Answering::new(&self.handle, consumer);
                     let has_list = pool.has_list(consumer);
-                    Ok((Lease { stream, consumer, warmth, has_list, answering }, pool.input_of(id)))
+                    let waits_since = self.handle.instant(pool.waits_since(consumer).unwrap_or(now));
+                    let lease = Lease { stream, consumer, warmth, waits_since, has_list, answering };
+                    Ok((lease, pool.input_of(id)))
                 }
             })?;
         if let Some(input) = input {

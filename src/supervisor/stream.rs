@@ -21,7 +21,7 @@ use domain::key::Channel;
 use domain::playlist;
 use domain::produce::Produce;
 use domain::producer::State;
-use domain::reload::HELD_TARGETS;
+use domain::reload;
 use domain::time::Timestamp;
 use domain::window::{Arrival, Window};
 
@@ -201,10 +201,9 @@ impl Stream {
         *self.newest.borrow()
     }
 
-    /// Waits until the window has reached this segment. Returns false if the stream ends first, or after `HELD_TARGETS` target
-    /// durations.
+    /// Waits until the window has reached this segment. Returns false if the stream ends first, or after [`reload::held`].
     pub async fn reaches(&self, sequence: u64) -> bool {
-        let longest = self.target(Duration::ZERO) * HELD_TARGETS;
+        let longest = reload::held(self.target(Duration::ZERO));
         let mut newest = self.newest.subscribe();
         tokio::select! {
             reached = timeout(longest, newest.wait_for(|newest| *newest >= sequence)) => matches!(reached, Ok(Ok(_))),

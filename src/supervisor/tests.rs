@@ -201,7 +201,7 @@ async fn the_credential_of_an_account_that_logged_out_is_not_used() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_for_a_segment_ends_after_three_target_durations() {
+async fn waiting_for_a_segment_ends_before_a_player_gives_up() {
     let recipe = recipe(ItemId::parse(&"a".repeat(32)).unwrap(), None);
     let size = WindowSize { join: Duration::ZERO, length: Duration::from_secs(30), segment: 1000 };
     let stream = Stream::new(
@@ -221,7 +221,7 @@ async fn waiting_for_a_segment_ends_after_three_target_durations() {
     assert!(stream.reaches(newest).await, "it is there");
     let begun = Instant::now();
     assert!(!stream.reaches(newest + 1).await);
-    assert_eq!(begun.elapsed().as_secs(), 3 * stream.target(Duration::ZERO).as_secs());
+    assert_eq!(begun.elapsed().as_secs(), 9, "three target durations would be twelve");
     let (reached, ()) = tokio::join!(stream.reaches(newest + 1), async {
         tokio::time::sleep(Duration::from_secs(2)).await;
         append();

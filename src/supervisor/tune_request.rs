@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use crate::supervisor::answering::Answering;
 use crate::supervisor::stream::Stream;
 use crate::upstream::jellyfin::Login;
@@ -42,6 +44,8 @@ pub struct Lease {
     pub consumer: ConsumerId,
     /// How far the stream was when it was requested.
     pub warmth: Warmth,
+    /// Since when the viewer waits for the list, over all requests that it has repeated.
+    pub waits_since: Instant,
     /// Whether the viewer has been given a list of the stream before.
     pub has_list: bool,
     /// The answer to the request.

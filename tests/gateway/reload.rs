@@ -62,6 +62,21 @@ async fn a_request_is_held_until_its_segment_is_there() {
     assert!(stage.asked("/live.m3u8").iter().all(|seen| !seen.query.contains("_HLS_")));
 }
 
+/// A source is late: a refusal would destroy jellyfin-web's player, which goes on with the list as it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_held_long_enough_gets_the_list_as_it_is() {
+    let (mut stage, viewer, playback, mut answer) = blocking().await;
+    stage.kill_origin().await;
+    loop {
+        let wanted = newest(&answer) + 1;
+        answer = ask(&viewer, &playback, &format!("_HLS_msn={wanted}")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        if newest(&answer) < wanted {
+            return;
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_held_is_there_and_who_gives_up_says_so() {
     let (stage, viewer, playback, answer) = blocking().await;

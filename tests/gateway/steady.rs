@@ -1,13 +1,14 @@
 //! What a viewer was given under a URL goes on while it polls, whatever fails meanwhile.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use domain::produce::Produce;
 use http::StatusCode;
 use jellyfin_alike::viewer::Playback;
 use jellyfin_alike::{Origin, Settings};
+use tokio::time::timeout;
 use warmgate::config::Config;
 
 use crate::support::stage::{Stage, delaying, is_hit, is_ours, poll, tune};
@@ -101,10 +102,55 @@ async fn a_viewer_waits_for_a_server_that_is_away() {
     assert!(answer.tag("EXT-X-MEDIA-SEQUENCE") > first.tag("EXT-X-MEDIA-SEQUENCE"), "{}", answer.text());
 }
 
+/// A stage whose server takes this long to answer the first request that starts a job, after the gateway's warm-up request.
+async fn slow_to_start(delay: Duration, config: impl FnOnce(&mut Config)) -> Stage {
+    let settings = Settings::quick();
+    let origin = Origin::start(settings.clone()).await.unwrap();
+    let requests = Arc::new(AtomicUsize::new(0));
+    let delay = move || if requests.fetch_add(1, Ordering::Relaxed) == 1 { delay } else { Duration::ZERO };
+    let upstream = delaying(origin.addr(), "/live.m3u8", delay).await;
+    Stage::before(origin, &settings, &upstream.to_string(), config).await
+}
+
+/// hls.js ends a request without an answer after a while, and repeats it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_repeated_joins_the_same_start() {
+    let stage = slow_to_start(Duration::from_secs(4), |_| ()).await;
+    let viewer = stage.viewer(0, "tv");
+    let playback = soon(viewer.open(&stage.channel(1))).await.unwrap();
+    for _ in 0..2 {
+        timeout(Duration::from_secs(1), viewer.poll(&playback)).await.unwrap_err();
+    }
+    let answer = poll(&viewer, &playback).await;
+    assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
+    assert_eq!((stage.asked("/live.m3u8").len(), stage.origin().counts().jobs_started), (1, 1));
+}
+
+/// Its wait ends when that of the first request would have.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_repeated_is_one_wait() {
+    let cold_timeout = Duration::from_secs(8);
+    let stage =
+        slow_to_start(Duration::from_secs(60), |config| config.upstream.cold_timeout = cold_timeout).await;
+    let viewer = stage.viewer(0, "tv");
+    let playback = soon(viewer.open(&stage.channel(1))).await.unwrap();
+    timeout(cold_timeout * 3 / 4, viewer.poll(&playback)).await.unwrap_err();
+    let answer = poll(&viewer, &playback).await;
+    assert!(answer.field("cache-status").contains("cold-timeout"), "{}", answer.field("cache-status"));
+    assert_eq!(answer.status, StatusCode::OK, "the server's own");
+    assert!(answer.took < cold_timeout, "{:?}", answer.took);
+}
+
 /// A source is dead for a while: who plays goes on with the list, who comes waits for what is new.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_stream_is_no_hit() {
-    let stage = Stage::with(|_| (), |config| config.produce.default = Produce::Auto).await;
+    for produce in [Produce::Auto, Produce::Own] {
+        newcomers_wait_for_a_dead_stream(produce).await;
+    }
+}
+
+async fn newcomers_wait_for_a_dead_stream(produce: Produce) {
+    let stage = Stage::with(|_| (), |config| config.produce.default = produce).await;
     let (alice, bob) = (stage.viewer(0, "tv"), stage.viewer(1, "phone"));
     let (playback, _) = tune(&alice, &stage.channel(1)).await;
     stage.origin().stall(1);

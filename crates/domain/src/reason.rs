@@ -268,10 +268,6 @@ reasons! {
         PartAlone = "part-alone",
         /// The segment will not come soon.
         TooFarAhead = "too-far-ahead",
-        /// The segment did not come in time.
-        Late = "late",
-        /// Too many requests are held, of this viewer or of all.
-        Crowded = "crowded",
     }
 }
 

@@ -3,12 +3,23 @@
 //!
 //! The gateway makes no partial segments: a part exists when its segment does. How a request waits is not known here.
 
+use std::time::Duration;
+
 use crate::reason::ReloadRefusal;
 
 /// How many segments beyond the newest one a request may wait for.
 const AHEAD: u64 = 2;
-/// A request is blocked for at most this many target durations.
-pub const HELD_TARGETS: u32 = 3;
+/// A request is held for at most this many target durations.
+const HELD_TARGETS: u32 = 3;
+/// The longest that any playlist request is held that could be answered with a list: hls.js ends a request after ten seconds
+/// without a first byte, and after the third one its player (docs/decisions/33-held-polls.md).
+pub const HELD: Duration = Duration::from_secs(9);
+
+/// How long a request for a stream with this target duration is held at most.
+#[must_use]
+pub fn held(target: Duration) -> Duration {
+    (target * HELD_TARGETS).min(HELD)
+}
 
 /// How to answer a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +72,13 @@ mod tests {
             [("", None), ("-1", None), ("x", None), ("7", Some("x")), ("99999999999999999999", None)]
         {
             assert_eq!(wanted(Some(msn), part), Err(ReloadRefusal::Malformed), "{msn} {part:?}");
+        }
+    }
+
+    #[test]
+    fn no_request_is_held_until_its_player_gives_up() {
+        for (target, longest) in [(1, 3), (2, 6), (4, 9), (10, 9)] {
+            assert_eq!(held(Duration::from_secs(target)), Duration::from_secs(longest), "{target}");
         }
     }
 

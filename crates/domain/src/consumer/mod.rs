@@ -46,6 +46,9 @@ const VOUCHED_FOR: Duration = Duration::from_secs(120);
 /// For how long an answer that does not end counts as presence: a player that lost its power never closes its connection.
 const ANSWERING: Duration = Duration::from_secs(120);
 
+/// A request that comes this soon after one that its player has ended repeats it; hls.js pauses for no longer than eight seconds.
+const REPEATS: Duration = Duration::from_secs(8);
+
 /// A viewer's lease on one stream, and all that is known of its presence.
 #[derive(Clone, Debug)]
 pub struct Consumer {
@@ -81,6 +84,8 @@ pub struct Consumer {
     left_after: Duration,
     /// When it last showed its credential.
     vouched_at: Timestamp,
+    /// Since when it has requested a list, and not been given one.
+    waits_since: Option<Timestamp>,
 }
 
 impl Consumer {
@@ -110,6 +115,7 @@ impl Consumer {
             suspect_after: Duration::ZERO,
             left_after: Duration::ZERO,
             vouched_at: now,
+            waits_since: Some(now),
         };
         consumer.plan(terms);
         consumer
@@ -118,7 +124,23 @@ impl Consumer {
     /// It is given a list, which begins at `start` unless an earlier list has settled that. Returns where the list begins.
     pub fn join(&mut self, start: Option<u64>) -> Option<u64> {
         self.start = self.start.or(start);
+        if self.start.is_some() {
+            self.waits_since = None;
+        }
         self.start
+    }
+
+    /// It requests a list, and waits for it since then; or since an earlier request that it has ended after a time-out, to send this
+    /// one at once.
+    pub fn waits(&mut self, now: Timestamp) {
+        let repeats = self.answering.0 > 0 || now.since(self.seen) <= REPEATS;
+        self.waits_since = self.waits_since.filter(|_| repeats).or(Some(now));
+    }
+
+    /// Since when it waits for a list.
+    #[must_use]
+    pub const fn waits_since(&self) -> Option<Timestamp> {
+        self.waits_since
     }
 
     /// Whether it has been given a list.

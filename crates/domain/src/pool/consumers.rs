@@ -125,6 +125,12 @@ impl Pool {
         self.crowd.get(consumer).is_some_and(Consumer::has_list)
     }
 
+    /// Since when a consumer waits for a list, over all requests that it has repeated.
+    #[must_use]
+    pub fn waits_since(&self, consumer: ConsumerId) -> Option<Timestamp> {
+        self.crowd.get(consumer)?.waits_since()
+    }
+
     fn channel_of(&self, consumer: &Consumer) -> Option<&Channel> {
         self.streams.get(&consumer.stream()).map(|stream| &stream.key.channel)
     }

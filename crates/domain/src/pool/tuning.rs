@@ -167,6 +167,7 @@ impl Pool {
             stream.accounts.insert(viewer.account);
         }
         if let Some(known) = self.crowd.find(stream, &viewer) {
+            self.crowd.update(known, |consumer| consumer.waits(now));
             self.notice(known, Signal::Playlist, now);
             self.crowd.update(known, |consumer| consumer.vouch(now));
             return known;

@@ -48,6 +48,29 @@ fn left(bench: &Bench, consumer: ConsumerId) -> Option<LeaveReason> {
     }
 }
 
+/// hls.js ends a request after ten seconds without an answer and repeats it at once: that is one wait.
+#[test]
+fn a_request_that_is_repeated_goes_on_waiting() {
+    let mut bench = Bench::new(LIMITS);
+    let (stream, consumer, _) = bench.serve(1, 1, at(1000));
+    bench.pool.answer_begun(consumer, at(1000));
+    bench.pool.answer_ended(consumer, false, at(11_000));
+    assert_eq!(bench.serve(1, 1, at(11_001)), (stream, consumer, Warmth::Warming));
+    assert_eq!(bench.pool.waits_since(consumer), Some(at(1000)));
+    // The next request may come before the end of the last one is known.
+    bench.pool.answer_begun(consumer, at(11_001));
+    bench.serve(1, 1, at(21_001));
+    assert_eq!(bench.pool.waits_since(consumer), Some(at(1000)));
+    bench.segment(stream, 1, at(22_000));
+    bench.pool.answer_ended(consumer, true, at(22_000));
+    bench.pool.join(consumer, Some(7), at(22_000));
+    assert_eq!(bench.pool.waits_since(consumer), None);
+    bench.serve(1, 1, at(25_000));
+    assert_eq!(bench.pool.waits_since(consumer), Some(at(25_000)), "another wait");
+    bench.serve(1, 1, at(40_000));
+    assert_eq!(bench.pool.waits_since(consumer), Some(at(40_000)), "it gave up in between");
+}
+
 #[test]
 fn silence_makes_a_viewer_suspect_and_then_gone_and_says_why() {
     let mut bench = Bench::new(PATIENT);
