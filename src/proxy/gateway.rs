@@ -35,6 +35,7 @@ use crate::supervisor::Supervisor;
 use crate::upstream::client::Client;
 use crate::upstream::jellyfin::Jellyfin;
 use domain::clients::ClientRule;
+use domain::openings::MentionKind;
 use domain::produce::Rules;
 use domain::signal::{Signal, Whose};
 use domain::viewer::Account;
@@ -141,7 +142,7 @@ impl Gateway {
             Route::Close { live_stream } => self.close(live_stream, request).await,
             Route::Lineup(page) => self.lineup(page, request).await,
             Route::Master => self.master(request).await,
-            Route::Media => self.media(request).await,
+            Route::Media => self.media(MentionKind::TakenOver, request).await,
             Route::Socket => self.socket(request).await,
             Route::Other => self.other(request).await,
         }

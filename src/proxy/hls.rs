@@ -361,7 +361,7 @@ impl Gateway {
     async fn pass_on(self: &Arc<Self>, miss: Miss, request: Request<Body>) -> Response<Body> {
         let count = self.miss_counters.count(miss.as_str());
         debug!(reason = miss.as_str(), count, path = request.uri().path(), "a live playlist is passed on");
-        let mut response = self.media(without_directives(request)).await;
+        let mut response = self.media(MentionKind::PassedOn, without_directives(request)).await;
         let status = format!("{}; fwd=bypass; detail={}", self.name, miss.as_str());
         if let Ok(status) = HeaderValue::try_from(status) {
             response.headers_mut().append(CACHE_STATUS, status);

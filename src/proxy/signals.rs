@@ -55,6 +55,10 @@ impl Gateway {
                 Moment::Stopped => Signal::Stopped,
             };
             let mention = subject.mention(account);
+            let report = match subject.paused {
+                Some(true) => PlaybackReport::Paused,
+                Some(false) | None => PlaybackReport::Playing,
+            };
             let kind = match (moment, &mention.live_stream) {
                 (Moment::Stopped, Some(_)) => MentionKind::Stopped,
                 (Moment::Started | Moment::Progress | Moment::Ping, _) | (Moment::Stopped, None) => {
@@ -67,7 +71,7 @@ impl Gateway {
             }
             supervisor.mentioned(mention.clone(), kind);
             // Fails if the client has gone: then the server's answer is not learned from either.
-            let _ = tell.send(mention);
+            let _ = tell.send((mention, report));
         };
         let request = match account {
             Some(_) => request.map(|body| self.kept_bodies.tee(body, read)),
@@ -79,14 +83,14 @@ impl Gateway {
         let response = self.forward(request).await;
         // A server that refuses need not have waited for the whole report.
         if response.status().is_success()
-            && let Ok(mention) = told.await
+            && let Ok((mention, report)) = told.await
         {
             match moment {
                 Moment::Started | Moment::Progress => {
                     if mention.live_stream.is_some() {
                         self.supervisor.mentioned(mention.clone(), MentionKind::Reported);
                     }
-                    self.supervisor.reported(mention, PlaybackReport::Playing);
+                    self.supervisor.reported(mention, report);
                 }
                 Moment::Stopped => self.supervisor.reported(mention, PlaybackReport::Stopped),
                 Moment::Ping => {}

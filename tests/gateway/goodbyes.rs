@@ -269,3 +269,32 @@ async fn a_viewer_that_leaves_before_its_first_report_leaves_nothing_open() {
         assert_eq!(consumers(&stage, &hasty), 2, "{version:?}");
     }
 }
+
+/// A playback whose playlist the gateway passes on.
+fn of_the_servers_own(playback: Playback) -> Playback {
+    Playback { playlist: format!("{}&StartTimeTicks=10000000", playback.playlist), ..playback }
+}
+
+/// A viewer plays the server's own stream, since no other can be had, and falls silent: nobody but the gateway gives its tuner back soon.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_played_the_servers_own_stream_is_said_goodbye_for_too() {
+    let patient = |config: &mut Config| {
+        impatient(config);
+        config.viewers.unfollowed = Duration::from_secs(2);
+    };
+    for version in VERSIONS {
+        let stage = Stage::with(|settings| settings.version = version, patient).await;
+        let (silent, hasty) = (stage.viewer(0, "phone"), stage.viewer(0, "tablet"));
+        let playback = of_the_servers_own(short(soon(silent.open(&stage.channel(1))).await.unwrap()));
+        for _ in 0..8 {
+            assert!(!is_hit(&poll(&silent, &playback).await));
+            soon(silent.report(&playback, "Playing")).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            assert_eq!(consumers(&stage, &playback), 1, "{version:?}: it plays");
+        }
+        let unreported = of_the_servers_own(short(soon(hasty.open(&stage.channel(2))).await.unwrap()));
+        poll(&hasty, &unreported).await;
+        consumed_by(&stage, &playback, 0).await;
+        consumed_by(&stage, &unreported, 0).await;
+    }
+}

@@ -252,6 +252,8 @@ reasons! {
         Left = "left",
         /// Its viewer has left without a word, and the server believes that it still plays.
         Silent = "silent",
+        /// Its viewer played the server's own stream and has left without a word; some versions keep such an opening.
+        PassedOn = "passed-on",
         /// The client stopped before it started playing; some versions keep such an opening.
         Stopped = "stopped",
         /// The token of the client is being logged out.

@@ -22,10 +22,14 @@ impl Gateway {
         self.supervisor.mentioned(mention, MentionKind::Named);
     }
 
-    /// Passes on a request for media of the server's own. Once the server has answered it, it knows of the opening, and may close it
-    /// by itself. The answer is waited for in a task of its own, since what the server has begun it begins for clients that are gone
+    /// Passes on a request for media of the server's own. Once the server has answered it, it knows of the opening, which is said with
+    /// `kind`. The answer is waited for in a task of its own, since what the server has begun it begins for clients that are gone
     /// too.
-    pub(in crate::proxy) async fn media(self: &Arc<Self>, request: Request<Body>) -> Response<Body> {
+    pub(in crate::proxy) async fn media(
+        self: &Arc<Self>,
+        kind: MentionKind,
+        request: Request<Body>,
+    ) -> Response<Body> {
         let Some(mention) = self.mention(request.headers(), request.uri()) else {
             return self.forward(request).await;
         };
@@ -34,7 +38,7 @@ impl Gateway {
         self.to_the_end(async move {
             let response = gateway.forward(request).await;
             if response.status().is_success() {
-                gateway.supervisor.mentioned(mention, MentionKind::TakenOver);
+                gateway.supervisor.mentioned(mention, kind);
             }
             response
         })

@@ -138,6 +138,10 @@ impl ClientOpenings {
 
     /// Gives an opening back on its client's behalf.
     pub(in crate::supervisor) fn give_back(self: &Arc<Self>, id: OpeningId, reason: ReturnReason) {
+        if reason == ReturnReason::PassedOn {
+            // Its job has timed out.
+            self.mark_uncertain(id);
+        }
         let known = self.book().retire(id);
         let this = Arc::clone(self);
         self.tasks.spawn(async move {

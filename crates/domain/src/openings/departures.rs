@@ -20,12 +20,19 @@ impl Openings {
                 Some(ReturnReason::Unfollowed | ReturnReason::Superseded) => {
                     self.index.set(id, ReturnReason::Left, now);
                 }
-                Some(ReturnReason::Abandoned | ReturnReason::Stopped | ReturnReason::LoggedOut) | None => {}
+                // Whether it still plays the server's own stream, only its requests for that tell.
+                Some(
+                    ReturnReason::PassedOn
+                    | ReturnReason::Abandoned
+                    | ReturnReason::Stopped
+                    | ReturnReason::LoggedOut,
+                )
+                | None => {}
             }
         }
     }
 
-    /// A device is denied a tuner for another channel: what it has opened and not played is due now.
+    /// A device is denied a tuner for another channel: what it has opened and not played here is due now.
     pub fn zapping(&mut self, account: Account, device: &DeviceId, now: Timestamp) {
         for id in self.index.of_device(account, device) {
             let open = self.index.get(id).filter(|open| !open.is_closing);
@@ -33,6 +40,7 @@ impl Openings {
                 Some(ReturnReason::Unfollowed | ReturnReason::Superseded) => {
                     self.index.set(id, ReturnReason::Superseded, now);
                 }
+                Some(ReturnReason::PassedOn) => self.index.set(id, ReturnReason::PassedOn, now),
                 Some(
                     ReturnReason::Left
                     | ReturnReason::Silent

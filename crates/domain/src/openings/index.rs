@@ -20,6 +20,8 @@ pub(super) struct Open {
     pub(super) due: Timestamp,
     /// When the client last reported that it plays by it; `None` if the server has no record of it (`records`).
     pub(super) reported_at: Option<Timestamp>,
+    /// Whether that was the report of a pause.
+    pub(super) is_paused: bool,
     /// Whether its client has asked the server to close it, and the server has yet to answer.
     pub(super) is_closing: bool,
 }
@@ -80,6 +82,15 @@ impl Index {
     pub(super) fn set_reported(&mut self, id: OpeningId, at: Option<Timestamp>) {
         if let Some(open) = self.open.get_mut(&id) {
             open.reported_at = at;
+        }
+    }
+
+    /// The client has reported that it plays by the openings, or that it pauses.
+    pub(super) fn set_paused(&mut self, meant: &[OpeningId], is_paused: bool) {
+        for id in meant {
+            if let Some(open) = self.open.get_mut(id) {
+                open.is_paused = is_paused;
+            }
         }
     }
 

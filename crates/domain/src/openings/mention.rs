@@ -29,7 +29,9 @@ pub enum MentionKind {
     LeftUnreported,
     /// The server has accepted the client's report that it plays: from now on it believes so.
     Reported,
-    /// The server has answered a request for media of its own, so it knows when it has to close the opening.
+    /// The server has answered a request for a live playlist of its own: the client plays that.
+    PassedOn,
+    /// The server has answered a request for other media of its own, so it knows when it has to close the opening.
     TakenOver,
     /// The client asks the server to close the opening.
     Closing,
@@ -44,6 +46,8 @@ pub enum MentionKind {
 pub enum PlaybackReport {
     /// The client plays.
     Playing,
+    /// The client has paused.
+    Paused,
     /// The client has stopped.
     Stopped,
 }

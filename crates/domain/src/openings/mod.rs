@@ -9,7 +9,9 @@
 //!               │                                 └─ reported ─► Silent ── its viewer has left ─► said goodbye for
 //!               └─ Stopped ◄──────────────────────┘
 //!                     └─ silence ─────────────────────────────────────────────────────────► given back, if it is still open
-//! from each: once the server has accepted its client's Close or Stopped, or has sent media of its own ─► settled: not ours to close
+//! from each: once the server has answered with a live playlist of its own ─► PassedOn ── silence ─► said goodbye for, if reported;
+//!                                                                                         else given back, if it is still open
+//!            once the server has accepted its client's Close or Stopped, or has sent other media ─► settled: not ours to close
 //! ```
 //!
 //! Each state is named after the reason for which the opening would be given back. A goodbye (`Stopped` with the client's own
@@ -103,6 +105,7 @@ impl Openings {
                     | ReturnReason::Superseded
                     | ReturnReason::Left
                     | ReturnReason::Silent
+                    | ReturnReason::PassedOn
                     | ReturnReason::Stopped
                     | ReturnReason::LoggedOut,
                     _,
@@ -115,7 +118,8 @@ impl Openings {
         } else {
             (ReturnReason::Unfollowed, now + self.patience)
         };
-        self.index.insert(id, Open { opening, state, due, reported_at: None, is_closing: false });
+        self.index
+            .insert(id, Open { opening, state, due, reported_at: None, is_paused: false, is_closing: false });
         let first = || self.index.first_due().map(|(_, id)| id);
         let forgotten = (self.index.len() > REMEMBERED).then(first).flatten();
         forgotten.inspect(|&id| drop(self.index.remove(id)))
@@ -135,6 +139,7 @@ impl Openings {
             MentionKind::Named => self.go_on(&meant, now, |state| match state {
                 ReturnReason::Left
                 | ReturnReason::Silent
+                | ReturnReason::PassedOn
                 | ReturnReason::Stopped
                 | ReturnReason::LoggedOut => state,
                 ReturnReason::Unfollowed | ReturnReason::Superseded | ReturnReason::Abandoned => {
@@ -144,16 +149,31 @@ impl Openings {
             MentionKind::Served => self.go_on(&meant, now, |state| match state {
                 // Whether the stop gave it back is still unknown.
                 ReturnReason::Stopped | ReturnReason::LoggedOut | ReturnReason::Silent => state,
+                // Its job at the server goes on.
+                ReturnReason::PassedOn => state,
                 ReturnReason::Unfollowed
                 | ReturnReason::Superseded
                 | ReturnReason::Abandoned
                 | ReturnReason::Left => ReturnReason::Left,
             }),
+            MentionKind::PassedOn => {
+                let first: Vec<_> = meant.first().copied().into_iter().collect();
+                self.go_on(&first, now, |state| match state {
+                    ReturnReason::Stopped | ReturnReason::LoggedOut => state,
+                    ReturnReason::Unfollowed
+                    | ReturnReason::Superseded
+                    | ReturnReason::Abandoned
+                    | ReturnReason::Left
+                    | ReturnReason::Silent
+                    | ReturnReason::PassedOn => ReturnReason::PassedOn,
+                })
+            }
             MentionKind::Reported => {
                 let plays_ours = |id: &OpeningId| {
                     self.index.get(*id).is_some_and(|open| match open.state {
                         ReturnReason::Left
                         | ReturnReason::Silent
+                        | ReturnReason::PassedOn
                         | ReturnReason::Stopped
                         | ReturnReason::LoggedOut => true,
                         ReturnReason::Unfollowed | ReturnReason::Superseded | ReturnReason::Abandoned => {
@@ -164,7 +184,7 @@ impl Openings {
                 let (ours, others): (Vec<_>, Vec<_>) = meant.into_iter().partition(plays_ours);
                 ours.iter().for_each(|&id| self.record(id, now));
                 self.go_on(&ours, now, |state| match state {
-                    ReturnReason::LoggedOut => state,
+                    ReturnReason::LoggedOut | ReturnReason::PassedOn => state,
                     ReturnReason::Unfollowed
                     | ReturnReason::Superseded
                     | ReturnReason::Abandoned
@@ -180,7 +200,12 @@ impl Openings {
                 meant
             }
             // One request is one playback, and its opening is one, whichever it is.
-            MentionKind::TakenOver => self.settle(meant.first().copied()),
+            MentionKind::TakenOver => {
+                let is_ours = |id: &OpeningId| {
+                    self.index.get(*id).is_some_and(|open| open.state != ReturnReason::PassedOn)
+                };
+                self.settle(meant.first().copied().filter(is_ours))
+            }
             MentionKind::Closing | MentionKind::Kept => {
                 let changed = self.index.change_closing(&meant, kind == MentionKind::Closing);
                 self.go_on(changed.as_slice(), now, |state| state)
@@ -268,7 +293,9 @@ impl Openings {
     pub fn logging_out(&mut self, account: Account, now: Timestamp) {
         for id in self.index.of_account(account) {
             let state = match self.index.get(id).map(|open| open.state) {
-                Some(state @ (ReturnReason::Stopped | ReturnReason::Silent)) => state,
+                Some(state @ (ReturnReason::Stopped | ReturnReason::Silent | ReturnReason::PassedOn)) => {
+                    state
+                }
                 Some(
                     ReturnReason::Unfollowed
                     | ReturnReason::Abandoned
@@ -287,26 +314,42 @@ impl Openings {
         let mut due = Vec::new();
         for id in self.index.due_by(now) {
             let Some(open) = self.index.get(id) else { continue };
-            let (state, reported_at) = (open.state, open.reported_at);
+            let state = open.state;
             let waits = match state {
-                ReturnReason::Left | ReturnReason::Silent | ReturnReason::Stopped => {
-                    is_watched(&open.opening)
-                }
+                ReturnReason::Left
+                | ReturnReason::Silent
+                | ReturnReason::PassedOn
+                | ReturnReason::Stopped => is_watched(&open.opening),
                 ReturnReason::Unfollowed
                 | ReturnReason::Abandoned
                 | ReturnReason::Superseded
                 | ReturnReason::LoggedOut => false,
             };
-            let is_idle = reported_at.is_some_and(|at| now.since(at) >= IDLE_SESSION);
+            let is_idle = open.reported_at.is_some_and(|at| now.since(at) >= IDLE_SESSION);
+            let (reason, closes_by_itself) = match (state, open.reported_at) {
+                // While it plays, the server keeps its job alive by itself; that of a paused one ends within a minute.
+                (ReturnReason::PassedOn, Some(_)) => (ReturnReason::Silent, is_idle || open.is_paused),
+                (ReturnReason::Silent, _) => (state, is_idle),
+                (
+                    ReturnReason::PassedOn
+                    | ReturnReason::Unfollowed
+                    | ReturnReason::Abandoned
+                    | ReturnReason::Superseded
+                    | ReturnReason::Left
+                    | ReturnReason::Stopped
+                    | ReturnReason::LoggedOut,
+                    _,
+                ) => (state, false),
+            };
             if waits {
                 self.index.set(id, state, now + self.patience);
-            } else if state == ReturnReason::Silent && is_idle {
+            } else if closes_by_itself {
                 self.lost(id);
                 due.push(Due::LeftToServer(id));
             } else if let Some(Open { opening, .. }) = self.index.remove(id) {
                 self.returning.insert(id, opening.live_stream.clone());
                 self.closed(&opening);
-                due.push(Due::GiveBack(id, state));
+                due.push(Due::GiveBack(id, reason));
             }
         }
         due

@@ -16,7 +16,9 @@ impl Openings {
     pub fn reported(&mut self, mention: &Mention, report: PlaybackReport) -> Option<OpeningId> {
         let (account, live_stream) = mention.account.zip(mention.live_stream.clone())?;
         match report {
-            PlaybackReport::Playing => {
+            PlaybackReport::Playing | PlaybackReport::Paused => {
+                let meant = self.index.meant(mention);
+                self.index.set_paused(&meant, report == PlaybackReport::Paused);
                 self.given_back.playing(account, live_stream);
                 None
             }

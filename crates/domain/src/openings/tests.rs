@@ -331,6 +331,43 @@ fn a_client_claims_the_opening_that_an_earlier_process_saw() {
 }
 
 #[test]
+fn a_player_of_the_servers_own_stream_is_there_as_long_as_it_asks_for_it() {
+    let play_a = play(1, "a");
+    let passed_on = |reported: bool| {
+        let mut openings = one();
+        openings.told(&play_a, MentionKind::PassedOn, at(5));
+        if reported {
+            assert_eq!(openings.told(&play_a, MentionKind::Reported, at(6)), []);
+            openings.reported(&play_a, PlaybackReport::Playing);
+        }
+        openings.told(&play_a, MentionKind::PassedOn, at(100));
+        assert_eq!(
+            openings.told(&play_a, MentionKind::TakenOver, at(101)),
+            [],
+            "it is not the server's alone"
+        );
+        openings
+    };
+    let mut unreported = passed_on(false);
+    assert_eq!(due(&mut unreported, 219, false), []);
+    assert_eq!(due(&mut unreported, 220, false), [ReturnReason::PassedOn]);
+    let mut reported = passed_on(true);
+    assert_eq!(due(&mut reported, 220, true), [], "it watches ours after all");
+    let mut reported = passed_on(true);
+    assert_eq!(due(&mut reported, 220, false), [ReturnReason::Silent]);
+    let mut paused = passed_on(true);
+    paused.reported(&play_a, PlaybackReport::Paused);
+    assert_eq!(paused.take_due(at(220), |_| false), [Due::LeftToServer(OpeningId(1))], "its job has ended");
+    let mut zapping = passed_on(true);
+    zapping.zapping(Account(1), &DeviceId::new("device-1"), at(110));
+    assert_eq!(due(&mut zapping, 110, false), [ReturnReason::Silent]);
+    let mut stopped = passed_on(true);
+    stopped.told(&play_a, MentionKind::Stopped, at(110));
+    assert_eq!(stopped.reported(&play_a, PlaybackReport::Stopped), Some(OpeningId(1)));
+    assert_eq!(stopped.count(), 0);
+}
+
+#[test]
 fn who_never_heard_of_it_cannot_follow() {
     let mut openings = Openings::new(PATIENCE);
     openings.opened(OpeningId(1), ClientOpening { abandoned: true, ..opening(1, "a") }, at(5));

@@ -101,7 +101,8 @@ impl Pool {
     /// A request mentions what clients have opened, or settles it.
     pub(super) fn mentioned(&mut self, mention: &Mention, kind: MentionKind, now: Timestamp) {
         // A viewer that gets the server's own playlist because the gateway stops comes back to the next process.
-        let kind = if self.draining && kind == MentionKind::TakenOver { MentionKind::Named } else { kind };
+        let is_passed_on = matches!(kind, MentionKind::PassedOn | MentionKind::TakenOver);
+        let kind = if self.draining && is_passed_on { MentionKind::Named } else { kind };
         let is_watched = is_watched_by(&self.crowd, &self.streams, BTreeSet::new());
         let changed = self.openings.mentioned(mention, kind, is_watched, now);
         let action = if kind == MentionKind::Stopped { Action::MarkUncertain } else { Action::ForgetOpening };

@@ -194,6 +194,7 @@ impl Shell {
                         | ReturnReason::Abandoned
                         | ReturnReason::Superseded
                         | ReturnReason::Left
+                        | ReturnReason::PassedOn
                         | ReturnReason::Stopped
                         | ReturnReason::LoggedOut => self.server.close(channel),
                     }
