@@ -4,6 +4,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
+use jiff::tz::{Offset, TimeZone};
 use moka::sync::Cache;
 use tracing::debug;
 
@@ -107,8 +109,9 @@ fn taken(
         recording.status == TimerStatus::InProgress && is_it(&recording.item, &recording.source)
     });
     if let Some(Recording { channel, ends, .. }) = recording {
-        let left = ends.duration_since(now).unwrap_or_default();
-        return TakenTuner { channel: channel.clone(), by: TakenBy::Recording(left) };
+        let left = || TakenBy::Recording(ends.duration_since(now).unwrap_or_default());
+        let by = household_time(*ends, &TimeZone::system()).map_or_else(left, TakenBy::RecordingUntil);
+        return TakenTuner { channel: channel.clone(), by };
     }
     let watching = sessions.iter().filter_map(|session| Some((session, session.playing.as_ref()?)));
     let watching: Vec<_> = watching.filter(|(_, playing)| is_it(&playing.item, &playing.source)).collect();
@@ -122,4 +125,30 @@ fn taken(
         _ => TakenBy::Others,
     };
     TakenTuner { channel: watching.iter().find_map(|(_, playing)| playing.name.clone()), by }
+}
+
+/// A moment as a clock in `zone` shows it, if that can be the household's. A machine in UTC, as most containers are, tells nothing of
+/// where its viewers are.
+fn household_time(moment: SystemTime, zone: &TimeZone) -> Option<String> {
+    let moment = Timestamp::try_from(moment).ok()?;
+    let is_utc = ["UTC", "Etc/UTC", "Etc/Unknown"].contains(&zone.iana_name().unwrap_or("UTC"));
+    let is_elsewhere = !is_utc || zone.to_offset(moment) != Offset::UTC;
+    is_elsewhere.then(|| moment.to_zoned(zone.clone()).strftime("%H:%M").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_recording_is_told_by_the_households_clock() {
+        let moment = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_899_600);
+        let berlin = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        assert_eq!(household_time(moment, &berlin).as_deref(), Some("22:00"));
+        let summer = moment + Duration::from_secs(200 * 24 * 3600);
+        assert_eq!(household_time(summer, &berlin).as_deref(), Some("23:00"));
+        for nowhere in [TimeZone::UTC, TimeZone::unknown()] {
+            assert_eq!(household_time(moment, &nowhere), None);
+        }
+    }
 }

@@ -9,7 +9,7 @@ use domain::reason::{LimitSource, StopReason};
 use domain::tuners::TunerLimit;
 use futures_util::StreamExt;
 use jellyfin_alike::viewer::Viewer;
-use jellyfin_alike::{Origin, Settings, Status, Timer};
+use jellyfin_alike::{Origin, SecondHost, Settings, Status, Timer};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -29,7 +29,7 @@ async fn socket(stage: &Stage) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
 fn remember(config: &mut Config, folder: &Path, proven: u32) {
     config.listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     config.state_dir = Some(folder.to_owned());
-    let host = guid::md5("warmgate demo: server");
+    let host = guid::md5("http://127.0.0.1:9981/channels.m3u");
     let learned = json!({host: {"proven": proven, "ceiling": null}});
     std::fs::write(learned_limits(config), learned.to_string()).unwrap();
 }
@@ -59,6 +59,21 @@ async fn the_server_says_how_many_tuners_it_has() {
     assert_eq!(limit(&stage).await, TunerLimit { count: 4, source: LimitSource::Configured });
     eventually("the operator's number is not all", async || !stage.asked("/Configuration/livetv").is_empty())
         .await;
+}
+
+/// Each of two playlists allows channels of its own. Which one a channel is on follows from the id of its item.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_host_has_its_own_tuners() {
+    let two = |settings: &mut Settings| {
+        (settings.tuners, settings.second_host) = (2, Some(SecondHost { from: 3, tuners: 1 }));
+    };
+    let stage = Stage::with(two, |config| config.pool.idle_timeout = Duration::from_secs(600)).await;
+    warm(&stage, 3).await;
+    let taken = || stage.snapshot().tuners.hosts.iter().map(|host| host.in_use).collect::<Vec<_>>();
+    assert_eq!(taken(), [2, 1]);
+    tune(&stage.viewer(1, "phone"), &stage.channel(4)).await;
+    assert_eq!(taken(), [2, 1]);
+    assert_eq!(stage.snapshot().tally.stopped.len(), 1, "the channel of the same host has gone");
 }
 
 #[tokio::test(flavor = "multi_thread")]

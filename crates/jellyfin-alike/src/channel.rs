@@ -12,6 +12,14 @@ const PROVIDER: &str = "e2329f4997b378e64ccf8fa396deb76e";
 /// MD5 of the type name of `DefaultLiveTvService`, the same since Jellyfin 10.9.
 const SERVICE: &str = "af999c25a00715699361240d4c6c7a53";
 
+/// The type of a channel's item, from whose name its id is computed together with the service's and the channel's
+/// (`LiveTvDtoService.cs`, `LibraryManager.cs`).
+const ITEM_TYPE: &str = "MediaBrowser.Controller.LiveTv.LiveTvChannel";
+/// The URL of the playlist of generated channels.
+pub(crate) const PLAYLIST: &str = "http://127.0.0.1:9981/channels.m3u";
+/// The URL of the playlist of the second tuner host, if there is one.
+pub(crate) const SECOND_PLAYLIST: &str = "http://127.0.0.1:9982/channels.m3u";
+
 /// One channel of an M3U tuner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Channel {
@@ -29,6 +37,8 @@ pub struct Channel {
     pub open_token: String,
     /// The provider's URL, from which the ids are computed.
     pub url: String,
+    /// The URL of the playlist that it is on, which makes its tuner host.
+    pub playlist: String,
     /// How it is received.
     pub reception: Reception,
 }
@@ -46,8 +56,13 @@ impl Channel {
     /// The generated channel with this number.
     #[must_use]
     pub fn new(number: u32) -> Self {
+        Self::on(PLAYLIST, number)
+    }
+
+    /// The generated channel with this number, on this playlist.
+    pub(crate) fn on(playlist: &str, number: u32) -> Self {
         let url = format!("http://127.0.0.1:9981/ch/{number}.ts");
-        Self::at(url, number, format!("Test {number}"), Reception::Generated)
+        Self::at(playlist, url, number, format!("Test {number}"), Reception::Generated)
     }
 
     /// The generated channel with this number, at a tuner that names its live streams as it likes.
@@ -57,7 +72,7 @@ impl Channel {
     }
 
     /// The channels of an M3U playlist. Their ids are computed from the URL's line as it is written (`M3uParser.cs`).
-    pub(crate) fn from_playlist(playlist: &str) -> Vec<Self> {
+    pub(crate) fn from_playlist(playlist_url: &str, playlist: &str) -> Vec<Self> {
         let (mut channels, mut name) = (Vec::new(), None);
         for line in playlist.lines().map(str::trim).filter(|line| !line.is_empty()) {
             if let Some(info) = line.strip_prefix("#EXTINF:") {
@@ -66,15 +81,16 @@ impl Channel {
                 && let Some(name) = name.take()
             {
                 let number = u32::try_from(channels.len() + 1).unwrap_or(u32::MAX);
-                channels.push(Self::at(line.to_owned(), number, name, Reception::Pulled));
+                channels.push(Self::at(playlist_url, line.to_owned(), number, name, Reception::Pulled));
             }
         }
         channels
     }
 
-    fn at(url: String, number: u32, name: String, reception: Reception) -> Self {
-        let item_id = guid::md5(&format!("internal_channel_{url}"));
+    fn at(playlist: &str, url: String, number: u32, name: String, reception: Reception) -> Self {
         let media_source_id = guid::md5(&url);
+        let item_id =
+            guid::md5(&format!("{ITEM_TYPE}embym3u_{}{media_source_id}4", guid::md5(playlist)));
         Self {
             number,
             name,
@@ -83,6 +99,7 @@ impl Channel {
             item_id,
             media_source_id,
             url,
+            playlist: playlist.to_owned(),
             reception,
         }
     }

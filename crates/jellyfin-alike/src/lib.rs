@@ -48,4 +48,4 @@ pub use crate::notices::Message;
 pub use crate::origin::{Counts, Error, Origin};
 pub use crate::recording::{Recording, Status, Timer};
 pub use crate::request_log::LoggedRequest;
-pub use crate::settings::{Delays, Policy, Settings, Token, User, Version};
+pub use crate::settings::{Delays, Policy, SecondHost, Settings, Token, User, Version};

@@ -82,7 +82,7 @@ impl LiveStreams {
             let _turn = self.turn.lock().await;
             match self.join(&channel.live_stream_id, consumer) {
                 Some(opened) => opened,
-                None if self.others(&channel.live_stream_id) >= self.server.settings.tuners => {
+                None if self.others(channel) >= self.server.tuners_for(channel) => {
                     return Err(self.no_tuner().await);
                 }
                 None => self.tune(channel, consumer).await?,
@@ -224,8 +224,11 @@ impl LiveStreams {
         Some(stream.as_open())
     }
 
-    fn others(&self, id: &str) -> usize {
-        lock(&self.open).keys().filter(|other| *other != id).count()
+    /// The open live streams of other channels on the same tuner host.
+    fn others(&self, channel: &Channel) -> usize {
+        let open = lock(&self.open);
+        let others = open.values().map(|stream| &stream.channel);
+        others.filter(|other| other.number != channel.number && other.playlist == channel.playlist).count()
     }
 }
 

@@ -125,7 +125,7 @@ impl Origin {
         let status = response.status();
         let body = Limited::new(response.into_body(), LONGEST_PLAYLIST).collect().await;
         let bytes = body.map(|body| body.to_bytes()).unwrap_or_default();
-        let channels = Channel::from_playlist(&String::from_utf8_lossy(&bytes));
+        let channels = Channel::from_playlist(url, &String::from_utf8_lossy(&bytes));
         let playlist = Playlist { url: url.to_owned(), channels };
         if playlist.channels.is_empty() || self.state.server.pulled.set(playlist).is_err() {
             return Err(Error::Playlist(format!("it was answered with {status}")));

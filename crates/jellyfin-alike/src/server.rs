@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::channel::Channel;
+use crate::channel::{Channel, PLAYLIST, SECOND_PLAYLIST};
 use crate::guid;
 use crate::input::Provider;
 use crate::lock::lock;
@@ -52,6 +52,9 @@ impl Server {
             generated: (1..=settings.channels)
                 .map(|number| match settings.plugin_tuner {
                     true => Channel::of_plugin(number),
+                    false if settings.second_host.is_some_and(|host| number >= host.from) => {
+                        Channel::on(SECOND_PLAYLIST, number)
+                    }
                     false => Channel::new(number),
                 })
                 .collect(),
@@ -92,9 +95,18 @@ impl Server {
         self.pulled.get().map_or(&self.generated, |playlist| &playlist.channels)
     }
 
-    /// The URL of its tuner host.
-    pub(crate) fn tuner_host_url(&self) -> &str {
-        self.pulled.get().map_or("http://127.0.0.1:9981/channels.m3u", |playlist| &playlist.url)
+    /// Its tuner hosts: the URL of each one's playlist, and its tuners.
+    pub(crate) fn tuner_hosts(&self) -> Vec<(&str, usize)> {
+        let first = self.pulled.get().map_or(PLAYLIST, |playlist| &playlist.url);
+        let second = self.settings.second_host.map(|host| (SECOND_PLAYLIST, host.tuners));
+        [(first, self.settings.tuners)].into_iter().chain(second).collect()
+    }
+
+    /// The tuners of the host that a channel is on.
+    pub(crate) fn tuners_for(&self, channel: &Channel) -> usize {
+        let hosts = self.tuner_hosts();
+        let on = hosts.iter().find(|(playlist, _)| *playlist == channel.playlist);
+        on.map_or(self.settings.tuners, |(_, tuners)| *tuners)
     }
 
     /// The channel with this item id, dashed or not.

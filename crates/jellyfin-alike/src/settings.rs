@@ -40,6 +40,8 @@ pub struct Settings {
     pub channels: u32,
     /// The number of tuners: how many live streams may be open at once.
     pub tuners: usize,
+    /// A second tuner host, with tuners of its own.
+    pub second_host: Option<SecondHost>,
     /// Whether its configuration tells the number of tuners. If not, `TunerCount` is 0, which means unknown, and it is the
     /// provider that refuses one connection too many.
     pub tells_tuners: bool,
@@ -90,6 +92,7 @@ impl Settings {
             version: Version::V12,
             channels: 6,
             tuners: 3,
+            second_host: None,
             tells_tuners: true,
             users: vec![User::new("alice"), User::new("bob")],
             api_key: guid::md5("warmgate demo: api key"),
@@ -123,6 +126,15 @@ impl Settings {
             ..Self::real()
         }
     }
+}
+
+/// A second tuner host.
+#[derive(Clone, Copy, Debug)]
+pub struct SecondHost {
+    /// The channels from this number on are on it.
+    pub from: u32,
+    /// The number of its tuners.
+    pub tuners: usize,
 }
 
 /// The server's id.

@@ -48,12 +48,15 @@ pub(crate) fn endpoint() -> Response {
 /// `GET /System/Configuration/livetv`: the tuner host with its limit, for every login (`LiveTvOptions.cs`).
 pub(crate) fn tuner_hosts(state: &State) -> Response {
     let settings = &state.server.settings;
-    json(&json!({"TunerHosts": [{
-        "Id": server_id(), "Type": "m3u", "Url": state.server.tuner_host_url(),
-        "TunerCount": if settings.tells_tuners { settings.tuners } else { 0 },
-        "AllowStreamSharing": true, "EnableStreamLooping": false,
-        "FallbackMaxStreamingBitrate": settings.fallback_max_bitrate,
-    }]}))
+    let host = |(playlist, tuners): (&str, usize)| {
+        json!({
+            "Id": guid::md5(playlist), "Type": "m3u", "Url": playlist,
+            "TunerCount": if settings.tells_tuners { tuners } else { 0 },
+            "AllowStreamSharing": true, "EnableStreamLooping": false,
+            "FallbackMaxStreamingBitrate": settings.fallback_max_bitrate,
+        })
+    };
+    json(&json!({"TunerHosts": state.server.tuner_hosts().into_iter().map(host).collect::<Vec<_>>()}))
 }
 
 /// `GET /System/Configuration/encoding`: the fields about hardware.

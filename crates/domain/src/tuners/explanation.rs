@@ -20,6 +20,8 @@ pub struct TakenTuner {
 pub enum TakenBy {
     /// A recording, which goes on for so long.
     Recording(Duration),
+    /// A recording, which goes on until this time of the viewer's clock.
+    RecordingUntil(String),
     /// The users with these names.
     Users(Vec<String>),
     /// The viewer that is told of it, on another device.
@@ -28,7 +30,7 @@ pub enum TakenBy {
     Others,
 }
 
-/// The sentence about all tuners. Times are spans: the viewer's clock may be in another zone than the gateway's.
+/// The sentence about all tuners.
 #[must_use]
 pub fn all_are_taken(tuners: &[TakenTuner]) -> String {
     let mut text = match tuners.len() {
@@ -40,6 +42,7 @@ pub fn all_are_taken(tuners: &[TakenTuner]) -> String {
         let channel = channel.as_deref().unwrap_or("another channel");
         let by = match by {
             TakenBy::Recording(left) => format!("recording for {} more", span(*left)),
+            TakenBy::RecordingUntil(time) => format!("recording until {time}"),
             TakenBy::Users(names) => names.join(", "),
             TakenBy::Yourself => "watched by you on another device".to_owned(),
             TakenBy::Others => "watched by others".to_owned(),
@@ -83,11 +86,12 @@ mod tests {
             taken(Some("Channel 1"), TakenBy::Users(vec!["alice".to_owned(), "bob".to_owned()])),
             taken(Some("Channel 3"), TakenBy::Recording(Duration::from_secs(3601))),
             taken(None, TakenBy::Others),
+            taken(Some("Channel 4"), TakenBy::RecordingUntil("21:00".to_owned())),
         ];
         assert_eq!(
             all_are_taken(&tuners),
-            "All 3 tuners are in use: Channel 1 (alice, bob), Channel 3 (recording for 1 h 1 min more), \
-             another channel (watched by others)"
+            "All 4 tuners are in use: Channel 1 (alice, bob), Channel 3 (recording for 1 h 1 min more), \
+             another channel (watched by others), Channel 4 (recording until 21:00)"
         );
         let own = [taken(Some("News"), TakenBy::Yourself)];
         assert_eq!(all_are_taken(&own), "The only tuner is in use: News (watched by you on another device)");

@@ -1,13 +1,13 @@
 //! The server's tuner hosts, and which of them a media source may be on.
 //!
 //! A live stream's id does not name its host (`M3UTunerHost.cs`, `HdHomerunHost.cs`). What can be told: the media sources of an HDHomeRun end
-//! in the MD5 of its address; those of an M3U host are 32 hex digits, and a timer names the host with its channel. A source that may be on
-//! several hosts counts on each of them: too few channels are kept warm rather than too many.
+//! in the MD5 of its address; those of an M3U host are 32 hex digits, and the id of the channel's item is an MD5 of both. A timer names the
+//! host with its channel. A source that may be on several hosts counts on each of them: too few channels are kept warm rather than too many.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::guid;
-use crate::key::MediaSourceId;
+use crate::key::{ItemId, MediaSourceId};
 
 /// The most media sources whose host is remembered.
 const SOURCES: usize = 10_000;
@@ -32,8 +32,8 @@ pub enum HostKind {
     M3u(String),
     /// An HDHomeRun, with the MD5 of its address.
     HdHomeRun(String),
-    /// The gateway's own playlist: the gateway itself bounds the connections to its providers.
-    Gateway,
+    /// The gateway's own playlist, with the MD5 of its URL: the gateway itself bounds the connections to its providers.
+    Gateway(String),
     /// One that a plugin adds.
     Other,
 }
@@ -49,9 +49,17 @@ impl HostKind {
         } else if !kind.eq_ignore_ascii_case("m3u") {
             Self::Other
         } else if path.ends_with("/lineup/channels.m3u") {
-            Self::Gateway
+            Self::Gateway(guid::md5(url))
         } else {
             Self::M3u(guid::md5(url))
+        }
+    }
+
+    /// The MD5 of its playlist's URL, if it has one.
+    fn playlist(&self) -> Option<&str> {
+        match self {
+            Self::M3u(playlist) | Self::Gateway(playlist) => Some(playlist),
+            Self::HdHomeRun(_) | Self::Other => None,
         }
     }
 }
@@ -62,17 +70,35 @@ pub(super) struct Hosts {
     hosts: Vec<TunerHost>,
     /// The MD5 of the playlist that a media source is on, where it was told.
     playlists: BTreeMap<MediaSourceId, String>,
+    /// The media sources whose items tell nothing.
+    untold: BTreeSet<MediaSourceId>,
 }
 
 impl Hosts {
     pub(super) fn set(&mut self, hosts: Vec<TunerHost>) {
         self.hosts = hosts;
+        self.untold.clear();
     }
 
     /// A media source is on the M3U host whose URL has this MD5.
     pub(super) fn tell(&mut self, source: MediaSourceId, playlist: String) {
         if self.playlists.len() < SOURCES || self.playlists.contains_key(&source) {
             self.playlists.insert(source, playlist);
+        }
+    }
+
+    /// A media source belongs to this item. Where there are several playlists, its id tells on which of them the channel is.
+    pub(super) fn recognise(&mut self, source: &MediaSourceId, item: &ItemId) {
+        let playlists = || self.hosts.iter().filter_map(|host| host.kind.playlist());
+        let is_known = self.playlists.get(source).is_some_and(|told| self.has_playlist(told));
+        if is_known || playlists().nth(1).is_none() || self.untold.contains(source) {
+            return;
+        }
+        let told = playlists().find(|playlist| item_id(playlist, source) == item.as_str()).map(str::to_owned);
+        match told {
+            Some(playlist) => self.tell(source.clone(), playlist),
+            None if self.untold.len() < SOURCES => drop(self.untold.insert(source.clone())),
+            None => {}
         }
     }
 
@@ -98,19 +124,23 @@ impl Hosts {
         let of_playlist = source.is_guid();
         let of_device = |address: &str| source.as_str().rsplit('_').next() == Some(address);
         match &host.kind {
-            HostKind::M3u(playlist) => {
+            HostKind::M3u(playlist) | HostKind::Gateway(playlist) => {
                 let told = self.playlists.get(source).filter(|told| self.has_playlist(told));
                 of_playlist && told.is_none_or(|told| told == playlist)
             }
-            HostKind::Gateway => of_playlist,
             HostKind::HdHomeRun(address) => !of_playlist && of_device(address),
             HostKind::Other => !of_playlist,
         }
     }
 
     fn has_playlist(&self, playlist: &str) -> bool {
-        self.hosts.iter().any(|host| matches!(&host.kind, HostKind::M3u(known) if known == playlist))
+        self.hosts.iter().any(|host| host.kind.playlist() == Some(playlist))
     }
+}
+
+/// The id of the item of a channel on a playlist (`GetInternalChannelId` in `LiveTvDtoService.cs`, `GetNewItemId` in `LibraryManager.cs`).
+fn item_id(playlist: &str, source: &MediaSourceId) -> String {
+    guid::md5(&format!("MediaBrowser.Controller.LiveTv.LiveTvChannelembym3u_{playlist}{}4", source.as_str()))
 }
 
 #[cfg(test)]
@@ -144,9 +174,30 @@ mod tests {
     }
 
     #[test]
+    fn an_item_tells_the_playlist_that_its_channel_is_on() {
+        // As a real server was asked for it (fixtures/jellyfin/api-12.0-adopt.ndjson, api-10.11-adopt.ndjson).
+        let recorded = ItemId::parse("3470319929255d2e4e0e08ae69de1bd6").unwrap();
+        let source = MediaSourceId::new(guid::md5("http://127.0.0.1:9981/ch/1.ts"));
+        let other = MediaSourceId::new(guid::md5("http://127.0.0.1:9981/ch/2.ts"));
+        let of = |hosts: &Hosts, source: &MediaSourceId| {
+            hosts.indices().filter(|&index| hosts.may_have(index, source)).collect::<Vec<_>>()
+        };
+        let own = host("m3u", "http://gateway:8097/lineup/channels.m3u");
+        let mut hosts = Hosts::default();
+        hosts.set(vec![host("m3u", "http://b/list.m3u"), own.clone()]);
+        hosts.recognise(&source, &recorded);
+        assert_eq!(of(&hosts, &source), [0, 1], "its playlist is not known yet");
+        hosts.set(vec![host("m3u", "http://b/list.m3u"), own, host("m3u", "http://127.0.0.1:9981/channels.m3u")]);
+        hosts.recognise(&source, &recorded);
+        hosts.recognise(&other, &recorded);
+        assert_eq!(of(&hosts, &source), [2]);
+        assert_eq!(of(&hosts, &other), [0, 1, 2], "it is another channel's item");
+    }
+
+    #[test]
     fn what_a_host_is() {
         let own = "http://gateway:8097/lineup/channels.m3u?token=a";
-        assert_eq!(HostKind::of("m3u", own), HostKind::Gateway);
+        assert_eq!(HostKind::of("m3u", own), HostKind::Gateway(guid::md5(own)));
         assert_eq!(HostKind::of("hdhomerun", "http://10.0.0.5/"), HostKind::of("HDHomeRun", "10.0.0.5"));
         assert_eq!(HostKind::of("satip", "http://10.0.0.5"), HostKind::Other);
     }

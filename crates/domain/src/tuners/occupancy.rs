@@ -73,6 +73,11 @@ impl Occupancy {
         self.open.keys()
     }
 
+    /// The items that are known to belong to channels, each with its media source.
+    pub(super) fn items(&self) -> impl Iterator<Item = &(ItemId, MediaSourceId)> {
+        self.items.iter()
+    }
+
     /// Whether a recording is being made.
     pub(super) const fn is_recorded(&self) -> bool {
         self.is_recorded

@@ -108,6 +108,9 @@ impl ServerTuners {
 
     /// These channels are open. Learns from that, and from what their opening has ended.
     pub fn observe(&mut self, open: &Occupancy, now: Timestamp) {
+        for (item, source) in open.items() {
+            self.hosts.recognise(source, item);
+        }
         for collision in self.harm.observe(open.sources(), now) {
             self.collided(&collision, open, now);
         }
@@ -286,7 +289,7 @@ impl ServerTuners {
 
     /// Whether a host has no limit at all, or none that the gateway could know.
     pub(super) fn has_unlimited_host(&self) -> bool {
-        let is_gateway = |index| self.hosts.get(index).is_some_and(|host| host.kind == HostKind::Gateway);
+        let is_gateway = |index| self.hosts.get(index).is_some_and(|host| matches!(host.kind, HostKind::Gateway(_)));
         self.indices().any(is_gateway)
     }
 
@@ -309,7 +312,9 @@ impl ServerTuners {
 
     /// Whether nobody tells how many channels the host can have open.
     fn is_learned(&self, index: usize) -> bool {
-        let is_told = |host: &TunerHost| limits::told(host).is_some() || host.kind == HostKind::Gateway;
+        let is_told = |host: &TunerHost| {
+            limits::told(host).is_some() || matches!(host.kind, HostKind::Gateway(_))
+        };
         self.settings.limit.is_none() && !self.hosts.get(index).is_some_and(is_told)
     }
 

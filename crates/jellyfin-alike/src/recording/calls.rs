@@ -94,7 +94,7 @@ fn posted(server: &Server, fields: &Parameters) -> Option<Timer> {
 
 /// The JSON of a `TimerInfoDto`.
 fn as_json(server: &Server, channel: &Channel, recording: &Recording) -> Value {
-    let (timer, host) = (&recording.timer, guid::md5(server.tuner_host_url()));
+    let (timer, host) = (&recording.timer, guid::md5(&channel.playlist));
     json!({
         "Id": timer.id, "Type": "Timer", "ServerId": server_id(), "ServiceName": "Emby", "ExternalId": timer.id,
         "Status": recording.status.as_str(), "Name": timer.name, "Overview": "",
