@@ -89,8 +89,7 @@ impl Channel {
 
     fn at(playlist: &str, url: String, number: u32, name: String, reception: Reception) -> Self {
         let media_source_id = guid::md5(&url);
-        let item_id =
-            guid::md5(&format!("{ITEM_TYPE}embym3u_{}{media_source_id}4", guid::md5(playlist)));
+        let item_id = guid::md5(&format!("{ITEM_TYPE}embym3u_{}{media_source_id}4", guid::md5(playlist)));
         Self {
             number,
             name,
@@ -144,7 +143,7 @@ mod tests {
     #[test]
     fn a_playlist_has_names_and_urls() {
         let text = "#EXTM3U\n#EXTINF:-1 tvg-id=\"a\",One, more\n#EXTGRP:x\nhttp://127.0.0.1:9981/ch/1.ts\nhttp://x/2\n";
-        let channels = Channel::from_playlist(text);
+        let channels = Channel::from_playlist(super::PLAYLIST, text);
         let [one] = &channels[..] else { panic!("{channels:?}") };
         assert_eq!((one.name.as_str(), one.reception), ("more", Reception::Pulled));
         assert_eq!(one.media_source_id, Channel::new(1).media_source_id);

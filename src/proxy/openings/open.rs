@@ -137,6 +137,7 @@ impl Gateway {
             account,
             device: opener.asker.credential.device().cloned(),
             live_stream,
+            item: opened.item.clone(),
             play_session,
             name: raw.as_ref().map(RawPath::opening),
             abandoned,

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::key::{DeviceId, LiveStreamId, OpeningId, PlaySessionId};
+use crate::key::{DeviceId, ItemId, LiveStreamId, OpeningId, PlaySessionId};
 use crate::openings::mention::Mention;
 use crate::openings::opening::ClientOpening;
 use crate::reason::ReturnReason;
@@ -135,9 +135,9 @@ impl Index {
     }
 
     /// The live streams of the openings that their clients have neither stopped nor asked the server to close.
-    pub(super) fn live_streams(&self) -> impl Iterator<Item = &LiveStreamId> {
+    pub(super) fn live_streams(&self) -> impl Iterator<Item = (&LiveStreamId, Option<&ItemId>)> {
         let open = self.open.values().filter(|open| open.state != ReturnReason::Stopped && !open.is_closing);
-        open.map(|open| &open.opening.live_stream)
+        open.map(|open| (&open.opening.live_stream, open.opening.item.as_ref()))
     }
 
     /// The opening that is due first, and when.

@@ -1,7 +1,7 @@
 //! Lists what clients have open: all of it, what is being closed, and what one account has.
 
 use super::Openings;
-use crate::key::{LiveStreamId, OpeningId};
+use crate::key::{ItemId, LiveStreamId, OpeningId};
 use crate::openings::opening::ClientOpening;
 use crate::reason::ReturnReason;
 use crate::viewer::Account;
@@ -12,8 +12,8 @@ impl Openings {
         self.index.stopping().chain(self.returning.iter().map(|(&id, live_stream)| (id, live_stream)))
     }
 
-    /// The live streams of which clients have an opening that they have neither stopped nor asked to be closed.
-    pub fn live_streams(&self) -> impl Iterator<Item = &LiveStreamId> {
+    /// The live streams of which clients have an opening that they have neither stopped nor asked to be closed, with their items.
+    pub fn live_streams(&self) -> impl Iterator<Item = (&LiveStreamId, Option<&ItemId>)> {
         self.index.live_streams()
     }
 

@@ -1,6 +1,6 @@
 //! A live stream that a client opened, as far as the answer to it told.
 
-use crate::key::{DeviceId, LiveStreamId, PlaySessionId};
+use crate::key::{DeviceId, ItemId, LiveStreamId, PlaySessionId};
 use crate::viewer::Account;
 
 /// A live stream that a client opened.
@@ -12,6 +12,8 @@ pub struct ClientOpening {
     pub device: Option<DeviceId>,
     /// The live stream that is open.
     pub live_stream: LiveStreamId,
+    /// The channel's item, if it is known.
+    pub item: Option<ItemId>,
     /// The play session that it was opened for.
     pub play_session: Option<PlaySessionId>,
     /// The unique id that the server gave to this opening, where it shares its raw stream.

@@ -14,6 +14,7 @@ fn opening(account: u64, play: &str) -> ClientOpening {
         account: Some(Account(account)),
         device: Some(DeviceId::new(format!("device-{account}"))),
         live_stream: LiveStreamId::new("live"),
+        item: None,
         play_session: Some(PlaySessionId::new(play)),
         name: Some(format!("name-{play}")),
         abandoned: false,

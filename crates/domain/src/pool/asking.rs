@@ -35,6 +35,11 @@ impl Asking {
         self.0.remove(&id);
     }
 
+    /// Whether the server works on none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Those for which somebody waits.
     pub(super) fn awaited(&self) -> impl Iterator<Item = AskingId> {
         self.0.iter().filter(|(_, asked)| !asked.is_abandoned).map(|(&id, _)| id)

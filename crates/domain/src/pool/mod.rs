@@ -283,7 +283,7 @@ impl Pool {
     /// The live streams that clients have open and have not stopped.
     #[must_use]
     pub fn open_by_clients(&self) -> BTreeSet<LiveStreamId> {
-        self.openings.live_streams().cloned().collect()
+        self.openings.live_streams().map(|(live_stream, _)| live_stream.clone()).collect()
     }
 
     /// A client has shown its account for openings that an earlier process of the gateway saw. Returns them.

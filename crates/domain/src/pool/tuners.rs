@@ -39,6 +39,12 @@ impl Pool {
         self.asking.awaited().map(Open::Asking).collect()
     }
 
+    /// Whether the server works on an opening, or one is being closed.
+    #[must_use]
+    pub fn is_opening_or_closing(&self) -> bool {
+        !self.asking.is_empty() || self.openings.closing().next().is_some()
+    }
+
     /// What has been learned of tuner hosts whose limit nobody tells, by the host's name.
     #[must_use]
     pub fn learned_limits(&self) -> BTreeMap<String, Learned> {
@@ -158,8 +164,10 @@ impl Pool {
         }
         // A live stream once, however many clients have it open.
         let open_by_clients: BTreeSet<_> = self.openings.live_streams().collect();
-        for source in open_by_clients.into_iter().filter_map(LiveStreamId::media_source) {
-            open.add(&source, None, Use::Needed);
+        for (live_stream, item) in open_by_clients {
+            if let Some(source) = live_stream.media_source() {
+                open.add(&source, item, Use::Needed);
+            }
         }
         let closing: BTreeSet<_> = self.openings.closing().map(|(_, live_stream)| live_stream).collect();
         for source in closing.into_iter().filter_map(LiveStreamId::media_source) {

@@ -70,8 +70,8 @@ pub(super) struct Hosts {
     hosts: Vec<TunerHost>,
     /// The MD5 of the playlist that a media source is on, where it was told.
     playlists: BTreeMap<MediaSourceId, String>,
-    /// The media sources whose items tell nothing.
-    untold: BTreeSet<MediaSourceId>,
+    /// The media sources and items that tell nothing.
+    untold: BTreeSet<(MediaSourceId, ItemId)>,
 }
 
 impl Hosts {
@@ -91,13 +91,13 @@ impl Hosts {
     pub(super) fn recognise(&mut self, source: &MediaSourceId, item: &ItemId) {
         let playlists = || self.hosts.iter().filter_map(|host| host.kind.playlist());
         let is_known = self.playlists.get(source).is_some_and(|told| self.has_playlist(told));
-        if is_known || playlists().nth(1).is_none() || self.untold.contains(source) {
+        if is_known || playlists().nth(1).is_none() || self.untold.contains(&(source.clone(), item.clone())) {
             return;
         }
         let told = playlists().find(|playlist| item_id(playlist, source) == item.as_str()).map(str::to_owned);
         match told {
             Some(playlist) => self.tell(source.clone(), playlist),
-            None if self.untold.len() < SOURCES => drop(self.untold.insert(source.clone())),
+            None if self.untold.len() < SOURCES => drop(self.untold.insert((source.clone(), item.clone()))),
             None => {}
         }
     }
@@ -187,7 +187,11 @@ mod tests {
         hosts.set(vec![host("m3u", "http://b/list.m3u"), own.clone()]);
         hosts.recognise(&source, &recorded);
         assert_eq!(of(&hosts, &source), [0, 1], "its playlist is not known yet");
-        hosts.set(vec![host("m3u", "http://b/list.m3u"), own, host("m3u", "http://127.0.0.1:9981/channels.m3u")]);
+        hosts.set(vec![
+            host("m3u", "http://b/list.m3u"),
+            own,
+            host("m3u", "http://127.0.0.1:9981/channels.m3u"),
+        ]);
         hosts.recognise(&source, &recorded);
         hosts.recognise(&other, &recorded);
         assert_eq!(of(&hosts, &source), [2]);

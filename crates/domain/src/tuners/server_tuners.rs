@@ -289,7 +289,8 @@ impl ServerTuners {
 
     /// Whether a host has no limit at all, or none that the gateway could know.
     pub(super) fn has_unlimited_host(&self) -> bool {
-        let is_gateway = |index| self.hosts.get(index).is_some_and(|host| matches!(host.kind, HostKind::Gateway(_)));
+        let is_gateway =
+            |index| self.hosts.get(index).is_some_and(|host| matches!(host.kind, HostKind::Gateway(_)));
         self.indices().any(is_gateway)
     }
 
@@ -312,9 +313,8 @@ impl ServerTuners {
 
     /// Whether nobody tells how many channels the host can have open.
     fn is_learned(&self, index: usize) -> bool {
-        let is_told = |host: &TunerHost| {
-            limits::told(host).is_some() || matches!(host.kind, HostKind::Gateway(_))
-        };
+        let is_told =
+            |host: &TunerHost| limits::told(host).is_some() || matches!(host.kind, HostKind::Gateway(_));
         self.settings.limit.is_none() && !self.hosts.get(index).is_some_and(is_told)
     }
 

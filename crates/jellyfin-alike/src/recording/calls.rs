@@ -29,7 +29,7 @@ pub(crate) fn list(state: &State, caller: &Caller) -> Result<Response, Refusal> 
         let number = recording.timer.channel;
         let channel = state.server.channels().iter().find(|channel| channel.number == number);
         if let (Status::New | Status::InProgress, Some(channel)) = (recording.status, channel) {
-            items.push(as_json(&state.server, channel, &recording));
+            items.push(as_json(channel, &recording));
         }
     }
     Ok(json(&json!({"TotalRecordCount": items.len(), "StartIndex": 0, "Items": items})))
@@ -93,7 +93,7 @@ fn posted(server: &Server, fields: &Parameters) -> Option<Timer> {
 }
 
 /// The JSON of a `TimerInfoDto`.
-fn as_json(server: &Server, channel: &Channel, recording: &Recording) -> Value {
+fn as_json(channel: &Channel, recording: &Recording) -> Value {
     let (timer, host) = (&recording.timer, guid::md5(&channel.playlist));
     json!({
         "Id": timer.id, "Type": "Timer", "ServerId": server_id(), "ServiceName": "Emby", "ExternalId": timer.id,

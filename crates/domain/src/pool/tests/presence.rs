@@ -308,6 +308,7 @@ fn who_was_passed_on_keeps_nothing_alive_by_its_reports() {
 
 fn opening(viewer: &Viewer, channel: usize, abandoned: bool) -> ClientOpening {
     ClientOpening {
+        item: None,
         account: Some(viewer.account),
         device: viewer.device.clone(),
         live_stream: LiveStreamId::new(format!("live-{channel}")),

@@ -35,6 +35,7 @@ fn what_is_open_counts_until_it_is_stopped() {
     let mut bench = Bench::new(LIMITS);
     let live_stream = LiveStreamId::new("l");
     let opening = ClientOpening {
+        item: None,
         account: Some(Account(1)),
         device: Some(DeviceId::new("device-1")),
         live_stream: live_stream.clone(),
@@ -49,6 +50,7 @@ fn what_is_open_counts_until_it_is_stopped() {
     assert!(may(&bench, 1, 2));
     let mut bench = Bench::new(LIMITS);
     let opening = ClientOpening {
+        item: None,
         account: Some(Account(1)),
         device: None,
         live_stream: live_stream.clone(),

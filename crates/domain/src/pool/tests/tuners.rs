@@ -78,6 +78,7 @@ fn timer(channel: u8, starts: u64, status: TimerStatus) -> Timer {
 /// A client has the channel open.
 fn opening(channel: u8) -> Event {
     let opening = ClientOpening {
+        item: None,
         account: Some(Account(90)),
         device: None,
         live_stream: LiveStreamId::new(format!("a_b_{:032x}", channel)),

@@ -67,6 +67,7 @@ impl Shell {
         let opening = OpeningId(self.number());
         self.openings.insert(opening, (device, channel));
         let opened = ClientOpening {
+            item: None,
             account: Some(account),
             device: id,
             live_stream: live_stream(channel),
