@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::supervisor::vital_tasks::Died;
 use crate::supervisor::{Supervisor, driver};
 use domain::key::LiveStreamId;
-use domain::pool::{Event, Pool};
+use domain::pool::Event;
 
 impl Supervisor {
     /// Waits until a task has died without which the gateway does not work.
@@ -20,7 +20,8 @@ impl Supervisor {
         self.vital.one_dies(|_| true).await;
     }
 
-    /// Stops all streams and closes all inputs, even if the driver has died. Returns once that is done, or after `grace`.
+    /// Stops all streams and closes all inputs, even if the driver has died. What the server is opening for a client that has gone is
+    /// waited for: nobody else would close it. Returns once that is done, or after `grace`.
     ///
     /// # Errors
     /// If a task without which the gateway does not work has died. What could not be given back stands in the ledger.
@@ -33,7 +34,7 @@ impl Supervisor {
         self.handle.tell(Event::Shutdown);
         self.tasks.close();
         let all = async {
-            self.handle.until(Pool::is_empty).await;
+            self.handle.until(|pool| pool.is_empty() && !pool.is_opening_or_closing()).await;
             self.tasks.wait().await;
         };
         let _ = timeout(grace, all).await;

@@ -167,3 +167,24 @@ async fn what_no_token_could_close_waits_for_one() {
     .await;
     assert_eq!(stage.origin().counts().tuners_open, 1);
 }
+
+/// The gateway is stopped while the server opens a channel, and then its client hangs up.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opening_under_way_at_a_stop_is_given_back_before_the_end() {
+    let state = tempfile::tempdir().unwrap();
+    let mut settings = Settings::quick();
+    settings.delays.probe = Duration::from_secs(2);
+    let origin = Origin::start(settings.clone()).await.unwrap();
+    let mut gateway = start(state.path(), "127.0.0.1:0", &settings, &origin, true).await;
+    let (viewer, item) = (gateway.viewer(&settings, "phone"), origin.channels()[0].item_id.clone());
+    let opening = tokio::spawn(async move { viewer.open(&item).await.map_err(|error| error.to_string()) });
+    eventually("it is tuned", async || origin.counts().tuners_open == 1).await;
+    let address = gateway.address.clone();
+    let hang_up = async {
+        eventually("it stops", async || tokio::net::TcpStream::connect(&address).await.is_err()).await;
+        opening.abort();
+    };
+    let (ended, ()) = tokio::join!(gateway.terminate(), hang_up);
+    assert!(ended.success());
+    assert_eq!(origin.counts().tuners_open, 0);
+}
