@@ -9,7 +9,7 @@ use std::time::Duration;
 use domain::simulate::Chance;
 use futures_util::future::join_all;
 use jellyfin_alike::viewer::Viewer;
-use jellyfin_alike::{Origin, Settings, Version};
+use jellyfin_alike::{LoggedRequest, Origin, Settings, Version};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
@@ -18,6 +18,9 @@ use crate::runs::zapper::{Pace, World, Zapper};
 use crate::runs::{AFTERMATH, SHORT, TOKENS, fine, seed, users};
 use crate::support::program::Program;
 use crate::support::wait::soon;
+
+/// How long an answer may take from the origin to the gateway on a busy machine.
+const UNREAD: Duration = Duration::from_secs(1);
 
 /// What happens to gateway and origin.
 #[derive(Clone, Copy, Debug)]
@@ -122,13 +125,16 @@ impl Lane {
         Self { settings, with_key, produce, origin, gateway, state, world, chance }
     }
 
-    /// The openings that the origin works on while the gateway is killed. It finishes them, and nobody learns of them: just as
-    /// little as without the gateway, if a client is killed.
+    /// The openings that are under way while the gateway is killed, its own included. The origin finishes them, and nobody learns of
+    /// them: just as little as without the gateway, if a client is killed.
     fn unanswered(&self, blow: Blow) -> usize {
-        let is_opening = |path: &str| path.ends_with("/PlaybackInfo") || path.ends_with("/LiveStreams/Open");
-        let requests = self.origin.requests().into_iter();
+        let requests = self.origin.requests();
+        let now = requests.last().map(|seen| seen.at).unwrap_or_default();
+        let is_under_way = |seen: &LoggedRequest| seen.status.is_none() || now < seen.at + UNREAD;
+        let own =
+            requests.iter().filter(|seen| seen.path.ends_with("/LiveStreams/Open") && is_under_way(seen));
         match blow {
-            Blow::Gateway => requests.filter(|seen| seen.status.is_none() && is_opening(&seen.path)).count(),
+            Blow::Gateway => self.world.truth.unanswered() + own.count(),
             Blow::Terminate | Blow::Origin | Blow::Both => 0,
         }
     }

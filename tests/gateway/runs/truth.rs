@@ -129,6 +129,14 @@ impl Truth {
         self.inner().playlists += 1;
     }
 
+    /// The openings whose answers have not reached their viewers: whoever is killed now may have learned of them or not.
+    pub(crate) fn unanswered(&self) -> usize {
+        let now = self.now();
+        let waits =
+            |stay: &&Stay| stay.play_session.is_none() && stay.until.is_none_or(|(until, _)| now < until);
+        self.inner().stays.iter().filter(waits).count()
+    }
+
     /// The gateway or the origin is about to be killed.
     pub(crate) fn disturbance_begins(&self) {
         self.inner().disturbances.push(Duration::MAX / 2);
