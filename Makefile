@@ -2,12 +2,13 @@
 # make test    all tests, with real FFmpeg, nginx, VLC and Chromium; installs what it lacks
 # make check   formatting, lints, documentation; dependencies where cargo-deny is installed
 # make bench   the gateway beside nginx and the bare server, as ratios; what a crowd costs, how fast streams are cut, and what memory that takes
+# make bench-seen  what a person sees in Chromium: first frame and freezes, bare and through the gateway; half an hour, or ZAPS=3 WATCH=10 GOPS=2
 # make deny    the rules for dependencies (deny.toml); installs cargo-deny if it is missing, which takes ten minutes
 # make fuzz    anything at all as a transport stream, for five minutes; installs cargo-fuzz if it is missing
 #
 # Needed beforehand: Debian (or anything with apt) and Rust. Nothing is asked; every target works twice in a row.
 
-.PHONY: demo test check bench deny fuzz ffmpeg fonts nginx vlc chromium linker
+.PHONY: demo test check bench bench-seen deny fuzz ffmpeg fonts nginx vlc chromium npm linker
 
 # $(call need,what,test whether it is there,its Debian package)
 # apt-get is only reached for when the test fails, as root or through sudo.
@@ -78,6 +79,19 @@ bench: ffmpeg nginx linker
 	cargo bench --locked --bench memory
 	cargo bench --locked --bench start
 	cargo bench --locked --bench zap
+
+# The version that jellyfin-web 12 contains.
+HLS_JS = 1.6.16
+ZAPS = 20
+WATCH = 20
+GOPS = 1,2,5
+
+bench-seen: ffmpeg fonts chromium npm linker
+	@test -e target/npm/node_modules/hls.js || npm install --silent --no-audit --prefix target/npm hls.js@$(HLS_JS)
+	cargo bench --locked --bench seen -- --zaps $(ZAPS) --watch $(WATCH) --gops $(GOPS)
+
+npm:
+	$(call need,npm,command -v npm,npm)
 
 # The sanitizer needs a switch of the nightly compiler, which the stable one has too.
 fuzz: linker

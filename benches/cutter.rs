@@ -15,9 +15,9 @@ use domain::mpegts::scan::Scan;
 const PIECE: usize = 64 << 10;
 const ROUNDS: u32 = 5;
 const RULE: Rule = Rule {
-    first: Duration::from_millis(500),
-    usual: Duration::from_secs(3),
-    target: Duration::from_secs(4),
+    piece: Duration::from_millis(500),
+    target: Duration::from_secs(1),
+    first: Duration::from_millis(2200),
     largest: 64 << 20,
 };
 

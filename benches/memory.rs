@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use bytes::Bytes;
 use domain::time::Timestamp;
-use domain::window::{Arrival, Window};
+use domain::window::{Arrival, Promise, Window};
 use jellyfin_alike::viewer::{Answer, Viewer};
 use jellyfin_alike::{Origin, Settings};
 use tempfile::TempDir;
@@ -105,8 +105,13 @@ async fn watch(
             let segment = viewer.segment(&playback, &uri).await.map_err(anyhow::Error::from_boxed)?;
             anyhow::ensure!(segment.status == 200, "{} for {uri}", segment.status);
             let (size, now) = (segment.body.len() as u64, Timestamp::after_start(begun.elapsed()));
-            let arrival = Arrival { duration, discontinuity: false, independent: true };
-            lock(&model).get_or_insert_with(|| Window::new(0, target, LENGTH)).push(arrival, (), size, now);
+            let arrival = Arrival { duration, discontinuity: false, independent: true, ends_group: true };
+            lock(&model).get_or_insert_with(|| Window::new(0, Promise::Segments(target), LENGTH)).push(
+                arrival,
+                (),
+                size,
+                now,
+            );
         }
         sleep(POLL).await;
     }

@@ -27,9 +27,9 @@ const ROUNDS: usize = 9;
 const AT_MOST: Duration = Duration::from_secs(30);
 /// The rule by which the supervisor cuts.
 const RULE: Rule = Rule {
-    first: Duration::from_millis(500),
-    usual: Duration::from_secs(3),
-    target: Duration::from_secs(4),
+    piece: Duration::from_millis(500),
+    target: Duration::from_secs(1),
+    first: Duration::from_millis(2200),
     largest: 64 << 20,
 };
 const JOIN: Join = Join::Burst(Duration::from_secs(6));

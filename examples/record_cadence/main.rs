@@ -28,7 +28,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use warmgate::app::App;
 use warmgate::body::BoxError;
-use warmgate::config::Config;
+use warmgate::config::{BlockingReload, Config};
 use warmgate::supervisor::Supervisor;
 
 use crate::browser::Browser;
@@ -164,7 +164,8 @@ impl Set {
         let origin = Arc::new(Origin::start(settings).await?);
         let mut config = Config::for_upstream(&format!("http://{}", origin.addr()))?;
         config.listen = (Ipv4Addr::LOCALHOST, 0).into();
-        config.viewers.blocking_reload = blocking_reload;
+        config.viewers.blocking_reload =
+            if blocking_reload { BlockingReload::Always } else { BlockingReload::Never };
         let app = App::bind(config).await?;
         let (gateway, supervisor) = (app.local_addr(), app.supervisor());
         let stop = CancellationToken::new();

@@ -13,9 +13,9 @@ use domain::mpegts::write;
 use libfuzzer_sys::fuzz_target;
 
 const RULE: Rule = Rule {
-    first: Duration::from_millis(500),
-    usual: Duration::from_secs(3),
-    target: Duration::from_secs(4),
+    piece: Duration::from_millis(500),
+    target: Duration::from_secs(1),
+    first: Duration::from_millis(2200),
     largest: 40 * 188,
 };
 

@@ -4,6 +4,8 @@
 
 pub mod kept;
 
+use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -32,6 +34,34 @@ pub fn empty() -> Body {
 #[must_use]
 pub fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A body of several slices, all of them in memory.
+#[must_use]
+pub fn of_all(slices: impl Iterator<Item = Bytes>) -> Body {
+    boxed(Slices(slices.collect()))
+}
+
+struct Slices(VecDeque<Bytes>);
+
+impl http_body::Body for Slices {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.pop_front().map(|slice| Ok(Frame::data(slice))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.iter().map(|slice| slice.len() as u64).sum())
+    }
 }
 
 /// Boxes any other body.

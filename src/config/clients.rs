@@ -1,6 +1,7 @@
 //! The section `clients`: how many may connect, and rules for who may do what; used as written.
 
 use domain::connections::DEFAULT_LIMIT;
+use domain::window::ListingChoice;
 use ipnet::IpNet;
 use serde::Deserialize;
 
@@ -64,6 +65,9 @@ pub struct ClientSettings {
     /// The most that the client may ask for.
     #[serde(deserialize_with = "scalar::some")]
     pub max_bitrate: Option<BitRate>,
+    /// How its lists are made.
+    #[serde(deserialize_with = "scalar::some")]
+    pub cut: Option<ListingChoice>,
 }
 
 /// Reports what is wrong with the section.

@@ -31,7 +31,9 @@ pub use clients::{ClientRule, ClientSettings, Clients, Conditions};
 pub use errors::{Errors, Place, Problem};
 pub use lineup::{Location, Playlist};
 pub use secret::Secret;
-pub use sections::{LineupServer, LiveTvRight, Log, LogFormat, Pool, Produce, Shutdown, Viewers, Window};
+pub use sections::{
+    BlockingReload, LineupServer, LiveTvRight, Log, LogFormat, Pool, Produce, Shutdown, Viewers, Window,
+};
 pub use streams::{CopyWith, Encoders, Feed, Ffmpeg, Warm};
 pub use tuners::{Refusal, Tuners};
 pub use units::{BitRate, ByteSize};

@@ -17,6 +17,7 @@ use crate::config::units::{self, BitRate, ByteSize};
 use crate::config::upstream_url::UpstreamUrl;
 use domain::lineup::source::{SourceKind, SourceUrl};
 use domain::produce::Produce;
+use domain::window::ListingChoice;
 
 /// A type with a textual form.
 pub(super) trait Scalar: Sized {
@@ -271,6 +272,12 @@ impl Scalar for Secret {
 }
 
 impl Scalar for Produce {
+    fn read(text: &str) -> Result<Self, String> {
+        named(&Self::ALL, Self::as_str, text)
+    }
+}
+
+impl Scalar for ListingChoice {
     fn read(text: &str) -> Result<Self, String> {
         named(&Self::ALL, Self::as_str, text)
     }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::config::scalar::{self, Scalar};
 use crate::config::secret::Secret;
 use domain::produce::Produce as Wish;
+use domain::window::{Listing, ListingChoice};
 
 /// How many streams are kept, and for how long.
 #[derive(Clone, Debug, Deserialize)]
@@ -43,9 +44,9 @@ pub struct Viewers {
     /// How long a client's opening is kept that nothing follows. At least `upstream.cold_timeout`.
     #[serde(deserialize_with = "scalar::one")]
     pub unfollowed: Duration,
-    /// Whether playlist requests are held until the segment they name exists.
+    /// To whom blocking playlist reload is offered.
     #[serde(deserialize_with = "scalar::one")]
-    pub blocking_reload: bool,
+    pub blocking_reload: BlockingReload,
     /// How long after a goodbye (Stopped, ActiveEncodings) a viewer counts as gone, unless it asks again.
     #[serde(deserialize_with = "scalar::one")]
     pub goodbye: Duration,
@@ -56,10 +57,48 @@ impl Default for Viewers {
         Self {
             silence: Duration::from_secs(20),
             patience: Duration::from_secs(30 * 60),
-            blocking_reload: false,
+            blocking_reload: BlockingReload::Auto,
             unfollowed: Duration::from_secs(2 * 60),
             goodbye: Duration::from_secs(2),
         }
+    }
+}
+
+/// To whom blocking playlist reload is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockingReload {
+    /// Players with fine lists.
+    Auto,
+    /// Everybody.
+    Always,
+    /// Nobody.
+    Never,
+}
+
+impl BlockingReload {
+    /// Its spelling in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Always => "true",
+            Self::Never => "false",
+        }
+    }
+
+    /// Whether it is offered in lists of this kind.
+    #[must_use]
+    pub const fn is_offered(self, listing: Listing) -> bool {
+        match (self, listing) {
+            (Self::Auto, Listing::Fine) | (Self::Always, _) => true,
+            (Self::Auto, Listing::Keyed) | (Self::Never, _) => false,
+        }
+    }
+}
+
+impl Scalar for BlockingReload {
+    fn read(text: &str) -> Result<Self, String> {
+        scalar::named(&[Self::Auto, Self::Always, Self::Never], Self::as_str, text)
     }
 }
 
@@ -76,11 +115,19 @@ pub struct Window {
     /// The maximum size of a segment, in bytes. At most `pool.memory`.
     #[serde(deserialize_with = "scalar::bytes")]
     pub segment: u64,
+    /// How playlists are made of the stream's pieces.
+    #[serde(deserialize_with = "scalar::one")]
+    pub cut: ListingChoice,
 }
 
 impl Default for Window {
     fn default() -> Self {
-        Self { join: Duration::from_secs(6), length: Duration::from_secs(30), segment: 64 << 20 }
+        Self {
+            join: Duration::from_secs(6),
+            length: Duration::from_secs(30),
+            segment: 64 << 20,
+            cut: ListingChoice::Auto,
+        }
     }
 }
 

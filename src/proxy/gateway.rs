@@ -17,7 +17,7 @@ use hyper::service::Service;
 
 use crate::body::kept::{Budget, Kept};
 use crate::body::{self, Body};
-use crate::config::{LiveTvRight, Refusal};
+use crate::config::{BlockingReload, LiveTvRight, Refusal};
 use crate::proxy::auth::{Asker, Auth};
 use crate::proxy::blocked_requests::BlockedRequests;
 use crate::proxy::cors::Cors;
@@ -39,6 +39,7 @@ use domain::openings::MentionKind;
 use domain::produce::Rules;
 use domain::signal::{Signal, Whose};
 use domain::viewer::Account;
+use domain::window::ListingChoice;
 
 /// Bytes of all request bodies that are kept at a time, until they have been read or sent again.
 const KEPT: usize = 16 << 20;
@@ -56,14 +57,16 @@ pub struct Settings {
     pub cold_timeout: Duration,
     /// In which ways streams may be produced.
     pub produce: Rules,
-    /// Whether a playlist request is blocked until the segment that its `_HLS_msn` names exists.
-    pub blocking_reload: bool,
+    /// Whose playlist request is blocked until the segment that its `_HLS_msn` names exists.
+    pub blocking_reload: BlockingReload,
     /// Whether users without access to live TV are refused.
     pub live_tv_right: LiveTvRight,
     /// What a client is answered for which all tuners are taken.
     pub tuner_refusal: Refusal,
     /// The rules for clients.
     pub client_rules: Vec<ClientRule>,
+    /// How playlists are made, where no rule for clients says it.
+    pub cut: ListingChoice,
     /// The gateway's own playlist and guide, if it serves them.
     pub lineup: Option<ServedLineup>,
 }
@@ -74,7 +77,7 @@ pub struct Gateway {
     pub(super) name: String,
     pub(super) cold_timeout: Duration,
     pub(super) produce: Rules,
-    pub(super) blocking_reload: bool,
+    pub(super) blocking_reload: BlockingReload,
     pub(super) lineup: Option<ServedLineup>,
     pub(super) forwarder: Forwarder,
     pub(super) auth: Auth,
@@ -84,6 +87,7 @@ pub struct Gateway {
     pub(super) miss_counters: MissCounters,
     pub(super) tuner_refusal: Refusal,
     pub(super) client_rules: Vec<ClientRule>,
+    pub(super) cut: ListingChoice,
     pub(super) tuner_denials: TunerDenialCache,
     pub(super) hls_warmup: HlsWarmup,
     pub(super) pairings: Pairings,
@@ -99,7 +103,7 @@ impl Gateway {
     #[must_use]
     pub fn new(settings: Settings, client: Client, jellyfin: Jellyfin, supervisor: Supervisor) -> Self {
         let Settings { identity, cold_timeout, produce, blocking_reload, live_tv_right, .. } = settings;
-        let Settings { tuner_refusal, client_rules, lineup, .. } = settings;
+        let Settings { tuner_refusal, client_rules, cut, lineup, .. } = settings;
         Self {
             name: identity.name.clone(),
             cold_timeout,
@@ -114,6 +118,7 @@ impl Gateway {
             miss_counters: MissCounters::default(),
             tuner_refusal,
             client_rules,
+            cut,
             tuner_denials: TunerDenialCache::default(),
             hls_warmup: HlsWarmup::default(),
             pairings: Pairings::default(),

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use tokio::time::{Instant, timeout_at};
@@ -18,6 +19,7 @@ use crate::proxy::away::Away;
 use crate::proxy::cmcd::Cmcd;
 use crate::proxy::credential::Credential;
 use crate::proxy::gateway::Gateway;
+use crate::proxy::miss::Miss;
 use crate::proxy::query::{self, Query};
 use crate::proxy::range::{self, Validators};
 use crate::proxy::route::{BypassReason, Live, prefix, segment_uri};
@@ -25,77 +27,18 @@ use crate::proxy::{recipe, reload};
 use crate::server::Connection;
 use crate::supervisor::stream::Readiness;
 use crate::supervisor::tune_request::{Lease, TuneRequest};
-use crate::upstream::jellyfin::{Error, Me, Recipe};
+use crate::upstream::jellyfin::{Error, Me, Media, Recipe};
 use domain::cadence::Class;
 use domain::encoding::demand::Demand;
 use domain::key::{Channel, ConsumerId, DeviceId, StreamKey};
 use domain::openings::{Mention, MentionKind};
 use domain::pool::{PlaylistHints, SegmentRequest, Warmth};
-use domain::profile::{Policy, ProfileKey, Unshareable};
-use domain::reason::RefuseReason;
+use domain::profile::{Policy, ProfileKey};
 use domain::signal::{Signal, Whose};
 use domain::viewer::Viewer;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
-
-/// The reason why a live playlist is not served from a stream of the gateway's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Miss {
-    /// The request names no stream that can be shared.
-    Bypassed(BypassReason),
-    /// Its parameters ask for a stream that only this client can use.
-    Unshareable(Unshareable),
-    /// The server was not seen to open this live stream for this channel: sharing could show one channel in place of the other.
-    Unpaired,
-    /// The request carries no token.
-    NoToken,
-    /// The server refuses its token.
-    Denied,
-    /// The server could not be asked about its token.
-    AuthUnknown,
-    /// Its user may not have video or audio transcoded, which the server would not enforce for the gateway's own credential.
-    Restricted,
-    /// The pool refuses it.
-    Refused(RefuseReason),
-    /// The stream had no segment in time.
-    ColdTimeout,
-    /// The stream failed to start.
-    ColdFailure,
-}
-
-impl Miss {
-    /// The one spelling of this reason.
-    #[must_use]
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Bypassed(reason) => reason.as_str(),
-            Self::Unshareable(reason) => reason.as_str(),
-            Self::Unpaired => "unpaired",
-            Self::NoToken => "no-token",
-            Self::Denied => "denied",
-            Self::AuthUnknown => "auth-unknown",
-            Self::Restricted => "restricted",
-            Self::Refused(reason) => reason.as_str(),
-            Self::ColdTimeout => "cold-timeout",
-            Self::ColdFailure => "cold-failure",
-        }
-    }
-
-    /// Whether the same request may be a hit a moment later, while the viewer already plays the server's stream.
-    const fn may_become_a_hit(self) -> bool {
-        match self {
-            Self::Unpaired
-            | Self::Denied
-            | Self::AuthUnknown
-            | Self::Restricted
-            | Self::Refused(_)
-            | Self::ColdTimeout
-            | Self::ColdFailure => true,
-            Self::Bypassed(_) | Self::Unshareable(_) | Self::NoToken => false,
-        }
-    }
-}
 
 /// What a playlist request tells besides the stream it asks for.
 struct PlaylistRequest<'a> {
@@ -152,8 +95,7 @@ impl Gateway {
                 }
             },
         };
-        let awaited = self.awaited_segment(&live.query);
-        let wished = wished.and_then(|wished| match awaited {
+        let wished = wished.and_then(|wished| match self.awaited_segment(wished.0.listing, &live.query) {
             Ok(awaited) => Ok((wished, awaited)),
             Err(refusal) => Err(Unserved::Status(reload::status(refusal))),
         });
@@ -243,19 +185,22 @@ impl Gateway {
         let signals = Cmcd::of(request.headers(), Query::of(request.uri()).get("CMCD")).signals();
         let connection = self.comes_over(self.connection(request).as_ref(), consumer);
         let asked = SegmentRequest { sequence, signals: &signals, connection };
-        let Some((stream, answering)) = self.supervisor.segment_requested(consumer, &asked) else {
+        let Some((stream, listing, answering)) = self.supervisor.segment_requested(consumer, &asked) else {
             return self.empty_response(request.headers(), StatusCode::NOT_FOUND);
         };
-        let Some(media) = stream.segment(sequence) else {
+        let pieces = stream.segment(listing, sequence).unwrap_or_default();
+        let Some(Media { content_type, modified, .. }) = pieces.first().cloned() else {
             answering.sent();
             return self.empty_response(request.headers(), StatusCode::NOT_FOUND);
         };
-        let etag = format!("\"{sequence:x}-{:x}\"", media.body.len());
+        let pieces: Vec<_> = pieces.into_iter().map(|piece| piece.body).collect();
+        let length: usize = pieces.iter().map(Bytes::len).sum();
+        let etag = format!("\"{sequence:x}-{length:x}\"");
         let etag = HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static("\"\""));
-        let validators = Validators { etag, modified: media.modified };
-        let mut response = range::respond(request.method(), request.headers(), &media.body, &validators);
+        let validators = Validators { etag, modified };
+        let mut response = range::respond(request.method(), request.headers(), pieces, &validators);
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, media.content_type);
+        headers.insert(CONTENT_TYPE, content_type);
         let keep = format!("private, max-age={}, immutable", stream.availability().as_secs());
         insert(headers, CACHE_CONTROL, &keep);
         insert(headers, CACHE_STATUS, &format!("{}; hit", self.name));
@@ -280,7 +225,7 @@ impl Gateway {
         // A player whose request takes too long repeats it. All of them together are one wait, so that the server's own answer
         // comes while the player still has patience.
         let patience = lease.waits_since + self.cold_timeout;
-        let missed = match timeout_at(patience, lease.stream.ready(lease.has_list)).await {
+        let missed = match timeout_at(patience, lease.stream.ready(lease.listing, lease.has_list)).await {
             Ok(Readiness::Ready) => match self.block_until(&lease, request.awaited).await {
                 Ok(()) => return self.playlist(lease, connection, &request).ok_or(Miss::ColdFailure),
                 Err(refusal) => {
@@ -323,6 +268,7 @@ impl Gateway {
             key: StreamKey { channel, profile: profile.key.clone() },
             viewer,
             class: Class::of_user_agent(text(headers, &USER_AGENT)),
+            listing: self.listing(&me, credential, request),
             demand: Demand::from_query(live.query.pairs(), policy).ok(),
             login: credential.login(),
             user: me.id.clone(),
@@ -338,7 +284,8 @@ impl Gateway {
     ) -> Option<Response<Body>> {
         let (consumer, warmth) = (lease.consumer, lease.warmth);
         let hints = PlaylistHints { signals: &request.signals, connection, mention: &request.mention };
-        let playlist = self.supervisor.playlist(lease, &hints, self.blocking_reload, |text, sequence| {
+        let is_blocking = self.blocking_reload.is_offered(lease.listing);
+        let playlist = self.supervisor.playlist(lease, &hints, is_blocking, |text, sequence| {
             let _ = write!(text, "{}", segment_uri(consumer, sequence));
         })?;
         let fresh = playlist.target.as_secs() / 2;

@@ -24,6 +24,8 @@ pub mod gateway;
 mod headers;
 mod hls;
 mod lineup;
+mod listing;
+mod miss;
 mod miss_counters;
 mod openings;
 mod produce;

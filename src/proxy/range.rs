@@ -23,19 +23,20 @@ pub(super) struct Validators {
     pub(super) modified: Option<HeaderValue>,
 }
 
-/// Answers `method` with all of `bytes`, with a part of them, or with a 304 if the client has them already.
+/// Answers `method` with all bytes of `pieces`, with a part of them, or with a 304 if the client has them already.
 #[must_use]
 pub(super) fn respond(
     method: &Method,
     request: &HeaderMap,
-    bytes: &Bytes,
+    pieces: Vec<Bytes>,
     validators: &Validators,
 ) -> Response<Body> {
-    let whole = 0..bytes.len();
+    let total = pieces.iter().map(Bytes::len).sum();
+    let whole = 0..total;
     let (status, part) = if is_unmodified(request, validators) {
         (StatusCode::NOT_MODIFIED, 0..0)
     } else {
-        match wanted(request, bytes.len(), validators) {
+        match wanted(request, total, validators) {
             Wanted::Whole => (StatusCode::OK, whole),
             Wanted::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
             Wanted::Nothing => (StatusCode::RANGE_NOT_SATISFIABLE, 0..0),
@@ -43,7 +44,7 @@ pub(super) fn respond(
     };
     let sends = status == StatusCode::OK || status == StatusCode::PARTIAL_CONTENT;
     let body =
-        if sends && method != Method::HEAD { body::full(bytes.slice(part.clone())) } else { body::empty() };
+        if sends && method != Method::HEAD { body::of_all(slices(pieces, &part)) } else { body::empty() };
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -55,7 +56,6 @@ pub(super) fn respond(
     if sends {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(part.len()));
     }
-    let total = bytes.len();
     match status {
         StatusCode::PARTIAL_CONTENT => {
             insert(headers, format!("bytes {}-{}/{total}", part.start, part.end - 1))
@@ -64,6 +64,18 @@ pub(super) fn respond(
         _ => {}
     }
     response
+}
+
+/// The slices of `pieces` that `part` of them all consists of.
+fn slices(pieces: Vec<Bytes>, part: &Range<usize>) -> impl Iterator<Item = Bytes> + Send + 'static {
+    let Range { start, end } = *part;
+    let mut begin = 0;
+    pieces.into_iter().filter_map(move |piece| {
+        let (from, to) =
+            (start.saturating_sub(begin).min(piece.len()), end.saturating_sub(begin).min(piece.len()));
+        begin += piece.len();
+        (from < to).then(|| piece.slice(from..to))
+    })
 }
 
 fn insert(headers: &mut HeaderMap, range: String) {
@@ -134,6 +146,21 @@ mod tests {
 
     const MODIFIED: &str = "Sat, 21 Nov 2026 01:47:50 GMT";
 
+    fn pieces(pieces: &[&'static str]) -> Vec<Bytes> {
+        pieces.iter().copied().map(Bytes::from).collect()
+    }
+
+    #[test]
+    fn a_range_may_begin_and_end_in_any_piece() {
+        for (part, expected) in
+            [(0..10, "0123456789"), (3..5, "34"), (4..6, "45"), (0..4, "0123"), (5..10, "56789")]
+        {
+            let slices: Vec<_> = slices(pieces(&["0123", "45", "", "6789"]), &part).collect();
+            assert!(slices.iter().all(|slice| !slice.is_empty()));
+            assert_eq!(slices.concat(), expected.as_bytes(), "{part:?}");
+        }
+    }
+
     fn answer(fields: &[(HeaderName, &'static str)]) -> (u16, Option<String>, Option<String>) {
         let request =
             fields.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
@@ -141,7 +168,7 @@ mod tests {
             etag: HeaderValue::from_static("\"1-a\""),
             modified: Some(HeaderValue::from_static(MODIFIED)),
         };
-        let response = respond(&Method::GET, &request, &Bytes::from_static(b"0123456789"), &validators);
+        let response = respond(&Method::GET, &request, pieces(&["0123", "45", "", "6789"]), &validators);
         let text = |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         (response.status().as_u16(), text(CONTENT_RANGE), text(CONTENT_LENGTH))
     }
@@ -184,7 +211,7 @@ mod tests {
     #[test]
     fn a_head_has_the_fields_and_no_bytes() {
         let validators = Validators { etag: HeaderValue::from_static("\"a\""), modified: None };
-        let response = respond(&Method::HEAD, &HeaderMap::new(), &Bytes::from_static(b"0123"), &validators);
+        let response = respond(&Method::HEAD, &HeaderMap::new(), pieces(&["01", "23"]), &validators);
         assert_eq!(response.headers()[CONTENT_LENGTH], "4");
         assert!(http_body::Body::is_end_stream(response.body()));
     }

@@ -10,11 +10,16 @@ use crate::proxy::query::Query;
 use crate::supervisor::tune_request::Lease;
 use domain::reason::ReloadRefusal;
 use domain::reload;
+use domain::window::Listing;
 
 impl Gateway {
-    /// The segment that a request asks to be blocked for, if it asks and blocking is enabled.
-    pub(super) fn awaited_segment(&self, query: &Query) -> Result<Option<u64>, ReloadRefusal> {
-        if self.blocking_reload {
+    /// The segment that a request asks to be blocked for, if it asks and its player is offered to be.
+    pub(super) fn awaited_segment(
+        &self,
+        listing: Listing,
+        query: &Query,
+    ) -> Result<Option<u64>, ReloadRefusal> {
+        if self.blocking_reload.is_offered(listing) {
             reload::wanted(query.get("_HLS_msn"), query.get("_HLS_part"))
         } else {
             Ok(None)
@@ -25,12 +30,14 @@ impl Gateway {
     /// answered with the list as it is, as is one too many: a player that plays is destroyed by a refusal.
     pub(super) async fn block_until(&self, lease: &Lease, awaited: Option<u64>) -> Result<(), ReloadRefusal> {
         let Some(awaited) = awaited else { return Ok(()) };
-        match reload::answer(awaited, lease.stream.newest()) {
+        match reload::answer(awaited, lease.stream.newest(lease.listing)) {
             reload::Answer::Serve => Ok(()),
+            // Its player would take a refusal for the end.
+            reload::Answer::Refuse(ReloadRefusal::TooFarAhead) if lease.has_list => Ok(()),
             reload::Answer::Refuse(refusal) => Err(refusal),
             reload::Answer::Wait => {
                 if let Some(_permit) = self.blocked_requests.admit(lease.consumer) {
-                    lease.stream.reaches(awaited).await;
+                    lease.stream.reaches(lease.listing, awaited).await;
                 }
                 Ok(())
             }

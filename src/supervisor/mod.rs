@@ -11,6 +11,8 @@ pub mod generation;
 mod handle;
 pub mod held;
 pub mod inputs;
+mod promises;
+mod serving;
 pub mod stream;
 mod streams;
 pub mod tune_request;
@@ -29,7 +31,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::feed;
-use crate::supervisor::answering::Answering;
 use crate::supervisor::driver::Driver;
 use crate::supervisor::explainer::Explainer;
 use crate::supervisor::generation::Generations;
@@ -41,18 +42,17 @@ use crate::supervisor::held::leftovers::Leftovers;
 use crate::supervisor::inputs::Inputs;
 use crate::supervisor::inputs::prefetch::OpenedChannel;
 use crate::supervisor::inputs::provider::Provider;
-use crate::supervisor::stream::{Playlist, Stream, StreamSpec, WindowSize};
+use crate::supervisor::stream::WindowSize;
 use crate::supervisor::streams::Streams;
-use crate::supervisor::tune_request::{Lease, TuneRequest};
 use crate::supervisor::tuners::Tuners;
 use crate::supervisor::tuners::learned::LearnedLimits;
 use crate::supervisor::vital_tasks::VitalTasks;
-use crate::upstream::jellyfin::{Jellyfin, Login, Recipe};
+use crate::upstream::jellyfin::{Jellyfin, Login};
 use crate::upstream::ledger::Ledger;
-use domain::key::{Channel, ConsumerId, DeviceId, ItemId, LiveStreamId};
+use domain::key::{Channel, DeviceId, ItemId, LiveStreamId};
 use domain::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
-use domain::pool::{Admission, Event, Limits, PlaylistHints, Pool, SegmentRequest, Snapshot, Tune};
-use domain::reason::{OpeningRefusal, RefuseReason};
+use domain::pool::{Event, Limits, Pool, Snapshot};
+use domain::reason::OpeningRefusal;
 use domain::signal::{Signal, Whose};
 use domain::viewer::{Account, Viewer};
 
@@ -146,78 +146,6 @@ impl Supervisor {
         let tuners = Arc::new(Tuners::new(handle.clone(), jellyfin, gateway_login, provider_limits));
         vital.start("tuners", Arc::clone(&tuners).run());
         Self { handle, streams, inputs, openings, callers, tuners, explainer, driver, tasks, vital, ended }
-    }
-
-    /// Grants a viewer the stream of a playlist request; an error says why the request is to be forwarded. `mention` is the opening
-    /// that the request names; `recipe` is called if the stream is new. Waits only where the request may be a straggler: then its
-    /// client has gone by the end of the wait.
-    pub async fn tune(
-        &self,
-        request: TuneRequest,
-        mention: &Mention,
-        recipe: impl FnOnce() -> Recipe,
-    ) -> Result<Lease, RefuseReason> {
-        let TuneRequest { key, viewer, class, produce, demand, login, user } = request;
-        let account = viewer.account;
-        let tune = Tune { key, viewer, class, produce, fresh: ConsumerId::from_bits(random()) };
-        self.handle.until_no_straggler(&tune.viewer).await;
-        let (lease, input) =
-            self.handle.ask(|pool, now| match pool.playlist_requested(tune, mention, now) {
-                Admission::Refused(reason) => Err(reason),
-                Admission::Serve { stream: id, consumer, warmth } => {
-                    user.iter().for_each(|user| pool.account_is_of(account, user));
-                    let spec = || StreamSpec { recipe: recipe(), demand, produce };
-                    let stream = self.streams.get_or_insert(id, spec);
-                    // Under the pool's lock, which the driver needs to start the stream: its first call takes this credential.
-                    stream.access.remember(account, login.clone(), user.clone());
-                    let answering = Answering::new(&self.handle, consumer);
-                    let has_list = pool.has_list(consumer);
-                    let waits_since = self.handle.instant(pool.waits_since(consumer).unwrap_or(now));
-                    let lease = Lease { stream, consumer, warmth, waits_since, has_list, answering };
-                    Ok((lease, pool.input_of(id)))
-                }
-            })?;
-        if let Some(input) = input {
-            self.inputs.add_login(input, account, &login, user.as_deref());
-        }
-        self.callers.leftovers.offer(account, &login, user.as_deref());
-        self.tuners.introduce(account, &lease.stream.recipe.place.prefix, &login);
-        Ok(lease)
-    }
-
-    /// The playlist of a consumer; `None` before the first segment. `blocking` says whether it offers blocking reload, and `uri`
-    /// writes the URI of a segment.
-    #[must_use]
-    pub fn playlist(
-        &self,
-        lease: Lease,
-        hints: &PlaylistHints<'_>,
-        blocking: bool,
-        uri: impl FnMut(&mut String, u64),
-    ) -> Option<Playlist> {
-        let Lease { stream, consumer, answering, .. } = lease;
-        let join_point = stream.join_point();
-        answering.reported();
-        let start = self.handle.ask(|pool, now| pool.playlist_answered(consumer, join_point, hints, now))?;
-        stream.playlist(start, blocking, uri)
-    }
-
-    /// Tells the pool that a consumer has requested a segment. Returns the stream; `None` if it is gone.
-    #[must_use]
-    pub fn segment_requested(
-        &self,
-        consumer: ConsumerId,
-        request: &SegmentRequest<'_>,
-    ) -> Option<(Arc<Stream>, Answering)> {
-        let id = self.handle.ask(|pool, now| pool.request_segment(consumer, request, now))?;
-        let answering = Answering::new(&self.handle, consumer);
-        match self.streams.get(id) {
-            Some(stream) => Some((stream, answering)),
-            None => {
-                answering.sent();
-                None
-            }
-        }
     }
 
     /// Tells the pool of a viewer's signal other than a request for a playlist or a segment.

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use moka::sync::Cache;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -14,16 +13,17 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::supervisor::held::access::Access;
+use crate::supervisor::promises::{Fit, KnownLengths, Promises};
 use crate::upstream::jellyfin::{Media, Recipe};
 use domain::cutter::Rule;
 use domain::encoding::demand::Demand;
 use domain::key::Channel;
 use domain::playlist;
-use domain::produce::Produce;
+use domain::produce::{Produce, ProductionMethod};
 use domain::producer::State;
 use domain::reload;
 use domain::time::Timestamp;
-use domain::window::{Arrival, Window};
+use domain::window::{self, Arrival, JoinPoint, Listing, Window};
 
 /// The outcome of waiting for a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,9 +46,6 @@ pub struct WindowSize {
     /// The largest size of a segment, in bytes.
     pub segment: u64,
 }
-
-/// The longest segments of the channels whose segments did not fit a stream's list.
-pub(super) type LongestSegments = Cache<Channel, Duration>;
 
 /// The parameters of a new stream.
 #[derive(Debug)]
@@ -77,12 +74,12 @@ pub struct Stream {
     /// Ends the stream.
     pub(super) stop: CancellationToken,
     size: WindowSize,
-    longest: LongestSegments,
+    promises: Promises,
     window: RwLock<Option<Window<Media>>>,
     /// The state of its producer after the driver's last turn; `None` once the stream is gone.
     state: watch::Sender<Option<State>>,
-    /// The media sequence number of the newest segment.
-    newest: watch::Sender<u64>,
+    /// Changes with each piece.
+    grown: watch::Sender<()>,
     /// Held by the generation that runs.
     work: tokio::sync::Mutex<()>,
     /// Ends the current generation, but not the stream.
@@ -105,24 +102,25 @@ pub struct Playlist {
 }
 
 impl Stream {
-    pub(super) fn new(spec: StreamSpec, size: WindowSize, longest: LongestSegments) -> Self {
+    pub(super) fn new(spec: StreamSpec, size: WindowSize, lengths: KnownLengths) -> Self {
         let StreamSpec { recipe, demand, produce } = spec;
         let Recipe { place, source, live_stream, .. } = &recipe;
+        let channel = Channel { item: place.item.clone(), source: source.clone() };
         let access = Access::new(place.clone(), source.clone(), live_stream.clone());
         let stop = CancellationToken::new();
         Self {
             pause: Mutex::new(stop.child_token()),
-            channel: Channel { item: place.item.clone(), source: source.clone() },
+            promises: Promises::new(lengths, channel.clone(), recipe.cut),
+            channel,
             access: Arc::new(access),
             recipe,
             demand,
             produce,
             stop,
             size,
-            longest,
             window: RwLock::new(None),
             state: watch::Sender::new(Some(State::Starting)),
-            newest: watch::Sender::new(0),
+            grown: watch::Sender::new(()),
             work: tokio::sync::Mutex::new(()),
             generations: TaskTracker::new(),
             tuner_requested: AtomicBool::new(false),
@@ -130,29 +128,31 @@ impl Stream {
         }
     }
 
-    /// The segment at which the playlist of a viewer begins who joins now; `None` before the first segment.
-    pub(super) fn join_point(&self) -> Option<u64> {
+    /// Where the playlist of a viewer begins who joins now; `None` while there is too little to play on.
+    pub(super) fn join_point(&self, listing: Listing) -> Option<JoinPoint> {
         let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
-        window.as_ref()?.join(self.size.join)
+        window.as_ref()?.join(listing, self.size.join)
     }
 
-    /// The playlist of a viewer who joined at segment `start`; `None` before the first segment.
+    /// The playlist of a viewer who joined at `start`; `None` before the first segment.
     pub(super) fn playlist(
         &self,
-        start: u64,
+        start: JoinPoint,
         blocking: bool,
         uri: impl FnMut(&mut String, u64),
     ) -> Option<Playlist> {
-        let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
-        let window = window.as_ref()?;
-        let target = window.target();
-        Some(Playlist { text: playlist::write(target, blocking, window.list(start), uri), target })
+        let listed: Vec<_> = {
+            let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
+            window.as_ref()?.list(start).collect()
+        };
+        let target = start.target;
+        Some(Playlist { text: playlist::write(target, blocking, &listed, uri), target })
     }
 
-    /// A segment, while the window holds it.
-    pub fn segment(&self, sequence: u64) -> Option<Media> {
+    /// The pieces of a segment, while the window holds them.
+    pub fn segment(&self, listing: Listing, sequence: u64) -> Option<Vec<Media>> {
         let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
-        window.as_ref()?.get(sequence).map(|segment| segment.payload.clone())
+        Some(window.as_ref()?.get(listing, sequence)?.cloned().collect())
     }
 
     /// How long a segment can be fetched, at least, after it was first listed.
@@ -163,31 +163,40 @@ impl Stream {
 
     /// Waits until the stream has segments for a viewer, has failed, or is retiring. A viewer that `has_list` goes on with the
     /// segments that are listed; another joins only a stream that goes on.
-    pub async fn ready(&self, has_list: bool) -> Readiness {
-        let mut state = self.state.subscribe();
+    pub async fn ready(&self, listing: Listing, has_list: bool) -> Readiness {
+        let (mut state, mut grown) = (self.state.subscribe(), self.grown.subscribe());
         loop {
+            grown.mark_unchanged();
             let current = *state.borrow_and_update();
-            if let Some(readiness) = self.readiness(current, has_list) {
+            if let Some(readiness) = self.readiness(current, listing, has_list) {
                 return readiness;
             }
-            if state.changed().await.is_err() {
-                return Readiness::Retired;
+            // The senders live as long as this stream.
+            tokio::select! {
+                _ = state.changed() => {}
+                _ = grown.changed() => {}
             }
         }
     }
 
     /// The outcome for a request that waits while the producer is in `state`; `None` if the request waits on.
-    fn readiness(&self, state: Option<State>, has_list: bool) -> Option<Readiness> {
+    fn readiness(&self, state: Option<State>, listing: Listing, has_list: bool) -> Option<Readiness> {
         match state {
             Some(State::Starting | State::Live | State::BackingOff { .. }) if has_list => {
                 Some(Readiness::Ready)
             }
             // It may have failed already, which is published later.
-            Some(State::Live) => self.join_point().map(|_| Readiness::Ready),
+            Some(State::Live) => self.join_point(listing).map(|_| Readiness::Ready),
             Some(State::BackingOff { .. }) => self.is_unborn().then_some(Readiness::Failed),
             Some(State::Starting | State::Resting) => None,
             Some(State::Retiring(_)) | None => Some(Readiness::Retired),
         }
+    }
+
+    /// Whether new viewers begin with segments still to come.
+    pub(super) fn is_interrupted(&self) -> bool {
+        let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
+        window.as_ref().is_none_or(Window::is_interrupted)
     }
 
     /// Whether the stream has never had a segment.
@@ -195,18 +204,28 @@ impl Stream {
         self.window.read().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
-    /// The media sequence number of the newest segment.
+    /// The media sequence number of the newest segment in lists of this kind.
     #[must_use]
-    pub fn newest(&self) -> u64 {
-        *self.newest.borrow()
+    pub fn newest(&self, listing: Listing) -> u64 {
+        let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
+        window.as_ref().map_or(0, |window| window.newest(listing))
     }
 
-    /// Waits until the window has reached this segment. Returns false if the stream ends first, or after [`reload::held`].
-    pub async fn reaches(&self, sequence: u64) -> bool {
-        let longest = reload::held(self.target(Duration::ZERO));
-        let mut newest = self.newest.subscribe();
+    /// Waits until the lists of this kind have reached a segment. Returns false if the stream ends first, or after [`reload::held`].
+    pub async fn reaches(&self, listing: Listing, sequence: u64) -> bool {
+        let longest = reload::held(self.target(listing));
+        let mut grown = self.grown.subscribe();
+        // Not by `wait_for`, which would look at the window while it keeps those from appending who hold the window.
+        let reached = async {
+            loop {
+                grown.mark_unchanged();
+                if self.newest(listing) >= sequence || grown.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
         tokio::select! {
-            reached = timeout(longest, newest.wait_for(|newest| *newest >= sequence)) => matches!(reached, Ok(Ok(_))),
+            reached = timeout(longest, reached) => reached.is_ok(),
             () = self.gone() => false,
         }
     }
@@ -217,22 +236,34 @@ impl Stream {
         let _ = state.wait_for(Option::is_none).await;
     }
 
-    /// Appends a segment of the current generation. Returns the target duration and the bytes that the window holds; `None` if
-    /// the generation was ended.
-    pub(super) fn append(&self, arrival: Arrival, media: Media, now: Timestamp) -> Option<(Duration, u64)> {
-        let mut window = self.window.write().unwrap_or_else(PoisonError::into_inner);
+    /// Appends a piece of the current generation, which `method` made. Returns the longest target duration and the bytes that the
+    /// window holds; `None` if the generation was ended.
+    pub(super) fn append(
+        &self,
+        arrival: Arrival,
+        media: Media,
+        method: ProductionMethod,
+        now: Timestamp,
+    ) -> Option<(Duration, u64)> {
+        let mut guard = self.window.write().unwrap_or_else(PoisonError::into_inner);
         // `rest` cancels before it takes the window's lock, so no segment is appended after its interruption.
         if self.pause.lock().unwrap_or_else(PoisonError::into_inner).is_cancelled() {
             return None;
         }
-        let window = window.get_or_insert_with(|| {
-            let target = self.chosen_target(arrival.duration);
-            Window::new(first_sequence(), target, self.size.length)
+        let window = guard.get_or_insert_with(|| {
+            let promise = self.promises.of(method, arrival.duration);
+            Window::new(window::first_sequence(unix_time()), promise, self.size.length)
         });
         let size = media.body.len() as u64;
         window.push(arrival, media, size, now);
-        let sizes = (window.target(), window.bytes());
-        self.newest.send_replace(window.newest());
+        let distance = window.longest_distance();
+        let targets = Listing::ALL.into_iter().filter_map(|listing| window.target(listing));
+        let sizes = (targets.max().unwrap_or_default(), window.bytes());
+        drop(guard);
+        self.grown.send_replace(());
+        if arrival.ends_group {
+            self.promises.remember_distance(distance);
+        }
         self.tuner_requested.store(false, Ordering::Relaxed);
         Some(sizes)
     }
@@ -245,24 +276,21 @@ impl Stream {
         }
     }
 
-    /// The target duration; before the first segment the one that follows from a first segment of duration `first`.
-    pub(super) fn target(&self, first: Duration) -> Duration {
+    /// The target duration of lists of this kind, as far as it is known.
+    fn target(&self, listing: Listing) -> Duration {
         let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
-        window.as_ref().map_or_else(|| self.chosen_target(first), Window::target)
+        window.as_ref().and_then(|window| window.target(listing)).unwrap_or_default()
     }
 
-    fn chosen_target(&self, first: Duration) -> Duration {
-        let known = self.longest.get(&self.channel).unwrap_or_default();
-        playlist::target_duration(first.max(known), self.recipe.cut)
+    /// What its lists promise, if it has none yet.
+    pub(super) const fn promises(&self) -> &Promises {
+        &self.promises
     }
 
-    /// Whether a segment of the server's fits the target duration. If not, the channel's next stream chooses one that it does fit.
-    pub(super) fn fits(&self, duration: Duration) -> bool {
-        let fits = playlist::fits(duration, self.target(duration));
-        if !fits {
-            self.longest.insert(self.channel.clone(), duration);
-        }
-        fits
+    /// How a piece can be listed, or a segment of the server's. If it cannot, the channel's next stream promises less.
+    pub(super) fn fit(&self, method: ProductionMethod, duration: Duration) -> Fit {
+        let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
+        window.as_ref().map_or(Fit::AsItIs, |window| self.promises.fit(window, method, duration))
     }
 
     /// How much a new viewer's playlist lists at least.
@@ -270,9 +298,10 @@ impl Stream {
         self.size.join
     }
 
-    /// The rule by which the gateway cuts the stream, with a first segment of duration `first`.
-    pub(super) fn rule(&self, first: Duration) -> Rule {
-        Rule { first, usual: self.recipe.cut, target: self.target(first), largest: self.largest_segment() }
+    /// The rule by which the gateway cuts the stream.
+    pub(super) fn rule(&self) -> Rule {
+        let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
+        self.promises.rule(window.as_ref(), self.largest_segment())
     }
 
     /// The largest size of a segment, in bytes.
@@ -322,10 +351,10 @@ impl Stream {
 
     /// New viewers begin with the segments of the next generation: those of the current one may be old by then.
     pub(super) fn interrupt(&self) {
-        let mut window = self.window.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(window) = window.as_mut() {
+        if let Some(window) = self.window.write().unwrap_or_else(PoisonError::into_inner).as_mut() {
             window.interrupt();
         }
+        self.grown.send_replace(());
     }
 
     /// Publishes the producer's state to the requests that wait; `None` once the stream is gone.
@@ -334,10 +363,7 @@ impl Stream {
     }
 }
 
-/// The media sequence number at which a new stream begins: the seconds since 2026. Segments last longer than a second on
-/// average, so a stream that is started again, even by a later process, begins beyond the numbers it has used.
-fn first_sequence() -> u64 {
-    const YEAR_2026: u64 = 1_767_225_600;
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    now.as_secs().saturating_sub(YEAR_2026)
+/// The time since 1970.
+fn unix_time() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }

@@ -8,29 +8,30 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 
-use crate::supervisor::stream::{LongestSegments, Stream, StreamSpec, WindowSize};
+use crate::supervisor::promises::KnownLengths;
+use crate::supervisor::stream::{Stream, StreamSpec, WindowSize};
 use crate::upstream::jellyfin::Login;
 use domain::key::{LiveStreamId, StreamId};
 use domain::producer::State;
 use domain::viewer::Account;
 
-/// The number of channels whose longest segment is remembered.
+/// The number of channels whose lengths are remembered.
 const CHANNELS: u64 = 1000;
-/// How long it is remembered after the channel's last stream began.
+/// How long they are remembered after the channel's last stream began.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 
 /// All streams that the pool knows.
 #[derive(Debug)]
 pub(super) struct Streams {
     size: WindowSize,
-    longest: LongestSegments,
+    lengths: KnownLengths,
     streams: RwLock<HashMap<StreamId, Arc<Stream>>>,
 }
 
 impl Streams {
     pub(super) fn new(size: WindowSize) -> Self {
-        let longest = Cache::builder().max_capacity(CHANNELS).time_to_idle(REMEMBERED).build();
-        Self { size, longest, streams: RwLock::default() }
+        let lengths = Cache::builder().max_capacity(CHANNELS).time_to_idle(REMEMBERED).build();
+        Self { size, lengths, streams: RwLock::default() }
     }
 
     pub(super) fn get(&self, id: StreamId) -> Option<Arc<Stream>> {
@@ -47,7 +48,7 @@ impl Streams {
         Arc::clone(
             streams
                 .entry(id)
-                .or_insert_with(|| Arc::new(Stream::new(spec(), self.size, self.longest.clone()))),
+                .or_insert_with(|| Arc::new(Stream::new(spec(), self.size, self.lengths.clone()))),
         )
     }
 

@@ -9,16 +9,19 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::supervisor::stream::Readiness;
+use crate::supervisor::stream::{Stream, StreamSpec};
+use crate::supervisor::tune_request::{Lease, TuneRequest};
 use crate::upstream::fake::Fake;
+use crate::upstream::jellyfin::Recipe;
 use crate::upstream::jellyfin::{Media, Place, RawPath};
 use domain::cadence::Class;
 use domain::key::StreamKey;
 use domain::key::{Channel, ItemId, MediaSourceId};
-use domain::produce::Produce;
+use domain::produce::{Produce, ProductionMethod};
 use domain::profile::{Policy, ProfileKey};
 use domain::time::Timestamp;
 use domain::tuners::{self, Reserve};
-use domain::window::Arrival;
+use domain::window::{Arrival, Listing};
 
 pub(in crate::supervisor) const LIMITS: Limits = Limits {
     slots: 2,
@@ -113,6 +116,7 @@ async fn tune(supervisor: &Supervisor, account: u64) -> Lease {
         },
         viewer: Viewer { account: Account(account), device: None, play_session: None },
         class: Class::Unknown,
+        listing: Listing::Keyed,
         produce: Produce::Adopt,
         demand: None,
         login: Login::default(),
@@ -182,7 +186,7 @@ async fn a_logout_waits_until_all_generations_of_a_stream_are_closed() {
     let fake = refusing().await;
     let supervisor = supervisor(&fake);
     let lease = tune(&supervisor, 1).await;
-    assert_eq!(lease.stream.ready(false).await, Readiness::Failed);
+    assert_eq!(lease.stream.ready(lease.listing, false).await, Readiness::Failed);
     let begun = Instant::now();
     supervisor.logging_out(Account(1), Duration::from_secs(60)).await;
     assert_eq!(fake.asked("/Close").len(), fake.asked("/Open").len());
@@ -200,33 +204,68 @@ async fn the_credential_of_an_account_that_logged_out_is_not_used() {
     assert_eq!(users(), ["user-1"]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn waiting_for_a_segment_ends_before_a_player_gives_up() {
+const LISTING: Listing = Listing::Keyed;
+
+fn a_stream() -> Stream {
     let recipe = recipe(ItemId::parse(&"a".repeat(32)).unwrap(), None);
     let size = WindowSize { join: Duration::ZERO, length: Duration::from_secs(30), segment: 1000 };
-    let stream = Stream::new(
-        StreamSpec { recipe, demand: None, produce: Produce::Adopt },
-        size,
-        crate::supervisor::stream::LongestSegments::new(1),
-    );
-    let media = || Media {
-        body: Bytes::from_static(b"x"),
-        content_type: HeaderValue::from_static("x"),
-        modified: None,
+    let spec = StreamSpec { recipe, demand: None, produce: Produce::Adopt };
+    Stream::new(spec, size, crate::supervisor::promises::KnownLengths::new(1))
+}
+
+fn append(stream: &Stream) {
+    let (body, text) = (Bytes::from_static(b"x"), HeaderValue::from_static("x"));
+    let media = Media { body, content_type: text, modified: None };
+    let duration = Duration::from_secs(3);
+    let arrival = Arrival { duration, discontinuity: false, independent: true, ends_group: true };
+    assert!(stream.append(arrival, media, ProductionMethod::Adopted, Timestamp::default()).is_some());
+}
+
+/// Whoever waits looks at the window each time that it grows, which keeps nobody from appending.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn those_who_wait_for_segments_do_not_keep_them_from_coming() {
+    const SEGMENTS: u64 = 20_000;
+    let stream = Arc::new(a_stream());
+    append(&stream);
+    let first = stream.newest(LISTING);
+    let waiting: Vec<_> = (0..4)
+        .map(|_| {
+            let stream = Arc::clone(&stream);
+            tokio::spawn(async move {
+                let mut newest = first;
+                while newest < first + SEGMENTS {
+                    assert!(stream.reaches(LISTING, newest + 1).await);
+                    newest = stream.newest(LISTING);
+                }
+            })
+        })
+        .collect();
+    let growing = Arc::clone(&stream);
+    let grown = tokio::task::spawn_blocking(move || (0..SEGMENTS).for_each(|_| append(&growing)));
+    let all = async {
+        grown.await.unwrap();
+        for waits in waiting {
+            waits.await.unwrap();
+        }
     };
-    let arrival = Arrival { duration: Duration::from_secs(3), discontinuity: false, independent: true };
-    let append = || assert!(stream.append(arrival, media(), Timestamp::default()).is_some());
+    tokio::time::timeout(Duration::from_secs(60), all).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_a_segment_ends_before_a_player_gives_up() {
+    let stream = a_stream();
+    let append = || append(&stream);
     append();
-    let newest = stream.newest();
-    assert!(stream.reaches(newest).await, "it is there");
+    let newest = stream.newest(LISTING);
+    assert!(stream.reaches(LISTING, newest).await, "it is there");
     let begun = Instant::now();
-    assert!(!stream.reaches(newest + 1).await);
+    assert!(!stream.reaches(LISTING, newest + 1).await);
     assert_eq!(begun.elapsed().as_secs(), 9, "three target durations would be twelve");
-    let (reached, ()) = tokio::join!(stream.reaches(newest + 1), async {
+    let (reached, ()) = tokio::join!(stream.reaches(LISTING, newest + 1), async {
         tokio::time::sleep(Duration::from_secs(2)).await;
         append();
     });
     assert!(reached);
-    let (reached, ()) = tokio::join!(stream.reaches(newest + 2), async { stream.publish(None) });
+    let (reached, ()) = tokio::join!(stream.reaches(LISTING, newest + 2), async { stream.publish(None) });
     assert!(!reached, "there is none to come");
 }

@@ -15,6 +15,7 @@ use domain::key::{ConsumerId, StreamKey};
 use domain::pool::Warmth;
 use domain::produce::Produce;
 use domain::viewer::Viewer;
+use domain::window::Listing;
 
 /// A viewer's request for a stream, with the credential to serve it.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub struct TuneRequest {
     pub viewer: Viewer,
     /// The class of its player, which predicts the rhythm of its requests.
     pub class: Class,
+    /// How the viewer's player wants its list.
+    pub listing: Listing,
     /// The preference for how the stream is produced.
     pub produce: Produce,
     /// The encoding that the request demands; `None` if the request cannot be understood.
@@ -48,6 +51,8 @@ pub struct Lease {
     pub waits_since: Instant,
     /// Whether the viewer has been given a list of the stream before.
     pub has_list: bool,
+    /// How that list was made, or the first one is to be.
+    pub listing: Listing,
     /// The answer to the request.
     pub answering: Answering,
 }

@@ -20,7 +20,7 @@ async fn one_at_a_time() -> (Stage, [Viewer; 2]) {
     let mut settings = Settings::quick();
     settings.users[0] = household("Alice", &["one", "two"]);
     let (asked, user) = (settings.clone(), settings.users[0].id.clone());
-    let rule = for_alice(ClientSettings { streams: Some(1), max_bitrate: None });
+    let rule = for_alice(ClientSettings { streams: Some(1), ..ClientSettings::default() });
     let stage = Stage::with(
         |settings| *settings = asked,
         |config| {
@@ -88,7 +88,8 @@ async fn who_never_opened_anything_here_counts_by_its_playlist() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_asks_for_no_more_than_it_may() {
     let max_bitrate = Some(BitRate(2_000_000));
-    let stage = Stage::with(|_| (), for_alice(ClientSettings { streams: None, max_bitrate })).await;
+    let stage =
+        Stage::with(|_| (), for_alice(ClientSettings { max_bitrate, ..ClientSettings::default() })).await;
     let video = async |user: usize, bitrate: u64| {
         let mut viewer = stage.viewer(user, "tv");
         viewer.bitrate = bitrate;

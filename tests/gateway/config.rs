@@ -74,7 +74,7 @@ fn rules_for_clients_are_read() {
         "gateway.yaml:6: clients.rules[0].match.usr: unknown key `usr`, expected one of `user`, `device`",
         "gateway.yaml:8: clients.rules[0].set.max_bitrate: \"8\": write a bitrate with its unit",
         "gateway.yaml:10: clients.rules[1].match.user: is empty: it would match everybody",
-        "gateway.yaml:11: clients.rules[1].set.stream: unknown key `stream`, expected `streams` or `max_bitrate`",
+        "gateway.yaml:11: clients.rules[1].set.stream: unknown key `stream`, expected one of `streams`, `max_bitrate`",
     ];
     let said = complaints(text, &[]);
     assert_eq!(said.len(), expected.len(), "{said:#?}");

@@ -18,6 +18,7 @@ mod goodbyes;
 mod grammar;
 mod leftovers;
 mod lineup;
+mod listing;
 mod openings;
 mod own;
 mod passthrough;

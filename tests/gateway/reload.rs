@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::reason::Evidence;
 use jellyfin_alike::viewer::{Answer, Playback, Viewer};
 use tokio::time::timeout;
+use warmgate::config::BlockingReload;
 
 use crate::support::stage::{Stage, poll, tune};
 use crate::support::wait::{eventually, soon};
@@ -32,7 +33,7 @@ fn evidence(stage: &Stage, evidence: Evidence) -> bool {
 }
 
 async fn blocking() -> (Stage, Viewer, Playback, Answer) {
-    let stage = Stage::with(|_| (), |config| config.viewers.blocking_reload = true).await;
+    let stage = Stage::with(|_| (), |config| config.viewers.blocking_reload = BlockingReload::Always).await;
     let viewer = stage.viewer(0, "tv");
     let (playback, answer) = tune(&viewer, &stage.channel(1)).await;
     (stage, viewer, playback, answer)
@@ -51,9 +52,10 @@ async fn a_request_is_held_until_its_segment_is_there() {
     assert_eq!(old.status, 200, "what is there is not waited for");
     assert_eq!(stage.snapshot().present(), 1, "one viewer of one stream");
     assert_eq!(stage.origin().counts().jobs_started, 1);
-    for wrong in ["_HLS_part=0".to_owned(), format!("_HLS_msn={}", newest(&old) + 9), "_HLS_msn=x".to_owned()]
-    {
-        let refused = ask(&viewer, &playback, &wrong).await;
+    let ahead = ask(&viewer, &playback, &format!("_HLS_msn={}", newest(&old) + 9)).await;
+    assert_eq!(ahead.status, 200, "a player would take a refusal for the end");
+    for wrong in ["_HLS_part=0", "_HLS_msn=x"] {
+        let refused = ask(&viewer, &playback, wrong).await;
         assert_eq!(refused.status, 400, "{wrong}");
     }
     // The parameters are not forwarded.

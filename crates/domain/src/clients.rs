@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::key::DeviceId;
+use crate::window::ListingChoice;
 
 /// A client, as its requests and the server show it.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +43,8 @@ pub struct ClientSettings {
     pub streams: Option<u32>,
     /// The most bits per second that the client may ask for.
     pub max_bitrate: Option<u64>,
+    /// How its lists are made, where that is not left to `window.cut`.
+    pub cut: Option<ListingChoice>,
 }
 
 /// A rule.
@@ -85,7 +88,7 @@ mod tests {
     use super::*;
 
     fn rule(matches: Conditions, streams: u32) -> ClientRule {
-        ClientRule { matches, set: ClientSettings { streams: Some(streams), max_bitrate: None } }
+        ClientRule { matches, set: ClientSettings { streams: Some(streams), ..ClientSettings::default() } }
     }
 
     #[test]

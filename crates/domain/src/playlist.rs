@@ -73,6 +73,12 @@ pub fn target_duration(first: Duration, cut: Duration) -> Duration {
     Duration::from_secs(seconds.max(cut.as_secs() + 1))
 }
 
+/// The least target duration of a playlist in which a segment of this duration may stand (RFC 8216bis, 4.4.3.1).
+#[must_use]
+pub const fn least_target(duration: Duration) -> Duration {
+    Duration::from_secs(duration.as_secs() + (duration.subsec_millis() >= 500) as u64)
+}
+
 /// Whether a segment may stand in a playlist with this target duration (RFC 8216bis, 4.4.3.1).
 #[must_use]
 pub fn fits(duration: Duration, target: Duration) -> bool {
@@ -92,6 +98,10 @@ pub struct Listed {
     pub discontinuity_sequence: u64,
 }
 
+/// About the bytes of a playlist without its segments, and of one segment.
+const HEAD: usize = 256;
+const ENTRY: usize = 96;
+
 /// Writes a live playlist of `listed`; `uri` writes the URI of a segment. `blocking` offers blocking playlist reload
 /// (4.4.3.8).
 ///
@@ -100,13 +110,12 @@ pub struct Listed {
 pub fn write(
     target: Duration,
     blocking: bool,
-    listed: impl Iterator<Item = Listed>,
+    listed: &[Listed],
     mut uri: impl FnMut(&mut String, u64),
 ) -> String {
-    let mut listed = listed.peekable();
-    let mut text = String::with_capacity(2048);
+    let mut text = String::with_capacity(HEAD + listed.len() * ENTRY);
     let (sequence, discontinuities) =
-        listed.peek().map_or((0, 0), |first| (first.sequence, first.discontinuity_sequence));
+        listed.first().map_or((0, 0), |first| (first.sequence, first.discontinuity_sequence));
     let _ = write!(
         text,
         "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:{}\n#EXT-X-MEDIA-SEQUENCE:{sequence}\n",
@@ -196,7 +205,7 @@ mod tests {
             discontinuity,
             discontinuity_sequence: before,
         });
-        let text = write(Duration::from_secs(4), false, listed.into_iter(), |text, sequence| {
+        let text = write(Duration::from_secs(4), false, &listed, |text, sequence| {
             let _ = write!(text, "s/{sequence}.ts");
         });
         assert_eq!(

@@ -14,6 +14,8 @@
 //! module decides when the next generation starts and which method it uses. It does not know how a generation is started
 //! or stopped.
 
+use std::time::Duration;
+
 use crate::backoff;
 use crate::produce::{Produce, ProductionMethod};
 use crate::reason::{Failure, StopReason};
@@ -48,14 +50,14 @@ pub struct Producer {
     generation: u32,
     failures: u32,
     refusals: u32,
-    /// Segments that the current generation has delivered.
-    segments: u32,
-    /// Consecutive generations that failed before they had delivered `PROVEN_SEGMENTS`.
+    /// How much the current generation has delivered.
+    delivered: Duration,
+    /// Consecutive generations that failed before they had delivered `PROVEN`.
     setbacks: u32,
 }
 
-/// After this many segments (about a minute) a generation counts as stable.
-const PROVEN_SEGMENTS: u32 = 20;
+/// A generation that has delivered this much counts as stable.
+const PROVEN: Duration = Duration::from_secs(60);
 /// After this many consecutive generations that were not stable, the stream is adopted.
 const MAX_SETBACKS: u32 = 3;
 
@@ -71,7 +73,7 @@ impl Producer {
             generation: 1,
             failures: 0,
             refusals: 0,
-            segments: 0,
+            delivered: Duration::ZERO,
             setbacks: 0,
         }
     }
@@ -122,15 +124,15 @@ impl Producer {
         matches!(self.state, State::Retiring(_))
     }
 
-    /// Records that a segment of `generation` has arrived.
-    pub fn produced(&mut self, generation: u32) {
+    /// Records that a piece of `generation` has arrived, which lasts for `duration`.
+    pub fn produced(&mut self, generation: u32, duration: Duration) {
         match self.state {
             State::Starting | State::Live if generation == self.generation => {
                 self.state = State::Live;
                 self.failures = 0;
                 self.refusals = 0;
-                self.segments = self.segments.saturating_add(1);
-                if self.segments >= PROVEN_SEGMENTS {
+                self.delivered = self.delivered.saturating_add(duration);
+                if self.delivered >= PROVEN {
                     self.setbacks = 0;
                 }
             }
@@ -207,7 +209,7 @@ impl Producer {
     /// Begins the next generation, and returns its number.
     pub fn restart(&mut self) -> u32 {
         self.generation += 1;
-        self.segments = 0;
+        self.delivered = Duration::ZERO;
         self.state = State::Starting;
         self.generation
     }
@@ -236,6 +238,7 @@ mod tests {
     use super::*;
 
     const PRODUCER: Producer = Producer::new(Produce::Adopt);
+    const PIECE: Duration = Duration::from_millis(500);
     const AT: Timestamp = Timestamp::from_millis(1000);
 
     /// Each state receives each input; an input without an arrow in the diagram changes nothing.
@@ -258,7 +261,7 @@ mod tests {
                 change(&mut producer);
                 producer.state()
             };
-            assert_eq!(after(|producer| producer.produced(1)), produced);
+            assert_eq!(after(|producer| producer.produced(1, PIECE)), produced);
             assert_eq!(
                 after(|producer| {
                     producer.failed(1, Failure::Gone, AT);
@@ -307,7 +310,7 @@ mod tests {
     #[test]
     fn a_failure_after_segments_is_retried_with_the_same_method() {
         let mut producer = Producer::new(Produce::Auto);
-        producer.produced(1);
+        producer.produced(1, PIECE);
         producer.failed(1, Failure::Gone, AT);
         assert_eq!(producer.method(), ProductionMethod::Own);
         let generation = producer.restart();
@@ -322,7 +325,7 @@ mod tests {
     fn a_stream_that_keeps_failing_is_adopted() {
         let live = || {
             let mut producer = Producer::new(Produce::Auto);
-            producer.produced(1);
+            producer.produced(1, PIECE);
             producer
         };
         let mut slow = live();
@@ -333,15 +336,15 @@ mod tests {
             assert_eq!(unsteady.method(), ProductionMethod::Own);
             unsteady.failed(generation, Failure::Crashed, AT);
             let next = unsteady.restart();
-            unsteady.produced(next);
+            unsteady.produced(next, PIECE);
         }
         assert_eq!(unsteady.method(), ProductionMethod::Adopted);
         let mut steady = live();
         for generation in 1..=9 {
-            (0..PROVEN_SEGMENTS).for_each(|_| steady.produced(generation));
+            (0..120).for_each(|_| steady.produced(generation, PIECE));
             steady.failed(generation, Failure::Gone, AT);
             steady.restart();
-            steady.produced(generation + 1);
+            steady.produced(generation + 1, PIECE);
         }
         assert_eq!(steady.method(), ProductionMethod::Own, "a tuner may be lost once a minute");
     }
@@ -351,7 +354,7 @@ mod tests {
         let mut producer = PRODUCER;
         producer.failed(1, Failure::Gone, AT);
         assert_eq!(producer.restart(), 2);
-        producer.produced(1);
+        producer.produced(1, PIECE);
         assert_eq!(producer.state(), State::Starting);
         producer.failed(1, Failure::Gone, AT);
         assert_eq!(producer.state(), State::Starting);
@@ -371,7 +374,7 @@ mod tests {
             "failures wait longer all the same"
         );
         let generation = producer.restart();
-        producer.produced(generation);
+        producer.produced(generation, PIECE);
         assert_eq!(producer.refusals(), 0);
     }
 }

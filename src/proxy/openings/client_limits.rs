@@ -3,6 +3,7 @@
 //!
 //! The body of a request is read only where a limit needs it. Of one that cannot be read only the query counts.
 
+use http::header::USER_AGENT;
 use http::{HeaderMap, Request, Response, StatusCode};
 
 use crate::body::Body;
@@ -11,8 +12,9 @@ use crate::proxy::gateway::Gateway;
 use crate::proxy::openings::open_response::{BITRATE, OpenRequest, Opener};
 use crate::proxy::query::{self, Query};
 use crate::supervisor::explainer::Why;
+use crate::upstream::jellyfin::Me;
 use domain::clients::{self, Client, ClientSettings};
-use domain::key::ItemId;
+use domain::key::{DeviceId, ItemId};
 use domain::reason::OpeningRefusal;
 
 impl Gateway {
@@ -24,14 +26,24 @@ impl Gateway {
         request: &Request<Body>,
     ) -> ClientSettings {
         let me = match verdict {
-            Verdict::Allowed(me) => Some(me),
+            Verdict::Allowed(me) => Some(&**me),
             Verdict::NoLiveTv | Verdict::Denied | Verdict::Unknown => None,
         };
-        let user = me.and_then(|me| Some((me.id.as_deref()?, me.name.as_deref().unwrap_or_default())));
+        self.settings_of(me, opener.asker.credential.device(), request)
+    }
+
+    /// The settings that apply to the sender of a request, who is `me` and comes from `device`.
+    pub(in crate::proxy) fn settings_of(
+        &self,
+        me: Option<&Me>,
+        device: Option<&DeviceId>,
+        request: &Request<Body>,
+    ) -> ClientSettings {
+        let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
         let client = Client {
-            user,
-            device: opener.asker.credential.device(),
-            user_agent: &opener.player.user_agent,
+            user: me.and_then(|me| Some((me.id.as_deref()?, me.name.as_deref().unwrap_or_default()))),
+            device,
+            user_agent: agent.unwrap_or_default(),
             address: self.forwarder.client_address(request),
         };
         clients::settings(&self.client_rules, &client)

@@ -155,7 +155,7 @@ impl Work {
         let stream = &self.stream;
         let first = reading.entries.first().map_or(Duration::ZERO, |entry| entry.duration);
         let settings = FollowSettings {
-            target: stream.target(first),
+            target: stream.promises().target_of_segments(first),
             cut: stream.recipe.cut,
             largest: stream.largest_segment(),
         };

@@ -80,7 +80,13 @@ impl Generation {
         let Self { stream, id, with: Generations { inputs, workshop, tasks, .. }, .. } = self;
         let failure = match inputs.join(*id, stream, self.tuner_requested()) {
             Ok(input) => {
-                let run = own::run(Arc::clone(workshop), Arc::clone(stream), input, self.delivery(), paused);
+                let run = own::run(
+                    Arc::clone(workshop),
+                    Arc::clone(stream),
+                    input,
+                    self.delivery(ProductionMethod::Own),
+                    paused,
+                );
                 ended(tasks.spawn(run.in_current_span())).await
             }
             Err(failure) => Some(failure),
@@ -95,7 +101,8 @@ impl Generation {
         let (caller, play_session) = (callers.about(&stream.access), format!("{:032x}", random()));
         let (opened, work) =
             AdoptedJob::begin(caller, Arc::clone(stream), play_session, self.tuner_requested(), tasks);
-        let delivery = self.delivery().adopted_segments(workshop.server_encodes(stream));
+        let delivery =
+            self.delivery(ProductionMethod::Adopted).adopted_segments(workshop.server_encodes(stream));
         let work = work.run(stream.take_opening(), delivery);
         let failure = ended(tasks.spawn(work.in_current_span())).await;
         if let Some(failure) = failure {
@@ -117,8 +124,8 @@ impl Generation {
         self.with.handle.tell(Event::Failed { stream: self.id, generation: self.number, failure });
     }
 
-    fn delivery(&self) -> Delivery {
-        Delivery::new(self.with.handle.clone(), Arc::clone(&self.stream), self.id, self.number)
+    fn delivery(&self, method: ProductionMethod) -> Delivery {
+        Delivery::new(self.with.handle.clone(), Arc::clone(&self.stream), (self.id, self.number), method)
     }
 
     /// Frees the tuner of an idle stream for a stream that has lost its own. The first generation frees none, since the client's

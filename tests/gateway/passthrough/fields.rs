@@ -293,7 +293,7 @@ async fn a_length_that_http2_says_twice_is_passed_on_once() {
     assert_eq!(wire::field(&heads[0], "content-length"), ["5"]);
 }
 
-/// What `http::Uri` takes is wider than RFC 3986 and narrower than Jellyfin's server: the rest ends here (docs/decisions/33-unusual-requests.md).
+/// What `http::Uri` takes is wider than RFC 3986 and narrower than Jellyfin's server: the rest ends here (docs/decisions/35-unusual-requests.md).
 #[tokio::test]
 async fn unusual_targets_pass_byte_for_byte() {
     let (origin, heads) = recorder(EMPTY).await;

@@ -36,6 +36,7 @@ use crate::reason::{Evidence, LeaveReason};
 use crate::signal::Signal;
 use crate::time::Timestamp;
 use crate::viewer::Viewer;
+use crate::window::JoinPoint;
 
 pub use crate::consumer::presence::{Presence, SignOfLife, Verdict};
 pub use crate::consumer::terms::Terms;
@@ -55,7 +56,7 @@ pub struct Consumer {
     stream: StreamId,
     viewer: Viewer,
     /// The number of the segment at which its list begins; `None` until it has been given a list.
-    start: Option<u64>,
+    list: Option<JoinPoint>,
     standing: Standing,
     class: Class,
     rhythm: Rhythm,
@@ -95,7 +96,7 @@ impl Consumer {
         let mut consumer = Self {
             stream,
             viewer,
-            start: None,
+            list: None,
             standing: Standing::Present,
             class,
             rhythm: Rhythm::default(),
@@ -122,12 +123,12 @@ impl Consumer {
     }
 
     /// It is given a list, which begins at `start` unless an earlier list has settled that. Returns where the list begins.
-    pub fn join(&mut self, start: Option<u64>) -> Option<u64> {
-        self.start = self.start.or(start);
-        if self.start.is_some() {
+    pub fn join(&mut self, start: Option<JoinPoint>) -> Option<JoinPoint> {
+        self.list = self.list.or(start);
+        if self.list.is_some() {
             self.waits_since = None;
         }
-        self.start
+        self.list
     }
 
     /// It requests a list, and waits for it since then; or since an earlier request that it has ended after a time-out, to send this
@@ -143,10 +144,10 @@ impl Consumer {
         self.waits_since
     }
 
-    /// Whether it has been given a list.
+    /// The list that it has been given.
     #[must_use]
-    pub const fn has_list(&self) -> bool {
-        self.start.is_some()
+    pub const fn list(&self) -> Option<JoinPoint> {
+        self.list
     }
 
     /// It showed its credential.

@@ -13,8 +13,8 @@ const TABLES: usize = 4 * PACKET;
 impl<M: Memory> Cutter<M> {
     /// Ends `segment` before the picture at `end`; returns the segment that starts there.
     pub(super) fn cut(&mut self, segment: Segment, end: Candidate) -> Segment {
-        self.emit(segment, end.at, end.time);
-        self.boundaries.cut();
+        self.emit(segment, end.at, end.time, end.random_access);
+        self.held_audio.give_up();
         self.mark = self.mark.map(|mark| mark - end.at);
         Segment {
             begin: end.time,
@@ -25,7 +25,7 @@ impl<M: Memory> Cutter<M> {
     }
 
     /// Cuts the first `length` bytes off the body, as a segment that ends at `end`.
-    fn emit(&mut self, segment: Segment, length: usize, end: Ticks) {
+    pub(super) fn emit(&mut self, segment: Segment, length: usize, end: Ticks, ends_group: bool) {
         let next = self.body.split_off(length);
         let body = std::mem::replace(&mut self.body, next);
         let Some((_, tables)) = &mut self.kept else { return };
@@ -34,12 +34,17 @@ impl<M: Memory> Cutter<M> {
         let mut bytes = M::with_room(front.len() + length);
         bytes.extend_from_slice(&front);
         bytes.extend_from_slice(&body);
+        // Rounds each moment, not the difference, so that errors never add up.
+        let duration = duration(end) - duration(segment.begin);
+        if !self.has_cut {
+            self.boundaries.began_with(duration);
+        }
         self.ready.push_back(Cut {
             bytes: bytes.into(),
-            // Rounds each moment, not the difference, so that errors never add up.
-            duration: duration(end) - duration(segment.begin),
+            duration,
             independent: segment.independent,
             discontinuity: segment.discontinuity,
+            ends_group,
         });
         self.has_cut = true;
     }
@@ -50,7 +55,7 @@ impl<M: Memory> Cutter<M> {
         if let Phase::Cutting(segment) = self.phase
             && let Some(end) = end
         {
-            self.emit(segment, self.body.len(), end);
+            self.emit(segment, self.body.len(), end, true);
         }
         self.phase = Phase::Seeking;
         self.body.truncate(0);

@@ -22,7 +22,7 @@ pub(super) struct HeldAudio {
     shown: Option<Ticks>,
     /// Audio that is presented before this is dropped.
     from: Option<Ticks>,
-    /// Whether any audio was passed on.
+    /// Whether any audio was passed on, or is awaited no longer.
     heard: bool,
 }
 
@@ -33,9 +33,14 @@ impl HeldAudio {
         *self = Self { packets: std::mem::take(&mut self.packets), from, ..Self::default() };
     }
 
-    /// Whether any audio was passed on since the last restart.
-    pub(super) const fn is_heard(&self) -> bool {
-        self.heard
+    /// Whether audio is awaited: none was passed on since the last restart.
+    pub(super) const fn is_awaited(&self) -> bool {
+        !self.heard
+    }
+
+    /// Awaits no audio any longer.
+    pub(super) const fn give_up(&mut self) {
+        self.heard = true;
     }
 
     /// Takes a packet, and appends PES packets that are whole to `out`.

@@ -29,7 +29,7 @@ use crate::cutter::selection::{Selection, Tables, Use};
 use crate::cutter::timeline::{Placed, Timeline};
 use crate::memory::Memory;
 use crate::mpegts::align::Align;
-use crate::mpegts::clock::{HERTZ, Ticks, ticks};
+use crate::mpegts::clock::{HERTZ, Ticks};
 use crate::mpegts::facts::Facts;
 use crate::mpegts::packet::Packet;
 use crate::mpegts::pes::Pes;
@@ -89,7 +89,7 @@ impl<M: Memory> Cutter<M> {
             audio: 0,
             align: Align::default(),
             scan: Scan::default(),
-            timeline: Timeline::new(LONGEST_GAP.min(ticks(rule.target))),
+            timeline: Timeline::new(LONGEST_GAP),
             boundaries,
             kept: None,
             held_audio: HeldAudio::default(),
@@ -151,7 +151,7 @@ impl<M: Memory> Cutter<M> {
         if let Phase::Cutting(segment) = self.phase {
             // The last picture may be incomplete.
             if segment.last.at > 0 {
-                self.cut(segment, segment.last);
+                self.emit(segment, segment.last.at, segment.last.time, true);
             }
             self.counts.restarts += 1;
             self.phase = Phase::Seeking;
@@ -234,6 +234,15 @@ impl<M: Memory> Cutter<M> {
     /// Uses the picture that starts at `at`, now that it is recognised.
     fn understand(&mut self, access_unit: AccessUnit, at: usize) {
         let placed = self.timeline.place(access_unit.stamps, access_unit.random_access);
+        let placed = match (self.phase, placed) {
+            // A piece that bridged the gap would be longer than the others.
+            (Phase::Cutting(segment), Placed::At(time))
+                if self.has_cut && time - segment.last.time > self.boundaries.limit(false) =>
+            {
+                Placed::Jumped
+            }
+            (Phase::Cutting(_) | Phase::Seeking, placed) => placed,
+        };
         match (self.phase, placed) {
             (Phase::Seeking, Placed::At(time)) if access_unit.random_access => self.begin(time),
             (Phase::Seeking, Placed::At(_) | Placed::Jumped) => {
@@ -283,24 +292,21 @@ impl<M: Memory> Cutter<M> {
         if here.random_access {
             self.boundaries.learn(here.time);
         }
-        if here.time - segment.begin > self.boundaries.limit() && segment.last.at > 0 {
+        let limit = self.boundaries.limit(!self.has_cut && !self.is_ripe());
+        if here.time - segment.begin > limit && segment.last.at > 0 {
             here.at -= segment.last.at;
             segment = self.cut(segment, segment.last);
         }
         let length = here.time - segment.begin;
-        segment = if self.is_ripe(length) && self.boundaries.ends(length, here.time, here.random_access) {
-            self.cut(segment, here)
-        } else {
-            Segment { last: here, ..segment }
-        };
+        let ends = self.is_ripe() && self.boundaries.ends(length, here.time, here.random_access);
+        segment = if ends { self.cut(segment, here) } else { Segment { last: here, ..segment } };
         self.phase = Phase::Cutting(segment);
     }
 
-    /// Whether the segment may end. Players set up only the streams of the first segment, so it must contain audio if
-    /// there is any.
-    fn is_ripe(&self, length: Ticks) -> bool {
+    /// Whether the piece may end: it contains audio if there is any.
+    fn is_ripe(&self) -> bool {
         let has_audio = self.kept.as_ref().is_some_and(|(kept, _)| kept.has_audio());
-        !has_audio || self.held_audio.is_heard() || length > self.boundaries.limit() / 2
+        !has_audio || !self.held_audio.is_awaited()
     }
 }
 

@@ -14,9 +14,9 @@ use crate::mpegts::pes::Pes;
 use crate::mpegts::scan::Scan;
 
 const RULE: Rule = Rule {
-    first: Duration::from_millis(500),
-    usual: Duration::from_secs(3),
-    target: Duration::from_secs(4),
+    piece: Duration::from_millis(500),
+    target: Duration::from_secs(1),
+    first: Duration::from_millis(2200),
     largest: 1 << 20,
 };
 
@@ -41,13 +41,14 @@ fn cut(stream: &[u8]) -> Vec<Cut> {
     cut_in(stream, RULE, 20_000)
 }
 
-/// Lengths in milliseconds; `!` marks a random access point, `/` a discontinuity.
+/// Lengths in milliseconds; `!` marks a random access point, `/` a discontinuity, `|` the end of a group.
 fn lengths(cuts: &[Cut]) -> Vec<String> {
     let mark = |is: bool, mark: &'static str| if is { mark } else { "" };
     cuts.iter()
         .map(|cut| {
             let millis = cut.duration.as_millis();
-            format!("{}{}{millis}", mark(cut.discontinuity, "/"), mark(cut.independent, "!"))
+            let (begins, ends) = (mark(cut.independent, "!"), mark(cut.ends_group, "|"));
+            format!("{}{begins}{millis}{ends}", mark(cut.discontinuity, "/"))
         })
         .collect()
 }
@@ -57,20 +58,20 @@ fn packets_of(bytes: &[u8], pid: u16) -> Vec<Packet<'_>> {
 }
 
 #[test]
-fn segments_begin_where_decoding_may() {
+fn pieces_end_at_random_access_points_and_between_them_by_length() {
     let table: [(usize, usize, &[&str]); 6] = [
-        // Two seconds: the first segments come quickly, then two groups make one.
-        (350, 50, &["!520", "1000", "2480", "!4000", "!4000", "!2000"]),
-        // Two groups would be too long, one is shorter than usual.
-        (300, 62, &["!520", "1000", "3440", "!2480", "!2480", "!2080"]),
-        // A group is longer than the target: equal shares.
-        (500, 125, &["!520", "1000", "2000", "1480", "!2520", "2480", "!2520", "2480", "!2520", "2480"]),
-        // Fourteen seconds: the first group's length is unknown, the next one's is expected.
-        (700, 350, &["!520", "1000", "2000", "4000", "4000", "2480", "!3520", "3520", "3520", "3440"]),
+        // Two seconds: equal shares of the distance.
+        (100, 50, &["!520", "520", "520", "440|", "!520", "520", "520", "440|"]),
+        // A little more than a piece: one piece, once the distance is known.
+        (56, 14, &["!520", "40|", "!560|", "!560|", "!560|"]),
         // Half a second.
-        (250, 12, &["!520", "1400", "!2400", "!3360", "!2320"]),
+        (60, 12, &["!480|", "!480|", "!480|", "!480|", "!480|"]),
+        // A second and a half: a short rest is not worth a piece.
+        (111, 37, &["!520", "520", "440|", "!520", "520", "440|", "!520", "520", "440|"]),
         // Every picture, as in an intra-coded stream.
-        (150, 1, &["!520", "!1000", "!2000", "!2480"]),
+        (50, 1, &["!520|", "!520|", "!520|", "!440|"]),
+        // Longer than any segment.
+        (75, 350, &["!520", "520", "520", "520", "520", "400|"]),
     ];
     for (frames, group, expected) in table {
         let cuts = cut(&made(|maker| {
@@ -97,7 +98,7 @@ fn one_program_is_kept_and_its_clock() {
     assert!(packets_of(&bytes, CLOCK).iter().all(|packet| packet.pcr().is_some()));
     for pid in [0, 0x1000] {
         let counters: Vec<_> = packets_of(&bytes, pid).iter().map(|packet| packet.continuity()).collect();
-        assert_eq!(counters, (0..3).collect::<Vec<u8>>(), "{pid:x}");
+        assert_eq!(counters, (0..8).collect::<Vec<u8>>(), "{pid:x}");
     }
 }
 
@@ -161,28 +162,52 @@ fn the_first_segment_has_audio_but_none_from_before_it() {
     let first = packets_of(&cuts[0].bytes, AUDIO);
     let shown = Pes::read(first[0].payload()).unwrap().stamps.pts.unwrap();
     assert!((10 * HERTZ - HERTZ / 10..=10 * HERTZ).contains(&shown), "{shown}");
-    assert_eq!(lengths(&cuts)[..2], ["!760", "1000"]);
+    assert_eq!(lengths(&cuts)[..2], ["!760", "520"]);
 }
 
 #[test]
 fn what_does_not_continue_is_a_discontinuity() {
     type Change = fn(&mut Maker);
     let cases: [(&str, Change, &[&str]); 8] = [
-        ("nothing", |_| {}, &["!520", "1000", "2480"]),
-        ("ahead", |maker| maker.now += 10 * HERTZ, &["!520", "1000", "480", "/!2000"]),
-        ("back", |maker| maker.now -= 5 * HERTZ, &["!520", "1000", "480", "/!2000"]),
-        ("a little back", |maker| maker.now -= HERTZ / 2, &["!520", "1000", "480", "/!2000"]),
-        ("size", |maker| maker.sps = OTHER_SPS, &["!520", "1000", "480", "/!2000"]),
+        ("nothing", |_| {}, &["!520", "520", "520", "440|", "!520", "520", "520", "440|"]),
+        (
+            "ahead",
+            |maker| maker.now += 10 * HERTZ,
+            &["!520", "520", "520", "440|", "/!520", "520", "520", "440|"],
+        ),
+        (
+            "back",
+            |maker| maker.now -= 5 * HERTZ,
+            &["!520", "520", "520", "440|", "/!520", "520", "520", "440|"],
+        ),
+        (
+            "a little back",
+            |maker| maker.now -= HERTZ / 2,
+            &["!520", "520", "520", "440|", "/!520", "520", "520", "440|"],
+        ),
+        (
+            "size",
+            |maker| maker.sps = OTHER_SPS,
+            &["!520", "520", "520", "440|", "/!520", "520", "520", "440|"],
+        ),
         (
             "size and still",
             |maker| {
                 maker.sps = OTHER_SPS;
                 maker.now -= FRAME;
             },
-            &["!520", "1000", "480", "/!2000"],
+            &["!520", "520", "520", "440|", "/!520", "520", "520", "440|"],
         ),
-        ("sound", |maker| maker.map.streams.remove(1).pid = 0, &["!520", "1000", "480", "/!2000"]),
-        ("data", |maker| maker.map.streams.truncate(3), &["!520", "1000", "2480"]),
+        (
+            "sound",
+            |maker| maker.map.streams.remove(1).pid = 0,
+            &["!520", "520", "520", "440|", "/!520", "520", "520", "440|"],
+        ),
+        (
+            "data",
+            |maker| maker.map.streams.truncate(3),
+            &["!520", "520", "520", "440|", "!520", "520", "520", "440|"],
+        ),
     ];
     for (what, change, expected) in cases {
         let stream = made(|maker| {
@@ -202,7 +227,10 @@ fn another_audio_format_is_a_discontinuity_at_the_next_random_access_point() {
         maker.stereo = true;
         maker.pictures(100, 50);
     });
-    assert_eq!(lengths(&cut(&stream)), ["!520", "1000", "2480", "/!2000"]);
+    assert_eq!(
+        lengths(&cut(&stream)),
+        ["!520", "520", "520", "440|", "!520", "520", "520", "440|", "/!520", "520", "520", "440|"]
+    );
 }
 
 #[test]
@@ -217,7 +245,10 @@ fn a_splice_drops_what_may_be_half_there() {
     cutter.push(&stream);
     let mut cuts: Vec<_> = std::iter::from_fn(|| cutter.poll()).collect();
     cuts.extend(cutter.finish());
-    assert_eq!(lengths(&cuts), ["!520", "1000", "840", "/!2400"]);
+    assert_eq!(
+        lengths(&cuts),
+        ["!520", "520", "520", "440|", "!360|", "/!520", "520", "520", "440|", "!400|"]
+    );
 }
 
 /// A hundred pictures with audio and data; the packets of `pids` are scrambled.
@@ -330,7 +361,7 @@ fn radio_is_cut_by_its_audio() {
             maker.now += FRAME;
         }
     }));
-    assert_eq!(lengths(&cuts), ["!520", "!1000", "!2000", "!3000", "!3000", "!2480"]);
+    assert_eq!((cuts.len(), &lengths(&cuts)[..2]), (24, &["!520|".to_owned(), "!520|".to_owned()][..]));
 }
 
 proptest! {
@@ -362,12 +393,13 @@ proptest! {
         stream.extend(made(|maker| { maker.now += 500 * HERTZ; maker.pictures(200, 25); }));
         let rule = Rule { largest: 300 * PACKET, ..RULE };
         let cuts = cut_in(&stream, rule, 7777);
+        let promised = cuts.first().map_or(1.0, |cut| cut.duration.as_secs_f64().round().max(1.0));
         for cut in &cuts {
             prop_assert!(cut.bytes.len() <= rule.largest && cut.bytes.len() % PACKET == 0);
-            prop_assert!(cut.duration.as_secs_f64().round() <= 4.0, "{:?}", cut.duration);
+            prop_assert!(cut.duration.as_secs_f64().round() <= promised, "{:?} of {promised}", cut.duration);
         }
         let intact: Duration = cut(&stream[damaged..]).iter().map(|cut| cut.duration).sum();
-        let last: Duration = cuts.iter().rev().take(3).map(|cut| cut.duration).sum();
+        let last: Duration = cuts.iter().rev().take(8).map(|cut| cut.duration).sum();
         prop_assert!(intact == Duration::from_secs(8) && last > Duration::from_secs(3), "{:?}", lengths(&cuts));
     }
 }

@@ -221,7 +221,7 @@ pub enum Event {
 /// The resources that a stream uses after another segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// The stream's target duration.
+    /// The target duration of the stream's lists, which is the longer one where there are two.
     pub target: Duration,
     /// The segment's duration.
     pub duration: Duration,

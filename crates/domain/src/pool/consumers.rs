@@ -15,6 +15,7 @@ use crate::reason::{LeaveReason, StopReason};
 use crate::signal::{Signal, Whose};
 use crate::time::Timestamp;
 use crate::viewer::{Account, Viewer};
+use crate::window::JoinPoint;
 
 /// How many consumers that have left a stream remembers: enough for a household, too few for strangers to fill memory.
 const REMEMBERED: usize = 64;
@@ -27,7 +28,7 @@ impl Pool {
     pub(super) fn notice(&mut self, id: ConsumerId, signal: Signal, now: Timestamp) -> Option<StreamId> {
         let consumer = self.crowd.get(id)?;
         let stream = consumer.stream();
-        let terms = self.terms(stream, consumer.class());
+        let terms = self.terms(stream, consumer.class(), consumer.list());
         let asks = !matches!(signal, Signal::ConnectionOpened | Signal::ConnectionClosed { .. });
         if asks && consumer.is_straggling(terms.straggles(), now) {
             return Some(stream);
@@ -65,10 +66,11 @@ impl Pool {
         }
     }
 
-    /// The terms by which a viewer of this stream and of this class is judged.
-    pub(super) fn terms(&self, stream: StreamId, class: Class) -> Terms {
+    /// The terms by which a viewer of this stream and of this class is judged, who has been given `list`.
+    pub(super) fn terms(&self, stream: StreamId, class: Class, list: Option<JoinPoint>) -> Terms {
+        let of_stream = || self.streams.get(&stream).and_then(|stream| stream.target);
         Terms {
-            target: self.streams.get(&stream).and_then(|stream| stream.target),
+            target: list.map(|list| list.target).or_else(of_stream),
             cold_timeout: self.limits.cold_timeout,
             silence: self.limits.silence,
             patience: self.limits.patience,
@@ -119,10 +121,10 @@ impl Pool {
         self.crowd.of_viewer(viewer).any(|(_, consumer)| plays(consumer))
     }
 
-    /// Whether a consumer has been given a list.
+    /// The list that a consumer has been given.
     #[must_use]
-    pub fn has_list(&self, consumer: ConsumerId) -> bool {
-        self.crowd.get(consumer).is_some_and(Consumer::has_list)
+    pub fn list_of(&self, consumer: ConsumerId) -> Option<JoinPoint> {
+        self.crowd.get(consumer)?.list()
     }
 
     /// Since when a consumer waits for a list, over all requests that it has repeated.

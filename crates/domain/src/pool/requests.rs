@@ -12,6 +12,7 @@ use crate::pool::watching::is_watched_by;
 use crate::signal::{Signal, Whose};
 use crate::time::Timestamp;
 use crate::viewer::Viewer;
+use crate::window::{JoinPoint, Listing};
 
 impl Pool {
     /// A viewer requests a playlist, and mentions what it has opened. If it is served, the request counts as being answered
@@ -32,15 +33,15 @@ impl Pool {
         self.shared_devices.straggles_until(viewer, now)
     }
 
-    /// The playlist that a consumer has requested is about to be sent. Returns the number of the segment at which its list begins:
-    /// `join_point` for its first list. `said` is what the request hints.
+    /// The playlist that a consumer has requested is about to be sent. Returns where its list begins: at `join_point` for its first
+    /// list. `said` is what the request hints.
     pub fn playlist_answered(
         &mut self,
         consumer: ConsumerId,
-        join_point: Option<u64>,
+        join_point: Option<JoinPoint>,
         hints: &PlaylistHints<'_>,
         now: Timestamp,
-    ) -> Option<u64> {
+    ) -> Option<JoinPoint> {
         self.say(consumer, hints.connection.as_slice(), now);
         self.answer_ended(consumer, true, now);
         let begins = self.join(consumer, join_point, now);
@@ -50,19 +51,20 @@ impl Pool {
         begins
     }
 
-    /// A request for a segment with a consumer's token: the stream it is for. If it is `None`, the request is refused; else it
-    /// counts as being answered until `answer_ended`.
+    /// A request for a segment with a consumer's token: the stream it is for, and the list that names it. If it is `None`, the
+    /// request is refused; else it counts as being answered until `answer_ended`.
     pub fn request_segment(
         &mut self,
         consumer: ConsumerId,
         request: &SegmentRequest<'_>,
         now: Timestamp,
-    ) -> Option<StreamId> {
+    ) -> Option<(StreamId, Listing)> {
+        let listing = self.list_of(consumer)?.listing;
         let stream = self.segment_requested(consumer, request.sequence, now)?;
         self.say(consumer, request.signals, now);
         self.say(consumer, request.connection.as_slice(), now);
         self.answer_begun(consumer, now);
-        Some(stream)
+        Some((stream, listing))
     }
 
     /// The stream that a consumer's token grants a segment of. The token alone does not grant it for ever: a viewer that has
@@ -78,7 +80,12 @@ impl Pool {
     }
 
     /// A consumer is about to be given its list. Returns where the list begins, which is `start` only for its first list.
-    pub fn join(&mut self, consumer: ConsumerId, start: Option<u64>, now: Timestamp) -> Option<u64> {
+    pub fn join(
+        &mut self,
+        consumer: ConsumerId,
+        start: Option<JoinPoint>,
+        now: Timestamp,
+    ) -> Option<JoinPoint> {
         self.notice(consumer, Signal::Playlist, now);
         self.crowd.update(consumer, |consumer| consumer.join(start)).unwrap_or(start)
     }
@@ -90,11 +97,8 @@ impl Pool {
 
     /// The answer to one of a consumer's requests has ended: sent as a `whole`, or given up by the player.
     pub fn answer_ended(&mut self, consumer: ConsumerId, whole: bool, now: Timestamp) {
-        let Some((stream, class)) = self.crowd.get(consumer).map(|known| (known.stream(), known.class()))
-        else {
-            return;
-        };
-        let terms = self.terms(stream, class);
+        let Some(known) = self.crowd.get(consumer) else { return };
+        let terms = self.terms(known.stream(), known.class(), known.list());
         self.crowd.update(consumer, |consumer| consumer.answer_ended(whole, &terms, now));
     }
 

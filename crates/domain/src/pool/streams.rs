@@ -95,8 +95,8 @@ impl Pool {
 
     pub(super) fn segment_ready(&mut self, id: StreamId, generation: u32, output: Output, now: Timestamp) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
-        stream.producer.produced(generation);
-        stream.target.get_or_insert(output.target);
+        stream.producer.produced(generation, output.duration);
+        stream.target = Some(output.target);
         stream.grew_at = Some(now);
         stream.written += output.written;
         stream.held = output.held;
@@ -201,7 +201,10 @@ impl Pool {
     fn displace(&mut self, id: StreamId) {
         let displaced = self.crowd.of_stream(id).filter_map(|(_, consumer)| {
             let Presence::Left { at, reason: LeaveReason::Zapped } = consumer.presence() else { return None };
-            Some((consumer.viewer().clone(), at + self.terms(id, consumer.class()).straggles()))
+            Some((
+                consumer.viewer().clone(),
+                at + self.terms(id, consumer.class(), consumer.list()).straggles(),
+            ))
         });
         for (viewer, until) in displaced.collect::<Vec<_>>() {
             self.shared_devices.displace(viewer, until);

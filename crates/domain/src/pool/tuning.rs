@@ -111,7 +111,8 @@ impl Pool {
 
     /// A stream between two generations has segments only for the viewers that have been given a list.
     fn warmth(&self, stream: StreamId, viewer: &Viewer) -> Warmth {
-        let has_list = || self.crowd.find(stream, viewer).is_some_and(|consumer| self.has_list(consumer));
+        let has_list =
+            || self.crowd.find(stream, viewer).is_some_and(|consumer| self.list_of(consumer).is_some());
         let has_segments = self.streams.get(&stream).is_some_and(|stream| match stream.producer.state() {
             State::Live => true,
             State::Starting | State::BackingOff { .. } => has_list(),
@@ -172,7 +173,7 @@ impl Pool {
             self.crowd.update(known, |consumer| consumer.vouch(now));
             return known;
         }
-        let consumer = Consumer::new(stream, viewer, class, &self.terms(stream, class), now);
+        let consumer = Consumer::new(stream, viewer, class, &self.terms(stream, class, None), now);
         self.crowd.insert(fresh, consumer);
         self.wake(stream);
         fresh

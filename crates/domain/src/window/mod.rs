@@ -1,83 +1,147 @@
-//! Keeps the live window of one stream: the segments that are listed, and those that an older playlist has promised.
+//! Keeps the live window of one stream: the pieces that its lists name, and those that an older list has promised.
 //!
-//! It follows RFC 8216bis, sections 6.2.1 and 6.2.2, and does not know where segments come from nor who watches. The
-//! playlist of each viewer starts where that viewer joined and ends with the newest segment, so playlists differ at their
-//! start only.
+//! The same pieces are listed in two ways ([`Listing`]): one by one, and in groups from one random access point to another. Both
+//! follow RFC 8216bis, sections 6.2.1 and 6.2.2. The list of each viewer starts where that viewer joined and ends with the newest
+//! segment, so lists of one kind differ at their start only. The window does not know where pieces come from nor who watches.
+
+mod index;
+mod listing;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::playlist::Listed;
+use crate::playlist::{self, Listed};
 use crate::time::Timestamp;
+use crate::window::index::{FARTHEST_BACK, Index, Run};
+pub use crate::window::listing::{JoinPoint, Listing, ListingChoice};
 
 /// The least length of a live playlist, in target durations, once it has been that long (6.2.2).
 const LISTED_TARGETS: u32 = 3;
+/// The longest target duration of keyed lists that the gateway cuts itself. A group that would be longer is divided.
+const LONGEST_GROUP: Duration = Duration::from_secs(6);
+/// The shortest such target duration: players poll as often.
+const SHORTEST_TARGET: Duration = Duration::from_secs(2);
+/// A group may be longer than its target duration by so many milliseconds, where 500 would be too many: others may be a bit longer.
+const TOLERANCE: u32 = 400;
+/// A group that is shorter than this is listed together with the next one.
+const SHORTEST_GROUP: Duration = Duration::from_millis(900);
+/// A new viewer's first list has this many segments at least, or lasts `ENOUGH`: a player that begins with less would stand still
+/// when it has played it, until the next segment is there.
+const HEAD_START: usize = 2;
+/// See `HEAD_START`.
+const ENOUGH: Duration = Duration::from_secs(4);
 
-/// The facts about a segment that arrives.
+/// The facts about a piece that arrives.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival {
     /// Its duration.
     pub duration: Duration,
-    /// Whether it does not continue the previous segment (another generation, a splice).
+    /// Whether it does not continue the previous piece (another generation, a splice).
     pub discontinuity: bool,
     /// Whether it starts with a random access point.
     pub independent: bool,
+    /// Whether the next piece starts with a random access point, or does not continue this one.
+    pub ends_group: bool,
 }
 
-/// A segment in the window.
+/// A piece in the window.
 #[derive(Clone, Debug)]
-pub struct Segment<P> {
-    /// Its entry in playlists.
-    pub listed: Listed,
-    /// The content to serve.
-    pub payload: P,
-    /// Bytes of `payload`, for the memory budget.
-    pub size: u64,
-    /// Whether a playlist may start with it.
-    independent: bool,
-    /// When the last playlist dropped it; `None` while it may be listed.
+struct Piece<P> {
+    payload: P,
+    size: u64,
+    /// When the last list dropped it; `None` while it may be listed.
     unlisted_at: Option<Timestamp>,
 }
 
-/// The window of a stream; `P` is the payload of a segment.
+/// What lists promise, and how much of a stream the first one needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Promise {
+    /// Pieces are short: fine lists have this target duration, keyed ones that of the longest group, which is `group` at least.
+    Pieces {
+        /// The target duration of fine lists.
+        target: Duration,
+        /// The longest group that the channel is known to have.
+        group: Duration,
+    },
+    /// Pieces are the segments of another server: both kinds of lists have this target duration.
+    Segments(Duration),
+}
+
+/// The window of a stream; `P` is the payload of a piece.
 ///
-/// Invariants: sequence numbers are consecutive and never reused; the target duration never changes.
+/// Invariants: sequence numbers are consecutive and never reused; target durations never change.
 #[derive(Clone, Debug)]
 pub struct Window<P> {
-    target: Duration,
+    promise: Promise,
     length: Duration,
-    segments: VecDeque<Segment<P>>,
-    next_sequence: u64,
-    discontinuities: u64,
-    listed_from: u64,
-    /// New viewers get no older segment.
-    current_from: u64,
+    pieces: VecDeque<Piece<P>>,
+    /// The number of the next piece.
+    next_piece: u64,
+    fine: Index,
+    keyed: Index,
+    growing: Option<Run>,
+    /// The target duration of keyed lists; `None` before the first group is complete.
+    keyed_target: Option<Duration>,
+    /// The time since the last random access point, and the longest that there was between two.
+    distance: (Duration, Duration),
     bytes: u64,
 }
 
 impl<P> Window<P> {
-    /// An empty window that lists about `length`, of a stream with the target duration `target`.
+    /// An empty window whose lists are about as long as `length`.
     ///
-    /// Its sequence numbers start at `first`. That must be higher than any number a player may have seen under the same
+    /// The sequence numbers of its lists start at `first`. That must be higher than any number a player may have seen under the same
     /// URI: of an earlier stream, or before a restart of the gateway.
     #[must_use]
-    pub fn new(first: u64, target: Duration, length: Duration) -> Self {
+    pub fn new(first: u64, promise: Promise, length: Duration) -> Self {
+        let (longest, keyed_target) = match promise {
+            Promise::Pieces { target, group } => (LONGEST_GROUP.max(target), target_of_group(group)),
+            Promise::Segments(target) => (target, Some(target)),
+        };
         Self {
-            target,
-            length: length.max(target * LISTED_TARGETS),
-            segments: VecDeque::new(),
-            next_sequence: first,
-            discontinuities: first,
-            listed_from: first,
-            current_from: first,
+            promise,
+            length: length.max(keyed_target.unwrap_or(longest) * LISTED_TARGETS),
+            pieces: VecDeque::new(),
+            next_piece: 0,
+            fine: Index::new(first),
+            keyed: Index::new(first),
+            growing: None,
+            keyed_target,
+            distance: (Duration::ZERO, Duration::ZERO),
             bytes: 0,
         }
     }
 
-    /// EXT-X-TARGETDURATION.
+    /// EXT-X-TARGETDURATION of lists of this kind; `None` before the first of their segments.
     #[must_use]
-    pub const fn target(&self) -> Duration {
-        self.target
+    pub const fn target(&self, listing: Listing) -> Option<Duration> {
+        match (listing, self.promise) {
+            (Listing::Fine, Promise::Pieces { target, .. } | Promise::Segments(target)) => Some(target),
+            (Listing::Keyed, _) => self.keyed_target,
+        }
+    }
+
+    /// Whether a piece of this duration can be listed.
+    #[must_use]
+    pub fn fits(&self, duration: Duration) -> bool {
+        match self.promise {
+            Promise::Pieces { target, .. } | Promise::Segments(target) => playlist::fits(duration, target),
+        }
+    }
+
+    /// Whether its lists promise short segments.
+    #[must_use]
+    pub const fn takes_pieces(&self) -> bool {
+        match self.promise {
+            Promise::Pieces { .. } => true,
+            Promise::Segments(_) => false,
+        }
+    }
+
+    /// The longest time between two random access points so far.
+    #[must_use]
+    pub const fn longest_distance(&self) -> Duration {
+        self.distance.1
     }
 
     /// Bytes held.
@@ -86,105 +150,174 @@ impl<P> Window<P> {
         self.bytes
     }
 
-    /// The segment with this number, while it is held.
+    /// The pieces of the segment with this number, while they are held.
     #[must_use]
-    pub fn get(&self, sequence: u64) -> Option<&Segment<P>> {
-        let first = self.segments.front()?.listed.sequence;
-        self.segments.get(usize::try_from(sequence.checked_sub(first)?).ok()?)
+    pub fn get(&self, listing: Listing, sequence: u64) -> Option<impl Iterator<Item = &P> + Clone> {
+        let entry = self.index(listing).get(sequence)?;
+        let from = usize::try_from(entry.pieces.start.checked_sub(self.oldest_piece())?).ok()?;
+        let count = usize::try_from(entry.pieces.end - entry.pieces.start).ok()?;
+        Some(self.pieces.range(from..from + count).map(|piece| &piece.payload))
     }
 
     /// The number of the newest segment; one less than the first before there is any.
     #[must_use]
-    pub const fn newest(&self) -> u64 {
-        self.next_sequence.saturating_sub(1)
+    pub const fn newest(&self, listing: Listing) -> u64 {
+        self.index(listing).newest()
     }
 
-    /// Appends a segment.
+    /// Appends a piece.
     pub fn push(&mut self, arrival: Arrival, payload: P, size: u64, now: Timestamp) {
-        let discontinuity = arrival.discontinuity && !self.segments.is_empty();
-        let listed = Listed {
-            sequence: self.next_sequence,
-            duration: arrival.duration,
-            discontinuity,
-            discontinuity_sequence: self.discontinuities,
-        };
-        self.discontinuities += u64::from(discontinuity);
-        self.next_sequence += 1;
+        let Arrival { duration, discontinuity, independent, ends_group } = arrival;
+        let number = self.next_piece;
+        self.next_piece += 1;
         self.bytes += size;
-        let independent = arrival.independent;
-        self.segments.push_back(Segment { listed, payload, size, independent, unlisted_at: None });
+        self.pieces.push_back(Piece { payload, size, unlisted_at: None });
+        self.measure(&arrival);
+
+        if discontinuity
+            || self.growing.as_ref().is_some_and(|group| !self.may_grow(group.duration + duration))
+        {
+            self.list_group();
+        }
+        let group = self.growing.get_or_insert(Run {
+            duration: Duration::ZERO,
+            discontinuity,
+            independent,
+            pieces: number..number,
+        });
+        group.duration += duration;
+        group.pieces.end = number + 1;
+        // A random access point inside a segment is no place to start, so nothing is added to the rest of a divided group.
+        if ends_group && (group.duration >= SHORTEST_GROUP || !group.independent) {
+            self.list_group();
+        }
+        let run = Run { duration, discontinuity, independent, pieces: number..number + 1 };
+        self.fine.push(run, self.length);
         self.slide(now);
     }
 
-    /// Where the playlist of a new viewer starts: the fewest newest segments that last `join` and start with a random
-    /// access point. `None` while there is no such segment.
+    /// Where the list of a new viewer starts: with the fewest newest segments that last `span` and start with a random access
+    /// point. `None` while there is no such segment, or too few to play on.
     #[must_use]
-    pub fn join(&self, join: Duration) -> Option<u64> {
-        let oldest = self.listed_from.max(self.current_from);
-        let wished = self.suffix_lasting(join).max(oldest);
-        let beginnings = self.segments.iter().filter(|segment| segment.independent);
-        let mut beginnings =
-            beginnings.map(|segment| segment.listed.sequence).skip_while(|&sequence| sequence < oldest);
-        let first = beginnings.next()?;
-        Some(beginnings.take_while(|&sequence| sequence <= wished).last().unwrap_or(first))
+    pub fn join(&self, listing: Listing, span: Duration) -> Option<JoinPoint> {
+        let least = match self.promise {
+            Promise::Pieces { .. } => HEAD_START,
+            Promise::Segments(_) => 1,
+        };
+        let sequence = self.index(listing).join(span, least, ENOUGH)?;
+        Some(JoinPoint { listing, sequence, target: self.target(listing)? })
+    }
+
+    /// Whether nothing has come since the stream began or was interrupted.
+    #[must_use]
+    pub const fn is_interrupted(&self) -> bool {
+        self.fine.is_interrupted()
     }
 
     /// Declares that the stream is interrupted: new viewers start with segments still to come.
-    pub const fn interrupt(&mut self) {
-        self.current_from = self.next_sequence;
+    pub fn interrupt(&mut self) {
+        self.list_group();
+        self.fine.interrupt();
+        self.keyed.interrupt();
     }
 
-    /// The playlist of a viewer who joined at segment `start`.
-    pub fn list(&self, start: u64) -> impl Iterator<Item = Listed> {
-        let start = start.max(self.listed_from);
-        self.segments.iter().map(|segment| segment.listed).skip_while(move |listed| listed.sequence < start)
+    /// The list of a viewer who joined at `start`.
+    pub fn list(&self, start: JoinPoint) -> impl Iterator<Item = Listed> {
+        self.index(start.listing).list(start.sequence)
     }
 
-    /// Drops the segments that no playlist lists, before their time, because memory is short.
+    /// Drops the pieces that no list names, before their time, because memory is short.
     pub fn shed(&mut self) {
-        while self.segments.front().is_some_and(|segment| segment.unlisted_at.is_some()) {
+        while self.pieces.front().is_some_and(|piece| piece.unlisted_at.is_some()) {
             self.drop_first();
+        }
+    }
+
+    const fn index(&self, listing: Listing) -> &Index {
+        match listing {
+            Listing::Fine => &self.fine,
+            Listing::Keyed => &self.keyed,
+        }
+    }
+
+    /// Whether a group may become as long as `duration`.
+    fn may_grow(&self, duration: Duration) -> bool {
+        playlist::fits(duration, self.keyed_target.unwrap_or(LONGEST_GROUP))
+    }
+
+    fn measure(&mut self, arrival: &Arrival) {
+        let (since, longest) = &mut self.distance;
+        if arrival.discontinuity {
+            *since = Duration::ZERO;
+        } else if arrival.independent {
+            *longest = (*longest).max(std::mem::take(since));
+        }
+        *since += arrival.duration;
+    }
+
+    /// Lists the group that has grown so far.
+    fn list_group(&mut self) {
+        let Some(run) = self.growing.take() else { return };
+        self.keyed.push(run, self.length);
+        if self.keyed_target.is_none() {
+            // The first group alone may be a short one. No list begins before there are two.
+            let (count, total) = self.keyed.extent();
+            let longest = self.distance.1.max(self.keyed.longest());
+            self.keyed_target = target_of_group(longest).filter(|_| count >= HEAD_START || total >= ENOUGH);
         }
     }
 
     fn slide(&mut self, now: Timestamp) {
-        self.listed_from = self.suffix_lasting(self.length);
-        for segment in &mut self.segments {
-            if segment.listed.sequence >= self.listed_from {
-                break;
-            }
-            segment.unlisted_at.get_or_insert(now);
+        let oldest = self.oldest_piece();
+        let listed_from = [self.fine.listed_from_piece(), self.keyed.listed_from_piece()]
+            .into_iter()
+            .chain([self.growing.as_ref().map(|group| group.pieces.start)])
+            .flatten()
+            .min()
+            .unwrap_or(oldest);
+        let unlisted = usize::try_from(listed_from - oldest).unwrap_or(usize::MAX);
+        for piece in self.pieces.iter_mut().take(unlisted) {
+            piece.unlisted_at.get_or_insert(now);
         }
-        while self.segments.front().is_some_and(|segment| self.promise_is_over(segment, now)) {
+        while self.pieces.front().is_some_and(|piece| self.promise_is_over(piece, now)) {
             self.drop_first();
         }
     }
 
-    /// Whether the segment has been available for long enough (6.2.2): for its own duration and that of the longest
+    /// Whether the piece has been available for long enough (6.2.2): for the duration of its segment and that of the longest
     /// playlist since it was last listed.
-    fn promise_is_over(&self, segment: &Segment<P>, now: Timestamp) -> bool {
-        segment
-            .unlisted_at
-            .is_some_and(|unlisted| now.since(unlisted) > segment.listed.duration + self.length + self.target)
+    fn promise_is_over(&self, piece: &Piece<P>, now: Timestamp) -> bool {
+        let longest = self.keyed_target.unwrap_or(LONGEST_GROUP);
+        let length = self.length + self.distance.1.min(FARTHEST_BACK);
+        piece.unlisted_at.is_some_and(|unlisted| now.since(unlisted) > length + longest * 2)
+    }
+
+    fn oldest_piece(&self) -> u64 {
+        self.next_piece - self.pieces.len() as u64
     }
 
     fn drop_first(&mut self) {
-        if let Some(segment) = self.segments.pop_front() {
-            self.bytes -= segment.size;
-        }
+        let Some(piece) = self.pieces.pop_front() else { return };
+        self.bytes -= piece.size;
+        let oldest = self.oldest_piece();
+        self.fine.forget_before(oldest);
+        self.keyed.forget_before(oldest);
     }
+}
 
-    /// The number of the segment that starts the shortest suffix of at least `span`; the oldest one if there is none.
-    fn suffix_lasting(&self, span: Duration) -> u64 {
-        let mut total = Duration::ZERO;
-        for segment in self.segments.iter().rev() {
-            total += segment.listed.duration;
-            if total >= span {
-                return segment.listed.sequence;
-            }
-        }
-        self.segments.front().map_or(self.next_sequence, |segment| segment.listed.sequence)
-    }
+/// The sequence number at which a new stream begins, `unix_time` after 1970: the eighths of a second since 2026. Segments last longer
+/// than that on average, so a stream that is started again, even by a later process, begins beyond the numbers it has used.
+#[must_use]
+pub fn first_sequence(unix_time: Duration) -> u64 {
+    const YEAR_2026: Duration = Duration::from_secs(1_767_225_600);
+    let since = unix_time.saturating_sub(YEAR_2026);
+    since.as_secs() * 8 + u64::from(since.subsec_millis() / 125)
+}
+
+/// The target duration of keyed lists whose longest group is as long as `group`; `None` if that is zero.
+fn target_of_group(group: Duration) -> Option<Duration> {
+    let rounded = Duration::from_secs(group.as_secs() + u64::from(group.subsec_millis() > TOLERANCE));
+    (!group.is_zero()).then(|| rounded.clamp(SHORTEST_TARGET, LONGEST_GROUP))
 }
 
 #[cfg(test)]

@@ -4,80 +4,190 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Arrival, Window};
+use super::{Arrival, JoinPoint, Listing, Promise, Window, first_sequence};
 use crate::time::Timestamp;
+
+const SEGMENTS: Promise = Promise::Segments(secs(4));
+const PIECES: Promise = Promise::Pieces { target: secs(1), group: Duration::ZERO };
 
 const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-const fn arrival(duration: Duration, discontinuity: bool) -> Arrival {
-    Arrival { duration, discontinuity, independent: true }
+const fn segment(duration: Duration, discontinuity: bool) -> Arrival {
+    Arrival { duration, discontinuity, independent: true, ends_group: true }
 }
 
+fn push<P>(window: &mut Window<P>, arrival: Arrival, payload: P, millis: u64) {
+    window.push(arrival, payload, 1, Timestamp::from_millis(millis));
+}
+
+/// A window of whole segments.
 fn window_of(durations: &[u64]) -> Window<()> {
-    let mut window = Window::new(0, secs(4), secs(12));
+    let mut window = Window::new(0, SEGMENTS, secs(12));
     let mut now = 0;
     for &duration in durations {
         now += duration;
-        window.push(arrival(secs(duration), false), (), 1, Timestamp::from_millis(now * 1000));
+        push(&mut window, segment(secs(duration), false), (), now * 1000);
     }
     window
 }
 
-fn numbers(window: &Window<()>, start: u64) -> Vec<u64> {
+/// A window of pieces of half a second each, with a random access point at each `!`.
+fn pieces_of(pieces: &str, promise: Promise) -> Window<usize> {
+    let mut window = Window::new(0, promise, secs(12));
+    let pieces: Vec<_> = pieces.chars().map(|piece| piece == '!').collect();
+    for (at, &independent) in pieces.iter().enumerate() {
+        let ends_group = *pieces.get(at + 1).unwrap_or(&true);
+        let arrival =
+            Arrival { duration: Duration::from_millis(500), discontinuity: false, independent, ends_group };
+        push(&mut window, arrival, at, at as u64 * 500);
+    }
+    window
+}
+
+fn begin<P>(window: &Window<P>, listing: Listing) -> JoinPoint {
+    JoinPoint { listing, sequence: 0, target: window.target(listing).unwrap() }
+}
+
+fn numbers<P>(window: &Window<P>, start: JoinPoint) -> Vec<u64> {
     window.list(start).map(|listed| listed.sequence).collect()
+}
+
+/// The pieces of each segment that a list names, and its length in milliseconds.
+fn contents(window: &Window<usize>, listing: Listing) -> Vec<(Vec<usize>, u128)> {
+    let listed = window.list(begin(window, listing));
+    listed
+        .map(|listed| {
+            let pieces = window.get(listing, listed.sequence).unwrap().copied().collect();
+            (pieces, listed.duration.as_millis())
+        })
+        .collect()
 }
 
 #[test]
 fn a_newcomer_gets_the_last_seconds_and_keeps_its_own_head() {
-    let mut window = window_of(&[4, 2, 4, 2]);
-    let start = window.join(secs(6)).unwrap();
-    assert_eq!(numbers(&window, start), [2, 3]);
-    window.push(arrival(secs(4), false), (), 1, Timestamp::from_millis(16_000));
-    assert_eq!(numbers(&window, start), [2, 3, 4]);
-    assert_eq!(numbers(&window, window.join(secs(6)).unwrap()), [3, 4]);
+    for listing in Listing::ALL {
+        let mut window = window_of(&[4, 2, 4, 2]);
+        let start = window.join(listing, secs(6)).unwrap();
+        assert_eq!(numbers(&window, start), [2, 3]);
+        push(&mut window, segment(secs(4), false), (), 16_000);
+        assert_eq!(numbers(&window, start), [2, 3, 4]);
+        assert_eq!(numbers(&window, window.join(listing, secs(6)).unwrap()), [3, 4]);
+    }
 }
 
 #[test]
 fn a_newcomer_begins_with_a_key_frame() {
-    let mut window = Window::new(0, secs(4), secs(12));
-    let push = |window: &mut Window<()>, independent| {
-        let arrival = Arrival { independent, ..arrival(secs(2), false) };
-        window.push(arrival, (), 1, Timestamp::from_millis(0));
+    assert_eq!(pieces_of("..", PIECES).join(Listing::Fine, secs(1)), None);
+    let joins = |pieces: &str, millis| {
+        pieces_of(pieces, PIECES).join(Listing::Fine, Duration::from_millis(millis)).map(|at| at.sequence)
     };
-    push(&mut window, false);
-    assert_eq!(window.join(secs(6)), None);
-    for independent in [true, false, false, false] {
-        push(&mut window, independent);
-    }
-    assert_eq!(window.join(secs(2)), Some(1), "rather more than it wished than nothing to see");
-    push(&mut window, true);
-    assert_eq!(window.join(secs(6)), Some(1));
-    assert_eq!(window.join(secs(2)), Some(5));
+    assert_eq!(joins(".!...", 500), Some(1), "rather more than it wished than nothing to see");
+    assert_eq!(joins(".!...!.", 3000), Some(1));
+    assert_eq!(joins(".!...!.", 500), Some(5));
+}
+
+#[test]
+fn the_first_list_has_enough_to_play_on() {
+    let joins = |pieces: &str, listing| pieces_of(pieces, PIECES).join(listing, secs(6)).is_some();
+    assert!(!joins("!", Listing::Fine), "the player would stand still after half a second");
+    assert!(joins("!.", Listing::Fine));
+    assert!(!joins("!...", Listing::Keyed));
+    assert!(joins("!...!...", Listing::Keyed));
+    assert!(joins("!.......", Listing::Keyed), "four seconds are enough");
+    let segments = window_of(&[2]);
+    assert!(
+        segments.join(Listing::Fine, secs(6)).is_some(),
+        "the server's own viewers begin with one segment"
+    );
+}
+
+#[test]
+fn pieces_are_listed_one_by_one_and_from_key_frame_to_key_frame() {
+    let window = pieces_of("!...!...", PIECES);
+    assert_eq!(window.target(Listing::Fine), Some(secs(1)));
+    assert_eq!(window.target(Listing::Keyed), Some(secs(2)));
+    let fine: Vec<_> = (0..8).map(|at| (vec![at], 500)).collect();
+    assert_eq!(contents(&window, Listing::Fine), fine);
+    assert_eq!(contents(&window, Listing::Keyed), [(vec![0, 1, 2, 3], 2000), (vec![4, 5, 6, 7], 2000)]);
+    assert_eq!((window.newest(Listing::Fine), window.newest(Listing::Keyed)), (7, 1));
+}
+
+#[test]
+fn groups_fit_what_keyed_lists_promise() {
+    let lengths = |pieces: &str, group: u64| {
+        let promise = Promise::Pieces { target: secs(1), group: secs(group) };
+        let window = pieces_of(pieces, promise);
+        let listed =
+            contents(&window, Listing::Keyed).into_iter().map(|(_, millis)| millis).collect::<Vec<_>>();
+        (window.target(Listing::Keyed).unwrap().as_secs(), listed)
+    };
+    // The first two groups set the target duration; a longer one is divided.
+    assert_eq!(lengths("!...!...!.........!...", 0), (2, vec![2000, 2000, 2000, 2000, 1000, 2000]));
+    assert_eq!(lengths("!.!.........!...", 0), (5, vec![1000, 5000, 2000]));
+    // Unless the channel is known to have longer ones.
+    assert_eq!(lengths("!...!...!.........!...", 5), (5, vec![2000, 2000, 5000, 2000]));
+    // What is left of a divided group stands alone.
+    assert_eq!(lengths("!...!...!....!...", 0), (2, vec![2000, 2000, 2000, 500, 2000]));
+    assert_eq!(lengths("!...!...!.....!...", 0), (2, vec![2000, 2000, 2000, 1000, 2000]));
+    // Short groups are listed together.
+    assert_eq!(lengths("!!!!", 0), (2, vec![1000, 1000]));
+    // Nothing is longer than six seconds.
+    assert_eq!(lengths("!...................", 10), (6, vec![6000, 4000]));
+}
+
+#[test]
+fn an_interruption_ends_a_group() {
+    let mut window = pieces_of("!...!...!", PIECES);
+    window.interrupt();
+    assert_eq!(contents(&window, Listing::Keyed).len(), 3);
+    assert!(window.is_interrupted());
+    let arrival = Arrival { duration: secs(1), discontinuity: true, independent: true, ends_group: false };
+    push(&mut window, arrival, 9, 5000);
+    assert!(!window.is_interrupted());
+    push(
+        &mut window,
+        Arrival { discontinuity: false, independent: false, ends_group: true, ..arrival },
+        10,
+        6000,
+    );
+    let last = contents(&window, Listing::Keyed).pop().unwrap();
+    assert_eq!(last, (vec![9, 10], 2000));
+    let listed = window.list(begin(&window, Listing::Keyed)).last().unwrap();
+    assert!(listed.discontinuity);
+}
+
+#[test]
+fn the_longest_distance_of_key_frames_is_known() {
+    assert_eq!(pieces_of("!...!.....!.", PIECES).longest_distance(), secs(3));
 }
 
 #[test]
 fn nobody_joins_what_is_over() {
-    let mut window = window_of(&[4, 4]);
-    window.interrupt();
-    assert_eq!(window.join(secs(6)), None);
-    window.push(arrival(secs(4), true), (), 1, Timestamp::from_millis(60_000));
-    assert_eq!(window.join(secs(6)), Some(2));
-    assert_eq!(numbers(&window, 0), [0, 1, 2], "who was there goes on");
+    for listing in Listing::ALL {
+        let mut window = window_of(&[4, 4]);
+        window.interrupt();
+        assert_eq!(window.join(listing, secs(6)), None);
+        push(&mut window, segment(secs(4), true), (), 60_000);
+        assert_eq!(window.join(listing, secs(6)).unwrap().sequence, 2);
+        assert_eq!(numbers(&window, begin(&window, listing)), [0, 1, 2], "who was there goes on");
+    }
 }
 
 #[test]
 fn a_segment_stays_to_be_had_after_it_has_left_the_list() {
     let mut window = window_of(&[4; 5]);
-    assert_eq!(numbers(&window, 0), [2, 3, 4]);
-    assert!(window.get(0).is_some());
-    // Unlisted at 16 s; promised for its own 4 s, the playlist's 12 s and one target duration more.
-    window.push(arrival(secs(4), false), (), 1, Timestamp::from_millis(36_000));
-    assert!(window.get(0).is_some());
-    window.push(arrival(secs(4), false), (), 1, Timestamp::from_millis(36_001));
-    assert!(window.get(0).is_none());
-    assert!(window.get(1).is_some());
+    assert_eq!(numbers(&window, begin(&window, Listing::Keyed)), [2, 3, 4]);
+    let is_held = |window: &Window<()>, sequence| window.get(Listing::Fine, sequence).is_some();
+    assert!(is_held(&window, 0));
+    // Unlisted at 16 s; promised for the playlist's 12 s, a group and two target durations more.
+    push(&mut window, segment(secs(4), false), (), 40_000);
+    assert!(is_held(&window, 0));
+    push(&mut window, segment(secs(4), false), (), 40_001);
+    assert!(!is_held(&window, 0));
+    assert!(is_held(&window, 1));
+    assert!(window.get(Listing::Keyed, 0).is_none() && window.get(Listing::Keyed, 1).is_some());
 }
 
 #[test]
@@ -85,66 +195,122 @@ fn shedding_spares_what_is_listed() {
     let mut window = window_of(&[4; 6]);
     window.shed();
     assert_eq!(window.bytes(), 3);
-    assert!(window.get(2).is_none());
-    assert_eq!(numbers(&window, 0), [3, 4, 5]);
+    assert!(window.get(Listing::Fine, 2).is_none());
+    assert_eq!(numbers(&window, begin(&window, Listing::Fine)), [3, 4, 5]);
+    // The oldest group that is listed is whole.
+    let mut window = pieces_of(&"!...".repeat(12), PIECES);
+    window.shed();
+    let keyed = contents(&window, Listing::Keyed);
+    assert_eq!((keyed.len(), keyed[0].0.len()), (9, 4));
 }
 
 #[test]
 fn a_discontinuity_that_has_slid_out_is_still_counted() {
-    let mut window = Window::new(0, secs(4), secs(12));
+    let mut window = Window::new(0, SEGMENTS, secs(12));
     for sequence in 0..8_u64 {
         let discontinuity = sequence == 0 || sequence == 3 || sequence == 6;
-        window.push(arrival(secs(4), discontinuity), (), 1, Timestamp::from_millis(sequence * 4000));
+        push(&mut window, segment(secs(4), discontinuity), (), sequence * 4000);
     }
-    let listed: Vec<_> = window
-        .list(0)
-        .map(|listed| (listed.sequence, listed.discontinuity, listed.discontinuity_sequence))
-        .collect();
-    // The first segment is no discontinuity; of the two that are, the one at 3 has left the window.
-    assert_eq!(listed, [(5, false, 1), (6, true, 1), (7, false, 2)]);
+    for listing in Listing::ALL {
+        let listed = window.list(begin(&window, listing));
+        let listed: Vec<_> = listed
+            .map(|listed| (listed.sequence, listed.discontinuity, listed.discontinuity_sequence))
+            .collect();
+        // The first segment is no discontinuity; of the two that are, the one at 3 has left the window.
+        assert_eq!(listed, [(5, false, 1), (6, true, 1), (7, false, 2)]);
+    }
+}
+
+#[test]
+fn numbers_rise_although_the_gateway_restarts_after_an_hour() {
+    let begun = Duration::from_millis(1_795_000_000_300);
+    let mut window = Window::new(first_sequence(begun), PIECES, secs(12));
+    // The shortest pieces that there are: a quarter of a second.
+    let arrival = Arrival {
+        duration: Duration::from_millis(250),
+        discontinuity: true,
+        independent: true,
+        ends_group: true,
+    };
+    for at in 0..4 * 3600 {
+        push(&mut window, arrival, (), at * 250);
+    }
+    let after = first_sequence(begun + secs(3600));
+    let last = |listing| window.list(begin(&window, listing)).last().unwrap();
+    for listing in Listing::ALL {
+        assert!(
+            last(listing).sequence < after && last(listing).discontinuity_sequence < after,
+            "{listing:?}"
+        );
+    }
 }
 
 #[test]
 fn a_later_life_goes_on_beyond_the_last_one() {
-    let mut window = Window::new(700, secs(4), secs(12));
-    window.push(arrival(secs(4), true), (), 1, Timestamp::from_millis(0));
-    let first = window.list(0).next().unwrap();
+    let mut window = Window::new(700, SEGMENTS, secs(12));
+    push(&mut window, segment(secs(4), true), (), 0);
+    let first = window.list(begin(&window, Listing::Keyed)).next().unwrap();
     // A different discontinuity sequence tells a player that this stream does not continue the earlier one, even without
     // a tag.
     assert_eq!((first.sequence, first.discontinuity, first.discontinuity_sequence), (700, false, 700));
-    assert_eq!(window.join(secs(6)).unwrap(), 700);
+    assert_eq!(window.join(Listing::Keyed, secs(6)).unwrap().sequence, 700);
 }
 
+/// The segments of a list, each with its pieces.
+type Shown = Vec<(u64, Vec<u64>)>;
+
 proptest! {
-    /// The rules of RFC 8216bis, 6.2.1 and 6.2.2, for every viewer and any durations.
+    /// The rules of RFC 8216bis, 4.4.3.1, 6.2.1 and 6.2.2, for every viewer and any pieces.
     #[test]
-    fn lists_only_ever_move_forward(durations in proptest::collection::vec(100_u64..15_000, 1..200), joins in 0_usize..200) {
-        let mut window: Window<u64> = Window::new(0, secs(4), secs(12));
+    fn lists_only_ever_move_forward(
+        pieces in proptest::collection::vec((250_u64..1400, any::<bool>(), 0_u8..20), 1..300),
+        joins in 0_usize..300,
+        fine in any::<bool>(),
+    ) {
+        let listing = if fine { Listing::Fine } else { Listing::Keyed };
+        let mut window: Window<u64> = Window::new(0, PIECES, secs(12));
         let mut now = 0;
-        let mut viewer: Option<(u64, Vec<u64>)> = None;
-        for (index, &millis) in durations.iter().enumerate() {
+        let mut viewer: Option<(JoinPoint, Shown)> = None;
+        for (index, &(millis, key, splice)) in pieces.iter().enumerate() {
             now += millis;
-            window.push(arrival(Duration::from_millis(millis), false), index as u64, 1, Timestamp::from_millis(now));
-            if index == joins {
-                viewer = Some((window.join(secs(6)).unwrap(), Vec::new()));
+            let discontinuity = splice == 0;
+            let arrival = Arrival {
+                duration: Duration::from_millis(millis),
+                discontinuity,
+                independent: key || discontinuity || index == 0,
+                ends_group: pieces.get(index + 1).is_none_or(|next| next.1 || next.2 == 0),
+            };
+            push(&mut window, arrival, index as u64, now);
+            if index >= joins && viewer.is_none() {
+                viewer = window.join(listing, secs(6)).map(|start| (start, Vec::new()));
             }
-            if let Some((start, previous)) = &mut viewer {
-                let list: Vec<_> = window.list(*start).collect();
-                let numbers: Vec<_> = list.iter().map(|listed| listed.sequence).collect();
-                prop_assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1));
-                prop_assert_eq!(numbers.last(), Some(&(index as u64)));
-                if let (Some(old), Some(new)) = (previous.first(), numbers.first()) {
-                    prop_assert!(new >= old, "media sequence fell");
-                    if new > old {
-                        let total: Duration = list.iter().map(|listed| listed.duration).sum();
-                        prop_assert!(total >= secs(12), "shrank below three target durations");
-                    }
+            let Some((start, previous)) = &mut viewer else { continue };
+            let list: Vec<_> = window.list(*start).collect();
+            let first: Vec<u64> = window.get(listing, list[0].sequence).unwrap().copied().collect();
+            let first = usize::try_from(first[0]).unwrap();
+            let is_key = |at: usize| at == 0 || pieces[at].1 || pieces[at].2 == 0;
+            let far: u64 = (0..=first).rev().take_while(|at| !is_key(*at)).map(|at| pieces[at].0).sum();
+            prop_assert!(is_key(first) || far > 5000, "a list begins in the middle of a group");
+            prop_assert!(list.windows(2).all(|pair| pair[1].sequence == pair[0].sequence + 1));
+            prop_assert!(list.iter().all(|listed| listed.duration < start.target + Duration::from_millis(500)));
+            let fresh: Shown = list
+                .iter()
+                .map(|listed| (listed.sequence, window.get(listing, listed.sequence).unwrap().copied().collect()))
+                .collect();
+            let listed: Vec<u64> = fresh.iter().flat_map(|(_, pieces)| pieces.clone()).collect();
+            prop_assert!(listed.windows(2).all(|pair| pair[1] == pair[0] + 1), "no piece is missing or twice");
+            if let (Some((old, _)), Some((new, _))) = (previous.first(), fresh.first()) {
+                prop_assert!(new >= old, "media sequence fell");
+                if new > old {
+                    let total: Duration = list.iter().map(|listed| listed.duration).sum();
+                    prop_assert!(total >= start.target * 3, "shrank below three target durations");
                 }
-                for &sequence in previous.iter() {
-                    prop_assert_eq!(window.get(sequence).map(|segment| segment.payload), Some(sequence));
-                }
-                *previous = numbers;
             }
+            for (sequence, pieces) in previous.iter() {
+                let held: Option<Vec<u64>> = window.get(listing, *sequence).map(|pieces| pieces.copied().collect());
+                prop_assert_eq!(held.as_ref(), Some(pieces), "a segment never changes");
+            }
+            *previous = fresh;
         }
     }
 }

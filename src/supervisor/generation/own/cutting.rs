@@ -12,20 +12,16 @@ use crate::feed::reader::ReaderEnd;
 use crate::memory::Mapped;
 use crate::supervisor::generation::delivery::{Cost, Delivery};
 use crate::supervisor::stream::Stream;
-use crate::upstream::jellyfin::Media;
 use domain::container::Container;
 use domain::cutter::{Cut, Cutter};
 use domain::encoding::plan::Plan;
 use domain::mpegts::facts::Facts;
 use domain::reason::Failure;
-use domain::window::Arrival;
 
 /// The content type of an MPEG-TS segment.
 const MPEG_TS: HeaderValue = HeaderValue::from_static(Container::MpegTs.media_type());
-/// The duration of the first segment: short, since the first picture waits for it.
-const FIRST_SEGMENT: Duration = Duration::from_millis(500);
-/// The number of target durations without a new segment after which a stream has stalled.
-const STALLED_TARGETS: u32 = 3;
+/// The longest time between two pieces, in segments of the server's.
+const STALLED_SEGMENTS: u32 = 3;
 
 /// The cutter of one plan, with its deadline for the next segment.
 #[derive(Debug)]
@@ -36,10 +32,9 @@ pub(super) struct Cutting {
     compared: bool,
     /// Whether a segment was delivered.
     pub(super) has_delivered: bool,
-    /// When the generation fails unless another segment is complete.
+    /// When the generation fails unless another piece is complete.
     pub(super) deadline: Instant,
-    usual: Duration,
-    /// The longest time between two segments.
+    /// The longest time between two pieces.
     stall_timeout: Duration,
     encoded: bool,
 }
@@ -47,24 +42,17 @@ pub(super) struct Cutting {
 impl Cutting {
     /// A cutter for `stream` under `plan`, whose first segment must be complete before `deadline`.
     pub(super) fn new(stream: &Stream, delivery: Delivery, plan: &Plan, deadline: Instant) -> Self {
-        let rule = stream.rule(FIRST_SEGMENT);
         // FFmpeg writes one audio track; an input that is cut as it is may carry more.
         let sound = if plan.is_copy() { plan.audio_index } else { 0 };
         Self {
-            cutter: Cutter::in_memory(rule).with_audio(sound),
+            cutter: Cutter::in_memory(stream.rule()).with_audio(sound),
             delivery,
             compared: false,
             has_delivered: false,
             deadline,
-            usual: rule.usual,
-            stall_timeout: rule.target * STALLED_TARGETS,
+            stall_timeout: stream.promises().target_of_segments(Duration::ZERO) * STALLED_SEGMENTS,
             encoded: plan.encodes_video(),
         }
-    }
-
-    /// The usual duration of a segment.
-    pub(super) const fn usual(&self) -> Duration {
-        self.usual
     }
 
     /// Declares that the next bytes do not continue the earlier ones.
@@ -72,30 +60,37 @@ impl Cutting {
         self.cutter.splice();
     }
 
-    /// Cuts `bytes`, and delivers each complete segment. Before the first segment and at each discontinuity, checks the facts of
-    /// the input with `is_still_valid`; returns false, without delivering the segment, if that is false.
-    pub(super) fn push(&mut self, bytes: &Bytes, is_still_valid: impl Fn(&Facts) -> bool) -> bool {
+    /// Cuts `bytes`, and delivers each complete piece. Before the first piece and at each discontinuity, checks the facts of the
+    /// input with `is_still_valid`; if that is false, the plan is [`End::Disproved`], and the piece is not delivered.
+    pub(super) fn push(&mut self, bytes: &Bytes, is_still_valid: impl Fn(&Facts) -> bool) -> Result<(), End> {
         self.cutter.push(bytes);
         while let Some(cut) = self.cutter.poll() {
             if cut.discontinuity || !self.compared && self.cutter.is_settled() {
                 if !self.cutter.facts().is_none_or(&is_still_valid) {
-                    return false;
+                    return Err(End::Disproved);
                 }
                 self.compared = true;
             }
             self.deadline = Instant::now() + self.stall_timeout;
+            self.deliver(cut).map_err(End::Failed)?;
             self.has_delivered = true;
-            self.deliver(cut);
         }
-        true
+        Ok(())
     }
 
-    fn deliver(&mut self, cut: Cut) {
-        let Cut { bytes, duration, independent, discontinuity } = cut;
-        let media = Media { body: bytes, content_type: MPEG_TS, modified: None };
+    fn deliver(&mut self, cut: Cut) -> Result<(), Failure> {
         let cost = Cost { written: 0, encoded: self.encoded };
-        self.delivery.deliver(Arrival { duration, discontinuity, independent }, media, cost);
+        self.delivery.deliver_piece(cut, MPEG_TS, cost)
     }
+}
+
+/// The end of carrying out a plan.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The generation has failed.
+    Failed(Failure),
+    /// The input's facts now require another plan.
+    Disproved,
 }
 
 /// The failure of a generation whose reader has ended.

@@ -3,6 +3,7 @@
 //! If either side stalls, this generation fails. Other readers of the input are not affected.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::AsyncReadExt as _;
@@ -14,12 +15,14 @@ use crate::feed::reader::Reader;
 use crate::ffmpeg::StdinQueue;
 use crate::ffmpeg::command::{Command, EncodeSettings};
 use crate::ffmpeg::process::Running;
-use crate::supervisor::generation::own::cutting::{Cutting, failure_of};
+use crate::supervisor::generation::own::cutting::{Cutting, End, failure_of};
 use crate::supervisor::generation::own::workshop::Encoding;
 use domain::encoding::plan::Plan;
 use domain::reason::Failure;
 use domain::ring::Chunk;
 
+/// The distance of key frames: short, since players that need whole groups of pictures wait for two of them.
+const KEY_FRAMES: Duration = Duration::from_secs(1);
 /// Bytes that are read at once.
 const READ_SIZE: usize = 64 << 10;
 
@@ -33,7 +36,7 @@ pub(super) async fn encode(
     disproved: impl Future<Output = ()>,
 ) -> Option<Failure> {
     let mut disproved = pin!(disproved);
-    let settings = EncodeSettings { key_frames: cutting.usual(), preset: encoding.preset.clone() };
+    let settings = EncodeSettings { key_frames: KEY_FRAMES, preset: encoding.preset.clone() };
     let command = Command::make(plan, &settings);
     let started = tokio::select! {
         biased;
@@ -84,7 +87,9 @@ async fn cut(mut output: ChildStdout, cutting: &mut Cutting) -> Failure {
         match timeout_at(cutting.deadline, output.read_buf(&mut piece)).await {
             Ok(Ok(0)) | Ok(Err(_)) => return Failure::Crashed,
             Ok(Ok(_)) => {
-                cutting.push(&piece.split().freeze(), |_| true);
+                if let Err(End::Failed(failure)) = cutting.push(&piece.split().freeze(), |_| true) {
+                    return failure;
+                }
             }
             Err(_) => return Failure::Stalled,
         }

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::feed::Feed;
 use crate::feed::reader::Reader;
 use crate::supervisor::generation::delivery::Delivery;
-use crate::supervisor::generation::own::cutting::{Cutting, failure_of};
+use crate::supervisor::generation::own::cutting::{Cutting, End, failure_of};
 use crate::supervisor::generation::own::encode::encode;
 use crate::supervisor::generation::own::planning::{Before, Planned, Planning};
 use crate::supervisor::generation::own::workshop::Workshop;
@@ -111,7 +111,7 @@ async fn make(planning: &Planning<'_>, delivery: &Delivery) -> Failure {
     if !timeout_at(deadline, flowing(&input.feed)).await.unwrap_or(false) {
         return input.failure();
     }
-    let burst = if stream.join_point().is_some() { Duration::ZERO } else { stream.join_span() };
+    let burst = if stream.is_interrupted() { stream.join_span() } else { Duration::ZERO };
     let mut stage = Stage::First { burst, remembered: planning.remembered() };
     loop {
         if Instant::now() >= deadline {
@@ -142,14 +142,6 @@ async fn make(planning: &Planning<'_>, delivery: &Delivery) -> Failure {
         }
         stage = stage.tried(planned.plan, cutting.has_delivered);
     }
-}
-
-/// The end of carrying out a plan.
-enum End {
-    /// The generation has failed.
-    Failed(Failure),
-    /// The input's facts now require another plan.
-    Disproved,
 }
 
 /// Waits until the feed flows; false if it has ended. A feed that does not flow holds only data that viewers have seen.
@@ -188,8 +180,8 @@ async fn copy(mut reader: Reader, cutting: &mut Cutting, is_still_valid: impl Fn
         if splice {
             cutting.splice();
         }
-        if !cutting.push(&bytes, &is_still_valid) {
-            return End::Disproved;
+        if let Err(end) = cutting.push(&bytes, &is_still_valid) {
+            return end;
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::reason::{Failure, LeaveReason, RefuseReason};
 use crate::signal::{Signal, Whose};
 use crate::tuners::{Reserve, Settings};
 use crate::viewer::Viewer;
+use crate::window::{JoinPoint, Listing};
 
 mod budgets;
 mod inputs;
@@ -39,6 +40,8 @@ const LIMITS: Limits = Limits {
     own_credential: false,
     tuners: Settings { limit: None, reserve: Reserve::Auto },
 };
+
+const LIST: JoinPoint = JoinPoint { listing: Listing::Keyed, sequence: 1, target: Duration::from_secs(4) };
 
 fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(millis)
@@ -393,7 +396,7 @@ fn a_generation_that_fails_is_followed_by_another_while_somebody_watches() {
     bench.actions();
     bench.pool.handle_event(Event::Failed { stream, generation: 1, failure: Failure::Gone }, at(2000));
     assert_eq!(bench.serve(1, 1, at(2100)).2, Warmth::Warming, "what is listed may be old");
-    bench.pool.join(consumer, Some(1), at(2100));
+    bench.pool.join(consumer, Some(LIST), at(2100));
     assert_eq!(bench.serve(1, 1, at(2100)).2, Warmth::Warm, "who has a list goes on with it");
     bench.pool.handle_timeout(at(2500));
     assert_eq!(bench.actions(), [Action::Start { stream, generation: 2, method: ProductionMethod::Adopted }]);

@@ -63,7 +63,7 @@ fn a_request_that_is_repeated_goes_on_waiting() {
     assert_eq!(bench.pool.waits_since(consumer), Some(at(1000)));
     bench.segment(stream, 1, at(22_000));
     bench.pool.answer_ended(consumer, true, at(22_000));
-    bench.pool.join(consumer, Some(7), at(22_000));
+    bench.pool.join(consumer, Some(LIST), at(22_000));
     assert_eq!(bench.pool.waits_since(consumer), None);
     bench.serve(1, 1, at(25_000));
     assert_eq!(bench.pool.waits_since(consumer), Some(at(25_000)), "another wait");

@@ -1,5 +1,7 @@
 //! What a simulated viewer does moment by moment, and what the proxy makes of it.
 
+use std::time::Duration;
+
 use crate::cadence::Class;
 use crate::key::{ConsumerId, OpeningId, PlaySessionId, StreamKey};
 use crate::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
@@ -11,7 +13,11 @@ use crate::simulate::tuners::house::Leave;
 use crate::simulate::tuners::server::at;
 use crate::simulate::tuners::shell::{self, CLOSING, Device, Moment, Shell, TUNING, live_stream, viewer};
 use crate::viewer::{Account, Viewer};
+use crate::window::{JoinPoint, Listing};
 
+/// The list that every viewer gets.
+const LIST: JoinPoint =
+    JoinPoint { listing: Listing::Keyed, sequence: 0, target: Duration::from_secs(POLL / 1000) };
 /// How often a viewer asks for a playlist and reports, in milliseconds.
 const POLL: u64 = 6000;
 const REPORT: u64 = 10_000;
@@ -111,7 +117,7 @@ impl Shell {
         let Admission::Serve { stream, consumer, .. } = admission else { return false };
         self.channels.insert(stream, channel);
         let hints = PlaylistHints { signals: &[], connection: None, mention: &mention };
-        self.pool.playlist_answered(consumer, Some(0), &hints, now);
+        self.pool.playlist_answered(consumer, Some(LIST), &hints, now);
         self.pool.segment_requested(consumer, self.now / POLL, now);
         if let Some(known) = self.devices.get_mut(&device) {
             known.consumer = Some(consumer);

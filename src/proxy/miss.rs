@@ -1,0 +1,65 @@
+//! Why a live playlist is not served from a stream of the gateway's, in one spelling each.
+//!
+//! It does not know what the server answers instead.
+
+use crate::proxy::route::BypassReason;
+use domain::profile::Unshareable;
+use domain::reason::RefuseReason;
+
+/// The reason why a live playlist is not served from a stream of the gateway's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Miss {
+    /// The request names no stream that can be shared.
+    Bypassed(BypassReason),
+    /// Its parameters ask for a stream that only this client can use.
+    Unshareable(Unshareable),
+    /// The server was not seen to open this live stream for this channel: sharing could show one channel in place of the other.
+    Unpaired,
+    /// The request carries no token.
+    NoToken,
+    /// The server refuses its token.
+    Denied,
+    /// The server could not be asked about its token.
+    AuthUnknown,
+    /// Its user may not have video or audio transcoded, which the server would not enforce for the gateway's own credential.
+    Restricted,
+    /// The pool refuses it.
+    Refused(RefuseReason),
+    /// The stream had no segment in time.
+    ColdTimeout,
+    /// The stream failed to start.
+    ColdFailure,
+}
+
+impl Miss {
+    /// The one spelling of this reason.
+    #[must_use]
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bypassed(reason) => reason.as_str(),
+            Self::Unshareable(reason) => reason.as_str(),
+            Self::Unpaired => "unpaired",
+            Self::NoToken => "no-token",
+            Self::Denied => "denied",
+            Self::AuthUnknown => "auth-unknown",
+            Self::Restricted => "restricted",
+            Self::Refused(reason) => reason.as_str(),
+            Self::ColdTimeout => "cold-timeout",
+            Self::ColdFailure => "cold-failure",
+        }
+    }
+
+    /// Whether the same request may be a hit a moment later, while the viewer already plays the server's stream.
+    pub(super) const fn may_become_a_hit(self) -> bool {
+        match self {
+            Self::Unpaired
+            | Self::Denied
+            | Self::AuthUnknown
+            | Self::Restricted
+            | Self::Refused(_)
+            | Self::ColdTimeout
+            | Self::ColdFailure => true,
+            Self::Bypassed(_) | Self::Unshareable(_) | Self::NoToken => false,
+        }
+    }
+}

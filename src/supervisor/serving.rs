@@ -1,0 +1,95 @@
+//! Serves viewers: grants them streams, and gives them lists and segments.
+//!
+//! It does not know how a request is spelled, nor how streams are made.
+
+use std::sync::Arc;
+
+use crate::supervisor::Supervisor;
+use crate::supervisor::answering::Answering;
+use crate::supervisor::handle::random;
+use crate::supervisor::stream::{Playlist, Stream, StreamSpec};
+use crate::supervisor::tune_request::{Lease, TuneRequest};
+use crate::upstream::jellyfin::Recipe;
+use domain::key::ConsumerId;
+use domain::openings::Mention;
+use domain::pool::{Admission, PlaylistHints, SegmentRequest, Tune};
+use domain::reason::RefuseReason;
+use domain::window::Listing;
+
+impl Supervisor {
+    /// Grants a viewer the stream of a playlist request; an error says why the request is to be forwarded. `mention` is the opening
+    /// that the request names; `recipe` is called if the stream is new. Waits only where the request may be a straggler: then its
+    /// client has gone by the end of the wait.
+    pub async fn tune(
+        &self,
+        request: TuneRequest,
+        mention: &Mention,
+        recipe: impl FnOnce() -> Recipe,
+    ) -> Result<Lease, RefuseReason> {
+        let TuneRequest { key, viewer, class, listing, produce, demand, login, user } = request;
+        let account = viewer.account;
+        let tune = Tune { key, viewer, class, produce, fresh: ConsumerId::from_bits(random()) };
+        self.handle.until_no_straggler(&tune.viewer).await;
+        let (lease, input) =
+            self.handle.ask(|pool, now| match pool.playlist_requested(tune, mention, now) {
+                Admission::Refused(reason) => Err(reason),
+                Admission::Serve { stream: id, consumer, warmth } => {
+                    user.iter().for_each(|user| pool.account_is_of(account, user));
+                    let spec = || StreamSpec { recipe: recipe(), demand, produce };
+                    let stream = self.streams.get_or_insert(id, spec);
+                    // Under the pool's lock, which the driver needs to start the stream: its first call takes this credential.
+                    stream.access.remember(account, login.clone(), user.clone());
+                    let answering = Answering::new(&self.handle, consumer);
+                    let list = pool.list_of(consumer);
+                    let (has_list, listing) = (list.is_some(), list.map_or(listing, |list| list.listing));
+                    let waits_since = self.handle.instant(pool.waits_since(consumer).unwrap_or(now));
+                    let lease = Lease { stream, consumer, warmth, waits_since, has_list, listing, answering };
+                    Ok((lease, pool.input_of(id)))
+                }
+            })?;
+        if let Some(input) = input {
+            self.inputs.add_login(input, account, &login, user.as_deref());
+        }
+        self.callers.leftovers.offer(account, &login, user.as_deref());
+        self.tuners.introduce(account, &lease.stream.recipe.place.prefix, &login);
+        Ok(lease)
+    }
+
+    /// The playlist of a consumer; `None` before the first segment. `blocking` says whether it offers blocking reload, and `uri`
+    /// writes the URI of a segment.
+    #[must_use]
+    pub fn playlist(
+        &self,
+        lease: Lease,
+        hints: &PlaylistHints<'_>,
+        blocking: bool,
+        uri: impl FnMut(&mut String, u64),
+    ) -> Option<Playlist> {
+        let Lease { stream, consumer, has_list, listing, answering, .. } = lease;
+        let join_point = if has_list { None } else { stream.join_point(listing) };
+        answering.reported();
+        let start = self.handle.ask(|pool, now| pool.playlist_answered(consumer, join_point, hints, now));
+        // A consumer that has been forgotten meanwhile begins anew.
+        let start = start.or_else(|| stream.join_point(listing))?;
+        stream.playlist(start, blocking, uri)
+    }
+
+    /// Tells the pool that a consumer has requested a segment. Returns the stream, and how the list is made that names the segment;
+    /// `None` if the stream is gone.
+    #[must_use]
+    pub fn segment_requested(
+        &self,
+        consumer: ConsumerId,
+        request: &SegmentRequest<'_>,
+    ) -> Option<(Arc<Stream>, Listing, Answering)> {
+        let (id, listing) = self.handle.ask(|pool, now| pool.request_segment(consumer, request, now))?;
+        let answering = Answering::new(&self.handle, consumer);
+        match self.streams.get(id) {
+            Some(stream) => Some((stream, listing, answering)),
+            None => {
+                answering.sent();
+                None
+            }
+        }
+    }
+}
