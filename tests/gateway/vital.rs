@@ -39,15 +39,16 @@ async fn a_driver_that_dies_ends_the_gateway_and_leaves_nothing_open_for_good() 
     )
     .await;
     let origin = stage.origin();
-    // The driver dies of the opening.
-    let playback = soon(stage.viewer(0, "tv").open(&stage.channel(1))).await.unwrap();
+    // The driver dies of the opening, and the gateway may end before the client has asked for anything else.
+    let _ = soon(stage.viewer(0, "tv").open(&stage.channel(1))).await;
     let error = stage.ended().await.unwrap_err();
     assert!(error.to_string().contains("driver"), "{error}");
     assert_eq!(origin.counts().jobs, 0);
-    assert_eq!(origin.counts().consumers.get(&playback.live_stream), Some(&1), "the client's own");
+    let consumers: Vec<_> = origin.counts().consumers.into_iter().collect();
+    let [(live_stream, 1)] = &*consumers else { panic!("not the client's own alone: {consumers:?}") };
     let entries = noted(folder.path());
     assert_eq!(entries.len(), 1, "{entries:?}");
-    assert_eq!(entries[0]["live_stream"], playback.live_stream.as_str());
+    assert_eq!(entries[0]["live_stream"], live_stream.as_str());
     assert!(!entries[0]["client"].is_null());
     let port = stage.base.rsplit(':').next().unwrap().to_owned();
     let next = stage
