@@ -53,7 +53,7 @@ struct Piece<P> {
     unlisted_at: Option<Timestamp>,
 }
 
-/// What lists promise, and how much of a stream the first one needs.
+/// What lists promise. It says too how much a first list needs: of pieces two segments, of another server's segments one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Promise {
     /// Pieces are short: fine lists have this target duration, keyed ones that of the longest group, which is `group` at least.
@@ -80,7 +80,7 @@ pub struct Window<P> {
     fine: Index,
     keyed: Index,
     growing: Option<Run>,
-    /// The target duration of keyed lists; `None` before the first group is complete.
+    /// The target duration of keyed lists; `None` before there are enough groups for a list.
     keyed_target: Option<Duration>,
     /// The time since the last random access point, and the longest that there was between two.
     distance: (Duration, Duration),
@@ -112,7 +112,7 @@ impl<P> Window<P> {
         }
     }
 
-    /// EXT-X-TARGETDURATION of lists of this kind; `None` before the first of their segments.
+    /// EXT-X-TARGETDURATION of lists of this kind; `None` before there is enough for one.
     #[must_use]
     pub const fn target(&self, listing: Listing) -> Option<Duration> {
         match (listing, self.promise) {
