@@ -112,8 +112,8 @@ impl Gateway {
         mut request: Request<Body>,
     ) -> (Request<Body>, Option<Mention>) {
         let needs_care = self.supervisor.needs_care(account);
-        let may_be_unreported = report.moment == Moment::Stopped && self.supervisor.has_unreported();
-        if !needs_care && !may_be_unreported {
+        let may_lack_record = report.moment == Moment::Stopped && self.supervisor.may_lack_record(account);
+        if !needs_care && !may_lack_record {
             return (request, None);
         }
         let prefix = prefix(request.uri()).to_owned();
@@ -123,16 +123,17 @@ impl Gateway {
         if needs_care {
             request = self.with_own_opening(report, account, &asker.credential, request).await;
         }
-        if may_be_unreported {
-            return self.without_unreported(report, account, request).await;
+        if may_lack_record {
+            return self.without_unrecorded(report, account, request).await;
         }
         (request, None)
     }
 
-    /// A `Stopped` of an opening that the client has never reported: without the name of the live stream, and what it mentions.
-    /// Whether the server would close such an opening depends on its version and on other viewers (docs/jellyfin.md 7), so
-    /// the gateway does. A report that cannot be read passes as it is.
-    async fn without_unreported(
+    /// A `Stopped` of what the server has no record of passes without the name of the live stream: whether the server would close an
+    /// opening, and whose, depends on its version and on other viewers (docs/jellyfin.md 7). If the client has never reported its
+    /// opening, the gateway closes that, and what the report mentions is returned besides; if it has stopped before, nothing is left
+    /// to close. A report that cannot be read passes as it is.
+    async fn without_unrecorded(
         &self,
         report: &Report,
         account: Account,
@@ -143,9 +144,14 @@ impl Gateway {
             Err(unread) => return (unread, None),
         };
         let mention = Subject::of(report, Some(kept.bytes())).mention(Some(account));
-        let is_unreported = mention.live_stream.is_some() && self.supervisor.is_unreported(&mention);
-        match is_unreported.then(|| without_live_stream(kept.bytes())).flatten() {
-            Some(anonymous) => (with_body(parts, anonymous), Some(mention)),
+        let Some(live_stream) = &mention.live_stream else {
+            return (Request::from_parts(parts, kept.into()), None);
+        };
+        let is_unreported = self.supervisor.is_unreported(&mention);
+        let is_second =
+            || !self.supervisor.has_opening(&mention) && self.supervisor.is_anothers(account, live_stream);
+        match (is_unreported || is_second()).then(|| without_live_stream(kept.bytes())).flatten() {
+            Some(anonymous) => (with_body(parts, anonymous), is_unreported.then_some(mention)),
             None => (Request::from_parts(parts, kept.into()), None),
         }
     }
@@ -180,8 +186,8 @@ impl Gateway {
         Request::from_parts(parts, kept.into())
     }
 
-    /// Passes on `LiveStreams/Close`, unless the client has given its consumer back already and the server would take the
-    /// gateway's. Runs in a task of its own, because the server closes the live stream whether or not the client waits.
+    /// Passes on `LiveStreams/Close`, unless the client has given its consumer back already and the server would take somebody
+    /// else's. Runs in a task of its own, because the server closes the live stream whether or not the client waits.
     pub(super) async fn close(
         self: &Arc<Self>,
         live_stream: Option<LiveStreamId>,
@@ -192,9 +198,8 @@ impl Gateway {
             return self.forward(request).await;
         };
         let account = self.account(credential.token());
-        let is_second =
-            self.supervisor.has_returned(account, &live_stream) && self.supervisor.holds(&live_stream);
-        let is_closed = is_second || self.supervisor.is_closed_for(account, &live_stream);
+        let is_closed = self.supervisor.is_anothers(account, &live_stream)
+            || self.supervisor.is_closed_for(account, &live_stream);
         let source = live_stream.media_source();
         let mention =
             Mention { account: Some(account), live_stream: Some(live_stream), ..Mention::default() };

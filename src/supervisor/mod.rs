@@ -219,14 +219,24 @@ impl Supervisor {
 
     /// Whether the gateway holds a consumer of this live stream.
     #[must_use]
-    pub fn holds(&self, live_stream: &LiveStreamId) -> bool {
+    fn holds(&self, live_stream: &LiveStreamId) -> bool {
         self.inputs.holds(live_stream) || self.streams.holds(live_stream)
     }
 
-    /// Whether this live stream has been given back, by the account itself or by the gateway on its behalf.
+    /// Whether the account has given this live stream back, and another party has it open: whatever the account closes is theirs.
     #[must_use]
-    pub fn has_returned(&self, account: Account, live_stream: &LiveStreamId) -> bool {
-        self.handle.pool().has_returned(account, live_stream)
+    pub fn is_anothers(&self, account: Account, live_stream: &LiveStreamId) -> bool {
+        let pool = self.handle.pool();
+        let (has_returned, is_open) =
+            (pool.has_returned(account, live_stream), pool.is_open_for_others(account, live_stream));
+        drop(pool);
+        has_returned && (is_open || self.holds(live_stream))
+    }
+
+    /// Whether a client has an opening that a request mentions.
+    #[must_use]
+    pub fn has_opening(&self, mention: &Mention) -> bool {
+        self.handle.pool().has_opening(mention)
     }
 
     /// A snapshot of the pool.
@@ -261,10 +271,10 @@ impl Supervisor {
         self.handle.pool().is_unreported(mention)
     }
 
-    /// Whether any client has an opening that it has never reported to the server that it plays by.
+    /// Whether a `Stopped` of the account may be about what the server has no record of.
     #[must_use]
-    pub fn has_unreported(&self) -> bool {
-        self.handle.pool().has_unreported()
+    pub fn may_lack_record(&self, account: Account) -> bool {
+        self.handle.pool().may_lack_record(account)
     }
 
     /// Whether [`own_opening`](Self::own_opening) has to be called before a report of `account` is forwarded.
@@ -284,7 +294,7 @@ impl Supervisor {
         self.openings.own_opening(mention, (login, device), plays).await
     }
 
-    /// Whether the gateway has closed the account's opening of this live stream on its behalf, and it has opened none since.
+    /// Whether the gateway has closed the account's opening of this live stream on its behalf, and it has not opened it since.
     #[must_use]
     pub fn is_closed_for(&self, account: Account, live_stream: &LiveStreamId) -> bool {
         self.handle.pool().is_closed_for(account, live_stream)

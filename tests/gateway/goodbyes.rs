@@ -298,3 +298,59 @@ async fn who_played_the_servers_own_stream_is_said_goodbye_for_too() {
         consumed_by(&stage, &unreported, 0).await;
     }
 }
+
+/// Some clients report `Stopped` and close the live stream besides, and some report `Stopped` twice. The second time would take the
+/// consumer of whoever has just opened the channel.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_gives_its_opening_back_twice_takes_nobody_along() {
+    for version in VERSIONS {
+        let stage = stage(version).await;
+        let (thorough, other) = (stage.viewer(0, "phone"), stage.viewer(1, "tv"));
+        let playback = soon(thorough.open(&stage.channel(1))).await.unwrap();
+        soon(thorough.report(&playback, "Playing")).await.unwrap();
+        let opened = short(soon(other.open(&stage.channel(1))).await.unwrap());
+        soon(thorough.leave(&playback)).await.unwrap();
+        assert_eq!(consumers(&stage, &opened), 1, "{version:?}: the other's");
+        soon(thorough.leave(&playback)).await.unwrap();
+        assert_eq!(consumers(&stage, &opened), 1, "{version:?}: it stays after a second Stopped");
+        let close = format!("/LiveStreams/Close?liveStreamId={}", playback.live_stream);
+        soon(thorough.post(&close, &serde_json::Value::Null)).await.unwrap();
+        assert_eq!(consumers(&stage, &opened), 1, "{version:?}: and after a Close");
+        assert_eq!(poll(&other, &opened).await.status, 200);
+    }
+}
+
+/// The live stream was closed under its viewers. Who opens it again has another one, although its id is the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_lost_its_opening_takes_nobodys_that_came_later() {
+    for version in VERSIONS {
+        let stage = stage(version).await;
+        let (first, later) = (stage.viewer(0, "phone"), stage.viewer(1, "tv"));
+        let playback = of_the_servers_own(short(soon(first.open(&stage.channel(1))).await.unwrap()));
+        assert_eq!(poll(&first, &playback).await.status, 200);
+        soon(first.report(&playback, "Playing")).await.unwrap();
+        let close = format!("/LiveStreams/Close?liveStreamId={}", playback.live_stream);
+        soon(stage.direct(1, "operator").post(&close, &serde_json::Value::Null)).await.unwrap();
+        assert_eq!(consumers(&stage, &playback), 0);
+        let opened = short(soon(later.open(&stage.channel(1))).await.unwrap());
+        soon(first.leave(&playback)).await.unwrap();
+        assert_eq!(consumers(&stage, &opened), 1, "{version:?}: the later one's");
+        assert_eq!(poll(&later, &opened).await.status, 200);
+    }
+}
+
+/// A device that is denied a tuner for another channel is said goodbye for. Its own `Stopped` may come once it has that other channel.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_goodbye_after_the_next_opening_takes_nobody_along() {
+    for version in VERSIONS {
+        let stage = stage(version).await;
+        let (zapper, other) = (stage.viewer(0, "phone"), stage.viewer(1, "tv"));
+        let playback = plays(&zapper, &stage.channel(1)).await;
+        consumed_by(&stage, &playback, 2).await;
+        consumed_by(&stage, &playback, 1).await;
+        soon(zapper.open(&stage.channel(2))).await.unwrap();
+        let opened = short(soon(other.open(&stage.channel(1))).await.unwrap());
+        soon(zapper.leave(&playback)).await.unwrap();
+        assert_eq!(consumers(&stage, &opened), 2, "{version:?}: the other's and ours");
+    }
+}

@@ -2,6 +2,7 @@
 //! reports of playback. It decodes nothing, and sends no request by itself.
 
 use std::error::Error;
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +18,23 @@ use tokio::time::Instant;
 
 /// Why a viewer has no response, or not the one it needs.
 pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The server has opened a channel, and then refuses to have it played.
+#[derive(Debug)]
+pub struct Unplayable {
+    /// The status of the multivariant playlist.
+    pub status: StatusCode,
+    /// The beginning of its body.
+    pub said: String,
+}
+
+impl fmt::Display for Unplayable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the multivariant playlist answered {}: {}", self.status, self.said)
+    }
+}
+
+impl Error for Unplayable {}
 
 /// A viewer on one device.
 #[derive(Clone, Debug)]
@@ -121,7 +139,7 @@ impl Viewer {
     /// Opens a channel: posts `PlaybackInfo`, then gets the multivariant playlist, which names the media playlist.
     ///
     /// # Errors
-    /// No response, or one without a playable media source.
+    /// No response, or one without a playable media source; [`Unplayable`] if the channel is open and cannot be played.
     pub async fn open(&self, item: &str) -> Result<Playback, BoxError> {
         let request = json!({
             "UserId": self.user, "StartTimeTicks": 0, "IsPlayback": true, "AutoOpenLiveStream": true,
@@ -136,6 +154,10 @@ impl Viewer {
         let text = |value: &Value| value.as_str().map(str::to_owned).ok_or("a field is missing");
         let master_path = text(&source["TranscodingUrl"])?;
         let master = self.get(&master_path).await?;
+        if master.status != StatusCode::OK {
+            let said = master.text().chars().take(200).collect();
+            return Err(Unplayable { status: master.status, said }.into());
+        }
         let variant = master.segments().into_iter().next().ok_or("no variant")?;
         let folder =
             master_path.split('?').next().and_then(|path| path.rsplit_once('/')).ok_or("no folder")?.0;

@@ -360,7 +360,10 @@ impl ClientOpenings {
         let opening = known.opening.clone();
         {
             let mut book = self.book();
-            book.former.retain(|(account, _), _| Some(*account) != opening.account);
+            if let Some(account) = opening.account {
+                book.former.remove(&(account, opening.live_stream.clone()));
+            }
+            book.doubt_namesakes(&opening);
             book.known.insert(id, known);
         }
         self.handle.tell(event(id, opening));

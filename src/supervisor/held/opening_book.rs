@@ -30,7 +30,7 @@ pub(super) struct Known {
 #[derive(Debug, Default)]
 pub(super) struct Book {
     pub(super) known: BTreeMap<OpeningId, Known>,
-    /// The openings that may have ended with the server's process.
+    /// The openings that may have ended with the server's process, or with their live stream.
     pub(super) doubted: BTreeSet<OpeningId>,
     /// The openings that were closed in their client's name or have ended with the server's process, until the client has another.
     pub(super) former: BTreeMap<(Account, LiveStreamId), Known>,
@@ -50,6 +50,16 @@ impl Book {
             self.former.insert((account, known.opening.live_stream.clone()), known.clone());
         }
         Some(known)
+    }
+
+    /// A live stream that was closed and is opened again has the same id, but its openings have another name: who opened the former
+    /// one has lost it.
+    pub(super) fn doubt_namesakes(&mut self, opening: &ClientOpening) {
+        let is_another = |known: &Known| {
+            known.opening.live_stream == opening.live_stream && known.opening.name != opening.name
+        };
+        let others = self.known.iter().filter(|(_, known)| is_another(known)).map(|(id, _)| *id);
+        self.doubted.extend(others);
     }
 
     pub(super) fn doubted_of(&self, account: Account, live_stream: &LiveStreamId) -> Vec<(OpeningId, Known)> {

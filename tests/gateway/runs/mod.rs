@@ -144,6 +144,7 @@ impl Run {
                 if path.contains("Sessions/Playing")
                     || path.contains("LiveStreams")
                     || path.contains("PlaybackInfo")
+                    || path.contains(".m3u8")
                 {
                     eprintln!(
                         "R {:.3?} {} {path} {:?} {:?}",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::simulate::Chance;
-use jellyfin_alike::viewer::{Answer, BoxError, Playback, Viewer};
+use jellyfin_alike::viewer::{Answer, BoxError, Playback, Unplayable, Viewer};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::runs::truth::{Manner, Truth};
@@ -118,7 +118,12 @@ impl Zapper {
         let opened = match self.open(channel).await {
             Some(Ok(playback)) => playback,
             Some(Err(error)) => {
-                truth.refused(stay, error.to_string());
+                if error.is::<Unplayable>() {
+                    self.fault(error.to_string());
+                    truth.left(stay, truth.now(), Manner::Unplayed);
+                } else {
+                    truth.refused(stay, error.to_string());
+                }
                 if let Some((before, playback)) = &left {
                     self.leave(*before, playback, Next::Polite).await;
                 }

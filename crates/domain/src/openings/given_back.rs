@@ -9,7 +9,7 @@
 //!     │                                 │                                  │
 //!     └─────────────────────────────────┴── its opening is closed for it ──┴──► Closed
 //! Playing, Stopped ── the account asks the server to open a channel ──► (unknown)
-//! Closed           ── the account has an opening again ───────────────► (unknown)
+//! Closed           ── the account has an opening of it again ─────────► (unknown)
 //! ```
 //!
 //! Without a report that it plays, `Stopped` gives nothing back: 10.11 ignores it.
@@ -40,9 +40,9 @@ impl GivenBack {
         self.0.retain(|(known, _), status| *known != account || *status == Status::Closed);
     }
 
-    /// The account has an opening of some live stream again.
-    pub(super) fn has_opening(&mut self, account: Account) {
-        self.0.retain(|(known, _), status| *known != account || *status != Status::Closed);
+    /// The account has an opening of the live stream again.
+    pub(super) fn has_opening(&mut self, account: Account, live_stream: LiveStreamId) {
+        self.0.remove(&(account, live_stream));
     }
 
     /// The account has reported that it plays the live stream.
@@ -84,6 +84,12 @@ impl GivenBack {
         self.0.get(&(account, live_stream.clone())) == Some(&Status::Closed)
     }
 
+    /// Whether the account has stopped any live stream, and asked for no opening since.
+    pub(super) fn has_stopped_any(&self, account: Account) -> bool {
+        let theirs = self.0.range((account, LiveStreamId::new(String::new()))..);
+        theirs.take_while(|((known, _), _)| *known == account).any(|(_, status)| *status == Status::Stopped)
+    }
+
     fn make_room(&mut self) {
         if self.0.len() >= REMEMBERED {
             self.0.clear();
@@ -108,9 +114,10 @@ mod tests {
         assert!(!given_back.contains(ACCOUNT, &live()), "10.11 ignores such a stop");
         given_back.playing(ACCOUNT, live());
         assert!(!given_back.contains(ACCOUNT, &live()));
+        assert!(!given_back.has_stopped_any(ACCOUNT));
         given_back.stopped(ACCOUNT, live());
-        assert!(given_back.contains(ACCOUNT, &live()));
-        assert!(!given_back.contains(Account(2), &live()));
+        assert!(given_back.contains(ACCOUNT, &live()) && given_back.has_stopped_any(ACCOUNT));
+        assert!(!given_back.contains(Account(2), &live()) && !given_back.has_stopped_any(Account(0)));
         given_back.asks_for_opening(ACCOUNT);
         assert!(!given_back.contains(ACCOUNT, &live()));
     }
@@ -123,9 +130,10 @@ mod tests {
         given_back.playing(ACCOUNT, live());
         given_back.asks_for_opening(ACCOUNT);
         assert!(given_back.contains(ACCOUNT, &live()));
-        given_back.has_opening(Account(2));
+        given_back.has_opening(Account(2), live());
+        given_back.has_opening(ACCOUNT, LiveStreamId::new("another"));
         assert!(given_back.contains(ACCOUNT, &live()));
-        given_back.has_opening(ACCOUNT);
+        given_back.has_opening(ACCOUNT, live());
         assert!(!given_back.contains(ACCOUNT, &live()));
     }
 

@@ -183,6 +183,12 @@ impl Index {
         self.named(name.clone(), name).collect()
     }
 
+    /// The openings of a live stream.
+    pub(super) fn of_live_stream(&self, live_stream: &LiveStreamId) -> impl Iterator<Item = OpeningId> {
+        let of = |account| Name::LiveStream(live_stream.clone(), account);
+        self.named(of(None), of(Some(Account(u64::MAX))))
+    }
+
     /// The openings of `account`. Looks at all openings.
     pub(super) fn of_account(&self, account: Account) -> Vec<OpeningId> {
         let theirs = self.open.iter().filter(|(_, open)| open.opening.account == Some(account));

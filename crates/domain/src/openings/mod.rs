@@ -92,7 +92,7 @@ impl Openings {
     /// A client has opened a live stream. Returns the opening that is forgotten to make room, if any.
     pub fn opened(&mut self, id: OpeningId, opening: ClientOpening, now: Timestamp) -> Option<OpeningId> {
         if let Some(account) = opening.account {
-            self.given_back.has_opening(account);
+            self.given_back.has_opening(account, opening.live_stream.clone());
         }
         for other in self.index.of_same_device(&opening) {
             match self.index.get(other).map(|open| (open.state, open.due)) {
@@ -355,7 +355,7 @@ impl Openings {
         due
     }
 
-    /// Whether the gateway has closed the account's opening of this live stream in its name, and it has opened none since.
+    /// Whether the gateway has closed the account's opening of this live stream in its name, and it has not opened it since.
     #[must_use]
     pub fn is_closed_for(&self, account: Account, live_stream: &LiveStreamId) -> bool {
         self.given_back.is_closed(account, live_stream)

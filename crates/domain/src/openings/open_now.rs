@@ -17,6 +17,13 @@ impl Openings {
         self.index.live_streams()
     }
 
+    /// Whether a client of another account has an opening of the live stream.
+    #[must_use]
+    pub fn is_open_for_others(&self, account: Account, live_stream: &LiveStreamId) -> bool {
+        let mut open = self.index.of_live_stream(live_stream).filter_map(|id| self.index.get(id));
+        open.any(|open| open.opening.account != Some(account))
+    }
+
     /// What an account has open and has not stopped.
     pub fn of_account(&self, account: Account) -> impl Iterator<Item = &ClientOpening> {
         let theirs = self.index.of_account(account).into_iter().filter_map(|id| self.index.get(id));

@@ -10,6 +10,7 @@ use crate::openings::mention::{Mention, PlaybackReport};
 use crate::openings::opening::ClientOpening;
 use crate::reason::ReturnReason;
 use crate::time::Timestamp;
+use crate::viewer::Account;
 
 impl Openings {
     /// The server has accepted a report of an account about a live stream. Returns the opening that it closed for it, if any.
@@ -48,10 +49,11 @@ impl Openings {
             && meant.all(|id| self.index.get(id).is_some_and(|open| open.reported_at.is_none()))
     }
 
-    /// Whether there is an opening that the server has no record of.
+    /// Whether a `Stopped` of the account may be about what the server has no record of: an opening that nobody has reported, or one that
+    /// the account has stopped already.
     #[must_use]
-    pub fn has_unreported(&self) -> bool {
-        self.index.has_unreported()
+    pub fn may_lack_record(&self, account: Account) -> bool {
+        self.index.has_unreported() || self.given_back.has_stopped_any(account)
     }
 
     /// The client has reported that it plays by an opening: the server's record is of that one from now on.

@@ -256,7 +256,7 @@ impl Pool {
         changed.map(|(&id, stream)| (id, stream.publish())).collect()
     }
 
-    /// Whether the gateway has closed the account's opening of this live stream in its name, and it has opened none since.
+    /// Whether the gateway has closed the account's opening of this live stream in its name, and it has not opened it since.
     #[must_use]
     pub fn is_closed_for(&self, account: Account, live_stream: &LiveStreamId) -> bool {
         self.openings.is_closed_for(account, live_stream)
@@ -274,10 +274,16 @@ impl Pool {
         self.openings.is_unreported(mention)
     }
 
-    /// Whether any client has an opening that the server has no record of its playing by.
+    /// Whether a `Stopped` of the account may be about what the server has no record of.
     #[must_use]
-    pub fn has_unreported(&self) -> bool {
-        self.openings.has_unreported()
+    pub fn may_lack_record(&self, account: Account) -> bool {
+        self.openings.may_lack_record(account)
+    }
+
+    /// Whether a client of another account has an opening of the live stream.
+    #[must_use]
+    pub fn is_open_for_others(&self, account: Account, live_stream: &LiveStreamId) -> bool {
+        self.openings.is_open_for_others(account, live_stream)
     }
 
     /// The live streams that clients have open and have not stopped.
