@@ -22,6 +22,8 @@ pub(super) struct Open {
     pub(super) reported_at: Option<Timestamp>,
     /// Whether that was the report of a pause.
     pub(super) is_paused: bool,
+    /// Since when its device has been reported to play another live stream, if it is.
+    pub(super) replaced_at: Option<Timestamp>,
     /// Whether its client has asked the server to close it, and the server has yet to answer.
     pub(super) is_closing: bool,
 }
@@ -91,6 +93,13 @@ impl Index {
             if let Some(open) = self.open.get_mut(id) {
                 open.is_paused = is_paused;
             }
+        }
+    }
+
+    /// The device is reported to play another live stream since `at`, or the one of this opening again.
+    pub(super) fn set_replaced(&mut self, id: OpeningId, at: Option<Timestamp>) {
+        if let Some(open) = self.open.get_mut(&id) {
+            open.replaced_at = at.map(|at| open.replaced_at.unwrap_or(at));
         }
     }
 

@@ -26,6 +26,7 @@ mod mention;
 mod open_now;
 mod opening;
 mod records;
+mod sockets;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -48,6 +49,10 @@ const SUPERSEDED: Duration = Duration::from_secs(15);
 /// A session without a report for this long may have been stopped by the server, which looks every five minutes for those without
 /// one for five (docs/jellyfin.md 7). It has closed the opening then, and a goodbye would take somebody else's.
 const IDLE_SESSION: Duration = Duration::from_secs(4 * 60);
+
+/// A job of a device that plays something else may have timed out after this long: the server's timer is a minute, from the last request
+/// for it. The server has closed the opening then.
+const JOB_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// An opening whose time has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,8 +123,18 @@ impl Openings {
         } else {
             (ReturnReason::Unfollowed, now + self.patience)
         };
-        self.index
-            .insert(id, Open { opening, state, due, reported_at: None, is_paused: false, is_closing: false });
+        self.index.insert(
+            id,
+            Open {
+                opening,
+                state,
+                due,
+                reported_at: None,
+                is_paused: false,
+                replaced_at: None,
+                is_closing: false,
+            },
+        );
         let first = || self.index.first_due().map(|(_, id)| id);
         let forgotten = (self.index.len() > REMEMBERED).then(first).flatten();
         forgotten.inspect(|&id| drop(self.index.remove(id)))
@@ -246,33 +261,6 @@ impl Openings {
         }
     }
 
-    /// A WebSocket of an account, and of this device if it names one, has opened.
-    pub fn socket_opened(&mut self, account: Account, device: Option<DeviceId>) {
-        *self.sockets.entry((account, device)).or_default() += 1;
-    }
-
-    /// Such a WebSocket has closed. With the last one the server ends the session, and closes the opening that it has reported
-    /// last by itself. Returns the openings that are lost.
-    pub fn socket_closed(&mut self, account: Account, device: Option<DeviceId>) -> Vec<OpeningId> {
-        let key = (account, device);
-        if let Some(count) = self.sockets.get_mut(&key) {
-            *count -= 1;
-            if *count > 0 {
-                return Vec::new();
-            }
-            self.sockets.remove(&key);
-        }
-        let (_, device) = key;
-        let of_device = |opening: &ClientOpening| device.is_none() || opening.device == device;
-        let theirs = self.index.of_account(account).into_iter();
-        let reported = theirs.filter_map(|id| {
-            let open = self.index.get(id).filter(|open| of_device(&open.opening))?;
-            Some((open.reported_at?, id))
-        });
-        let last = reported.max().map(|(_, id)| id);
-        last.into_iter().inspect(|&id| self.lost(id)).collect()
-    }
-
     /// Whether a client has an opening that a request mentions.
     #[must_use]
     pub fn has(&self, mention: &Mention) -> bool {
@@ -327,8 +315,13 @@ impl Openings {
             };
             let is_idle = open.reported_at.is_some_and(|at| now.since(at) >= IDLE_SESSION);
             let (reason, closes_by_itself) = match (state, open.reported_at) {
-                // While it plays, the server keeps its job alive by itself; that of a paused one ends within a minute.
-                (ReturnReason::PassedOn, Some(_)) => (ReturnReason::Silent, is_idle || open.is_paused),
+                // While it plays, the server keeps its job alive by itself; that of a paused one ends within a minute, and so does
+                // that of one whose device plays something else.
+                (ReturnReason::PassedOn, Some(_)) => {
+                    let timeout = JOB_TIMEOUT.min(self.patience / 2);
+                    let is_replaced = open.replaced_at.is_some_and(|at| now.since(at) >= timeout);
+                    (ReturnReason::Silent, is_idle || open.is_paused || is_replaced)
+                }
                 (ReturnReason::Silent, _) => (state, is_idle),
                 (
                     ReturnReason::PassedOn

@@ -60,11 +60,11 @@ impl Openings {
     pub(super) fn record(&mut self, id: OpeningId, now: Timestamp) {
         let Some(opening) = self.index.get(id).map(|open| open.opening.clone()) else { return };
         for other in self.index.of_same_device(&opening) {
-            let Some(open) =
-                self.index.get(other).filter(|open| open.opening.live_stream == opening.live_stream)
-            else {
+            let Some(open) = self.index.get(other) else { continue };
+            if open.opening.live_stream != opening.live_stream {
+                self.index.set_replaced(other, Some(now));
                 continue;
-            };
+            }
             let (state, due) = (open.state, open.due);
             self.index.set_reported(other, None);
             if state == ReturnReason::Silent {
@@ -72,6 +72,7 @@ impl Openings {
             }
         }
         self.index.set_reported(id, Some(now));
+        self.index.set_replaced(id, None);
     }
 
     /// A client's opening is closed: unless it has another one of the same live stream, it has none any more.

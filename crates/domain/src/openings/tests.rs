@@ -356,6 +356,21 @@ fn a_player_of_the_servers_own_stream_is_there_as_long_as_it_asks_for_it() {
     assert_eq!(due(&mut reported, 220, true), [], "it watches ours after all");
     let mut reported = passed_on(true);
     assert_eq!(due(&mut reported, 220, false), [ReturnReason::Silent]);
+    // Its device plays another channel: nothing keeps the job alive, and the server closes the opening with it.
+    let elsewhere = |at_once: bool| {
+        let mut openings = passed_on(true);
+        let other = ClientOpening { live_stream: LiveStreamId::new("other"), ..opening(1, "b") };
+        openings.opened(OpeningId(2), other, at(101));
+        let play_b = Mention { live_stream: Some(LiveStreamId::new("other")), ..play(1, "b") };
+        openings.mentioned(&play_b, MentionKind::Reported, |_| true, at(102));
+        if at_once {
+            openings.zapping(Account(1), &DeviceId::new("device-1"), at(110));
+        }
+        openings
+    };
+    assert_eq!(elsewhere(false).take_due(at(220), |_| false), [Due::LeftToServer(OpeningId(1))]);
+    let said_goodbye = Due::GiveBack(OpeningId(1), ReturnReason::Silent);
+    assert_eq!(elsewhere(true).take_due(at(110), |_| false), [said_goodbye]);
     let mut paused = passed_on(true);
     paused.reported(&play_a, PlaybackReport::Paused);
     assert_eq!(paused.take_due(at(220), |_| false), [Due::LeftToServer(OpeningId(1))], "its job has ended");

@@ -1,0 +1,35 @@
+//! Counts the WebSockets of each session at the server, which ends a session with the last of them.
+
+use super::Openings;
+use crate::key::{DeviceId, OpeningId};
+use crate::openings::opening::ClientOpening;
+use crate::viewer::Account;
+
+impl Openings {
+    /// A WebSocket of an account, and of this device if it names one, has opened.
+    pub fn socket_opened(&mut self, account: Account, device: Option<DeviceId>) {
+        *self.sockets.entry((account, device)).or_default() += 1;
+    }
+
+    /// Such a WebSocket has closed. With the last one the server ends the session, and closes the opening that it has reported
+    /// last by itself. Returns the openings that are lost.
+    pub fn socket_closed(&mut self, account: Account, device: Option<DeviceId>) -> Vec<OpeningId> {
+        let key = (account, device);
+        if let Some(count) = self.sockets.get_mut(&key) {
+            *count -= 1;
+            if *count > 0 {
+                return Vec::new();
+            }
+            self.sockets.remove(&key);
+        }
+        let (_, device) = key;
+        let of_device = |opening: &ClientOpening| device.is_none() || opening.device == device;
+        let theirs = self.index.of_account(account).into_iter();
+        let reported = theirs.filter_map(|id| {
+            let open = self.index.get(id).filter(|open| of_device(&open.opening))?;
+            Some((open.reported_at?, id))
+        });
+        let last = reported.max().map(|(_, id)| id);
+        last.into_iter().inspect(|&id| self.lost(id)).collect()
+    }
+}
