@@ -18,6 +18,7 @@ use crate::proxy::route::prefix;
 use crate::proxy::websocket::OnMessage;
 use crate::upstream::jellyfin::field;
 use crate::upstream::live_tv::recording_starts;
+use domain::key::ItemId;
 
 /// A recording that begins later is found in time among the server's timers.
 const SOON: Duration = Duration::from_secs(30);
@@ -35,11 +36,14 @@ impl Gateway {
         let is_new = *request.method() == Method::POST;
         let asker = self.asker(&request, &Query::of(request.uri()));
         let prefix = prefix(request.uri()).to_owned();
-        let (request, begins_soon) = match asker {
+        let (request, imminent) = match asker {
             Some(asker) if is_new && self.may_record(&asker, &prefix).await => self.read_timer(request).await,
-            Some(_) | None => (request, false),
+            Some(_) | None => (request, None),
         };
-        let is_freed = begins_soon && self.free_tuner_for_recording().await;
+        let is_freed = match imminent {
+            Some(Imminent { item }) => self.free_tuner_for_recording(item.as_ref()).await,
+            None => false,
+        };
         let response = self.forward(request).await;
         // While the recorder opens the channel its timer still says that it needs a tuner, and would cost another channel.
         if response.status().is_success() && !is_freed {
@@ -66,26 +70,37 @@ impl Gateway {
         }
     }
 
-    /// The request, and whether the recording that it schedules begins soon. One that cannot be read does not.
-    async fn read_timer(&self, request: Request<Body>) -> (Request<Body>, bool) {
+    /// The request, and the recording that it schedules, if that begins soon. One that cannot be read does not.
+    async fn read_timer(&self, request: Request<Body>) -> (Request<Body>, Option<Imminent>) {
         match self.keep(request).await {
             Ok((parts, timer)) => {
-                let begins_soon = begins_soon(timer.bytes(), SystemTime::now());
-                (Request::from_parts(parts, timer.into()), begins_soon)
+                let imminent = Imminent::of(timer.bytes(), SystemTime::now());
+                (Request::from_parts(parts, timer.into()), imminent)
             }
-            Err(unread) => (unread, false),
+            Err(unread) => (unread, None),
         }
     }
 
-    async fn free_tuner_for_recording(&self) -> bool {
+    async fn free_tuner_for_recording(&self, item: Option<&ItemId>) -> bool {
         debug!("a client schedules a recording that begins at once");
-        self.supervisor.tuners().free_tuner_for_recording().await
+        self.supervisor.tuners().free_tuner_for_recording(item).await
     }
 }
 
-fn begins_soon(timer: &[u8], now: SystemTime) -> bool {
-    let timer = serde_json::from_slice::<Value>(timer).ok();
-    timer.as_ref().and_then(recording_starts).is_some_and(|starts| starts <= now + SOON)
+/// A recording that begins soon.
+#[derive(Debug, PartialEq, Eq)]
+struct Imminent {
+    /// The channel's item, if it is told.
+    item: Option<ItemId>,
+}
+
+impl Imminent {
+    fn of(timer: &[u8], now: SystemTime) -> Option<Self> {
+        let timer = serde_json::from_slice::<Value>(timer).ok()?;
+        recording_starts(&timer).filter(|starts| *starts <= now + SOON)?;
+        let item = field(&timer, "ChannelId").and_then(Value::as_str).and_then(ItemId::parse);
+        Some(Self { item })
+    }
 }
 
 /// Whether a message says that there is a timer more, or less (`SessionMessageType.cs`).
@@ -117,14 +132,18 @@ mod tests {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(3600);
         for (timer, expected) in [
             (r#"{"StartDate":"1970-01-01T00:59:00.0000000Z"}"#, true),
-            (r#"{"startDate":"1970-01-01T01:00:30Z"}"#, true),
+            (r#"{"startDate":"1970-01-01T01:00:30Z","ChannelId":7}"#, true),
             (r#"{"StartDate":"1970-01-01T01:00:31Z"}"#, false),
             (r#"{"StartDate":"1970-01-01T01:10:00Z","PrePaddingSeconds":600}"#, true),
             (r#"{"StartDate":null}"#, false),
             ("[]", false),
             ("", false),
         ] {
-            assert_eq!(begins_soon(timer.as_bytes(), now), expected, "{timer}");
+            let imminent = Imminent::of(timer.as_bytes(), now);
+            assert_eq!(imminent, expected.then_some(Imminent { item: None }), "{timer}");
         }
+        let item = "a".repeat(32);
+        let timer = format!(r#"{{"StartDate":"1970-01-01T00:59:00Z","ChannelId":"{item}"}}"#);
+        assert_eq!(Imminent::of(timer.as_bytes(), now), Some(Imminent { item: ItemId::parse(&item) }));
     }
 }

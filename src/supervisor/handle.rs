@@ -10,7 +10,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::supervisor::ended_answers::{Ended, EndedAnswers};
-use domain::key::ConsumerId;
+use domain::key::{ConsumerId, MediaSourceId};
 use domain::pool::{Closing, Event, Open, Pool};
 use domain::reload::HELD;
 use domain::time::Timestamp;
@@ -132,9 +132,9 @@ impl Handle {
         timeout(patience, gone).await.is_ok()
     }
 
-    /// Asks the pool to free a tuner. Returns true once everything that was being closed is closed.
-    pub(super) async fn free_tuner(&self) -> bool {
-        self.tell_shortage(Event::TunerDenied, TUNER_WAIT).await
+    /// Asks the pool to free a tuner for `wanted`, if that is known. Returns true once everything that was being closed is closed.
+    pub(super) async fn free_tuner(&self, wanted: Option<MediaSourceId>) -> bool {
+        self.tell_shortage(Event::TunerDenied(wanted), TUNER_WAIT).await
     }
 
     /// What may free a tuner without anybody's doing: what is being closed, and the openings that the server works on.
@@ -145,8 +145,8 @@ impl Handle {
 
     /// Waits until it is known how the openings end that the server works on, unless a tuner is free anyway, for a while. Returns
     /// whether any of them has ended or lost its client, or any of what was unsettled `before` has ended.
-    pub(super) async fn settle(&self, before: &BTreeSet<Open>) -> bool {
-        let (undecided, is_free) = self.ask(|pool, now| (pool.undecided(), pool.is_tuner_free(now)));
+    pub(super) async fn settle(&self, before: &BTreeSet<Open>, wanted: Option<&MediaSourceId>) -> bool {
+        let (undecided, is_free) = self.ask(|pool, now| (pool.undecided(), pool.is_tuner_free(wanted, now)));
         if !is_free {
             // As many as have ended by then count.
             let _ = timeout(TUNER_WAIT, self.until(|pool| pool.undecided().is_disjoint(&undecided))).await;
@@ -155,8 +155,8 @@ impl Handle {
     }
 
     /// The same for a recording that begins at once, unless a tuner is known to be free.
-    pub(super) async fn free_tuner_for_recording(&self) -> bool {
-        self.tell_shortage(Event::RecordingBegins, TUNER_WAIT).await
+    pub(super) async fn free_tuner_for_recording(&self, wanted: Option<MediaSourceId>) -> bool {
+        self.tell_shortage(Event::RecordingBegins(wanted), TUNER_WAIT).await
     }
 
     /// Waits until `holds` is true, which is checked after each turn of the driver.

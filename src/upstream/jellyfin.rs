@@ -179,6 +179,19 @@ impl Jellyfin {
         Ok(Hold { live_stream: LiveStreamId::new(live_stream), opening, raw })
     }
 
+    /// The media source of a channel that has one; opens nothing.
+    ///
+    /// # Errors
+    /// If the server cannot say.
+    pub async fn only_source(&self, place: &Place, login: &Login) -> Result<Option<MediaSourceId>, Error> {
+        let info = self.playback_info(place, "AutoOpenLiveStream=false", login, &nothing()).await?;
+        let sources = field(&info, "MediaSources").and_then(Value::as_array);
+        Ok(match sources.map(Vec::as_slice) {
+            Some([source]) => field(source, "Id").and_then(Value::as_str).map(MediaSourceId::new),
+            Some(_) | None => None,
+        })
+    }
+
     pub(super) async fn playback_info(
         &self,
         place: &Place,

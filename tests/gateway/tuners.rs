@@ -1,5 +1,6 @@
 //! The server's tuners: their number is known, recordings get theirs, and what is warm is given up only for a shortage.
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -72,6 +73,28 @@ async fn each_host_has_its_own_tuners() {
     let taken = || stage.snapshot().tuners.hosts.iter().map(|host| host.in_use).collect::<Vec<_>>();
     assert_eq!(taken(), [2, 1]);
     assert_eq!(stage.snapshot().tally.stopped.len(), 0);
+}
+
+/// Every tuner of two hosts is warm for nobody. A channel that has never been open costs one of its own host, although that was left
+/// last; a dead one on a host with a free tuner costs nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_costs_none_of_another_host() {
+    let two = |settings: &mut Settings| {
+        (settings.tuners, settings.second_host) = (2, Some(SecondHost { from: 3, tuners: 1 }));
+    };
+    let stage = Stage::with(two, |config| config.pool.idle_timeout = Duration::from_secs(600)).await;
+    warm(&stage, 3).await;
+    let are_known = || stage.snapshot().tuners.hosts.iter().filter(|host| host.limit.is_some()).count() >= 2;
+    eventually("the limits are known", async || are_known()).await;
+    let (playback, _) = tune(&stage.viewer(0, "tv"), &stage.channel(4)).await;
+    soon(stage.viewer(0, "tv").leave(&playback)).await.unwrap();
+    let open = || stage.origin().consumers().into_keys().collect::<BTreeSet<_>>();
+    let of = |number: usize| stage.origin().channels()[number - 1].live_stream_id.clone();
+    let expected = BTreeSet::from([of(1), of(2), of(4)]);
+    assert_eq!(open(), expected);
+    stage.origin().fail(5);
+    assert!(soon(stage.viewer(0, "tv").open(&stage.channel(5))).await.is_err());
+    assert!(open().contains(&of(1)) && open().contains(&of(2)), "they are on the other host");
 }
 
 #[tokio::test(flavor = "multi_thread")]

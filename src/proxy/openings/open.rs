@@ -27,7 +27,7 @@ use crate::supervisor::held::client_openings;
 use crate::supervisor::inputs::prefetch::OpenedChannel;
 use crate::supervisor::tuners::asking::Asking;
 use crate::upstream::jellyfin::{Place, RawPath};
-use domain::key::{Channel, ItemId};
+use domain::key::{Channel, ItemId, MediaSourceId};
 use domain::openings::{ClientOpening, Mention, MentionKind};
 use domain::produce::ProductionMethod;
 
@@ -189,34 +189,42 @@ impl Gateway {
         let (account, device) = (Some(self.account(credential.token())), credential.device());
         self.supervisor.opening(item.clone(), account);
         let tuners = self.supervisor.tuners();
-        let free_tuner = async || match &item {
-            Some(item) => tuners.free_tuner_for(account, device, item).await,
-            None => tuners.free_tuner().await,
+        let free_tuner = async |wanted: Option<MediaSourceId>| match &item {
+            Some(item) => tuners.free_tuner_for(account, device, item, wanted).await,
+            None => tuners.free_tuner(wanted).await,
+        };
+        let source = async || {
+            let (prefix, user) = (opener.prefix.clone(), opener.user.clone());
+            let place = Place { prefix, item: item.clone()?, user };
+            tuners.source_of(&place, &credential.login()).await
         };
         let (parts, mut unsent) = request.into_parts();
         if tuners.must_make_way(item.as_ref()) {
             unsent = self.kept_bodies.read(unsent).await.map_or_else(|body| body, Body::from);
             if sent.asks.get().is_some_and(OpenRequest::opens) {
-                free_tuner().await;
+                free_tuner(source().await).await;
             }
         }
         let mut unsettled = Some(tuners.unsettled());
         let first = Request::from_parts(parts.clone(), unsent);
         let (mut response, mut asking) = self.ask(item.as_ref(), first, client).await;
         let in_vain = item.as_ref().is_some_and(|item| self.tuner_denials.contains(item));
-        let is_limit_told = tuners.is_limit_told();
+        let is_denied = |response: &Response<Body>| {
+            response.status() == StatusCode::INTERNAL_SERVER_ERROR && !client.is_cancelled()
+        };
+        let wanted = if is_denied(&response) { source().await } else { None };
+        let is_limit_told = tuners.is_limit_told(wanted.as_ref());
         let attempts = match (in_vain, is_limit_told) {
             (true, _) => 0,
             (false, true) => IDLE_CHANNELS_PER_OPENING,
             (false, false) => 1,
         };
         for _ in 0..attempts {
-            let is_denied = response.status() == StatusCode::INTERNAL_SERVER_ERROR;
-            let Some(body) = sent.body.get().filter(|_| is_denied && !client.is_cancelled()) else { break };
-            if !free_tuner().await {
+            let Some(body) = sent.body.get().filter(|_| is_denied(&response)) else { break };
+            if !free_tuner(wanted.clone()).await {
                 let Some(before) = unsettled.take() else { break };
-                let is_news = tuners.settle(&before).await && !client.is_cancelled();
-                if !is_news || !(free_tuner().await || tuners.is_one_free()) {
+                let is_news = tuners.settle(&before, wanted.as_ref()).await && !client.is_cancelled();
+                if !is_news || !(free_tuner(wanted.clone()).await || tuners.is_one_free(wanted.as_ref())) {
                     break;
                 }
             }
@@ -231,8 +239,7 @@ impl Gateway {
                 _ => {}
             }
         }
-        let is_denied = response.status() == StatusCode::INTERNAL_SERVER_ERROR && !client.is_cancelled();
-        let item = item.as_ref().filter(|_| is_denied);
+        let item = item.as_ref().filter(|_| is_denied(&response));
         let refusal = item.and_then(|item| self.refuse_for_want_of_tuner(item, opener, &parts.headers));
         (refusal.unwrap_or(response), asking)
     }

@@ -132,7 +132,10 @@ impl Generation {
     /// opening before it has already done so.
     fn tuner_requested(&self) -> impl Future<Output = bool> + Send + 'static {
         let (number, stream, handle) = (self.number, Arc::clone(&self.stream), self.with.handle.clone());
-        async move { number > 1 && stream.may_request_tuner() && handle.free_tuner().await }
+        async move {
+            let wanted = Some(stream.access.source.clone());
+            number > 1 && stream.may_request_tuner() && handle.free_tuner(wanted).await
+        }
     }
 }
 

@@ -14,14 +14,14 @@ use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
 
 use crate::supervisor::handle::Handle;
 use crate::supervisor::tuners::asking::Asking;
-use crate::upstream::jellyfin::{Error, Jellyfin, Login};
+use crate::upstream::jellyfin::{Error, Jellyfin, Login, Place};
 use crate::upstream::live_tv::Recording;
-use domain::key::{AskingId, DeviceId, ItemId};
+use domain::key::{AskingId, DeviceId, ItemId, MediaSourceId};
 use domain::pool::{Event, Open, Pool};
 use domain::reason::LimitSource;
 use domain::time::Timestamp;
@@ -32,6 +32,8 @@ use domain::viewer::Account;
 const LIMIT_HOLDS: Duration = Duration::from_secs(600);
 /// Between two questions for the timers.
 const TIMERS_HOLD: Duration = Duration::from_secs(60);
+/// How long a client that was denied a tuner waits until the server has told its channel's source.
+const TELLING: Duration = Duration::from_secs(3);
 /// How long after a start it is asked whether the recording has begun: by then the server has opened the channel or given up.
 const BEGUN: Duration = Duration::from_secs(11);
 
@@ -90,10 +92,28 @@ impl Tuners {
         self.reason_to_ask.notify_one();
     }
 
-    /// Whether somebody tells how many tuners there are, so that a refusal while one is free has another reason.
+    /// Whether somebody tells how many tuners `wanted` can have one of, so that a refusal while one is free has another reason.
     #[must_use]
-    pub fn is_limit_told(&self) -> bool {
-        self.handle.pool().is_tuner_limit_told(self.handle.now())
+    pub fn is_limit_told(&self, wanted: Option<&MediaSourceId>) -> bool {
+        self.handle.pool().is_tuner_limit_told(wanted, self.handle.now())
+    }
+
+    /// The media source of a channel that was denied a tuner, where that tells which of several hosts had none. The server is asked for
+    /// one that has never been open.
+    pub async fn source_of(&self, place: &Place, login: &Login) -> Option<MediaSourceId> {
+        let (known, has_several_hosts) = {
+            let pool = self.handle.pool();
+            (pool.source_of(&place.item), pool.has_several_tuner_hosts())
+        };
+        if known.is_some() || !has_several_hosts {
+            return known;
+        }
+        let asked = timeout(TELLING, self.jellyfin.only_source(place, login)).await;
+        let source =
+            asked.ok()?.inspect_err(|error| debug!(cause = %error, "cannot ask for a channel's source"));
+        let source = source.ok()??;
+        self.handle.ask(|pool, _| pool.item_has_source(&place.item, &source));
+        Some(source)
     }
 
     /// Whether an idle channel has to go before the server is asked to open this item's.
@@ -113,9 +133,9 @@ impl Tuners {
         self.handle.tell(Event::DenialProved);
     }
 
-    /// Frees a tuner for a client that was denied one. Returns true once one has been freed.
-    pub async fn free_tuner(&self) -> bool {
-        self.handle.free_tuner().await
+    /// Frees a tuner for a client that was denied one for `wanted`, if that is known. Returns true once one has been freed.
+    pub async fn free_tuner(&self, wanted: Option<MediaSourceId>) -> bool {
+        self.handle.free_tuner(wanted).await
     }
 
     /// The server denies a device a tuner for `item`: returns true once one has been freed, by what the device itself leaves or
@@ -125,11 +145,12 @@ impl Tuners {
         account: Option<Account>,
         device: Option<&DeviceId>,
         item: &ItemId,
+        wanted: Option<MediaSourceId>,
     ) -> bool {
         if let Some((account, device)) = account.zip(device) {
             self.handle.tell(Event::Zapping(account, device.clone(), item.clone()));
         }
-        self.free_tuner().await
+        self.free_tuner(wanted).await
     }
 
     /// What may free a tuner without anybody's doing.
@@ -140,14 +161,14 @@ impl Tuners {
 
     /// The server denied an opening a tuner while others were under way: waits for how those end. Returns whether anything has ended
     /// that was unsettled `before`, so that the answer may be another now.
-    pub async fn settle(&self, before: &BTreeSet<Open>) -> bool {
-        self.handle.settle(before).await
+    pub async fn settle(&self, before: &BTreeSet<Open>, wanted: Option<&MediaSourceId>) -> bool {
+        self.handle.settle(before, wanted).await
     }
 
-    /// Whether a tuner is known to be free.
+    /// Whether a tuner is known to be free for `wanted`.
     #[must_use]
-    pub fn is_one_free(&self) -> bool {
-        self.handle.pool().is_tuner_free(self.handle.now())
+    pub fn is_one_free(&self, wanted: Option<&MediaSourceId>) -> bool {
+        self.handle.pool().is_tuner_free(wanted, self.handle.now())
     }
 
     /// The server had no tuner left for `item`, and none could be freed: what they are needed for, if that is why.
@@ -156,9 +177,10 @@ impl Tuners {
         self.handle.ask(|pool, now| pool.tuners_taken_from(item, now))
     }
 
-    /// Frees a tuner for a recording that begins at once, if none is known to be free. Returns true once one has been freed.
-    pub async fn free_tuner_for_recording(&self) -> bool {
-        self.handle.free_tuner_for_recording().await
+    /// Frees a tuner for a recording of `item` that begins at once, if none is known to be free. Returns true once one has been freed.
+    pub async fn free_tuner_for_recording(&self, item: Option<&ItemId>) -> bool {
+        let wanted = item.and_then(|item| self.handle.pool().source_of(item));
+        self.handle.free_tuner_for_recording(wanted).await
     }
 
     /// The credential of `account` is worth nothing any more.

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crate::cadence::Class;
 use crate::inputs::{Change, ReaderId};
-use crate::key::{AskingId, Channel, ConsumerId, DeviceId, InputId, ItemId, OpeningId, StreamId, StreamKey};
+use crate::key::{
+    AskingId, Channel, ConsumerId, DeviceId, InputId, ItemId, MediaSourceId, OpeningId, StreamId, StreamKey,
+};
 use crate::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
 use crate::produce::{Produce, ProductionMethod};
 use crate::reason::{CloseReason, Failure, RefuseReason, ReturnReason, StopReason};
@@ -200,12 +202,12 @@ pub enum Event {
     },
     /// A client has stopped reading an input. It may come back.
     ReaderLeft(ReaderId),
-    /// The server has refused to open a channel because it had no tuner left.
-    TunerDenied,
+    /// The server has refused to open a channel because it had no tuner left. The media source, if it is known, tells on which host.
+    TunerDenied(Option<MediaSourceId>),
     /// The server has opened the channel after all, once an idle one had been closed for it.
     DenialProved,
-    /// A client schedules a recording that begins at once.
-    RecordingBegins,
+    /// A client schedules a recording that begins at once, of this media source if it is known.
+    RecordingBegins(Option<MediaSourceId>),
     /// The server has told its tuner hosts.
     TunerHosts(Vec<TunerHost>),
     /// The server has told its timers.

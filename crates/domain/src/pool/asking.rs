@@ -50,9 +50,9 @@ impl Asking {
         self.0.iter().filter(|(_, asked)| asked.is_abandoned).map(|(&id, _)| id)
     }
 
-    /// How many tuners they may have beside those of the channels that are known to be open.
-    pub(super) fn tuners(&self, open: &Occupancy) -> usize {
-        let items: BTreeSet<_> = self.0.values().filter_map(|asked| asked.item.as_ref()).collect();
-        items.into_iter().filter(|item| !open.has_item(item)).count()
+    /// Their items that are not known to be open: each may have a tuner.
+    pub(super) fn items(&self, open: &Occupancy) -> BTreeSet<&ItemId> {
+        let items = self.0.values().filter_map(|asked| asked.item.as_ref());
+        items.filter(|item| !open.has_item(item)).collect()
     }
 }

@@ -49,13 +49,19 @@ impl Pool {
         self.evict_first(streams, Shortage::Slot)
     }
 
-    /// Frees a tuner of those in `scope`: closes a channel that is open for nobody, and stops its streams. Returns false if there
-    /// is none. Where nobody tells the number of tuners, a connection of the provider may be what is short, so that its idle inputs
-    /// are candidates too.
-    pub(super) fn free_tuner(&mut self, shortage: Shortage, scope: Scope, now: Timestamp) -> bool {
+    /// Frees a tuner of those in `scope` for `wanted`, if that is known: closes a channel that is open for nobody, and stops its streams.
+    /// Returns false if there is none. Where nobody tells the number of tuners, a connection of the provider may be what is short, so
+    /// that its idle inputs are candidates too.
+    pub(super) fn free_tuner(
+        &mut self,
+        shortage: Shortage,
+        scope: Scope,
+        wanted: Option<&MediaSourceId>,
+        now: Timestamp,
+    ) -> bool {
         let open = self.occupancy(now);
         let mut candidates = self.idle_channels(&open, scope, now);
-        if shortage == Shortage::Tuner && !self.tuners.is_limit_told(&open) {
+        if shortage == Shortage::Tuner && !self.tuners.is_limit_told(&open, wanted) {
             let of_provider = |input: &Input| input.is_open() && matches!(input.key(), InputKey::Lineup(_));
             candidates.extend(self.idle_inputs(of_provider));
         }

@@ -13,24 +13,42 @@ use crate::time::Timestamp;
 use crate::tuners::{Learned, Needed, Occupancy, Purpose, Use, Want};
 
 impl Pool {
-    /// Whether somebody tells how many tuners there are, so that a refusal while one is free has another reason.
+    /// Whether somebody tells how many tuners `wanted` can have one of, so that a refusal while one is free has another reason.
     #[must_use]
-    pub fn is_tuner_limit_told(&self, now: Timestamp) -> bool {
-        self.tuners.is_limit_told(&self.occupancy(now))
+    pub fn is_tuner_limit_told(&self, wanted: Option<&MediaSourceId>, now: Timestamp) -> bool {
+        self.tuners.is_limit_told(&self.occupancy(now), wanted)
+    }
+
+    /// The media source of an item, if it has been open.
+    #[must_use]
+    pub fn source_of(&self, item: &ItemId) -> Option<MediaSourceId> {
+        self.tuners.source_of(item).cloned()
+    }
+
+    /// The server has told that an item has this media source.
+    pub fn item_has_source(&mut self, item: &ItemId, source: &MediaSourceId) {
+        self.tuners.recognise(item, source);
+    }
+
+    /// Whether the server has several tuner hosts.
+    #[must_use]
+    pub fn has_several_tuner_hosts(&self) -> bool {
+        self.tuners.has_several_hosts()
     }
 
     /// Whether an idle channel has to go before the server is asked to open this item's.
     #[must_use]
     pub fn must_make_way(&self, item: Option<&ItemId>, now: Timestamp) -> bool {
         let open = self.occupancy(now);
-        !item.is_some_and(|item| open.has_item(item)) && self.tuners.must_make_way(&open)
+        let wanted = item.and_then(|item| self.tuners.source_of(item));
+        !item.is_some_and(|item| open.has_item(item)) && self.tuners.must_make_way(&open, wanted)
     }
 
-    /// Whether a tuner is known to be free, even if each opening that the server works on gets one.
+    /// Whether a tuner is known to be free for `wanted`, even if each opening that the server works on gets one.
     #[must_use]
-    pub fn is_tuner_free(&self, now: Timestamp) -> bool {
+    pub fn is_tuner_free(&self, wanted: Option<&MediaSourceId>, now: Timestamp) -> bool {
         let open = self.occupancy(now);
-        self.tuners.short(&open, self.asking.tuners(&open)).is_none()
+        self.tuners.short(&open, &self.asking.items(&open), wanted).is_none()
     }
 
     /// The openings that the server works on for somebody who waits: how they end is not known yet.
@@ -60,22 +78,26 @@ impl Pool {
     /// their number is known, every one is needed, and none of them has this very channel open.
     pub fn tuners_taken_from(&mut self, item: &ItemId, now: Timestamp) -> Option<Vec<Needed>> {
         let open = self.occupancy(now);
-        let limit = self.tuners.limit(&open).filter(|_| self.tuners.is_limit_told(&open))?.count as usize;
-        let all_needed = open.count(Use::Needed) >= limit && !open.has_item(item);
+        let wanted = self.tuners.source_of(item);
+        let (scope, limit) =
+            self.tuners.limit_for(&open, wanted).filter(|_| self.tuners.is_limit_told(&open, wanted))?;
+        let needed: Vec<_> =
+            open.needed().filter(|needed| self.tuners.is_in(scope, &needed.source)).collect();
+        let all_needed = needed.len() >= limit.count as usize && !open.has_item(item);
         all_needed.then(|| {
             self.opening_refused(OpeningRefusal::TunersTaken);
-            open.needed().collect()
+            needed
         })
     }
 
-    /// The server had no tuner left for somebody.
-    pub(super) fn tuner_denied(&mut self, now: Timestamp) {
-        let _ = self.tuner_needed(Shortage::Tuner, now);
+    /// The server had no tuner left for somebody, who wants `wanted` if that is known.
+    pub(super) fn tuner_denied(&mut self, wanted: Option<&MediaSourceId>, now: Timestamp) {
+        let _ = self.tuner_needed(Shortage::Tuner, wanted, now);
     }
 
-    /// The server is about to need a tuner for a recording.
-    pub(super) fn recording_begins(&mut self, now: Timestamp) {
-        if self.tuner_needed(Shortage::Recording, now) {
+    /// The server is about to need a tuner for a recording, of `wanted` if that is known.
+    pub(super) fn recording_begins(&mut self, wanted: Option<&MediaSourceId>, now: Timestamp) {
+        if self.tuner_needed(Shortage::Recording, wanted, now) {
             self.tuners.helped_ahead(now);
         }
     }
@@ -110,12 +132,12 @@ impl Pool {
     }
 
     /// If no tuner is known to be free, an idle channel goes.
-    fn tuner_needed(&mut self, shortage: Shortage, now: Timestamp) -> bool {
+    fn tuner_needed(&mut self, shortage: Shortage, wanted: Option<&MediaSourceId>, now: Timestamp) -> bool {
         let open = self.occupancy(now);
-        let undecided = self.asking.tuners(&open);
-        let Some(scope) = self.tuners.short(&open, undecided) else { return false };
-        self.tuners.denied(&open, undecided, now);
-        self.free_tuner(shortage, scope, now)
+        let undecided = self.asking.items(&open);
+        let Some(scope) = self.tuners.short(&open, &undecided, wanted) else { return false };
+        self.tuners.denied(&open, undecided.len(), now);
+        self.free_tuner(shortage, scope, wanted, now)
     }
 
     /// Has idle channels go for recordings, and for the reserve.
@@ -133,7 +155,7 @@ impl Pool {
                 Purpose::Reserve => Shortage::Reserve,
                 Purpose::Limit => Shortage::TunerLimit,
             };
-            if !self.free_tuner(shortage, scope, now) {
+            if !self.free_tuner(shortage, scope, None, now) {
                 return;
             }
         }

@@ -70,6 +70,8 @@ pub(super) struct Hosts {
     hosts: Vec<TunerHost>,
     /// The MD5 of the playlist that a media source is on, where it was told.
     playlists: BTreeMap<MediaSourceId, String>,
+    /// The media source of each item that was open.
+    sources: BTreeMap<ItemId, MediaSourceId>,
     /// The media sources and items that tell nothing.
     untold: BTreeSet<(MediaSourceId, ItemId)>,
 }
@@ -89,6 +91,11 @@ impl Hosts {
 
     /// A media source belongs to this item. Where there are several playlists, its id tells on which of them the channel is.
     pub(super) fn recognise(&mut self, source: &MediaSourceId, item: &ItemId) {
+        if self.sources.get(item).is_none_or(|known| known != source)
+            && (self.sources.len() < SOURCES || self.sources.contains_key(item))
+        {
+            self.sources.insert(item.clone(), source.clone());
+        }
         let playlists = || self.hosts.iter().filter_map(|host| host.kind.playlist());
         let is_known = self.playlists.get(source).is_some_and(|told| self.has_playlist(told));
         if is_known || playlists().nth(1).is_none() || self.untold.contains(&(source.clone(), item.clone())) {
@@ -118,6 +125,17 @@ impl Hosts {
             Some(host) => self.is_possible(host, source),
             None => !self.hosts.iter().any(|host| self.is_possible(host, source)),
         }
+    }
+
+    /// The media source that an item was seen to have last.
+    pub(super) fn source_of(&self, item: &ItemId) -> Option<&MediaSourceId> {
+        self.sources.get(item)
+    }
+
+    /// The one host that `source` can be on, if there is no other.
+    pub(super) fn only_host_of(&self, source: &MediaSourceId) -> Option<usize> {
+        let mut possible = self.indices().filter(|&index| self.may_have(index, source));
+        possible.next().filter(|_| possible.next().is_none())
     }
 
     fn is_possible(&self, host: &TunerHost, source: &MediaSourceId) -> bool {

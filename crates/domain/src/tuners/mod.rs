@@ -18,6 +18,7 @@ mod learning;
 mod limits;
 mod occupancy;
 mod server_tuners;
+mod shortage;
 mod timers;
 
 pub use crate::tuners::explanation::{TakenBy, TakenTuner, all_are_taken, too_many_streams};

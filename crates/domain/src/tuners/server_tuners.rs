@@ -24,10 +24,10 @@ const PROVED: Duration = Duration::from_secs(30);
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct ServerTuners {
-    settings: Settings,
-    hosts: Hosts,
+    pub(super) settings: Settings,
+    pub(super) hosts: Hosts,
     /// Whether the server has told its hosts.
-    are_hosts_told: bool,
+    pub(super) are_hosts_told: bool,
     /// What was learned, by the host's name.
     learning: BTreeMap<String, Learning>,
     harm: Harm,
@@ -147,28 +147,6 @@ impl ServerTuners {
         }
     }
 
-    /// The number of tuners, if it is known: that which the operator has set, or that of the only host. The smallest counts.
-    #[must_use]
-    pub fn limit(&self, open: &Occupancy) -> Option<TunerLimit> {
-        let is_only =
-            self.hosts.get(1).is_none() && open.sources().all(|source| self.hosts.may_have(0, source));
-        let limits = self.limits(open);
-        let counts = limits.filter(|(scope, _)| match scope {
-            Scope::All => true,
-            Scope::Host(index) => is_only && *index == 0,
-        });
-        counts.map(|(_, limit)| limit).min_by_key(|limit| limit.count)
-    }
-
-    /// Whether the number of tuners is told, rather than learned.
-    #[must_use]
-    pub fn is_limit_told(&self, open: &Occupancy) -> bool {
-        self.limit(open).is_some_and(|limit| match limit.source {
-            LimitSource::Server | LimitSource::Configured | LimitSource::Lineup => true,
-            LimitSource::Learned => false,
-        })
-    }
-
     /// The number of tuners that stay free; 0 where the limit is unknown.
     #[must_use]
     pub fn reserve(&self, limit: TunerLimit) -> u32 {
@@ -184,36 +162,6 @@ impl ServerTuners {
     #[must_use]
     pub const fn is_concerned(&self) -> bool {
         self.are_hosts_told || self.settings.limit.is_some() || !self.timers.is_empty()
-    }
-
-    /// The tuners that are short for one channel more, whose host is not known; `None` if one is known to be free. `others` may
-    /// be taken besides, on whichever host.
-    #[must_use]
-    pub fn short(&self, open: &Occupancy, others: usize) -> Option<Scope> {
-        let in_use = |scope| others + open.count_of(|source, _| self.is_in(scope, source));
-        let mut limits = self.limits(open);
-        let short = limits.find(|(scope, limit)| in_use(*scope) >= self.certain(*scope, *limit) as usize);
-        match short {
-            Some((scope, _)) => Some(scope),
-            None if self.settings.limit.is_some() => None,
-            None if self.are_hosts_told && !self.has_unlimited_host() => None,
-            None => Some(Scope::All),
-        }
-    }
-
-    /// Whether a channel has to go before another one is opened, since nobody would refuse that: a provider may end another
-    /// channel for it.
-    #[must_use]
-    pub fn must_make_way(&self, open: &Occupancy) -> bool {
-        self.limit(open).is_some_and(|limit| {
-            let is_firm = match limit.source {
-                // The server itself refuses.
-                LimitSource::Server => false,
-                LimitSource::Configured | LimitSource::Lineup => true,
-                LimitSource::Learned => self.learned_of(0).ceiling == Some(limit.count) || open.is_recorded(),
-            };
-            is_firm && open.in_use() >= limit.count as usize
-        })
     }
 
     /// The limits, and the tuners that each is about.
@@ -322,7 +270,7 @@ impl ServerTuners {
         self.indices().filter(|&index| self.is_learned(index)).collect()
     }
 
-    fn learned_of(&self, index: usize) -> Learned {
+    pub(super) fn learned_of(&self, index: usize) -> Learned {
         self.learning.get(self.name(index)).map(Learning::learned).unwrap_or_default()
     }
 

@@ -60,7 +60,7 @@ fn the_channel_left_longest_ago_gives_way_whatever_it_was_used_for() {
         let lineup = lineup(channel).lineup.map(|lineup| LineupInput { playlists: vec![1], ..lineup });
         Wanted { lineup, tap: None }
     };
-    for (denied, event) in [(true, Event::TunerDenied), (false, Event::ConnectionNeeded(vec![1]))] {
+    for (denied, event) in [(true, Event::TunerDenied(None)), (false, Event::ConnectionNeeded(vec![1]))] {
         let mut bench = Bench::new(Limits { slots: 4, ..LIMITS });
         let last = bench.lingering(&unlimited(8), at(56_000));
         let first = bench.lingering(&unlimited(9), at(1000));
@@ -93,11 +93,11 @@ fn whoever_has_just_opened_a_channel_gives_way_last() {
     let mut bench = Bench::new(LIMITS);
     let expected = bench.pool.prefetch(&key(2).channel, Account(9), &tap(2), at(0)).unwrap().input;
     let left = bench.lingering(&tap(3), at(1000));
-    bench.pool.handle_event(Event::TunerDenied, at(2000));
+    bench.pool.handle_event(Event::TunerDenied(None), at(2000));
     assert_eq!(bench.settle(at(2000))[0], closed(left));
-    bench.pool.handle_event(Event::TunerDenied, at(2000));
+    bench.pool.handle_event(Event::TunerDenied(None), at(2000));
     assert_eq!(bench.settle(at(2000))[0], closed(expected));
-    bench.pool.handle_event(Event::TunerDenied, at(2000));
+    bench.pool.handle_event(Event::TunerDenied(None), at(2000));
     assert_eq!(bench.settle(at(2000)), [], "nothing is idle any more");
 }
 
@@ -146,7 +146,7 @@ fn a_stream_is_gone_when_the_input_is_closed_that_it_was_the_last_to_need() {
     let mut bench = Bench::new(LIMITS);
     let stream = bench.deserted(false);
     let input = bench.pool.input_of(stream).unwrap();
-    bench.pool.handle_event(Event::TunerDenied, at(2000));
+    bench.pool.handle_event(Event::TunerDenied(None), at(2000));
     assert_eq!(bench.actions(), [Action::Stop { stream, reason: StopReason::TunerNeeded }]);
     bench.pool.handle_event(Event::Retired(stream), at(2001));
     assert_eq!(bench.actions(), [Action::CloseInput { input, reason: CloseReason::Unneeded }]);

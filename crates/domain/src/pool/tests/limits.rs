@@ -173,7 +173,7 @@ fn a_refusal_that_a_freed_tuner_ends_lowers_the_limit() {
         let mut home = Household::new();
         home.watch(1, 1);
         home.watch(1, 2);
-        home.bench.pool.handle_event(Event::TunerDenied, home.now());
+        home.bench.pool.handle_event(Event::TunerDenied(None), home.now());
         assert_eq!(home.stopped().len(), 1);
         home.clock += if proved { 8 } else { 60 };
         home.bench.pool.handle_event(Event::DenialProved, home.now());
@@ -188,7 +188,7 @@ fn a_refusal_beside_an_opening_under_way_teaches_nothing() {
     home.watch(1, 1);
     home.watch(1, 2);
     home.bench.pool.handle_event(Event::Asks(AskingId(1), Some(key(3).channel.item)), home.now());
-    home.bench.pool.handle_event(Event::TunerDenied, home.now());
+    home.bench.pool.handle_event(Event::TunerDenied(None), home.now());
     assert_eq!(home.stopped().len(), 1);
     home.bench.pool.handle_event(Event::DenialProved, home.now());
     assert_eq!(home.learned().ceiling, None, "three were open, or two");
@@ -250,6 +250,22 @@ fn each_host_has_its_own_limit() {
     assert_eq!(tuners.limit, None, "there is no number for all");
     let hosts = tuners.hosts.iter().map(|host| (host.limit.unwrap().count, host.idle)).collect::<Vec<_>>();
     assert_eq!(hosts, [(2, 2), (1, 1)]);
+    // The host of a channel that is denied a tuner is known by its source.
+    for source in [of_device(6), of_playlist(6)] {
+        assert!(bench.pool.is_tuner_limit_told(Some(&source), at(6)));
+    }
+    assert!(!bench.pool.is_tuner_limit_told(None, at(6)));
+    bench.pool.handle_event(Event::TunerDenied(Some(of_playlist(6))), at(6));
+    let stopped = |bench: &mut Bench| {
+        let stopped = bench.actions().into_iter().filter_map(|action| match action {
+            Action::Stop { reason, .. } => Some(reason),
+            _ => None,
+        });
+        stopped.collect::<Vec<_>>()
+    };
+    assert_eq!(stopped(&mut bench), [StopReason::TunerNeeded]);
+    let idle = |bench: &Bench| bench.snapshot().tuners.hosts.iter().map(|host| host.idle).collect::<Vec<_>>();
+    assert_eq!(idle(&bench), [2, 0], "the playlist's has gone, although it was left last");
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -300,7 +316,7 @@ proptest! {
                     home.bench.pool.handle_event(failed, home.now());
                 }
                 Step::Denied(proved) => {
-                    home.bench.pool.handle_event(Event::TunerDenied, home.now());
+                    home.bench.pool.handle_event(Event::TunerDenied(None), home.now());
                     if proved {
                         home.bench.pool.handle_event(Event::DenialProved, home.now());
                     }

@@ -290,7 +290,7 @@ fn a_suspect_is_not_cut() {
     bench.wait(16_000);
     assert_eq!(bench.snapshot().present(), 2, "suspects are held to be there");
     bench.actions();
-    bench.pool.handle_event(Event::TunerDenied, at(17_000));
+    bench.pool.handle_event(Event::TunerDenied(None), at(17_000));
     assert_eq!(bench.tune(3, 3, at(17_000)), Admission::Refused(RefuseReason::PoolFull));
     assert_eq!(bench.actions(), []);
 }
@@ -443,7 +443,7 @@ fn a_million_events_leave_nothing_behind() {
             6 => bench.pool.answer_begun(one_of_late, at(now)),
             7 => bench.pool.answer_ended(one_of_late, pick(20, 2) == 0, at(now)),
             8 => bench.signal(sessions[pick(24, 8)].clone(), signals[pick(30, 8)], at(now)),
-            9 => bench.pool.handle_event(Event::TunerDenied, at(now)),
+            9 => bench.pool.handle_event(Event::TunerDenied(None), at(now)),
             10 => {
                 opened += 1;
                 let opening = opening(&viewers[pick(24, 8)], pick(20, 4), pick(30, 8) == 0);

@@ -107,7 +107,7 @@ proptest! {
                     let idle = Some(if is_short { 0.0 } else { 1.0 });
                     bench.pool.handle_event(Event::CpuMeasured(idle), at(now));
                 }
-                Step::TunerDenied => bench.pool.handle_event(Event::TunerDenied, at(now)),
+                Step::TunerDenied => bench.pool.handle_event(Event::TunerDenied(None), at(now)),
                 Step::Wait(millis) => {
                     now += millis;
                     bench.pool.handle_timeout(at(now));

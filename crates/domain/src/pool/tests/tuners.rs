@@ -177,11 +177,11 @@ fn one_of_many_tuners_is_not_used_by_what_nobody_watches() {
 #[test]
 fn a_denial_costs_nothing_while_a_tuner_is_free() {
     let (mut bench, _) = Bench::warm(6, 5);
-    assert_eq!(bench.stopped(Event::TunerDenied, at(9000)), [], "the channel is dead");
+    assert_eq!(bench.stopped(Event::TunerDenied(None), at(9000)), [], "the channel is dead");
     let (mut bench, streams) = Bench::warm(3, 3);
-    assert_eq!(bench.stopped(Event::TunerDenied, at(9000)), [(streams[0], StopReason::TunerNeeded)]);
+    assert_eq!(bench.stopped(Event::TunerDenied(None), at(9000)), [(streams[0], StopReason::TunerNeeded)]);
     bench.pool.handle_event(Event::Retired(streams[0]), at(9001));
-    assert_eq!(bench.stopped(Event::TunerDenied, at(9002)), [], "one is free now");
+    assert_eq!(bench.stopped(Event::TunerDenied(None), at(9002)), [], "one is free now");
 }
 
 /// The server tunes seconds before it answers.
@@ -190,22 +190,22 @@ fn an_opening_that_is_not_answered_may_have_the_last_tuner() {
     let (mut bench, streams) = Bench::warm(2, 1);
     let item = Some(key(5).channel.item);
     bench.pool.handle_event(Event::Asks(AskingId(1), item.clone()), at(8000));
-    assert_eq!(bench.stopped(Event::TunerDenied, at(9000)), [(streams[0], StopReason::TunerNeeded)]);
+    assert_eq!(bench.stopped(Event::TunerDenied(None), at(9000)), [(streams[0], StopReason::TunerNeeded)]);
     let (mut bench, _) = Bench::warm(2, 1);
     bench.pool.handle_event(Event::Asks(AskingId(1), item), at(8000));
     bench.pool.handle_event(Event::AskedInVain(AskingId(1)), at(8001));
     assert_eq!(bench.pool.closing(), Closing::from([Open::Asking(AskingId(1))]), "it is waited for");
     bench.pool.handle_event(Event::Answered(AskingId(1)), at(8500));
     assert_eq!(bench.pool.closing(), Closing::new());
-    assert_eq!(bench.stopped(Event::TunerDenied, at(9000)), [], "the channel is dead");
+    assert_eq!(bench.stopped(Event::TunerDenied(None), at(9000)), [], "the channel is dead");
 }
 
 #[test]
 fn a_recording_of_what_is_on_now_costs_nothing_while_a_tuner_is_free() {
     let (mut bench, _) = Bench::warm(6, 5);
-    assert_eq!(bench.stopped(Event::RecordingBegins, at(9000)), []);
+    assert_eq!(bench.stopped(Event::RecordingBegins(None), at(9000)), []);
     let (mut bench, streams) = Bench::warm(3, 3);
-    assert_eq!(bench.stopped(Event::RecordingBegins, at(9000)), [(streams[0], StopReason::Recording)]);
+    assert_eq!(bench.stopped(Event::RecordingBegins(None), at(9000)), [(streams[0], StopReason::Recording)]);
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn what_a_client_has_open_frees_no_tuner() {
             bench.pool.handle_event(opening(channel), at(10));
         }
         bench.actions();
-        assert_eq!(bench.stopped(Event::TunerDenied, at(20)), [], "{tuners}");
+        assert_eq!(bench.stopped(Event::TunerDenied(None), at(20)), [], "{tuners}");
     }
 }
 

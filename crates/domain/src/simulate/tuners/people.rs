@@ -54,7 +54,7 @@ impl Shell {
         if let Some(id) = viewer.device {
             self.tell(Event::Zapping(viewer.account, id, shell::channel(channel).item));
         }
-        self.tell(Event::TunerDenied);
+        self.tell(Event::TunerDenied(None));
         if self.now < until && !self.pool.closing().is_empty() {
             self.later(CLOSING, Moment::Open { device, channel, until });
             return false;

@@ -1,0 +1,111 @@
+//! Tells which tuners are short for a channel, as far as it is known on which host the channel is.
+
+use std::collections::BTreeSet;
+
+use crate::key::{ItemId, MediaSourceId};
+use crate::reason::LimitSource;
+use crate::tuners::limits::{Scope, TunerLimit};
+use crate::tuners::occupancy::Occupancy;
+use crate::tuners::server_tuners::ServerTuners;
+
+impl ServerTuners {
+    /// The media source of an item, if it has been open.
+    #[must_use]
+    pub fn source_of(&self, item: &ItemId) -> Option<&MediaSourceId> {
+        self.hosts.source_of(item)
+    }
+
+    /// An item has this media source.
+    pub fn recognise(&mut self, item: &ItemId, source: &MediaSourceId) {
+        self.hosts.recognise(source, item);
+    }
+
+    /// Whether there are several hosts, so that a channel's source is needed to know what it is denied by.
+    #[must_use]
+    pub fn has_several_hosts(&self) -> bool {
+        self.hosts.get(1).is_some()
+    }
+
+    /// The number of tuners that `wanted` can have one of, and which they are, if that is known: that which the operator has set, or
+    /// that of its host; without a channel, that of the only host. The smallest counts.
+    #[must_use]
+    pub fn limit_for(&self, open: &Occupancy, wanted: Option<&MediaSourceId>) -> Option<(Scope, TunerLimit)> {
+        let is_only =
+            || !self.has_several_hosts() && open.sources().all(|source| self.hosts.may_have(0, source));
+        let host = match wanted.and_then(|source| self.hosts.only_host_of(source)) {
+            Some(host) => Some(host),
+            None => is_only().then_some(0),
+        };
+        let limits = self.limits(open);
+        let counts = limits.filter(|(scope, _)| match scope {
+            Scope::All => true,
+            Scope::Host(index) => host == Some(*index),
+        });
+        counts.min_by_key(|(_, limit)| limit.count)
+    }
+
+    /// The number of tuners, if there is one for all.
+    #[must_use]
+    pub fn limit(&self, open: &Occupancy) -> Option<TunerLimit> {
+        self.limit_for(open, None).map(|(_, limit)| limit)
+    }
+
+    /// Whether the number of tuners that `wanted` can have one of is told, rather than learned.
+    #[must_use]
+    pub fn is_limit_told(&self, open: &Occupancy, wanted: Option<&MediaSourceId>) -> bool {
+        self.limit_for(open, wanted).is_some_and(|(_, limit)| match limit.source {
+            LimitSource::Server | LimitSource::Configured | LimitSource::Lineup => true,
+            LimitSource::Learned => false,
+        })
+    }
+
+    /// The tuners that are short for `wanted`, or for a channel of which nothing is known; `None` if one is known to be free. The
+    /// items `asked` for may be open besides.
+    #[must_use]
+    pub fn short(
+        &self,
+        open: &Occupancy,
+        asked: &BTreeSet<&ItemId>,
+        wanted: Option<&MediaSourceId>,
+    ) -> Option<Scope> {
+        let host = wanted.and_then(|source| self.hosts.only_host_of(source));
+        let in_use = |scope| {
+            let others = asked
+                .iter()
+                .filter(|item| self.source_of(item).is_none_or(|source| self.is_in(scope, source)));
+            others.count() + open.count_of(|source, _| self.is_in(scope, source))
+        };
+        let mut limits = self.limits(open).filter(|(scope, _)| match (scope, host) {
+            (Scope::All, _) | (_, None) => true,
+            (Scope::Host(index), Some(host)) => *index == host,
+        });
+        let short = limits.find(|(scope, limit)| in_use(*scope) >= self.certain(*scope, *limit) as usize);
+        let is_known = || match host {
+            Some(host) => self.limits(open).any(|(scope, _)| scope == Scope::Host(host)),
+            None => self.are_hosts_told && !self.has_unlimited_host(),
+        };
+        match short {
+            Some((scope, _)) => Some(scope),
+            None if self.settings.limit.is_some() || is_known() => None,
+            None => Some(host.map_or(Scope::All, Scope::Host)),
+        }
+    }
+
+    /// Whether a channel has to go before `wanted` is opened, since nobody would refuse that: a provider may end another channel for it.
+    #[must_use]
+    pub fn must_make_way(&self, open: &Occupancy, wanted: Option<&MediaSourceId>) -> bool {
+        self.limit_for(open, wanted).is_some_and(|(scope, limit)| {
+            let is_firm = match (limit.source, scope) {
+                // The server itself refuses.
+                (LimitSource::Server, _) => false,
+                (LimitSource::Configured | LimitSource::Lineup, _) | (LimitSource::Learned, Scope::All) => {
+                    true
+                }
+                (LimitSource::Learned, Scope::Host(index)) => {
+                    self.learned_of(index).ceiling == Some(limit.count) || open.is_recorded()
+                }
+            };
+            is_firm && open.count_of(|source, _| self.is_in(scope, source)) >= limit.count as usize
+        })
+    }
+}
