@@ -12,6 +12,7 @@ mod handle;
 pub mod held;
 pub mod inputs;
 mod promises;
+pub mod sent_media;
 mod serving;
 pub mod stream;
 mod streams;
@@ -42,6 +43,7 @@ use crate::supervisor::held::leftovers::Leftovers;
 use crate::supervisor::inputs::Inputs;
 use crate::supervisor::inputs::prefetch::OpenedChannel;
 use crate::supervisor::inputs::provider::Provider;
+use crate::supervisor::sent_media::SentMedia;
 use crate::supervisor::stream::WindowSize;
 use crate::supervisor::streams::Streams;
 use crate::supervisor::tuners::Tuners;
@@ -185,6 +187,12 @@ impl Supervisor {
     #[must_use]
     pub fn may_watch(&self, account: Account, device: Option<&DeviceId>, limit: u32) -> bool {
         self.handle.pool().may_watch(account, device, limit)
+    }
+
+    /// The server sends a live stream of its own to a player of this account, until the value is dropped.
+    #[must_use]
+    pub fn media_begins(&self, account: Account, device: Option<DeviceId>) -> SentMedia {
+        SentMedia::new(self.handle.clone(), account, device)
     }
 
     /// Counts an opening that was refused.

@@ -85,6 +85,22 @@ async fn who_never_opened_anything_here_counts_by_its_playlist() {
     assert!(is_refused(&ask(&phone, &stage.channel(2), json!({"AutoOpenLiveStream": true})).await));
 }
 
+/// A player of the server's own stream counts as long as it is sent that, whoever saw it opened.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_plays_what_the_server_sends_counts_as_long_as_it_does() {
+    let (stage, [tv, phone]) = one_at_a_time().await;
+    let opens = || json!({"AutoOpenLiveStream": true});
+    let past = Viewer::new(format!("http://{}", stage.origin().addr()), "one", "", "device-one");
+    let opened: Value = serde_json::from_slice(&ask(&past, &stage.channel(1), opens()).await.body).unwrap();
+    let path = opened["MediaSources"][0]["Path"].as_str().unwrap();
+    let path = path[path.find("/LiveTv").unwrap()..].to_owned();
+    let playing =
+        { tokio::spawn(async move { tv.get(&path).await.map(drop).map_err(|error| error.to_string()) }) };
+    eventually("it counts", async || is_refused(&ask(&phone, &stage.channel(2), opens()).await)).await;
+    playing.abort();
+    eventually("it has left", async || !is_refused(&ask(&phone, &stage.channel(2), opens()).await)).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_asks_for_no_more_than_it_may() {
     let max_bitrate = Some(BitRate(2_000_000));

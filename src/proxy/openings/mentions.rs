@@ -1,4 +1,5 @@
-//! Finds in a request the names of openings, and tells the supervisor that the request mentions them.
+//! Finds in a request the names of openings, and tells the supervisor that the request mentions them, and for how long the server sends a
+//! live stream of its own.
 //!
 //! What such a mention means for an opening is decided in `domain::openings`.
 
@@ -6,10 +7,12 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Request, Response, Uri};
 
-use crate::body::Body;
+use crate::body::{self, Body};
+use crate::proxy::auth::Verdict;
 use crate::proxy::credential::Credential;
 use crate::proxy::gateway::Gateway;
 use crate::proxy::query::Query;
+use crate::proxy::route::prefix;
 use crate::upstream::jellyfin::RawPath;
 use domain::key::{LiveStreamId, PlaySessionId};
 use domain::openings::{Mention, MentionKind};
@@ -34,15 +37,42 @@ impl Gateway {
             return self.forward(request).await;
         };
         self.supervisor.mentioned(mention.clone(), MentionKind::Named);
+        let is_live = mention.live_stream.is_some() || mention.name.is_some();
+        let credential = Credential::of(request.headers(), &Query::of(request.uri())).filter(|_| is_live);
+        self.learn_user(&request);
         let gateway = Arc::clone(self);
         self.to_the_end(async move {
             let response = gateway.forward(request).await;
-            if response.status().is_success() {
-                gateway.supervisor.mentioned(mention, kind);
+            if !response.status().is_success() {
+                return response;
             }
-            response
+            gateway.supervisor.mentioned(mention, kind);
+            match credential {
+                Some(credential) => {
+                    let account = gateway.account(credential.token());
+                    let sent = gateway.supervisor.media_begins(account, credential.device().cloned());
+                    response.map(|body| body::watched(body, move |_| drop(sent)))
+                }
+                None => response,
+            }
         })
         .await
+    }
+
+    /// Has the server asked whose a credential is, where a rule limits how many streams a user may watch.
+    fn learn_user(self: &Arc<Self>, request: &Request<Body>) {
+        let is_limited = self.client_rules.iter().any(|rule| rule.set.streams.is_some());
+        let Some(asker) = self.asker(request, &Query::of(request.uri())).filter(|_| is_limited) else {
+            return;
+        };
+        let (gateway, prefix) = (Arc::clone(self), prefix(request.uri()).to_owned());
+        tokio::spawn(async move {
+            if let Verdict::Allowed(me) = gateway.auth.check(&prefix, &asker).await
+                && let Some(user) = &me.id
+            {
+                gateway.supervisor.account_is_of(gateway.account(asker.credential.token()), user);
+            }
+        });
     }
 
     /// The openings that a request names, if it names any.

@@ -212,6 +212,10 @@ pub enum Event {
     TunerHosts(Vec<TunerHost>),
     /// The server has told its timers.
     Timers(Vec<Timer>),
+    /// The server begins to send a live stream of its own to a player of this account, on this device if it names one.
+    MediaBegins(Account, Option<DeviceId>),
+    /// What such a player was sent has ended.
+    MediaEnds(Account, Option<DeviceId>),
     /// The share of this machine's CPU time that was idle, as [`Action::MeasureCpu`] asked; `None` if the system does not tell.
     CpuMeasured(Option<f64>),
     /// A reader needs a connection of one of these playlists, and all of them are occupied.

@@ -1,5 +1,5 @@
-//! Counts the streams that a user watches at once: the devices on which one of its viewers is present, or that have a channel open.
-//! Nothing is kept but whose each token is, so that no count can be wrong for long.
+//! Counts the streams that a user watches at once: the devices on which one of its viewers is present, that have a channel open, or that
+//! are being sent one by the server. Nothing is kept but whose each token is, so that no count can be wrong for long.
 
 use std::collections::BTreeSet;
 
@@ -21,6 +21,7 @@ impl Pool {
             let is_in_use = |account: Account| {
                 self.crowd.of_device(account, None).next().is_some()
                     || self.openings.of_account(account).next().is_some()
+                    || self.sent_media.devices(account).next().is_some()
             };
             let unused: Vec<_> = self.users.keys().copied().filter(|&known| !is_in_use(known)).collect();
             unused.iter().for_each(|account| drop(self.users.remove(account)));
@@ -49,6 +50,7 @@ impl Pool {
             players.extend(present.map(|(_, consumer)| player(account, consumer.viewer().device.as_ref())));
             let open = self.openings.of_account(account);
             players.extend(open.map(|opening| player(account, opening.device.as_ref())));
+            players.extend(self.sent_media.devices(account).map(|device| player(account, device)));
         }
         players.remove(&player(account, device));
         players.len() < limit as usize

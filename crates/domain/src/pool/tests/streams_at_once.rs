@@ -75,3 +75,19 @@ fn accounts_that_nobody_uses_are_forgotten_when_there_are_too_many() {
     bench.pool.account_is_of(Account(250), "alice");
     assert!(!may(&bench, 250, 1), "who watches is still counted");
 }
+
+/// What the server itself sends counts for as long as it is sent, however many requests a player makes for it.
+#[test]
+fn what_the_server_sends_counts_until_it_ends() {
+    let mut bench = Bench::new(LIMITS);
+    let device = || Some(DeviceId::new("device-1"));
+    for _ in 0..2 {
+        bench.pool.handle_event(Event::MediaBegins(Account(1), device()), at(0));
+    }
+    assert!(!may(&bench, 1, 1) && may(&bench, 1, 2));
+    bench.pool.handle_event(Event::MediaBegins(Account(2), None), at(0));
+    bench.pool.handle_event(Event::MediaEnds(Account(1), device()), at(1));
+    assert!(!may(&bench, 1, 1));
+    bench.pool.handle_event(Event::MediaEnds(Account(1), device()), at(2));
+    assert!(may(&bench, 1, 1) && !may(&bench, 2, 1));
+}
