@@ -35,7 +35,8 @@ impl Supervisor {
                 Admission::Refused(reason) => Err(reason),
                 Admission::Serve { stream: id, consumer, warmth } => {
                     user.iter().for_each(|user| pool.account_is_of(account, user));
-                    let spec = || StreamSpec { recipe: recipe(), demand, produce };
+                    let has_opening = pool.has_opening(mention);
+                    let spec = || StreamSpec { recipe: recipe(), demand, produce, has_opening };
                     let stream = self.streams.get_or_insert(id, spec);
                     // Under the pool's lock, which the driver needs to start the stream: its first call takes this credential.
                     stream.access.remember(account, login.clone(), user.clone());

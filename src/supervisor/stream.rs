@@ -56,6 +56,8 @@ pub(super) struct StreamSpec {
     pub(super) demand: Option<Demand>,
     /// The preference for how the stream is produced.
     pub(super) produce: Produce,
+    /// Whether the viewer who asks for it is known to have the live stream open.
+    pub(super) has_opening: bool,
 }
 
 /// A stream that runs, or is about to.
@@ -88,7 +90,9 @@ pub struct Stream {
     generations: TaskTracker,
     /// Whether the stream has requested a tuner since its last segment.
     tuner_requested: AtomicBool,
-    /// Whether no generation has used the live stream that the first viewer opened.
+    /// Whether the first viewer was known to have the live stream open.
+    has_opening: bool,
+    /// Whether no generation has used that.
     opened_by_client: AtomicBool,
 }
 
@@ -103,7 +107,7 @@ pub struct Playlist {
 
 impl Stream {
     pub(super) fn new(spec: StreamSpec, size: WindowSize, lengths: KnownLengths) -> Self {
-        let StreamSpec { recipe, demand, produce } = spec;
+        let StreamSpec { recipe, demand, produce, has_opening } = spec;
         let Recipe { place, source, live_stream, .. } = &recipe;
         let channel = Channel { item: place.item.clone(), source: source.clone() };
         let access = Access::new(place.clone(), source.clone(), live_stream.clone());
@@ -124,7 +128,8 @@ impl Stream {
             work: tokio::sync::Mutex::new(()),
             generations: TaskTracker::new(),
             tuner_requested: AtomicBool::new(false),
-            opened_by_client: AtomicBool::new(true),
+            has_opening,
+            opened_by_client: AtomicBool::new(has_opening),
         }
     }
 
@@ -325,9 +330,11 @@ impl Stream {
         self.generations.wait().await;
     }
 
-    /// Whether the stream may request a tuner: once between two segments.
-    pub(super) fn may_request_tuner(&self) -> bool {
-        !self.tuner_requested.swap(true, Ordering::Relaxed)
+    /// Whether a generation may request a tuner: once between two segments, and the first one only if the viewer's opening has not
+    /// done so already.
+    pub(super) fn may_request_tuner(&self, is_first: bool) -> bool {
+        let has_been_asked_for = is_first && self.has_opening;
+        !has_been_asked_for && !self.tuner_requested.swap(true, Ordering::Relaxed)
     }
 
     /// Whether this generation may use the live stream that the first viewer opened. True at most once, and only before the first

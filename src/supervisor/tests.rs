@@ -209,7 +209,7 @@ const LISTING: Listing = Listing::Keyed;
 fn a_stream() -> Stream {
     let recipe = recipe(ItemId::parse(&"a".repeat(32)).unwrap(), None);
     let size = WindowSize { join: Duration::ZERO, length: Duration::from_secs(30), segment: 1000 };
-    let spec = StreamSpec { recipe, demand: None, produce: Produce::Adopt };
+    let spec = StreamSpec { recipe, demand: None, produce: Produce::Adopt, has_opening: true };
     Stream::new(spec, size, crate::supervisor::promises::KnownLengths::new(1))
 }
 

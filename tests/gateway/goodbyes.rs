@@ -354,3 +354,23 @@ async fn a_goodbye_after_the_next_opening_takes_nobody_along() {
         assert_eq!(consumers(&stage, &opened), 2, "{version:?}: the other's and ours");
     }
 }
+
+/// Its tuner has gone to another channel, which nobody watches by now. It has no opening any more for which that would have been freed.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_silent_and_has_lost_its_tuner_gets_one_at_once() {
+    for version in VERSIONS {
+        let few =
+            |settings: &mut jellyfin_alike::Settings| (settings.version, settings.tuners) = (version, 1);
+        let stage = Stage::with(few, impatient).await;
+        let (silent, other) = (stage.viewer(0, "phone"), stage.viewer(1, "tv"));
+        let playback = plays(&silent, &stage.channel(1)).await;
+        eventually("its tuner is free", async || soon(other.open(&stage.channel(2))).await.is_ok()).await;
+        let watched = plays(&other, &stage.channel(2)).await;
+        soon(other.leave(&watched)).await.unwrap();
+        consumed_by(&stage, &watched, 1).await;
+        assert_eq!(poll(&silent, &playback).await.status, 200);
+        assert_eq!(consumers(&stage, &watched), 0, "{version:?}");
+        let tally = stage.snapshot().tally;
+        assert!(tally.failures.is_empty(), "{version:?}: {:?}", tally.failures);
+    }
+}

@@ -128,13 +128,13 @@ impl Generation {
         Delivery::new(self.with.handle.clone(), Arc::clone(&self.stream), (self.id, self.number), method)
     }
 
-    /// Frees the tuner of an idle stream for a stream that has lost its own. The first generation frees none, since the client's
-    /// opening before it has already done so.
+    /// Frees the tuner of an idle stream for a stream that has lost its own. The first generation frees none if the client's
+    /// opening before it has already done so. A viewer that was silent has none any more.
     fn tuner_requested(&self) -> impl Future<Output = bool> + Send + 'static {
         let (number, stream, handle) = (self.number, Arc::clone(&self.stream), self.with.handle.clone());
         async move {
             let wanted = Some(stream.access.source.clone());
-            number > 1 && stream.may_request_tuner() && handle.free_tuner(wanted).await
+            stream.may_request_tuner(number == 1) && handle.free_tuner(wanted).await
         }
     }
 }
