@@ -112,8 +112,8 @@ impl Gateway {
         mut request: Request<Body>,
     ) -> (Request<Body>, Option<Mention>) {
         let needs_care = self.supervisor.needs_care(account);
-        let may_lack_record = report.moment == Moment::Stopped && self.supervisor.may_lack_record(account);
-        if !needs_care && !may_lack_record {
+        let may_lack_record = || report.moment == Moment::Stopped && self.supervisor.may_lack_record(account);
+        if !needs_care && !may_lack_record() {
             return (request, None);
         }
         let prefix = prefix(request.uri()).to_owned();
@@ -123,7 +123,8 @@ impl Gateway {
         if needs_care {
             request = self.with_own_opening(report, account, &asker.credential, request).await;
         }
-        if may_lack_record {
+        // The client may have an opening by now.
+        if may_lack_record() {
             return self.without_unrecorded(report, account, request).await;
         }
         (request, None)

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use domain::reason::ReturnReason;
-use jellyfin_alike::Version;
 use jellyfin_alike::viewer::{Playback, Viewer};
+use jellyfin_alike::{Origin, Settings, Version};
+use tokio::time::timeout;
 use warmgate::config::Config;
 
-use crate::support::stage::{Stage, VERSIONS, is_hit, poll, short};
+use crate::support::stage::{Stage, VERSIONS, delaying, is_hit, poll, short};
 use crate::support::wait::{eventually, soon};
 
 const NEVER: Duration = Duration::from_secs(600);
@@ -372,5 +373,29 @@ async fn who_was_silent_and_has_lost_its_tuner_gets_one_at_once() {
         assert_eq!(consumers(&stage, &watched), 0, "{version:?}");
         let tally = stage.snapshot().tally;
         assert!(tally.failures.is_empty(), "{version:?}: {:?}", tally.failures);
+    }
+}
+
+/// It breaks off the report for which its opening is made anew, and leaves: the server has no record of that opening yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_while_its_opening_is_made_anew_leaves_nothing_open() {
+    for version in VERSIONS {
+        let settings = Settings { version, ..Settings::quick() };
+        let origin = Origin::start(settings.clone()).await.unwrap();
+        let slow = delaying(origin.addr(), "/livestreams/open", || Duration::from_millis(600)).await;
+        let stage = Stage::before(origin, &settings, &slow.to_string(), impatient).await;
+        let (silent, other) = (stage.viewer(0, "phone"), stage.viewer(1, "tv"));
+        let playback = plays(&silent, &stage.channel(1)).await;
+        let watched = plays(&other, &stage.channel(1)).await;
+        consumed_by(&stage, &playback, 3).await;
+        plays_on(&other, &watched, "it is said goodbye for", || consumers(&stage, &playback) == 2).await;
+        assert!(is_hit(&poll(&silent, &playback).await));
+        let report = silent.report(&playback, "Playing/Progress");
+        timeout(Duration::from_millis(200), report).await.unwrap_err();
+        soon(silent.leave(&playback)).await.unwrap();
+        plays_on(&other, &watched, "it has made and left its opening", || {
+            stage.asked("/LiveStreams/Open").len() == 2 && consumers(&stage, &playback) == 2
+        })
+        .await;
     }
 }
