@@ -77,6 +77,7 @@ bench: ffmpeg nginx linker
 	cargo bench --locked --bench crowd
 	cargo bench --locked --bench cutter
 	cargo bench --locked --bench memory
+	cargo bench --locked --bench rewind
 	cargo bench --locked --bench start
 	cargo bench --locked --bench zap
 

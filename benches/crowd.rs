@@ -206,6 +206,7 @@ impl Crowd {
         let connection = TcpStream::connect(addr)?;
         connection.set_nodelay(true)?;
         let (path, query) = playback.playlist.split_once('?').context("a query")?;
+        let path = path.split_once("/hls/wg").context("a folder of the viewer's")?.0;
         let playlist = |viewer: usize| {
             let own = |pair: &str| match pair.split_once('=').unwrap_or_default().0.to_lowercase().as_str() {
                 "playsessionid" => format!("PlaySessionId={:032x}", viewer + 1),
@@ -213,7 +214,11 @@ impl Crowd {
                 "apikey" | "api_key" => format!("ApiKey={}", users[viewer % ACCOUNTS].token()),
                 _ => pair.to_owned(),
             };
-            format!("{path}?{}", query.split('&').map(own).collect::<Vec<_>>().join("&"))
+            format!(
+                "{path}/hls/wg{:032x}/live.m3u8?{}",
+                viewer + 1,
+                query.split('&').map(own).collect::<Vec<_>>().join("&")
+            )
         };
         let playlists = (0..viewers).map(playlist).collect();
         let (segments, newest, read) = (Vec::with_capacity(viewers), String::new(), Vec::new());

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use bytes::Bytes;
 use domain::time::Timestamp;
-use domain::window::{Arrival, Promise, Window};
+use domain::window::{Arrival, ListLengths, Promise, Window};
 use jellyfin_alike::viewer::{Answer, Viewer};
 use jellyfin_alike::{Origin, Settings};
 use tempfile::TempDir;
@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 const CHANNELS: u32 = 8;
 /// The gateway's defaults.
+const LENGTHS: ListLengths = ListLengths { least: LENGTH, most: LENGTH };
 const LENGTH: Duration = Duration::from_secs(30);
 const RING: Duration = Duration::from_secs(12);
 /// The time until every window is full: with the listed segments, and those that older playlists listed.
@@ -96,7 +97,12 @@ async fn watch(
     let mut seen = BTreeSet::new();
     while !stop.is_cancelled() {
         let list = viewer.poll(&playback).await.map_err(anyhow::Error::from_boxed)?;
-        anyhow::ensure!(list.text().contains("hls/wg"), "not made by the gateway: {}", list.text());
+        let status = list.field("cache-status");
+        anyhow::ensure!(
+            status.contains("; hit") || status.contains("stored"),
+            "not made by the gateway: {}",
+            list.text()
+        );
         let target = Duration::from_secs(list.tag("EXT-X-TARGETDURATION").context("no target duration")?);
         for (uri, duration) in list.segments().into_iter().zip(durations(&list)) {
             if !seen.insert(uri.clone()) {
@@ -106,11 +112,11 @@ async fn watch(
             anyhow::ensure!(segment.status == 200, "{} for {uri}", segment.status);
             let (size, now) = (segment.body.len() as u64, Timestamp::after_start(begun.elapsed()));
             let arrival = Arrival { duration, discontinuity: false, independent: true, ends_group: true };
-            lock(&model).get_or_insert_with(|| Window::new(0, Promise::Segments(target), LENGTH)).push(
+            lock(&model).get_or_insert_with(|| Window::new(0, Promise::Segments(target), LENGTHS)).push(
                 arrival,
                 (),
                 size,
-                now,
+                (now, Duration::ZERO),
             );
         }
         sleep(POLL).await;

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::config::{
-    ClientRule, Clients, Conditions, Config, CopyWith, Ffmpeg, LineupServer, Location, Secret,
+    ClientRule, Clients, Conditions, Config, CopyWith, Ffmpeg, LineupServer, Location, Rewind, Secret, Window,
 };
 use crate::feed;
 use crate::fetch::{self, Fetcher};
@@ -25,6 +25,7 @@ use crate::proxy::gateway::{self, Gateway, Handle};
 use crate::proxy::served_lineup::ServedLineup;
 use crate::server::{self, Listener, open_files};
 use crate::shutdown;
+use crate::spool::Spool;
 use crate::supervisor::generation::own::workshop::Encoding;
 use crate::supervisor::inputs::provider::Provider;
 use crate::supervisor::stream::WindowSize;
@@ -116,6 +117,7 @@ impl App {
         let settings = Settings {
             limits: limits(&config),
             size: window_size(&config),
+            spool: spool(&config),
             feed: feed_limits(&config),
             encoding,
             provider,
@@ -264,7 +266,32 @@ fn limits(config: &Config) -> Limits {
 }
 
 fn window_size(config: &Config) -> WindowSize {
-    WindowSize { join: config.window.join, length: config.window.length, segment: config.window.segment }
+    let Window { join, length, segment, .. } = config.window;
+    WindowSize { join, length, rewind: config.rewind.length, segment }
+}
+
+/// Where old pieces are kept, if there is a place for them.
+fn spool(config: &Config) -> Option<Spool> {
+    let Rewind { length, budget, dir } = &config.rewind;
+    if *budget == 0 || *length <= config.window.length {
+        return None;
+    }
+    let usual = || config.state_dir.as_ref().map(|folder| folder.join("spool"));
+    let Some(folder) = dir.clone().or_else(usual) else {
+        warn!("there is no folder for rewind.dir: viewers can go back no farther than window.length");
+        return None;
+    };
+    match Spool::open(&folder, *budget) {
+        Ok(spool) => Some(spool),
+        Err(cause) => {
+            warn!(
+                folder = %folder.display(),
+                %cause,
+                "cannot write in rewind.dir: viewers can go back no farther than window.length"
+            );
+            None
+        }
+    }
 }
 
 /// The encoder, if any stream may be produced here. FFmpeg's abilities are probed in the background; until they are known, or if there is no

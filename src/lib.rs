@@ -16,6 +16,7 @@ pub mod feed;
 pub mod ffmpeg;
 pub mod lineup;
 pub mod server;
+pub mod spool;
 pub mod upstream;
 
 pub mod supervisor;

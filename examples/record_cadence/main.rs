@@ -179,7 +179,9 @@ impl Set {
         let user = &self.users[0];
         let viewer = Viewer::new(format!("http://{}", self.gateway), user.token(), &user.id, "cadence");
         let playback = viewer.open(&self.origin.channels()[0].item_id).await?;
-        let master = playback.playlist.replacen("live.m3u8", "master.m3u8", 1);
+        let (folder, list) = playback.playlist.split_once("/hls/wg").ok_or("no folder of its own")?;
+        let query = list.split_once('?').ok_or("no query")?.1;
+        let master = format!("{folder}/master.m3u8?{query}");
         Ok(format!("http://{}{master}", tap.address))
     }
 

@@ -13,7 +13,7 @@ use crate::config::errors::Report;
 use crate::config::file::{self, File};
 use crate::config::lineup;
 use crate::config::secret::Secret;
-use crate::config::sections::{LineupServer, Pool, Viewers, Window};
+use crate::config::sections::{LineupServer, Pool, Rewind, Viewers, Window};
 use crate::config::streams::{Feed, Ffmpeg, Warm};
 use crate::config::tuners::Tuners;
 use crate::config::units::ByteSize;
@@ -29,6 +29,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
     feed(&file.feed, report);
     viewers(&file.viewers, file.upstream.cold_timeout, report);
     window(&file.window, file.pool.memory, report);
+    rewind(&file.rewind, report);
     ffmpeg(&file.ffmpeg, report);
     lineup_server(&file.lineup_server, report);
     log_level(&file.log.level, report);
@@ -37,7 +38,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
     let lineup = lineup::lower(file.lineup, path.parent().unwrap_or(Path::new("")), report);
     let (lineup_server, produce) = (file.lineup_server, file.produce);
     let File { listen, name, trusted_proxies, state_dir, upstream, pool, .. } = file;
-    let File { clients, tuners, warm, feed, viewers, window, ffmpeg, shutdown, log, .. } = file;
+    let File { clients, tuners, warm, feed, viewers, window, rewind, ffmpeg, shutdown, log, .. } = file;
     let upstream = Upstream {
         url: url?,
         api_key,
@@ -64,6 +65,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
         feed,
         viewers,
         window,
+        rewind,
         ffmpeg,
         shutdown,
         log,
@@ -124,6 +126,11 @@ fn window(window: &Window, memory: u64, report: &mut Report) {
     report.rule(window.segment > 0, "window.segment", &[], "must be more than 0");
     let what = "must not be more than pool.memory";
     report.rule(window.segment <= memory, "window.segment", &["pool.memory"], what);
+}
+
+fn rewind(rewind: &Rewind, report: &mut Report) {
+    let what = "write 64MiB at least, or 0 to keep nothing on disk";
+    report.rule(rewind.budget == 0 || rewind.budget >= 64 << 20, "rewind.budget", &[], what);
 }
 
 fn lineup_server(server: &LineupServer, report: &mut Report) {

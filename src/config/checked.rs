@@ -9,7 +9,9 @@ use ipnet::IpNet;
 use crate::config::clients::Clients;
 use crate::config::lineup::Playlist;
 use crate::config::secret::Secret;
-use crate::config::sections::{LineupServer, LiveTvRight, Log, Pool, Produce, Shutdown, Viewers, Window};
+use crate::config::sections::{
+    LineupServer, LiveTvRight, Log, Pool, Produce, Rewind, Shutdown, Viewers, Window,
+};
 use crate::config::streams::{Feed, Ffmpeg, Warm};
 use crate::config::tuners::Tuners;
 use crate::config::units::ByteSize;
@@ -49,6 +51,8 @@ pub struct Config {
     pub viewers: Viewers,
     /// How long playlists are, and how large segments.
     pub window: Window,
+    /// How far back viewers can go.
+    pub rewind: Rewind,
     /// The FFmpeg program and its limits.
     pub ffmpeg: Ffmpeg,
     /// The time limit for a stop.

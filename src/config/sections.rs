@@ -1,6 +1,7 @@
 //! The sections that are used as written, with their defaults.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -128,6 +129,26 @@ impl Default for Window {
             segment: 64 << 20,
             cut: ListingChoice::Auto,
         }
+    }
+}
+
+/// How far back viewers can go.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
+pub struct Rewind {
+    /// How far back the playlist of a viewer reaches at most.
+    #[serde(deserialize_with = "scalar::one")]
+    pub length: Duration,
+    /// The disk space for all streams, in bytes; 0 keeps nothing on disk.
+    #[serde(deserialize_with = "scalar::bytes")]
+    pub budget: u64,
+    /// The folder on disk; `None`: `spool` in the state directory.
+    pub dir: Option<PathBuf>,
+}
+
+impl Default for Rewind {
+    fn default() -> Self {
+        Self { length: Duration::from_secs(2 * 3600), budget: 8 << 30, dir: None }
     }
 }
 

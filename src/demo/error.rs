@@ -28,6 +28,9 @@ pub enum Error {
     /// The gateway or the page cannot listen.
     #[error("cannot listen on {0}")]
     Listen(SocketAddr, #[source] io::Error),
+    /// There is no temporary folder for the spool.
+    #[error("cannot create a temporary folder")]
+    Spool(#[source] io::Error),
     /// The gateway does not accept the media server's address.
     #[error(transparent)]
     Config(#[from] config::Errors),

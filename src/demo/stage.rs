@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jellyfin_alike::{Origin, Settings};
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -35,6 +36,8 @@ pub struct Stage {
     supervisor: Supervisor,
     stop: CancellationToken,
     serving: Option<JoinHandle<()>>,
+    /// Where the gateway keeps what can be gone back to.
+    _spool: TempDir,
 }
 
 /// The tuners at the end.
@@ -59,6 +62,8 @@ impl Stage {
         let origin = Arc::new(Origin::start(settings).await?);
         let mut config = Config::for_upstream(&format!("http://{}", origin.addr()))?;
         config.listen = gateway;
+        let spool = tempfile::tempdir().map_err(Error::Spool)?;
+        config.rewind.dir = Some(spool.path().to_owned());
         let app = App::bind(config).await.map_err(|error| Error::Listen(gateway, error))?;
         let listener = Listener::bind(page).await.map_err(|error| Error::Listen(page, error))?;
 
@@ -72,7 +77,8 @@ impl Stage {
             // If it ends with an error, that has been logged, and what it kept is counted at the end.
             let (_, ()) = tokio::join!(app.serve(app_stop), listener.serve(player, page_stop, GRACE));
         });
-        Ok(Self { origin, gateway, page, reports, supervisor, stop, serving: Some(serving) })
+        let serving = Some(serving);
+        Ok(Self { origin, gateway, page, reports, supervisor, stop, serving, _spool: spool })
     }
 
     /// The media server.

@@ -13,6 +13,7 @@ use tracing::debug;
 use crate::body::{self, Body};
 use crate::proxy::gateway::Gateway;
 use crate::proxy::route::Live;
+use domain::key::ConsumerId;
 
 /// Between two attempts to answer a request.
 const RETRY: Duration = Duration::from_millis(500);
@@ -41,10 +42,15 @@ impl Away {
 impl Gateway {
     /// Answers a `GET …/live.m3u8` whose stream can be shared. While the server is away, a viewer that plays waits for it, for as
     /// long as it would for a cold start: a player whose patience is shorter repeats its request.
-    pub(super) async fn live(self: &Arc<Self>, live: Live, mut request: Request<Body>) -> Response<Body> {
+    pub(super) async fn live(
+        self: &Arc<Self>,
+        live: Live,
+        token: Option<ConsumerId>,
+        mut request: Request<Body>,
+    ) -> Response<Body> {
         let received_at = Instant::now();
         loop {
-            match self.try_live(&live, request, received_at).await {
+            match self.try_live(&live, token, request, received_at).await {
                 Ok(response) => return response,
                 Err(away) if received_at.elapsed() + RETRY < self.cold_timeout => {
                     debug!(

@@ -24,6 +24,7 @@ use crate::proxy::cors::Cors;
 use crate::proxy::credential::Credential;
 use crate::proxy::error::PROXY_STATUS;
 use crate::proxy::forward::{Forwarder, Identity};
+use crate::proxy::list_path;
 use crate::proxy::miss_counters::MissCounters;
 use crate::proxy::openings::hls_warmup::HlsWarmup;
 use crate::proxy::openings::pairings::Pairings;
@@ -128,11 +129,12 @@ impl Gateway {
         }
     }
 
-    async fn answer(self: &Arc<Self>, request: Request<Body>) -> Response<Body> {
+    async fn answer(self: &Arc<Self>, mut request: Request<Body>) -> Response<Body> {
+        let token = list_path::take_token(&mut request);
         match route(request.method(), request.uri()) {
-            Route::Live(live) => self.live(*live, request).await,
+            Route::Live(live) => self.live(*live, token, request).await,
             Route::Bypassed(reason) => self.bypassed(reason, request).await,
-            Route::Segment { consumer, sequence } => self.segment(consumer, sequence, &request),
+            Route::Segment { consumer, sequence } => self.segment(consumer, sequence, request).await,
             Route::PlaybackInfo { item } => self.opening(Some(item), request).await,
             Route::Open => self.opening(None, request).await,
             Route::Playing(report) => self.report(report, request).await,

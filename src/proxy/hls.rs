@@ -3,13 +3,14 @@
 //! A playlist that cannot be served is requested from the server instead, with the reason ([`Miss`]) in `Cache-Status`. It does not know how
 //! streams are produced.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT, VARY,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
@@ -19,10 +20,11 @@ use crate::proxy::away::Away;
 use crate::proxy::cmcd::Cmcd;
 use crate::proxy::credential::Credential;
 use crate::proxy::gateway::Gateway;
+use crate::proxy::list_path;
 use crate::proxy::miss::Miss;
 use crate::proxy::query::{self, Query};
 use crate::proxy::range::{self, Validators};
-use crate::proxy::route::{BypassReason, Live, prefix, segment_uri};
+use crate::proxy::route::{BypassReason, Live, prefix};
 use crate::proxy::{recipe, reload};
 use crate::server::Connection;
 use crate::supervisor::stream::Readiness;
@@ -36,6 +38,7 @@ use domain::pool::{PlaylistHints, SegmentRequest, Warmth};
 use domain::profile::{Policy, ProfileKey};
 use domain::signal::{Signal, Whose};
 use domain::viewer::Viewer;
+use domain::window::ListText;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -52,6 +55,10 @@ struct PlaylistRequest<'a> {
     awaited: Option<u64>,
     /// The names of the openings that the viewer plays by.
     mention: Mention,
+    /// The target, without the viewer's folder.
+    uri: &'a Uri,
+    /// The token in the path.
+    token: Option<ConsumerId>,
 }
 
 /// The reason why a playlist request is not served.
@@ -70,6 +77,7 @@ impl Gateway {
     pub(super) async fn try_live(
         self: &Arc<Self>,
         live: &Live,
+        token: Option<ConsumerId>,
         request: Request<Body>,
         received_at: Instant,
     ) -> Result<Response<Body>, Box<Away>> {
@@ -90,7 +98,8 @@ impl Gateway {
                 Verdict::Denied => Err(Unserved::Miss(Miss::Denied)),
                 Verdict::Unknown => Err(Unserved::Miss(Miss::AuthUnknown)),
                 Verdict::Allowed(me) => {
-                    let wish = self.wish(live, &request, (viewer, channel.clone()), (&asker.credential, me));
+                    let viewer = (viewer, channel.clone(), token);
+                    let wish = self.wish(live, &request, viewer, (&asker.credential, me));
                     wish.map_err(Unserved::Miss)
                 }
             },
@@ -110,9 +119,9 @@ impl Gateway {
             }
         };
         let connection = self.connection(&request);
-        let (headers, signals) = (request.headers(), cmcd.signals());
+        let (headers, signals, uri) = (request.headers(), cmcd.signals(), request.uri());
         let playlist_request =
-            PlaylistRequest { received_at, headers, signals, connection, awaited, mention };
+            PlaylistRequest { received_at, headers, signals, connection, awaited, mention, uri, token };
         match self.serve(wish, recipe, playlist_request).await {
             Ok(response) => Ok(response),
             Err(miss) => self.pass_on_for(viewer, channel, miss, request).await,
@@ -176,19 +185,19 @@ impl Gateway {
     }
 
     /// Answers for a segment of the gateway's.
-    pub(super) fn segment(
+    pub(super) async fn segment(
         &self,
         consumer: ConsumerId,
         sequence: u64,
-        request: &Request<Body>,
+        request: Request<Body>,
     ) -> Response<Body> {
         let signals = Cmcd::of(request.headers(), Query::of(request.uri()).get("CMCD")).signals();
-        let connection = self.comes_over(self.connection(request).as_ref(), consumer);
+        let connection = self.comes_over(self.connection(&request).as_ref(), consumer);
         let asked = SegmentRequest { sequence, signals: &signals, connection };
         let Some((stream, listing, answering)) = self.supervisor.segment_requested(consumer, &asked) else {
             return self.empty_response(request.headers(), StatusCode::NOT_FOUND);
         };
-        let pieces = stream.segment(listing, sequence).unwrap_or_default();
+        let pieces = stream.segment(listing, sequence).await.unwrap_or_default();
         let Some(Media { content_type, modified, .. }) = pieces.first().cloned() else {
             answering.sent();
             return self.empty_response(request.headers(), StatusCode::NOT_FOUND);
@@ -249,7 +258,7 @@ impl Gateway {
         &self,
         live: &'a Live,
         request: &Request<Body>,
-        (viewer, channel): (Viewer, Channel),
+        (viewer, channel, token): (Viewer, Channel, Option<ConsumerId>),
         (credential, me): (&Credential, Arc<Me>),
     ) -> Result<(TuneRequest, impl FnOnce() -> Recipe + use<'a>), Miss> {
         let policy =
@@ -267,6 +276,7 @@ impl Gateway {
             produce: self.produce(&channel, &self.player(request, viewer.device.clone())),
             key: StreamKey { channel, profile: profile.key.clone() },
             viewer,
+            token,
             class: Class::of_user_agent(text(headers, &USER_AGENT)),
             listing: self.listing(&me, credential, request),
             demand: Demand::from_query(live.query.pairs(), policy).ok(),
@@ -282,12 +292,12 @@ impl Gateway {
         connection: Option<Signal>,
         request: &PlaylistRequest<'_>,
     ) -> Option<Response<Body>> {
-        let (consumer, warmth) = (lease.consumer, lease.warmth);
+        let warmth = lease.warmth;
+        let location = (request.token != Some(lease.consumer))
+            .then(|| list_path::location(request.uri, request.token, lease.consumer));
         let hints = PlaylistHints { signals: &request.signals, connection, mention: &request.mention };
         let is_blocking = self.blocking_reload.is_offered(lease.listing);
-        let playlist = self.supervisor.playlist(lease, &hints, is_blocking, |text, sequence| {
-            let _ = write!(text, "{}", segment_uri(consumer, sequence));
-        })?;
+        let playlist = self.supervisor.playlist(lease, &hints, is_blocking)?;
         let fresh = playlist.target.as_secs() / 2;
         let status = match warmth {
             Warmth::Warm => format!("{}; hit; ttl={fresh}; detail=warm", self.name),
@@ -295,7 +305,10 @@ impl Gateway {
             Warmth::Cold => format!("{}; fwd=uri-miss; fwd-status=200; stored", self.name),
         };
         let took = milliseconds(request.received_at.elapsed());
-        let mut response = Response::new(body::full(playlist.text));
+        let mut response = match location {
+            Some(location) => found(location?),
+            None => list(&playlist.text, request.headers),
+        };
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/vnd.apple.mpegurl"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -315,6 +328,37 @@ impl Gateway {
         }
         response
     }
+}
+
+/// An answer that sends a player to the path of its own list.
+fn found(location: HeaderValue) -> Response<Body> {
+    let mut response = Response::new(body::empty());
+    *response.status_mut() = StatusCode::FOUND;
+    response.headers_mut().insert(LOCATION, location);
+    response
+}
+
+/// An answer with a list, compressed if the player takes that and it is worth it.
+fn list(text: &ListText, request: &HeaderMap) -> Response<Body> {
+    let gzipped = if takes_gzip(request) { text.gzipped() } else { None };
+    let is_gzipped = gzipped.is_some();
+    let mut response = Response::new(body::full(gzipped.unwrap_or_else(|| text.plain())));
+    let headers = response.headers_mut();
+    if is_gzipped {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    headers.append(VARY, HeaderValue::from_static("accept-encoding"));
+    response
+}
+
+/// Whether a player takes gzip (RFC 9110, 12.5.3).
+fn takes_gzip(request: &HeaderMap) -> bool {
+    let named = request.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    named.flat_map(|value| value.split(',')).any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, "q=1"));
+        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok());
+        name.trim().eq_ignore_ascii_case("gzip") && weight.is_some_and(|weight| weight > 0.0)
+    })
 }
 
 /// Whether an answer of the server's says that it is away, or was a moment ago: then it has forgotten the live stream.

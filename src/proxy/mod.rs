@@ -24,6 +24,7 @@ pub mod gateway;
 mod headers;
 mod hls;
 mod lineup;
+mod list_path;
 mod listing;
 mod miss;
 mod miss_counters;

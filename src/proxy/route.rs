@@ -17,7 +17,7 @@ pub enum Route {
     Live(Box<Live>),
     /// The same, but for a stream that cannot be shared.
     Bypassed(BypassReason),
-    /// `GET` or `HEAD` of a segment of the gateway's; see [`segment_uri`].
+    /// `GET` or `HEAD` of a segment of the gateway's; see [`crate::proxy::list_path`].
     Segment {
         /// The consumer that the URI was given to.
         consumer: ConsumerId,
@@ -180,8 +180,7 @@ pub fn route(method: &Method, uri: &Uri) -> Route {
     match (method.as_str(), &words[..]) {
         ("GET", [.., "videos", _, "live.m3u8"]) => live(&sent, &parts, Query::of(uri)),
         ("GET" | "HEAD", [.., "videos", _, "master.m3u8"]) => Route::Master,
-        // A player that requests `live.m3u8/`, as Jellyfin permits, resolves our relative URIs below it.
-        ("GET" | "HEAD", [.., "videos", _, "hls", _, _] | [.., "videos", _, "live.m3u8", "hls", _, _]) => {
+        ("GET" | "HEAD", [.., "videos", _, "hls", _, _]) => {
             segment(&parts).unwrap_or_else(|| other(method, &words))
         }
         ("POST", [.., "items", item, "playbackinfo"]) => {
@@ -232,12 +231,6 @@ pub fn prefix(uri: &Uri) -> &str {
     ""
 }
 
-/// The URI of a segment relative to the playlist that lists it, so that it resolves under any prefix.
-#[must_use]
-pub fn segment_uri(consumer: ConsumerId, sequence: u64) -> String {
-    format!("hls/wg{consumer}/{}", Container::MpegTs.file(sequence))
-}
-
 fn live(sent: &[&str], parts: &[String], query: Query) -> Route {
     let [before @ .., _, item_text, _] = sent else { return Route::Other };
     let Some(item) = ItemId::parse(&parts[before.len() + 1]) else {
@@ -286,7 +279,7 @@ fn segment(parts: &[String]) -> Option<Route> {
     Some(Route::Segment { consumer, sequence: parse_sequence(sequence)? })
 }
 
-/// A sequence number in the spelling of [`segment_uri`], so that each segment has one URI.
+/// A sequence number in the one spelling, so that each segment has one URI.
 fn parse_sequence(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number: &u64| number.to_string() == text)
 }
@@ -425,10 +418,8 @@ mod tests {
     fn our_segments_come_back_under_any_prefix() {
         let consumer = ConsumerId::from_bits(0xfeed_0000_0000_0000_0000_0000_0000_0001);
         for sequence in [0, 7, u64::MAX] {
-            for base in
-                ["/videos/x", "/jellyfin/Videos/34703199-2925-5d2e-4e0e-08ae69de1bd6", "/videos/x/live.m3u8"]
-            {
-                let target = format!("{base}/{}", segment_uri(consumer, sequence));
+            for base in ["/videos/x", "/jellyfin/Videos/34703199-2925-5d2e-4e0e-08ae69de1bd6"] {
+                let target = format!("{base}/hls/wg{consumer}/{sequence}.ts");
                 let expected = Route::Segment { consumer, sequence };
                 assert_eq!(of("GET", &target), expected, "{target}");
                 assert_eq!(of("HEAD", &target), expected, "{target}");

@@ -32,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::feed;
+use crate::spool::Spool;
 use crate::supervisor::driver::Driver;
 use crate::supervisor::explainer::Explainer;
 use crate::supervisor::generation::Generations;
@@ -68,6 +69,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The sizes of windows and segments.
     pub size: WindowSize,
+    /// Where pieces are kept that are too old for memory; `None` if nothing older is kept.
+    pub spool: Option<Spool>,
     /// The limits of feeds.
     pub feed: feed::Limits,
     /// The provider's channels, if `lineup:` is configured.
@@ -106,7 +109,8 @@ impl Supervisor {
     /// Builds the supervisor, starts its driver and closes the leftovers of the process before.
     #[must_use]
     pub fn new(settings: Settings, jellyfin: Jellyfin) -> Self {
-        let Settings { limits, size, feed, provider, connections, encoding, gateway_login, .. } = settings;
+        let Settings { limits, size, spool, feed, provider, connections, encoding, gateway_login, .. } =
+            settings;
         let Settings { ledger, learned_limits, provider_limits, .. } = settings;
         let (ledger, left) = Ledger::open(ledger);
         let ledger = Arc::new(ledger);
@@ -120,7 +124,7 @@ impl Supervisor {
         let learned_limits = LearnedLimits::recalled(learned_limits, &mut pool);
         let handle = Handle::new(pool);
         vital.start("learned limits", learned_limits.run(handle.clone()));
-        let streams = Arc::new(Streams::new(size));
+        let streams = Arc::new(Streams::new(size, spool));
         let inputs = Inputs::new(handle.clone(), callers.clone(), (feed, size.join), provider, tasks.clone());
         let openings =
             ClientOpenings::new(handle.clone(), callers.clone(), Arc::clone(&streams), tasks.clone());

@@ -26,12 +26,14 @@ impl Supervisor {
         mention: &Mention,
         recipe: impl FnOnce() -> Recipe,
     ) -> Result<Lease, RefuseReason> {
-        let TuneRequest { key, viewer, class, listing, produce, demand, login, user } = request;
+        let TuneRequest { key, viewer, token, class, listing, produce, demand, login, user } = request;
         let account = viewer.account;
-        let tune = Tune { key, viewer, class, produce, fresh: ConsumerId::from_bits(random()) };
-        self.handle.until_no_straggler(&tune.viewer).await;
-        let (lease, input) =
-            self.handle.ask(|pool, now| match pool.playlist_requested(tune, mention, now) {
+        self.handle.until_no_straggler(&viewer).await;
+        let (lease, input) = self.handle.ask(|pool, now| {
+            let token = token.filter(|token| !pool.is_token(*token));
+            let fresh = token.unwrap_or_else(|| ConsumerId::from_bits(random()));
+            let tune = Tune { key, viewer, class, produce, fresh };
+            match pool.playlist_requested(tune, mention, now) {
                 Admission::Refused(reason) => Err(reason),
                 Admission::Serve { stream: id, consumer, warmth } => {
                     user.iter().for_each(|user| pool.account_is_of(account, user));
@@ -47,7 +49,8 @@ impl Supervisor {
                     let lease = Lease { stream, consumer, warmth, waits_since, has_list, listing, answering };
                     Ok((lease, pool.input_of(id)))
                 }
-            })?;
+            }
+        })?;
         if let Some(input) = input {
             self.inputs.add_login(input, account, &login, user.as_deref());
         }
@@ -56,23 +59,16 @@ impl Supervisor {
         Ok(lease)
     }
 
-    /// The playlist of a consumer; `None` before the first segment. `blocking` says whether it offers blocking reload, and `uri`
-    /// writes the URI of a segment.
+    /// The playlist of a consumer; `None` before the first segment. `blocking` says whether it offers blocking reload.
     #[must_use]
-    pub fn playlist(
-        &self,
-        lease: Lease,
-        hints: &PlaylistHints<'_>,
-        blocking: bool,
-        uri: impl FnMut(&mut String, u64),
-    ) -> Option<Playlist> {
+    pub fn playlist(&self, lease: Lease, hints: &PlaylistHints<'_>, blocking: bool) -> Option<Playlist> {
         let Lease { stream, consumer, has_list, listing, answering, .. } = lease;
         let join_point = if has_list { None } else { stream.join_point(listing) };
         answering.reported();
         let start = self.handle.ask(|pool, now| pool.playlist_answered(consumer, join_point, hints, now));
         // A consumer that has been forgotten meanwhile begins anew.
         let start = start.or_else(|| stream.join_point(listing))?;
-        stream.playlist(start, blocking, uri)
+        stream.playlist(start, blocking)
     }
 
     /// Tells the pool that a consumer has requested a segment. Returns the stream, and how the list is made that names the segment;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 
+use crate::spool::Spool;
 use crate::supervisor::promises::KnownLengths;
 use crate::supervisor::stream::{Stream, StreamSpec, WindowSize};
 use crate::upstream::jellyfin::Login;
@@ -25,13 +26,14 @@ const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 pub(super) struct Streams {
     size: WindowSize,
     lengths: KnownLengths,
+    spool: Option<Spool>,
     streams: RwLock<HashMap<StreamId, Arc<Stream>>>,
 }
 
 impl Streams {
-    pub(super) fn new(size: WindowSize) -> Self {
+    pub(super) fn new(size: WindowSize, spool: Option<Spool>) -> Self {
         let lengths = Cache::builder().max_capacity(CHANNELS).time_to_idle(REMEMBERED).build();
-        Self { size, lengths, streams: RwLock::default() }
+        Self { size, lengths, spool, streams: RwLock::default() }
     }
 
     pub(super) fn get(&self, id: StreamId) -> Option<Arc<Stream>> {
@@ -45,11 +47,9 @@ impl Streams {
             return stream;
         }
         let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(
-            streams
-                .entry(id)
-                .or_insert_with(|| Arc::new(Stream::new(spec(), self.size, self.lengths.clone()))),
-        )
+        Arc::clone(streams.entry(id).or_insert_with(|| {
+            Arc::new(Stream::new(spec(), self.size, self.lengths.clone(), self.spool.as_ref()))
+        }))
     }
 
     /// Publishes the state of producers to the requests that wait for their streams.

@@ -75,8 +75,14 @@ async fn refusing() -> Fake {
 }
 
 fn supervisor(fake: &Fake) -> Supervisor {
-    let size = WindowSize { join: Duration::ZERO, length: Duration::from_secs(30), segment: 1000 };
+    let size = WindowSize {
+        join: Duration::ZERO,
+        length: Duration::from_secs(30),
+        rewind: Duration::ZERO,
+        segment: 1000,
+    };
     let settings = Settings {
+        spool: None,
         limits: LIMITS,
         size,
         feed: feed::Limits { connect: Duration::from_secs(3600), ..feed::Limits::default() },
@@ -110,6 +116,7 @@ async fn tune(supervisor: &Supervisor, account: u64) -> Lease {
     let profile = ProfileKey::from_query([("VideoCodec", "h264")].into_iter(), false, Policy::UNRESTRICTED);
     let user = Some(format!("user-{account}"));
     let request = TuneRequest {
+        token: None,
         key: StreamKey {
             channel: Channel { item: item.clone(), source: source.clone() },
             profile: profile.unwrap().key,
@@ -208,9 +215,14 @@ const LISTING: Listing = Listing::Keyed;
 
 fn a_stream() -> Stream {
     let recipe = recipe(ItemId::parse(&"a".repeat(32)).unwrap(), None);
-    let size = WindowSize { join: Duration::ZERO, length: Duration::from_secs(30), segment: 1000 };
+    let size = WindowSize {
+        join: Duration::ZERO,
+        length: Duration::from_secs(30),
+        rewind: Duration::ZERO,
+        segment: 1000,
+    };
     let spec = StreamSpec { recipe, demand: None, produce: Produce::Adopt, has_opening: true };
-    Stream::new(spec, size, crate::supervisor::promises::KnownLengths::new(1))
+    Stream::new(spec, size, crate::supervisor::promises::KnownLengths::new(1), None)
 }
 
 fn append(stream: &Stream) {

@@ -24,6 +24,8 @@ pub struct TuneRequest {
     pub key: StreamKey,
     /// The viewer who requests it.
     pub viewer: Viewer,
+    /// The token in the path of the playlist that the viewer asks for, if there is one.
+    pub token: Option<ConsumerId>,
     /// The class of its player, which predicts the rhythm of its requests.
     pub class: Class,
     /// How the viewer's player wants its list.
@@ -43,7 +45,7 @@ pub struct TuneRequest {
 pub struct Lease {
     /// The stream that the viewer is served from.
     pub stream: Arc<Stream>,
-    /// The viewer's token, which goes into every URI of its playlist.
+    /// The viewer's token, which stands in the path of its playlist.
     pub consumer: ConsumerId,
     /// How far the stream was when it was requested.
     pub warmth: Warmth,

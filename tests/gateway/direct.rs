@@ -176,7 +176,7 @@ async fn serve_every_profile_and_every_reader() {
         let viewer = play.stage.viewer(user, &format!("tv-{length}"));
         let (playback, answer) =
             tune_with(&viewer, &play.stage.channel(1), &format!("&SegmentLength={length}")).await;
-        all_fetched(&viewer, &playback, &answer).await;
+        all_fetched(&viewer, &answer).await;
         watched.push((viewer, playback));
     }
     assert_eq!(play.methods(), [ProductionMethod::Own; 3]);
@@ -547,7 +547,7 @@ async fn garbage_in_mid_stream_is_passed_over() {
             listed.iter().position(|listed| *listed == last).is_some_and(|at| listed.len() - at > 3)
         })
         .await;
-        all_fetched(&watch.viewer, &watch.playback, &watch.last).await;
+        all_fetched(&watch.viewer, &watch.last).await;
         assert_eq!((play.methods(), provider.asked().len()), (vec![ProductionMethod::Own; 1 + nth], 1));
         assert_eq!(
             (play.stage.origin().counts().jobs_started, play.stage.snapshot().tally.failures.len()),

@@ -102,7 +102,7 @@ async fn is_played(kind: Kind) -> Sender {
     let answer = poll(&alice, &playback).await;
     println!("{kind:?}: opened after {:?}, a playlist after {:?}", playback.info_took, began.elapsed());
     assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
-    all_fetched(&alice, &playback, &answer).await;
+    all_fetched(&alice, &answer).await;
     decodes(&alice, &playback).await;
     // Another viewer joins the stream, and the first one joins another stream of the channel.
     let again = short(soon(bob.open(&stage.channel(1))).await.unwrap());

@@ -1,6 +1,6 @@
 //! A gateway that was killed: after its restart it closes what it had open at the server.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::support::program::Program;
@@ -51,7 +51,7 @@ async fn killed_and_started_again(with_key: bool) {
     })
     .await;
     assert!(!origin.counts().consumers.contains_key(&playback.live_stream));
-    let left = std::fs::read_dir(state.path()).unwrap().next().unwrap().unwrap().path();
+    let left = ledger_in(state.path());
     eventually("it is struck out", async || {
         let noted: serde_json::Value = serde_json::from_slice(&std::fs::read(&left).unwrap()).unwrap();
         // Except for the openings of the present viewer.
@@ -60,6 +60,12 @@ async fn killed_and_started_again(with_key: bool) {
     })
     .await;
     assert!(!std::fs::read_to_string(left).unwrap().contains(settings.users[0].token()));
+}
+
+/// The file that records what is open.
+fn ledger_in(state: &Path) -> PathBuf {
+    let files = std::fs::read_dir(state).unwrap().map(|entry| entry.unwrap().path());
+    files.into_iter().find(|path| path.is_file()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,7 +118,7 @@ async fn what_cannot_be_shown_to_be_the_same_is_not_closed() {
         let direct = Viewer::new(format!("http://{}", origin.addr()), user.token(), &user.id, "phone");
         soon(direct.open(&playback.item)).await.unwrap();
         let _second = start(state.path(), &first.address, &settings, &origin, true).await;
-        let left = std::fs::read_dir(state.path()).unwrap().next().unwrap().unwrap().path();
+        let left = ledger_in(state.path());
         eventually("the gateway's own are struck out", async || {
             let noted: serde_json::Value = serde_json::from_slice(&std::fs::read(&left).unwrap()).unwrap();
             noted.as_object().unwrap().values().all(|entry| !entry["client"].is_null())
@@ -141,7 +147,7 @@ async fn what_clients_had_opened_is_waited_for_and_given_back() {
     eventually("it is given back", async || !origin.counts().consumers.contains_key(&forgotten.live_stream))
         .await;
     assert_eq!(origin.counts().consumers.get(&followed.live_stream), Some(&1));
-    let left = std::fs::read_dir(state.path()).unwrap().next().unwrap().unwrap().path();
+    let left = ledger_in(state.path());
     eventually("both are struck out", async || std::fs::read_to_string(&left).unwrap() == "{}").await;
 }
 

@@ -44,8 +44,8 @@ fn methods(stage: &Stage) -> Vec<ProductionMethod> {
 async fn one_stream_is_listed_in_two_ways() {
     let stage = Stage::with(sparse, fine_for_bob).await;
     let (alice, bob) = (stage.viewer(0, "tv"), stage.viewer(1, "tablet"));
-    let (fine_playback, fine) = tune(&bob, &stage.channel(1)).await;
-    let (keyed_playback, keyed) = tune(&alice, &stage.channel(1)).await;
+    let (_, fine) = tune(&bob, &stage.channel(1)).await;
+    let (_, keyed) = tune(&alice, &stage.channel(1)).await;
     assert!(is_ours(&fine) && is_ours(&keyed));
     assert_eq!(methods(&stage), [ProductionMethod::Own], "one stream for both");
 
@@ -54,7 +54,7 @@ async fn one_stream_is_listed_in_two_ways() {
     assert!(list.segments.len() >= 2, "enough to play on: {}", fine.text());
     assert!(lengths(&list).iter().all(|length| *length < 0.7), "{}", fine.text());
     assert!(fine.text().contains("CAN-BLOCK-RELOAD=YES"));
-    all_fetched(&bob, &fine_playback, &fine).await;
+    all_fetched(&bob, &fine).await;
 
     let list = read(&keyed);
     assert_eq!(list.target_duration, 2);
@@ -65,7 +65,7 @@ async fn one_stream_is_listed_in_two_ways() {
         keyed.text()
     );
     assert!(!keyed.text().contains("CAN-BLOCK-RELOAD"));
-    all_fetched(&alice, &keyed_playback, &keyed).await;
+    all_fetched(&alice, &keyed).await;
 }
 
 /// The tuner fails too often, so the server's job takes over. Its segments last two seconds and more.
@@ -98,7 +98,7 @@ async fn a_job_that_takes_over_is_cut_into_pieces() {
     })
     .await;
     let answer = poll(&bob, &playback).await;
-    all_fetched(&bob, &playback, &answer).await;
+    all_fetched(&bob, &answer).await;
     assert_eq!(methods(&stage), [ProductionMethod::Adopted], "it is the same stream");
 }
 

@@ -28,6 +28,7 @@ mod recorded;
 mod refusals;
 mod reload;
 mod resilience;
+mod rewind;
 mod runs;
 mod steady;
 mod support;

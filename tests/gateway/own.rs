@@ -40,12 +40,12 @@ fn pulls(stage: &Stage) -> usize {
 async fn a_channel_is_made_without_a_job_at_the_server() {
     let stage = Stage::with(|_| (), own).await;
     let (alice, bob) = (stage.viewer(0, "tv"), stage.viewer(1, "phone"));
-    let (playback, cold) = tune(&alice, &stage.channel(1)).await;
+    let (_, cold) = tune(&alice, &stage.channel(1)).await;
     assert!(is_ours(&cold), "{}", cold.field("cache-status"));
-    all_fetched(&alice, &playback, &cold).await;
+    all_fetched(&alice, &cold).await;
     let (again, warm) = tune(&bob, &stage.channel(1)).await;
     assert!(is_hit(&warm), "{}", warm.field("cache-status"));
-    all_fetched(&bob, &again, &warm).await;
+    all_fetched(&bob, &warm).await;
     let last = warm.segments().last().cloned();
     eventually("it goes on", async || poll(&bob, &again).await.segments().last().cloned() != last).await;
     assert_eq!(means(&stage), [ProductionMethod::Own]);
@@ -228,7 +228,7 @@ async fn another_profile_is_encoded_from_the_same_pull() {
     let viewer = stage.viewer(0, "tv");
     let (_, _) = tune(&viewer, &stage.channel(1)).await;
     let (small, answer) = tune_with(&stage.viewer(1, "phone"), &stage.channel(1), "&MaxHeight=90").await;
-    all_fetched(&viewer, &small, &answer).await;
+    all_fetched(&viewer, &answer).await;
     assert_eq!(means(&stage), [ProductionMethod::Own, ProductionMethod::Own]);
     assert_eq!((stage.origin().counts().jobs_started, pulls(&stage)), (0, 1));
     let url = format!("{}{}", stage.base, small.playlist);
@@ -338,7 +338,7 @@ async fn a_base_path_and_a_key_make_no_difference() {
     })
     .await;
     let viewer = stage.viewer(0, "tv");
-    let (playback, answer) = tune(&viewer, &stage.channel(1)).await;
-    all_fetched(&viewer, &playback, &answer).await;
+    let (_, answer) = tune(&viewer, &stage.channel(1)).await;
+    all_fetched(&viewer, &answer).await;
     assert_eq!((means(&stage), stage.origin().counts().jobs_started), (vec![ProductionMethod::Own], 0));
 }

@@ -230,7 +230,7 @@ async fn behind_nginx_all_is_the_same() {
             let (playback, answer) = tune(viewer, &stage.channel(1)).await;
             assert!(is_ours(&answer), "{base_path}: {}", answer.field("cache-status"));
             assert_eq!(is_hit(&answer), warm, "{base_path}: {}", answer.field("cache-status"));
-            all_fetched(viewer, &playback, &answer).await;
+            all_fetched(viewer, &answer).await;
             soon(viewer.report(&playback, "Playing")).await.unwrap();
             soon(viewer.leave(&playback)).await.unwrap();
         }

@@ -11,12 +11,10 @@ use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ORIGIN};
 use jellyfin_alike::viewer::{Playback, Viewer};
 use jellyfin_alike::{Origin, Settings, Version};
 
-use warmgate::proxy::route::segment_uri;
-
 use crate::passthrough::wire;
 use crate::support::program::Program;
 use crate::support::servers::{fetch, get, http};
-use crate::support::stage::{Stage, all_fetched, poll, tune, unavailable};
+use crate::support::stage::{Stage, all_fetched, at_the_server, poll, tune, unavailable};
 use crate::support::wait::{eventually, soon};
 use crate::support::watch::Watch;
 
@@ -32,7 +30,7 @@ async fn three_players_outlive_the_server() {
     while down.elapsed() < Duration::from_secs(3) {
         for watch in &mut watches {
             watch.look().await;
-            all_fetched(&watch.viewer, &watch.playback, &watch.last).await;
+            all_fetched(&watch.viewer, &watch.last).await;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
@@ -56,7 +54,7 @@ async fn a_server_that_is_still_starting_forbids_no_origin() {
         let (head, _) = fetch(&http(), request).await;
         (head.status.as_u16(), head.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN))
     };
-    let ours = format!("/videos/x/{}", segment_uri(ConsumerId::from_bits(1), 0));
+    let ours = format!("/videos/x/hls/wg{}/0.ts", ConsumerId::from_bits(1));
     let settings = stage.kill_origin().await;
     let starting = unavailable(settings.listen).await;
     assert_eq!(allowed(&stage, "/System/Info/Public").await, (503, false));
@@ -70,7 +68,7 @@ async fn a_server_that_is_still_starting_forbids_no_origin() {
     assert_eq!(allowed(&stage, &ours).await, (404, true));
     let viewer = stage.viewer(0, "tv");
     let (playback, _) = tune(&viewer, &stage.channel(1)).await;
-    let master = playback.playlist.replace("live.m3u8", "master.m3u8");
+    let master = at_the_server(&playback.playlist).replace("live.m3u8", "master.m3u8");
     assert_eq!(allowed(&stage, &master).await, (200, false));
     assert_eq!(allowed(&stage, &ours).await, (404, false));
 }
@@ -115,7 +113,7 @@ async fn a_server_that_is_still_starting_is_waited_for() {
     while begun.elapsed() < Duration::from_secs(4) {
         for watch in &mut watches {
             watch.look().await;
-            all_fetched(&watch.viewer, &watch.playback, &watch.last).await;
+            all_fetched(&watch.viewer, &watch.last).await;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
@@ -193,7 +191,7 @@ async fn a_channel_that_is_dead_is_as_without_us() {
     let playback = soon(viewer.open(&stage.channel(1))).await.unwrap();
     stage.origin().fail(1);
     let direct = stage.direct(0, "tv");
-    let expected = soon(direct.poll(&playback)).await.unwrap();
+    let expected = soon(direct.get(&at_the_server(&playback.playlist))).await.unwrap();
     let answer = poll(&viewer, &playback).await;
     assert_eq!((answer.status, &answer.body), (expected.status, &expected.body));
     eventually("it is given up", async || stage.snapshot().streams.is_empty()).await;

@@ -63,13 +63,13 @@ async fn is_watched(knows_itself: bool) {
     let (alice, bob) = (stage.viewer(0, "tv"), stage.viewer(1, "phone"));
     let (playback, answer) = tune(&alice, &one.item_id).await;
     assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
-    all_fetched(&alice, &playback, &answer).await;
+    all_fetched(&alice, &answer).await;
     let (again, answer) = tune(&bob, &one.item_id).await;
     assert!(is_hit(&answer), "{}", answer.field("cache-status"));
     let other = short(again.clone());
     let answer = poll(&bob, &other).await;
     assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
-    all_fetched(&bob, &other, &answer).await;
+    all_fetched(&bob, &answer).await;
     let last = answer.segments().last().cloned();
     eventually("it goes on", async || poll(&bob, &other).await.segments().last().cloned() != last).await;
     let methods: Vec<_> = stage.snapshot().streams.iter().map(|stream| stream.method).collect();

@@ -11,7 +11,7 @@ use std::path::Path;
 use serde_yaml::Value;
 
 /// The layer of each module; a module may name only lower ones, and itself.
-const RANKS: [(&str, u8); 23] = [
+const RANKS: [(&str, u8); 24] = [
     ("domain", 1),
     ("jellyfin-alike", 1),
     ("body", 1),
@@ -23,6 +23,7 @@ const RANKS: [(&str, u8); 23] = [
     ("shutdown", 2),
     ("telemetry", 2),
     ("feed", 3),
+    ("spool", 3),
     ("ffmpeg", 3),
     ("lineup", 3),
     ("server", 3),

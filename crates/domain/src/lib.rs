@@ -30,6 +30,7 @@ pub mod reload;
 pub mod ring;
 pub mod signal;
 pub mod simulate;
+pub mod spool;
 pub mod throttle;
 pub mod time;
 pub mod tuners;

@@ -5,6 +5,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::container::Container;
+
 /// A segment in the server's playlist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -96,46 +98,53 @@ pub struct Listed {
     pub discontinuity: bool,
     /// How many EXT-X-DISCONTINUITY tags precede this segment's own in the stream.
     pub discontinuity_sequence: u64,
+    /// When it began, since 1970.
+    pub date: Duration,
 }
 
-/// About the bytes of a playlist without its segments, and of one segment.
-const HEAD: usize = 256;
-const ENTRY: usize = 96;
-
-/// Writes a live playlist of `listed`; `uri` writes the URI of a segment. `blocking` offers blocking playlist reload
-/// (4.4.3.8).
+/// Writes what stands before the segments of a live playlist that begins with `first`. `blocking` offers blocking playlist reload
+/// (4.4.3.8). `only_grows` promises that no segment is ever removed (4.4.3.5).
 ///
-/// The first segment sets EXT-X-MEDIA-SEQUENCE and EXT-X-DISCONTINUITY-SEQUENCE (4.4.3.2, 4.4.3.3). A sliding playlist
-/// has no EXT-X-PLAYLIST-TYPE (6.2.2).
-pub fn write(
-    target: Duration,
-    blocking: bool,
-    listed: &[Listed],
-    mut uri: impl FnMut(&mut String, u64),
-) -> String {
-    let mut text = String::with_capacity(HEAD + listed.len() * ENTRY);
+/// The first segment sets EXT-X-MEDIA-SEQUENCE and EXT-X-DISCONTINUITY-SEQUENCE (4.4.3.2, 4.4.3.3).
+#[must_use]
+pub fn head(target: Duration, blocking: bool, only_grows: bool, first: Option<Listed>) -> String {
     let (sequence, discontinuities) =
-        listed.first().map_or((0, 0), |first| (first.sequence, first.discontinuity_sequence));
-    let _ = write!(
-        text,
+        first.map_or((0, 0), |first| (first.sequence, first.discontinuity_sequence));
+    let mut text = format!(
         "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:{}\n#EXT-X-MEDIA-SEQUENCE:{sequence}\n",
         target.as_secs()
     );
+    if only_grows {
+        text.push_str("#EXT-X-PLAYLIST-TYPE:EVENT\n");
+    }
     if blocking {
         text.push_str("#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES\n");
     }
     if discontinuities > 0 {
         let _ = writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{discontinuities}");
     }
-    for segment in listed {
-        if segment.discontinuity {
-            text.push_str("#EXT-X-DISCONTINUITY\n");
-        }
-        let _ = writeln!(text, "#EXTINF:{:.6},", segment.duration.as_secs_f64());
-        uri(&mut text, segment.sequence);
-        text.push('\n');
+    if let Some(first) = first.filter(|first| !first.discontinuity) {
+        write_date(&mut text, first.date);
     }
     text
+}
+
+/// Writes a segment, with a name that resolves in the folder of its playlist.
+pub fn write_segment(text: &mut String, segment: &Listed) {
+    if segment.discontinuity {
+        text.push_str("#EXT-X-DISCONTINUITY\n");
+        write_date(text, segment.date);
+    }
+    let name = Container::MpegTs.file(segment.sequence);
+    let _ = writeln!(text, "#EXTINF:{:.6},\n{name}", segment.duration.as_secs_f64());
+}
+
+/// Writes EXT-X-PROGRAM-DATE-TIME (4.4.4.6).
+fn write_date(text: &mut String, date: Duration) {
+    let millis = i64::try_from(date.as_millis()).unwrap_or(i64::MAX);
+    if let Ok(date) = jiff::Timestamp::from_millisecond(millis) {
+        let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{date:.3}");
+    }
 }
 
 #[cfg(test)]
@@ -198,21 +207,31 @@ mod tests {
     }
 
     #[test]
-    fn writes_a_sliding_list() {
+    fn writes_a_list() {
         let listed = [(7, false, 1), (8, true, 1)].map(|(sequence, discontinuity, before)| Listed {
             sequence,
             duration: Duration::from_millis(2002),
             discontinuity,
             discontinuity_sequence: before,
+            date: Duration::from_millis(1_796_000_000_000 + sequence),
         });
-        let text = write(Duration::from_secs(4), false, &listed, |text, sequence| {
-            let _ = write!(text, "s/{sequence}.ts");
-        });
+        let written = |only_grows, listed: &[Listed]| {
+            let mut text = head(Duration::from_secs(4), false, only_grows, listed.first().copied());
+            listed.iter().for_each(|segment| write_segment(&mut text, segment));
+            text
+        };
         assert_eq!(
-            text,
+            written(true, &listed),
             "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:7\n\
-             #EXT-X-DISCONTINUITY-SEQUENCE:1\n#EXTINF:2.002000,\ns/7.ts\n#EXT-X-DISCONTINUITY\n\
-             #EXTINF:2.002000,\ns/8.ts\n"
+             #EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-DISCONTINUITY-SEQUENCE:1\n\
+             #EXT-X-PROGRAM-DATE-TIME:2026-11-30T00:53:20.007Z\n#EXTINF:2.002000,\n7.ts\n\
+             #EXT-X-DISCONTINUITY\n#EXT-X-PROGRAM-DATE-TIME:2026-11-30T00:53:20.008Z\n#EXTINF:2.002000,\n8.ts\n"
+        );
+        assert_eq!(
+            written(false, &listed[1..]),
+            "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:8\n\
+             #EXT-X-DISCONTINUITY-SEQUENCE:1\n\
+             #EXT-X-DISCONTINUITY\n#EXT-X-PROGRAM-DATE-TIME:2026-11-30T00:53:20.008Z\n#EXTINF:2.002000,\n8.ts\n"
         );
     }
 }

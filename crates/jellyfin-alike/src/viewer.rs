@@ -80,6 +80,8 @@ pub struct Answer {
     pub body: Bytes,
     /// The time from the first byte sent to the last byte read.
     pub took: Duration,
+    /// The path and query that it came from.
+    pub path: String,
 }
 
 impl Answer {
@@ -171,12 +173,24 @@ impl Viewer {
         })
     }
 
-    /// Gets the media playlist.
+    /// Gets the media playlist, from where a redirect leads if there is one.
     ///
     /// # Errors
     /// No response.
     pub async fn poll(&self, playback: &Playback) -> Result<Answer, BoxError> {
-        self.get(&playback.playlist).await
+        let answer = self.get(&playback.playlist).await?;
+        match answer.status {
+            StatusCode::FOUND => self.get(&resolve(&answer.path, answer.field("location"))).await,
+            _ => Ok(answer),
+        }
+    }
+
+    /// Gets a segment that a media playlist lists, which came from `list`.
+    ///
+    /// # Errors
+    /// No response.
+    pub async fn listed(&self, list: &Answer, uri: &str) -> Result<Answer, BoxError> {
+        self.get(&resolve(&list.path, uri)).await
     }
 
     /// Gets a segment that the media playlist lists.
@@ -241,7 +255,7 @@ impl Viewer {
         let body = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
         let sent_at = Instant::now();
         let response = self.http.request(request.body(Full::new(body))?).await?;
-        read(response, sent_at).await
+        read(response, path, sent_at).await
     }
 
     fn authorization(&self) -> Result<HeaderValue, BoxError> {
@@ -253,16 +267,20 @@ impl Viewer {
     }
 }
 
-async fn read(response: Response<Incoming>, sent_at: Instant) -> Result<Answer, BoxError> {
+async fn read(response: Response<Incoming>, path: &str, sent_at: Instant) -> Result<Answer, BoxError> {
     let (parts, body) = response.into_parts();
     let body = body.collect().await?.to_bytes();
-    Ok(Answer { status: parts.status, headers: parts.headers, body, took: sent_at.elapsed() })
+    let path = path.to_owned();
+    Ok(Answer { status: parts.status, headers: parts.headers, body, took: sent_at.elapsed(), path })
 }
 
 /// The path of a relative URI in the playlist at `base`.
-fn resolve(base: &str, uri: &str) -> String {
-    let folder =
+fn resolve(base: &str, mut uri: &str) -> String {
+    let mut folder =
         base.split('?').next().and_then(|path| path.rsplit_once('/')).map_or("", |(folder, _)| folder);
+    while let Some(rest) = uri.strip_prefix("../") {
+        (uri, folder) = (rest, folder.rsplit_once('/').map_or("", |(above, _)| above));
+    }
     format!("{folder}/{uri}")
 }
 

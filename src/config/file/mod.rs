@@ -15,7 +15,9 @@ use serde_yaml::{Location, Value};
 use crate::config::clients::Clients;
 use crate::config::errors::{Errors, Place, Report};
 use crate::config::secret::Secret;
-use crate::config::sections::{LineupServer, LiveTvRight, Log, Pool, Produce, Shutdown, Viewers, Window};
+use crate::config::sections::{
+    LineupServer, LiveTvRight, Log, Pool, Produce, Rewind, Shutdown, Viewers, Window,
+};
 use crate::config::streams::{Feed, Ffmpeg, Warm};
 use crate::config::tuners::Tuners;
 use crate::config::units::ByteSize;
@@ -45,6 +47,7 @@ pub(super) struct File {
     pub(super) feed: Feed,
     pub(super) viewers: Viewers,
     pub(super) window: Window,
+    pub(super) rewind: Rewind,
     pub(super) ffmpeg: Ffmpeg,
     pub(super) shutdown: Shutdown,
     pub(super) log: Log,
@@ -68,6 +71,7 @@ impl Default for File {
             feed: Feed::default(),
             viewers: Viewers::default(),
             window: Window::default(),
+            rewind: Rewind::default(),
             ffmpeg: Ffmpeg::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),

@@ -11,8 +11,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::ACCEPT_ENCODING;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body::Body as _;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
@@ -20,17 +21,21 @@ use crate::body::kept::{self, Kept};
 use crate::body::{self, Body};
 use crate::proxy::auth::Verdict;
 use crate::proxy::gateway::Gateway;
+use crate::proxy::list_path;
 use crate::proxy::openings::open_response::{OpenRequest, OpenedStream, Opener};
 use crate::proxy::query::Query;
 use crate::proxy::route::prefix;
 use crate::supervisor::held::client_openings;
 use crate::supervisor::inputs::prefetch::OpenedChannel;
+use crate::supervisor::random;
 use crate::supervisor::tuners::asking::Asking;
 use crate::upstream::jellyfin::{Place, RawPath};
-use domain::key::{Channel, ItemId, MediaSourceId};
+use domain::key::{Channel, ConsumerId, ItemId, MediaSourceId};
 use domain::openings::{ClientOpening, Mention, MentionKind};
 use domain::produce::ProductionMethod;
 
+/// Bytes of the largest multivariant playlist that is read.
+const MASTER: usize = 64 << 10;
 /// Bytes of the largest answer that is read.
 const READABLE: usize = 1 << 20;
 /// How long the rest of an answer is read after its client has gone.
@@ -51,14 +56,30 @@ impl Gateway {
     }
 
     /// Answers `master.m3u8`. The media playlist will be requested next, with the same credential in the same place, so that
-    /// credential is checked meanwhile: a warm answer then need not wait for it.
-    pub(in crate::proxy) async fn master(self: &Arc<Self>, request: Request<Body>) -> Response<Body> {
+    /// credential is checked meanwhile: a warm answer then need not wait for it. It will be requested in a folder of the viewer's.
+    pub(in crate::proxy) async fn master(self: &Arc<Self>, mut request: Request<Body>) -> Response<Body> {
         if let Some(asker) = self.asker(&request, &Query::of(request.uri())) {
             let (gateway, prefix) = (Arc::clone(self), prefix(request.uri()).to_owned());
             self.named_by(&asker.credential, request.uri());
             tokio::spawn(async move { gateway.auth.check(&prefix, &asker).await });
         }
-        self.forward(request).await
+        let is_read = request.method() == Method::GET;
+        if is_read {
+            request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
+        let response = self.forward(request).await;
+        let is_short = response.body().size_hint().exact().is_some_and(|size| size <= MASTER as u64);
+        if !is_read || !is_short || response.status() != StatusCode::OK {
+            return response;
+        }
+        let (mut head, body) = response.into_parts();
+        let Some(master) = body::read(body, MASTER).await else {
+            return self.empty_response(&head.headers, StatusCode::BAD_GATEWAY);
+        };
+        let token = ConsumerId::from_bits(random());
+        let master = list_path::in_folder(&master, token).unwrap_or(master);
+        head.headers.insert(CONTENT_LENGTH, HeaderValue::from(master.len()));
+        Response::from_parts(head, body::full(master))
     }
 
     /// Answers an opening. `client` is cancelled when nobody waits for the answer any more.

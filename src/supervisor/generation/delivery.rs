@@ -97,7 +97,12 @@ impl Delivery {
         let Cost { written, encoded } = cost;
         let target = target.max(*batch);
         let output = Output { target, duration: arrival.duration, written, held, encoded };
-        handle.tell(Event::SegmentReady { stream: *id, generation: *generation, output });
+        let ready = Event::SegmentReady { stream: *id, generation: *generation, output };
+        let reached = handle.ask(|pool, now| {
+            pool.handle_event(ready, now);
+            pool.reached(*id)
+        });
+        stream.reached(reached);
     }
 
     /// A callback that delivers the segments of an adopted job, in pieces where the stream's lists have no room for a whole one.

@@ -246,10 +246,10 @@ pub(crate) async fn poll(viewer: &Viewer, playback: &Playback) -> Answer {
 }
 
 /// Gets every segment of a playlist, each of which has to be MPEG-TS.
-pub(crate) async fn all_fetched(viewer: &Viewer, playback: &Playback, answer: &Answer) {
+pub(crate) async fn all_fetched(viewer: &Viewer, answer: &Answer) {
     assert!(!answer.segments().is_empty(), "{}", answer.text());
     for uri in answer.segments() {
-        let segment = soon(viewer.segment(playback, &uri)).await.unwrap();
+        let segment = soon(viewer.listed(answer, &uri)).await.unwrap();
         assert_eq!(segment.status, 200, "{uri}");
         assert_eq!(segment.body.first(), Some(&0x47), "{uri}");
     }
@@ -260,13 +260,22 @@ pub(crate) fn is_hit(answer: &Answer) -> bool {
 }
 
 pub(crate) fn is_ours(answer: &Answer) -> bool {
-    answer.text().contains("hls/wg")
+    let is_number = |uri: &String| uri.strip_suffix(".ts").is_some_and(|name| name.parse::<u64>().is_ok());
+    !answer.segments().is_empty() && answer.segments().iter().all(is_number)
 }
 
 /// The gateway's own time for a response (`total;dur` of `Server-Timing`), in milliseconds.
 pub(crate) fn at_the_gateway(answer: &Answer) -> f64 {
     let (_, dur) = answer.field("server-timing").split_once("total;dur=").expect("no Server-Timing");
     dur.split(',').next().unwrap().parse().unwrap()
+}
+
+/// The path of a playlist as the server knows it, without the viewer's folder.
+pub(crate) fn at_the_server(path: &str) -> String {
+    match path.split_once("/hls/wg").and_then(|(before, rest)| Some((before, rest.split_once('/')?.1))) {
+        Some((before, rest)) => format!("{before}/{rest}"),
+        None => path.to_owned(),
+    }
 }
 
 /// A parameter of a query.

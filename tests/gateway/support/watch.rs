@@ -57,6 +57,6 @@ impl Watch {
             assert!(Instant::now() < deadline, "it does not go on:\n{text}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        all_fetched(&self.viewer, &self.playback, &self.last).await;
+        all_fetched(&self.viewer, &self.last).await;
     }
 }

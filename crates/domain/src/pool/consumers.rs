@@ -15,7 +15,7 @@ use crate::reason::{LeaveReason, StopReason};
 use crate::signal::{Signal, Whose};
 use crate::time::Timestamp;
 use crate::viewer::{Account, Viewer};
-use crate::window::JoinPoint;
+use crate::window::{JoinPoint, Listing};
 
 /// How many consumers that have left a stream remembers: enough for a household, too few for strangers to fill memory.
 const REMEMBERED: usize = 64;
@@ -125,6 +125,26 @@ impl Pool {
     #[must_use]
     pub fn list_of(&self, consumer: ConsumerId) -> Option<JoinPoint> {
         self.crowd.get(consumer)?.list()
+    }
+
+    /// The oldest segments that the lists of a stream's present consumers name, fine and keyed ones.
+    #[must_use]
+    pub fn reached(&self, stream: StreamId) -> [Option<u64>; 2] {
+        let present = self.crowd.of_stream(stream).filter(|(_, consumer)| consumer.is_present());
+        let lists = present.filter_map(|(_, consumer)| consumer.list());
+        lists.fold([None; 2], |[fine, keyed], JoinPoint { listing, sequence, .. }| {
+            let earlier = |than: Option<u64>| Some(than.map_or(sequence, |than| than.min(sequence)));
+            match listing {
+                Listing::Fine => [earlier(fine), keyed],
+                Listing::Keyed => [fine, earlier(keyed)],
+            }
+        })
+    }
+
+    /// Whether a consumer has this token.
+    #[must_use]
+    pub fn is_token(&self, token: ConsumerId) -> bool {
+        self.crowd.get(token).is_some()
     }
 
     /// Since when a consumer waits for a list, over all requests that it has repeated.

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::playlist::Listed;
+use crate::window::text::{ListText, Text};
 
 /// A playlist is longer than it should be by this much at most, so that it starts with a random access point.
 pub(super) const FARTHEST_BACK: Duration = Duration::from_secs(12);
@@ -19,6 +20,17 @@ pub(super) struct Entry {
     pub(super) pieces: Range<u64>,
     /// Whether a playlist may start with it.
     independent: bool,
+    /// How much of the stream is before it.
+    begins: Duration,
+}
+
+/// How long the lists of a stream are.
+#[derive(Clone, Copy, Debug)]
+pub struct ListLengths {
+    /// The length of a list whose viewer does not reach back farther.
+    pub least: Duration,
+    /// How far back the list of a viewer reaches at most. At least `least`.
+    pub most: Duration,
 }
 
 /// The segments of one listing.
@@ -27,9 +39,15 @@ pub(super) struct Entry {
 #[derive(Clone, Debug)]
 pub(super) struct Index {
     entries: VecDeque<Entry>,
+    text: Text,
     next_sequence: u64,
     discontinuities: u64,
+    /// How long the stream is.
+    ends: Duration,
+    /// The oldest segment that lists name.
     listed_from: u64,
+    /// The oldest segment that the lists of new viewers name.
+    recent_from: u64,
     /// New viewers get no older segment.
     current_from: u64,
 }
@@ -40,38 +58,67 @@ pub(super) struct Run {
     pub(super) duration: Duration,
     pub(super) discontinuity: bool,
     pub(super) independent: bool,
+    /// When it began, since 1970.
+    pub(super) date: Duration,
     pub(super) pieces: Range<u64>,
 }
 
 impl Index {
-    pub(super) const fn new(first: u64) -> Self {
+    pub(super) fn new(first: u64) -> Self {
         Self {
             entries: VecDeque::new(),
+            text: Text::new(first),
             next_sequence: first,
             discontinuities: first,
+            ends: Duration::ZERO,
             listed_from: first,
+            recent_from: first,
             current_from: first,
         }
     }
 
-    pub(super) fn push(&mut self, run: Run, length: Duration) {
+    /// Appends a segment. Some viewer's list reaches back to the segment `reached`, if any does.
+    pub(super) fn push(&mut self, run: Run, reached: Option<u64>, lengths: ListLengths) {
         let discontinuity = run.discontinuity && !self.entries.is_empty();
+        let date = match self.entries.back().map(|last| last.listed).filter(|_| !discontinuity) {
+            Some(last) => last.date + last.duration,
+            None => run.date,
+        };
         let listed = Listed {
             sequence: self.next_sequence,
             duration: run.duration,
             discontinuity,
             discontinuity_sequence: self.discontinuities,
+            date,
         };
         self.discontinuities += u64::from(discontinuity);
         self.next_sequence += 1;
-        self.entries.push_back(Entry { listed, pieces: run.pieces, independent: run.independent });
-        self.listed_from = self.beginning_before(self.suffix_lasting(length));
+        self.text.push(&listed);
+        let Run { pieces, independent, duration, .. } = run;
+        self.entries.push_back(Entry { listed, pieces, independent, begins: self.ends });
+        self.ends += duration;
+        self.recent_from = self.beginning_before(self.suffix_lasting(lengths.least)).max(self.recent_from);
+        let farthest = self.suffix_lasting(lengths.most);
+        let farthest =
+            if farthest > self.listed_from { self.beginning_before(farthest) } else { self.listed_from };
+        let needed = reached.map_or(self.recent_from, |reached| reached.min(self.recent_from));
+        self.listed_from = self.listed_from.max(needed.max(farthest));
+    }
+
+    /// Lists name no segment any more that has a piece before `piece`, but for those that new viewers may be given.
+    pub(super) fn unlist_before(&mut self, piece: u64) {
+        let first = self.entries.partition_point(|entry| entry.pieces.start < piece);
+        let independent = self.entries.range(first..).find(|entry| entry.independent);
+        let sequence = independent.map_or(self.recent_from, |entry| entry.listed.sequence);
+        self.listed_from = self.listed_from.max(sequence.min(self.recent_from));
     }
 
     /// The last segment at or before `sequence` that a playlist may start with, of those that are listed; or `sequence` if the last one
     /// is too far away.
     fn beginning_before(&self, sequence: u64) -> u64 {
-        let listed = self.entries.iter().rev().skip_while(|entry| entry.listed.sequence > sequence);
+        let Some(first) = self.entries.front() else { return sequence };
+        let end = usize::try_from((sequence + 1).saturating_sub(first.listed.sequence)).unwrap_or(usize::MAX);
+        let listed = self.entries.range(..end.min(self.entries.len())).rev();
         let mut back = Duration::ZERO;
         for entry in listed.take_while(|entry| entry.listed.sequence >= self.listed_from) {
             if entry.independent {
@@ -107,11 +154,10 @@ impl Index {
     /// The first of the fewest newest segments that last `span` and start with a random access point, of at least `least` segments
     /// or `enough`. `None` while there are none.
     pub(super) fn join(&self, span: Duration, least: usize, enough: Duration) -> Option<u64> {
-        let oldest = self.listed_from.max(self.current_from);
+        let oldest = self.recent_from.max(self.current_from);
         let wished = self.suffix_lasting(span).max(oldest);
-        let beginnings = self.entries.iter().filter(|entry| entry.independent);
-        let mut beginnings =
-            beginnings.map(|entry| entry.listed.sequence).skip_while(|&sequence| sequence < oldest);
+        let beginnings = self.from(oldest).filter(|entry| entry.independent);
+        let mut beginnings = beginnings.map(|entry| entry.listed.sequence);
         let first = beginnings.next()?;
         let start = beginnings.take_while(|&sequence| sequence <= wished).last().unwrap_or(first);
         let listed = self.list(start);
@@ -128,9 +174,31 @@ impl Index {
         self.current_from = self.next_sequence;
     }
 
+    /// Whether a list that began with this segment still begins with it.
+    pub(super) const fn reaches(&self, sequence: u64) -> bool {
+        self.listed_from <= sequence
+    }
+
+    /// The segments of a list that began at `start`.
     pub(super) fn list(&self, start: u64) -> impl Iterator<Item = Listed> {
+        self.from(start.max(self.listed_from)).map(|entry| entry.listed)
+    }
+
+    /// The text of that list, behind a head for its first segment.
+    pub(super) fn text(&self, start: u64, head: impl FnOnce(Option<Listed>) -> String) -> ListText {
         let start = start.max(self.listed_from);
-        self.entries.iter().map(|entry| entry.listed).skip_while(move |listed| listed.sequence < start)
+        self.text.from(start, head(self.from(start).next().map(|entry| entry.listed)))
+    }
+
+    fn from(&self, sequence: u64) -> impl Iterator<Item = &Entry> {
+        let first = self.entries.front().map_or(self.next_sequence, |entry| entry.listed.sequence);
+        let skipped = usize::try_from(sequence.saturating_sub(first)).unwrap_or(usize::MAX);
+        self.entries.range(skipped.min(self.entries.len())..)
+    }
+
+    /// The number of the first piece of the segments that new viewers may be given.
+    pub(super) fn recent_from_piece(&self) -> Option<u64> {
+        self.get(self.recent_from).map(|entry| entry.pieces.start)
     }
 
     /// The number of the oldest piece that is listed; `None` if nothing is.
@@ -140,20 +208,16 @@ impl Index {
 
     /// Forgets the segments that have lost a piece older than `piece`.
     pub(super) fn forget_before(&mut self, piece: u64) {
-        while self.entries.front().is_some_and(|entry| entry.pieces.start < piece) {
-            self.entries.pop_front();
-        }
+        while self.entries.pop_front_if(|entry| entry.pieces.start < piece).is_some() {}
+        let first = self.entries.front().map_or(self.next_sequence, |entry| entry.listed.sequence);
+        self.text.forget_before(first);
     }
 
     /// The number of the segment that starts the shortest suffix of at least `span`; the oldest one if there is none.
     fn suffix_lasting(&self, span: Duration) -> u64 {
-        let mut total = Duration::ZERO;
-        for entry in self.entries.iter().rev() {
-            total += entry.listed.duration;
-            if total >= span {
-                return entry.listed.sequence;
-            }
-        }
-        self.entries.front().map_or(self.next_sequence, |entry| entry.listed.sequence)
+        let end = self.ends.checked_sub(span);
+        let longer = end.map_or(0, |end| self.entries.partition_point(|entry| entry.begins <= end));
+        let entry = self.entries.get(longer.saturating_sub(1));
+        entry.map_or(self.next_sequence, |entry| entry.listed.sequence)
     }
 }

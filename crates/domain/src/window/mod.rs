@@ -1,19 +1,24 @@
-//! Keeps the live window of one stream: the pieces that its lists name, and those that an older list has promised.
+//! Keeps the window of one stream: the pieces that its lists name, and those that an older list has promised.
 //!
 //! The same pieces are listed in two ways ([`Listing`]): one by one, and in groups from one random access point to another. Both
 //! follow RFC 8216bis, sections 6.2.1 and 6.2.2. The list of each viewer starts where that viewer joined and ends with the newest
-//! segment, so lists of one kind differ at their start only. The window does not know where pieces come from nor who watches.
+//! segment, so lists of one kind differ at their start only. It only grows, until it is as long as the window reaches; from then on
+//! it slides. The window does not know where pieces come from, who watches, nor where old pieces lie.
 
 mod index;
 mod listing;
+mod pieces;
+mod text;
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::playlist::{self, Listed};
 use crate::time::Timestamp;
+pub use crate::window::index::ListLengths;
 use crate::window::index::{FARTHEST_BACK, Index, Run};
 pub use crate::window::listing::{JoinPoint, Listing, ListingChoice};
+use crate::window::pieces::Pieces;
+pub use crate::window::text::ListText;
 
 /// The least length of a live playlist, in target durations, once it has been that long (6.2.2).
 const LISTED_TARGETS: u32 = 3;
@@ -44,15 +49,6 @@ pub struct Arrival {
     pub ends_group: bool,
 }
 
-/// A piece in the window.
-#[derive(Clone, Debug)]
-struct Piece<P> {
-    payload: P,
-    size: u64,
-    /// When the last list dropped it; `None` while it may be listed.
-    unlisted_at: Option<Timestamp>,
-}
-
 /// What lists promise. It says too how much a first list needs: of pieces two segments, of another server's segments one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Promise {
@@ -73,10 +69,8 @@ pub enum Promise {
 #[derive(Clone, Debug)]
 pub struct Window<P> {
     promise: Promise,
-    length: Duration,
-    pieces: VecDeque<Piece<P>>,
-    /// The number of the next piece.
-    next_piece: u64,
+    lengths: ListLengths,
+    pieces: Pieces<P>,
     fine: Index,
     keyed: Index,
     growing: Option<Run>,
@@ -84,31 +78,32 @@ pub struct Window<P> {
     keyed_target: Option<Duration>,
     /// The time since the last random access point, and the longest that there was between two.
     distance: (Duration, Duration),
-    bytes: u64,
+    /// The segments that the viewer's list reaches back to which reaches farthest, fine and keyed.
+    reached: [Option<u64>; 2],
 }
 
 impl<P> Window<P> {
-    /// An empty window whose lists are about as long as `length`.
+    /// An empty window whose lists are about as long as `lengths` say.
     ///
     /// The sequence numbers of its lists start at `first`. That must be higher than any number a player may have seen under the same
     /// URI: of an earlier stream, or before a restart of the gateway.
     #[must_use]
-    pub fn new(first: u64, promise: Promise, length: Duration) -> Self {
+    pub fn new(first: u64, promise: Promise, lengths: ListLengths) -> Self {
         let (longest, keyed_target) = match promise {
             Promise::Pieces { target, group } => (LONGEST_GROUP.max(target), target_of_group(group)),
             Promise::Segments(target) => (target, Some(target)),
         };
+        let least = lengths.least.max(keyed_target.unwrap_or(longest) * LISTED_TARGETS);
         Self {
             promise,
-            length: length.max(keyed_target.unwrap_or(longest) * LISTED_TARGETS),
-            pieces: VecDeque::new(),
-            next_piece: 0,
+            lengths: ListLengths { least, most: lengths.most.max(least) },
+            pieces: Pieces::new(),
             fine: Index::new(first),
             keyed: Index::new(first),
             growing: None,
             keyed_target,
             distance: (Duration::ZERO, Duration::ZERO),
-            bytes: 0,
+            reached: [None; 2],
         }
     }
 
@@ -144,19 +139,22 @@ impl<P> Window<P> {
         self.distance.1
     }
 
-    /// Bytes held.
+    /// Bytes held in memory.
     #[must_use]
     pub const fn bytes(&self) -> u64 {
-        self.bytes
+        self.pieces.bytes()
     }
 
     /// The pieces of the segment with this number, while they are held.
     #[must_use]
     pub fn get(&self, listing: Listing, sequence: u64) -> Option<impl Iterator<Item = &P> + Clone> {
-        let entry = self.index(listing).get(sequence)?;
-        let from = usize::try_from(entry.pieces.start.checked_sub(self.oldest_piece())?).ok()?;
-        let count = usize::try_from(entry.pieces.end - entry.pieces.start).ok()?;
-        Some(self.pieces.range(from..from + count).map(|piece| &piece.payload))
+        self.pieces.get(&self.index(listing).get(sequence)?.pieces)
+    }
+
+    /// The pieces of the oldest segment that lists of this kind name, for a player that asks for an older one.
+    #[must_use]
+    pub fn oldest(&self, listing: Listing) -> Option<impl Iterator<Item = &P> + Clone> {
+        self.get(listing, self.index(listing).list(0).next()?.sequence)
     }
 
     /// The number of the newest segment; one less than the first before there is any.
@@ -165,13 +163,10 @@ impl<P> Window<P> {
         self.index(listing).newest()
     }
 
-    /// Appends a piece.
-    pub fn push(&mut self, arrival: Arrival, payload: P, size: u64, now: Timestamp) {
+    /// Appends a piece, which began at `date`, since 1970.
+    pub fn push(&mut self, arrival: Arrival, payload: P, size: u64, (now, date): (Timestamp, Duration)) {
         let Arrival { duration, discontinuity, independent, ends_group } = arrival;
-        let number = self.next_piece;
-        self.next_piece += 1;
-        self.bytes += size;
-        self.pieces.push_back(Piece { payload, size, unlisted_at: None });
+        let number = self.pieces.push(payload, size);
         self.measure(&arrival);
 
         if discontinuity
@@ -183,6 +178,7 @@ impl<P> Window<P> {
             duration: Duration::ZERO,
             discontinuity,
             independent,
+            date,
             pieces: number..number,
         });
         group.duration += duration;
@@ -191,9 +187,40 @@ impl<P> Window<P> {
         if ends_group && (group.duration >= SHORTEST_GROUP || !group.independent) {
             self.list_group();
         }
-        let run = Run { duration, discontinuity, independent, pieces: number..number + 1 };
-        self.fine.push(run, self.length);
+        let run = Run { duration, discontinuity, independent, date, pieces: number..number + 1 };
+        self.fine.push(run, self.reached[0], self.lengths);
         self.slide(now);
+    }
+
+    /// The lists of viewers reach back to these segments, fine and keyed ones: what is older than that is not kept for them.
+    pub const fn reached(&mut self, reached: [Option<u64>; 2]) {
+        self.reached = reached;
+    }
+
+    /// The pieces that would have left by now if no viewer's list reached back to them, each once: they are to lie elsewhere.
+    pub fn take_old(&mut self) -> Vec<(u64, P)>
+    where
+        P: Clone,
+    {
+        match [self.fine.recent_from_piece(), self.keyed.recent_from_piece(), self.growing_from()]
+            .into_iter()
+            .flatten()
+            .min()
+        {
+            Some(recent) => self.pieces.take_old(recent),
+            None => Vec::new(),
+        }
+    }
+
+    /// A piece lies elsewhere from now on, which `change` notes in its payload.
+    pub fn moved(&mut self, piece: u64, change: impl FnOnce(&mut P)) {
+        self.pieces.moved(piece, change);
+    }
+
+    /// Lists reach back no farther than to what follows this piece: it will be lost, and what is older.
+    pub fn lose(&mut self, piece: u64) {
+        self.fine.unlist_before(piece + 1);
+        self.keyed.unlist_before(piece + 1);
     }
 
     /// Where the list of a new viewer starts: with the fewest newest segments that last `span` and start with a random access
@@ -221,16 +248,23 @@ impl<P> Window<P> {
         self.keyed.interrupt();
     }
 
-    /// The list of a viewer who joined at `start`.
+    /// The segments of the list of a viewer who joined at `start`.
     pub fn list(&self, start: JoinPoint) -> impl Iterator<Item = Listed> {
         self.index(start.listing).list(start.sequence)
     }
 
+    /// The text of that list. `blocking` offers blocking playlist reload.
+    #[must_use]
+    pub fn text(&self, start: JoinPoint, blocking: bool) -> ListText {
+        let index = self.index(start.listing);
+        let only_grows = self.lengths.most > self.lengths.least && index.reaches(start.sequence);
+        index.text(start.sequence, |first| playlist::head(start.target, blocking, only_grows, first))
+    }
+
     /// Drops the pieces that no list names, before their time, because memory is short.
     pub fn shed(&mut self) {
-        while self.pieces.front().is_some_and(|piece| piece.unlisted_at.is_some()) {
-            self.drop_first();
-        }
+        let oldest = self.pieces.shed();
+        self.forget_before(oldest);
     }
 
     const fn index(&self, listing: Listing) -> &Index {
@@ -258,7 +292,7 @@ impl<P> Window<P> {
     /// Lists the group that has grown so far.
     fn list_group(&mut self) {
         let Some(run) = self.growing.take() else { return };
-        self.keyed.push(run, self.length);
+        self.keyed.push(run, self.reached[1], self.lengths);
         if self.keyed_target.is_none() {
             // The first group alone may be a short one. No list begins before there are two.
             let (count, total) = self.keyed.extent();
@@ -268,40 +302,29 @@ impl<P> Window<P> {
     }
 
     fn slide(&mut self, now: Timestamp) {
-        let oldest = self.oldest_piece();
-        let listed_from = [self.fine.listed_from_piece(), self.keyed.listed_from_piece()]
-            .into_iter()
-            .chain([self.growing.as_ref().map(|group| group.pieces.start)])
-            .flatten()
-            .min()
-            .unwrap_or(oldest);
-        let unlisted = usize::try_from(listed_from - oldest).unwrap_or(usize::MAX);
-        for piece in self.pieces.iter_mut().take(unlisted) {
-            piece.unlisted_at.get_or_insert(now);
+        let listed = [self.fine.listed_from_piece(), self.keyed.listed_from_piece(), self.growing_from()];
+        if let Some(listed_from) = listed.into_iter().flatten().min() {
+            self.pieces.unlist_before(listed_from, now);
         }
-        while self.pieces.front().is_some_and(|piece| self.promise_is_over(piece, now)) {
-            self.drop_first();
-        }
+        let oldest = self.pieces.expire(self.promised(), now);
+        self.forget_before(oldest);
     }
 
-    /// Whether the piece has been available for long enough (6.2.2): for the duration of its segment and that of the longest
-    /// playlist since it was last listed.
-    fn promise_is_over(&self, piece: &Piece<P>, now: Timestamp) -> bool {
+    /// The first piece of the group that grows.
+    fn growing_from(&self) -> Option<u64> {
+        self.growing.as_ref().map(|group| group.pieces.start)
+    }
+
+    /// How long a piece is available after it was last listed (6.2.2): for the duration of its segment and that of the longest
+    /// playlist that slides. A playlist that reached back farther was fetched anew all the while.
+    fn promised(&self) -> Duration {
         let longest = self.keyed_target.unwrap_or(LONGEST_GROUP);
-        let length = self.length + self.distance.1.min(FARTHEST_BACK);
-        piece.unlisted_at.is_some_and(|unlisted| now.since(unlisted) > length + longest * 2)
+        self.lengths.least + self.distance.1.min(FARTHEST_BACK) + longest * 2
     }
 
-    fn oldest_piece(&self) -> u64 {
-        self.next_piece - self.pieces.len() as u64
-    }
-
-    fn drop_first(&mut self) {
-        let Some(piece) = self.pieces.pop_front() else { return };
-        self.bytes -= piece.size;
-        let oldest = self.oldest_piece();
-        self.fine.forget_before(oldest);
-        self.keyed.forget_before(oldest);
+    fn forget_before(&mut self, piece: u64) {
+        self.fine.forget_before(piece);
+        self.keyed.forget_before(piece);
     }
 }
 

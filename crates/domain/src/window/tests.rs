@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Arrival, JoinPoint, Listing, Promise, Window, first_sequence};
+use super::{Arrival, JoinPoint, ListLengths, Listing, Promise, Window, first_sequence};
 use crate::time::Timestamp;
 
 const SEGMENTS: Promise = Promise::Segments(secs(4));
+/// Of lists that slide.
+const LENGTHS: ListLengths = ListLengths { least: secs(12), most: secs(12) };
 const PIECES: Promise = Promise::Pieces { target: secs(1), group: Duration::ZERO };
 
 const fn secs(seconds: u64) -> Duration {
@@ -19,12 +21,12 @@ const fn segment(duration: Duration, discontinuity: bool) -> Arrival {
 }
 
 fn push<P>(window: &mut Window<P>, arrival: Arrival, payload: P, millis: u64) {
-    window.push(arrival, payload, 1, Timestamp::from_millis(millis));
+    window.push(arrival, payload, 1, (Timestamp::from_millis(millis), Duration::from_millis(millis)));
 }
 
 /// A window of whole segments.
 fn window_of(durations: &[u64]) -> Window<()> {
-    let mut window = Window::new(0, SEGMENTS, secs(12));
+    let mut window = Window::new(0, SEGMENTS, LENGTHS);
     let mut now = 0;
     for &duration in durations {
         now += duration;
@@ -35,7 +37,7 @@ fn window_of(durations: &[u64]) -> Window<()> {
 
 /// A window of pieces of half a second each, with a random access point at each `!`.
 fn pieces_of(pieces: &str, promise: Promise) -> Window<usize> {
-    let mut window = Window::new(0, promise, secs(12));
+    let mut window = Window::new(0, promise, LENGTHS);
     let pieces: Vec<_> = pieces.chars().map(|piece| piece == '!').collect();
     for (at, &independent) in pieces.iter().enumerate() {
         let ends_group = *pieces.get(at + 1).unwrap_or(&true);
@@ -205,8 +207,62 @@ fn shedding_spares_what_is_listed() {
 }
 
 #[test]
+fn a_list_grows_until_it_is_as_long_as_the_window_reaches() {
+    let lengths = ListLengths { least: secs(12), most: secs(60) };
+    let mut window = Window::new(0, SEGMENTS, lengths);
+    let mut next = 0;
+    let mut push_until = |window: &mut Window<u64>, seconds: u64| {
+        while next * 4 < seconds {
+            push(window, segment(secs(4), false), next, next * 4000);
+            next += 1;
+        }
+    };
+    push_until(&mut window, 20);
+    let start = window.join(Listing::Keyed, secs(6)).unwrap();
+    let is_event = |window: &Window<u64>| {
+        let text = window.text(start, false).plain();
+        String::from_utf8_lossy(&text).contains("#EXT-X-PLAYLIST-TYPE:EVENT")
+    };
+    window.reached([None, Some(start.sequence)]);
+    push_until(&mut window, 72);
+    assert_eq!(numbers(&window, start), (start.sequence..18).collect::<Vec<_>>());
+    assert!(is_event(&window));
+    let newcomer = window.join(Listing::Keyed, secs(6)).unwrap();
+    assert_eq!(newcomer.sequence, 16, "a newcomer's list begins near live");
+    // What only the list of a viewer names does not stay in memory.
+    let old: Vec<_> = window.take_old().into_iter().map(|(piece, _)| piece).collect();
+    assert_eq!(old, (start.sequence..15).collect::<Vec<_>>());
+    assert!(window.take_old().is_empty(), "each is offered once");
+    old.iter().for_each(|&piece| window.moved(piece, |payload| *payload += 1000));
+    assert_eq!(window.get(Listing::Keyed, start.sequence).unwrap().next(), Some(&(1000 + start.sequence)));
+    assert_eq!(window.bytes(), 18 - start.sequence - old.len() as u64);
+    // At the end of its reach it slides.
+    push_until(&mut window, 100);
+    assert_eq!(numbers(&window, start), (10..25).collect::<Vec<_>>());
+    assert!(!is_event(&window));
+    assert!(window.get(Listing::Keyed, 9).is_some(), "and what it has dropped can be had for a while");
+    // What is lost leaves all lists before it is gone.
+    window.lose(14);
+    assert_eq!(numbers(&window, start), (15..25).collect::<Vec<_>>());
+    assert!(window.get(Listing::Keyed, 14).is_some());
+    assert_eq!(window.oldest(Listing::Keyed).unwrap().next(), Some(&15));
+    // Once the viewer has left, nothing old is kept for it.
+    window.reached([None, None]);
+    push_until(&mut window, 160);
+    assert_eq!(numbers(&window, start), [37, 38, 39]);
+    assert!(window.get(Listing::Keyed, 15).is_none());
+}
+
+#[test]
+fn a_list_that_slides_promises_nothing_else() {
+    let window = window_of(&[4; 3]);
+    let text = window.text(begin(&window, Listing::Fine), false).plain();
+    assert!(!String::from_utf8_lossy(&text).contains("EVENT"));
+}
+
+#[test]
 fn a_discontinuity_that_has_slid_out_is_still_counted() {
-    let mut window = Window::new(0, SEGMENTS, secs(12));
+    let mut window = Window::new(0, SEGMENTS, LENGTHS);
     for sequence in 0..8_u64 {
         let discontinuity = sequence == 0 || sequence == 3 || sequence == 6;
         push(&mut window, segment(secs(4), discontinuity), (), sequence * 4000);
@@ -224,7 +280,7 @@ fn a_discontinuity_that_has_slid_out_is_still_counted() {
 #[test]
 fn numbers_rise_although_the_gateway_restarts_after_an_hour() {
     let begun = Duration::from_millis(1_795_000_000_300);
-    let mut window = Window::new(first_sequence(begun), PIECES, secs(12));
+    let mut window = Window::new(first_sequence(begun), PIECES, LENGTHS);
     // The shortest pieces that there are: a quarter of a second.
     let arrival = Arrival {
         duration: Duration::from_millis(250),
@@ -247,7 +303,7 @@ fn numbers_rise_although_the_gateway_restarts_after_an_hour() {
 
 #[test]
 fn a_later_life_goes_on_beyond_the_last_one() {
-    let mut window = Window::new(700, SEGMENTS, secs(12));
+    let mut window = Window::new(700, SEGMENTS, LENGTHS);
     push(&mut window, segment(secs(4), true), (), 0);
     let first = window.list(begin(&window, Listing::Keyed)).next().unwrap();
     // A different discontinuity sequence tells a player that this stream does not continue the earlier one, even without
@@ -268,7 +324,7 @@ proptest! {
         fine in any::<bool>(),
     ) {
         let listing = if fine { Listing::Fine } else { Listing::Keyed };
-        let mut window: Window<u64> = Window::new(0, PIECES, secs(12));
+        let mut window: Window<u64> = Window::new(0, PIECES, LENGTHS);
         let mut now = 0;
         let mut viewer: Option<(JoinPoint, Shown)> = None;
         for (index, &(millis, key, splice)) in pieces.iter().enumerate() {

@@ -2,8 +2,11 @@
 //!
 //! It does not know how segments are made, nor whether the stream should run.
 
+mod rewind;
+mod stored;
+
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
@@ -12,18 +15,19 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use crate::spool::{Roll, Spool};
 use crate::supervisor::held::access::Access;
 use crate::supervisor::promises::{Fit, KnownLengths, Promises};
+use crate::supervisor::stream::stored::Stored;
 use crate::upstream::jellyfin::{Media, Recipe};
 use domain::cutter::Rule;
 use domain::encoding::demand::Demand;
 use domain::key::Channel;
-use domain::playlist;
 use domain::produce::{Produce, ProductionMethod};
 use domain::producer::State;
 use domain::reload;
 use domain::time::Timestamp;
-use domain::window::{self, Arrival, JoinPoint, Listing, Window};
+use domain::window::{self, Arrival, JoinPoint, ListText, Listing, Window};
 
 /// The outcome of waiting for a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +45,10 @@ pub enum Readiness {
 pub struct WindowSize {
     /// How much a new viewer's playlist lists at least, if the window holds as much.
     pub join: Duration,
-    /// How much a playlist lists at most; three target durations if that is more.
+    /// How much a playlist lists that slides; three target durations if that is more.
     pub length: Duration,
+    /// How far back a viewer's playlist reaches at most; no farther than `length` without a spool.
+    pub rewind: Duration,
     /// The largest size of a segment, in bytes.
     pub segment: u64,
 }
@@ -77,7 +83,9 @@ pub struct Stream {
     pub(super) stop: CancellationToken,
     size: WindowSize,
     promises: Promises,
-    window: RwLock<Option<Window<Media>>>,
+    window: RwLock<Option<Window<Stored>>>,
+    /// Where pieces are kept that are too old for memory.
+    roll: Option<Roll>,
     /// The state of its producer after the driver's last turn; `None` once the stream is gone.
     state: watch::Sender<Option<State>>,
     /// Changes with each piece.
@@ -100,13 +108,18 @@ pub struct Stream {
 #[derive(Debug)]
 pub struct Playlist {
     /// The text of the playlist.
-    pub text: String,
+    pub text: ListText,
     /// The stream's target duration.
     pub target: Duration,
 }
 
 impl Stream {
-    pub(super) fn new(spec: StreamSpec, size: WindowSize, lengths: KnownLengths) -> Self {
+    pub(super) fn new(
+        spec: StreamSpec,
+        size: WindowSize,
+        lengths: KnownLengths,
+        spool: Option<&Spool>,
+    ) -> Self {
         let StreamSpec { recipe, demand, produce, has_opening } = spec;
         let Recipe { place, source, live_stream, .. } = &recipe;
         let channel = Channel { item: place.item.clone(), source: source.clone() };
@@ -123,6 +136,7 @@ impl Stream {
             stop,
             size,
             window: RwLock::new(None),
+            roll: spool.map(Spool::roll),
             state: watch::Sender::new(Some(State::Starting)),
             grown: watch::Sender::new(()),
             work: tokio::sync::Mutex::new(()),
@@ -135,29 +149,14 @@ impl Stream {
 
     /// Where the playlist of a viewer begins who joins now; `None` while there is too little to play on.
     pub(super) fn join_point(&self, listing: Listing) -> Option<JoinPoint> {
-        let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
+        let window = self.read();
         window.as_ref()?.join(listing, self.size.join)
     }
 
     /// The playlist of a viewer who joined at `start`; `None` before the first segment.
-    pub(super) fn playlist(
-        &self,
-        start: JoinPoint,
-        blocking: bool,
-        uri: impl FnMut(&mut String, u64),
-    ) -> Option<Playlist> {
-        let listed: Vec<_> = {
-            let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
-            window.as_ref()?.list(start).collect()
-        };
-        let target = start.target;
-        Some(Playlist { text: playlist::write(target, blocking, &listed, uri), target })
-    }
-
-    /// The pieces of a segment, while the window holds them.
-    pub fn segment(&self, listing: Listing, sequence: u64) -> Option<Vec<Media>> {
-        let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
-        Some(window.as_ref()?.get(listing, sequence)?.cloned().collect())
+    pub(super) fn playlist(&self, start: JoinPoint, blocking: bool) -> Option<Playlist> {
+        let text = self.read().as_ref()?.text(start, blocking);
+        Some(Playlist { text, target: start.target })
     }
 
     /// How long a segment can be fetched, at least, after it was first listed.
@@ -200,19 +199,19 @@ impl Stream {
 
     /// Whether new viewers begin with segments still to come.
     pub(super) fn is_interrupted(&self) -> bool {
-        let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
+        let window = self.read();
         window.as_ref().is_none_or(Window::is_interrupted)
     }
 
     /// Whether the stream has never had a segment.
     fn is_unborn(&self) -> bool {
-        self.window.read().unwrap_or_else(PoisonError::into_inner).is_none()
+        self.read().is_none()
     }
 
     /// The media sequence number of the newest segment in lists of this kind.
     #[must_use]
     pub fn newest(&self, listing: Listing) -> u64 {
-        let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
+        let window = self.read();
         window.as_ref().map_or(0, |window| window.newest(listing))
     }
 
@@ -250,17 +249,18 @@ impl Stream {
         method: ProductionMethod,
         now: Timestamp,
     ) -> Option<(Duration, u64)> {
-        let mut guard = self.window.write().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self.write();
         // `rest` cancels before it takes the window's lock, so no segment is appended after its interruption.
         if self.pause.lock().unwrap_or_else(PoisonError::into_inner).is_cancelled() {
             return None;
         }
         let window = guard.get_or_insert_with(|| {
             let promise = self.promises.of(method, arrival.duration);
-            Window::new(window::first_sequence(unix_time()), promise, self.size.length)
+            Window::new(window::first_sequence(unix_time()), promise, self.lengths())
         });
         let size = media.body.len() as u64;
-        window.push(arrival, media, size, now);
+        let date = unix_time().saturating_sub(arrival.duration);
+        window.push(arrival, Stored::Memory(media), size, (now, date));
         let distance = window.longest_distance();
         let targets = Listing::ALL.into_iter().filter_map(|listing| window.target(listing));
         let sizes = (targets.max().unwrap_or_default(), window.bytes());
@@ -275,7 +275,7 @@ impl Stream {
 
     /// Drops the segments that no playlist lists any more.
     pub(super) fn trim(&self) {
-        let mut window = self.window.write().unwrap_or_else(PoisonError::into_inner);
+        let mut window = self.write();
         if let Some(window) = window.as_mut() {
             window.shed();
         }
@@ -283,7 +283,7 @@ impl Stream {
 
     /// The target duration of lists of this kind, as far as it is known.
     fn target(&self, listing: Listing) -> Duration {
-        let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
+        let window = self.read();
         window.as_ref().and_then(|window| window.target(listing)).unwrap_or_default()
     }
 
@@ -294,7 +294,7 @@ impl Stream {
 
     /// How a piece can be listed, or a segment of the server's. If it cannot, the channel's next stream promises less.
     pub(super) fn fit(&self, method: ProductionMethod, duration: Duration) -> Fit {
-        let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
+        let window = self.read();
         window.as_ref().map_or(Fit::AsItIs, |window| self.promises.fit(window, method, duration))
     }
 
@@ -305,7 +305,7 @@ impl Stream {
 
     /// The rule by which the gateway cuts the stream.
     pub(super) fn rule(&self) -> Rule {
-        let window = self.window.read().unwrap_or_else(PoisonError::into_inner);
+        let window = self.read();
         self.promises.rule(window.as_ref(), self.largest_segment())
     }
 
@@ -358,10 +358,18 @@ impl Stream {
 
     /// New viewers begin with the segments of the next generation: those of the current one may be old by then.
     pub(super) fn interrupt(&self) {
-        if let Some(window) = self.window.write().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        if let Some(window) = self.write().as_mut() {
             window.interrupt();
         }
         self.grown.send_replace(());
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Option<Window<Stored>>> {
+        self.window.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Option<Window<Stored>>> {
+        self.window.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Publishes the producer's state to the requests that wait; `None` once the stream is gone.

@@ -1,0 +1,144 @@
+//! The thread that writes: it appends each piece to its roll's extent, and begins a new extent when that is full.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak, mpsc};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tracing::warn;
+
+use crate::spool::extent::{Create, Extent, Place};
+use crate::spool::owner::Owner;
+use domain::spool::{Budget, ExtentId};
+use domain::time::Timestamp;
+
+/// A disk that could not be written is left alone for so long.
+const LEFT_ALONE: Duration = Duration::from_secs(10);
+
+/// What the thread is told.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// A piece is to be written.
+    Store { roll: u64, piece: u64, bytes: Bytes, owner: Arc<dyn Owner> },
+    /// A roll has ended.
+    End { roll: u64 },
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Writer {
+    folder: PathBuf,
+    create: Create,
+    budget: Budget,
+    began: Instant,
+    /// The extent that each roll is written to, and how far it is filled.
+    open: HashMap<u64, (Arc<Extent>, u64)>,
+    /// The last piece in each extent, and its owner.
+    last: BTreeMap<ExtentId, (u64, Weak<dyn Owner>)>,
+    /// Until when the disk is left alone.
+    failed_until: Option<Instant>,
+    queued: Arc<AtomicU64>,
+    /// The extents whose space is free.
+    gone: (mpsc::Sender<ExtentId>, mpsc::Receiver<ExtentId>),
+}
+
+impl Writer {
+    pub(super) fn new(folder: PathBuf, budget: u64, create: Create, queued: Arc<AtomicU64>) -> Self {
+        let (open, last, began) = (HashMap::new(), BTreeMap::new(), Instant::now());
+        let (budget, gone) = (Budget::new(budget), mpsc::channel());
+        Self { folder, create, budget, began, open, last, failed_until: None, queued, gone }
+    }
+
+    /// Works until the process ends.
+    pub(super) fn run(mut self, jobs: &mpsc::Receiver<Job>) {
+        for job in jobs {
+            match job {
+                Job::Store { roll, piece, bytes, owner } => {
+                    match self.store(roll, piece, &bytes, &owner) {
+                        Some(place) => owner.stored(piece, place),
+                        None => owner.lost(piece),
+                    }
+                    self.queued.fetch_sub(bytes.len() as u64, Ordering::Relaxed);
+                }
+                Job::End { roll } => drop(self.open.remove(&roll)),
+            }
+        }
+    }
+
+    fn store(&mut self, roll: u64, piece: u64, bytes: &Bytes, owner: &Arc<dyn Owner>) -> Option<Place> {
+        if self.failed_until.is_some_and(|until| Instant::now() < until) {
+            return None;
+        }
+        let written = self.write(roll, piece, bytes, owner);
+        match (&written, self.failed_until) {
+            (Ok(_), Some(_)) => {
+                self.failed_until = None;
+                warn!(folder = %self.folder.display(), "the spool can be written again");
+            }
+            (Err(cause), None) => warn!(
+                folder = %self.folder.display(),
+                %cause,
+                "the spool cannot be written: viewers can go back no farther than to what is in memory"
+            ),
+            (Ok(_), None) | (Err(_), Some(_)) => {}
+        }
+        match written {
+            Ok(place) => place,
+            Err(_) => {
+                self.failed_until = Some(Instant::now() + LEFT_ALONE);
+                self.open.remove(&roll);
+                None
+            }
+        }
+    }
+
+    /// Writes a piece. Returns where it lies; `None` if there is no room.
+    fn write(
+        &mut self,
+        roll: u64,
+        piece: u64,
+        bytes: &Bytes,
+        owner: &Arc<dyn Owner>,
+    ) -> io::Result<Option<Place>> {
+        let size = bytes.len() as u64;
+        let has_room = |(_, filled): &&mut (Arc<Extent>, u64)| *filled + size <= self.budget.extent();
+        if self.open.get_mut(&roll).as_ref().is_none_or(|open| !has_room(open)) {
+            self.open.remove(&roll);
+            let Some(extent) = self.begin()? else { return Ok(None) };
+            self.open.insert(roll, (extent, 0));
+        }
+        let Some((extent, filled)) = self.open.get_mut(&roll) else { return Ok(None) };
+        extent.write(bytes, *filled)?;
+        let place = Place::new(Arc::clone(extent), *filled, bytes.len());
+        *filled += size;
+        self.last.insert(extent.id(), (piece, Arc::downgrade(owner)));
+        Ok(Some(place))
+    }
+
+    /// Begins an extent, if there is room for one.
+    fn begin(&mut self) -> io::Result<Option<Arc<Extent>>> {
+        for extent in self.gone.1.try_iter() {
+            self.last.remove(&extent);
+            self.budget.ended(extent);
+        }
+        let room = self.budget.begin(Timestamp::after_start(self.began.elapsed()));
+        for extent in room.unlist {
+            if let Some((piece, owner)) = self.last.get(&extent)
+                && let Some(owner) = owner.upgrade()
+            {
+                owner.lost(*piece);
+            }
+        }
+        let Some(id) = room.extent else { return Ok(None) };
+        match (self.create)(&self.folder) {
+            Ok(medium) => Ok(Some(Arc::new(Extent::new(id, medium, self.gone.0.clone())))),
+            Err(error) => {
+                self.budget.ended(id);
+                Err(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Pause and go back: the list of a viewer begins where the viewer joined, and grows; old pieces lie on disk.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::time::Duration;
+
+use domain::window::{Listing, ListingChoice};
+use flate2::read::GzDecoder;
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, LOCATION};
+use jellyfin_alike::viewer::{Answer, Playback, Viewer};
+use warmgate::config::Config;
+
+use crate::support::servers::{fetch, get, http};
+use crate::support::stage::{Stage, all_fetched, is_hit, is_ours, poll, short, tune};
+use crate::support::wait::{eventually, soon};
+
+const EVENT: &str = "#EXT-X-PLAYLIST-TYPE:EVENT";
+
+/// What is older than six seconds is old.
+fn rewinding(folder: &Path) -> impl FnOnce(&mut Config) {
+    let folder = folder.to_owned();
+    move |config| {
+        config.window.length = Duration::from_secs(6);
+        config.rewind.dir = Some(folder);
+    }
+}
+
+/// How much of the stream a list names.
+fn length(answer: &Answer) -> Duration {
+    let text = answer.text();
+    let told = text.lines().filter_map(|line| line.strip_prefix("#EXTINF:")?.strip_suffix(','));
+    let seconds = told.filter_map(|told| told.parse::<f64>().ok());
+    Duration::from_secs_f64(seconds.sum())
+}
+
+/// Polls as a paused player does, until the list is as long as this. Returns it.
+async fn paused_for(viewer: &Viewer, playback: &Playback, span: Duration) -> Answer {
+    let mut answer = poll(viewer, playback).await;
+    let mut known = answer.segments();
+    while length(&answer) < span {
+        eventually("the list goes on", async || {
+            answer = poll(viewer, playback).await;
+            answer.segments().len() > known.len()
+        })
+        .await;
+        assert!(answer.segments().starts_with(&known), "a list that only grows: {}", answer.text());
+        known = answer.segments();
+    }
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_viewer_goes_on_with_the_same_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let stage = Stage::with(|_| (), rewinding(folder.path())).await;
+    let viewer = stage.viewer(0, "tv");
+    let playback = short(soon(viewer.open(&stage.channel(1))).await.unwrap());
+    let first = poll(&viewer, &playback).await;
+    assert!(is_ours(&first) && first.text().contains(EVENT), "{}", first.text());
+    let fetched = soon(viewer.segment(&playback, &first.segments()[0])).await.unwrap();
+
+    let answer = paused_for(&viewer, &playback, Duration::from_secs(15)).await;
+    assert!(answer.text().contains(EVENT));
+    assert_eq!(answer.segments()[0], first.segments()[0]);
+    all_fetched(&viewer, &answer).await;
+    let again = soon(viewer.segment(&playback, &first.segments()[0])).await.unwrap();
+    assert_eq!(again.body, fetched.body, "from disk, the same as it was");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "a crash leaves nothing behind");
+
+    // A newcomer's list begins near live.
+    let bob = stage.viewer(1, "tablet");
+    let theirs = poll(&bob, &short(soon(bob.open(&stage.channel(1))).await.unwrap())).await;
+    assert!(is_hit(&theirs) && length(&theirs) < Duration::from_secs(8), "{}", theirs.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_the_end_of_its_reach_a_list_slides() {
+    let folder = tempfile::tempdir().unwrap();
+    let reach = |config: &mut Config| config.rewind.length = Duration::from_secs(9);
+    let rewinding = rewinding(folder.path());
+    let stage = Stage::with(|_| (), |config| (rewinding(config), reach(config)).0).await;
+    let viewer = stage.viewer(0, "tv");
+    let playback = short(soon(viewer.open(&stage.channel(1))).await.unwrap());
+    let first = poll(&viewer, &playback).await;
+    let mut answer = first.clone();
+    eventually("it slides", async || {
+        answer = poll(&viewer, &playback).await;
+        answer.segments()[0] != first.segments()[0]
+    })
+    .await;
+    assert!(!answer.text().contains(EVENT), "{}", answer.text());
+    assert!(length(&answer) >= Duration::from_secs(9), "{}", answer.text());
+    all_fetched(&viewer, &answer).await;
+    let dropped = soon(viewer.segment(&playback, &first.segments()[0])).await.unwrap();
+    assert_eq!(dropped.status, 200, "what the list has dropped can be had for a while");
+    // A player that asks for what is long gone would be destroyed by an error.
+    let gone = soon(viewer.segment(&playback, "1.ts")).await.unwrap();
+    assert_eq!((gone.status.as_u16(), gone.body.first()), (200, Some(&0x47)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_spool_lists_slide() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let stage = Stage::with(|_| (), rewinding(&file.path().join("no-folder"))).await;
+    let (_, answer) = tune(&stage.viewer(0, "tv"), &stage.channel(1)).await;
+    assert!(is_ours(&answer) && !answer.text().contains("PLAYLIST-TYPE"), "{}", answer.text());
+}
+
+/// jellyfin-web on iOS asks for `live.m3u8` itself, and Kodi does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_player_that_asks_for_the_list_itself_is_sent_to_its_own() {
+    let stage = Stage::quick().await;
+    let viewer = stage.viewer(0, "tv");
+    let mut playback = soon(viewer.open(&stage.channel(1))).await.unwrap();
+    let (before, rest) = playback.playlist.split_once("/hls/wg").unwrap();
+    let (_, list) = rest.split_once('/').unwrap();
+    let direct = format!("{before}/{list}");
+    let answer = soon(viewer.get(&direct)).await.unwrap();
+    assert_eq!(answer.status, 302);
+    let location = answer.headers[LOCATION].to_str().unwrap().to_owned();
+    playback.playlist = format!("{before}/{location}");
+    let answer = poll(&viewer, &playback).await;
+    assert!(is_ours(&answer), "{} {}", answer.status, answer.text());
+    all_fetched(&viewer, &answer).await;
+    // The same viewer is always sent to the same place.
+    assert_eq!(soon(viewer.get(&direct)).await.unwrap().headers[LOCATION], location);
+
+    // A token that is another viewer's is worth nothing.
+    let bob = stage.viewer(1, "tablet");
+    let theirs = soon(bob.open(&stage.channel(1))).await.unwrap();
+    let (_, query) = theirs.playlist.split_once('?').unwrap();
+    let (path, _) = playback.playlist.split_once('?').unwrap();
+    let answer = soon(bob.get(&format!("{path}?{query}"))).await.unwrap();
+    assert_eq!(answer.status, 302, "{}", answer.text());
+    assert!(answer.headers[LOCATION].to_str().unwrap().starts_with("../../hls/wg"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_lists_is_found_in_a_viewers_folder() {
+    let stage = Stage::quick().await;
+    let viewer = stage.viewer(0, "tv");
+    let mut playback = short(soon(viewer.open(&stage.channel(1))).await.unwrap());
+    assert!(playback.playlist.contains("/hls/wg"), "{}", playback.playlist);
+    // No stream of ours begins in the past.
+    playback.playlist += "&StartTimeTicks=600000000";
+    let answer = poll(&viewer, &playback).await;
+    assert!(answer.status == 200 && !is_ours(&answer), "{} {}", answer.status, answer.text());
+    all_fetched(&viewer, &answer).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_list_is_compressed_for_those_who_take_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let rewinding = rewinding(folder.path());
+    let fine = |config: &mut Config| config.window.cut = ListingChoice::Always(Listing::Fine);
+    let own = |config: &mut Config| config.produce.default = domain::produce::Produce::Auto;
+    let stage = Stage::with(|_| (), |config| (rewinding(config), fine(config), own(config)).0).await;
+    let viewer = stage.viewer(0, "tv");
+    let (playback, _) = tune(&viewer, &stage.channel(1)).await;
+    let asked = async |encoding: &'static str| {
+        let mut request = get(format!("{}{}", stage.base, playback.playlist));
+        request.headers_mut().insert(ACCEPT_ENCODING, encoding.parse().unwrap());
+        fetch(&http(), request).await
+    };
+    eventually("the list is compressed", async || {
+        asked("br, gzip;q=0.5").await.0.headers.contains_key(CONTENT_ENCODING)
+    })
+    .await;
+    let (_, compressed) = asked("gzip").await;
+    let (head, plain) = asked("gzip;q=0, br").await;
+    assert!(!head.headers.contains_key(CONTENT_ENCODING));
+    let mut text = String::new();
+    GzDecoder::new(&compressed[..]).read_to_string(&mut text).unwrap();
+    let plain = String::from_utf8(plain.to_vec()).unwrap();
+    assert!(plain.starts_with(&text), "the same, or a moment later");
+    assert!(compressed.len() * 2 < text.len(), "{} of {}", compressed.len(), text.len());
+}
