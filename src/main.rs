@@ -14,6 +14,10 @@ use warmgate::config::{Config, LogFormat};
 use warmgate::ffmpeg::launcher;
 use warmgate::{app, demo, telemetry};
 
+/// It gives memory back to the system when a crowd has left (docs/decisions/37-peers-that-do-not-read.md).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// The exit code for a configuration with errors, the same as clap's for a command line with errors.
 const BAD_CONFIG: u8 = 2;
 

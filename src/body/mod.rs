@@ -3,6 +3,7 @@
 //! It does not know where the bytes come from or go to.
 
 pub mod kept;
+pub mod paced;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;

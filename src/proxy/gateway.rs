@@ -131,27 +131,28 @@ impl Gateway {
 
     async fn answer(self: &Arc<Self>, mut request: Request<Body>) -> Response<Body> {
         let token = list_path::take_token(&mut request);
+        // Boxed one by one: an answer that takes long occupies no more memory than its own way needs.
         match route(request.method(), request.uri()) {
-            Route::Live(live) => self.live(*live, token, request).await,
-            Route::Bypassed(reason) => self.bypassed(reason, request).await,
-            Route::Segment { consumer, sequence } => self.segment(consumer, sequence, request).await,
-            Route::PlaybackInfo { item } => self.opening(Some(item), request).await,
-            Route::Open => self.opening(None, request).await,
-            Route::Playing(report) => self.report(report, request).await,
+            Route::Live(live) => Box::pin(self.live(*live, token, request)).await,
+            Route::Bypassed(reason) => Box::pin(self.bypassed(reason, request)).await,
+            Route::Segment { consumer, sequence } => Box::pin(self.segment(consumer, sequence, request)).await,
+            Route::PlaybackInfo { item } => Box::pin(self.opening(Some(item), request)).await,
+            Route::Open => Box::pin(self.opening(None, request)).await,
+            Route::Playing(report) => Box::pin(self.report(report, request)).await,
             Route::ActiveEncodings { play_session, .. } => {
                 if let Some(play_session) = play_session {
                     self.supervisor.signal(Whose::PlaySession(play_session), Signal::EncodingsDeleted);
                 }
                 self.forward(request).await
             }
-            Route::Logout => self.log_out(request).await,
-            Route::Timers => self.timers(request).await,
-            Route::Close { live_stream } => self.close(live_stream, request).await,
-            Route::Lineup(page) => self.lineup(page, request).await,
-            Route::Master => self.master(request).await,
-            Route::Media => self.media(MentionKind::TakenOver, request).await,
-            Route::Socket => self.socket(request).await,
-            Route::Other => self.other(request).await,
+            Route::Logout => Box::pin(self.log_out(request)).await,
+            Route::Timers => Box::pin(self.timers(request)).await,
+            Route::Close { live_stream } => Box::pin(self.close(live_stream, request)).await,
+            Route::Lineup(page) => Box::pin(self.lineup(page, request)).await,
+            Route::Master => Box::pin(self.master(request)).await,
+            Route::Media => Box::pin(self.media(MentionKind::TakenOver, request)).await,
+            Route::Socket => Box::pin(self.socket(request)).await,
+            Route::Other => Box::pin(self.other(request)).await,
         }
     }
 

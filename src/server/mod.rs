@@ -6,8 +6,10 @@
 
 mod connection;
 mod io;
+mod memory_limit;
 pub mod open_files;
 mod places;
+mod serving;
 mod tunnels;
 
 use std::convert::Infallible;
@@ -15,44 +17,27 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::service::{Service, service_fn};
+use hyper::service::Service;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::body::Body;
 use crate::server::places::{Place, Places};
+use crate::server::serving::Serving;
 
 pub use crate::server::connection::Connection;
 pub use crate::server::io::reset;
 pub use crate::server::places::{Limits, is_trusted};
+pub use crate::server::serving::Peer;
 pub use crate::server::tunnels::Tunnels;
-
-/// The deadline for a request head, hence also for the next request of an idle connection. The first has a deadline of its own.
-const HEAD_TIMEOUT: Duration = domain::connections::IDLE;
-
-/// The interval between pings on a silent HTTP/2 connection.
-const PING_INTERVAL: Duration = Duration::from_secs(20);
-
-/// The number of HTTP/2 requests in flight per connection, as most servers have it.
-const MAX_STREAMS: u32 = 100;
-
-/// The bytes that the fields of an HTTP/2 request may have: the 32 KiB that Jellyfin's server takes, and 32 for each of its 100 fields as
-/// RFC 9113 6.5.2 counts.
-const MAX_FIELDS: u32 = 36 << 10;
-
-/// The HTTP/2 window in bytes: enough for 100 Mbit/s at 80 ms. The default of 64 KiB throttles uploads.
-const WINDOW: u32 = 1 << 20;
 
 /// The pause after a failed `accept`, which mostly fails for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The address of the TCP peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer(pub SocketAddr);
+/// How often the gateway looks whether memory is short.
+const MEMORY: Duration = Duration::from_secs(1);
 
 /// A bound socket.
 #[derive(Debug)]
@@ -93,8 +78,15 @@ impl Listener {
         S::Future: Send,
     {
         let places = Places::new(self.limits.clone());
-        let open = GracefulShutdown::new();
+        let open = TaskTracker::new();
         let tunnels = Tunnels::default();
+        let relieved = places.clone();
+        tunnels.spawn(async move {
+            loop {
+                tokio::time::sleep(MEMORY).await;
+                relieved.relieve(memory_limit::is_short);
+            }
+        });
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -104,13 +96,12 @@ impl Listener {
             let Some((stream, peer, place)) = accepted else { continue };
             let connection =
                 Serving { peer: Peer(peer), tunnels: tunnels.clone(), shutdown: shutdown.clone() };
-            let watcher = open.watcher();
-            let serving =
-                connection.serve(io::Io::new(TokioIo::new(stream), place), service.clone(), watcher);
-            tunnels.spawn(serving);
+            let serving = connection.serve(io::Io::new(stream, place), service.clone());
+            tunnels.spawn(open.track_future(serving));
         }
         drop(self.socket);
-        if tokio::time::timeout(grace, open.shutdown()).await.is_err() {
+        open.close();
+        if tokio::time::timeout(grace, open.wait()).await.is_err() {
             tracing::warn!(grace_s = grace.as_secs(), "requests were still open after the grace period");
         }
         tunnels.cut().await;
@@ -139,65 +130,4 @@ impl Listener {
             }
         }
     }
-}
-
-/// One accepted connection, and what its requests are told of it.
-struct Serving {
-    peer: Peer,
-    tunnels: Tunnels,
-    shutdown: CancellationToken,
-}
-
-impl Serving {
-    async fn serve<S>(self, io: io::Io, service: S, watcher: hyper_util::server::graceful::Watcher)
-    where
-        S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
-        S::Future: Send,
-    {
-        let (stay, asking) = (io.tag.stay(), io.tag.stay());
-        let (end, shutdown, peer) = (Connection::default(), self.shutdown.clone(), self.peer);
-        let connection = end.clone();
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            let answering = asking.asked();
-            request.extensions_mut().insert(self.peer);
-            request.extensions_mut().insert(self.tunnels.clone());
-            request.extensions_mut().insert(connection.clone());
-            let answer = service.call(request);
-            async move { answer.await.map(|answer| answering.with(answer)) }
-        });
-        let builder = builder();
-        let connection = watcher.watch(builder.serve_connection_with_upgrades(io, service).into_owned());
-        let ended = tokio::select! {
-            ended = connection => Ok(ended),
-            reason = stay.over() => Err(reason),
-        };
-        let by_peer = match ended {
-            Ok(Ok(())) => true,
-            Ok(Err(error)) => {
-                tracing::debug!(%error, peer = %peer.0, "a connection ended with an error");
-                !error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_timeout)
-            }
-            Err(reason) => {
-                tracing::debug!(peer = %peer.0, reason = reason.as_str(), "a connection is ended");
-                false
-            }
-        };
-        end.ended(by_peer && !shutdown.is_cancelled());
-    }
-}
-
-/// The protocol options; those against floods are h2's own (docs/decisions/34-http2-floods.md). With `half_close(false)` a client that closes its side counts as gone, and its request is cancelled.
-fn builder() -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).half_close(false);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(PING_INTERVAL)
-        .keep_alive_timeout(PING_INTERVAL)
-        .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(MAX_FIELDS)
-        .initial_stream_window_size(WINDOW)
-        .initial_connection_window_size(4 * WINDOW);
-    builder
 }

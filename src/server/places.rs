@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::connections::{Arrival, ConnectionId, Connections, DEFAULT_LIMIT, Whose};
+use domain::connections::{Arrival, ConnectionId, Connections, DEFAULT_LIMIT, Rest, Whose};
 use domain::reason::ConnectionEnd;
 use http::{Response, StatusCode};
 use http_body::{Frame, SizeHint};
@@ -19,7 +19,9 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::body::paced::Paced;
 use crate::body::{Body, BoxError};
+use crate::wire::tagged::Writes;
 
 /// The log tells of refusals at most this often.
 const COMPLAINT: Duration = Duration::from_secs(60);
@@ -73,13 +75,39 @@ struct Activity {
     since: Instant,
     /// Whether a whole request has arrived.
     asked: AtomicBool,
+    /// Whether the last request had a body, some of which may still come when it has been answered.
+    has_body: AtomicBool,
     /// The requests that are being answered; one more once it has left HTTP.
     answering: AtomicUsize,
     /// When the last one was answered, in milliseconds `since` it was accepted.
     answered_at: AtomicU64,
+    /// Since when the client has taken nothing of what is to be written, in the same milliseconds; 0 if it takes it.
+    stalled_at: AtomicU64,
 }
 
 impl Activity {
+    fn age(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether the last request and its answer have passed whole.
+    fn is_done(&self) -> bool {
+        let has_body = self.has_body.load(Ordering::Relaxed);
+        self.asked.load(Ordering::Relaxed) && !has_body && !self.is_stalled()
+    }
+
+    fn is_stalled(&self) -> bool {
+        self.stalled_at.load(Ordering::Relaxed) > 0
+    }
+
+    fn rest(&self) -> Option<Rest> {
+        let stalled_at = self.stalled_at.load(Ordering::Relaxed);
+        if stalled_at > 0 {
+            return Some(Rest::Stalled(Duration::from_millis(self.age().saturating_sub(stalled_at))));
+        }
+        self.idle().map(Rest::Idle)
+    }
+
     fn idle(&self) -> Option<Duration> {
         let is_idle = self.answering.load(Ordering::Acquire) == 0;
         let answered_at = Duration::from_millis(self.answered_at.load(Ordering::Relaxed));
@@ -114,11 +142,11 @@ impl Places {
     fn arrive(&self, whose: Whose) -> Arrival {
         let mut book = self.0.book();
         let Book { connections, goers, .. } = &mut *book;
-        let idle = |id| goers.get(&id).filter(|goer| !goer.told.is_cancelled())?.activity.idle();
-        let arrival = connections.arrive(whose, idle);
+        let rest = |id| rest(goers, id);
+        let arrival = connections.arrive(whose, rest);
         match arrival {
             Arrival::Accepted(_) => {
-                let goes = connections.crowded_out(idle);
+                let goes = connections.crowded_out(rest);
                 book.tell(goes);
             }
             Arrival::Refused(reason) => {
@@ -132,18 +160,44 @@ impl Places {
         arrival
     }
 
+    /// Ends connections whose clients have stopped reading, if memory `is_short`. It is asked only if there are such connections.
+    pub(super) fn relieve(&self, is_short: impl FnOnce() -> bool) {
+        let mut book = self.0.book();
+        let ends = book.connections.out_of_memory(|id| rest(&book.goers, id));
+        if ends.is_empty() || !is_short() {
+            return;
+        }
+        for id in &ends {
+            book.tell(Some(*id));
+        }
+        book.complain(|| {
+            tracing::warn!(
+                connections = ends.len(),
+                reason = ConnectionEnd::Stalled.as_str(),
+                "memory is short: connections end whose clients have read nothing for the longest time"
+            )
+        });
+    }
+
     fn place(&self, id: ConnectionId) -> Place {
         let told = CancellationToken::new();
         let activity = Arc::new(Activity {
             since: Instant::now(),
             asked: AtomicBool::default(),
+            has_body: AtomicBool::default(),
             answering: AtomicUsize::default(),
             answered_at: AtomicU64::default(),
+            stalled_at: AtomicU64::default(),
         });
         let goer = Goer { told: told.clone(), activity: Arc::clone(&activity) };
         self.0.book().goers.insert(id, goer);
         Place(Stay { id, told, activity, shared: Arc::clone(&self.0) })
     }
+}
+
+/// How a connection rests; `None` if it has been told to go.
+fn rest(goers: &BTreeMap<ConnectionId, Goer>, id: ConnectionId) -> Option<Rest> {
+    goers.get(&id).filter(|goer| !goer.told.is_cancelled())?.activity.rest()
 }
 
 impl Shared {
@@ -177,6 +231,17 @@ impl Place {
     }
 }
 
+impl Writes for Place {
+    fn wrote(&self, is_taken: bool) {
+        let stalled_at = &self.0.activity.stalled_at;
+        match (is_taken, stalled_at.load(Ordering::Relaxed)) {
+            (true, 0) | (false, 1..) => {}
+            (true, 1..) => stalled_at.store(0, Ordering::Relaxed),
+            (false, 0) => stalled_at.store(self.0.activity.age().max(1), Ordering::Relaxed),
+        }
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let mut book = self.0.shared.book();
@@ -203,13 +268,34 @@ pub(super) struct Stay {
 }
 
 impl Stay {
-    /// A whole request has arrived, which is being answered until the value is dropped.
-    pub(super) fn asked(&self) -> Answering {
+    /// The head of a request has arrived, which is being answered until the value is dropped.
+    pub(super) fn asked(&self, has_body: bool) -> Answering {
+        self.activity.has_body.store(has_body, Ordering::Relaxed);
         // Only the first needs the book.
         if !self.activity.asked.swap(true, Ordering::Relaxed) {
             self.shared.book().connections.asked(self.id);
         }
         Answering::new(&self.activity)
+    }
+
+    /// Waits until nothing has been under way over the connection for `time`, and it has answered something since `before`.
+    pub(super) async fn idle_for(&self, time: Duration, before: Option<u64>) {
+        loop {
+            match self
+                .activity
+                .idle()
+                .filter(|_| before != Some(self.answered_at()) && self.activity.is_done())
+            {
+                Some(idle) if idle >= time => return,
+                Some(idle) => tokio::time::sleep(time - idle).await,
+                None => tokio::time::sleep(time).await,
+            }
+        }
+    }
+
+    /// When the last request was answered, in milliseconds of the connection's life.
+    pub(super) fn answered_at(&self) -> u64 {
+        self.activity.answered_at.load(Ordering::Relaxed)
     }
 
     /// Waits until the connection has to go.
@@ -225,7 +311,10 @@ impl Stay {
             };
             tokio::select! {
                 biased;
-                () = self.told.cancelled() => return ConnectionEnd::MadeRoom,
+                () = self.told.cancelled() => {
+                    let is_stalled = self.activity.is_stalled();
+                    return if is_stalled { ConnectionEnd::Stalled } else { ConnectionEnd::MadeRoom };
+                }
                 () = timer => {}
             }
             if left.is_some_and(|left| left.is_zero()) {
@@ -249,21 +338,20 @@ impl Answering {
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
             self.0.answering.fetch_add(1, Ordering::AcqRel);
         }
-        answer.map(|body| Answered { body, _answering: self })
+        answer.map(|body| Answered { body: Paced::new(body), _answering: self })
     }
 }
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        let age = u64::try_from(self.0.since.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.0.answered_at.store(age, Ordering::Relaxed);
+        self.0.answered_at.store(self.0.age(), Ordering::Relaxed);
         self.0.answering.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
 /// The body of an answer, with whose end the request is answered.
 pub(super) struct Answered {
-    body: Body,
+    body: Paced,
     _answering: Answering,
 }
 
@@ -284,5 +372,67 @@ impl http_body::Body for Answered {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::time::{advance, timeout};
+
+    use super::*;
+
+    const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    #[tokio::test(start_paused = true)]
+    async fn when_memory_is_short_the_connection_goes_that_stopped_reading_first() {
+        let places = Places::new(Limits::default());
+        let mut open = Vec::new();
+        for _ in 0..3 {
+            open.push(places.admit(LOCAL).await.unwrap());
+        }
+        let first = open[1].stay();
+        drop(first.asked(false));
+        for place in [&open[1], &open[2]] {
+            advance(Duration::from_secs(1)).await;
+            place.wrote(false);
+        }
+        let second = open[2].stay();
+        drop(second.asked(false));
+        places.relieve(|| panic!("nobody has stopped for long"));
+        advance(Duration::from_secs(10)).await;
+        places.relieve(|| false);
+        timeout(Duration::from_secs(1), first.over()).await.unwrap_err();
+        places.relieve(|| true);
+        assert_eq!(first.over().await, ConnectionEnd::Stalled);
+        timeout(Duration::from_secs(1), second.over()).await.unwrap_err();
+        open[2].wrote(true);
+        advance(Duration::from_secs(60)).await;
+        places.relieve(|| panic!("the second reads again, and the first has been told"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_idle_once_its_answer_has_been_taken() {
+        let places = Places::new(Limits::default());
+        let place = places.admit(LOCAL).await.unwrap();
+        let stay = place.stay();
+        let long = Duration::from_secs(10);
+        let idle = |before| timeout(Duration::from_secs(30), stay.idle_for(long, before));
+        idle(None).await.unwrap_err();
+        let answering = stay.asked(false);
+        idle(None).await.unwrap_err();
+        drop(answering);
+        place.wrote(false);
+        idle(None).await.unwrap_err();
+        place.wrote(true);
+        idle(None).await.unwrap();
+        idle(Some(stay.answered_at())).await.unwrap_err();
+        drop(stay.asked(true));
+        idle(Some(0)).await.expect_err("the rest of the request may still come");
+        drop(stay.asked(false));
+        let begun = Instant::now();
+        idle(Some(0)).await.unwrap();
+        assert!(begun.elapsed() >= long);
     }
 }

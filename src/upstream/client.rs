@@ -19,6 +19,7 @@ use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::Instant;
 
+use crate::body::paced::Paced;
 use crate::body::{self, Body, BoxError};
 use crate::wire::Error;
 use crate::wire::connector::{Answered, Conn, Connector, connector};
@@ -197,12 +198,12 @@ impl Progress {
         if body.is_end_stream() {
             return body;
         }
-        body::boxed(Followed { body, progress: self.clone() })
+        body::boxed(Followed { body: Paced::new(body), progress: self.clone() })
     }
 }
 
 struct Followed {
-    body: Body,
+    body: Paced,
     progress: Progress,
 }
 

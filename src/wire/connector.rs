@@ -18,7 +18,8 @@ use tokio::net::TcpStream;
 use tower::util::{BoxCloneSyncService, MapErr};
 use tower::{BoxError, Service, ServiceExt};
 
-use crate::wire::tagged::TaggedStream;
+use crate::wire::read_size::Share;
+use crate::wire::tagged::{TaggedStream, Writes};
 
 /// The silence after which a TCP connection is probed, so that a server without power is noticed within minutes.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
@@ -111,15 +112,26 @@ fn tls_config(secure: bool) -> ClientConfig {
     }
 }
 
-/// A TCP connection that remembers whether it has carried a response.
-pub(crate) type Conn = TaggedStream<Answered>;
+/// A TCP connection that remembers whether it has carried a response, and has its share of what is read at once.
+pub(crate) type Conn = TaggedStream<Outgoing>;
+
+/// What is attached to a connection.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    answered: Answered,
+    _share: Share,
+}
+
+impl Writes for Outgoing {
+    fn wrote(&self, _: bool) {}
+}
 
 fn conn(stream: TokioIo<TcpStream>) -> Conn {
-    TaggedStream::new(stream, Answered::default())
+    TaggedStream::new(stream.into_inner(), Outgoing { answered: Answered::default(), _share: Share::new() })
 }
 
 impl Connection for Conn {
     fn connected(&self) -> Connected {
-        Connected::new().extra(self.tag.clone())
+        Connected::new().extra(self.tag.answered.clone())
     }
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod connector;
 mod error;
+pub(crate) mod read_size;
 pub(crate) mod tagged;
 
 pub use crate::wire::error::Error;

@@ -1,27 +1,39 @@
 //! A TCP connection with a value attached to it, which lives exactly as long as the connection does.
 //!
-//! It does not look at the bytes.
+//! It does not look at the bytes, except for the first.
 
 use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::{Bytes, BytesMut};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
+
+use crate::wire::read_size;
+
+/// A value that is told how writing goes.
+pub(crate) trait Writes {
+    /// Bytes were to be written, and the system took some, or none since its buffer for the peer is full.
+    fn wrote(&self, is_taken: bool);
+}
 
 /// A connection and its `tag`, which lives as long as the connection does, even after an upgrade has left HTTP.
 pub(crate) struct TaggedStream<T> {
     stream: TokioIo<TcpStream>,
+    /// What was read already, and is read first.
+    before: Bytes,
     /// The value attached to the connection.
     pub tag: T,
 }
 
 impl<T> TaggedStream<T> {
     /// Attaches `tag` to `stream`.
-    pub(crate) const fn new(stream: TokioIo<TcpStream>, tag: T) -> Self {
-        Self { stream, tag }
+    pub(crate) fn new(stream: TcpStream, tag: T) -> Self {
+        Self { stream: TokioIo::new(stream), before: Bytes::new(), tag }
     }
 
     /// Makes the connection end with a RST, so that its peer notices at once, and does not take it for an orderly end.
@@ -30,6 +42,36 @@ impl<T> TaggedStream<T> {
     /// If the system refuses to set the socket option.
     pub(crate) fn reset(&self) -> io::Result<()> {
         self.stream.inner().set_zero_linger()
+    }
+
+    /// Waits until something can be read, the end included.
+    ///
+    /// # Errors
+    /// If the connection has failed.
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        self.stream.inner().readable().await
+    }
+
+    /// Whether the first bytes that come are `expected`. What was read for it will be read again.
+    ///
+    /// # Errors
+    /// If the connection has failed.
+    pub(crate) async fn begins_with(&mut self, expected: &[u8]) -> io::Result<bool> {
+        let mut first = BytesMut::new();
+        while first.len() < expected.len() {
+            let mut rest = self.stream.inner_mut().take((expected.len() - first.len()) as u64);
+            let read = rest.read_buf(&mut first).await;
+            self.before = first.clone().freeze();
+            if read? == 0 || !expected.starts_with(&first) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Has `bytes` read again.
+    pub(crate) fn put_back(&mut self, bytes: Bytes) {
+        self.before = bytes;
     }
 }
 
@@ -43,15 +85,24 @@ impl<T: Unpin> Read for TaggedStream<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        buf: ReadBufCursor<'_>,
+        mut buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let again = self.before.len().min(buf.remaining());
+        buf.put_slice(&self.before.split_to(again));
+        let part = self.stream.inner_mut().take(read_size::largest());
+        match Pin::new(&mut TokioIo::new(part)).poll_read(cx, buf) {
+            // Whatever it is comes again.
+            Poll::Pending | Poll::Ready(Err(_)) if again > 0 => Poll::Ready(Ok(())),
+            polled => polled,
+        }
     }
 }
 
-impl<T: Unpin> Write for TaggedStream<T> {
+impl<T: Unpin + Writes> Write for TaggedStream<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.tag.wrote(polled.is_ready());
+        polled
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -71,6 +122,8 @@ impl<T: Unpin> Write for TaggedStream<T> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.tag.wrote(polled.is_ready());
+        polled
     }
 }

@@ -4,7 +4,8 @@
 //! connection that has sent no whole request yet) has little time, and each further connection ends the one that has been idle
 //! longest. At the limit the stranger that has waited longest makes room for the next connection, else the one that has been
 //! idle longest. A connection over which something is answered, or was a moment ago, is never ended here, so viewers keep
-//! their service.
+//! their service. Only one whose client has stopped reading, as a paused player does, may go: the one that did so first, when
+//! four fifths of the limit are taken and nobody is idle, or when memory is short.
 //!
 //! The peer's port, and what is sent over the connection, are not known here.
 
@@ -16,6 +17,10 @@ use crate::reason::ConnectionEnd;
 
 /// A quarter of the limit is kept for addresses that are within their share.
 const NEAR: usize = 4;
+/// A fifth of the limit is kept from those who have stopped reading.
+const FULL: usize = 5;
+/// The part of those who have stopped reading that goes at a time when memory is short: what they held comes back a little later.
+const RELIEF: usize = 16;
 /// An address's share, as a part of the limit: 512 of 4,096 connections.
 const SHARE: usize = 8;
 /// The time that a stranger has. Chromium closes a connection that it opened in advance and did not use after 10 s
@@ -77,6 +82,15 @@ pub enum Arrival {
     },
 }
 
+/// Over which nothing moves, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// There is nothing to answer.
+    Idle(Duration),
+    /// The client does not read what is answered.
+    Stalled(Duration),
+}
+
 /// A connection that is idle, and how it compares with others.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Idle {
@@ -106,9 +120,8 @@ impl Connections {
         Self { limit: limit.max(1), open, strangers, held, next: 0 }
     }
 
-    /// A connection has been made. `idle` tells how long a connection has had nothing to answer; `None` if it has something, or has been
-    /// told to end.
-    pub fn arrive(&mut self, whose: Whose, idle: impl Fn(ConnectionId) -> Option<Duration>) -> Arrival {
+    /// A connection has been made. `rest` tells how a connection rests; `None` if it does not, or has been told to end.
+    pub fn arrive(&mut self, whose: Whose, rest: impl Fn(ConnectionId) -> Option<Rest>) -> Arrival {
         let whose = of_one_client(whose);
         if let Whose::Client(address) = whose
             && self.is_near()
@@ -120,9 +133,10 @@ impl Connections {
             if let Some(stranger) = self.strangers.pop_first() {
                 return Arrival::Full { goes: Some(stranger), wait: SPARED };
             }
-            let (ripe, longest) = self.idle(idle);
-            let wait = if ripe.is_some() { SPARED } else { SPARED.saturating_sub(longest) };
-            return Arrival::Full { goes: ripe.map(|idle| idle.id), wait };
+            let (ripe, longest) = self.idle(&rest);
+            let goes = ripe.map(|idle| idle.id).or_else(|| self.stalled(&rest).pop());
+            let wait = if goes.is_some() { SPARED } else { SPARED.saturating_sub(longest) };
+            return Arrival::Full { goes, wait };
         }
         let id = ConnectionId(self.next);
         self.next += 1;
@@ -134,25 +148,48 @@ impl Connections {
         Arrival::Accepted(id)
     }
 
-    /// The client's connection to end, near the limit, so that it is not reached.
-    pub fn crowded_out(&self, idle: impl Fn(ConnectionId) -> Option<Duration>) -> Option<ConnectionId> {
+    /// The connection to end, near the limit, so that it is not reached.
+    pub fn crowded_out(&self, rest: impl Fn(ConnectionId) -> Option<Rest>) -> Option<ConnectionId> {
         if !self.is_near() {
             return None;
         }
-        self.idle(idle).0.filter(|idle| idle.is_client).map(|idle| idle.id)
+        let idle = self.idle(&rest).0.filter(|idle| idle.is_client).map(|idle| idle.id);
+        let is_full = self.open.len() >= self.limit - self.limit / FULL;
+        idle.or_else(|| is_full.then(|| self.stalled(&rest).pop()).flatten())
+    }
+
+    /// The connections to end since memory is short.
+    pub fn out_of_memory(&self, rest: impl Fn(ConnectionId) -> Option<Rest>) -> Vec<ConnectionId> {
+        let mut stalled = self.stalled(&rest);
+        let stay = stalled.len() - stalled.len().div_ceil(RELIEF);
+        stalled.split_off(stay)
     }
 
     /// The connection that goes first among those that have been idle long enough; and the longest time that one has been idle.
-    fn idle(&self, idle: impl Fn(ConnectionId) -> Option<Duration>) -> (Option<Idle>, Duration) {
+    fn idle(&self, rest: &impl Fn(ConnectionId) -> Option<Rest>) -> (Option<Idle>, Duration) {
         let asked = self.open.iter().filter(|(id, _)| !self.strangers.contains(id));
         let mut longest = Duration::ZERO;
         let ripe = asked.filter_map(|(&id, whose)| {
-            let time = idle(id)?;
+            let time = match rest(id)? {
+                Rest::Idle(time) => time,
+                Rest::Stalled(_) => return None,
+            };
             longest = longest.max(time);
             let is_client = *whose != Whose::TrustedProxy;
             (time >= SPARED).then_some(Idle { is_client, time, id })
         });
         (ripe.max(), longest)
+    }
+
+    /// The connections that have been stalled long enough, the one that goes first at the end.
+    fn stalled(&self, rest: &impl Fn(ConnectionId) -> Option<Rest>) -> Vec<ConnectionId> {
+        let stalled = self.open.keys().filter_map(|&id| match rest(id)? {
+            Rest::Stalled(time) => (time >= SPARED).then_some((time, id)),
+            Rest::Idle(_) => None,
+        });
+        let mut stalled: Vec<_> = stalled.collect();
+        stalled.sort_unstable();
+        stalled.into_iter().map(|(_, id)| id).collect()
     }
 
     /// A whole request has arrived on a connection.
@@ -212,7 +249,7 @@ mod tests {
         Whose::Client(IpAddr::from([10, 0, 0, last]))
     }
 
-    fn busy(_: ConnectionId) -> Option<Duration> {
+    fn busy(_: ConnectionId) -> Option<Rest> {
         None
     }
 
@@ -281,7 +318,7 @@ mod tests {
             let ids = ids.clone();
             move |id| {
                 let at = ids.iter().position(|&known| known == id)?;
-                seconds[at].map(Duration::from_secs)
+                seconds[at].map(|seconds| Rest::Idle(Duration::from_secs(seconds)))
             }
         };
         let arrives = |connections: &mut Connections, seconds| connections.arrive(client(9), idle(seconds));
@@ -294,6 +331,36 @@ mod tests {
         connections.ended(ids[3]);
         connections.ended(ids[2]);
         assert_eq!(connections.crowded_out(idle([None, Some(60), None, None])), None, "there is room");
+    }
+
+    #[test]
+    fn who_has_stopped_reading_goes_only_when_places_or_memory_are_short_and_nobody_is_idle() {
+        let mut connections = Connections::new(20);
+        let mut ids: Vec<_> = (0..15).map(|last| accepted(connections.arrive(client(last), busy))).collect();
+        let paused = |ids: &[ConnectionId]| {
+            let ids = ids.to_vec();
+            move |id| {
+                let at = ids.iter().position(|&known| known == id)?;
+                Some(Rest::Stalled(Duration::from_secs([60, 9, 61, 10].get(at).copied()?)))
+            }
+        };
+        assert_eq!(connections.crowded_out(paused(&ids)), None, "three quarters are taken");
+        ids.push(accepted(connections.arrive(client(15), busy)));
+        assert_eq!(connections.crowded_out(paused(&ids)), Some(ids[2]), "four fifths are");
+        let idle = |id| {
+            if id == ids[9] { Some(Rest::Idle(SPARED)) } else { paused(&ids)(id) }
+        };
+        ids.iter().for_each(|&id| connections.asked(id));
+        assert_eq!(connections.crowded_out(idle), Some(ids[9]));
+        assert_eq!(connections.out_of_memory(idle), [ids[2]], "a sixteenth at a time");
+        assert!(connections.out_of_memory(busy).is_empty());
+        let longest = ids[4];
+        let many = |id| Some(Rest::Stalled(Duration::from_secs(if id == longest { 99 } else { 11 })));
+        ids.extend((16..17).map(|last| accepted(connections.arrive(client(last), busy))));
+        assert_eq!(connections.out_of_memory(many), [ids[16], longest]);
+        ids.extend((17..20).map(|last| accepted(connections.arrive(client(last), busy))));
+        ids.iter().for_each(|&id| connections.asked(id));
+        assert_eq!(connections.arrive(client(99), paused(&ids)), full(Some(ids[2])));
     }
 
     #[test]

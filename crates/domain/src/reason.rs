@@ -50,6 +50,8 @@ reasons! {
         NoRequest = "no-request",
         /// It had sent no whole request yet, or had been idle, when the limit of connections was near, and another needed its place.
         MadeRoom = "made-room",
+        /// Its client has read nothing for the longest time of all, and places or memory are short.
+        Stalled = "stalled",
     }
 }
 

@@ -6,5 +6,6 @@ mod failures;
 mod fields;
 mod nginx;
 mod shutdown;
+mod stalled;
 mod upgrades;
 pub(crate) mod wire;

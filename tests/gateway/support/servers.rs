@@ -96,6 +96,22 @@ pub(crate) fn gateway_on(listener: Listener, authority: &str, setup: Setup) -> S
     Server { addr, stop, task }
 }
 
+/// The gateway's own server, whose responses come from `handler`.
+pub(crate) async fn listen<F, R>(handler: F) -> Server
+where
+    F: Fn(Request<Incoming>) -> R + Clone + Send + Sync + 'static,
+    R: Future<Output = Response<Body>> + Send + 'static,
+{
+    let listener = Listener::bind(ANY).await.unwrap();
+    let service = service_fn(move |request| {
+        let answer = handler(request);
+        async move { Ok::<_, Infallible>(answer.await) }
+    });
+    let (addr, stop) = (listener.local_addr(), CancellationToken::new());
+    let task = tokio::spawn(listener.serve(service, stop.clone(), Duration::ZERO));
+    Server { addr, stop, task }
+}
+
 /// An HTTP/1.1 origin whose responses come from `handler`.
 pub(crate) async fn origin<F, R>(handler: F) -> Server
 where

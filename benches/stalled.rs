@@ -1,0 +1,246 @@
+//! Measures the gateway's resident set beside one viewer who plays: while a thousand readers do not read on, while a
+//! thousand uploads are not read, while two thousand connections are idle, and 30 s after each.
+//! `cargo bench --bench stalled`, `-- readers`, `-- uploads` or `-- idle`.
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use http::uri::Scheme;
+use http::{Request, Response};
+use http_body::Frame;
+use http_body_util::StreamBody;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use jellyfin_alike::viewer::Viewer;
+use jellyfin_alike::{Origin, Settings, User};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use warmgate::body::{self, Body, BoxError};
+use warmgate::proxy::forward::{Forwarder, Identity};
+use warmgate::server::Listener;
+use warmgate::upstream::client::{Client, Target, Timeouts};
+
+const STALLED: usize = 1000;
+const IDLE: usize = 2000;
+/// The time until nothing moves any more, what is idle is parked, and freed memory has been given back.
+const SETTLING: Duration = Duration::from_secs(25);
+const LEFT: Duration = Duration::from_secs(30);
+const AT_MOST: Duration = Duration::from_secs(30);
+const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+/// A body that does not end soon.
+const ENDLESS: u64 = 1 << 40;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let asked: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let settings = Settings::quick();
+    let user = settings.users.first().context("a user")?.clone();
+    let origin = Origin::start(settings).await?;
+    for phase in [Phase::Readers, Phase::Uploads, Phase::Idle] {
+        if asked.is_empty() || asked.iter().any(|word| word == phase.name()) {
+            run(phase, &origin, &user).await?;
+        }
+    }
+    drop(origin.kill().await);
+    Ok(())
+}
+
+async fn run(phase: Phase, origin: &Origin, user: &User) -> anyhow::Result<()> {
+    let (stop, told) = (CancellationToken::new(), CancellationToken::new());
+    let front = front(origin.addr(), told.clone()).await?;
+    let gateway = Gateway::before(front).await?;
+    let viewer = Viewer::new(format!("http://{}", gateway.address), user.token(), &user.id, "tv");
+    let item = origin.channels().first().context("a channel")?.item_id.clone();
+    let watching = tokio::spawn(watch(viewer, item, stop.clone()));
+    sleep(SETTLING).await;
+    let before = gateway.resident()?;
+    let mut open = Vec::new();
+    for _ in 0..phase.connections() {
+        open.push(phase.connect(gateway.address).await?);
+    }
+    sleep(SETTLING).await;
+    let during = gateway.resident()?;
+    // A client that leaves is noticed when its upload is read on.
+    told.cancel();
+    drop(open);
+    sleep(LEFT).await;
+    let after = gateway.resident()?;
+    stop.cancel();
+    watching.await??;
+    print(phase, [before, during, after]);
+    gateway.stop().await;
+    Ok(())
+}
+
+#[derive(Clone, Copy)]
+enum Phase {
+    Readers,
+    Uploads,
+    Idle,
+}
+
+impl Phase {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Readers => "readers",
+            Self::Uploads => "uploads",
+            Self::Idle => "idle",
+        }
+    }
+
+    const fn connections(self) -> usize {
+        match self {
+            Self::Readers | Self::Uploads => STALLED,
+            Self::Idle => IDLE,
+        }
+    }
+
+    /// A connection that does what the phase is about, and goes on with it until it is dropped.
+    async fn connect(self, to: SocketAddr) -> anyhow::Result<TcpStream> {
+        let mut stream = TcpStream::connect(to).await?;
+        let ask = |what: &str| format!("{what} HTTP/1.1\r\nHost: a\r\n\r\n");
+        match self {
+            Self::Readers => {
+                stream.write_all(ask("GET /large").as_bytes()).await?;
+                read_some(&mut stream).await?;
+            }
+            Self::Uploads => {
+                let head = format!("POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: {ENDLESS}\r\n\r\n");
+                stream.write_all(head.as_bytes()).await?;
+                let bytes = vec![b'.'; 64 << 10];
+                while timeout(Duration::from_millis(20), stream.write_all(&bytes)).await.is_ok() {}
+            }
+            Self::Idle => {
+                stream.write_all(ask("GET /small").as_bytes()).await?;
+                read_some(&mut stream).await?;
+            }
+        }
+        Ok(stream)
+    }
+}
+
+async fn read_some(stream: &mut TcpStream) -> anyhow::Result<()> {
+    let mut some = [0; 1024];
+    anyhow::ensure!(stream.read(&mut some).await? > 0, "no answer");
+    anyhow::ensure!(some.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&some));
+    Ok(())
+}
+
+/// Watches as a player does.
+async fn watch(viewer: Viewer, item: String, stop: CancellationToken) -> anyhow::Result<()> {
+    let playback = viewer.open(&item).await.map_err(anyhow::Error::from_boxed)?;
+    let mut last = None;
+    while !stop.is_cancelled() {
+        let list = viewer.poll(&playback).await.map_err(anyhow::Error::from_boxed)?;
+        let newest = list.segments().pop();
+        if let Some(uri) = newest.filter(|uri| last.as_ref() != Some(uri)) {
+            let segment = viewer.segment(&playback, &uri).await.map_err(anyhow::Error::from_boxed)?;
+            anyhow::ensure!(segment.status == 200, "{} for {uri}", segment.status);
+            last = Some(uri);
+        }
+        sleep(Duration::from_millis(500)).await;
+    }
+    viewer.leave(&playback).await.map_err(anyhow::Error::from_boxed)
+}
+
+/// A server in front of `origin` that also has an endless answer, and takes an upload without reading it until it is `told`.
+async fn front(origin: SocketAddr, told: CancellationToken) -> anyhow::Result<SocketAddr> {
+    let listener = Listener::bind(ANY).await?;
+    let address = listener.local_addr();
+    let target = Target { scheme: Scheme::HTTP, authority: origin.to_string().parse()? };
+    let client = Client::new(target, Timeouts::default());
+    let forwarder = Forwarder::new(client, Identity { name: "front".into(), trusted_proxies: Vec::new() });
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (forwarder, told) = (forwarder.clone(), told.clone());
+        async move {
+            Ok::<_, Infallible>(match request.uri().path() {
+                "/large" => Response::new(endless()),
+                "/small" => Response::new(body::full("small")),
+                "/upload" => {
+                    told.cancelled().await;
+                    drop(request);
+                    Response::new(body::empty())
+                }
+                _ => forwarder.forward(request.map(body::boxed)).await,
+            })
+        }
+    });
+    tokio::spawn(listener.serve(service, CancellationToken::new(), Duration::ZERO));
+    Ok(address)
+}
+
+fn endless() -> Body {
+    static BYTES: &[u8] = &[b'.'; 64 << 10];
+    let frame = || Some(Ok::<_, BoxError>(Frame::data(Bytes::from_static(BYTES))));
+    body::boxed(StreamBody::new(futures_util::stream::iter(std::iter::from_fn(frame))))
+}
+
+/// The gateway's process.
+struct Gateway {
+    process: Child,
+    address: SocketAddr,
+    _folder: TempDir,
+}
+
+impl Gateway {
+    async fn before(server: SocketAddr) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let config = format!("listen: 127.0.0.1:0\nstate_dir: .\nupstream:\n  url: http://{server}\n");
+        std::fs::write(folder.path().join("gateway.yaml"), config)?;
+        let program = std::env::var_os("WARMGATE").unwrap_or_else(|| env!("CARGO_BIN_EXE_warmgate").into());
+        let mut process = Command::new(program)
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let mut log = BufReader::new(process.stderr.take().context("no log")?).lines();
+        let address = timeout(AT_MOST, async {
+            while let Some(line) = log.next_line().await? {
+                let told = line.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next());
+                if let Some(address) = told.filter(|_| line.contains("listening")) {
+                    return Ok(address.parse()?);
+                }
+            }
+            anyhow::bail!("it does not listen")
+        })
+        .await??;
+        tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
+        Ok(Self { process, address, _folder: folder })
+    }
+
+    fn resident(&self) -> anyhow::Result<u64> {
+        let status =
+            Path::new("/proc").join(self.process.id().context("it has ended")?.to_string()).join("status");
+        let status = std::fs::read_to_string(status)?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? << 10)
+    }
+
+    async fn stop(mut self) {
+        let _ = self.process.kill().await;
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "a bench reports to its terminal")]
+fn print(phase: Phase, [before, during, after]: [u64; 3]) {
+    let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let each = during.saturating_sub(before) as f64 / phase.connections() as f64 / f64::from(1 << 10);
+    println!(
+        "{:<8} {} connections: resident {:.1} → {:.1} → {:.1} MiB, {each:.1} KiB each",
+        phase.name(),
+        phase.connections(),
+        mebibytes(before),
+        mebibytes(during),
+        mebibytes(after),
+    );
+}

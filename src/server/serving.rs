@@ -1,0 +1,203 @@
+//! One accepted connection: HTTP/2 if it begins with that protocol's preface, else HTTP/1.1.
+//!
+//! An HTTP/1.1 connection that has been idle for a while is parked: hyper's buffers for it, 24 KiB, are given back until it asks
+//! for more.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::time::Duration;
+
+use hyper::body::{Body as _, Incoming};
+use hyper::server::conn::{http1, http2};
+use hyper::service::{Service, service_fn};
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::body::Body;
+use crate::server::connection::Connection;
+use crate::server::io::Io;
+use crate::server::places::{Answered, Stay};
+use crate::server::tunnels::Tunnels;
+
+/// What an HTTP/2 connection begins with (RFC 9113 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// The deadline for a request head, hence also for the next request of an idle connection. The first has a deadline of its own.
+const HEAD_TIMEOUT: Duration = domain::connections::IDLE;
+
+/// How long a connection is idle until it is parked: a player that polls is never.
+const PARKED_AFTER: Duration = Duration::from_secs(10);
+
+/// The interval between pings on a silent HTTP/2 connection.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+
+/// The number of HTTP/2 requests in flight per connection, as most servers have it.
+const MAX_STREAMS: u32 = 100;
+
+/// The bytes that the fields of an HTTP/2 request may have: the 32 KiB that Jellyfin's server takes, and 32 for each of its 100 fields as
+/// RFC 9113 6.5.2 counts.
+const MAX_FIELDS: u32 = 36 << 10;
+
+/// The HTTP/2 window in bytes: enough for 100 Mbit/s at 80 ms. The default of 64 KiB throttles uploads.
+const WINDOW: u32 = 1 << 20;
+
+/// How many bytes of an answer HTTP/2 takes before they can be sent.
+const SENT_AHEAD: usize = 32 << 10;
+
+/// The address of the TCP peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
+
+/// One accepted connection, and what its requests are told of it.
+pub(super) struct Serving {
+    pub peer: Peer,
+    pub tunnels: Tunnels,
+    pub shutdown: CancellationToken,
+}
+
+/// How a connection came to its end.
+enum Ended {
+    /// By itself.
+    Closed,
+    /// By us, since nothing came.
+    Unused,
+    Failed(hyper::Error),
+}
+
+impl Serving {
+    pub(super) async fn serve<S>(self, io: Io, service: S)
+    where
+        S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+        S::Future: Send,
+    {
+        let (stay, asking) = (io.tag.stay(), io.tag.stay());
+        let (end, shutdown, peer) = (Connection::default(), self.shutdown.clone(), self.peer);
+        let connection = end.clone();
+        // It moves from one parking to the next.
+        let service = Box::new(service);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let answering = asking.asked(!request.body().is_end_stream());
+            request.extensions_mut().insert(self.peer);
+            request.extensions_mut().insert(self.tunnels.clone());
+            request.extensions_mut().insert(connection.clone());
+            let answer = service.call(request);
+            async move { answer.await.map(|answer| answering.with(answer)) }
+        });
+        let ended = tokio::select! {
+            ended = either(io, service, &stay, &shutdown) => Ok(ended),
+            reason = stay.over() => Err(reason),
+        };
+        let by_peer = match ended {
+            Ok(Ended::Closed) => true,
+            Ok(Ended::Unused) => false,
+            Ok(Ended::Failed(error)) => {
+                tracing::debug!(%error, peer = %peer.0, "a connection ended with an error");
+                !error.is_timeout()
+            }
+            Err(reason) => {
+                tracing::debug!(peer = %peer.0, reason = reason.as_str(), "a connection is ended");
+                false
+            }
+        };
+        end.ended(by_peer && !shutdown.is_cancelled());
+    }
+}
+
+async fn either<S>(mut io: Io, service: S, stay: &Stay, shutdown: &CancellationToken) -> Ended
+where
+    S: Service<Request<Incoming>, Response = Response<Answered>, Error = Infallible> + Unpin + Send + 'static,
+    S::Future: Send,
+{
+    let begins = tokio::select! {
+        begins = io.begins_with(PREFACE) => begins,
+        () = shutdown.cancelled() => return Ended::Unused,
+    };
+    match begins {
+        // What was wrong is seen again by whoever reads on.
+        Ok(false) | Err(_) => serve_http1(io, service, stay, shutdown).await,
+        Ok(true) => {
+            // Boxed, so that all the others need no room for it.
+            Box::pin(serve_http2(io, service, shutdown)).await
+        }
+    }
+}
+
+async fn serve_http1<S>(mut io: Io, mut service: S, stay: &Stay, shutdown: &CancellationToken) -> Ended
+where
+    S: Service<Request<Incoming>, Response = Response<Answered>, Error = Infallible> + Unpin + Send + 'static,
+    S::Future: Send,
+{
+    let mut parked_at = None;
+    loop {
+        let mut connection = Box::pin(http1().serve_connection(io, service).with_upgrades());
+        let mut ending = false;
+        loop {
+            tokio::select! {
+                biased;
+                ended = &mut connection => return ended.map_or_else(Ended::Failed, |()| Ended::Closed),
+                () = shutdown.cancelled(), if !ending => {
+                    connection.as_mut().graceful_shutdown();
+                    ending = true;
+                }
+                () = stay.idle_for(PARKED_AFTER, parked_at), if !ending => break,
+            }
+        }
+        let Some(parts) = Pin::into_inner(connection).into_parts() else { return Ended::Closed };
+        (io, service) = (parts.io, parts.service);
+        parked_at = Some(stay.answered_at());
+        if !parts.read_buf.is_empty() {
+            io.put_back(parts.read_buf);
+            continue;
+        }
+        tokio::select! {
+            readable = timeout(HEAD_TIMEOUT - PARKED_AFTER, io.readable()) => {
+                if readable.is_err() {
+                    return Ended::Unused;
+                }
+            }
+            () = shutdown.cancelled() => return Ended::Unused,
+        }
+    }
+}
+
+async fn serve_http2<S>(io: Io, service: S, shutdown: &CancellationToken) -> Ended
+where
+    S: Service<Request<Incoming>, Response = Response<Answered>, Error = Infallible> + Send + 'static,
+    S::Future: Send,
+{
+    let mut connection = std::pin::pin!(http2().serve_connection(io, service));
+    let ended = tokio::select! {
+        biased;
+        ended = &mut connection => ended,
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    ended.map_or_else(Ended::Failed, |()| Ended::Closed)
+}
+
+/// With `half_close(false)` a client that closes its side counts as gone, and its request is cancelled.
+fn http1() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).half_close(false);
+    builder
+}
+
+/// The protocol's options; those against floods are h2's own (docs/decisions/34-http2-floods.md).
+fn http2() -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_INTERVAL)
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_FIELDS)
+        .max_send_buf_size(SENT_AHEAD)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(4 * WINDOW);
+    builder
+}
