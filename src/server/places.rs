@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::body::paced::Paced;
 use crate::body::{Body, BoxError};
+use crate::wire::read_size::Share;
 use crate::wire::tagged::Writes;
 
 /// The log tells of refusals at most this often.
@@ -232,6 +233,10 @@ impl Place {
 }
 
 impl Writes for Place {
+    fn is_abandoned(&self) -> bool {
+        false
+    }
+
     fn wrote(&self, is_taken: bool) {
         let stalled_at = &self.0.activity.stalled_at;
         match (is_taken, stalled_at.load(Ordering::Relaxed)) {
@@ -325,18 +330,21 @@ impl Stay {
 }
 
 /// A request that is being answered.
-pub(super) struct Answering(Arc<Activity>);
+pub(super) struct Answering {
+    activity: Arc<Activity>,
+    _share: Share,
+}
 
 impl Answering {
     fn new(activity: &Arc<Activity>) -> Self {
         activity.answering.fetch_add(1, Ordering::AcqRel);
-        Self(Arc::clone(activity))
+        Self { activity: Arc::clone(activity), _share: Share::new() }
     }
 
     /// The answer, which ends with its body. One that leaves HTTP never does.
     pub(super) fn with(self, answer: Response<Body>) -> Response<Answered> {
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-            self.0.answering.fetch_add(1, Ordering::AcqRel);
+            self.activity.answering.fetch_add(1, Ordering::AcqRel);
         }
         answer.map(|body| Answered { body: Paced::new(body), _answering: self })
     }
@@ -344,8 +352,8 @@ impl Answering {
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.0.answered_at.store(self.0.age(), Ordering::Relaxed);
-        self.0.answering.fetch_sub(1, Ordering::AcqRel);
+        self.activity.answered_at.store(self.activity.age(), Ordering::Relaxed);
+        self.activity.answering.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

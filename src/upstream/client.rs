@@ -16,13 +16,14 @@ use hyper::body::Incoming;
 use hyper::upgrade::Upgraded;
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::Instant;
 
 use crate::body::paced::Paced;
 use crate::body::{self, Body, BoxError};
 use crate::wire::Error;
-use crate::wire::connector::{Answered, Conn, Connector, connector};
+use crate::wire::connector::{Abandoned, Answered, Conn, Connector, connector};
 
 /// An idle connection is closed after this time: before Kestrel closes it (130 s) while a request of ours is on its way.
 const POOL_IDLE: Duration = Duration::from_secs(60);
@@ -116,12 +117,16 @@ impl Client {
 
     async fn exchange(&self, request: Request<Body>) -> Result<Response<Incoming>, Failure> {
         let progress = Progress::default();
-        let request = request.map(|body| progress.follow(body));
+        let mut request = request.map(|body| progress.follow(body));
+        let connection = (!request.body().is_end_stream()).then(|| capture_connection(&mut request));
         let mut answer = self.pool.request(request);
+        // Dropped before the answer, whose end has hyper look at the connection.
+        let mut wanted = Wanted(connection);
         loop {
             let deadline = progress.last() + self.timeouts.response;
             match tokio::time::timeout_at(deadline, &mut answer).await {
                 Ok(Ok(response)) => {
+                    wanted.0 = None;
                     if let Some(answered) = response.extensions().get::<Answered>() {
                         answered.set();
                     }
@@ -131,6 +136,22 @@ impl Client {
                 Err(_) if progress.last() + self.timeouts.response > deadline => {}
                 Err(_) => return Err(Failure { error: Error::ResponseTimeout, stale: false }),
             }
+        }
+    }
+}
+
+/// A request whose answer is waited for. If the value is dropped meanwhile, the rest of the request need not be sent.
+struct Wanted(Option<CaptureConnection>);
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        let Some(connection) = self.0.take() else { return };
+        let mut extras = Extensions::new();
+        if let Some(connected) = connection.connection_metadata().as_ref() {
+            connected.get_extras(&mut extras);
+        }
+        if let Some(abandoned) = extras.get::<Abandoned>() {
+            abandoned.set();
         }
     }
 }

@@ -18,7 +18,6 @@ use tokio::net::TcpStream;
 use tower::util::{BoxCloneSyncService, MapErr};
 use tower::{BoxError, Service, ServiceExt};
 
-use crate::wire::read_size::Share;
 use crate::wire::tagged::{TaggedStream, Writes};
 
 /// The silence after which a TCP connection is probed, so that a server without power is noticed within minutes.
@@ -50,6 +49,17 @@ impl Answered {
     /// Whether the connection has carried a response.
     pub(crate) fn get(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether nobody waits any more for the answer to a request that may not be sent whole yet.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Abandoned(Arc<AtomicBool>);
+
+impl Abandoned {
+    /// What is not written yet need not be.
+    pub(crate) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -112,26 +122,33 @@ fn tls_config(secure: bool) -> ClientConfig {
     }
 }
 
-/// A TCP connection that remembers whether it has carried a response, and has its share of what is read at once.
+/// A TCP connection that remembers whether it has carried a response.
 pub(crate) type Conn = TaggedStream<Outgoing>;
 
 /// What is attached to a connection.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     answered: Answered,
-    _share: Share,
+    abandoned: Abandoned,
 }
 
 impl Writes for Outgoing {
+    fn is_abandoned(&self) -> bool {
+        self.abandoned.0.load(Ordering::Relaxed)
+    }
+
     fn wrote(&self, _: bool) {}
 }
 
 fn conn(stream: TokioIo<TcpStream>) -> Conn {
-    TaggedStream::new(stream.into_inner(), Outgoing { answered: Answered::default(), _share: Share::new() })
+    TaggedStream::new(
+        stream.into_inner(),
+        Outgoing { answered: Answered::default(), abandoned: Abandoned::default() },
+    )
 }
 
 impl Connection for Conn {
     fn connected(&self) -> Connected {
-        Connected::new().extra(self.tag.answered.clone())
+        Connected::new().extra(self.tag.answered.clone()).extra(self.tag.abandoned.clone())
     }
 }

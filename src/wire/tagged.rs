@@ -17,6 +17,9 @@ use crate::wire::read_size;
 
 /// A value that is told how writing goes.
 pub(crate) trait Writes {
+    /// Whether nothing more is to be written: hyper ends a connection only when the peer has taken all, which it may never do.
+    fn is_abandoned(&self) -> bool;
+
     /// Bytes were to be written, and the system took some, or none since its buffer for the peer is full.
     fn wrote(&self, is_taken: bool);
 }
@@ -100,6 +103,9 @@ impl<T: Unpin> Read for TaggedStream<T> {
 
 impl<T: Unpin + Writes> Write for TaggedStream<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.tag.is_abandoned() {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.tag.wrote(polled.is_ready());
         polled
@@ -122,6 +128,9 @@ impl<T: Unpin + Writes> Write for TaggedStream<T> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.tag.is_abandoned() {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
         self.tag.wrote(polled.is_ready());
         polled

@@ -134,6 +134,7 @@ async fn of_a_request_that_is_not_read_one_frame_is_kept() {
     alive.stands_still().await;
     assert_eq!((alive.now.load(Ordering::SeqCst), alive.most.load(Ordering::SeqCst)), (1, 1));
     sent.abort();
+    eventually("it has been given back", async || alive.now.load(Ordering::SeqCst) == 0).await;
 }
 
 /// A body in many frames comes through whole however its reader pauses.
