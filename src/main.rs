@@ -14,7 +14,7 @@ use warmgate::config::{Config, LogFormat};
 use warmgate::ffmpeg::launcher;
 use warmgate::{app, demo, telemetry};
 
-/// It gives memory back to the system when a crowd has left (docs/decisions/37-peers-that-do-not-read.md).
+/// It gives memory back to the system when a crowd has left (docs/decisions/38-peers-that-do-not-read.md).
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -135,7 +135,9 @@ impl Gateway {
         match route(request.method(), request.uri()) {
             Route::Live(live) => Box::pin(self.live(*live, token, request)).await,
             Route::Bypassed(reason) => Box::pin(self.bypassed(reason, request)).await,
-            Route::Segment { consumer, sequence } => Box::pin(self.segment(consumer, sequence, request)).await,
+            Route::Segment { consumer, sequence } => {
+                Box::pin(self.segment(consumer, sequence, request)).await
+            }
             Route::PlaybackInfo { item } => Box::pin(self.opening(Some(item), request)).await,
             Route::Open => Box::pin(self.opening(None, request)).await,
             Route::Playing(report) => Box::pin(self.report(report, request)).await,
