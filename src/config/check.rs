@@ -129,8 +129,8 @@ fn window(window: &Window, memory: u64, report: &mut Report) {
 }
 
 fn rewind(rewind: &Rewind, report: &mut Report) {
-    let what = "write 64MiB at least, or 0 to keep nothing on disk";
-    report.rule(rewind.budget == 0 || rewind.budget >= 64 << 20, "rewind.budget", &[], what);
+    let what = "write 256MiB at least, or 0 to keep nothing on disk";
+    report.rule(rewind.budget == 0 || rewind.budget >= 256 << 20, "rewind.budget", &[], what);
 }
 
 fn lineup_server(server: &LineupServer, report: &mut Report) {

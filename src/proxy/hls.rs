@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT, VARY,
-};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, LOCATION, USER_AGENT, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
@@ -25,7 +23,7 @@ use crate::proxy::miss::Miss;
 use crate::proxy::query::{self, Query};
 use crate::proxy::range::{self, Validators};
 use crate::proxy::route::{BypassReason, Live, prefix};
-use crate::proxy::{recipe, reload};
+use crate::proxy::{headers, recipe, reload};
 use crate::server::Connection;
 use crate::supervisor::stream::Readiness;
 use crate::supervisor::tune_request::{Lease, TuneRequest};
@@ -197,7 +195,9 @@ impl Gateway {
         let Some((stream, listing, answering)) = self.supervisor.segment_requested(consumer, &asked) else {
             return self.empty_response(request.headers(), StatusCode::NOT_FOUND);
         };
-        let pieces = stream.segment(listing, sequence).await.unwrap_or_default();
+        let segment = stream.segment(listing, sequence).await;
+        let (pieces, is_asked_for) =
+            segment.map_or_else(Default::default, |segment| (segment.pieces, segment.is_asked_for));
         let Some(Media { content_type, modified, .. }) = pieces.first().cloned() else {
             answering.sent();
             return self.empty_response(request.headers(), StatusCode::NOT_FOUND);
@@ -207,11 +207,19 @@ impl Gateway {
         let etag = format!("\"{sequence:x}-{length:x}\"");
         let etag = HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static("\"\""));
         let validators = Validators { etag, modified };
-        let mut response = range::respond(request.method(), request.headers(), pieces, &validators);
+        // Nothing of another segment may be taken for a part of this one.
+        let none = HeaderMap::new();
+        let asked = if is_asked_for { request.headers() } else { &none };
+        let mut response = range::respond(request.method(), asked, pieces, &validators);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, content_type);
-        let keep = format!("private, max-age={}, immutable", stream.availability().as_secs());
-        insert(headers, CACHE_CONTROL, &keep);
+        if is_asked_for {
+            let keep = format!("private, max-age={}, immutable", stream.availability().as_secs());
+            insert(headers, CACHE_CONTROL, &keep);
+        } else {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            headers.remove(ETAG);
+        }
         insert(headers, CACHE_STATUS, &format!("{}; hit", self.name));
         let ended = move |whole| {
             if whole {
@@ -340,7 +348,7 @@ fn found(location: HeaderValue) -> Response<Body> {
 
 /// An answer with a list, compressed if the player takes that and it is worth it.
 fn list(text: &ListText, request: &HeaderMap) -> Response<Body> {
-    let gzipped = if takes_gzip(request) { text.gzipped() } else { None };
+    let gzipped = if headers::takes_gzip(request) { text.gzipped() } else { None };
     let is_gzipped = gzipped.is_some();
     let mut response = Response::new(body::full(gzipped.unwrap_or_else(|| text.plain())));
     let headers = response.headers_mut();
@@ -349,16 +357,6 @@ fn list(text: &ListText, request: &HeaderMap) -> Response<Body> {
     }
     headers.append(VARY, HeaderValue::from_static("accept-encoding"));
     response
-}
-
-/// Whether a player takes gzip (RFC 9110, 12.5.3).
-fn takes_gzip(request: &HeaderMap) -> bool {
-    let named = request.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    named.flat_map(|value| value.split(',')).any(|coding| {
-        let (name, weight) = coding.split_once(';').unwrap_or((coding, "q=1"));
-        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok());
-        name.trim().eq_ignore_ascii_case("gzip") && weight.is_some_and(|weight| weight > 0.0)
-    })
 }
 
 /// Whether an answer of the server's says that it is away, or was a moment ago: then it has forgotten the live stream.

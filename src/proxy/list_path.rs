@@ -20,7 +20,7 @@ fn folder(token: ConsumerId) -> String {
 /// Takes the folder of a viewer out of the path of a request, unless that names one of our segments. Returns the viewer's token.
 pub(super) fn take_token<B>(request: &mut Request<B>) -> Option<ConsumerId> {
     let (method, uri) = (request.method(), request.uri());
-    let at = uri.path().find("/hls/wg")?;
+    let at = uri.path().rfind("/hls/wg")?;
     let (before, rest) = (&uri.path()[..at], &uri.path()[at + "/hls/wg".len()..]);
     let (token, rest) = rest.split_once('/')?;
     let token = ConsumerId::parse(token)?;

@@ -17,6 +17,8 @@ pub(super) type Create = fn(&Path) -> io::Result<Box<dyn Medium>>;
 pub(super) trait Medium: std::fmt::Debug + Send + Sync {
     fn write(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     fn read(&self, bytes: &mut [u8], offset: u64) -> io::Result<()>;
+    /// Frees the space.
+    fn clear(&self) -> io::Result<()>;
 }
 
 impl Medium for File {
@@ -26,6 +28,10 @@ impl Medium for File {
 
     fn read(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
         self.read_exact_at(bytes, offset)
+    }
+
+    fn clear(&self) -> io::Result<()> {
+        self.set_len(0)
     }
 }
 
@@ -49,6 +55,10 @@ impl Extent {
 
     pub(super) const fn id(&self) -> ExtentId {
         self.id
+    }
+
+    pub(super) fn clear(&self) -> io::Result<()> {
+        self.medium.clear()
     }
 
     pub(super) fn write(&self, bytes: &[u8], offset: u64) -> io::Result<()> {

@@ -99,6 +99,10 @@ impl Medium for Full {
     fn read(&self, _: &mut [u8], _: u64) -> io::Result<()> {
         Err(Error::other("an I/O error"))
     }
+
+    fn clear(&self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[test]

@@ -18,6 +18,9 @@ use domain::time::Timestamp;
 /// A disk that could not be written is left alone for so long.
 const LEFT_ALONE: Duration = Duration::from_secs(10);
 
+/// What is left of the disk to all others, in bytes.
+const RESERVED: u64 = 2 << 30;
+
 /// What the thread is told.
 #[derive(Debug)]
 pub(super) enum Job {
@@ -25,6 +28,15 @@ pub(super) enum Job {
     Store { roll: u64, piece: u64, bytes: Bytes, owner: Arc<dyn Owner> },
     /// A roll has ended.
     End { roll: u64 },
+}
+
+/// An extent that holds pieces.
+#[derive(Debug)]
+struct Begun {
+    extent: Weak<Extent>,
+    owner: Weak<dyn Owner>,
+    /// The last of its pieces.
+    last: u64,
 }
 
 /// See the module.
@@ -36,8 +48,8 @@ pub(super) struct Writer {
     began: Instant,
     /// The extent that each roll is written to, and how far it is filled.
     open: HashMap<u64, (Arc<Extent>, u64)>,
-    /// The last piece in each extent, and its owner.
-    last: BTreeMap<ExtentId, (u64, Weak<dyn Owner>)>,
+    /// The extents that hold pieces.
+    begun: BTreeMap<ExtentId, Begun>,
     /// Until when the disk is left alone.
     failed_until: Option<Instant>,
     queued: Arc<AtomicU64>,
@@ -47,9 +59,9 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(folder: PathBuf, budget: u64, create: Create, queued: Arc<AtomicU64>) -> Self {
-        let (open, last, began) = (HashMap::new(), BTreeMap::new(), Instant::now());
+        let (open, begun, began) = (HashMap::new(), BTreeMap::new(), Instant::now());
         let (budget, gone) = (Budget::new(budget), mpsc::channel());
-        Self { folder, create, budget, began, open, last, failed_until: None, queued, gone }
+        Self { folder, create, budget, began, open, begun, failed_until: None, queued, gone }
     }
 
     /// Works until the process ends.
@@ -57,11 +69,12 @@ impl Writer {
         for job in jobs {
             match job {
                 Job::Store { roll, piece, bytes, owner } => {
-                    match self.store(roll, piece, &bytes, &owner) {
+                    let place = self.store(roll, piece, &bytes, &owner);
+                    self.queued.fetch_sub(bytes.len() as u64, Ordering::Relaxed);
+                    match place {
                         Some(place) => owner.stored(piece, place),
                         None => owner.lost(piece),
                     }
-                    self.queued.fetch_sub(bytes.len() as u64, Ordering::Relaxed);
                 }
                 Job::End { roll } => drop(self.open.remove(&roll)),
             }
@@ -104,6 +117,9 @@ impl Writer {
         owner: &Arc<dyn Owner>,
     ) -> io::Result<Option<Place>> {
         let size = bytes.len() as u64;
+        if size > self.budget.extent() {
+            return Ok(None);
+        }
         let has_room = |(_, filled): &&mut (Arc<Extent>, u64)| *filled + size <= self.budget.extent();
         if self.open.get_mut(&roll).as_ref().is_none_or(|open| !has_room(open)) {
             self.open.remove(&roll);
@@ -114,22 +130,31 @@ impl Writer {
         extent.write(bytes, *filled)?;
         let place = Place::new(Arc::clone(extent), *filled, bytes.len());
         *filled += size;
-        self.last.insert(extent.id(), (piece, Arc::downgrade(owner)));
+        let begun = Begun { extent: Arc::downgrade(extent), owner: Arc::downgrade(owner), last: piece };
+        self.begun.insert(extent.id(), begun);
         Ok(Some(place))
     }
 
     /// Begins an extent, if there is room for one.
     fn begin(&mut self) -> io::Result<Option<Arc<Extent>>> {
         for extent in self.gone.1.try_iter() {
-            self.last.remove(&extent);
+            self.begun.remove(&extent);
             self.budget.ended(extent);
         }
-        let room = self.budget.begin(Timestamp::after_start(self.began.elapsed()));
+        let now = Timestamp::after_start(self.began.elapsed());
+        let room = self.budget.begin(self.is_scarce(), now);
         for extent in room.unlist {
-            if let Some((piece, owner)) = self.last.get(&extent)
-                && let Some(owner) = owner.upgrade()
+            // What comes next belongs to a younger one.
+            self.open.retain(|_, (open, _)| open.id() != extent);
+            if let Some(begun) = self.begun.get(&extent)
+                && let Some(owner) = begun.owner.upgrade()
             {
-                owner.lost(*piece);
+                owner.lost(begun.last);
+            }
+        }
+        for extent in room.reclaim {
+            if let Some(extent) = self.begun.remove(&extent).and_then(|begun| begun.extent.upgrade()) {
+                extent.clear()?;
             }
         }
         let Some(id) = room.extent else { return Ok(None) };
@@ -140,5 +165,11 @@ impl Writer {
                 Err(error)
             }
         }
+    }
+
+    /// Whether others need what the disk has left.
+    fn is_scarce(&self) -> bool {
+        let disk = rustix::fs::statvfs(&self.folder);
+        disk.is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < RESERVED)
     }
 }

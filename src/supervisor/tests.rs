@@ -213,7 +213,7 @@ async fn the_credential_of_an_account_that_logged_out_is_not_used() {
 
 const LISTING: Listing = Listing::Keyed;
 
-fn a_stream() -> Stream {
+fn a_stream() -> Arc<Stream> {
     let recipe = recipe(ItemId::parse(&"a".repeat(32)).unwrap(), None);
     let size = WindowSize {
         join: Duration::ZERO,
@@ -222,15 +222,17 @@ fn a_stream() -> Stream {
         segment: 1000,
     };
     let spec = StreamSpec { recipe, demand: None, produce: Produce::Adopt, has_opening: true };
-    Stream::new(spec, size, crate::supervisor::promises::KnownLengths::new(1), None)
+    Arc::new(Stream::new(spec, size, crate::supervisor::promises::KnownLengths::new(1), None))
 }
 
-fn append(stream: &Stream) {
+fn append(stream: &Arc<Stream>) {
     let (body, text) = (Bytes::from_static(b"x"), HeaderValue::from_static("x"));
     let media = Media { body, content_type: text, modified: None };
     let duration = Duration::from_secs(3);
     let arrival = Arrival { duration, discontinuity: false, independent: true, ends_group: true };
-    assert!(stream.append(arrival, media, ProductionMethod::Adopted, Timestamp::default()).is_some());
+    assert!(
+        stream.append(arrival, media, ProductionMethod::Adopted, [None; 2], Timestamp::default()).is_some()
+    );
 }
 
 /// Whoever waits looks at the window each time that it grows, which keeps nobody from appending.

@@ -22,8 +22,8 @@ const EXTENTS: u64 = 64;
 pub struct Budget {
     extent: u64,
     most: usize,
-    /// The extents on disk, the oldest first, and whether lists may name what they hold.
-    extents: VecDeque<(ExtentId, bool)>,
+    /// The extents on disk, the oldest first, and since when no list may name what they hold.
+    extents: VecDeque<(ExtentId, Option<Timestamp>)>,
     /// When extents were begun, lately.
     begun: VecDeque<Timestamp>,
     next: ExtentId,
@@ -36,10 +36,12 @@ pub struct ExtentId(pub u64);
 /// What is to happen so that an extent can be begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Room {
-    /// The new extent; `None` if all room is taken by what is about to go.
+    /// The new extent; `None` if the disk has no room, and the spool holds nothing that could make some.
     pub extent: Option<ExtentId>,
     /// The extents that are to leave the lists, the oldest first.
     pub unlist: Vec<ExtentId>,
+    /// The extents whose space is to be free now, whoever may still want what they hold.
+    pub reclaim: Vec<ExtentId>,
 }
 
 impl Budget {
@@ -57,26 +59,36 @@ impl Budget {
         self.extent
     }
 
-    /// Makes room for an extent, and for as many as are likely to be begun before what leaves the lists now is gone.
-    pub fn begin(&mut self, now: Timestamp) -> Room {
-        self.begun.push_back(now);
+    /// Makes room for an extent, and for as many as are likely to be begun before what leaves the lists now is gone. `is_scarce` says
+    /// that others need the disk: then the oldest extent goes for the new one.
+    pub fn begin(&mut self, is_scarce: bool, now: Timestamp) -> Room {
         while self.begun.pop_front_if(|begun| now.since(*begun) > LINGERS).is_some() {}
-        let ahead = self.begun.len().min(self.most / 2);
-        let listed = self.extents.iter().filter(|(_, is_listed)| *is_listed).count();
+        let is_over = |left: &Option<Timestamp>| left.is_some_and(|left| now.since(left) > LINGERS);
+        let mut reclaim: Vec<_> =
+            self.extents.iter().filter(|(_, left)| is_over(left)).map(|(id, _)| *id).collect();
+        self.extents.retain(|(_, left)| !is_over(left));
+        let ahead = (self.begun.len() + 1).min(self.most / 2);
+        let listed = self.extents.iter().filter(|(_, left)| left.is_none()).count();
         let surplus = (listed + 1).saturating_sub(self.most - ahead);
-        let oldest = self.extents.iter_mut().filter(|(_, is_listed)| *is_listed).take(surplus);
-        let unlist = oldest.map(|(id, is_listed)| {
-            *is_listed = false;
+        let oldest = self.extents.iter_mut().filter(|(_, left)| left.is_none()).take(surplus);
+        let unlist = oldest.map(|(id, left)| {
+            *left = Some(now);
             *id
         });
-        let unlist = unlist.collect();
-        let extent = (self.extents.len() < self.most).then(|| {
-            let id = self.next;
-            self.next = ExtentId(id.0 + 1);
-            self.extents.push_back((id, true));
-            id
-        });
-        Room { extent, unlist }
+        let mut unlist: Vec<_> = unlist.collect();
+        if (is_scarce || self.extents.len() >= self.most)
+            && let Some((id, left)) = self.extents.pop_front()
+        {
+            unlist.extend(left.is_none().then_some(id));
+            reclaim.push(id);
+        } else if is_scarce {
+            return Room { extent: None, unlist, reclaim };
+        }
+        let id = self.next;
+        self.next = ExtentId(id.0 + 1);
+        self.extents.push_back((id, None));
+        self.begun.push_back(now);
+        Room { extent: Some(id), unlist, reclaim }
     }
 
     /// An extent is gone from the disk.
@@ -106,7 +118,8 @@ mod tests {
                 budget.ended(id);
                 on_disk -= 1;
             }
-            let room = budget.begin(now);
+            let room = budget.begin(false, now);
+            assert!(room.reclaim.is_empty(), "what has left the lists goes by itself");
             assert_eq!(room.extent, Some(ExtentId(step)), "there is always room");
             leaving.extend(room.unlist.into_iter().map(|id| (id, now + Duration::from_secs(80))));
             on_disk += 1;
@@ -116,13 +129,22 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_begun_while_there_is_no_room() {
+    fn what_does_not_go_by_itself_is_reclaimed() {
         let mut budget = Budget::new(4 << 20);
-        let begun: Vec<_> = (0..4).map(|_| budget.begin(at(0)).extent.unwrap()).collect();
-        let room = budget.begin(at(1));
-        assert_eq!(room.extent, None);
-        assert!(room.unlist.iter().all(|id| begun.contains(id)));
-        budget.ended(begun[0]);
-        assert_eq!(budget.begin(at(100)).extent, Some(ExtentId(4)));
+        let begun: Vec<_> = (0..4).map(|_| budget.begin(false, at(0)).extent.unwrap()).collect();
+        let room = budget.begin(false, at(1));
+        assert_eq!((room.extent, room.reclaim), (Some(ExtentId(4)), vec![begun[0]]));
+        let room = budget.begin(false, at(200));
+        assert!(room.reclaim.contains(&begun[1]), "it left the lists long ago: {room:?}");
+        assert!(budget.extents.len() <= budget.most);
+    }
+
+    #[test]
+    fn a_disk_that_others_need_is_not_filled() {
+        let mut budget = Budget::new(1 << 30);
+        assert_eq!(budget.begin(true, at(0)).extent, None);
+        let first = budget.begin(false, at(1)).extent.unwrap();
+        let room = budget.begin(true, at(2));
+        assert_eq!((room.unlist, room.reclaim, budget.extents.len()), (vec![first], vec![first], 1));
     }
 }

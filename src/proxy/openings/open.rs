@@ -67,6 +67,7 @@ impl Gateway {
         if is_read {
             request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
+        let asked = request.headers().clone();
         let response = self.forward(request).await;
         let is_short = response.body().size_hint().exact().is_some_and(|size| size <= MASTER as u64);
         if !is_read || !is_short || response.status() != StatusCode::OK {
@@ -74,7 +75,7 @@ impl Gateway {
         }
         let (mut head, body) = response.into_parts();
         let Some(master) = body::read(body, MASTER).await else {
-            return self.empty_response(&head.headers, StatusCode::BAD_GATEWAY);
+            return self.empty_response(&asked, StatusCode::BAD_GATEWAY);
         };
         let token = ConsumerId::from_bits(random());
         let master = list_path::in_folder(&master, token).unwrap_or(master);

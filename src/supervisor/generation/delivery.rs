@@ -91,18 +91,16 @@ impl Delivery {
         let Self { handle, stream, id, generation, method, batch, discontinuous } = self;
         let discontinuity = *discontinuous || arrival.discontinuity;
         debug!(seconds = arrival.duration.as_secs_f64(), bytes = media.body.len(), "delivered a piece");
-        let appended = stream.append(Arrival { discontinuity, ..arrival }, media, *method, handle.now());
+        let now = handle.now();
+        let reached = handle.pool().reached(*id, now);
+        let arrival = Arrival { discontinuity, ..arrival };
+        let appended = stream.append(arrival, media, *method, reached, now);
         let Some((target, held)) = appended else { return };
         *discontinuous = false;
         let Cost { written, encoded } = cost;
         let target = target.max(*batch);
         let output = Output { target, duration: arrival.duration, written, held, encoded };
-        let ready = Event::SegmentReady { stream: *id, generation: *generation, output };
-        let reached = handle.ask(|pool, now| {
-            pool.handle_event(ready, now);
-            pool.reached(*id)
-        });
-        stream.reached(reached);
+        handle.tell(Event::SegmentReady { stream: *id, generation: *generation, output });
     }
 
     /// A callback that delivers the segments of an adopted job, in pieces where the stream's lists have no room for a whole one.

@@ -240,13 +240,15 @@ impl Stream {
         let _ = state.wait_for(Option::is_none).await;
     }
 
-    /// Appends a piece of the current generation, which `method` made. Returns the longest target duration and the bytes that the
-    /// window holds; `None` if the generation was ended.
+    /// Appends a piece of the current generation, which `method` made. The lists of viewers reach back to the segments `reached`,
+    /// fine and keyed ones. Returns the longest target duration and the bytes that the window holds; `None` if the generation was
+    /// ended.
     pub(super) fn append(
-        &self,
+        self: &Arc<Self>,
         arrival: Arrival,
         media: Media,
         method: ProductionMethod,
+        reached: [Option<u64>; 2],
         now: Timestamp,
     ) -> Option<(Duration, u64)> {
         let mut guard = self.write();
@@ -260,12 +262,15 @@ impl Stream {
         });
         let size = media.body.len() as u64;
         let date = unix_time().saturating_sub(arrival.duration);
+        window.reached(reached);
         window.push(arrival, Stored::Memory(media), size, (now, date));
+        let old = window.take_old();
         let distance = window.longest_distance();
         let targets = Listing::ALL.into_iter().filter_map(|listing| window.target(listing));
         let sizes = (targets.max().unwrap_or_default(), window.bytes());
         drop(guard);
         self.grown.send_replace(());
+        self.store(old);
         if arrival.ends_group {
             self.promises.remember_distance(distance);
         }

@@ -4,14 +4,24 @@
 
 use std::sync::Arc;
 
-use super::{Stream, WindowSize, stored};
+use super::stored::{self, Stored};
+use super::{Stream, WindowSize};
 use crate::spool::{Owner, Place};
 use crate::upstream::jellyfin::Media;
 use domain::window::{ListLengths, Listing};
 
+/// What a request for a segment is answered with.
+#[derive(Debug)]
+pub struct Segment {
+    /// The pieces of a segment.
+    pub pieces: Vec<Media>,
+    /// Whether it is the one that was asked for.
+    pub is_asked_for: bool,
+}
+
 impl Stream {
-    /// The pieces of a segment. A listed one that is lost is answered with the oldest that is not: a player that gets an error ends.
-    pub async fn segment(&self, listing: Listing, sequence: u64) -> Option<Vec<Media>> {
+    /// A segment. A listed one that is lost is answered with the oldest that is not: a player that gets an error ends.
+    pub async fn segment(&self, listing: Listing, sequence: u64) -> Option<Segment> {
         let asked: Option<Vec<_>> = {
             let window = self.read();
             let window = window.as_ref()?;
@@ -20,24 +30,28 @@ impl Stream {
             }
             window.get(listing, sequence).map(|pieces| pieces.cloned().collect())
         };
-        if let Some(asked) = asked
-            && let Some(pieces) = stored::read(asked).await
-        {
-            return Some(pieces);
+        if let Some(asked) = asked {
+            if let Some(pieces) = stored::read(asked).await {
+                return Some(Segment { pieces, is_asked_for: true });
+            }
+            if let Some(window) = self.write().as_mut() {
+                window.lose_segment(listing, sequence);
+            }
         }
         let oldest = self.read().as_ref()?.oldest(listing)?.cloned().collect();
-        stored::read(oldest).await
+        let pieces = match stored::read(oldest).await {
+            Some(pieces) => pieces,
+            None => {
+                let in_memory = self.read().as_ref()?.recent(listing)?.cloned().collect();
+                stored::read(in_memory).await?
+            }
+        };
+        Some(Segment { pieces, is_asked_for: false })
     }
 
-    /// The lists of viewers reach back to these segments, fine and keyed ones. What only such lists name goes to disk.
-    pub(in crate::supervisor) fn reached(self: &Arc<Self>, reached: [Option<u64>; 2]) {
+    /// Has pieces that are too old for memory written to the spool.
+    pub(super) fn store(self: &Arc<Self>, old: Vec<(u64, Stored)>) {
         let Some(roll) = &self.roll else { return };
-        let old = {
-            let mut window = self.write();
-            let Some(window) = window.as_mut() else { return };
-            window.reached(reached);
-            window.take_old()
-        };
         for (piece, stored) in old {
             if let Some(media) = stored.in_memory() {
                 roll.store(piece, media.body.clone(), Arc::clone(self) as Arc<dyn Owner>);

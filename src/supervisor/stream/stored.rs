@@ -2,7 +2,13 @@
 //!
 //! It does not know which pieces are old.
 
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 use tracing::warn;
 
 use crate::spool::Place;
@@ -21,7 +27,11 @@ impl Stored {
     /// Lets go of the memory: the piece lies on disk from now on.
     pub(super) fn move_to(&mut self, place: Place) {
         let (Self::Memory(media) | Self::Disk(media, _)) = self;
-        *self = Self::Disk(Media { body: bytes::Bytes::new(), ..media.clone() }, place);
+        // A header's value shares the memory of the whole head that it came in.
+        let copied = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes());
+        let content_type = copied(&media.content_type).unwrap_or_else(|_| media.content_type.clone());
+        let modified = media.modified.as_ref().and_then(|modified| copied(modified).ok());
+        *self = Self::Disk(Media { body: Bytes::new(), content_type, modified }, place);
     }
 
     /// Its bytes, if they are in memory.
@@ -46,9 +56,25 @@ impl Stored {
     }
 }
 
+/// How many segments are read from disk at once: a disk that hangs keeps no more threads than these.
+static READERS: Semaphore = Semaphore::const_new(32);
+/// How long a segment may take to be read.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Reads pieces; `None` if any of them cannot be read.
 pub(super) async fn read(pieces: Vec<Stored>) -> Option<Vec<Media>> {
     let is_in_memory = pieces.iter().all(|piece| piece.in_memory().is_some());
     let all = || pieces.into_iter().map(Stored::read).collect();
-    if is_in_memory { all() } else { spawn_blocking(all).await.ok().flatten() }
+    if is_in_memory {
+        return all();
+    }
+    let from_disk = async {
+        let permit = READERS.acquire().await.ok()?;
+        let read = move || {
+            let _permit = permit;
+            all()
+        };
+        spawn_blocking(read).await.ok().flatten()
+    };
+    timeout(PATIENCE, from_disk).await.ok().flatten()
 }

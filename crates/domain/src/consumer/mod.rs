@@ -165,7 +165,10 @@ impl Consumer {
     /// mark the consumer as having left.
     pub fn notice(&mut self, signal: Signal, terms: &Terms, now: Timestamp) -> Option<SignOfLife> {
         let sign = match signal {
-            Signal::Playlist => self.asks(now),
+            Signal::Playlist => {
+                self.list = self.list_kept(now);
+                self.asks(now)
+            }
             Signal::Segment(sequence) => {
                 self.fetches(sequence, now);
                 self.asks(now)

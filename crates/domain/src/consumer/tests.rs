@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::cadence::laws::Rates;
+use crate::key::PlaySessionId;
 use crate::viewer::Account;
+use crate::window::{JoinPoint, Listing};
 
 const TERMS: Terms = Terms {
     target: Some(Duration::from_secs(3)),
@@ -126,6 +128,26 @@ fn what_leads_where_in_time() {
     let heard = viewer.notice(Signal::Segment(40), &TERMS, at(200)).unwrap();
     assert_eq!(heard.revived, Some(LeaveReason::Silence));
     assert_eq!(viewer.presence(), Presence::Playing);
+}
+
+#[test]
+fn who_comes_back_soon_goes_on_with_its_list() {
+    let list = JoinPoint { listing: Listing::Fine, sequence: 7, target: Duration::from_secs(1) };
+    let comes_back = |reason, play_session: Option<&str>, seconds: u64| {
+        let mut viewer = after(Class::Web, &polls(0..30));
+        viewer.viewer.play_session = play_session.map(PlaySessionId::new);
+        viewer.join(Some(list));
+        viewer.leave(reason, at(100));
+        let kept = viewer.list_kept(at(100 + seconds));
+        viewer.notice(Signal::Playlist, &TERMS, at(100 + seconds));
+        assert_eq!(viewer.list(), kept);
+        kept.is_some()
+    };
+    assert!(comes_back(LeaveReason::Silence, None, 120), "the verdict was wrong");
+    assert!(!comes_back(LeaveReason::Silence, None, 121));
+    assert!(comes_back(LeaveReason::Zapped, Some("a"), 5), "another player of its device zapped");
+    assert!(!comes_back(LeaveReason::Zapped, None, 5), "it tunes back, and begins near live");
+    assert!(!comes_back(LeaveReason::PassedOn, Some("a"), 5));
 }
 
 #[test]

@@ -10,9 +10,12 @@ use crate::key::StreamId;
 use crate::reason::{Evidence, LeaveReason};
 use crate::time::Timestamp;
 use crate::viewer::Viewer;
+use crate::window::JoinPoint;
 
 /// A player that requests only playlists for this long pauses with a full buffer: hls.js buffers 30 s (docs/presence.md 4).
 const PLAYLISTS_ONLY: Duration = Duration::from_secs(30);
+/// For how long a consumer that left may come back to its list.
+const LIST_KEPT: Duration = Duration::from_secs(120);
 
 impl Consumer {
     /// The stream that it watches.
@@ -81,6 +84,21 @@ impl Consumer {
     #[must_use]
     pub fn left_at(&self) -> Option<Timestamp> {
         self.standing.left().map(|(at, _)| at)
+    }
+
+    /// The list that it has been given and may still go on with: a while after it left as well, unless it comes back without a play
+    /// session. Then it may as well tune in anew, for which an old list would be wrong.
+    #[must_use]
+    pub fn list_kept(&self, now: Timestamp) -> Option<JoinPoint> {
+        let is_kept = match self.standing.left() {
+            None => true,
+            Some((at, LeaveReason::Silence)) => now.since(at) <= LIST_KEPT,
+            Some((at, LeaveReason::Zapped | LeaveReason::Goodbye)) => {
+                self.viewer.play_session.is_some() && now.since(at) <= LIST_KEPT
+            }
+            Some((_, LeaveReason::PassedOn | LeaveReason::LoggedOut)) => false,
+        };
+        self.list.filter(|_| is_kept)
     }
 
     /// Whether its device has tuned away less than `grace` ago, so that its requests are those that were already under way.

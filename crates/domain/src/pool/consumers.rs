@@ -127,11 +127,11 @@ impl Pool {
         self.crowd.get(consumer)?.list()
     }
 
-    /// The oldest segments that the lists of a stream's present consumers name, fine and keyed ones.
+    /// The oldest segments that the lists of a stream's consumers name, fine and keyed ones: of those that are present, and of those
+    /// that left a moment ago, since that may be a mistake.
     #[must_use]
-    pub fn reached(&self, stream: StreamId) -> [Option<u64>; 2] {
-        let present = self.crowd.of_stream(stream).filter(|(_, consumer)| consumer.is_present());
-        let lists = present.filter_map(|(_, consumer)| consumer.list());
+    pub fn reached(&self, stream: StreamId, now: Timestamp) -> [Option<u64>; 2] {
+        let lists = self.crowd.of_stream(stream).filter_map(|(_, consumer)| consumer.list_kept(now));
         lists.fold([None; 2], |[fine, keyed], JoinPoint { listing, sequence, .. }| {
             let earlier = |than: Option<u64>| Some(than.map_or(sequence, |than| than.min(sequence)));
             match listing {

@@ -196,6 +196,10 @@ impl Index {
         self.entries.range(skipped.min(self.entries.len())..)
     }
 
+    pub(super) const fn recent_from(&self) -> u64 {
+        self.recent_from
+    }
+
     /// The number of the first piece of the segments that new viewers may be given.
     pub(super) fn recent_from_piece(&self) -> Option<u64> {
         self.get(self.recent_from).map(|entry| entry.pieces.start)

@@ -157,6 +157,12 @@ impl<P> Window<P> {
         self.get(listing, self.index(listing).list(0).next()?.sequence)
     }
 
+    /// The pieces of the oldest segment that the list of a new viewer may name.
+    #[must_use]
+    pub fn recent(&self, listing: Listing) -> Option<impl Iterator<Item = &P> + Clone> {
+        self.get(listing, self.index(listing).recent_from())
+    }
+
     /// The number of the newest segment; one less than the first before there is any.
     #[must_use]
     pub const fn newest(&self, listing: Listing) -> u64 {
@@ -188,7 +194,7 @@ impl<P> Window<P> {
             self.list_group();
         }
         let run = Run { duration, discontinuity, independent, date, pieces: number..number + 1 };
-        self.fine.push(run, self.reached[0], self.lengths);
+        self.fine.push(run, self.reached[0], self.lengths_of(Listing::Fine));
         self.slide(now);
     }
 
@@ -257,7 +263,8 @@ impl<P> Window<P> {
     #[must_use]
     pub fn text(&self, start: JoinPoint, blocking: bool) -> ListText {
         let index = self.index(start.listing);
-        let only_grows = self.lengths.most > self.lengths.least && index.reaches(start.sequence);
+        let ListLengths { least, most } = self.lengths_of(start.listing);
+        let only_grows = most > least && index.reaches(start.sequence);
         index.text(start.sequence, |first| playlist::head(start.target, blocking, only_grows, first))
     }
 
@@ -267,10 +274,27 @@ impl<P> Window<P> {
         self.forget_before(oldest);
     }
 
+    /// The same for the pieces of a segment, which cannot be read.
+    pub fn lose_segment(&mut self, listing: Listing, sequence: u64) {
+        if let Some(last) = self.index(listing).get(sequence).map(|entry| entry.pieces.end - 1) {
+            self.lose(last);
+        }
+    }
+
     const fn index(&self, listing: Listing) -> &Index {
         match listing {
             Listing::Fine => &self.fine,
             Listing::Keyed => &self.keyed,
+        }
+    }
+
+    /// A player reads the whole list each time that there is a new segment, which is several times as often where pieces are listed
+    /// one by one.
+    fn lengths_of(&self, listing: Listing) -> ListLengths {
+        let ListLengths { least, most } = self.lengths;
+        match (listing, self.promise) {
+            (Listing::Fine, Promise::Pieces { .. }) => ListLengths { least, most: least.max(most / 2) },
+            (Listing::Fine, Promise::Segments(_)) | (Listing::Keyed, _) => self.lengths,
         }
     }
 
@@ -292,7 +316,7 @@ impl<P> Window<P> {
     /// Lists the group that has grown so far.
     fn list_group(&mut self) {
         let Some(run) = self.growing.take() else { return };
-        self.keyed.push(run, self.reached[1], self.lengths);
+        self.keyed.push(run, self.reached[1], self.lengths_of(Listing::Keyed));
         if self.keyed_target.is_none() {
             // The first group alone may be a short one. No list begins before there are two.
             let (count, total) = self.keyed.extent();

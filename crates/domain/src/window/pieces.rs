@@ -100,16 +100,17 @@ impl<P> Pieces<P> {
 
     /// Drops the pieces that were listed last more than `kept` ago. Returns the number of the oldest one that is held.
     pub(super) fn expire(&mut self, kept: Duration, now: Timestamp) -> u64 {
-        self.drop_while(|unlisted| now.since(unlisted) > kept)
+        self.drop_while(|piece| piece.unlisted_at.is_some_and(|unlisted| now.since(unlisted) > kept))
     }
 
-    /// Drops the pieces that no list names. Returns the number of the oldest one that is held.
+    /// Drops the pieces that no list names, as far as that frees memory. Returns the number of the oldest one that is held.
     pub(super) fn shed(&mut self) -> u64 {
-        self.drop_while(|_| true)
+        self.drop_while(|piece| piece.place == Place::Memory)
     }
 
-    fn drop_while(&mut self, is_over: impl Fn(Timestamp) -> bool) -> u64 {
-        while let Some(piece) = self.held.pop_front_if(|piece| piece.unlisted_at.is_some_and(&is_over)) {
+    fn drop_while(&mut self, is_over: impl Fn(&Piece<P>) -> bool) -> u64 {
+        while let Some(piece) = self.held.pop_front_if(|piece| piece.unlisted_at.is_some() && is_over(piece))
+        {
             match piece.place {
                 Place::Memory => self.bytes -= piece.size,
                 Place::Elsewhere => {}
