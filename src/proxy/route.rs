@@ -17,7 +17,7 @@ pub enum Route {
     Live(Box<Live>),
     /// The same, but for a stream that cannot be shared.
     Bypassed(BypassReason),
-    /// `GET` or `HEAD` of a segment of the gateway's; see [`crate::proxy::list_path`].
+    /// `GET` or `HEAD` of a segment of the gateway's; its folder is named in `proxy::list_path`.
     Segment {
         /// The consumer that the URI was given to.
         consumer: ConsumerId,

@@ -111,14 +111,14 @@ fn costs_alike(costs: &[(Duration, usize, f64)]) {
     assert!(median(end) <= median(middle) + 1.0, "{} {}", median(middle), median(end));
 }
 
-/// Copies a source with a key frame every 2 s, cut at 3 s, so that segments last 4 s and 2 s in turn.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_player_sees_no_gap() {
+/// FFmpeg plays a cold and a warm stream. Copies a source with a key frame every 2 s, cut at 3 s, so that segments last 4 s and 2 s
+/// in turn.
+async fn sees_no_gap(config: impl FnOnce(&mut Config)) {
     let uneven = |settings: &mut Settings| {
         settings.gop = Duration::from_secs(2);
         settings.segment_length = Duration::from_secs(3);
     };
-    let stage = Stage::with(uneven, |_| ()).await;
+    let stage = Stage::with(uneven, config).await;
     let seconds = watching(26, 60).as_secs();
     let url = async |device: &str| {
         let playback = soon(stage.viewer(0, device).open(&stage.channel(1))).await.unwrap();
@@ -135,6 +135,24 @@ async fn a_player_sees_no_gap() {
         no_gap(name, &String::from_utf8_lossy(&output.stdout), seconds);
     }
     assert_eq!(stage.origin().counts().jobs_started, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_player_sees_no_gap_in_a_list_that_grows() {
+    let folder = tempfile::tempdir().unwrap();
+    sees_no_gap(|config| config.rewind.dir = Some(folder.path().to_owned())).await;
+}
+
+/// The list promises to grow only, and then slides.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_player_sees_no_gap_in_a_list_that_slides() {
+    let folder = tempfile::tempdir().unwrap();
+    let slides = |config: &mut Config| {
+        config.rewind.dir = Some(folder.path().to_owned());
+        config.rewind.length = Duration::from_secs(15);
+        config.window.length = Duration::from_secs(6);
+    };
+    sees_no_gap(slides).await;
 }
 
 /// Decodes everything and prints the time of each frame; any error ends it.
