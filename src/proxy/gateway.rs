@@ -130,9 +130,9 @@ impl Gateway {
     }
 
     async fn answer(self: &Arc<Self>, mut request: Request<Body>) -> Response<Body> {
-        let token = list_path::take_token(&mut request);
+        let (route, token) = list_path::route(&mut request);
         // Boxed one by one: an answer that takes long occupies no more memory than its own way needs.
-        match route(request.method(), request.uri()) {
+        match route {
             Route::Live(live) => Box::pin(self.live(*live, token, request)).await,
             Route::Bypassed(reason) => Box::pin(self.bypassed(reason, request)).await,
             Route::Segment { consumer, sequence } => {

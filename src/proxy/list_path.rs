@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Uri};
 
+use crate::proxy::query;
 use crate::proxy::route::{self, Route};
 use domain::key::ConsumerId;
 
@@ -17,21 +18,32 @@ fn folder(token: ConsumerId) -> String {
     format!("hls/wg{token}/")
 }
 
-/// Takes the folder of a viewer out of the path of a request, unless that names one of our segments. Returns the viewer's token.
-pub(super) fn take_token<B>(request: &mut Request<B>) -> Option<ConsumerId> {
-    let (method, uri) = (request.method(), request.uri());
+/// The route of a request. Takes the folder of a viewer out of its path, unless that names one of our segments, and returns the viewer's
+/// token.
+pub(super) fn route<B>(request: &mut Request<B>) -> (Route, Option<ConsumerId>) {
+    match route::route(request.method(), request.uri()) {
+        segment @ Route::Segment { .. } => (segment, None),
+        other => match take_token(request) {
+            Some(token) => (route::route(request.method(), request.uri()), Some(token)),
+            None => (other, None),
+        },
+    }
+}
+
+fn take_token<B>(request: &mut Request<B>) -> Option<ConsumerId> {
+    let uri = request.uri();
     let at = uri.path().rfind("/hls/wg")?;
     let (before, rest) = (&uri.path()[..at], &uri.path()[at + "/hls/wg".len()..]);
     let (token, rest) = rest.split_once('/')?;
     let token = ConsumerId::parse(token)?;
-    if matches!(route::route(method, uri), Route::Segment { .. }) {
-        return None;
-    }
-    let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
-    let mut parts = uri.clone().into_parts();
-    parts.path_and_query = format!("{before}/{rest}{query}").parse().ok();
-    *request.uri_mut() = Uri::from_parts(parts).ok()?;
+    let target = format!("{before}/{rest}{}", query_of(uri));
+    query::set_target(request, &target);
     Some(token)
+}
+
+/// The query with its `?`; empty if there is none.
+fn query_of(uri: &Uri) -> String {
+    uri.query().map_or_else(String::new, |query| format!("?{query}"))
 }
 
 /// Where a viewer finds its list that has asked for `uri`, in the folder of `asked` or in none. Relative, so that it holds under any prefix.
@@ -41,8 +53,7 @@ pub(super) fn location(uri: &Uri, asked: Option<ConsumerId>, token: ConsumerId) 
         None if uri.path().ends_with('/') => "../",
         None => "",
     };
-    let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
-    HeaderValue::try_from(format!("{up}{}live.m3u8{query}", folder(token))).ok()
+    HeaderValue::try_from(format!("{up}{}live.m3u8{}", folder(token), query_of(uri))).ok()
 }
 
 /// The multivariant playlist with its variants in the folder of a viewer; `None` if it names none as Jellyfin does.
@@ -70,7 +81,7 @@ mod tests {
 
     fn taken(path: &str) -> (Option<ConsumerId>, String) {
         let mut request = Request::get(path).body(()).unwrap();
-        let token = take_token(&mut request);
+        let (_, token) = route(&mut request);
         (token, request.uri().to_string())
     }
 

@@ -107,7 +107,11 @@ impl Query {
 
 /// Gives a request another query.
 pub(super) fn replace<B>(request: &mut Request<B>, query: &Query) {
-    let target = format!("{}?{query}", request.uri().path());
+    set_target(request, &format!("{}?{query}", request.uri().path()));
+}
+
+/// Gives a request another path and query.
+pub(super) fn set_target<B>(request: &mut Request<B>, target: &str) {
     let mut parts = request.uri().clone().into_parts();
     parts.path_and_query = target.parse().ok();
     if let Ok(uri) = Uri::from_parts(parts) {

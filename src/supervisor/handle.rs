@@ -91,8 +91,8 @@ impl Handle {
 
     /// Tells the pool of an event when the value is dropped, so also after a panic of the task that holds it: what is being closed
     /// must not count as that for ever. The driver is woken, since somebody may wait for it.
-    pub(super) const fn tell_at_end(&self, event: Event) -> AtEnd<'_> {
-        AtEnd { handle: self, event: Some(event) }
+    pub(super) fn tell_at_end(&self, event: Event) -> AtEnd {
+        AtEnd { handle: self.clone(), event: Some(event) }
     }
 
     /// Tells the pool of an event, and waits until the streams and inputs that it thereby stops and closes are gone. Returns
@@ -190,12 +190,13 @@ impl Handle {
 }
 
 /// An event that is yet to be told.
-pub(super) struct AtEnd<'a> {
-    handle: &'a Handle,
+#[derive(Debug)]
+pub struct AtEnd {
+    handle: Handle,
     event: Option<Event>,
 }
 
-impl Drop for AtEnd<'_> {
+impl Drop for AtEnd {
     fn drop(&mut self) {
         if let Some(event) = self.event.take() {
             self.handle.tell(event);

@@ -12,7 +12,6 @@ mod handle;
 pub mod held;
 pub mod inputs;
 mod promises;
-pub mod sent_media;
 mod serving;
 pub mod stream;
 mod streams;
@@ -20,7 +19,7 @@ pub mod tune_request;
 pub mod tuners;
 pub mod vital_tasks;
 
-pub use crate::supervisor::handle::random;
+pub use crate::supervisor::handle::{AtEnd, random};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -44,7 +43,6 @@ use crate::supervisor::held::leftovers::Leftovers;
 use crate::supervisor::inputs::Inputs;
 use crate::supervisor::inputs::prefetch::OpenedChannel;
 use crate::supervisor::inputs::provider::Provider;
-use crate::supervisor::sent_media::SentMedia;
 use crate::supervisor::stream::WindowSize;
 use crate::supervisor::streams::Streams;
 use crate::supervisor::tuners::Tuners;
@@ -195,8 +193,9 @@ impl Supervisor {
 
     /// The server sends a live stream of its own to a player of this account, until the value is dropped.
     #[must_use]
-    pub fn media_begins(&self, account: Account, device: Option<DeviceId>) -> SentMedia {
-        SentMedia::new(self.handle.clone(), account, device)
+    pub fn media_begins(&self, account: Account, device: Option<DeviceId>) -> AtEnd {
+        self.handle.tell(Event::MediaBegins(account, device.clone()));
+        self.handle.tell_at_end(Event::MediaEnds(account, device))
     }
 
     /// Counts an opening that was refused.

@@ -38,8 +38,9 @@ impl Gateway {
         };
         self.supervisor.mentioned(mention.clone(), MentionKind::Named);
         let is_live = mention.live_stream.is_some() || mention.name.is_some();
-        let credential = Credential::of(request.headers(), &Query::of(request.uri())).filter(|_| is_live);
-        self.learn_user(&request);
+        let query = Query::of(request.uri());
+        let credential = Credential::of(request.headers(), &query).filter(|_| is_live);
+        self.learn_user(&request, &query);
         let gateway = Arc::clone(self);
         self.to_the_end(async move {
             let response = gateway.forward(request).await;
@@ -60,11 +61,11 @@ impl Gateway {
     }
 
     /// Has the server asked whose a credential is, where a rule limits how many streams a user may watch.
-    fn learn_user(self: &Arc<Self>, request: &Request<Body>) {
-        let is_limited = self.client_rules.iter().any(|rule| rule.set.streams.is_some());
-        let Some(asker) = self.asker(request, &Query::of(request.uri())).filter(|_| is_limited) else {
+    fn learn_user(self: &Arc<Self>, request: &Request<Body>, query: &Query) {
+        if self.client_rules.iter().all(|rule| rule.set.streams.is_none()) {
             return;
-        };
+        }
+        let Some(asker) = self.asker(request, query) else { return };
         let (gateway, prefix) = (Arc::clone(self), prefix(request.uri()).to_owned());
         tokio::spawn(async move {
             if let Verdict::Allowed(me) = gateway.auth.check(&prefix, &asker).await

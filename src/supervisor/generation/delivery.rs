@@ -92,7 +92,7 @@ impl Delivery {
         let discontinuity = *discontinuous || arrival.discontinuity;
         debug!(seconds = arrival.duration.as_secs_f64(), bytes = media.body.len(), "delivered a piece");
         let now = handle.now();
-        let reached = handle.pool().reached(*id, now);
+        let reached = if stream.keeps_old() { handle.pool().reached(*id, now) } else { [None; 2] };
         let arrival = Arrival { discontinuity, ..arrival };
         let appended = stream.append(arrival, media, *method, reached, now);
         let Some((target, held)) = appended else { return };

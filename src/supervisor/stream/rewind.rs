@@ -59,9 +59,14 @@ impl Stream {
         }
     }
 
+    /// Whether lists reach back to what is too old for memory.
+    pub(in crate::supervisor) const fn keeps_old(&self) -> bool {
+        self.roll.is_some()
+    }
+
     pub(super) fn lengths(&self) -> ListLengths {
         let WindowSize { length, rewind, .. } = self.size;
-        ListLengths { least: length, most: if self.roll.is_some() { rewind.max(length) } else { length } }
+        ListLengths { least: length, most: if self.keeps_old() { rewind.max(length) } else { length } }
     }
 }
 

@@ -208,14 +208,8 @@ impl<P> Window<P> {
     where
         P: Clone,
     {
-        match [self.fine.recent_from_piece(), self.keyed.recent_from_piece(), self.growing_from()]
-            .into_iter()
-            .flatten()
-            .min()
-        {
-            Some(recent) => self.pieces.take_old(recent),
-            None => Vec::new(),
-        }
+        let recent = self.oldest_of(Index::recent_from_piece);
+        recent.map(|recent| self.pieces.take_old(recent)).unwrap_or_default()
     }
 
     /// A piece lies elsewhere from now on, which `change` notes in its payload.
@@ -227,6 +221,13 @@ impl<P> Window<P> {
     pub fn lose(&mut self, piece: u64) {
         self.fine.unlist_before(piece + 1);
         self.keyed.unlist_before(piece + 1);
+    }
+
+    /// The same for all pieces of a segment: one of them cannot be read.
+    pub fn lose_segment(&mut self, listing: Listing, sequence: u64) {
+        if let Some(last) = self.index(listing).get(sequence).map(|entry| entry.pieces.end - 1) {
+            self.lose(last);
+        }
     }
 
     /// Where the list of a new viewer starts: with the fewest newest segments that last `span` and start with a random access
@@ -274,13 +275,6 @@ impl<P> Window<P> {
         self.forget_before(oldest);
     }
 
-    /// The same for the pieces of a segment, which cannot be read.
-    pub fn lose_segment(&mut self, listing: Listing, sequence: u64) {
-        if let Some(last) = self.index(listing).get(sequence).map(|entry| entry.pieces.end - 1) {
-            self.lose(last);
-        }
-    }
-
     const fn index(&self, listing: Listing) -> &Index {
         match listing {
             Listing::Fine => &self.fine,
@@ -326,17 +320,17 @@ impl<P> Window<P> {
     }
 
     fn slide(&mut self, now: Timestamp) {
-        let listed = [self.fine.listed_from_piece(), self.keyed.listed_from_piece(), self.growing_from()];
-        if let Some(listed_from) = listed.into_iter().flatten().min() {
+        if let Some(listed_from) = self.oldest_of(Index::listed_from_piece) {
             self.pieces.unlist_before(listed_from, now);
         }
         let oldest = self.pieces.expire(self.promised(), now);
         self.forget_before(oldest);
     }
 
-    /// The first piece of the group that grows.
-    fn growing_from(&self) -> Option<u64> {
-        self.growing.as_ref().map(|group| group.pieces.start)
+    /// The oldest of the pieces that `of` names in each listing, and of the group that grows.
+    fn oldest_of(&self, of: impl Fn(&Index) -> Option<u64>) -> Option<u64> {
+        let growing = self.growing.as_ref().map(|group| group.pieces.start);
+        [of(&self.fine), of(&self.keyed), growing].into_iter().flatten().min()
     }
 
     /// How long a piece is available after it was last listed (6.2.2): for the duration of its segment and that of the longest

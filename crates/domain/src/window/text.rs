@@ -1,13 +1,15 @@
 //! The text of a listing's segments: written once per segment, and shared by all lists that name it.
 //!
-//! Full blocks are compressed once as well, and joined to chapters once, so that a long list costs hardly more than a short one. It does not know which segments
-//! a list names, nor what stands before the first one.
+//! Full blocks are compressed once as well, and joined to chapters once, so that a long list costs hardly more than a short one. It
+//! does not know which segments a list names, nor what stands before the first one.
 
 use std::collections::VecDeque;
+use std::io::Write as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use flate2::{Compress, Compression, Crc, FlushCompress};
+use flate2::write::DeflateEncoder;
+use flate2::{Compression, Crc};
 
 use crate::playlist::{self, Listed};
 
@@ -28,7 +30,7 @@ pub(super) struct Text {
     /// The number of the first segment of the first block.
     first: u64,
     /// The first block is the first of a chapter.
-    full: VecDeque<Arc<Block>>,
+    full: VecDeque<Block>,
     chapters: VecDeque<Arc<Stretch>>,
     growing: Growing,
 }
@@ -41,7 +43,7 @@ struct Growing {
 }
 
 /// Segments whose text changes no more.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Block {
     all: Arc<Stretch>,
     begins: Vec<usize>,
@@ -78,7 +80,7 @@ impl Text {
         playlist::write_segment(&mut self.growing.text, listed);
         if self.growing.begins.len() == BLOCK {
             let Growing { text, begins } = std::mem::take(&mut self.growing);
-            self.full.push_back(Arc::new(Block { all: Arc::new(Stretch::new(text)), begins }));
+            self.full.push_back(Block { all: Arc::new(Stretch::new(text)), begins });
             if self.full.len().is_multiple_of(CHAPTER) {
                 let last = self.full.range(self.full.len() - CHAPTER..).map(|block| &block.all);
                 self.chapters.push_back(Arc::new(Stretch::joined(last)));
@@ -121,20 +123,10 @@ impl Stretch {
     fn new(text: String) -> Self {
         let mut crc = Crc::new();
         crc.update(text.as_bytes());
-        // An incompressible text takes a few bytes more than it has; another round makes room for those.
-        let (mut deflated, mut compress) =
-            (Vec::with_capacity(text.len()), Compress::new(Compression::best(), false));
-        loop {
-            let taken = usize::try_from(compress.total_in()).unwrap_or(text.len());
-            let written =
-                compress.compress_vec(&text.as_bytes()[taken..], &mut deflated, FlushCompress::Sync);
-            debug_assert!(written.is_ok(), "memory is the only limit");
-            if deflated.len() < deflated.capacity() {
-                break;
-            }
-            deflated.reserve(64);
-        }
-        Self { text: text.into(), deflated: deflated.into(), crc }
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+        let deflated = encoder.write_all(text.as_bytes()).and_then(|()| encoder.flush());
+        debug_assert!(deflated.is_ok(), "memory is the only limit");
+        Self { text: text.into(), deflated: std::mem::take(encoder.get_mut()).into(), crc }
     }
 
     fn joined<'a>(parts: impl Iterator<Item = &'a Arc<Self>> + Clone) -> Self {
