@@ -1,9 +1,9 @@
 //! Bounds how many playlist requests are blocked at once, per viewer and in all.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::key::ConsumerId;
+use domain::multiset::Multiset;
 
 /// Blocked requests of one viewer: its current one, and one that it has abandoned without the gateway knowing yet.
 const PER_CONSUMER: usize = 2;
@@ -12,23 +12,23 @@ const IN_ALL: usize = 1024;
 
 /// The number of blocked requests of each consumer.
 #[derive(Clone, Debug, Default)]
-pub(super) struct BlockedRequests(Arc<Mutex<BTreeMap<ConsumerId, usize>>>);
+pub(super) struct BlockedRequests(Arc<Mutex<Multiset<ConsumerId>>>);
 
 impl BlockedRequests {
     /// Admits one more blocked request of `consumer`, which counts until the permit is dropped; `None` if there are too many.
     pub(super) fn admit(&self, consumer: ConsumerId) -> Option<Permit> {
         let mut counts = self.counts();
-        let admitted = match counts.get(&consumer) {
-            Some(own) => *own < PER_CONSUMER,
-            None => counts.len() < IN_ALL,
+        let admitted = match counts.count(&consumer) {
+            0 => counts.len() < IN_ALL,
+            own => own < PER_CONSUMER,
         };
         if admitted {
-            *counts.entry(consumer).or_default() += 1;
+            counts.add(consumer);
         }
         admitted.then(|| Permit { blocked: self.clone(), consumer })
     }
 
-    fn counts(&self) -> MutexGuard<'_, BTreeMap<ConsumerId, usize>> {
+    fn counts(&self) -> MutexGuard<'_, Multiset<ConsumerId>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -42,13 +42,7 @@ pub(super) struct Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut counts = self.blocked.counts();
-        if let Some(count) = counts.get_mut(&self.consumer) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.consumer);
-            }
-        }
+        self.blocked.counts().take(&self.consumer);
     }
 }
 

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
+use crate::multiset::Multiset;
 use crate::reason::ConnectionEnd;
 
 /// A quarter of the limit is kept for addresses that are within their share.
@@ -108,7 +109,7 @@ pub struct Connections {
     /// Those that have asked for nothing yet and have not been told to end.
     strangers: BTreeSet<ConnectionId>,
     /// The connections of each client.
-    held: BTreeMap<IpAddr, usize>,
+    held: Multiset<IpAddr>,
     next: u64,
 }
 
@@ -116,7 +117,7 @@ impl Connections {
     /// No connections, of which at most `limit` will be open at once; at least 1.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        let (open, strangers, held) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        let (open, strangers, held) = (BTreeMap::new(), BTreeSet::new(), Multiset::default());
         Self { limit: limit.max(1), open, strangers, held, next: 0 }
     }
 
@@ -125,7 +126,7 @@ impl Connections {
         let whose = of_one_client(whose);
         if let Whose::Client(address) = whose
             && self.is_near()
-            && self.held.get(&address).is_some_and(|held| *held >= (self.limit / SHARE).max(1))
+            && self.held.count(&address) >= (self.limit / SHARE).max(1)
         {
             return Arrival::Refused(ConnectionEnd::AddressShare);
         }
@@ -143,7 +144,7 @@ impl Connections {
         self.open.insert(id, whose);
         self.strangers.insert(id);
         if let Whose::Client(address) = whose {
-            *self.held.entry(address).or_default() += 1;
+            self.held.add(address);
         }
         Arrival::Accepted(id)
     }
@@ -200,13 +201,8 @@ impl Connections {
     /// A connection has ended.
     pub fn ended(&mut self, id: ConnectionId) {
         self.strangers.remove(&id);
-        if let Some(Whose::Client(address)) = self.open.remove(&id)
-            && let Some(held) = self.held.get_mut(&address)
-        {
-            *held -= 1;
-            if *held == 0 {
-                self.held.remove(&address);
-            }
+        if let Some(Whose::Client(address)) = self.open.remove(&id) {
+            self.held.take(&address);
         }
     }
 

@@ -19,6 +19,7 @@ pub mod key;
 pub mod lineup;
 pub mod memory;
 pub mod mpegts;
+pub mod multiset;
 pub mod openings;
 pub mod playlist;
 pub mod pool;

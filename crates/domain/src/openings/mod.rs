@@ -32,6 +32,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::key::{DeviceId, LiveStreamId, OpeningId, PlaySessionId};
+use crate::multiset::Multiset;
 use crate::openings::given_back::GivenBack;
 use crate::openings::index::{Index, Open};
 use crate::reason::ReturnReason;
@@ -72,7 +73,7 @@ pub struct Openings {
     /// The openings whose closing is under way: their tuners are not free yet.
     returning: BTreeMap<OpeningId, LiveStreamId>,
     /// The open WebSockets of each session at the server.
-    sockets: BTreeMap<(Account, Option<DeviceId>), u32>,
+    sockets: Multiset<(Account, Option<DeviceId>)>,
 }
 
 impl Openings {
@@ -85,7 +86,7 @@ impl Openings {
             index: Index::default(),
             given_back: GivenBack::default(),
             returning: BTreeMap::new(),
-            sockets: BTreeMap::new(),
+            sockets: Multiset::default(),
         }
     }
 

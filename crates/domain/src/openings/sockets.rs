@@ -8,19 +8,15 @@ use crate::viewer::Account;
 impl Openings {
     /// A WebSocket of an account, and of this device if it names one, has opened.
     pub fn socket_opened(&mut self, account: Account, device: Option<DeviceId>) {
-        *self.sockets.entry((account, device)).or_default() += 1;
+        self.sockets.add((account, device));
     }
 
     /// Such a WebSocket has closed. With the last one the server ends the session, and closes the opening that it has reported
     /// last by itself. Returns the openings that are lost.
     pub fn socket_closed(&mut self, account: Account, device: Option<DeviceId>) -> Vec<OpeningId> {
         let key = (account, device);
-        if let Some(count) = self.sockets.get_mut(&key) {
-            *count -= 1;
-            if *count > 0 {
-                return Vec::new();
-            }
-            self.sockets.remove(&key);
+        if self.sockets.take(&key).is_some_and(|left| left > 0) {
+            return Vec::new();
         }
         let (_, device) = key;
         let of_device = |opening: &ClientOpening| device.is_none() || opening.device == device;

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::consumer::Consumer;
 use crate::key::{ConsumerId, DeviceId, PlaySessionId, StreamId};
+use crate::multiset::Multiset;
 use crate::time::Timestamp;
 use crate::viewer::{Account, Viewer};
 
@@ -33,7 +34,7 @@ pub(super) struct Crowd {
 struct Audience {
     all: BTreeSet<ConsumerId>,
     /// How many are present, by account; accounts without a present consumer are left out.
-    present: BTreeMap<Account, usize>,
+    present: Multiset<Account>,
     /// The consumers that have left, the earliest first.
     left: BTreeSet<(Timestamp, ConsumerId)>,
 }
@@ -44,18 +45,17 @@ impl Audience {
             Some(at) => {
                 self.left.insert((at, id));
             }
-            None => *self.present.entry(account).or_default() += 1,
+            None => self.present.add(account),
         }
     }
 
     fn take(&mut self, id: ConsumerId, account: Account, left_at: Option<Timestamp>) {
-        match (left_at, self.present.get_mut(&account)) {
-            (Some(at), _) => {
+        match left_at {
+            Some(at) => {
                 self.left.remove(&(at, id));
             }
-            (None, Some(count)) if *count > 1 => *count -= 1,
-            (None, _) => {
-                self.present.remove(&account);
+            None => {
+                self.present.take(&account);
             }
         }
     }
@@ -179,7 +179,7 @@ impl Crowd {
     /// How many present consumers of a stream belong to an account.
     pub(super) fn present(&self, stream: StreamId, account: Account) -> usize {
         let audience = self.audiences.get(&stream);
-        audience.and_then(|audience| audience.present.get(&account)).copied().unwrap_or_default()
+        audience.map_or(0, |audience| audience.present.count(&account))
     }
 
     /// The consumers whose deadline is not later than `now`.
@@ -221,7 +221,7 @@ impl Crowd {
         for (stream, audience) in &self.audiences {
             let theirs = || self.consumers.values().filter(|consumer| consumer.stream() == *stream);
             let present = theirs().filter(|consumer| consumer.is_present()).count();
-            assert_eq!(audience.present.values().sum::<usize>(), present);
+            assert_eq!(audience.present.total(), present);
             assert_eq!(audience.left.len(), theirs().count() - present);
         }
     }

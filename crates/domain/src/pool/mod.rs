@@ -18,7 +18,6 @@ mod inputs;
 mod pace;
 mod pressure;
 mod requests;
-mod sent_media;
 mod shared_devices;
 mod snapshot;
 mod stream;
@@ -34,12 +33,12 @@ use crate::cadence::{Class, Habits};
 use crate::consumer::{Consumer, Presence};
 use crate::inputs::Inputs;
 use crate::key::{ConsumerId, DeviceId, LiveStreamId, OpeningId, StreamId, UserId};
+use crate::multiset::Multiset;
 use crate::openings::{Mention, Openings};
 use crate::pool::asking::Asking;
 use crate::pool::bypassed::Bypassed;
 use crate::pool::crowd::Crowd;
 use crate::pool::failed_attempts::FailedAttempts;
-use crate::pool::sent_media::SentMedia;
 use crate::pool::shared_devices::SharedDevices;
 use crate::pool::stream::Stream;
 use crate::producer::State;
@@ -67,7 +66,8 @@ pub struct Pool {
     asking: Asking,
     /// Whose each account is. A user has one for each device that it has logged in on.
     users: BTreeMap<Account, UserId>,
-    sent_media: SentMedia,
+    /// The players that the server is sending a live stream, each as often as it has asked for one.
+    sent_media: Multiset<(Account, Option<DeviceId>)>,
     tuners: ServerTuners,
     failed_attempts: FailedAttempts,
     habits: BTreeMap<Class, Habits>,
@@ -96,7 +96,7 @@ impl Pool {
             openings: Openings::new(limits.unfollowed),
             asking: Asking::default(),
             users: BTreeMap::new(),
-            sent_media: SentMedia::default(),
+            sent_media: Multiset::default(),
             tuners: ServerTuners::new(limits.tuners),
             failed_attempts: FailedAttempts::default(),
             habits: Class::ALL.into_iter().map(|class| (class, Habits::of(class))).collect(),
@@ -183,8 +183,10 @@ impl Pool {
             Event::RecordingBegins(wanted) => self.recording_begins(wanted.as_ref(), now),
             Event::TunerHosts(hosts) => self.tuners.set_hosts(hosts),
             Event::Timers(timers) => self.tuners.set_timers(timers, now),
-            Event::MediaBegins(account, device) => self.sent_media.begins(account, device),
-            Event::MediaEnds(account, device) => self.sent_media.ends(account, device),
+            Event::MediaBegins(account, device) => self.sent_media.add((account, device)),
+            Event::MediaEnds(account, device) => {
+                self.sent_media.take(&(account, device));
+            }
             Event::CpuMeasured(idle) => self.cpu_measured(idle, now),
             Event::ConnectionNeeded(playlists) => self.free_connection(&playlists),
             Event::Shutdown => {

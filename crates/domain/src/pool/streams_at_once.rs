@@ -21,12 +21,18 @@ impl Pool {
             let is_in_use = |account: Account| {
                 self.crowd.of_device(account, None).next().is_some()
                     || self.openings.of_account(account).next().is_some()
-                    || self.sent_media.devices(account).next().is_some()
+                    || self.sent_to(account).next().is_some()
             };
             let unused: Vec<_> = self.users.keys().copied().filter(|&known| !is_in_use(known)).collect();
             unused.iter().for_each(|account| drop(self.users.remove(account)));
         }
         self.users.insert(account, UserId::new(user));
+    }
+
+    /// The devices of an account to which the server is sending a live stream.
+    fn sent_to(&self, account: Account) -> impl Iterator<Item = Option<&DeviceId>> {
+        let theirs = self.sent_media.range((account, None)..).take_while(move |(known, _)| *known == account);
+        theirs.map(|(_, device)| device.as_ref())
     }
 
     /// Whether the user of `account` may watch one stream more on `device`: it has fewer than `limit` on other devices. A device is
@@ -50,7 +56,7 @@ impl Pool {
             players.extend(present.map(|(_, consumer)| player(account, consumer.viewer().device.as_ref())));
             let open = self.openings.of_account(account);
             players.extend(open.map(|opening| player(account, opening.device.as_ref())));
-            players.extend(self.sent_media.devices(account).map(|device| player(account, device)));
+            players.extend(self.sent_to(account).map(|device| player(account, device)));
         }
         players.remove(&player(account, device));
         players.len() < limit as usize

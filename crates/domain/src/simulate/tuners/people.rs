@@ -34,7 +34,7 @@ impl Shell {
         }
         let channel = self.house.channel();
         self.week.zaps += 1;
-        self.week.warm += u64::from(self.server.open.contains_key(&channel));
+        self.week.warm += u64::from(self.server.open.count(&channel) > 0);
         let item = Some(shell::channel(channel).item);
         self.tell(Event::Opening { item, account: Some(Account(u64::from(device))) });
         let _ = self.open(device, channel, self.now + PATIENCE);

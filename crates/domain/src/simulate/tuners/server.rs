@@ -1,8 +1,9 @@
 //! A server with few tuners: which channels are open and how often, who was reported to play, and the recorder
 //! (docs/jellyfin.md 7).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use crate::multiset::Multiset;
 use crate::time::Timestamp;
 
 /// Between two attempts of a recording that was denied a tuner, in milliseconds.
@@ -25,7 +26,7 @@ pub(super) struct Recording {
 pub(super) struct Server {
     pub(super) tuners: usize,
     /// The number of consumers of each open channel.
-    pub(super) open: BTreeMap<u8, u32>,
+    pub(super) open: Multiset<u8>,
     /// The devices that were reported to play a channel.
     pub(super) records: BTreeSet<(u8, u8)>,
     pub(super) recordings: Vec<Recording>,
@@ -40,21 +41,16 @@ pub(super) struct Denied {
 impl Server {
     /// Takes a consumer of a channel. Returns false if all tuners have other channels.
     pub(super) fn open(&mut self, channel: u8) -> bool {
-        let has_room = self.open.contains_key(&channel) || self.open.len() < self.tuners;
+        let has_room = self.open.count(&channel) > 0 || self.open.len() < self.tuners;
         if has_room {
-            *self.open.entry(channel).or_default() += 1;
+            self.open.add(channel);
         }
         has_room
     }
 
     /// Takes a consumer away, whoever's it is.
     pub(super) fn close(&mut self, channel: u8) {
-        if let Some(count) = self.open.get_mut(&channel) {
-            *count -= 1;
-            if *count == 0 {
-                self.open.remove(&channel);
-            }
-        }
+        self.open.take(&channel);
     }
 
     /// A device reports that it plays.
