@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use warmgate::body::{self, Body, BoxError};
 use warmgate::upstream::client::{Client, Target, Timeouts};
 
-use crate::support::servers::{gateway, get, h2c, listen, raw_origin};
+use crate::support::servers::{Server, gateway, get, h2c, listen, raw_origin};
 use crate::support::wait::{eventually, soon};
 
 const READERS: usize = 200;
@@ -81,8 +81,8 @@ async fn reader(to: SocketAddr) -> TcpStream {
     stream
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn of_an_answer_that_is_not_read_one_frame_is_kept() {
+/// A server whose answers do not end, and what of them is alive.
+async fn answering() -> (Arc<Alive>, Server) {
     let alive = Arc::new(Alive::default());
     let bodies = Arc::clone(&alive);
     let server = listen(move |_: Request<Incoming>| {
@@ -90,6 +90,12 @@ async fn of_an_answer_that_is_not_read_one_frame_is_kept() {
         async { Response::new(body) }
     })
     .await;
+    (alive, server)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_an_answer_that_is_not_read_one_frame_is_kept() {
+    let (alive, server) = answering().await;
     let readers = join_all((0..READERS).map(|_| reader(server.addr))).await;
     alive.stands_still().await;
     assert_eq!(alive.now.load(Ordering::SeqCst), READERS);
@@ -104,13 +110,7 @@ async fn of_an_answer_that_is_not_read_one_frame_is_kept() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn over_http2_little_of_an_answer_is_kept() {
-    let alive = Arc::new(Alive::default());
-    let bodies = Arc::clone(&alive);
-    let server = listen(move |_: Request<Incoming>| {
-        let body = bodies.body();
-        async { Response::new(body) }
-    })
-    .await;
+    let (alive, server) = answering().await;
     let answer = soon(h2c().request(get(server.url("/large")))).await.unwrap();
     alive.stands_still().await;
     assert_eq!(alive.now.load(Ordering::SeqCst), 1);
