@@ -119,8 +119,8 @@ impl Stage {
         let (began, before) = (Instant::now(), self.processor_time()?);
         sleep(PART);
         let at_rest = (self.processor_time()? - before).div_duration_f64(began.elapsed());
-        // Learns the newest segment.
-        self.crowd.playlist()?;
+        // Learns the newest segment; and a viewer that has not polled for two minutes gets none.
+        self.crowd.poll_all()?;
         let (began, before) = (Instant::now(), self.processor_time()?);
         let mut count = 0_u32;
         while began.elapsed() < PART {
@@ -233,6 +233,11 @@ impl Crowd {
     fn next(&mut self) -> usize {
         self.requests += 1;
         self.requests % self.playlists.len()
+    }
+
+    /// Has each viewer request its playlist once.
+    fn poll_all(&mut self) -> anyhow::Result<()> {
+        (0..self.playlists.len()).try_for_each(|viewer| self.playlist_of(viewer).map(drop))
     }
 
     fn playlist(&mut self) -> anyhow::Result<()> {

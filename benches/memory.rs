@@ -1,6 +1,8 @@
 //! Measures the growth of the gateway's resident set beyond the bytes of its windows and rings, while eight channels of
 //! 13 Mbit/s on average are cut and watched. `cargo bench --bench memory`.
 
+mod support;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -16,13 +18,15 @@ use domain::window::{Arrival, ListLengths, Promise, Window};
 use jellyfin_alike::viewer::{Answer, Viewer};
 use jellyfin_alike::{Origin, Settings};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::broadcast;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
+
+use crate::support::Gateway;
 
 const CHANNELS: u32 = 8;
 /// The gateway's defaults.
@@ -37,7 +41,6 @@ const POLL: Duration = Duration::from_millis(100);
 const LATER: Duration = Duration::from_millis(850);
 /// The time until everything is given back.
 const LEAVING: Duration = Duration::from_secs(15);
-const AT_MOST: Duration = Duration::from_secs(30);
 
 /// The sizes of the segments that a window of the gateway has to keep.
 type Model = Arc<Mutex<Option<Window<()>>>>;
@@ -49,7 +52,7 @@ async fn main() -> anyhow::Result<()> {
     let source = Source::start().await?;
     let settings = Settings { channels: CHANNELS, tuners: CHANNELS as usize, ..Settings::quick() };
     let origin = Origin::start(settings.clone()).await?;
-    let gateway = Gateway::before(&origin, &source).await?;
+    let gateway = gateway(&origin, &source).await?;
     // What the gateway does once, such as trying the encoders, is no growth.
     sleep(Duration::from_secs(10)).await;
     let idle = gateway.resident()?;
@@ -134,61 +137,24 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The gateway's process.
-struct Gateway {
-    process: Child,
-    address: SocketAddr,
-    _folder: TempDir,
-}
-
-impl Gateway {
-    async fn before(origin: &Origin, source: &Source) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let (mut list, mut urls) = ("#EXTM3U\n".to_owned(), String::new());
-        for channel in origin.channels() {
-            let number = channel.number;
-            writeln!(list, "#EXTINF:-1 tvg-id=\"c{number}\",C {number}\n{}", channel.url)?;
-            writeln!(urls, "      c{number}: http://{}/{number}.ts", source.address)?;
-        }
-        std::fs::write(folder.path().join("list.m3u"), list)?;
-        let config = format!(
-            "listen: 127.0.0.1:0\nstate_dir: .\nupstream:\n  url: http://{}\npool:\n  slots: {CHANNELS}\n  memory: 8GiB\n\
-             warm:\n  encode: 2s\n  feed: 2s\n\
-             produce:\n  default: own\nffmpeg:\n  encodes: 0\nlineup:\n  - file: list.m3u\n    channels:\n{urls}",
-            origin.addr()
-        );
-        std::fs::write(folder.path().join("gateway.yaml"), config)?;
-        let mut process = Command::new(env!("CARGO_BIN_EXE_warmgate"))
-            .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let mut log = BufReader::new(process.stderr.take().context("no log")?).lines();
-        let address = timeout(AT_MOST, async {
-            while let Some(line) = log.next_line().await? {
-                let told = line.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next());
-                if let Some(address) = told.filter(|_| line.contains("listening")) {
-                    return Ok(address.parse()?);
-                }
-            }
-            anyhow::bail!("it does not listen")
-        })
-        .await??;
-        tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
-        Ok(Self { process, address, _folder: folder })
+/// Starts the gateway in front of `origin`, whose channels it pulls from `source`.
+async fn gateway(origin: &Origin, source: &Source) -> anyhow::Result<Gateway> {
+    let folder = tempfile::tempdir()?;
+    let (mut list, mut urls) = ("#EXTM3U\n".to_owned(), String::new());
+    for channel in origin.channels() {
+        let number = channel.number;
+        writeln!(list, "#EXTINF:-1 tvg-id=\"c{number}\",C {number}\n{}", channel.url)?;
+        writeln!(urls, "      c{number}: http://{}/{number}.ts", source.address)?;
     }
-
-    fn resident(&self) -> anyhow::Result<u64> {
-        let id = self.process.id().context("it has ended")?;
-        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? << 10)
-    }
-
-    async fn stop(mut self) {
-        let _ = self.process.kill().await;
-    }
+    std::fs::write(folder.path().join("list.m3u"), list)?;
+    let config = format!(
+        "listen: 127.0.0.1:0\nstate_dir: .\nupstream:\n  url: http://{}\npool:\n  slots: {CHANNELS}\n  memory: 8GiB\n\
+         warm:\n  encode: 2s\n  feed: 2s\n\
+         produce:\n  default: own\nffmpeg:\n  encodes: 0\nlineup:\n  - file: list.m3u\n    channels:\n{urls}",
+        origin.addr()
+    );
+    std::fs::write(folder.path().join("gateway.yaml"), config)?;
+    Gateway::start(folder).await
 }
 
 /// A provider with the same picture on all its channels, sent in real time to every connection.

@@ -3,6 +3,9 @@
 //!
 //! No network: what a request costs besides is in `benches/crowd.rs`.
 
+#[path = "support/resident.rs"]
+mod resident;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
@@ -92,7 +95,7 @@ fn spool(folder: &Path) -> anyhow::Result<()> {
     let rolls: Vec<_> = (0..STREAMS).map(|_| spool.roll()).collect();
     // Half a second of 8 Mbit/s.
     let piece = Bytes::from(vec![0x47; 500_000]);
-    let before = resident()?;
+    let before = resident::of(std::process::id())?;
     let begun = Instant::now();
     let (mut most, mut written) = (before, 0);
     while written < 2 * BUDGET {
@@ -101,7 +104,7 @@ fn spool(folder: &Path) -> anyhow::Result<()> {
             tells.recv()?;
             written += piece.len() as u64;
         }
-        most = most.max(resident()?);
+        most = most.max(resident::of(std::process::id())?);
     }
     let speed = written as f64 / begun.elapsed().as_secs_f64() / 1e6;
     let held: usize = kept.iter().map(|kept| kept.places.lock().expect("no panic").len() * piece.len()).sum();
@@ -126,12 +129,4 @@ fn spool(folder: &Path) -> anyhow::Result<()> {
         took[PLACES - 1]
     );
     Ok(())
-}
-
-/// The memory of this process, in bytes.
-fn resident() -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib: u64 = line.and_then(|line| line.trim().strip_suffix(" kB")).unwrap_or("0").trim().parse()?;
-    Ok(kib << 10)
 }

@@ -2,10 +2,10 @@
 //! thousand uploads are not read, while two thousand connections are idle, and 30 s after each.
 //! `cargo bench --bench stalled`, `-- readers`, `-- uploads` or `-- idle`.
 
+mod support;
+
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -18,10 +18,8 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use jellyfin_alike::viewer::Viewer;
 use jellyfin_alike::{Origin, Settings, User};
-use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use warmgate::body::{self, Body, BoxError};
@@ -29,12 +27,13 @@ use warmgate::proxy::forward::{Forwarder, Identity};
 use warmgate::server::Listener;
 use warmgate::upstream::client::{Client, Target, Timeouts};
 
+use crate::support::Gateway;
+
 const STALLED: usize = 1000;
 const IDLE: usize = 2000;
 /// The time until nothing moves any more, what is idle is parked, and freed memory has been given back.
 const SETTLING: Duration = Duration::from_secs(25);
 const LEFT: Duration = Duration::from_secs(30);
-const AT_MOST: Duration = Duration::from_secs(30);
 const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// A body that does not end soon.
 const ENDLESS: u64 = 1 << 40;
@@ -57,7 +56,7 @@ async fn main() -> anyhow::Result<()> {
 async fn run(phase: Phase, origin: &Origin, user: &User) -> anyhow::Result<()> {
     let (stop, told) = (CancellationToken::new(), CancellationToken::new());
     let front = front(origin.addr(), told.clone()).await?;
-    let gateway = Gateway::before(front).await?;
+    let gateway = gateway(front).await?;
     let viewer = Viewer::new(format!("http://{}", gateway.address), user.token(), &user.id, "tv");
     let item = origin.channels().first().context("a channel")?.item_id.clone();
     let watching = tokio::spawn(watch(viewer, item, stop.clone()));
@@ -184,51 +183,12 @@ fn endless() -> Body {
     body::boxed(StreamBody::new(futures_util::stream::iter(std::iter::from_fn(frame))))
 }
 
-/// The gateway's process.
-struct Gateway {
-    process: Child,
-    address: SocketAddr,
-    _folder: TempDir,
-}
-
-impl Gateway {
-    async fn before(server: SocketAddr) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let config = format!("listen: 127.0.0.1:0\nstate_dir: .\nupstream:\n  url: http://{server}\n");
-        std::fs::write(folder.path().join("gateway.yaml"), config)?;
-        let program = std::env::var_os("WARMGATE").unwrap_or_else(|| env!("CARGO_BIN_EXE_warmgate").into());
-        let mut process = Command::new(program)
-            .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let mut log = BufReader::new(process.stderr.take().context("no log")?).lines();
-        let address = timeout(AT_MOST, async {
-            while let Some(line) = log.next_line().await? {
-                let told = line.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next());
-                if let Some(address) = told.filter(|_| line.contains("listening")) {
-                    return Ok(address.parse()?);
-                }
-            }
-            anyhow::bail!("it does not listen")
-        })
-        .await??;
-        tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
-        Ok(Self { process, address, _folder: folder })
-    }
-
-    fn resident(&self) -> anyhow::Result<u64> {
-        let status =
-            Path::new("/proc").join(self.process.id().context("it has ended")?.to_string()).join("status");
-        let status = std::fs::read_to_string(status)?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? << 10)
-    }
-
-    async fn stop(mut self) {
-        let _ = self.process.kill().await;
-    }
+/// Starts the gateway in front of `server`.
+async fn gateway(server: SocketAddr) -> anyhow::Result<Gateway> {
+    let folder = tempfile::tempdir()?;
+    let config = format!("listen: 127.0.0.1:0\nstate_dir: .\nupstream:\n  url: http://{server}\n");
+    std::fs::write(folder.path().join("gateway.yaml"), config)?;
+    Gateway::start(folder).await
 }
 
 #[expect(clippy::print_stdout, reason = "a bench reports to its terminal")]
