@@ -135,8 +135,12 @@ impl Connections {
                 return Arrival::Full { goes: Some(stranger), wait: SPARED };
             }
             let (ripe, longest) = self.idle(&rest);
-            let goes = ripe.map(|idle| idle.id).or_else(|| self.stalled(&rest).pop());
-            let wait = if goes.is_some() { SPARED } else { SPARED.saturating_sub(longest) };
+            let goes = match longest {
+                Some(_) => ripe.map(|idle| idle.id),
+                None => self.stalled(&rest).pop(),
+            };
+            let idle = if goes.is_some() { None } else { longest };
+            let wait = SPARED.saturating_sub(idle.unwrap_or_default());
             return Arrival::Full { goes, wait };
         }
         let id = ConnectionId(self.next);
@@ -154,9 +158,13 @@ impl Connections {
         if !self.is_near() {
             return None;
         }
-        let idle = self.idle(&rest).0.filter(|idle| idle.is_client).map(|idle| idle.id);
+        let (ripe, longest) = self.idle(&rest);
         let is_full = self.open.len() >= self.limit - self.limit / FULL;
-        idle.or_else(|| is_full.then(|| self.stalled(&rest).pop()).flatten())
+        match longest {
+            Some(_) => ripe.filter(|idle| idle.is_client).map(|idle| idle.id),
+            // Whoever merely pauses goes only where nobody is idle, nor will have been for long enough soon.
+            None => is_full.then(|| self.stalled(&rest).pop()).flatten(),
+        }
     }
 
     /// The connections to end since memory is short.
@@ -166,16 +174,17 @@ impl Connections {
         stalled.split_off(stay)
     }
 
-    /// The connection that goes first among those that have been idle long enough; and the longest time that one has been idle.
-    fn idle(&self, rest: &impl Fn(ConnectionId) -> Option<Rest>) -> (Option<Idle>, Duration) {
+    /// The connection that goes first among those that have been idle long enough; and the longest time that one has been idle, if any
+    /// is.
+    fn idle(&self, rest: &impl Fn(ConnectionId) -> Option<Rest>) -> (Option<Idle>, Option<Duration>) {
         let asked = self.open.iter().filter(|(id, _)| !self.strangers.contains(id));
-        let mut longest = Duration::ZERO;
+        let mut longest = None;
         let ripe = asked.filter_map(|(&id, whose)| {
             let time = match rest(id)? {
                 Rest::Idle(time) => time,
                 Rest::Stalled(_) => return None,
             };
-            longest = longest.max(time);
+            longest = longest.max(Some(time));
             let is_client = *whose != Whose::TrustedProxy;
             (time >= SPARED).then_some(Idle { is_client, time, id })
         });
@@ -356,6 +365,12 @@ mod tests {
         assert_eq!(connections.out_of_memory(many), [ids[16], longest]);
         ids.extend((17..20).map(|last| accepted(connections.arrive(client(last), busy))));
         ids.iter().for_each(|&id| connections.asked(id));
+        let soon_idle = |id| {
+            if id == ids[9] { Some(Rest::Idle(SPARED - Duration::from_secs(1))) } else { paused(&ids)(id) }
+        };
+        assert_eq!(connections.crowded_out(soon_idle), None, "one will have been idle long enough");
+        let waits = Arrival::Full { goes: None, wait: Duration::from_secs(1) };
+        assert_eq!(connections.arrive(client(99), soon_idle), waits);
         assert_eq!(connections.arrive(client(99), paused(&ids)), full(Some(ids[2])));
     }
 
