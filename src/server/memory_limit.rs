@@ -24,11 +24,11 @@ impl Use {
 /// Whether memory is short: below a limit of the control group (version 1 or 2), or of the process's addresses (`RLIMIT_AS`).
 pub(super) fn is_short() -> bool {
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let group = places_of(&groups).iter().find_map(|place| of_group(place));
-    group.into_iter().chain(of_process()).any(Use::is_short)
+    places_of(&groups).iter().filter_map(|place| of_group(place)).chain(of_process()).any(Use::is_short)
 }
 
-/// Where the files of the control group may be: where the host mounts it, or where a container sees its own.
+/// Where the files of the control group and of those around it may be, each of which may have a limit: where the host mounts
+/// them, or, last, where a container sees its own.
 fn places_of(groups: &str) -> Vec<PathBuf> {
     let paths = groups.lines().filter_map(|line| {
         let (_, rest) = line.split_once(':')?;
@@ -38,9 +38,10 @@ fn places_of(groups: &str) -> Vec<PathBuf> {
             named if named.split(',').any(|name| name == "memory") => "/sys/fs/cgroup/memory",
             _ => return None,
         };
-        Some([Path::new(root).join(path.trim_start_matches('/')), PathBuf::from(root)])
+        let group = Path::new(root).join(path.trim_start_matches('/'));
+        Some(group.ancestors().take_while(|place| place.starts_with(root)).map(PathBuf::from).collect())
     });
-    paths.flatten().collect()
+    paths.flat_map(|places: Vec<_>| places).collect()
 }
 
 /// The use of a control group, without what is only cached of files and goes first.
@@ -78,9 +79,16 @@ mod tests {
     #[test]
     fn the_control_group_is_found_in_both_versions() {
         let places = |text| places_of(text).iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
-        assert_eq!(places("0::/user.slice/a\n"), ["/sys/fs/cgroup/user.slice/a", "/sys/fs/cgroup"]);
+        assert_eq!(
+            places("0::/user.slice/a\n"),
+            ["/sys/fs/cgroup/user.slice/a", "/sys/fs/cgroup/user.slice", "/sys/fs/cgroup"]
+        );
+        assert_eq!(places("0::/\n"), ["/sys/fs/cgroup/"]);
         let first = "5:cpu,cpuacct:/x\n4:memory:/docker/1\n";
-        assert_eq!(places(first), ["/sys/fs/cgroup/memory/docker/1", "/sys/fs/cgroup/memory"]);
+        assert_eq!(
+            places(first),
+            ["/sys/fs/cgroup/memory/docker/1", "/sys/fs/cgroup/memory/docker", "/sys/fs/cgroup/memory"]
+        );
     }
 
     #[test]

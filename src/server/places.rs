@@ -80,7 +80,9 @@ struct Activity {
     has_body: AtomicBool,
     /// The requests that are being answered; one more once it has left HTTP.
     answering: AtomicUsize,
-    /// When the last one was answered, in milliseconds `since` it was accepted.
+    /// Whether it has left HTTP: what carries its bytes is not told to go.
+    is_tunnel: AtomicBool,
+    /// When the last answer was taken, in milliseconds `since` it was accepted.
     answered_at: AtomicU64,
     /// Since when the client has taken nothing of what is to be written, in the same milliseconds; 0 if it takes it.
     stalled_at: AtomicU64,
@@ -102,6 +104,9 @@ impl Activity {
     }
 
     fn rest(&self) -> Option<Rest> {
+        if self.is_tunnel.load(Ordering::Relaxed) {
+            return None;
+        }
         let stalled_at = self.stalled_at.load(Ordering::Relaxed);
         if stalled_at > 0 {
             return Some(Rest::Stalled(Duration::from_millis(self.age().saturating_sub(stalled_at))));
@@ -187,6 +192,7 @@ impl Places {
             asked: AtomicBool::default(),
             has_body: AtomicBool::default(),
             answering: AtomicUsize::default(),
+            is_tunnel: AtomicBool::default(),
             answered_at: AtomicU64::default(),
             stalled_at: AtomicU64::default(),
         });
@@ -238,10 +244,14 @@ impl Writes for Place {
     }
 
     fn wrote(&self, is_taken: bool) {
-        let stalled_at = &self.0.activity.stalled_at;
+        let Activity { stalled_at, answered_at, .. } = &*self.0.activity;
         match (is_taken, stalled_at.load(Ordering::Relaxed)) {
             (true, 0) | (false, 1..) => {}
-            (true, 1..) => stalled_at.store(0, Ordering::Relaxed),
+            (true, 1..) => {
+                // The body may have been handed out whole long before.
+                answered_at.fetch_max(self.0.activity.age(), Ordering::Relaxed);
+                stalled_at.store(0, Ordering::Relaxed);
+            }
             (false, 0) => stalled_at.store(self.0.activity.age().max(1), Ordering::Relaxed),
         }
     }
@@ -345,6 +355,7 @@ impl Answering {
     pub(super) fn with(self, answer: Response<Body>) -> Response<Answered> {
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
             self.activity.answering.fetch_add(1, Ordering::AcqRel);
+            self.activity.is_tunnel.store(true, Ordering::Relaxed);
         }
         answer.map(|body| Answered { body: Paced::new(body), _answering: self })
     }
@@ -418,6 +429,34 @@ mod tests {
         open[2].wrote(true);
         advance(Duration::from_secs(60)).await;
         places.relieve(|| panic!("the second reads again, and the first has been told"));
+    }
+
+    /// Nothing would come of it, and the next connection would wait in vain for the place.
+    #[tokio::test(start_paused = true)]
+    async fn a_tunnel_is_not_told_to_go() {
+        let places = Places::new(Limits::default());
+        let place = places.admit(LOCAL).await.unwrap();
+        let mut switching = Response::new(crate::body::empty());
+        *switching.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        drop(place.stay().asked(false).with(switching));
+        place.wrote(false);
+        advance(Duration::from_secs(60)).await;
+        places.relieve(|| panic!("no connection is to go"));
+        assert_eq!(place.0.activity.rest(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_the_end_of_an_answer_late_has_been_idle_since_then() {
+        let places = Places::new(Limits::default());
+        let place = places.admit(LOCAL).await.unwrap();
+        drop(place.stay().asked(false));
+        place.wrote(false);
+        advance(Duration::from_secs(30)).await;
+        assert_eq!(place.0.activity.rest(), Some(Rest::Stalled(Duration::from_millis(29_999))));
+        place.wrote(true);
+        assert_eq!(place.0.activity.rest(), Some(Rest::Idle(Duration::ZERO)));
+        advance(Duration::from_secs(3)).await;
+        assert_eq!(place.0.activity.rest(), Some(Rest::Idle(Duration::from_secs(3))));
     }
 
     #[tokio::test(start_paused = true)]

@@ -111,7 +111,9 @@ where
     S: Service<Request<Incoming>, Response = Response<Answered>, Error = Infallible> + Unpin + Send + 'static,
     S::Future: Send,
 {
+    // Whoever has asked already is answered.
     let begins = tokio::select! {
+        biased;
         begins = io.begins_with(PREFACE) => begins,
         () = shutdown.cancelled() => return Ended::Unused,
     };
@@ -153,6 +155,7 @@ where
             continue;
         }
         tokio::select! {
+            biased;
             readable = timeout(HEAD_TIMEOUT - PARKED_AFTER, io.readable()) => {
                 if readable.is_err() {
                     return Ended::Unused;

@@ -148,6 +148,8 @@ impl Drop for Wanted {
         let Some(connection) = self.0.take() else { return };
         let mut extras = Extensions::new();
         if let Some(connected) = connection.connection_metadata().as_ref() {
+            // The answer may have arrived just now: then the connection would be kept for others.
+            connected.poison();
             connected.get_extras(&mut extras);
         }
         if let Some(abandoned) = extras.get::<Abandoned>() {

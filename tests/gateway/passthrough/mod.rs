@@ -5,6 +5,7 @@ mod connections;
 mod failures;
 mod fields;
 mod nginx;
+mod parked;
 mod shutdown;
 mod stalled;
 mod upgrades;

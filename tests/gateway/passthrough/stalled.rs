@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{Request, Response};
 use http_body::Frame;
-use http_body_util::StreamBody;
+use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Incoming;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -135,6 +135,40 @@ async fn of_a_request_that_is_not_read_one_frame_is_kept() {
     assert_eq!((alive.now.load(Ordering::SeqCst), alive.most.load(Ordering::SeqCst)), (1, 1));
     sent.abort();
     eventually("it has been given back", async || alive.now.load(Ordering::SeqCst) == 0).await;
+}
+
+/// Its answer may arrive just as nobody waits for it any more.
+#[tokio::test]
+async fn a_connection_whose_request_was_given_up_serves_no_other() {
+    let asked = Arc::new(tokio::sync::Notify::new());
+    let told = Arc::clone(&asked);
+    let server = crate::support::servers::origin(move |request: Request<Incoming>| {
+        let told = Arc::clone(&told);
+        async move {
+            request.into_body().collect().await.unwrap();
+            told.notify_one();
+            Response::new(body::empty())
+        }
+    })
+    .await;
+    let target =
+        Target { scheme: http::uri::Scheme::HTTP, authority: server.addr.to_string().parse().unwrap() };
+    let client = Client::new(target, Timeouts::default());
+    let post = || Request::post("/").body(body::full("a report")).unwrap();
+    for _ in 0..3 {
+        let mut sent = Box::pin(client.send(post()));
+        tokio::select! {
+            () = asked.notified() => {}
+            _ = &mut sent => panic!("answered before it was asked"),
+        }
+        // Everybody else goes on, so the answer comes.
+        for _ in 0..500 {
+            tokio::task::yield_now().await;
+        }
+        drop(sent);
+        assert_eq!(soon(client.send(post())).await.unwrap().status(), 200);
+        asked.notified().await;
+    }
 }
 
 /// A body in many frames comes through whole however its reader pauses.
