@@ -30,7 +30,7 @@ struct Inner {
     /// The playback of each session. A device that plays another channel is no longer known to play the first one.
     playing: BTreeMap<String, Playing>,
     /// For each live stream, who was reported to play it: each session to its play session, and each play session to its
-    /// session (`_activeLiveStreamSessions`).
+    /// session (`_activeLiveStreamSessions`). Of each session it is the play session that was reported last.
     holders: BTreeMap<String, BTreeMap<String, String>>,
     /// The open WebSockets of each session.
     websockets: BTreeMap<String, usize>,
@@ -112,8 +112,12 @@ impl Sessions {
         let mut inner = lock(&self.inner);
         if let Some(id) = &live_stream {
             let holders = inner.holders.entry(id.clone()).or_default();
-            holders.insert(session.clone(), play_session.clone());
-            if !play_session.is_empty() {
+            if play_session.is_empty() {
+                holders.entry(session.clone()).or_default();
+            } else {
+                if let Some(former) = holders.insert(session.clone(), play_session.clone()) {
+                    holders.remove(&former);
+                }
                 holders.insert(play_session.clone(), session.clone());
             }
         }

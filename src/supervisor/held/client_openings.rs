@@ -164,8 +164,11 @@ impl ClientOpenings {
         }
     }
 
-    /// Whether a report of `account` may be about an opening that is gone, or whose client is not known yet.
+    /// Whether a report of `account` may be about an opening that is gone or is said goodbye for, or whose client is not known yet.
     pub(in crate::supervisor) fn needs_care(&self, account: Account) -> bool {
+        if self.handle.pool().goodbyes(account).next().is_some() {
+            return true;
+        }
         let book = self.book();
         let is_theirs =
             |id: &OpeningId| book.known.get(id).is_some_and(|known| known.opening.account == Some(account));
@@ -218,6 +221,7 @@ impl ClientOpenings {
         let this = Arc::clone(self);
         self.tasks.spawn(async move {
             let (account, live_stream) = &key;
+            this.goodbyes_said(*account, live_stream).await;
             this.claim(&mention, &login, device.as_ref());
             this.settle_doubts(*account, live_stream, &login).await;
             let is_gone = {
@@ -232,6 +236,11 @@ impl ClientOpenings {
             drop(over);
         });
         renewal
+    }
+
+    /// Waits until no goodbye for the live stream is under way: it would remove the server's record of a report that comes first.
+    async fn goodbyes_said(&self, account: Account, live_stream: &LiveStreamId) {
+        self.handle.until(|pool| pool.goodbyes(account).all(|said| said != live_stream)).await;
     }
 
     /// Stores the credential of a client whose opening an earlier process recorded.

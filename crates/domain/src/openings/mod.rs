@@ -70,8 +70,8 @@ pub struct Openings {
     patience: Duration,
     index: Index,
     given_back: GivenBack,
-    /// The openings whose closing is under way: their tuners are not free yet.
-    returning: BTreeMap<OpeningId, LiveStreamId>,
+    /// The openings whose closing is under way, each with its reason: their tuners are not free yet.
+    returning: BTreeMap<OpeningId, (ClientOpening, ReturnReason)>,
     /// The open WebSockets of each session at the server.
     sockets: Multiset<(Account, Option<DeviceId>)>,
 }
@@ -268,11 +268,6 @@ impl Openings {
         !self.index.meant(mention).is_empty()
     }
 
-    /// An opening that was given back is closed, or has become a leftover.
-    pub fn returned(&mut self, id: OpeningId) {
-        self.returning.remove(&id);
-    }
-
     /// The play sessions that have openings.
     pub fn play_sessions(&self) -> impl Iterator<Item = &PlaySessionId> {
         self.index.play_sessions()
@@ -341,8 +336,8 @@ impl Openings {
                 self.lost(id);
                 due.push(Due::LeftToServer(id));
             } else if let Some(Open { opening, .. }) = self.index.remove(id) {
-                self.returning.insert(id, opening.live_stream.clone());
                 self.closed(&opening);
+                self.returning.insert(id, (opening, reason));
                 due.push(Due::GiveBack(id, reason));
             }
         }

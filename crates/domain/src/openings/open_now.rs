@@ -9,7 +9,16 @@ use crate::viewer::Account;
 impl Openings {
     /// The openings whose closing is under way, by the gateway or by their client, with their live streams.
     pub fn closing(&self) -> impl Iterator<Item = (OpeningId, &LiveStreamId)> {
-        self.index.stopping().chain(self.returning.iter().map(|(&id, live_stream)| (id, live_stream)))
+        let returning = self.returning.iter().map(|(&id, (opening, _))| (id, &opening.live_stream));
+        self.index.stopping().chain(returning)
+    }
+
+    /// The live streams of an account for which a goodbye is under way: what the server makes of a report about one of them depends
+    /// on which of both comes first.
+    pub fn goodbyes(&self, account: Account) -> impl Iterator<Item = &LiveStreamId> {
+        let silent = self.returning.values().filter(|(_, reason)| *reason == ReturnReason::Silent);
+        let theirs = silent.filter(move |(opening, _)| opening.account == Some(account));
+        theirs.map(|(opening, _)| &opening.live_stream)
     }
 
     /// The live streams of which clients have an opening that they have neither stopped nor asked to be closed, with their items.

@@ -1,11 +1,14 @@
 //! Follows the server's records of who plays what, which decide whether a `Stopped` closes an opening.
 //!
 //! Jellyfin keeps one record for each session and live stream (docs/jellyfin.md 7): the last report that it plays makes it, and
-//! `Stopped` closes one consumer and removes it. A device that has opened a channel twice thus has two consumers and one record.
-//! So only the opening that was reported last is closed by a `Stopped`; the others have to be closed otherwise.
+//! `Stopped` closes one consumer and removes it, whichever play session it names. A device that has opened a channel twice thus has
+//! two consumers and one record. So only the opening that was reported last is closed by a `Stopped`, and once that is done, by
+//! the client or in its name, the server has no record of the device's other openings until the next report. These are closed by
+//! `LiveStreams/Close`.
 
 use crate::key::OpeningId;
 use crate::openings::Openings;
+use crate::openings::index::Open;
 use crate::openings::mention::{Mention, PlaybackReport};
 use crate::openings::opening::ClientOpening;
 use crate::reason::ReturnReason;
@@ -29,8 +32,28 @@ impl Openings {
                 let closed = meant
                     .filter(|&id| self.index.get(id).is_some_and(|open| open.reported_at.is_some()))
                     .min()?;
-                self.index.remove(closed).map(|_| closed)
+                let Open { opening, .. } = self.index.remove(closed)?;
+                self.record_removed(&opening);
+                Some(closed)
             }
+        }
+    }
+
+    /// An opening that was given back is closed, or has become a leftover.
+    pub fn returned(&mut self, id: OpeningId) {
+        match self.returning.remove(&id) {
+            Some((opening, ReturnReason::Silent)) => self.record_removed(&opening),
+            Some((
+                _,
+                ReturnReason::Unfollowed
+                | ReturnReason::Abandoned
+                | ReturnReason::Superseded
+                | ReturnReason::Left
+                | ReturnReason::PassedOn
+                | ReturnReason::Stopped
+                | ReturnReason::LoggedOut,
+            ))
+            | None => {}
         }
     }
 
@@ -63,16 +86,30 @@ impl Openings {
             let Some(open) = self.index.get(other) else { continue };
             if open.opening.live_stream != opening.live_stream {
                 self.index.set_replaced(other, Some(now));
-                continue;
-            }
-            let (state, due) = (open.state, open.due);
-            self.index.set_reported(other, None);
-            if state == ReturnReason::Silent {
-                self.index.set(other, ReturnReason::Left, due);
+            } else if !open.is_stopping() {
+                // Of one that is stopping the server may have had the record before this report.
+                self.lacks_record(other);
             }
         }
         self.index.set_reported(id, Some(now));
         self.index.set_replaced(id, None);
+    }
+
+    /// The server has closed an opening because of a `Stopped`, and so removed its record of the session and the live stream.
+    fn record_removed(&mut self, opening: &ClientOpening) {
+        for other in self.index.of_same_device(opening) {
+            if self.index.get(other).is_some_and(|open| open.opening.live_stream == opening.live_stream) {
+                self.lacks_record(other);
+            }
+        }
+    }
+
+    fn lacks_record(&mut self, id: OpeningId) {
+        self.index.set_reported(id, None);
+        let silent = self.index.get(id).filter(|open| open.state == ReturnReason::Silent);
+        if let Some(due) = silent.map(|open| open.due) {
+            self.index.set(id, ReturnReason::Left, due);
+        }
     }
 
     /// A client's opening is closed: unless it has another one of the same live stream, it has none any more.

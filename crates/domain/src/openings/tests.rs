@@ -218,6 +218,48 @@ fn a_device_that_opens_its_channel_again_has_two_and_the_server_knows_of_the_sec
     assert!(openings.is_closed_for(Account(1), &LiveStreamId::new("live")));
 }
 
+/// `Stopped` removes the server's one record of the session and the live stream, which may have been of the second opening by then.
+#[test]
+fn after_a_goodbye_the_server_has_no_record_of_the_devices_other_openings() {
+    let mut openings = reported();
+    openings.opened(OpeningId(2), opening(1, "b"), at(13));
+    openings.told(&play(1, "b"), MentionKind::Served, at(14));
+    openings.viewer_left(&PlaySessionId::new("a"), at(14));
+    assert_eq!(openings.goodbyes(Account(1)).count(), 0);
+    assert_eq!(due(&mut openings, 14, false), [ReturnReason::Silent]);
+    assert_eq!(openings.goodbyes(Account(1)).collect::<Vec<_>>(), [&LiveStreamId::new("live")]);
+    assert_eq!(openings.goodbyes(Account(2)).count(), 0);
+    openings.told(&play(1, "b"), MentionKind::Reported, at(15));
+    assert!(!openings.is_unreported(&play(1, "b")));
+    openings.returned(OpeningId(1));
+    assert_eq!(openings.goodbyes(Account(1)).count(), 0);
+    assert!(openings.is_unreported(&play(1, "b")), "its Stopped would close nothing");
+    let mut goes_on = openings;
+    goes_on.viewer_left(&PlaySessionId::new("b"), at(16));
+    assert_eq!(due(&mut goes_on, 16, false), [ReturnReason::Left], "nor would a goodbye");
+}
+
+#[test]
+fn after_a_stopped_the_server_has_no_record_of_the_devices_other_openings() {
+    let mut openings = reported();
+    openings.told(&play(1, "a"), MentionKind::Stopped, at(13));
+    openings.opened(OpeningId(2), opening(1, "b"), at(13));
+    openings.told(&play(1, "b"), MentionKind::Served, at(14));
+    openings.told(&play(1, "b"), MentionKind::Reported, at(15));
+    assert_eq!(openings.closing().map(|(id, _)| id).collect::<Vec<_>>(), [OpeningId(1)], "no answer yet");
+    assert_eq!(openings.reported(&play(1, "a"), PlaybackReport::Stopped), Some(OpeningId(1)));
+    assert!(openings.is_unreported(&play(1, "b")));
+    openings.viewer_left(&PlaySessionId::new("b"), at(16));
+    assert_eq!(due(&mut openings, 16, false), [ReturnReason::Left]);
+    let mut reported_since = reported();
+    reported_since.opened(OpeningId(2), opening(1, "b"), at(13));
+    reported_since.told(&play(1, "a"), MentionKind::Stopped, at(14));
+    reported_since.reported(&play(1, "a"), PlaybackReport::Stopped);
+    reported_since.mentioned(&play(1, "b"), MentionKind::Reported, |_| true, at(15));
+    reported_since.viewer_left(&PlaySessionId::new("b"), at(16));
+    assert_eq!(due(&mut reported_since, 16, false), [ReturnReason::Silent], "it has made a record since");
+}
+
 /// A fast zapper leaves a cold channel before its first playlist. With one tuner the next channel needs the one that it blocks.
 #[test]
 fn a_device_that_is_denied_a_tuner_gives_up_what_it_never_played() {

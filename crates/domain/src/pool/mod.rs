@@ -286,6 +286,11 @@ impl Pool {
     #[must_use]
     pub fn may_lack_record(&self, account: Account) -> bool {
         self.openings.may_lack_record(account)
+    /// The live streams of an account for which a goodbye is under way.
+    pub fn goodbyes(&self, account: Account) -> impl Iterator<Item = &LiveStreamId> {
+        self.openings.goodbyes(account)
+    }
+
     }
 
     /// Whether a client of another account has an opening of the live stream.

@@ -203,6 +203,25 @@ async fn silence_ends_the_job_too() {
     }
 }
 
+/// The server knows the last playback of each session and live stream: the job of one before that gives nothing back.
+#[tokio::test]
+async fn the_job_of_a_playback_that_another_has_replaced_gives_nothing_back() {
+    for version in VERSIONS {
+        let delays = Delays { kill_timer: Duration::from_millis(600), ..Delays::quick() };
+        let set = set_up(Settings { delays, ..quick(version) }).await;
+        let first = set.play(1).await;
+        set.client.start(&first).await;
+        set.report("", &first).await;
+        let second = set.play(1).await;
+        set.report("", &second).await;
+        eventually("the first job is gone", async || set.counts().jobs == 0).await;
+        sleep(delays.kill_timer).await;
+        assert_eq!(set.holders(1).len(), 2, "{version:?}");
+        set.report("/Stopped", &second).await;
+        assert_eq!(set.holders(1).len(), 1, "{version:?}");
+    }
+}
+
 /// Where nobody has reported the live stream, 12.0 gives back for every `Stopped`, also for the second one.
 #[tokio::test]
 async fn a_second_stopped_takes_the_consumer_of_who_never_reports() {
