@@ -16,6 +16,7 @@ use crate::upstream::follow::{Fetched, FollowSettings, follow};
 use crate::upstream::jellyfin::{Error, Place};
 use crate::upstream::job::Job;
 use domain::playlist::Reading;
+use domain::pool::OwnOpening;
 use domain::reason::Failure;
 
 /// A start that takes longer is aborted: the server itself waits for the first segments without a limit (`HlsHelpers.cs`).
@@ -45,11 +46,12 @@ pub(super) struct Work {
 
 impl AdoptedJob {
     /// Begins to open a consumer of the live stream, in a task of its own. If the server has no tuner left, `tuner_requested` is
-    /// awaited.
+    /// awaited; `tell` is called as the opening goes.
     pub(super) fn begin(
         caller: Caller,
         stream: Arc<Stream>,
         play_session: String,
+        tell: impl Fn(OwnOpening) + Send + Sync + 'static,
         tuner_requested: impl Future<Output = bool> + Send + 'static,
         tasks: &TaskTracker,
     ) -> (Self, Work) {
@@ -58,7 +60,7 @@ impl AdoptedJob {
         caller.ledger.note(&play_session, |entry| entry.without_job = true);
         let on_change = caller.hold_recorder(&play_session);
         let (holding, first_attempt) =
-            Holding::take(caller.clone(), std::future::ready(()), on_change, tuner_requested, tasks);
+            Holding::take(caller.clone(), std::future::ready(()), on_change, tell, tuner_requested, tasks);
         let work = Work { caller: caller.clone(), stream, play_session: play_session.clone(), first_attempt };
         (Self { caller, play_session, holding }, work)
     }

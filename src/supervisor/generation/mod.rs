@@ -22,7 +22,7 @@ use crate::supervisor::held::caller::Callers;
 use crate::supervisor::inputs::Inputs;
 use crate::supervisor::stream::Stream;
 use domain::key::StreamId;
-use domain::pool::Event;
+use domain::pool::{Event, Open};
 use domain::produce::ProductionMethod;
 use domain::reason::Failure;
 
@@ -98,9 +98,11 @@ impl Generation {
 
     async fn adopt(&self, turn: tokio::sync::MutexGuard<'_, ()>) {
         let Self { stream, with: Generations { callers, workshop, tasks, .. }, .. } = self;
+        let (handle, id, generation) = (self.with.handle.clone(), self.id, self.number);
+        let tell = move |state| handle.tell(Event::OwnOpening(Open::Stream(id), generation, state));
         let (caller, play_session) = (callers.about(&stream.access), format!("{:032x}", random()));
         let (opened, work) =
-            AdoptedJob::begin(caller, Arc::clone(stream), play_session, self.tuner_requested(), tasks);
+            AdoptedJob::begin(caller, Arc::clone(stream), play_session, tell, self.tuner_requested(), tasks);
         let delivery =
             self.delivery(ProductionMethod::Adopted).adopted_segments(workshop.server_encodes(stream));
         let work = work.run(stream.take_opening(), delivery);

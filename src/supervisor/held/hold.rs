@@ -14,6 +14,7 @@ use tracing::{debug, warn};
 
 use crate::supervisor::held::caller::{Caller, failure_of};
 use crate::upstream::jellyfin::{Error, Hold};
+use domain::pool::OwnOpening;
 use domain::reason::Failure;
 
 /// The delay between two attempts to open the consumer.
@@ -62,11 +63,13 @@ impl FirstAttempt {
 
 impl Holding {
     /// Opens a consumer once `begin` is ready, and retries until the server grants one. `on_change` is called with the consumer
-    /// once it is held. If the server has no tuner left, awaits `tuner_requested`, and retries at once if that is true.
+    /// once it is held, `tell` each time the server is asked and when it refuses. If the server has no tuner left, awaits
+    /// `tuner_requested`, and retries at once if that is true.
     pub(in crate::supervisor) fn take(
         caller: Caller,
         begin: impl Future<Output = ()> + Send + 'static,
         on_change: impl Fn(Option<&Hold>) + Send + Sync + 'static,
+        tell: impl Fn(OwnOpening) + Send + Sync + 'static,
         tuner_requested: impl Future<Output = bool> + Send + 'static,
         tasks: &TaskTracker,
     ) -> (Self, FirstAttempt) {
@@ -78,7 +81,7 @@ impl Holding {
                 attempt.send_replace(Some(Err(Failure::Unreadable)));
                 return true;
             }
-            take_and_give_back(&caller, parted, &attempt, on_change, tuner_requested).await
+            take_and_give_back(&caller, parted, &attempt, (on_change, tell), tuner_requested).await
         });
         (Self { task, parting }, FirstAttempt(first))
     }
@@ -95,15 +98,20 @@ async fn take_and_give_back(
     caller: &Caller,
     mut parting: watch::Receiver<Option<Parting>>,
     attempt: &watch::Sender<Option<Result<(), Failure>>>,
-    on_change: impl Fn(Option<&Hold>),
+    (on_change, tell): (impl Fn(Option<&Hold>), impl Fn(OwnOpening)),
     tuner_requested: impl Future<Output = bool>,
 ) -> bool {
     let mut tuner_requested = Some(Box::pin(tuner_requested));
     let hold = loop {
+        tell(OwnOpening::Asked);
         let error = match take(caller).await {
             Ok(hold) => break hold,
             Err(error) => error,
         };
+        if error.status().is_some() {
+            // At once, so that a tuner is not believed taken that is free.
+            tell(OwnOpening::Refused);
+        }
         warn!(item = %caller.access.place.item, cause = %error, "could not open a consumer of our own; the gateway tries again");
         if error.status() == Some(StatusCode::INTERNAL_SERVER_ERROR)
             && let Some(tuner_requested) = tuner_requested.take()
@@ -168,8 +176,8 @@ async fn give_back(caller: &Caller, hold: &Hold) -> bool {
 #[cfg(test)]
 mod tests {
     use std::future::ready;
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
 
     use super::*;
     use crate::supervisor::held::access::Access;
@@ -220,7 +228,7 @@ mod tests {
     }
 
     fn take(caller: &Caller, freed: bool) -> (Holding, FirstAttempt) {
-        Holding::take(caller.clone(), ready(()), |_| (), ready(freed), &TaskTracker::new())
+        Holding::take(caller.clone(), ready(()), |_| (), |_| (), ready(freed), &TaskTracker::new())
     }
 
     /// The numbers of opens and closes that the server was asked for.
@@ -281,6 +289,29 @@ mod tests {
             assert_eq!(asked(&fake).0, opens, "{freed} {fine}");
             assert!(holding.part(Parting::GiveBack).await);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_attempt_and_each_refusal_is_told_at_once() {
+        let fake = granting(|nth| if nth < 2 { (1, 500, "") } else { (1, 200, SHARED) }).await;
+        let (caller, told) = (caller(&fake), Arc::new(Mutex::new(Vec::new())));
+        let (begun, tell) = (Instant::now(), Arc::clone(&told));
+        let tell = move |state| tell.lock().unwrap().push((begun.elapsed().as_secs(), state));
+        let freed = async {
+            sleep(Duration::from_secs(10)).await;
+            true
+        };
+        let (holding, _) = Holding::take(caller, ready(()), |_| (), tell, freed, &TaskTracker::new());
+        sleep(LONG).await;
+        let expected = [
+            (0, OwnOpening::Asked),
+            (1, OwnOpening::Refused),
+            (11, OwnOpening::Asked),
+            (12, OwnOpening::Refused),
+            (17, OwnOpening::Asked),
+        ];
+        assert_eq!(*told.lock().unwrap(), expected);
+        assert!(holding.part(Parting::GiveBack).await);
     }
 
     /// The server completes an opening however late, so the task waits for it, while callers give up.

@@ -22,6 +22,7 @@ use crate::upstream::jellyfin::{Hold, RawPath};
 use domain::feeding::FeedState;
 use domain::key::InputId;
 use domain::lineup;
+use domain::pool::{Event, Open, OwnOpening};
 use domain::reason::Failure;
 
 /// How long a tap waits until its predecessor is closed.
@@ -107,7 +108,9 @@ impl OpenInput {
                         let _ = timeout(PREDECESSOR_TIMEOUT, replaced.closed.cancelled()).await;
                     }
                 };
-                let tap = self.hold(*caller, raw, closed, tuner_requested);
+                let handle = handle.clone();
+                let tell = move |state| handle.tell(Event::OwnOpening(Open::Input(id), 0, state));
+                let tap = self.hold(*caller, raw, closed, tell, tuner_requested);
                 self.feed.pull(vec![Arc::new(tap)], tasks);
             }
         }
@@ -119,6 +122,7 @@ impl OpenInput {
         caller: Caller,
         raw: Option<RawPath>,
         begin: impl Future<Output = ()> + Send + 'static,
+        tell: impl Fn(OwnOpening) + Send + Sync + 'static,
         tuner_requested: impl Future<Output = bool> + Send + 'static,
     ) -> Tap {
         let name = format!("{:032x}", random());
@@ -135,7 +139,7 @@ impl OpenInput {
             }
         };
         let (holding, mut first_attempt) =
-            Holding::take(caller.clone(), begin, on_change, tuner_requested, &self.tasks);
+            Holding::take(caller.clone(), begin, on_change, tell, tuner_requested, &self.tasks);
         self.tasks.spawn(async move {
             if let Err(failure) = first_attempt.outcome().await {
                 found.send_if_modified(|path| {

@@ -161,6 +161,9 @@ pub enum Event {
     OpeningLost(OpeningId),
     /// An opening that was given back is closed, or has become a leftover.
     OpeningReturned(OpeningId),
+    /// The gateway itself asks the server to open the channel of a stream or an input for it, or was refused. Of a stream the
+    /// generation counts, of an input 0.
+    OwnOpening(Open, u32, OwnOpening),
     /// A viewer has sent a signal other than a request for a playlist or a segment.
     Signal(Whose, Signal),
     /// This account's token is about to be revoked. The pool grants the account nothing until [`Event::LoggedOut`].
@@ -318,6 +321,15 @@ pub enum Open {
 
 /// What is being closed.
 pub type Closing = BTreeSet<Open>;
+/// How far an opening of the gateway's own has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnOpening {
+    /// The server is asked: it may have opened the channel.
+    Asked,
+    /// The server has refused: it has opened nothing.
+    Refused,
+}
+
 
 impl From<Change> for Action {
     fn from(change: Change) -> Self {

@@ -139,6 +139,7 @@ impl Pool {
     /// Closes the prefetched inputs whose live stream only `account` can close, since its token is about to be revoked.
     pub(super) fn close_prefetched_by(&mut self, account: Account) {
         let only = self
+        self.own_openings.forget(Open::Input(id));
             .inputs
             .iter()
             .filter(|(_, input)| input.is_only_prefetch() && input.is_released_only_by(account));

@@ -15,6 +15,7 @@ mod crowd;
 mod failed_attempts;
 mod giving_way;
 mod inputs;
+mod own_openings;
 mod pace;
 mod pressure;
 mod requests;
@@ -39,6 +40,7 @@ use crate::pool::asking::Asking;
 use crate::pool::bypassed::Bypassed;
 use crate::pool::crowd::Crowd;
 use crate::pool::failed_attempts::FailedAttempts;
+use crate::pool::own_openings::OwnOpenings;
 use crate::pool::shared_devices::SharedDevices;
 use crate::pool::stream::Stream;
 use crate::producer::State;
@@ -48,7 +50,8 @@ use crate::tuners::ServerTuners;
 use crate::viewer::Account;
 
 pub use crate::pool::api::{
-    Action, Admission, Closing, Event, Limits, Open, Output, PlaylistHints, SegmentRequest, Tune, Warmth,
+    Action, Admission, Closing, Event, Limits, Open, Output, OwnOpening, PlaylistHints, SegmentRequest, Tune,
+    Warmth,
 };
 pub use crate::pool::snapshot::{ConsumerView, InputView, Snapshot, StreamView, Tally, TunersView};
 
@@ -64,6 +67,7 @@ pub struct Pool {
     logging_out: BTreeSet<Account>,
     openings: Openings,
     asking: Asking,
+    own_openings: OwnOpenings,
     /// Whose each account is. A user has one for each device that it has logged in on.
     users: BTreeMap<Account, UserId>,
     /// The players that the server is sending a live stream, each as often as it has asked for one.
@@ -97,6 +101,7 @@ impl Pool {
             asking: Asking::default(),
             users: BTreeMap::new(),
             sent_media: Multiset::default(),
+            own_openings: OwnOpenings::default(),
             tuners: ServerTuners::new(limits.tuners),
             failed_attempts: FailedAttempts::default(),
             habits: Class::ALL.into_iter().map(|class| (class, Habits::of(class))).collect(),
@@ -169,6 +174,7 @@ impl Pool {
                 self.logging_out.remove(&account);
                 self.inputs.forget(account);
             }
+            Event::OwnOpening(open, generation, state) => self.own_openings.tell(open, generation, state),
             Event::SegmentReady { stream, generation, output } => {
                 self.segment_ready(stream, generation, output, now);
             }

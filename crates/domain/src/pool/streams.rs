@@ -8,7 +8,7 @@ use super::Pool;
 use crate::consumer::Presence;
 use crate::inputs::Member;
 use crate::key::{ItemId, StreamId};
-use crate::pool::api::{Action, Output};
+use crate::pool::api::{Action, Open, Output};
 use crate::pool::pace::Pace;
 use crate::pool::stream::Stream;
 use crate::produce::ProductionMethod;
@@ -170,6 +170,7 @@ impl Pool {
         let released = self.streams.iter().filter(|&(&id, stream)| stream.released && !waits(id));
         for id in released.map(|(&id, _)| id).collect::<Vec<_>>() {
             self.streams.remove(&id);
+            self.own_openings.forget(Open::Stream(id));
             self.crowd.remove_stream(id);
             self.actions.push_back(Action::Forget(id));
         }

@@ -166,7 +166,8 @@ impl Pool {
         let mut open = Occupancy::default();
         for (&id, stream) in &self.streams {
             let channel = &stream.key.channel;
-            if stream.producer.method() == ProductionMethod::Adopted && !stream.released {
+            let is_adopted = stream.producer.method() == ProductionMethod::Adopted;
+            if is_adopted && !stream.released && !self.own_openings.is_refused(Open::Stream(id)) {
                 let by = if stream.producer.is_retiring() {
                     Use::Closing
                 } else {
@@ -175,14 +176,14 @@ impl Pool {
                 open.add(&channel.source, Some(&channel.item), by);
             }
         }
-        for (_, input, channel) in self.inputs.taps() {
-            let is_watched = || input.streams().into_iter().any(|stream| self.is_watched(stream));
-            let by = if input.is_closing() || self.is_deserted(input) {
-                Use::Closing
-            } else {
-                Self::use_by(input.is_read() || is_watched())
-            };
-            open.add(&channel.source, Some(&channel.item), by);
+        let taps = self.inputs.taps().filter(|&(id, ..)| !self.own_openings.is_refused(Open::Input(id)));
+        for (_, input, channel) in taps {
+            open.add(&channel.source, Some(&channel.item), self.use_of(input));
+        }
+        for (_, input) in self.inputs.all() {
+            if let (InputKey::Lineup(_), Some(playlist)) = (input.key(), input.playlist()) {
+                open.add_pull(playlist, self.use_of(input));
+            }
         }
         // A live stream once, however many clients have it open.
         let open_by_clients: BTreeSet<_> = self.openings.live_streams().collect();

@@ -100,6 +100,22 @@ fn the_limit_is_known_with_its_source() {
 }
 
 #[test]
+fn an_opening_of_ours_that_the_server_refused_takes_no_tuner() {
+    let (mut bench, streams) = Bench::warm(3, 1);
+    let (_, Joined { input, .. }) = bench.pool.read_input(&tap(2), at(0)).unwrap();
+    let in_use = |bench: &mut Bench, open, generation, state| {
+        bench.pool.handle_event(Event::OwnOpening(open, generation, state), at(2000));
+        bench.snapshot().tuners.in_use
+    };
+    for open in [Open::Stream(streams[0]), Open::Input(input)] {
+        assert_eq!(in_use(&mut bench, open, 1, OwnOpening::Asked), 2);
+        assert_eq!(in_use(&mut bench, open, 1, OwnOpening::Refused), 1);
+        assert_eq!(in_use(&mut bench, open, 2, OwnOpening::Asked), 2, "it is tried again");
+        assert_eq!(in_use(&mut bench, open, 1, OwnOpening::Refused), 2, "that was the attempt before");
+    }
+}
+
+#[test]
 fn a_recording_on_another_channel_has_a_tuner_before_it_starts() {
     let (mut bench, streams) = Bench::warm(3, 3);
     let waiting = Event::Timers(vec![timer(4, 100_000, TimerStatus::New)]);
