@@ -43,6 +43,16 @@ impl House {
         millis(self.0.exponential(mean).max(500.0))
     }
 
+    /// How long the server takes to open a channel that is not open.
+    pub(super) fn opening(&mut self) -> u64 {
+        millis(self.0.exponential(1_500.0).clamp(200.0, 5_000.0))
+    }
+
+    /// After which part of the opening a viewer zaps on, if it does not wait for it.
+    pub(super) fn gives_up(&mut self) -> Option<f64> {
+        self.0.happens(0.15).then(|| self.0.even())
+    }
+
     pub(super) fn leaves(&mut self) -> Leave {
         let drawn = self.0.even();
         if drawn < 0.45 {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cadence::Class;
-use crate::key::{ConsumerId, OpeningId, PlaySessionId, StreamKey};
+use crate::key::{AskingId, ConsumerId, OpeningId, PlaySessionId, StreamKey};
 use crate::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
 use crate::pool::{Admission, Event, PlaylistHints, Tune};
 use crate::produce::Produce;
@@ -21,6 +21,8 @@ const LIST: JoinPoint =
 /// How often a viewer asks for a playlist and reports, in milliseconds.
 const POLL: u64 = 6000;
 const REPORT: u64 = 10_000;
+/// How long the server takes to open a channel that is open already, in milliseconds.
+const JOINING: u64 = 30;
 /// How long a denied opening waits for a tuner that is being freed.
 const PATIENCE: u64 = 8000;
 
@@ -28,6 +30,9 @@ impl Shell {
     pub(super) fn zap(&mut self, device: u8) {
         if let Some(known) = self.devices.get_mut(&device) {
             known.is_silent = true;
+            if let Some(asking) = known.asking.take() {
+                self.tell(Event::AskedInVain(asking));
+            }
         }
         if self.now >= self.ends {
             return;
@@ -40,14 +45,22 @@ impl Shell {
         let _ = self.open(device, channel, self.now + PATIENCE);
     }
 
-    /// Opens a channel at the server, as the proxy does: what is denied is tried again while a tuner is being freed. Returns
-    /// whether it is open.
+    /// Has the server open a channel, as the proxy does: what is denied is tried again while a tuner is being freed, or it is not known
+    /// how another opening ends. Returns whether the channel gets a tuner.
     pub(super) fn open(&mut self, device: u8, channel: u8, until: u64) -> bool {
+        let is_open = self.server.open.count(&channel) > 0;
         if self.server.open(channel) {
-            let play = self.number() + 1;
-            self.devices.insert(device, Device { channel: Some(channel), play, ..Device::default() });
-            self.opened(device, channel, play, Event::Opened);
-            self.later(TUNING, Moment::Tune(device, play));
+            let play = self.number();
+            let asking = AskingId(play);
+            let opened = Device { channel: Some(channel), play, asking: Some(asking), ..Device::default() };
+            self.devices.insert(device, opened);
+            self.under_way.insert(asking, channel);
+            self.tell(Event::Asks(asking, Some(shell::channel(channel).item)));
+            let takes = if is_open { JOINING } else { self.house.opening() };
+            self.later(takes, Moment::Answered { device, channel, play, asking });
+            if let Some(part) = self.house.gives_up() {
+                self.later((takes as f64 * part) as u64, Moment::GivesUp(device, play));
+            }
             return true;
         }
         let viewer = viewer(device, 0);
@@ -55,7 +68,8 @@ impl Shell {
             self.tell(Event::Zapping(viewer.account, id, shell::channel(channel).item));
         }
         self.tell(Event::TunerDenied(None));
-        if self.now < until && !self.pool.closing().is_empty() {
+        let is_unsettled = !self.pool.closing().is_empty() || !self.pool.undecided().is_empty();
+        if self.now < until && is_unsettled {
             self.later(CLOSING, Moment::Open { device, channel, until });
             return false;
         }
@@ -68,7 +82,38 @@ impl Shell {
         false
     }
 
-    fn opened(&mut self, device: u8, channel: u8, play: u64, event: fn(OpeningId, ClientOpening) -> Event) {
+    /// The server has opened a channel. What its device does not wait for any more is given back.
+    pub(super) fn answered(&mut self, device: u8, channel: u8, play: u64, asking: AskingId) {
+        self.under_way.remove(&asking);
+        let waits = self.devices.get_mut(&device).filter(|known| known.asking == Some(asking));
+        let is_abandoned = waits.is_none();
+        if let Some(known) = waits {
+            known.asking = None;
+        }
+        self.opened(device, channel, play, |id, opening| {
+            Event::Opened(id, ClientOpening { abandoned: is_abandoned, ..opening })
+        });
+        self.tell(Event::Answered(asking));
+        if !is_abandoned {
+            self.later(TUNING, Moment::Tune(device, play));
+        }
+    }
+
+    /// A viewer zaps on if it still waits for this opening.
+    pub(super) fn gives_up(&mut self, device: u8, play: u64) {
+        let waits = |known: &Device| known.play == play && known.asking.is_some();
+        if self.devices.get(&device).is_some_and(waits) {
+            self.zap(device);
+        }
+    }
+
+    fn opened(
+        &mut self,
+        device: u8,
+        channel: u8,
+        play: u64,
+        event: impl FnOnce(OpeningId, ClientOpening) -> Event,
+    ) {
         let Viewer { account, device: id, play_session } = viewer(device, play);
         let opening = OpeningId(self.number());
         self.openings.insert(opening, (device, channel));

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::guid;
 use crate::key::{
-    Channel, ConsumerId, DeviceId, ItemId, LiveStreamId, MediaSourceId, OpeningId, PlaySessionId, StreamId,
+    AskingId, Channel, ConsumerId, DeviceId, ItemId, LiveStreamId, MediaSourceId, OpeningId, PlaySessionId,
+    StreamId,
 };
 use crate::pool::{Action, Event, Output, Pool};
 use crate::reason::{Failure, ReturnReason, StopReason};
@@ -33,6 +34,8 @@ const AFTERMATH: u64 = 2 * 3_600_000;
 pub(super) enum Moment {
     Zap(u8),
     Open { device: u8, channel: u8, until: u64 },
+    Answered { device: u8, channel: u8, play: u64, asking: AskingId },
+    GivesUp(u8, u64),
     Tune(u8, u64),
     Poll(u8, u64),
     Report(u8, u64),
@@ -51,6 +54,8 @@ pub(super) struct Device {
     pub(super) channel: Option<u8>,
     /// The number of its play session.
     pub(super) play: u64,
+    /// The opening that it waits for.
+    pub(super) asking: Option<AskingId>,
     pub(super) consumer: Option<ConsumerId>,
     pub(super) is_silent: bool,
 }
@@ -66,6 +71,8 @@ pub(super) struct Shell {
     /// The streams that hold a consumer.
     held: BTreeSet<StreamId>,
     pub(super) openings: BTreeMap<OpeningId, (u8, u8)>,
+    /// The channels that the server is opening.
+    pub(super) under_way: BTreeMap<AskingId, u8>,
     /// When somebody was last on a channel.
     pub(super) watched_at: BTreeMap<u8, u64>,
     queue: BTreeMap<(u64, u64), Moment>,
@@ -103,6 +110,7 @@ impl Shell {
             channels: BTreeMap::new(),
             held: BTreeSet::new(),
             openings: BTreeMap::new(),
+            under_way: BTreeMap::new(),
             watched_at: BTreeMap::new(),
             queue: BTreeMap::new(),
             number: 0,
@@ -169,6 +177,10 @@ impl Shell {
                     self.tell(Event::DenialProved);
                 }
             }
+            Moment::Answered { device, channel, play, asking } => {
+                self.answered(device, channel, play, asking);
+            }
+            Moment::GivesUp(device, play) => self.gives_up(device, play),
             Moment::Tune(device, play) => self.tune(device, play),
             Moment::Poll(device, play) => self.poll(device, play),
             Moment::Report(device, play) => self.report(device, play),
@@ -239,7 +251,8 @@ impl Shell {
         self.later(TIMERS, Moment::Timers);
     }
 
-    /// The channels that somebody needs: viewers other than `device` who are there or fell silent a moment ago, recordings.
+    /// The channels that somebody needs: viewers other than `device` who are there or fell silent a moment ago, recordings; for a
+    /// recording also what the server is opening, which nobody can stop.
     pub(super) fn needed(&self, device: Option<u8>) -> BTreeSet<u8> {
         let others = self.devices.iter().filter(|(other, known)| Some(**other) != device && !known.is_silent);
         let watched = others.filter_map(|(_, known)| known.channel);
@@ -247,7 +260,8 @@ impl Shell {
             self.watched_at.iter().filter(|(_, last)| **last + DOUBT > self.now).map(|(channel, _)| *channel);
         let recorded =
             self.server.recordings.iter().filter(|recording| recording.began.is_some() && !recording.is_over);
-        watched.chain(doubtful).chain(recorded.map(|recording| recording.channel)).collect()
+        let under_way = self.under_way.values().copied().filter(|_| device.is_none());
+        watched.chain(under_way).chain(doubtful).chain(recorded.map(|recording| recording.channel)).collect()
     }
 
     pub(super) fn perform(&mut self) {
