@@ -125,7 +125,7 @@ impl App {
             gateway_login,
             ledger: state_file(&config, listener.local_addr(), "open"),
             learned_limits: state_file(&config, listener.local_addr(), "tuners"),
-            provider_limits: provider_limits(&config),
+            playlists: playlists(&config),
         };
         let supervisor = Supervisor::new(settings, jellyfin.clone());
         Ok(Self { config, listener, supervisor, client, jellyfin, lineups })
@@ -237,13 +237,19 @@ fn state_file(config: &Config, address: SocketAddr, name: &str) -> Option<PathBu
     Some(folder.join(format!("{name}-{}.json", address.port())))
 }
 
-/// The connections that the providers of playlists allow, by the MD5 of the playlist's URL, as a tuner host's is compared.
-fn provider_limits(config: &Config) -> BTreeMap<String, u32> {
-    let limits = config.lineup.iter().filter_map(|playlist| match &playlist.location {
-        Location::Url(url) => Some((guid::md5(url.expose()), playlist.tuners)),
+/// The places of the playlists in `lineup:`, by the MD5 of their URL, and of the HDHomeRun's that they are of, as those of a tuner host
+/// are compared.
+fn playlists(config: &Config) -> BTreeMap<String, usize> {
+    let placed = config.lineup.iter().enumerate().rev();
+    let placed = placed.filter_map(|(place, playlist)| match &playlist.location {
+        Location::Url(url) => Some((place, url.expose())),
         Location::File(_) => None,
     });
-    limits.filter(|(_, tuners)| *tuners > 0).collect()
+    let named = placed.flat_map(|(place, url)| {
+        let device = url.strip_suffix("/lineup.m3u");
+        [Some(url), device].into_iter().flatten().map(move |url| (guid::md5(url), place))
+    });
+    named.collect()
 }
 
 fn limits(config: &Config) -> Limits {

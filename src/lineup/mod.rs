@@ -3,6 +3,7 @@
 //! A playlist that cannot be fetched or parsed leaves its last good version in place. It pulls no channel and does not
 //! know what the lineup is used for.
 
+mod allowance;
 mod disk_cache;
 mod guide;
 mod load;
@@ -22,12 +23,14 @@ use tracing::{info, warn};
 
 use crate::config::{Location, Playlist};
 use crate::fetch::Fetcher;
+use crate::lineup::allowance::Allowance;
 use crate::lineup::disk_cache::DiskCache;
 use crate::lineup::guide::Guides;
 use crate::lineup::load::Loader;
 use domain::lineup::entry::Complaint;
 use domain::lineup::site::Site;
 use domain::lineup::{Lineup, Rules, parse};
+use domain::tuners::TunerLimit;
 
 pub use crate::lineup::load::Error;
 
@@ -55,6 +58,8 @@ impl Default for Intervals {
 pub struct Lineups {
     published: Arc<Published>,
     guides: Arc<Guides>,
+    /// The connections that the provider of each playlist says it allows.
+    told: watch::Receiver<Vec<Option<TunerLimit>>>,
     _refreshers: Arc<Vec<AbortOnDropHandle<()>>>,
 }
 
@@ -73,6 +78,13 @@ impl Lineups {
     ) -> Self {
         let published = Arc::new(Published::new(&playlists, site));
         let guides = Arc::new(Guides::new(&playlists, fetcher.clone()));
+        let (tell, told) = watch::channel(vec![None; playlists.len()]);
+        let allowances = playlists.iter().enumerate().filter_map(|(index, playlist)| {
+            let (allowance, tell) = (Allowance::of(playlist, fetcher)?, tell.clone());
+            let tell = move |limit| tell.send_modify(|told| told[index] = limit);
+            Some(AbortOnDropHandle::new(tokio::spawn(allowance.run(intervals.retry, tell))))
+        });
+        let allowances: Vec<_> = allowances.collect();
         let refreshers = playlists.into_iter().enumerate().map(|(index, playlist)| {
             let cache = DiskCache::new(folder.as_deref(), &playlist.location);
             let refresher = Refresher {
@@ -85,8 +97,8 @@ impl Lineups {
             };
             AbortOnDropHandle::new(tokio::spawn(refresher.run(intervals)))
         });
-        let refreshers = Arc::new(refreshers.collect());
-        Self { published, guides, _refreshers: refreshers }
+        let refreshers = Arc::new(refreshers.chain(allowances).collect());
+        Self { published, guides, told, _refreshers: refreshers }
     }
 
     /// The lineup.
@@ -98,6 +110,12 @@ impl Lineups {
     /// The programme guide of the lineup, as XMLTV.
     pub async fn guide(&self) -> String {
         self.guides.render(self.current()).await
+    }
+
+    /// The connections that the provider of each playlist says it allows, if it says so, with each change.
+    #[must_use]
+    pub fn told(&self) -> watch::Receiver<Vec<Option<TunerLimit>>> {
+        self.told.clone()
     }
 
     /// The lineup, with each change of it.

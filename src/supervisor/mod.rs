@@ -83,8 +83,8 @@ pub struct Settings {
     pub ledger: Option<PathBuf>,
     /// The file in which it remembers what it has learned of the server's tuners.
     pub learned_limits: Option<PathBuf>,
-    /// The connections that the provider of a playlist allows, by the MD5 of its URL.
-    pub provider_limits: BTreeMap<String, u32>,
+    /// The places of the playlists in `lineup:`, by the MD5 of their URL or their device's.
+    pub playlists: BTreeMap<String, usize>,
 }
 
 /// The interface of the supervisor. Clones share everything.
@@ -109,7 +109,7 @@ impl Supervisor {
     pub fn new(settings: Settings, jellyfin: Jellyfin) -> Self {
         let Settings { limits, size, spool, feed, provider, connections, encoding, gateway_login, .. } =
             settings;
-        let Settings { ledger, learned_limits, provider_limits, .. } = settings;
+        let Settings { ledger, learned_limits, playlists, .. } = settings;
         let (ledger, left) = Ledger::open(ledger);
         let ledger = Arc::new(ledger);
         let (of_clients, left) = client_openings::of_clients(left);
@@ -123,6 +123,9 @@ impl Supervisor {
         let handle = Handle::new(pool);
         vital.start("learned limits", learned_limits.run(handle.clone()));
         let streams = Arc::new(Streams::new(size, spool));
+        if let Some(told) = provider.as_ref().map(Provider::told) {
+            vital.start("providers", tuners::providers_tell(handle.clone(), told));
+        }
         let inputs = Inputs::new(handle.clone(), callers.clone(), (feed, size.join), provider, tasks.clone());
         let openings =
             ClientOpenings::new(handle.clone(), callers.clone(), Arc::clone(&streams), tasks.clone());
@@ -147,7 +150,7 @@ impl Supervisor {
         let Callers { jellyfin, gateway_login, leftovers, .. } = callers.clone();
         vital.start("leftovers", leftovers.run(jellyfin.clone(), gateway_login.clone(), tasks.clone()));
         let explainer = Explainer::new(jellyfin.clone(), gateway_login.clone());
-        let tuners = Arc::new(Tuners::new(handle.clone(), jellyfin, gateway_login, provider_limits));
+        let tuners = Arc::new(Tuners::new(handle.clone(), jellyfin, gateway_login, playlists));
         vital.start("tuners", Arc::clone(&tuners).run());
         Self { handle, streams, inputs, openings, callers, tuners, explainer, driver, tasks, vital, ended }
     }

@@ -92,7 +92,7 @@ fn supervisor(fake: &Fake) -> Supervisor {
         gateway_login: None,
         ledger: None,
         learned_limits: None,
-        provider_limits: BTreeMap::new(),
+        playlists: BTreeMap::new(),
     };
     Supervisor::new(settings, fake.jellyfin.clone())
 }

@@ -24,6 +24,7 @@ mod own;
 mod passthrough;
 mod players;
 mod presence;
+mod providers;
 mod recorded;
 mod refusals;
 mod reload;

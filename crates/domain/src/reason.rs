@@ -104,6 +104,10 @@ reasons! {
         Configured = "configured",
         /// `tuners` of the playlist in `lineup:` that the tuner host has too.
         Lineup = "lineup",
+        /// The `TunerCount` in the `discover.json` of the HDHomeRun that a playlist in `lineup:` is of.
+        Device = "discover",
+        /// The `max_connections` of the account at the Xtream panel that a playlist in `lineup:` is of.
+        Account = "account",
         /// What opening channels did, where nobody says it.
         Learned = "learned",
     }

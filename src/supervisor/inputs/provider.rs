@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 use url::Url;
@@ -20,6 +21,7 @@ use crate::supervisor::inputs::provider_connections::Connected;
 use domain::key::InputId;
 use domain::lineup::source::{ChannelSource, SourceKind};
 use domain::lineup::{Lineup, LineupChannel};
+use domain::tuners::TunerLimit;
 
 /// The provider's channels, and the clients that pull them.
 #[derive(Debug)]
@@ -39,6 +41,11 @@ impl Provider {
     /// The current channels.
     pub(super) fn lineup(&self) -> Arc<Lineup> {
         self.lineups.current()
+    }
+
+    /// The connections that the provider of each playlist says it allows.
+    pub(in crate::supervisor) fn told(&self) -> watch::Receiver<Vec<Option<TunerLimit>>> {
+        self.lineups.told()
     }
 
     /// The playlist of each source of a channel that can be pulled, in the order in which the sources are tried.

@@ -21,7 +21,8 @@ pub(super) struct Connected {
 impl Input for Connected {
     fn open(&self) -> OpenFuture<'_> {
         Box::pin(async {
-            let moved = self.handle.pool().move_connection(self.input, self.playlist);
+            let now = self.handle.now();
+            let moved = self.handle.pool().move_connection(self.input, self.playlist, now);
             moved.map_err(|busy| InputError::new(Failure::Busy, busy))?;
             self.source.open().await
         })

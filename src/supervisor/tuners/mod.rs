@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
 
@@ -43,8 +43,8 @@ pub struct Tuners {
     handle: Handle,
     jellyfin: Jellyfin,
     gateway_login: Option<Login>,
-    /// The connections that the provider of a playlist allows, by the MD5 of its URL.
-    providers: BTreeMap<String, u32>,
+    /// The places of the playlists in `lineup:`, by the MD5 of their URL or their device's.
+    playlists: BTreeMap<String, usize>,
     viewer: Mutex<Viewer>,
     /// Notified when there is a reason to ask at once.
     reason_to_ask: Notify,
@@ -64,13 +64,13 @@ impl Tuners {
         handle: Handle,
         jellyfin: Jellyfin,
         gateway_login: Option<Login>,
-        providers: BTreeMap<String, u32>,
+        playlists: BTreeMap<String, usize>,
     ) -> Self {
         Self {
             handle,
             jellyfin,
             gateway_login,
-            providers,
+            playlists,
             viewer: Mutex::default(),
             reason_to_ask: Notify::new(),
             next_asking: AtomicU64::default(),
@@ -227,8 +227,8 @@ impl Tuners {
         match self.jellyfin.tuner_hosts(&prefix, &login).await {
             Ok(mut hosts) => {
                 for host in &mut hosts {
-                    if let HostKind::M3u(playlist) = &host.kind {
-                        host.provider = self.providers.get(playlist).copied();
+                    if let HostKind::M3u(url) | HostKind::HdHomeRun(url) = &host.kind {
+                        host.provider = self.playlists.get(url).copied();
                     }
                 }
                 Some(hosts)
@@ -253,7 +253,11 @@ impl Tuners {
         for HostView { id, limit, reserve, .. } in tuners.hosts {
             let Some(TunerLimit { count, source }) = limit else { continue };
             match source {
-                LimitSource::Server | LimitSource::Lineup | LimitSource::Configured => {
+                LimitSource::Server
+                | LimitSource::Lineup
+                | LimitSource::Device
+                | LimitSource::Account
+                | LimitSource::Configured => {
                     info!(
                         host = id,
                         tuners = count,
@@ -308,6 +312,24 @@ impl Tuners {
 
     fn viewer(&self) -> MutexGuard<'_, Viewer> {
         self.viewer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells the pool for ever how many connections the providers of the playlists say they allow.
+pub(super) async fn providers_tell(handle: Handle, mut told: watch::Receiver<Vec<Option<TunerLimit>>>) {
+    let mut known = Vec::new();
+    loop {
+        let all = told.borrow_and_update().clone();
+        for (playlist, &limit) in all.iter().enumerate() {
+            if known.get(playlist).copied().flatten() != limit {
+                handle.tell(Event::ProviderTold(playlist, limit));
+            }
+        }
+        known = all;
+        if told.changed().await.is_err() {
+            // Nobody asks any more.
+            std::future::pending::<()>().await;
+        }
     }
 }
 

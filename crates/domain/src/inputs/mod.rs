@@ -147,6 +147,17 @@ impl Inputs {
         Ok(())
     }
 
+    /// The provider of `playlist` allows this many connections; 0: any number.
+    pub fn allow_connections(&mut self, playlist: usize, allowed: u32) {
+        self.connections.allow(playlist, allowed);
+    }
+
+    /// Whether `playlist` has a connection left.
+    #[must_use]
+    pub fn has_connection(&self, playlist: usize) -> bool {
+        self.connections.has_left(playlist)
+    }
+
     /// Whether `playlist` allows any number of connections.
     #[must_use]
     pub fn is_unlimited(&self, playlist: usize) -> bool {
@@ -256,6 +267,11 @@ impl Inputs {
     /// Every input that is not being closed.
     pub fn iter(&self) -> impl Iterator<Item = (InputId, &Input)> {
         self.inputs.iter().map(|(&id, input)| (id, input)).filter(|(_, input)| !input.is_closing())
+    }
+
+    /// Every input, those that are being closed included.
+    pub fn all(&self) -> impl Iterator<Item = (InputId, &Input)> {
+        self.inputs.iter().map(|(&id, input)| (id, input))
     }
 
     /// Every tap and its channel, those that are being closed included.

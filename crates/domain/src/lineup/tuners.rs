@@ -55,6 +55,19 @@ impl<H: Ord> Tuners<H> {
         }
     }
 
+    /// Changes how many connections a playlist allows; 0 means no limit. Whoever has one keeps it.
+    pub fn allow(&mut self, playlist: usize, allowed: u32) {
+        if let Some(playlist) = self.playlists.get_mut(playlist) {
+            playlist.allowed = allowed;
+        }
+    }
+
+    /// Whether `playlist` has a connection left.
+    #[must_use]
+    pub fn has_left(&self, playlist: usize) -> bool {
+        self.playlists.get(playlist).is_none_or(|playlist| !playlist.is_full())
+    }
+
     /// The holders of connections of `playlist`, in order.
     pub fn holders(&self, playlist: usize) -> impl Iterator<Item = &H> {
         self.playlists.get(playlist).into_iter().flat_map(|playlist| &playlist.holders)

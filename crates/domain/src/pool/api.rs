@@ -12,7 +12,7 @@ use crate::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
 use crate::produce::{Produce, ProductionMethod};
 use crate::reason::{CloseReason, Failure, RefuseReason, ReturnReason, StopReason};
 use crate::signal::{Signal, Whose};
-use crate::tuners::{self, Timer, TunerHost};
+use crate::tuners::{self, Timer, TunerHost, TunerLimit};
 use crate::viewer::{Account, Viewer};
 
 /// The limits that the pool keeps to.
@@ -213,6 +213,8 @@ pub enum Event {
     RecordingBegins(Option<MediaSourceId>),
     /// The server has told its tuner hosts.
     TunerHosts(Vec<TunerHost>),
+    /// The provider of the playlist at this place in `lineup:` tells how many connections it allows; `None` if it tells that no more.
+    ProviderTold(usize, Option<TunerLimit>),
     /// The server has told its timers.
     Timers(Vec<Timer>),
     /// The server begins to send a live stream of its own to a player of this account, on this device if it names one.
@@ -319,8 +321,6 @@ pub enum Open {
     Asking(AskingId),
 }
 
-/// What is being closed.
-pub type Closing = BTreeSet<Open>;
 /// How far an opening of the gateway's own has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnOpening {
@@ -330,6 +330,8 @@ pub enum OwnOpening {
     Refused,
 }
 
+/// What is being closed.
+pub type Closing = BTreeSet<Open>;
 
 impl From<Change> for Action {
     fn from(change: Change) -> Self {

@@ -61,17 +61,29 @@ impl Pool {
     ) -> bool {
         let open = self.occupancy(now);
         let mut candidates = self.idle_channels(&open, scope, now);
-        if shortage == Shortage::Tuner && !self.tuners.is_limit_told(&open, wanted) {
-            let of_provider = |input: &Input| input.is_open() && matches!(input.key(), InputKey::Lineup(_));
-            candidates.extend(self.idle_inputs(of_provider));
-        }
+        let is_any = shortage == Shortage::Tuner && !self.tuners.is_limit_told(&open, wanted);
+        let provider = self.tuners.provider_of(scope);
+        candidates.extend(self.idle_inputs(|input| {
+            let is_one = is_any || (provider.is_some() && input.playlist() == provider);
+            is_one && input.is_open() && matches!(input.key(), InputKey::Lineup(_))
+        }));
         self.evict_first(candidates, shortage)
     }
 
-    /// Frees a connection of one of `playlists`: closes an idle input without prefetches, and stops its streams.
-    pub(super) fn free_connection(&mut self, playlists: &[usize]) {
+    /// Frees a connection of one of `playlists`: closes an idle input without prefetches, and stops its streams. Where the server has
+    /// taken the connections, an idle channel goes that the gateway has open there.
+    pub(super) fn free_connection(&mut self, playlists: &[usize], now: Timestamp) {
         let has_one = |input: &Input| input.playlist().is_some_and(|playlist| playlists.contains(&playlist));
-        let candidates = self.idle_inputs(|input| has_one(input) && !input.has_prefetch()).collect();
+        let mut candidates: Vec<_> =
+            self.idle_inputs(|input| has_one(input) && !input.has_prefetch()).collect();
+        let of_server = playlists.iter().filter(|&&playlist| self.inputs.has_connection(playlist));
+        let scopes: Vec<_> =
+            of_server.flat_map(|&playlist| self.tuners.scopes_of_provider(playlist)).collect();
+        if !scopes.is_empty() {
+            let open = self.occupancy(now);
+            let channels = scopes.into_iter().flat_map(|scope| self.idle_channels(&open, scope, now));
+            candidates.extend(channels.filter(|channel| !channel.has_prefetch));
+        }
         self.evict_first(candidates, Shortage::Tuner);
     }
 

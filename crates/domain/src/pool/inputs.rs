@@ -22,7 +22,8 @@ impl Pool {
     /// # Errors
     /// The provider has no connection left, and the server shares no raw stream.
     pub fn join_input(&mut self, stream: StreamId, wanted: &Wanted, now: Timestamp) -> Result<Joined, Busy> {
-        let joined = self.inputs.join(Member::Stream(stream), Stay { since: now, until: None }, wanted)?;
+        let wanted = self.with_room(wanted, now);
+        let joined = self.inputs.join(Member::Stream(stream), Stay { since: now, until: None }, &wanted)?;
         let accounts = self.streams.get(&stream).map(|stream| stream.accounts.clone());
         if let Some(input) = self.inputs.get_mut(joined.input) {
             accounts.into_iter().flatten().for_each(|account| input.add_account(account));
@@ -44,7 +45,7 @@ impl Pool {
         }
         let member = Member::Prefetch(self.inputs.number());
         let stay = Stay { since: now, until: Some(now + PREFETCH_TIMEOUT) };
-        let joined = self.inputs.join(member, stay, wanted).ok()?;
+        let joined = self.inputs.join(member, stay, &self.with_room(wanted, now)).ok()?;
         self.inputs.get_mut(joined.input)?.add_account(account);
         self.inputs.bound_prefetches(self.limits.slots);
         Some(joined)
@@ -59,22 +60,41 @@ impl Pool {
             return Err(Busy { allowed: 0 });
         }
         let reader = ReaderId(self.inputs.number());
-        let joined = self.inputs.join(Member::Reader(reader), Stay { since: now, until: None }, wanted)?;
+        let wanted = self.with_room(wanted, now);
+        let joined = self.inputs.join(Member::Reader(reader), Stay { since: now, until: None }, &wanted)?;
         Ok((reader, joined))
     }
 
     /// Moves an input to a connection of this playlist, before the input connects.
     ///
     /// # Errors
-    /// Other inputs occupy all connections of the playlist.
-    pub fn move_connection(&mut self, input: InputId, playlist: usize) -> Result<(), Busy> {
+    /// Other inputs, or the server, occupy all connections of the playlist.
+    pub fn move_connection(&mut self, input: InputId, playlist: usize, now: Timestamp) -> Result<(), Busy> {
+        let has_one = self.inputs.get(input).is_none_or(|input| input.playlist() == Some(playlist));
+        if !has_one && !self.has_room(playlist, now) {
+            return Err(Busy { allowed: self.tuners.bound_of_provider(playlist).unwrap_or_default() });
+        }
         self.inputs.move_connection(input, playlist)
     }
 
     /// Whether `playlist` allows any number of connections.
     #[must_use]
     pub fn is_unlimited(&self, playlist: usize) -> bool {
-        self.inputs.is_unlimited(playlist)
+        self.inputs.is_unlimited(playlist) && self.tuners.bound_of_provider(playlist).is_none()
+    }
+
+    /// What is wanted, without the playlists whose provider has no connection left beside those that the server has taken.
+    fn with_room(&self, wanted: &Wanted, now: Timestamp) -> Wanted {
+        let mut wanted = wanted.clone();
+        if let Some(lineup) = &mut wanted.lineup {
+            lineup.playlists.retain(|&playlist| self.has_room(playlist, now));
+        }
+        wanted
+    }
+
+    fn has_room(&self, playlist: usize, now: Timestamp) -> bool {
+        self.tuners.bound_of_provider(playlist).is_none()
+            || self.tuners.has_room_for_pull(playlist, &self.occupancy(now))
     }
 
     /// The open input that a stream is made from.
@@ -119,6 +139,7 @@ impl Pool {
 
     pub(super) fn input_closed(&mut self, id: InputId) {
         self.inputs.closed(id);
+        self.own_openings.forget(Open::Input(id));
         self.actions.push_back(Action::ForgetInput(id));
         self.forget_released();
     }
@@ -139,7 +160,6 @@ impl Pool {
     /// Closes the prefetched inputs whose live stream only `account` can close, since its token is about to be revoked.
     pub(super) fn close_prefetched_by(&mut self, account: Account) {
         let only = self
-        self.own_openings.forget(Open::Input(id));
             .inputs
             .iter()
             .filter(|(_, input)| input.is_only_prefetch() && input.is_released_only_by(account));

@@ -90,6 +90,8 @@ impl Pool {
     /// An empty pool, before a provider whose playlists allow this many connections each (0: any number).
     #[must_use]
     pub fn new(limits: Limits, connections: impl IntoIterator<Item = u32>) -> Self {
+        let connections: Vec<_> = connections.into_iter().collect();
+        let tuners = ServerTuners::new(limits.tuners, connections.iter().copied());
         Self {
             limits,
             streams: BTreeMap::new(),
@@ -99,10 +101,10 @@ impl Pool {
             logging_out: BTreeSet::new(),
             openings: Openings::new(limits.unfollowed),
             asking: Asking::default(),
+            own_openings: OwnOpenings::default(),
             users: BTreeMap::new(),
             sent_media: Multiset::default(),
-            own_openings: OwnOpenings::default(),
-            tuners: ServerTuners::new(limits.tuners),
+            tuners,
             failed_attempts: FailedAttempts::default(),
             habits: Class::ALL.into_iter().map(|class| (class, Habits::of(class))).collect(),
             shared_devices: SharedDevices::default(),
@@ -130,7 +132,11 @@ impl Pool {
         // Whatever else changes the account of the tuners is looked at with the driver's next turn.
         let concerns_tuners = matches!(
             event,
-            Event::Timers(_) | Event::TunerHosts(_) | Event::Opened(..) | Event::Reopened(..)
+            Event::Timers(_)
+                | Event::TunerHosts(_)
+                | Event::ProviderTold(..)
+                | Event::Opened(..)
+                | Event::Reopened(..)
         );
         match event {
             Event::PassedOn(viewer, channel) => self.passed_on(viewer, channel, now),
@@ -168,13 +174,13 @@ impl Pool {
             }
             Event::OpeningLost(opening) => self.openings.lost(opening),
             Event::OpeningReturned(opening) => self.openings.returned(opening),
+            Event::OwnOpening(open, generation, state) => self.own_openings.tell(open, generation, state),
             Event::Signal(whose, signal) => self.signal(&whose, signal, now),
             Event::LoggingOut(account) => self.logging_out(account, now),
             Event::LoggedOut(account) => {
                 self.logging_out.remove(&account);
                 self.inputs.forget(account);
             }
-            Event::OwnOpening(open, generation, state) => self.own_openings.tell(open, generation, state),
             Event::SegmentReady { stream, generation, output } => {
                 self.segment_ready(stream, generation, output, now);
             }
@@ -188,13 +194,17 @@ impl Pool {
             Event::DenialProved => self.tuners.denial_proved(now),
             Event::RecordingBegins(wanted) => self.recording_begins(wanted.as_ref(), now),
             Event::TunerHosts(hosts) => self.tuners.set_hosts(hosts),
+            Event::ProviderTold(playlist, told) => {
+                let allowed = self.tuners.provider_told(playlist, told);
+                self.inputs.allow_connections(playlist, allowed);
+            }
             Event::Timers(timers) => self.tuners.set_timers(timers, now),
             Event::MediaBegins(account, device) => self.sent_media.add((account, device)),
             Event::MediaEnds(account, device) => {
                 self.sent_media.take(&(account, device));
             }
             Event::CpuMeasured(idle) => self.cpu_measured(idle, now),
-            Event::ConnectionNeeded(playlists) => self.free_connection(&playlists),
+            Event::ConnectionNeeded(playlists) => self.free_connection(&playlists, now),
             Event::Shutdown => {
                 self.draining = true;
                 for stream in self.running() {
@@ -276,6 +286,11 @@ impl Pool {
         self.openings.is_closed_for(account, live_stream)
     }
 
+    /// The live streams of an account for which a goodbye is under way.
+    pub fn goodbyes(&self, account: Account) -> impl Iterator<Item = &LiveStreamId> {
+        self.openings.goodbyes(account)
+    }
+
     /// Whether a client has an opening that a request mentions.
     #[must_use]
     pub fn has_opening(&self, mention: &Mention) -> bool {
@@ -292,11 +307,6 @@ impl Pool {
     #[must_use]
     pub fn may_lack_record(&self, account: Account) -> bool {
         self.openings.may_lack_record(account)
-    /// The live streams of an account for which a goodbye is under way.
-    pub fn goodbyes(&self, account: Account) -> impl Iterator<Item = &LiveStreamId> {
-        self.openings.goodbyes(account)
-    }
-
     }
 
     /// Whether a client of another account has an opening of the live stream.

@@ -12,7 +12,7 @@ use crate::produce::ProductionMethod;
 use crate::producer::State;
 use crate::reason::{Failure, LeaveReason, OpeningRefusal, RefuseReason, ReturnReason, StopReason};
 use crate::time::Timestamp;
-use crate::tuners::{HostView, TunerLimit};
+use crate::tuners::{HostView, ProviderView, TunerLimit};
 
 /// What has happened since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,6 +71,8 @@ pub struct TunersView {
     pub closing: usize,
     /// Each tuner host of the server's, once it has told them. What may be on several counts on each.
     pub hosts: Vec<HostView>,
+    /// The provider of each playlist in `lineup:`.
+    pub providers: Vec<ProviderView>,
 }
 
 /// A stream at a moment.

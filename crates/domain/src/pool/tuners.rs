@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Pool;
+use crate::inputs::{Input, InputKey};
 use crate::key::{ItemId, LiveStreamId, MediaSourceId};
 use crate::pool::api::Open;
 use crate::pool::giving_way::Shortage;
@@ -83,7 +84,8 @@ impl Pool {
             self.tuners.limit_for(&open, wanted).filter(|_| self.tuners.is_limit_told(&open, wanted))?;
         let needed: Vec<_> =
             open.needed().filter(|needed| self.tuners.is_in(scope, &needed.source)).collect();
-        let all_needed = needed.len() >= limit.count as usize && !open.has_item(item);
+        let pulls = self.tuners.pulls_in(scope, &open, |by| by == Use::Needed);
+        let all_needed = needed.len() + pulls >= limit.count as usize && !open.has_item(item);
         all_needed.then(|| {
             self.opening_refused(OpeningRefusal::TunersTaken);
             needed
@@ -211,9 +213,19 @@ impl Pool {
             limit,
             reserve: limit.map_or(0, |limit| self.tuners.reserve(limit)),
             hosts: self.tuners.hosts_view(&open),
+            providers: self.tuners.providers_view(&open),
             in_use: open.in_use(),
             idle: open.count(Use::Idle),
             closing: open.count(Use::Closing),
+        }
+    }
+
+    fn use_of(&self, input: &Input) -> Use {
+        let is_watched = || input.streams().into_iter().any(|stream| self.is_watched(stream));
+        if input.is_closing() || self.is_deserted(input) {
+            Use::Closing
+        } else {
+            Self::use_by(input.is_read() || is_watched())
         }
     }
 

@@ -44,7 +44,7 @@ pub enum Purpose {
 impl ServerTuners {
     /// Whether one idle channel more has to go, and for what. Ask again once it is on its way.
     pub fn want(&mut self, open: &Occupancy, now: Timestamp) -> Option<Want> {
-        if open.count(Use::Idle) == 0 {
+        if !open.has_idle() {
             return None;
         }
         let limits: Vec<_> = self.limits(open).collect();
@@ -53,6 +53,9 @@ impl ServerTuners {
             .find_map(|&(scope, limit)| Some(Want { purpose: self.known(scope, limit, open, now)?, scope }));
         let is_unknown = limits.is_empty() || self.has_unlimited_host();
         let for_timer = |purpose| Want { purpose, scope: Scope::All };
+        if known.is_none() && open.count(Use::Idle) == 0 {
+            return None;
+        }
         known
             .or_else(|| is_unknown.then(|| self.unknown(open, now))?.map(for_timer))
             .or_else(|| self.late(open, now).map(for_timer))
@@ -86,7 +89,7 @@ impl ServerTuners {
     }
 
     fn known(&self, scope: Scope, limit: TunerLimit, open: &Occupancy, now: Timestamp) -> Option<Purpose> {
-        let count = |by| open.count_of(|source, known| known == by && self.is_in(scope, source));
+        let count = |by| self.open_in(scope, open, |known| known == by);
         let (idle, needed) = (count(Use::Idle), count(Use::Needed));
         if idle == 0 {
             return None;

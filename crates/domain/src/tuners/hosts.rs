@@ -21,8 +21,8 @@ pub struct TunerHost {
     pub kind: HostKind,
     /// `TunerCount`: the channels that it can have open at once. 0, the default of M3U hosts, says nothing.
     pub count: u32,
-    /// The connections that its provider allows, if `lineup:` has the same playlist with a limit.
-    pub provider: Option<u32>,
+    /// The place in `lineup:` of the same playlist, if it is there: then the gateway may pull channels from its provider, too.
+    pub provider: Option<usize>,
 }
 
 /// What a tuner host is.
@@ -107,6 +107,12 @@ impl Hosts {
             None if self.untold.len() < SOURCES => drop(self.untold.insert((source.clone(), item.clone()))),
             None => {}
         }
+    }
+
+    /// The hosts whose playlist is this one of `lineup:`.
+    pub(super) fn of_provider(&self, playlist: usize) -> impl Iterator<Item = usize> {
+        let hosts = self.hosts.iter().enumerate();
+        hosts.filter(move |(_, host)| host.provider == Some(playlist)).map(|(index, _)| index)
     }
 
     /// The host at `index`; `None` for that of all other sources.

@@ -54,11 +54,10 @@ pub struct Settings {
     pub reserve: Reserve,
 }
 
-/// The limit of a host that is told: by the server, or for its provider. The smallest counts.
-pub(super) fn told(host: &TunerHost) -> Option<TunerLimit> {
+/// The limit of a host that is told: by the server, or as that of its `provider`. The smallest counts.
+pub(super) fn told(host: &TunerHost, provider: Option<TunerLimit>) -> Option<TunerLimit> {
     let server = Some(host.count).filter(|count| *count > 0);
     let server = server.map(|count| TunerLimit { count, source: LimitSource::Server });
-    let provider = host.provider.map(|count| TunerLimit { count, source: LimitSource::Lineup });
     server.into_iter().chain(provider).min_by_key(|limit| limit.count)
 }
 
@@ -69,9 +68,10 @@ mod tests {
 
     #[test]
     fn the_smallest_number_counts_and_zero_is_no_number() {
-        let of = |count, provider| {
-            let host = TunerHost { id: String::new(), kind: HostKind::Other, count, provider };
-            told(&host).map(|limit| (limit.count, limit.source))
+        let of = |count, provider: Option<u32>| {
+            let host = TunerHost { id: String::new(), kind: HostKind::Other, count, provider: None };
+            let provider = provider.map(|count| TunerLimit { count, source: LimitSource::Lineup });
+            told(&host, provider).map(|limit| (limit.count, limit.source))
         };
         assert_eq!(of(0, None), None);
         assert_eq!(of(3, None), Some((3, LimitSource::Server)));

@@ -30,6 +30,8 @@ pub struct Needed {
 pub struct Occupancy {
     open: BTreeMap<MediaSourceId, Use>,
     items: BTreeSet<(ItemId, MediaSourceId)>,
+    /// The gateway's own pulls, which take connections and no tuner of the server's, by the playlist's place in `lineup:`.
+    pulls: Vec<(usize, Use)>,
     is_recorded: bool,
 }
 
@@ -39,6 +41,22 @@ impl Occupancy {
         let known = self.open.entry(source.clone()).or_insert(by);
         *known = by.max(*known);
         self.items.extend(item.map(|item| (item.clone(), source.clone())));
+    }
+
+    /// The gateway itself pulls a channel from the provider of a playlist.
+    pub fn add_pull(&mut self, playlist: usize, by: Use) {
+        self.pulls.push((playlist, by));
+    }
+
+    /// The number of the gateway's own pulls from the provider of a playlist whose use `counts`.
+    pub(super) fn pulls_from(&self, playlist: usize, counts: impl Fn(Use) -> bool) -> usize {
+        self.pulls.iter().filter(|(known, by)| *known == playlist && counts(*by)).count()
+    }
+
+    /// Whether anything is open for nobody, at the server or at a provider.
+    pub(super) fn has_idle(&self) -> bool {
+        let mut uses = self.open.values().chain(self.pulls.iter().map(|(_, by)| by));
+        uses.any(|by| *by == Use::Idle)
     }
 
     /// A recording has its channel open.

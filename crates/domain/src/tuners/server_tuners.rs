@@ -13,6 +13,7 @@ use crate::tuners::hosts::{HostKind, Hosts, TunerHost};
 use crate::tuners::learning::{Learned, Learning};
 use crate::tuners::limits::{self, Scope, Settings, TunerLimit};
 use crate::tuners::occupancy::{Occupancy, Use};
+use crate::tuners::providers::Providers;
 use crate::tuners::timers::Timer;
 
 /// The name under which is remembered what was learned of the sources that are on no host of the server's.
@@ -26,6 +27,8 @@ const PROVED: Duration = Duration::from_secs(30);
 pub struct ServerTuners {
     pub(super) settings: Settings,
     pub(super) hosts: Hosts,
+    /// The providers of the playlists in `lineup:`.
+    pub(super) providers: Providers,
     /// Whether the server has told its hosts.
     pub(super) are_hosts_told: bool,
     /// What was learned, by the host's name.
@@ -50,19 +53,21 @@ pub struct HostView {
     pub limit: Option<TunerLimit>,
     /// How many of its tuners stay free.
     pub reserve: u32,
-    /// Channels that may be open on it.
+    /// Channels that may be open on it, and the gateway's own pulls from its provider.
     pub in_use: usize,
     /// Those of them that are open for nobody.
     pub idle: usize,
 }
 
 impl ServerTuners {
-    /// Knows nothing but what the operator has set.
+    /// Knows nothing but what the operator has set, also for the providers of the playlists in `lineup:`: how many connections each
+    /// allows; 0 is no number.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: Settings, connections: impl IntoIterator<Item = u32>) -> Self {
         Self {
             settings,
             hosts: Hosts::default(),
+            providers: Providers::new(connections),
             are_hosts_told: false,
             learning: BTreeMap::new(),
             harm: Harm::default(),
@@ -115,7 +120,7 @@ impl ServerTuners {
             self.collided(&collision, open, now);
         }
         for index in self.learned_hosts() {
-            let count = open.count_of(|source, _| self.hosts.may_have(index, source));
+            let count = self.open_on(index, open, |_| true);
             self.learning_of(index).observe(count, now);
         }
     }
@@ -130,7 +135,7 @@ impl ServerTuners {
     /// The server has denied somebody a tuner, and an idle channel goes for it. `others` may be open besides, on whichever host: then
     /// nothing can be learned from it.
     pub fn denied(&mut self, open: &Occupancy, others: usize, now: Timestamp) {
-        let on = |index| open.count_of(|source, _| self.hosts.may_have(index, source));
+        let on = |index| self.open_on(index, open, |_| true);
         let counts = self.indices().map(|index| u32::try_from(on(index)).unwrap_or(u32::MAX));
         self.denial = (others == 0).then(|| Denial { at: now, open: counts.collect() });
     }
@@ -151,9 +156,11 @@ impl ServerTuners {
     #[must_use]
     pub fn reserve(&self, limit: TunerLimit) -> u32 {
         match limit.source {
-            LimitSource::Server | LimitSource::Configured | LimitSource::Lineup => {
-                self.settings.reserve.of(limit.count)
-            }
+            LimitSource::Server
+            | LimitSource::Configured
+            | LimitSource::Lineup
+            | LimitSource::Device
+            | LimitSource::Account => self.settings.reserve.of(limit.count),
             LimitSource::Learned => 0,
         }
     }
@@ -193,11 +200,7 @@ impl ServerTuners {
     #[must_use]
     pub fn hosts_view(&self, open: &Occupancy) -> Vec<HostView> {
         let view = |index| {
-            let count = |by: Option<Use>| {
-                open.count_of(|source, known| {
-                    self.hosts.may_have(index, source) && by.is_none_or(|by| by == known)
-                })
-            };
+            let count = |by: Option<Use>| self.open_on(index, open, |known| by.is_none_or(|by| by == known));
             let limit = self.limit_of(index, open);
             let reserve = limit.map_or(0, |limit| self.reserve(limit));
             let id = self.name(index).to_owned();
@@ -231,7 +234,14 @@ impl ServerTuners {
         match (limit.source, scope) {
             (LimitSource::Learned, Scope::Host(index)) => self.learned_of(index).proven,
             (LimitSource::Learned, Scope::All)
-            | (LimitSource::Server | LimitSource::Configured | LimitSource::Lineup, _) => limit.count,
+            | (
+                LimitSource::Server
+                | LimitSource::Configured
+                | LimitSource::Lineup
+                | LimitSource::Device
+                | LimitSource::Account,
+                _,
+            ) => limit.count,
         }
     }
 
@@ -242,12 +252,18 @@ impl ServerTuners {
         self.indices().any(is_gateway)
     }
 
+    /// The limit of a host that somebody tells.
+    pub(super) fn told(&self, index: usize) -> Option<TunerLimit> {
+        let host = self.hosts.get(index)?;
+        limits::told(host, host.provider.and_then(|playlist| self.providers.limit(playlist)))
+    }
+
     fn limit_of(&self, index: usize, open: &Occupancy) -> Option<TunerLimit> {
-        if let Some(told) = self.hosts.get(index).and_then(limits::told) {
+        if let Some(told) = self.told(index) {
             return Some(told);
         }
         self.is_learned(index).then(|| {
-            let needed = open.count_of(|source, by| by == Use::Needed && self.hosts.may_have(index, source));
+            let needed = self.open_on(index, open, |by| by == Use::Needed);
             let learned = self.learned_of(index);
             // No recording is put at risk to learn something.
             let count = if open.is_recorded() {
@@ -261,9 +277,9 @@ impl ServerTuners {
 
     /// Whether nobody tells how many channels the host can have open.
     fn is_learned(&self, index: usize) -> bool {
-        let is_told =
-            |host: &TunerHost| limits::told(host).is_some() || matches!(host.kind, HostKind::Gateway(_));
-        self.settings.limit.is_none() && !self.hosts.get(index).is_some_and(is_told)
+        let is_gateway = |host: &TunerHost| matches!(host.kind, HostKind::Gateway(_));
+        let is_told = self.told(index).is_some() || self.hosts.get(index).is_some_and(is_gateway);
+        self.settings.limit.is_none() && !is_told
     }
 
     fn learned_hosts(&self) -> Vec<usize> {
@@ -283,7 +299,8 @@ impl ServerTuners {
         for index in self.learned_hosts() {
             if self.hosts.may_have(index, &collision.ended) && self.hosts.may_have(index, &collision.opened) {
                 let others = open
-                    .count_of(|source, _| *source != collision.ended && self.hosts.may_have(index, source));
+                    .count_of(|source, _| *source != collision.ended && self.hosts.may_have(index, source))
+                    + self.pulls_in(Scope::Host(index), open, |_| true);
                 // As many as were open besides the one that ended.
                 self.learning_of(index).harmed(u32::try_from(others).unwrap_or(u32::MAX), now);
             }

@@ -54,7 +54,11 @@ impl ServerTuners {
     #[must_use]
     pub fn is_limit_told(&self, open: &Occupancy, wanted: Option<&MediaSourceId>) -> bool {
         self.limit_for(open, wanted).is_some_and(|(_, limit)| match limit.source {
-            LimitSource::Server | LimitSource::Configured | LimitSource::Lineup => true,
+            LimitSource::Server
+            | LimitSource::Configured
+            | LimitSource::Lineup
+            | LimitSource::Device
+            | LimitSource::Account => true,
             LimitSource::Learned => false,
         })
     }
@@ -73,7 +77,7 @@ impl ServerTuners {
             let others = asked
                 .iter()
                 .filter(|item| self.source_of(item).is_none_or(|source| self.is_in(scope, source)));
-            others.count() + open.count_of(|source, _| self.is_in(scope, source))
+            others.count() + self.open_in(scope, open, |_| true)
         };
         let mut limits = self.limits(open).filter(|(scope, _)| match (scope, host) {
             (Scope::All, _) | (_, None) => true,
@@ -96,16 +100,21 @@ impl ServerTuners {
     pub fn must_make_way(&self, open: &Occupancy, wanted: Option<&MediaSourceId>) -> bool {
         self.limit_for(open, wanted).is_some_and(|(scope, limit)| {
             let is_firm = match (limit.source, scope) {
-                // The server itself refuses.
-                (LimitSource::Server, _) => false,
-                (LimitSource::Configured | LimitSource::Lineup, _) | (LimitSource::Learned, Scope::All) => {
-                    true
-                }
+                // The server itself refuses, but does not know of the gateway's own pulls.
+                (LimitSource::Server, scope) => self.pulls_in(scope, open, |_| true) > 0,
+                (
+                    LimitSource::Configured
+                    | LimitSource::Lineup
+                    | LimitSource::Device
+                    | LimitSource::Account,
+                    _,
+                )
+                | (LimitSource::Learned, Scope::All) => true,
                 (LimitSource::Learned, Scope::Host(index)) => {
                     self.learned_of(index).ceiling == Some(limit.count) || open.is_recorded()
                 }
             };
-            is_firm && open.count_of(|source, _| self.is_in(scope, source)) >= limit.count as usize
+            is_firm && self.open_in(scope, open, |_| true) >= limit.count as usize
         })
     }
 }

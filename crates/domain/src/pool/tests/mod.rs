@@ -20,6 +20,7 @@ mod limits;
 mod presence;
 mod pressure;
 mod producing;
+mod providers;
 mod storm;
 mod streams_at_once;
 mod tuners;
