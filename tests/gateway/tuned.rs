@@ -1,10 +1,12 @@
 //! A server that tunes by the gateway's playlist: the channel that it opens is pulled once, for it and for the gateway.
 
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use domain::lineup::Rules;
 use domain::produce::{Produce, ProductionMethod};
+use domain::reason::StopReason;
+use jellyfin_alike::{Status, Timer};
 use warmgate::config::{Location, Playlist, Secret};
 
 use crate::support::provider::Provider;
@@ -14,7 +16,7 @@ use crate::support::wait::{eventually, soon};
 const TOKEN: &str = "t0k-s3cr3t";
 
 /// A gateway with two channels of `provider`, which allows one connection, and an origin that tunes by its playlist.
-async fn tuned(provider: &Provider, knows_itself: bool) -> Stage {
+async fn tuned(provider: &Provider, knows_itself: bool, warm: Duration) -> Stage {
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("list.m3u");
     let entry = |number| format!("#EXTINF:-1 tvg-id=\"c{number}\",C {number}\n{}\n", provider.url(number));
@@ -38,8 +40,7 @@ async fn tuned(provider: &Provider, knows_itself: bool) -> Stage {
             config.lineup_server.enabled = true;
             config.lineup_server.token = Some(Secret::new(TOKEN));
             config.lineup_server.base = knows_itself.then(|| format!("http://{listen}"));
-            config.warm.encode = Duration::from_millis(500);
-            config.warm.feed = Duration::from_millis(500);
+            (config.warm.encode, config.warm.feed) = (warm, warm);
         },
     )
     .await;
@@ -57,7 +58,7 @@ fn taps(stage: &Stage) -> usize {
 /// Three viewers watch one channel, two of them with the same profile.
 async fn is_watched(knows_itself: bool) {
     let provider = Provider::start().await;
-    let stage = tuned(&provider, knows_itself).await;
+    let stage = tuned(&provider, knows_itself, Duration::from_millis(500)).await;
     let [one, two] = &stage.origin().channels()[..] else { panic!("{:?}", stage.origin().channels()) };
     assert_eq!((one.name.as_str(), two.name.as_str()), ("C 1", "C 2"));
     let (alice, bob) = (stage.viewer(0, "tv"), stage.viewer(1, "phone"));
@@ -104,7 +105,7 @@ async fn nor_where_the_gateway_does_not_know_its_own_channels() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_next_channel_waits_for_the_connection() {
     let provider = Provider::start().await;
-    let stage = tuned(&provider, true).await;
+    let stage = tuned(&provider, true, Duration::from_millis(500)).await;
     let channels = stage.origin().channels();
     let (alice, bob) = (stage.viewer(0, "tv"), stage.viewer(1, "phone"));
     let (playback, _) = tune(&alice, &channels[0].item_id).await;
@@ -113,4 +114,23 @@ async fn the_next_channel_waits_for_the_connection() {
     eventually("it is opened", async || soon(bob.open(&channels[1].item_id)).await.is_ok()).await;
     assert_eq!(provider.asked().len(), 2);
     eventually("the first one is let go", async || provider.open() == 1).await;
+}
+
+/// The provider's one connection is kept for a channel that nobody watches: the server's recorder gets it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_gets_the_connection_of_what_nobody_watches() {
+    let provider = Provider::start().await;
+    let stage = tuned(&provider, true, Duration::from_secs(600)).await;
+    let viewer = stage.viewer(0, "tv");
+    let (playback, _) = tune(&viewer, &stage.channel(1)).await;
+    soon(viewer.leave(&playback)).await.unwrap();
+    stage.deserted().await;
+    assert_eq!(provider.open(), 1, "it is warm");
+    let start = SystemTime::now() + Duration::from_secs(1);
+    stage.origin().schedule(Timer::new(2, start, start + Duration::from_secs(3600)));
+    eventually("it has begun", async || stage.origin().recordings()[0].began.is_some()).await;
+    let recording = stage.origin().recordings().remove(0);
+    assert_eq!((recording.status, recording.failures), (Status::InProgress, 0), "{recording:?}");
+    assert_eq!(stage.snapshot().tally.stopped.get(&StopReason::TunerNeeded), Some(&1));
+    eventually("the provider has one connection", async || provider.open() == 1).await;
 }

@@ -1,6 +1,6 @@
 //! The server's tuners: their number is known, recordings get theirs, and what is warm is given up only for a shortage.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -207,6 +207,39 @@ async fn a_watched_channel_is_not_given_up_for_a_recording() {
     .await;
     assert_eq!(soon(viewer.poll(&playback)).await.unwrap().status, 200);
     assert!(stage.snapshot().tally.stopped.is_empty());
+}
+
+/// Two tuners, a viewer, an idle channel, and two recordings that overlap. The first gets the idle one's tuner; the later is denied one as by
+/// the bare server, and begins with its next attempt after the viewer has left, although that channel could be kept warm.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_recordings_beside_a_viewer_the_later_waits_for_the_viewer() {
+    let stage = Stage::with(
+        |settings| settings.tuners = 2,
+        |config| config.pool.idle_timeout = Duration::from_secs(600),
+    )
+    .await;
+    let mut socket = socket(&stage).await;
+    let (zapper, viewer) = (stage.viewer(1, "phone"), stage.viewer(0, "tv"));
+    let (left, _) = tune(&zapper, &stage.channel(4)).await;
+    soon(zapper.leave(&left)).await.unwrap();
+    let (playback, _) = tune(&viewer, &stage.channel(1)).await;
+    for (channel, start) in [(2, 5), (3, 6)] {
+        stage.origin().schedule(timer(channel, Duration::from_secs(start)));
+        soon(socket.next()).await.unwrap().unwrap();
+    }
+    let [first, later] = [0, 1].map(|at| move |stage: &Stage| stage.origin().recordings()[at].clone());
+    eventually("the later one was denied a tuner", async || {
+        assert_eq!(soon(viewer.poll(&playback)).await.unwrap().status, 200);
+        later(&stage).failures > 0
+    })
+    .await;
+    assert_eq!((first(&stage).status, first(&stage).failures), (Status::InProgress, 0));
+    assert_eq!(later(&stage).began, None);
+    assert_eq!(soon(viewer.poll(&playback)).await.unwrap().status, 200);
+    assert_eq!(stage.snapshot().tally.stopped, BTreeMap::from([(StopReason::Recording, 1)]));
+    soon(viewer.leave(&playback)).await.unwrap();
+    eventually("it has begun", async || later(&stage).began.is_some()).await;
+    assert_eq!(first(&stage).status, Status::InProgress);
 }
 
 /// A viewer records what is on now, through the gateway. There is no time to read the server's timers.

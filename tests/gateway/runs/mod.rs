@@ -8,6 +8,7 @@ mod kills;
 mod truth;
 mod zapper;
 
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use domain::produce::Produce;
 use futures_util::future::join_all;
 use jellyfin_alike::{Settings, User, Version};
 use tokio::time::{Instant, sleep};
-use warmgate::config::{Config, Location, Playlist};
+use warmgate::config::{Config, Location, Playlist, Secret};
 
 use crate::direct::write_list;
 use crate::runs::account::{Sample, ghosts, looking, miscounts};
@@ -25,7 +26,10 @@ use crate::runs::truth::{Patience, Truth};
 use crate::runs::zapper::{Pace, World, Zapper};
 use crate::support::provider::Provider;
 use crate::support::stage::{Stage, household};
+use crate::support::wait::eventually;
 
+/// The token of the gateway's own playlist.
+const TOKEN: &str = "t0k-s3cr3t";
 /// The tokens of the viewers, one for each.
 const TOKENS: [&str; 3] = ["one", "two", "three"];
 
@@ -56,6 +60,8 @@ struct Run {
     pace: Pace,
     zaps: usize,
     seed: u64,
+    /// Whether the origin tunes by the gateway's own playlist.
+    is_tuned_by_us: bool,
 }
 
 /// The seed of the long runs: `WARMGATE_SEED`, else the time.
@@ -94,7 +100,7 @@ fn patience(pace: Pace) -> Patience {
 impl Run {
     /// Plays it, and returns what went wrong.
     async fn play(self, config: impl FnOnce(&mut Config)) -> Vec<String> {
-        let Self { settings, pace, zaps, seed } = self;
+        let Self { settings, pace, zaps, seed, is_tuned_by_us } = self;
         if std::env::var_os("WARMGATE_STORY").is_some() {
             let subscriber = tracing_subscriber::fmt().with_ansi(false);
             let _ = subscriber
@@ -108,6 +114,10 @@ impl Run {
             config(asked);
         };
         let stage = Stage::with(|asked| *asked = Settings { users: users(), ..settings }, configure).await;
+        if is_tuned_by_us {
+            let url = format!("{}/lineup/channels.m3u?token={TOKEN}", stage.base);
+            eventually("the origin has channels", async || stage.origin().tune_by(&url).await.is_ok()).await;
+        }
         let items = stage.origin().channels().into_iter().map(|channel| channel.item_id).collect();
         let truth = Truth::new(patience(pace));
         let world = Arc::new(World { base: stage.base.clone(), items, truth, pace });
@@ -188,14 +198,14 @@ fn fine(wrong: &[String]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn forty_zaps_on_two_tuners() {
     let settings = Settings { tuners: 2, ..Settings::quick() };
-    let run = Run { settings, pace: SHORT, zaps: 39, seed: 1 };
+    let run = Run { settings, pace: SHORT, zaps: 39, seed: 1, is_tuned_by_us: false };
     fine(&run.play(|config| config.produce.default = Produce::Auto).await);
 }
 
 /// As long as the issue wants it, at an origin as slow as a real one.
 async fn three_hundred(tuners: usize, version: Version, produce: Produce) {
     let settings = Settings { tuners, version, width: 320, height: 180, ..Settings::real() };
-    let run = Run { settings, pace: LONG, zaps: zaps(300), seed: seed() };
+    let run = Run { settings, pace: LONG, zaps: zaps(300), seed: seed(), is_tuned_by_us: false };
     fine(&run.play(move |config| config.produce.default = produce).await);
 }
 
@@ -232,11 +242,52 @@ async fn three_hundred_zaps_with_a_provider() {
     let location = Location::File(folder.path().join("list.m3u"));
     let lineup = Playlist { location, tuners: 2, reload: Duration::from_secs(600), guide: None, rules };
     let settings = Settings { tuners: 2, width: 320, height: 180, ..Settings::real() };
-    let run = Run { settings, pace: LONG, zaps: zaps(300), seed: seed() };
+    let run = Run { settings, pace: LONG, zaps: zaps(300), seed: seed(), is_tuned_by_us: false };
     let mut wrong =
         run.play(move |config| (config.produce.default, config.lineup) = (Produce::Auto, vec![lineup])).await;
     if provider.most() > 2 || provider.open() > 0 {
         wrong.push(format!("the provider had {} connections, {} are left", provider.most(), provider.open()));
     }
     fine(&wrong);
+}
+
+/// The origin tunes by the gateway's own playlist, whose provider allows as many connections as the origin has tuners.
+async fn tuned_by_us(settings: Settings, pace: Pace, zaps: usize, seed: u64) {
+    let (provider, folder) = (Provider::start().await, tempfile::tempdir().unwrap());
+    let list = folder.path().join("list.m3u");
+    let entry =
+        |number: usize| format!("#EXTINF:-1 tvg-id=\"c{number}\",C {number}\n{}\n", provider.url(number));
+    let entries: String = (1..=6).map(entry).collect();
+    std::fs::write(&list, format!("#EXTM3U\n{entries}")).unwrap();
+    let tuners = u32::try_from(settings.tuners).unwrap();
+    let (location, reload) = (Location::File(list), Duration::from_secs(600));
+    let lineup = Playlist { location, tuners, reload, guide: None, rules: Rules::default() };
+    // The gateway recognizes its own channels by its address.
+    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let run = Run { settings, pace, zaps, seed, is_tuned_by_us: true };
+    let mut wrong = run
+        .play(move |config| {
+            (config.produce.default, config.lineup, config.listen) = (Produce::Auto, vec![lineup], listen);
+            config.lineup_server.enabled = true;
+            config.lineup_server.token = Some(Secret::new(TOKEN));
+            config.lineup_server.base = Some(format!("http://{listen}"));
+        })
+        .await;
+    if provider.open() > 0 {
+        wrong.push(format!("{} of the provider's connections are left", provider.open()));
+    }
+    fine(&wrong);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forty_zaps_through_the_gateways_own_playlist() {
+    let settings = Settings { tuners: 2, ..Settings::quick() };
+    tuned_by_us(settings, SHORT, 39, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes ten minutes; see CONTRIBUTING"]
+async fn three_hundred_zaps_through_the_gateways_own_playlist() {
+    let settings = Settings { tuners: 2, width: 320, height: 180, ..Settings::real() };
+    tuned_by_us(settings, LONG, zaps(300), seed()).await;
 }
