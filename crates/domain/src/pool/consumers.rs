@@ -8,7 +8,7 @@ use crate::cadence::laws::Rates;
 use crate::cadence::{Class, Habits};
 use crate::consumer::{Consumer, SignOfLife, Terms};
 use crate::key::{Channel, ConsumerId, StreamId};
-use crate::openings::Due;
+use crate::openings::{Due, Mention};
 use crate::pool::api::Action;
 use crate::pool::watching::is_watched_by;
 use crate::reason::{LeaveReason, StopReason};
@@ -87,6 +87,16 @@ impl Pool {
         }
         if signal == Signal::Quits {
             self.leave(named.into_iter().map(|id| (id, LeaveReason::Goodbye)), now);
+        }
+    }
+
+    /// The server has accepted a report, so its sender has shown its credential: a player that pauses may do nothing else for hours.
+    pub(super) fn vouch(&mut self, report: &Mention, now: Timestamp) {
+        let (Some(account), Some(play_session)) = (report.account, &report.play_session) else { return };
+        let of_session = self.crowd.of_play_session(play_session);
+        let theirs = of_session.filter(|(_, consumer)| consumer.viewer().account == account);
+        for id in theirs.map(|(id, _)| id).collect::<Vec<_>>() {
+            self.crowd.update(id, |consumer| consumer.vouch(now));
         }
     }
 

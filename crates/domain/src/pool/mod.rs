@@ -164,6 +164,7 @@ impl Pool {
             }
             Event::Mentioned(mention, kind) => self.mentioned(&mention, kind, now),
             Event::Reported(mention, report) => {
+                self.vouch(&mention, now);
                 let closed = self.openings.reported(&mention, report);
                 self.actions.extend(closed.map(Action::ForgetOpening));
             }
