@@ -420,9 +420,31 @@ async fn another_picture_in_mid_stream_is_a_discontinuity() {
     assert_eq!(play.stage.origin().counts().jobs_started, 0);
 }
 
-/// The provider changes to an interlaced picture, which Jellyfin would deinterlace. The viewers go on with it as it is.
+/// Most of what is broadcast in 1080i and 576i: the player's profile asks for whole pictures.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_server_would_do_better_is_no_reason_in_mid_stream() {
+async fn interlaced_pictures_are_made_whole() {
+    let provider = Provider::start().await;
+    provider.show_interlaced();
+    let play = Play::before(&[&provider], 0, |_| ()).await;
+    let watch =
+        Watch::begin_with(play.stage.viewer(0, "tv"), &play.stage.channel(1), "&h264-deinterlace=true").await;
+    assert_eq!(play.methods(), [ProductionMethod::Own]);
+    let list = format!("{}{}", play.stage.base, watch.playback.playlist);
+    let read = Command::new("ffprobe")
+        .args(["-v", "error", "-select_streams", "v", "-show_entries", "frame=interlaced_frame"])
+        .args(["-of", "csv=p=0", "-read_intervals", "%+#50", &list])
+        .kill_on_drop(true)
+        .output();
+    let read =
+        String::from_utf8(tokio::time::timeout(PATIENCE, read).await.unwrap().unwrap().stdout).unwrap();
+    let is_interlaced: Vec<_> = read.split(['\n', ',']).filter(|flag| !flag.is_empty()).collect();
+    assert!(is_interlaced.len() >= 25 && is_interlaced.iter().all(|flag| *flag == "0"), "{read}");
+    assert_eq!(play.stage.origin().counts().jobs_started, 0);
+}
+
+/// The provider changes to an interlaced picture, which is deinterlaced from then on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_that_becomes_interlaced_goes_on() {
     for more in ["&h264-deinterlace=true", "&h264-deinterlace=true&MaxHeight=90"] {
         let provider = Provider::start().await;
         let play = Play::before(&[&provider], 0, |_| ()).await;

@@ -188,8 +188,6 @@ reasons! {
         UnknownSource = "unknown-source",
         /// The video is scrambled, or all audio is.
         Scrambled = "scrambled",
-        /// The video would have to be deinterlaced.
-        Interlaced = "interlaced",
         /// The video's high dynamic range would have to be mapped to the standard one.
         HighDynamicRange = "high-dynamic-range",
         /// Subtitles would have to be drawn into the video.
@@ -219,7 +217,6 @@ impl Obstacle {
             | Self::NothingToPlay
             | Self::UnknownSource
             | Self::Scrambled
-            | Self::Interlaced
             | Self::HighDynamicRange
             | Self::BurntInSubtitles
             | Self::ServerHardware

@@ -96,12 +96,8 @@ impl Tolerance {
     /// Only what is as good as Jellyfin's is made.
     pub const NONE: Self = Self(&[]);
     /// Everything that can be made is made.
-    pub const FORCED: Self = Self(&[
-        Obstacle::Interlaced,
-        Obstacle::UnknownSource,
-        Obstacle::BurntInSubtitles,
-        Obstacle::ServerHardware,
-    ]);
+    pub const FORCED: Self =
+        Self(&[Obstacle::UnknownSource, Obstacle::BurntInSubtitles, Obstacle::ServerHardware]);
 
     fn bear(self, obstacle: Obstacle) -> Result<(), Obstacle> {
         if self.0.contains(&obstacle) { Ok(()) } else { Err(obstacle) }
@@ -210,10 +206,8 @@ fn of_video(
     if video.high_dynamic_range {
         return Err(Obstacle::HighDynamicRange);
     }
-    match video.interlaced {
-        Some(false) => {}
-        Some(true) => tolerance.bear(Obstacle::Interlaced)?,
-        None => tolerance.bear(Obstacle::UnknownSource)?,
+    if video.interlaced.is_none() {
+        tolerance.bear(Obstacle::UnknownSource)?;
     }
     if !abilities.video_decoders.contains(&video.codec) {
         return Err(Obstacle::DecoderMissing);

@@ -114,14 +114,10 @@ fn lines_of_video() {
         ("AllowVideoStreamCopy=false", same, Ok(false)),
         ("allowVideoStreamCopy=true", same, Ok(true)),
         ("EnableAutoStreamCopy=false", same, Ok(true)),
-        ("", |video| video.interlaced = Some(true), Err(Obstacle::Interlaced)),
+        ("", |video| video.interlaced = Some(true), Ok(false)),
         ("", |video| video.interlaced = None, Err(Obstacle::UnknownSource)),
         ("h264-deinterlace=false", |video| video.interlaced = Some(true), Ok(true)),
-        (
-            "h264-deinterlace=false&DeInterlace=true",
-            |video| video.interlaced = Some(true),
-            Err(Obstacle::Interlaced),
-        ),
+        ("h264-deinterlace=false&DeInterlace=true", |video| video.interlaced = Some(true), Ok(false)),
         ("", |video| video.square_pixels = Some(false), Ok(true)),
         ("RequireNonAnamorphic=true", |video| video.square_pixels = Some(false), Ok(false)),
         ("RequireNonAnamorphic=true", |video| video.square_pixels = None, Ok(true)),
@@ -354,7 +350,6 @@ fn a_measured_bitrate_is_one_of_few() {
 #[test]
 fn who_forces_it_gets_what_can_be_made() {
     let forced = |demand: &Demand, facts: &Facts| plan(demand, facts, &abilities(), Tolerance::FORCED);
-    assert!(encode(&web(""), &with_video(|video| video.interlaced = Some(true))).deinterlace);
     let unknown = with_video(|video| video.frame_rate = None);
     assert_eq!(forced(&web(""), &unknown).unwrap().video, Some(VideoPlan::Copy), "as it is, while in doubt");
     let drawn = web("SubtitleStreamIndex=2&SubtitleMethod=Encode");

@@ -187,7 +187,6 @@ const fn is_tolerated(obstacle: Obstacle) -> bool {
         // If the input stays scrambled, no segment is made, and the generation stalls.
         Obstacle::Scrambled
         | Obstacle::UnknownSource
-        | Obstacle::Interlaced
         | Obstacle::HighDynamicRange
         | Obstacle::BurntInSubtitles
         | Obstacle::ServerHardware => true,
