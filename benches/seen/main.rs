@@ -3,7 +3,9 @@
 //! in turn, in one run. The source runs in real time and without a burst.
 //!
 //!     make bench-seen
-//!     cargo bench --bench seen -- --zaps 20 --watch 20 --gops 2 --modules DIR/node_modules
+//!     cargo bench --bench seen -- --zaps 20 --watch 20 --gops 2 --late 300 --rtt 100 --modules DIR/node_modules
+
+mod far;
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -47,6 +49,12 @@ struct Args {
     /// Key frame intervals of the source, in seconds
     #[arg(long, value_delimiter = ',', default_value = "1,2,5")]
     gops: Vec<u64>,
+    /// Milliseconds by which the source is late at most
+    #[arg(long, default_value_t = 0)]
+    late: u64,
+    /// Milliseconds from the browser to a server and back
+    #[arg(long, default_value_t = 0)]
+    rtt: u64,
     /// The seed of the pauses between zaps
     #[arg(long, default_value_t = 1)]
     seed: u32,
@@ -70,24 +78,25 @@ struct Way {
 }
 
 impl Way {
-    async fn bare(gop: Duration) -> anyhow::Result<Self> {
-        let origin = origin(gop).await?;
-        Ok(Self { name: "bare server", at: origin.addr(), _origin: origin, gateway: None })
+    async fn bare(settings: Settings, rtt: Duration) -> anyhow::Result<Self> {
+        let origin = Origin::start(settings).await?;
+        let at = far::away(origin.addr(), rtt).await?;
+        Ok(Self { name: "bare server", at, _origin: origin, gateway: None })
     }
 
     /// Through a gateway with so many `slots`: with one, each zap is a cold one.
     async fn through(
         name: &'static str,
-        gop: Duration,
+        (settings, rtt): (Settings, Duration),
         slots: usize,
         cut: ListingChoice,
     ) -> anyhow::Result<Self> {
-        let origin = origin(gop).await?;
+        let origin = Origin::start(settings).await?;
         let mut config = Config::for_upstream(&format!("http://{}", origin.addr()))?;
         config.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         (config.pool.slots, config.window.cut) = (slots, cut);
         let app = App::bind(config).await?;
-        let (at, stop) = (app.local_addr(), CancellationToken::new());
+        let (at, stop) = (far::away(app.local_addr(), rtt).await?, CancellationToken::new());
         let serving = tokio::spawn(app.serve(stop.clone()));
         Ok(Self { name, at, _origin: origin, gateway: Some((stop, serving)) })
     }
@@ -98,10 +107,6 @@ impl Way {
             let _ = serving.await;
         }
     }
-}
-
-async fn origin(gop: Duration) -> anyhow::Result<Origin> {
-    Ok(Origin::start(Settings { gop, tuners: 6, ..Settings::real() }).await?)
 }
 
 #[tokio::main]
@@ -121,12 +126,20 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn measure(gop: u64, args: &Args, hls: Vec<u8>) -> anyhow::Result<Vec<Value>> {
-    let interval = Duration::from_secs(gop);
+    let settings = Settings {
+        gop: Duration::from_secs(gop),
+        lateness: Duration::from_millis(args.late),
+        tuners: 6,
+        ..Settings::real()
+    };
+    let rtt = Duration::from_millis(args.rtt);
+    let setting = || (settings.clone(), rtt);
     let ways = [
-        Way::bare(interval).await?,
-        Way::through("gateway, cold", interval, 1, ListingChoice::Auto).await?,
-        Way::through("gateway, cold, keyed", interval, 1, ListingChoice::Always(Listing::Keyed)).await?,
-        Way::through("gateway, warm", interval, 4, ListingChoice::Auto).await?,
+        Way::bare(settings.clone(), rtt).await?,
+        Way::through("gateway, cold", setting(), 1, ListingChoice::Auto).await?,
+        Way::through("gateway, cold, keyed", setting(), 1, ListingChoice::Always(Listing::Keyed)).await?,
+        Way::through("gateway, warm", setting(), 4, ListingChoice::Auto).await?,
+        Way::through("gateway, warm, keyed", setting(), 4, ListingChoice::Always(Listing::Keyed)).await?,
     ];
     let setting = json!({
         "ways": ways.iter().map(|way| json!({"name": way.name, "address": way.at.to_string()})).collect::<Value>(),

@@ -132,6 +132,10 @@ fn users() -> [User; 2] {
     ["alice", "bob"].map(User::new)
 }
 
+/// A browser that plays with hls.js, which the gateway knows by its name.
+const BROWSER: &str =
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
+
 /// A viewer of a server, and the channel that the viewer watches.
 struct Seat<'a> {
     viewer: Viewer,
@@ -142,7 +146,8 @@ struct Seat<'a> {
 impl<'a> Seat<'a> {
     fn new(at: SocketAddr, user: &User, origin: &'a Origin) -> Self {
         let device = user.tokens.first().map_or("", |token| &token.device_id);
-        let viewer = Viewer::new(format!("http://{at}"), user.token(), &user.id, device);
+        let mut viewer = Viewer::new(format!("http://{at}"), user.token(), &user.id, device);
+        viewer.agent = Some(BROWSER);
         Self { viewer, origin, watching: None }
     }
 

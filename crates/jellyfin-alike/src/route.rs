@@ -10,6 +10,7 @@ use hyper::upgrade::OnUpgrade;
 use crate::auth::{self, Credentials};
 use crate::caller::Caller;
 use crate::files;
+use crate::guide;
 use crate::hls;
 use crate::parameters::{Parameters, Query, read_json};
 use crate::playback_info;
@@ -179,6 +180,10 @@ impl Call {
             [_, "channels"] => {
                 self.only("GET")?;
                 system::channels(state, &self.caller(state)?, &self.query)
+            }
+            [_, "programs"] => {
+                self.only("GET")?;
+                guide::list(state, &self.caller(state)?, &self.query)
             }
             [_, "timers"] => {
                 self.only("GET, POST")?;

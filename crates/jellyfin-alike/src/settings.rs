@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::guid;
+use crate::programme::Programme;
 use crate::recording::Timer;
 
 /// The version of Jellyfin that the server behaves as. `docs/jellyfin.md`, section 6, lists the differences.
@@ -51,6 +52,8 @@ pub struct Settings {
     pub api_key: String,
     /// How long things take.
     pub delays: Delays,
+    /// How late the source's bytes are at most; how late each is differs.
+    pub lateness: Duration,
     /// The distance of the source's key frames.
     pub gop: Duration,
     /// The width of the pictures, in pixels.
@@ -80,6 +83,8 @@ pub struct Settings {
     pub provider_connections: Option<usize>,
     /// The timers at the start.
     pub timers: Vec<Timer>,
+    /// The guide.
+    pub programmes: Vec<Programme>,
 }
 
 impl Settings {
@@ -97,6 +102,7 @@ impl Settings {
             users: vec![User::new("alice"), User::new("bob")],
             api_key: guid::md5("warmgate demo: api key"),
             delays: Delays::real(),
+            lateness: Duration::ZERO,
             gop: Duration::from_secs(2),
             width: 640,
             height: 360,
@@ -111,6 +117,7 @@ impl Settings {
             cors_hosts: Vec::new(),
             provider_connections: None,
             timers: Vec::new(),
+            programmes: Vec::new(),
         }
     }
 

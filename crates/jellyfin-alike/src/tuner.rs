@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::channel::{Channel, Reception};
 use crate::input::{self, Input, InputBytes};
@@ -73,7 +73,9 @@ impl Tuner {
         let (written_sender, written) = watch::channel(0);
         let ended = Arc::new(AtomicBool::new(false));
         let (number, faults) = (channel.number, faults.clone());
-        let writer = Writer { number, faults, discarded, written: written_sender, ended: ended.clone() };
+        let lateness = server.settings.lateness;
+        let writer =
+            Writer { number, faults, discarded, lateness, written: written_sender, ended: ended.clone() };
         server.spawn(writer.run(bytes, file, path.clone()));
         Ok(Self { path, input, written, ended })
     }
@@ -113,6 +115,8 @@ struct Writer {
     faults: Faults,
     /// How much of the beginning is discarded.
     discarded: Duration,
+    /// How late bytes may be.
+    lateness: Duration,
     written: watch::Sender<u64>,
     ended: Arc<AtomicBool>,
 }
@@ -120,7 +124,11 @@ struct Writer {
 impl Writer {
     async fn run(self, mut input: InputBytes, mut file: File, path: PathBuf) {
         let (mut read, mut total, mut begin) = (0, 0, None);
-        while let Some(bytes) = input.next().await {
+        for nth in 1.. {
+            if !self.lateness.is_zero() {
+                sleep(self.lateness.mul_f64(spread(nth))).await;
+            }
+            let Some(bytes) = input.next().await else { break };
             let count = bytes.len();
             let begin = *begin.get_or_insert_with(|| Instant::now() + self.discarded);
             let start = if total == 0 { (PACKET - read % PACKET) % PACKET } else { 0 };
@@ -144,12 +152,16 @@ impl Writer {
     }
 }
 
-/// The time of the first key frame. A provider's stream is joined at any moment between two key frames, never at one: the
-/// golden section spreads the openings of a server evenly, in an order that is always the same.
+/// The time of the first key frame. A provider's stream is joined at any moment between two key frames, never at one.
 fn first_key_frame(gop: Duration, nth: u64) -> Duration {
-    const GOLDEN_SECTION: f64 = 0.618_033_988_749_895;
     let soonest = 2 * DISCARDED;
-    soonest + gop.saturating_sub(soonest).mul_f64((nth as f64 * GOLDEN_SECTION).fract())
+    soonest + gop.saturating_sub(soonest).mul_f64(spread(nth))
+}
+
+/// Numbers from 0 to 1 that the golden section spreads evenly, in an order that is always the same.
+fn spread(nth: u64) -> f64 {
+    const GOLDEN_SECTION: f64 = 0.618_033_988_749_895;
+    (nth as f64 * GOLDEN_SECTION).fract()
 }
 
 /// FFmpeg's arguments for test pictures with the channel's number and a clock, and the channel's own tone, at the lowest

@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -46,6 +46,8 @@ pub struct Viewer {
     user: String,
     /// The app's name.
     pub client: String,
+    /// The browser's name, as a `User-Agent`.
+    pub agent: Option<&'static str>,
     /// The bitrate that it claims to receive, in bit/s. jellyfin-web measures it, so that no two zaps name the same.
     pub bitrate: u64,
     /// The address that a reverse proxy says the requests come from.
@@ -127,6 +129,7 @@ impl Viewer {
             device: device.to_owned(),
             user: user.to_owned(),
             client: "Warmgate".to_owned(),
+            agent: None,
             bitrate: 1_973_790_118,
             address: None,
         }
@@ -245,6 +248,9 @@ impl Viewer {
         // A player requests media with the credential in the URL. Only the app's own calls have the header.
         if !path.contains("ApiKey=") {
             request = request.header(AUTHORIZATION, self.authorization()?);
+        }
+        if let Some(agent) = self.agent {
+            request = request.header(USER_AGENT, agent);
         }
         if let Some(address) = &self.address {
             request = request.header("x-forwarded-for", address);

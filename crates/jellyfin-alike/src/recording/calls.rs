@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 
 use crate::caller::Caller;
 use crate::channel::Channel;
+use crate::date;
 use crate::guid;
 use crate::notices::Audience;
 use crate::parameters::Parameters;
+use crate::recording::recorder;
 use crate::recording::timer::Timer;
 use crate::recording::timers::{Recording, Status};
-use crate::recording::{date, recorder};
 use crate::response::{Refusal, Response, json, no_content};
 use crate::server::Server;
 use crate::settings::server_id;

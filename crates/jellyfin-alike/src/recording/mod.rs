@@ -1,7 +1,6 @@
 //! Recordings: timers, and the recorder that follows them inside the server, where no proxy sees it.
 
 pub(crate) mod calls;
-mod date;
 pub(crate) mod recorder;
 mod timer;
 pub(crate) mod timers;

@@ -225,7 +225,12 @@ async fn two_zaps_of_the_web_client_are_as_recorded() {
         let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let body = line["req_body"].as_str().and_then(|body| serde_json::from_str(&names.apply(body)).ok());
         if url.ends_with(".ts") {
-            eventually(&label, async || client.get(&url).await.status == 200).await;
+            // FFmpeg opens a segment's file before it writes to it.
+            eventually(&label, async || {
+                let reply = client.get(&url).await;
+                reply.status == 200 && !reply.body.is_empty()
+            })
+            .await;
         }
         let reply = client.send(line["method"].as_str().unwrap(), &url, &headers, body.as_ref()).await;
         assert_eq!(u64::from(reply.status.as_u16()), line["status"].as_u64().unwrap(), "{label}: status");

@@ -50,7 +50,7 @@ fn date(since: u64) -> (u64, u64, u64) {
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
-    use crate::recording::date::{format, parse};
+    use crate::date::{format, parse};
 
     #[test]
     fn times_are_written_and_read() {
