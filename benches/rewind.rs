@@ -41,7 +41,7 @@ fn window(length: Duration) -> (Window<()>, [JoinPoint; 2]) {
         let arrival = Arrival { duration, discontinuity: false, independent, ends_group: number % 4 == 3 };
         window.push(arrival, (), 0, (Timestamp::after_start(PIECE * number), PIECE * number));
         if starts.is_none() {
-            starts = window.join(Listing::Fine, SHORT).zip(window.join(Listing::Keyed, SHORT));
+            starts = window.join(Listing::Fine, SHORT, None).zip(window.join(Listing::Keyed, SHORT, None));
             window.reached([starts.map(|(fine, _)| fine.sequence), starts.map(|(_, keyed)| keyed.sequence)]);
         }
     }

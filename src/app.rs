@@ -168,6 +168,7 @@ impl App {
             tuner_refusal: self.config.tuners.refusal,
             client_rules: client_rules(self.config.clients),
             cut: self.config.window.cut,
+            start: self.config.window.start,
             lineup: self.lineups.and_then(|lineups| served(&self.config.lineup_server, lineups)),
         };
         let gateway = Gateway::new(settings, self.client, self.jellyfin, self.supervisor.clone());
@@ -193,7 +194,12 @@ fn client_rules(clients: Clients) -> Vec<clients::ClientRule> {
         let max_bitrate = set.max_bitrate.map(|bitrate| bitrate.0);
         clients::ClientRule {
             matches: clients::Conditions { user, device, user_agent, network },
-            set: clients::ClientSettings { streams: set.streams, max_bitrate, cut: set.cut },
+            set: clients::ClientSettings {
+                streams: set.streams,
+                max_bitrate,
+                cut: set.cut,
+                start: set.start,
+            },
         }
     });
     rules.collect()

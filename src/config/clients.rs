@@ -1,7 +1,7 @@
 //! The section `clients`: how many may connect, and rules for who may do what; used as written.
 
 use domain::connections::DEFAULT_LIMIT;
-use domain::window::ListingChoice;
+use domain::window::{ListingChoice, StartChoice};
 use ipnet::IpNet;
 use serde::Deserialize;
 
@@ -68,6 +68,9 @@ pub struct ClientSettings {
     /// How its lists are made.
     #[serde(deserialize_with = "scalar::some")]
     pub cut: Option<ListingChoice>,
+    /// Where its lists begin.
+    #[serde(deserialize_with = "scalar::some")]
+    pub start: Option<StartChoice>,
 }
 
 /// Reports what is wrong with the section.

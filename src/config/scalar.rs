@@ -17,7 +17,7 @@ use crate::config::units::{self, BitRate, ByteSize};
 use crate::config::upstream_url::UpstreamUrl;
 use domain::lineup::source::{SourceKind, SourceUrl};
 use domain::produce::Produce;
-use domain::window::ListingChoice;
+use domain::window::{ListingChoice, StartChoice};
 
 /// A type with a textual form.
 pub(super) trait Scalar: Sized {
@@ -278,6 +278,12 @@ impl Scalar for Produce {
 }
 
 impl Scalar for ListingChoice {
+    fn read(text: &str) -> Result<Self, String> {
+        named(&Self::ALL, Self::as_str, text)
+    }
+}
+
+impl Scalar for StartChoice {
     fn read(text: &str) -> Result<Self, String> {
         named(&Self::ALL, Self::as_str, text)
     }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::config::scalar::{self, Scalar};
 use crate::config::secret::Secret;
 use domain::produce::Produce as Wish;
-use domain::window::{Listing, ListingChoice};
+use domain::window::{Listing, ListingChoice, StartChoice};
 
 /// How many streams are kept, and for how long.
 #[derive(Clone, Debug, Deserialize)]
@@ -119,6 +119,9 @@ pub struct Window {
     /// How playlists are made of the stream's pieces.
     #[serde(deserialize_with = "scalar::one")]
     pub cut: ListingChoice,
+    /// Where the playlist of a new viewer begins.
+    #[serde(deserialize_with = "scalar::one")]
+    pub start: StartChoice,
 }
 
 impl Default for Window {
@@ -128,6 +131,7 @@ impl Default for Window {
             length: Duration::from_secs(30),
             segment: 64 << 20,
             cut: ListingChoice::Auto,
+            start: StartChoice::Join,
         }
     }
 }

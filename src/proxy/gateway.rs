@@ -29,6 +29,7 @@ use crate::proxy::miss_counters::MissCounters;
 use crate::proxy::openings::hls_warmup::HlsWarmup;
 use crate::proxy::openings::pairings::Pairings;
 use crate::proxy::openings::tuner_denials::TunerDenialCache;
+use crate::proxy::programmes::Programmes;
 use crate::proxy::query::Query;
 use crate::proxy::route::{Route, route};
 use crate::proxy::served_lineup::ServedLineup;
@@ -40,7 +41,7 @@ use domain::openings::MentionKind;
 use domain::produce::Rules;
 use domain::signal::{Signal, Whose};
 use domain::viewer::Account;
-use domain::window::ListingChoice;
+use domain::window::{ListingChoice, StartChoice};
 
 /// Bytes of all request bodies that are kept at a time, until they have been read or sent again.
 const KEPT: usize = 16 << 20;
@@ -68,6 +69,8 @@ pub struct Settings {
     pub client_rules: Vec<ClientRule>,
     /// How playlists are made, where no rule for clients says it.
     pub cut: ListingChoice,
+    /// Where the playlist of a new viewer begins, where no rule for clients says it.
+    pub start: StartChoice,
     /// The gateway's own playlist and guide, if it serves them.
     pub lineup: Option<ServedLineup>,
 }
@@ -89,6 +92,8 @@ pub struct Gateway {
     pub(super) tuner_refusal: Refusal,
     pub(super) client_rules: Vec<ClientRule>,
     pub(super) cut: ListingChoice,
+    pub(super) start: StartChoice,
+    pub(super) programmes: Programmes,
     pub(super) tuner_denials: TunerDenialCache,
     pub(super) hls_warmup: HlsWarmup,
     pub(super) pairings: Pairings,
@@ -104,7 +109,7 @@ impl Gateway {
     #[must_use]
     pub fn new(settings: Settings, client: Client, jellyfin: Jellyfin, supervisor: Supervisor) -> Self {
         let Settings { identity, cold_timeout, produce, blocking_reload, live_tv_right, .. } = settings;
-        let Settings { tuner_refusal, client_rules, cut, lineup, .. } = settings;
+        let Settings { tuner_refusal, client_rules, cut, start, lineup, .. } = settings;
         Self {
             name: identity.name.clone(),
             cold_timeout,
@@ -113,6 +118,7 @@ impl Gateway {
             lineup,
             forwarder: Forwarder::new(client, identity),
             auth: Auth::new(jellyfin.clone(), live_tv_right),
+            programmes: Programmes::new(jellyfin.clone()),
             jellyfin,
             supervisor,
             blocked_requests: BlockedRequests::default(),
@@ -120,6 +126,7 @@ impl Gateway {
             tuner_refusal,
             client_rules,
             cut,
+            start,
             tuner_denials: TunerDenialCache::default(),
             hls_warmup: HlsWarmup::default(),
             pairings: Pairings::default(),

@@ -36,7 +36,7 @@ use domain::pool::{PlaylistHints, SegmentRequest, Warmth};
 use domain::profile::{Policy, ProfileKey};
 use domain::signal::{Signal, Whose};
 use domain::viewer::Viewer;
-use domain::window::ListText;
+use domain::window::{ListText, Listing};
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -96,9 +96,13 @@ impl Gateway {
                 Verdict::Denied => Err(Unserved::Miss(Miss::Denied)),
                 Verdict::Unknown => Err(Unserved::Miss(Miss::AuthUnknown)),
                 Verdict::Allowed(me) => {
+                    let credential = &asker.credential;
+                    let settings = self.settings_of(Some(&me), credential.device(), &request);
+                    let who = (&viewer, &channel);
+                    let since = self.wants_since(settings, &live.prefix, credential, who).await;
+                    let listing = (self.listing(settings, &request), since);
                     let viewer = (viewer, channel.clone(), token);
-                    let wish = self.wish(live, &request, viewer, (&asker.credential, me));
-                    wish.map_err(Unserved::Miss)
+                    self.wish(live, &request, viewer, (credential, me), listing).map_err(Unserved::Miss)
                 }
             },
         };
@@ -268,6 +272,7 @@ impl Gateway {
         request: &Request<Body>,
         (viewer, channel, token): (Viewer, Channel, Option<ConsumerId>),
         (credential, me): (&Credential, Arc<Me>),
+        (listing, since): (Listing, Option<Duration>),
     ) -> Result<(TuneRequest, impl FnOnce() -> Recipe + use<'a>), Miss> {
         let policy =
             Policy { video_transcoding: me.video_transcoding, audio_transcoding: me.audio_transcoding };
@@ -286,7 +291,8 @@ impl Gateway {
             viewer,
             token,
             class: Class::of_user_agent(text(headers, &USER_AGENT)),
-            listing: self.listing(&me, credential, request),
+            listing,
+            since,
             demand: Demand::from_query(live.query.pairs(), policy).ok(),
             login: credential.login(),
             user: me.id.clone(),

@@ -30,6 +30,7 @@ mod miss;
 mod miss_counters;
 mod openings;
 mod produce;
+mod programmes;
 pub mod query;
 mod range;
 mod recipe;

@@ -26,7 +26,7 @@ impl Supervisor {
         mention: &Mention,
         recipe: impl FnOnce() -> Recipe,
     ) -> Result<Lease, RefuseReason> {
-        let TuneRequest { key, viewer, token, class, listing, produce, demand, login, user } = request;
+        let TuneRequest { key, viewer, token, class, listing, since, produce, demand, login, user } = request;
         let account = viewer.account;
         self.handle.until_no_straggler(&viewer).await;
         let (lease, input) = self.handle.ask(|pool, now| {
@@ -46,7 +46,8 @@ impl Supervisor {
                     let list = pool.list_of(consumer);
                     let (has_list, listing) = (list.is_some(), list.map_or(listing, |list| list.listing));
                     let waits_since = self.handle.instant(pool.waits_since(consumer).unwrap_or(now));
-                    let lease = Lease { stream, consumer, warmth, waits_since, has_list, listing, answering };
+                    let lease =
+                        Lease { stream, consumer, warmth, waits_since, has_list, listing, since, answering };
                     Ok((lease, pool.input_of(id)))
                 }
             }
@@ -62,12 +63,12 @@ impl Supervisor {
     /// The playlist of a consumer; `None` before the first segment. `blocking` says whether it offers blocking reload.
     #[must_use]
     pub fn playlist(&self, lease: Lease, hints: &PlaylistHints<'_>, blocking: bool) -> Option<Playlist> {
-        let Lease { stream, consumer, has_list, listing, answering, .. } = lease;
-        let join_point = if has_list { None } else { stream.join_point(listing) };
+        let Lease { stream, consumer, has_list, listing, since, answering, .. } = lease;
+        let join_point = if has_list { None } else { stream.join_point(listing, since) };
         answering.reported();
         let start = self.handle.ask(|pool, now| pool.playlist_answered(consumer, join_point, hints, now));
         // A consumer that has been forgotten meanwhile begins anew.
-        let start = start.or_else(|| stream.join_point(listing))?;
+        let start = start.or_else(|| stream.join_point(listing, since))?;
         stream.playlist(start, blocking)
     }
 

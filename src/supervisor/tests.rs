@@ -124,6 +124,7 @@ async fn tune(supervisor: &Supervisor, account: u64) -> Lease {
         viewer: Viewer { account: Account(account), device: None, play_session: None },
         class: Class::Unknown,
         listing: Listing::Keyed,
+        since: None,
         produce: Produce::Adopt,
         demand: None,
         login: Login::default(),

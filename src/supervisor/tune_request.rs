@@ -3,6 +3,7 @@
 //! It does not know how either is spelled in HTTP.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -30,6 +31,8 @@ pub struct TuneRequest {
     pub class: Class,
     /// How the viewer's player wants its list.
     pub listing: Listing,
+    /// When what the viewer wants to see began, since 1970; `None` begins near live.
+    pub since: Option<Duration>,
     /// The preference for how the stream is produced.
     pub produce: Produce,
     /// The encoding that the request demands; `None` if the request cannot be understood.
@@ -55,6 +58,8 @@ pub struct Lease {
     pub has_list: bool,
     /// How that list was made, or the first one is to be.
     pub listing: Listing,
+    /// When what the viewer wants to see began, since 1970.
+    pub since: Option<Duration>,
     /// The answer to the request.
     pub answering: Answering,
 }

@@ -39,7 +39,31 @@ pub struct Recording {
     pub status: TimerStatus,
 }
 
+/// A programme of the guide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Programme {
+    /// When it begins.
+    pub starts: SystemTime,
+    /// When it ends.
+    pub ends: SystemTime,
+}
+
 impl Jellyfin {
+    /// The programme that is on at a channel; `None` where the guide has none (`LiveTvController.GetLiveTvPrograms`).
+    pub async fn programme_on(
+        &self,
+        prefix: &str,
+        item: &ItemId,
+        login: &Login,
+    ) -> Result<Option<Programme>, Error> {
+        let path = format!("{prefix}/LiveTv/Programs");
+        let query = format!("ChannelIds={item}&IsAiring=true&Limit=1&EnableTotalRecordCount=false");
+        let answer =
+            self.calls.json(self.calls.request(Method::GET, &path, &query, login, None)?, PROMPT).await?;
+        let items = field(&answer, "Items").and_then(Value::as_array);
+        Ok(items.ok_or(Error::Unreadable("no Items"))?.first().and_then(programme))
+    }
+
     /// The tuner hosts.
     pub async fn tuner_hosts(&self, prefix: &str, login: &Login) -> Result<Vec<TunerHost>, Error> {
         let path = format!("{prefix}/System/Configuration/livetv");
@@ -89,6 +113,11 @@ fn recording(timer: &Value) -> Option<Recording> {
             Some(_) | None => TimerStatus::Over,
         },
     })
+}
+
+fn programme(item: &Value) -> Option<Programme> {
+    let at = |name| moment(field(item, name)?.as_str()?);
+    Some(Programme { starts: at("StartDate")?, ends: at("EndDate")? })
 }
 
 /// When the server opens the channel of a timer (`TimerInfoDto.cs`); `None` if it cannot be read.

@@ -2,13 +2,14 @@
 
 use std::io::Read as _;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use domain::window::{Listing, ListingChoice};
+use domain::window::{Listing, ListingChoice, StartChoice};
 use flate2::read::GzDecoder;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, LOCATION};
+use jellyfin_alike::Programme;
 use jellyfin_alike::viewer::{Answer, Playback, Viewer};
-use warmgate::config::Config;
+use warmgate::config::{ClientRule, ClientSettings, Conditions, Config};
 
 use crate::support::servers::{fetch, get, http};
 use crate::support::stage::{Stage, all_fetched, is_hit, is_ours, poll, short, tune};
@@ -96,6 +97,49 @@ async fn at_the_end_of_its_reach_a_list_slides() {
     // A player that asks for what is long gone would be destroyed by an error.
     let gone = soon(viewer.segment(&playback, "1.ts")).await.unwrap();
     assert_eq!((gone.status.as_u16(), gone.body.first()), (200, Some(&0x47)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_wants_to_starts_the_programme_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let rewinding = rewinding(folder.path());
+    let began = SystemTime::now() + Duration::from_secs(4);
+    let programme = |channel, start| Programme { channel, start, end: start + Duration::from_secs(3600) };
+    let stage = Stage::with(
+        |server| server.programmes = vec![programme(1, began), programme(2, SystemTime::UNIX_EPOCH)],
+        |config| {
+            rewinding(config);
+            let conditions = Conditions { user: vec!["bob".to_owned()], ..Conditions::default() };
+            let set = ClientSettings { start: Some(StartChoice::Programme), ..ClientSettings::default() };
+            config.clients.rules = vec![ClientRule { conditions, set }];
+        },
+    )
+    .await;
+    let alice = stage.viewer(0, "tv");
+    let playback = short(soon(alice.open(&stage.channel(1))).await.unwrap());
+    paused_for(&alice, &playback, Duration::from_secs(18)).await;
+
+    let bob = stage.viewer(1, "tablet");
+    let tunes = async |viewer: &Viewer, channel| {
+        poll(viewer, &short(soon(viewer.open(&stage.channel(channel))).await.unwrap())).await
+    };
+    let theirs = tunes(&bob, 1).await;
+    let text = theirs.text();
+    let date = text.lines().find_map(|line| line.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:")).unwrap();
+    let begins = SystemTime::from(date.parse::<jiff::Timestamp>().unwrap());
+    let before = began.duration_since(begins).unwrap();
+    assert!(before < Duration::from_secs(3), "by a key frame: {before:?} {text}");
+    assert!(is_hit(&theirs) && text.contains("#EXT-X-START:TIME-OFFSET=0") && text.contains(EVENT), "{text}");
+    all_fetched(&bob, &theirs).await;
+    let again = tunes(&bob, 1).await;
+    assert_eq!(again.segments()[0], theirs.segments()[0], "also at the next tune");
+    assert_eq!(stage.asked("/LiveTv/Programs").len(), 1, "the guide is remembered");
+
+    let newcomers = tunes(&stage.viewer(0, "phone"), 1).await;
+    assert!(length(&newcomers) < Duration::from_secs(8), "others begin near live: {}", newcomers.text());
+    // A programme that began before the gateway did, on a channel that nobody watches.
+    let cold = tunes(&bob, 2).await;
+    assert!(is_ours(&cold), "{}", cold.field("cache-status"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

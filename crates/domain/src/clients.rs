@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::key::DeviceId;
-use crate::window::ListingChoice;
+use crate::window::{ListingChoice, StartChoice};
 
 /// A client, as its requests and the server show it.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +45,8 @@ pub struct ClientSettings {
     pub max_bitrate: Option<u64>,
     /// How its lists are made, where that is not left to `window.cut`.
     pub cut: Option<ListingChoice>,
+    /// Where its lists begin, where that is not left to `window.start`.
+    pub start: Option<StartChoice>,
 }
 
 /// A rule.

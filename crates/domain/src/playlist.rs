@@ -102,12 +102,25 @@ pub struct Listed {
     pub date: Duration,
 }
 
-/// Writes what stands before the segments of a live playlist that begins with `first`. `blocking` offers blocking playlist reload
-/// (4.4.3.8). `only_grows` promises that no segment is ever removed (4.4.3.5).
+/// What a live playlist says before its first segment.
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
+    /// The target duration.
+    pub target: Duration,
+    /// Whether it offers blocking playlist reload (4.4.3.8).
+    pub blocking: bool,
+    /// Whether it promises that no segment is ever removed (4.4.3.5).
+    pub only_grows: bool,
+    /// Whether players are to begin with its first segment, rather than near its end (4.4.2.2).
+    pub plays_from_first: bool,
+}
+
+/// Writes what stands before the segments of a live playlist that begins with `first`.
 ///
 /// The first segment sets EXT-X-MEDIA-SEQUENCE and EXT-X-DISCONTINUITY-SEQUENCE (4.4.3.2, 4.4.3.3).
 #[must_use]
-pub fn head(target: Duration, blocking: bool, only_grows: bool, first: Option<Listed>) -> String {
+pub fn head(head: Head, first: Option<Listed>) -> String {
+    let Head { target, blocking, only_grows, plays_from_first } = head;
     let (sequence, discontinuities) =
         first.map_or((0, 0), |first| (first.sequence, first.discontinuity_sequence));
     let mut text = format!(
@@ -116,6 +129,9 @@ pub fn head(target: Duration, blocking: bool, only_grows: bool, first: Option<Li
     );
     if only_grows {
         text.push_str("#EXT-X-PLAYLIST-TYPE:EVENT\n");
+    }
+    if plays_from_first {
+        text.push_str("#EXT-X-START:TIME-OFFSET=0\n");
     }
     if blocking {
         text.push_str("#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES\n");
@@ -216,7 +232,9 @@ mod tests {
             date: Duration::from_millis(1_796_000_000_000 + sequence),
         });
         let written = |only_grows, listed: &[Listed]| {
-            let mut text = head(Duration::from_secs(4), false, only_grows, listed.first().copied());
+            let target = Duration::from_secs(4);
+            let head_of = Head { target, blocking: false, only_grows, plays_from_first: only_grows };
+            let mut text = head(head_of, listed.first().copied());
             listed.iter().for_each(|segment| write_segment(&mut text, segment));
             text
         };

@@ -147,10 +147,11 @@ impl Stream {
         }
     }
 
-    /// Where the playlist of a viewer begins who joins now; `None` while there is too little to play on.
-    pub(super) fn join_point(&self, listing: Listing) -> Option<JoinPoint> {
+    /// Where the playlist of a viewer begins who joins now, and wants to see what began at `since`; `None` while there is too little to
+    /// play on.
+    pub(super) fn join_point(&self, listing: Listing, since: Option<Duration>) -> Option<JoinPoint> {
         let window = self.read();
-        window.as_ref()?.join(listing, self.size.join)
+        window.as_ref()?.join(listing, self.size.join, since)
     }
 
     /// The playlist of a viewer who joined at `start`; `None` before the first segment.
@@ -190,7 +191,7 @@ impl Stream {
                 Some(Readiness::Ready)
             }
             // It may have failed already, which is published later.
-            Some(State::Live) => self.join_point(listing).map(|_| Readiness::Ready),
+            Some(State::Live) => self.join_point(listing, None).map(|_| Readiness::Ready),
             Some(State::BackingOff { .. }) => self.is_unborn().then_some(Readiness::Failed),
             Some(State::Starting | State::Resting) => None,
             Some(State::Retiring(_)) | None => Some(Readiness::Retired),

@@ -132,7 +132,12 @@ fn what_leads_where_in_time() {
 
 #[test]
 fn who_comes_back_soon_goes_on_with_its_list() {
-    let list = JoinPoint { listing: Listing::Fine, sequence: 7, target: Duration::from_secs(1) };
+    let list = JoinPoint {
+        listing: Listing::Fine,
+        sequence: 7,
+        target: Duration::from_secs(1),
+        plays_from_first: false,
+    };
     let comes_back = |reason, play_session: Option<&str>, seconds: u64| {
         let mut viewer = after(Class::Web, &polls(0..30));
         viewer.viewer.play_session = play_session.map(PlaySessionId::new);

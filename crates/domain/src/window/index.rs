@@ -166,6 +166,15 @@ impl Index {
         (count >= least || total >= enough).then_some(start)
     }
 
+    /// The last segment that began at `since` at the latest and that a list may start with; else the first one after it.
+    pub(super) fn join_at(&self, since: Duration) -> Option<u64> {
+        let listed = self.from(self.listed_from.max(self.current_from));
+        let mut beginnings = listed.filter(|entry| entry.independent).map(|entry| entry.listed);
+        let first = beginnings.next()?;
+        let last = beginnings.take_while(|listed| listed.date <= since).last();
+        Some(last.unwrap_or(first).sequence)
+    }
+
     pub(super) const fn is_interrupted(&self) -> bool {
         self.current_from == self.next_sequence
     }

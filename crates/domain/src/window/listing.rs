@@ -66,6 +66,30 @@ impl ListingChoice {
     }
 }
 
+/// The operator's choice of where the list of a new viewer begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StartChoice {
+    /// Near live.
+    #[default]
+    Join,
+    /// At the beginning of the programme that is on, as far back as the stream is kept.
+    Programme,
+}
+
+impl StartChoice {
+    /// Every choice.
+    pub const ALL: [Self; 2] = [Self::Join, Self::Programme];
+
+    /// The one spelling.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Join => "join",
+            Self::Programme => "program",
+        }
+    }
+}
+
 /// Where a viewer's list begins, and how it goes on. It never changes while the viewer watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JoinPoint {
@@ -75,6 +99,8 @@ pub struct JoinPoint {
     pub sequence: u64,
     /// Its target duration.
     pub target: Duration,
+    /// Whether players are told to begin with its first segment, rather than near live.
+    pub plays_from_first: bool,
 }
 
 #[cfg(test)]

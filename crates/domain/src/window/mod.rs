@@ -12,11 +12,11 @@ mod text;
 
 use std::time::Duration;
 
-use crate::playlist::{self, Listed};
+use crate::playlist::{self, Head, Listed};
 use crate::time::Timestamp;
 pub use crate::window::index::ListLengths;
 use crate::window::index::{FARTHEST_BACK, Index, Run};
-pub use crate::window::listing::{JoinPoint, Listing, ListingChoice};
+pub use crate::window::listing::{JoinPoint, Listing, ListingChoice, StartChoice};
 use crate::window::pieces::Pieces;
 pub use crate::window::text::ListText;
 
@@ -231,15 +231,23 @@ impl<P> Window<P> {
     }
 
     /// Where the list of a new viewer starts: with the fewest newest segments that last `span` and start with a random access
-    /// point. `None` while there is no such segment, or too few to play on.
+    /// point; `None` while there is no such segment, or too few to play on. Who wants to see what began at `since`, after 1970,
+    /// starts there, or as soon after it as the stream is kept.
     #[must_use]
-    pub fn join(&self, listing: Listing, span: Duration) -> Option<JoinPoint> {
+    pub fn join(&self, listing: Listing, span: Duration, since: Option<Duration>) -> Option<JoinPoint> {
         let least = match self.promise {
             Promise::Pieces { .. } => HEAD_START,
             Promise::Segments(_) => 1,
         };
-        let sequence = self.index(listing).join(span, least, ENOUGH)?;
-        Some(JoinPoint { listing, sequence, target: self.target(listing)? })
+        let index = self.index(listing);
+        let near_live = index.join(span, least, ENOUGH)?;
+        let earlier = since.and_then(|since| index.join_at(since)).filter(|&sequence| sequence < near_live);
+        Some(JoinPoint {
+            listing,
+            sequence: earlier.unwrap_or(near_live),
+            target: self.target(listing)?,
+            plays_from_first: earlier.is_some(),
+        })
     }
 
     /// Whether nothing has come since the stream began or was interrupted.
@@ -266,7 +274,13 @@ impl<P> Window<P> {
         let index = self.index(start.listing);
         let ListLengths { least, most } = self.lengths_of(start.listing);
         let only_grows = most > least && index.reaches(start.sequence);
-        index.text(start.sequence, |first| playlist::head(start.target, blocking, only_grows, first))
+        let head = Head {
+            target: start.target,
+            blocking,
+            only_grows,
+            plays_from_first: start.plays_from_first && only_grows,
+        };
+        index.text(start.sequence, |first| playlist::head(head, first))
     }
 
     /// Drops the pieces that no list names, before their time, because memory is short.

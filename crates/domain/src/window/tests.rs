@@ -49,7 +49,7 @@ fn pieces_of(pieces: &str, promise: Promise) -> Window<usize> {
 }
 
 fn begin<P>(window: &Window<P>, listing: Listing) -> JoinPoint {
-    JoinPoint { listing, sequence: 0, target: window.target(listing).unwrap() }
+    JoinPoint { listing, sequence: 0, target: window.target(listing).unwrap(), plays_from_first: false }
 }
 
 fn numbers<P>(window: &Window<P>, start: JoinPoint) -> Vec<u64> {
@@ -71,19 +71,21 @@ fn contents(window: &Window<usize>, listing: Listing) -> Vec<(Vec<usize>, u128)>
 fn a_newcomer_gets_the_last_seconds_and_keeps_its_own_head() {
     for listing in Listing::ALL {
         let mut window = window_of(&[4, 2, 4, 2]);
-        let start = window.join(listing, secs(6)).unwrap();
+        let start = window.join(listing, secs(6), None).unwrap();
         assert_eq!(numbers(&window, start), [2, 3]);
         push(&mut window, segment(secs(4), false), (), 16_000);
         assert_eq!(numbers(&window, start), [2, 3, 4]);
-        assert_eq!(numbers(&window, window.join(listing, secs(6)).unwrap()), [3, 4]);
+        assert_eq!(numbers(&window, window.join(listing, secs(6), None).unwrap()), [3, 4]);
     }
 }
 
 #[test]
 fn a_newcomer_begins_with_a_key_frame() {
-    assert_eq!(pieces_of("..", PIECES).join(Listing::Fine, secs(1)), None);
+    assert_eq!(pieces_of("..", PIECES).join(Listing::Fine, secs(1), None), None);
     let joins = |pieces: &str, millis| {
-        pieces_of(pieces, PIECES).join(Listing::Fine, Duration::from_millis(millis)).map(|at| at.sequence)
+        pieces_of(pieces, PIECES)
+            .join(Listing::Fine, Duration::from_millis(millis), None)
+            .map(|at| at.sequence)
     };
     assert_eq!(joins(".!...", 500), Some(1), "rather more than it wished than nothing to see");
     assert_eq!(joins(".!...!.", 3000), Some(1));
@@ -92,7 +94,7 @@ fn a_newcomer_begins_with_a_key_frame() {
 
 #[test]
 fn the_first_list_has_enough_to_play_on() {
-    let joins = |pieces: &str, listing| pieces_of(pieces, PIECES).join(listing, secs(6)).is_some();
+    let joins = |pieces: &str, listing| pieces_of(pieces, PIECES).join(listing, secs(6), None).is_some();
     assert!(!joins("!", Listing::Fine), "the player would stand still after half a second");
     assert!(joins("!.", Listing::Fine));
     assert!(!joins("!...", Listing::Keyed));
@@ -100,7 +102,7 @@ fn the_first_list_has_enough_to_play_on() {
     assert!(joins("!.......", Listing::Keyed), "four seconds are enough");
     let segments = window_of(&[2]);
     assert!(
-        segments.join(Listing::Fine, secs(6)).is_some(),
+        segments.join(Listing::Fine, secs(6), None).is_some(),
         "the server's own viewers begin with one segment"
     );
 }
@@ -170,9 +172,9 @@ fn nobody_joins_what_is_over() {
     for listing in Listing::ALL {
         let mut window = window_of(&[4, 4]);
         window.interrupt();
-        assert_eq!(window.join(listing, secs(6)), None);
+        assert_eq!(window.join(listing, secs(6), None), None);
         push(&mut window, segment(secs(4), true), (), 60_000);
-        assert_eq!(window.join(listing, secs(6)).unwrap().sequence, 2);
+        assert_eq!(window.join(listing, secs(6), None).unwrap().sequence, 2);
         assert_eq!(numbers(&window, begin(&window, listing)), [0, 1, 2], "who was there goes on");
     }
 }
@@ -218,7 +220,7 @@ fn a_list_grows_until_it_is_as_long_as_the_window_reaches() {
         }
     };
     push_until(&mut window, 20);
-    let start = window.join(Listing::Keyed, secs(6)).unwrap();
+    let start = window.join(Listing::Keyed, secs(6), None).unwrap();
     let is_event = |window: &Window<u64>| {
         let text = window.text(start, false).plain();
         String::from_utf8_lossy(&text).contains("#EXT-X-PLAYLIST-TYPE:EVENT")
@@ -227,8 +229,16 @@ fn a_list_grows_until_it_is_as_long_as_the_window_reaches() {
     push_until(&mut window, 72);
     assert_eq!(numbers(&window, start), (start.sequence..18).collect::<Vec<_>>());
     assert!(is_event(&window));
-    let newcomer = window.join(Listing::Keyed, secs(6)).unwrap();
+    let newcomer = window.join(Listing::Keyed, secs(6), None).unwrap();
     assert_eq!(newcomer.sequence, 16, "a newcomer's list begins near live");
+    // Pieces begin at their number times four seconds.
+    let since = |window: &Window<u64>, seconds| {
+        let start = window.join(Listing::Keyed, secs(6), Some(secs(seconds))).unwrap();
+        (start.sequence, start.plays_from_first)
+    };
+    assert_eq!(since(&window, 41), (10, true), "who wants to see a programme begins where that did");
+    assert_eq!(since(&window, 1), (start.sequence, true), "or as soon after it as the stream is kept");
+    assert_eq!(since(&window, 66), (16, false), "but not later than others");
     // What only the list of a viewer names does not stay in memory.
     let old: Vec<_> = window.take_old().into_iter().map(|(piece, _)| piece).collect();
     assert_eq!(old, (start.sequence..15).collect::<Vec<_>>());
@@ -309,7 +319,7 @@ fn a_later_life_goes_on_beyond_the_last_one() {
     // A different discontinuity sequence tells a player that this stream does not continue the earlier one, even without
     // a tag.
     assert_eq!((first.sequence, first.discontinuity, first.discontinuity_sequence), (700, false, 700));
-    assert_eq!(window.join(Listing::Keyed, secs(6)).unwrap().sequence, 700);
+    assert_eq!(window.join(Listing::Keyed, secs(6), None).unwrap().sequence, 700);
 }
 
 /// The segments of a list, each with its pieces.
@@ -338,7 +348,7 @@ proptest! {
             };
             push(&mut window, arrival, index as u64, now);
             if index >= joins && viewer.is_none() {
-                viewer = window.join(listing, secs(6)).map(|start| (start, Vec::new()));
+                viewer = window.join(listing, secs(6), None).map(|start| (start, Vec::new()));
             }
             let Some((start, previous)) = &mut viewer else { continue };
             let list: Vec<_> = window.list(*start).collect();

@@ -42,7 +42,12 @@ const LIMITS: Limits = Limits {
     tuners: Settings { limit: None, reserve: Reserve::Auto },
 };
 
-const LIST: JoinPoint = JoinPoint { listing: Listing::Keyed, sequence: 1, target: Duration::from_secs(4) };
+const LIST: JoinPoint = JoinPoint {
+    listing: Listing::Keyed,
+    sequence: 1,
+    target: Duration::from_secs(4),
+    plays_from_first: false,
+};
 
 fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(millis)

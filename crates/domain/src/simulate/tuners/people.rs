@@ -16,8 +16,12 @@ use crate::viewer::{Account, Viewer};
 use crate::window::{JoinPoint, Listing};
 
 /// The list that every viewer gets.
-const LIST: JoinPoint =
-    JoinPoint { listing: Listing::Keyed, sequence: 0, target: Duration::from_secs(POLL / 1000) };
+const LIST: JoinPoint = JoinPoint {
+    listing: Listing::Keyed,
+    sequence: 0,
+    target: Duration::from_secs(POLL / 1000),
+    plays_from_first: false,
+};
 /// How often a viewer asks for a playlist and reports, in milliseconds.
 const POLL: u64 = 6000;
 const REPORT: u64 = 10_000;
