@@ -7,10 +7,11 @@ use std::time::{Duration, SystemTime};
 use domain::window::{Listing, ListingChoice, StartChoice};
 use flate2::read::GzDecoder;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, LOCATION};
-use jellyfin_alike::Programme;
 use jellyfin_alike::viewer::{Answer, Playback, Viewer};
+use jellyfin_alike::{Origin, Programme, Settings};
 use warmgate::config::{ClientRule, ClientSettings, Conditions, Config};
 
+use crate::support::program::Program;
 use crate::support::servers::{fetch, get, http};
 use crate::support::stage::{Stage, all_fetched, is_hit, is_ours, poll, short, tune};
 use crate::support::wait::{eventually, soon};
@@ -148,6 +149,34 @@ async fn without_a_spool_lists_slide() {
     let stage = Stage::with(|_| (), rewinding(&file.path().join("no-folder"))).await;
     let (_, answer) = tune(&stage.viewer(0, "tv"), &stage.channel(1)).await;
     assert!(is_ours(&answer) && !answer.text().contains("PLAYLIST-TYPE"), "{}", answer.text());
+}
+
+/// A full disk, a quota, a broken one: whatever a write to the spool fails for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_takes_nothing_shortens_the_reach_and_harms_nobody_near_live() {
+    let settings = Settings::quick();
+    let origin = Origin::start(settings.clone()).await.unwrap();
+    let state = tempfile::tempdir().unwrap();
+    // The system refuses to make a file longer than this.
+    let limits = "trap '' XFSZ; ulimit -f 64";
+    let environment = [("WARMGATE__WINDOW__LENGTH", "6s")];
+    let gateway = Program::start_limited(limits, state.path(), &origin, &environment).await;
+    let viewer = gateway.viewer(&settings, "tv");
+    let (playback, first) = tune(&viewer, &origin.channels()[0].item_id).await;
+    let mut answer = first.clone();
+    eventually("the list slides", async || {
+        answer = poll(&viewer, &playback).await;
+        assert!(is_ours(&answer), "{}", answer.field("cache-status"));
+        let newest = answer.segments().last().cloned().unwrap();
+        let segment = soon(viewer.segment(&playback, &newest)).await.unwrap();
+        assert_eq!((segment.status.as_u16(), segment.body.first()), (200, Some(&0x47)));
+        answer.segments()[0] != first.segments()[0]
+    })
+    .await;
+    assert!(!answer.text().contains(EVENT) && length(&answer) >= Duration::from_secs(6), "{}", answer.text());
+    all_fetched(&viewer, &answer).await;
+    let told = gateway.log.text().matches("the spool cannot be written").count();
+    assert_eq!(told, 1, "{}", gateway.log.text());
 }
 
 /// jellyfin-web on iOS asks for `live.m3u8` itself, and Kodi does.

@@ -12,6 +12,8 @@ use tokio::process::{Child, Command};
 use crate::support::log::Log;
 use crate::support::wait::soon;
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_warmgate");
+
 /// A process of the gateway's, before an origin. Dropping it kills it.
 pub(crate) struct Program {
     child: Child,
@@ -28,7 +30,28 @@ impl Program {
         origin: &Origin,
         environment: &[(&str, &str)],
     ) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_warmgate"));
+        Self::run(Command::new(PROGRAM), state, listen, origin, environment).await
+    }
+
+    /// The same under the limits that these shell commands set.
+    pub(crate) async fn start_limited(
+        limits: &str,
+        state: &Path,
+        origin: &Origin,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{limits}; exec \"$0\""), PROGRAM]);
+        Self::run(command, state, "127.0.0.1:0", origin, environment).await
+    }
+
+    async fn run(
+        mut command: Command,
+        state: &Path,
+        listen: &str,
+        origin: &Origin,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let path = std::env::var_os("PATH").unwrap_or_default();
         command
             .current_dir(state)

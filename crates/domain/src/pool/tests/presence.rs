@@ -111,6 +111,22 @@ fn a_request_being_answered_is_presence_but_not_for_ever() {
     assert_eq!(left(&bench, other), Some(LeaveReason::Silence), "nor does its end call it back");
 }
 
+/// hls.js asks for its list all through a pause, and for no segment.
+#[test]
+fn who_pauses_for_an_hour_keeps_its_place() {
+    let mut bench = Bench::new(PATIENT);
+    let (stream, consumer) = bench.watching(1, 1, at(0));
+    bench.pool.join(consumer, Some(LIST), at(0));
+    for half_seconds in 1..=7200 {
+        bench.wait(half_seconds * 500);
+        bench.serve(1, 1, bench.now);
+        assert_eq!(bench.pool.join(consumer, None, bench.now), Some(LIST));
+    }
+    assert_eq!(bench.presence(consumer), Some(Presence::Paused));
+    assert_eq!(bench.pool.reached(stream, bench.now), [None, Some(LIST.sequence)]);
+    assert_eq!(bench.pool.segment_requested(consumer, 2, bench.now), Some(stream));
+}
+
 /// mpv and Kodi ask for nothing while they pause; their apps go on reporting.
 #[test]
 fn who_reports_through_a_pause_goes_on_with_its_segments() {
