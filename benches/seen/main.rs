@@ -3,7 +3,7 @@
 //! in turn, in one run. The source runs in real time and without a burst.
 //!
 //!     make bench-seen
-//!     cargo bench --bench seen -- --zaps 20 --watch 20 --gops 2 --late 300 --rtt 100 --modules DIR/node_modules
+//!     cargo bench --bench seen -- --zaps 20 --watch 20 --gops 2 --pause 75 --late 300 --rtt 100 --modules DIR/node_modules
 
 mod far;
 
@@ -36,7 +36,7 @@ use warmgate::server::Listener;
 use warmgate::supervisor::vital_tasks::Died;
 
 /// The longest time between two reports of the page.
-const AT_MOST: Duration = Duration::from_secs(150);
+const AT_MOST: Duration = Duration::from_secs(600);
 
 #[derive(Parser)]
 struct Args {
@@ -46,6 +46,9 @@ struct Args {
     /// Seconds for which each channel is watched
     #[arg(long, default_value_t = 20)]
     watch: u64,
+    /// Seconds for which each channel is paused then; it has to go on where it was, and play from its beginning
+    #[arg(long, default_value_t = 0)]
+    pause: u64,
     /// Key frame intervals of the source, in seconds
     #[arg(long, value_delimiter = ',', default_value = "1,2,5")]
     gops: Vec<u64>,
@@ -143,7 +146,7 @@ async fn measure(gop: u64, args: &Args, hls: Vec<u8>) -> anyhow::Result<Vec<Valu
     ];
     let setting = json!({
         "ways": ways.iter().map(|way| json!({"name": way.name, "address": way.at.to_string()})).collect::<Value>(),
-        "zaps": args.zaps, "watch": args.watch, "seed": args.seed,
+        "zaps": args.zaps, "watch": args.watch, "pause": args.pause, "seed": args.seed,
     });
     let (report, mut reports) = mpsc::channel(8);
     let page = serve(Page { setting: setting.to_string(), hls, report }).await?;
@@ -169,8 +172,8 @@ async fn measure(gop: u64, args: &Args, hls: Vec<u8>) -> anyhow::Result<Vec<Valu
         args.zaps, args.watch
     );
     println!(
-        "{:22} {:>14} {:>14} {:>14} {:>8} {:>8}  errors",
-        "", "first frame", "frozen", "sum", "froze", "req/s"
+        "{:22} {:>14} {:>14} {:>14} {:>8} {:>8} {:>8}  errors",
+        "", "first frame", "frozen", "sum", "froze", "req/s", "lost"
     );
     for way in &ways {
         let known: Vec<&Value> =
@@ -203,8 +206,9 @@ fn print(name: &str, zaps: &[&Value]) {
     };
     let froze = played.iter().filter(|zap| milliseconds(zap, "frozen") > 0.0).count();
     let (requests, _) = figures(|zap| zap["requests"].as_f64().unwrap_or_default());
+    let (_, lost) = figures(|zap| zap["lost"].as_f64().unwrap_or_default());
     println!(
-        "{name:22} {first:>14} {frozen:>14} {:>14} {:>8} {requests:>8.1}  {}",
+        "{name:22} {first:>14} {frozen:>14} {:>14} {:>8} {requests:>8.1} {lost:>8.1}  {}",
         cell(figures(sum)),
         format!("{froze}/{}", played.len()),
         errors.join(", ")
