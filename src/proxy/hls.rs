@@ -98,11 +98,15 @@ impl Gateway {
                 Verdict::Allowed(me) => {
                     let credential = &asker.credential;
                     let settings = self.settings_of(Some(&me), credential.device(), &request);
-                    let who = (&viewer, &channel);
-                    let since = self.wants_since(settings, &live.prefix, credential, who).await;
-                    let listing = (self.listing(settings, &request), since);
+                    let listing = self.listing(settings, &request);
                     let viewer = (viewer, channel.clone(), token);
-                    self.wish(live, &request, viewer, (credential, me), listing).map_err(Unserved::Miss)
+                    match self.wish(live, &request, viewer, (credential, me), listing) {
+                        Ok((mut wish, recipe)) => {
+                            wish.since = self.wants_since(settings, &live.prefix, &wish).await;
+                            Ok((wish, recipe))
+                        }
+                        Err(miss) => Err(Unserved::Miss(miss)),
+                    }
                 }
             },
         };
@@ -272,7 +276,7 @@ impl Gateway {
         request: &Request<Body>,
         (viewer, channel, token): (Viewer, Channel, Option<ConsumerId>),
         (credential, me): (&Credential, Arc<Me>),
-        (listing, since): (Listing, Option<Duration>),
+        listing: Listing,
     ) -> Result<(TuneRequest, impl FnOnce() -> Recipe + use<'a>), Miss> {
         let policy =
             Policy { video_transcoding: me.video_transcoding, audio_transcoding: me.audio_transcoding };
@@ -292,7 +296,7 @@ impl Gateway {
             token,
             class: Class::of_user_agent(text(headers, &USER_AGENT)),
             listing,
-            since,
+            since: None,
             demand: Demand::from_query(live.query.pairs(), policy).ok(),
             login: credential.login(),
             user: me.id.clone(),

@@ -8,11 +8,9 @@ use http::header::USER_AGENT;
 use http::{HeaderName, Request};
 
 use crate::body::Body;
-use crate::proxy::credential::Credential;
 use crate::proxy::gateway::Gateway;
+use crate::supervisor::tune_request::TuneRequest;
 use domain::clients::ClientSettings;
-use domain::key::Channel;
-use domain::viewer::Viewer;
 use domain::window::{Listing, ListingChoice, StartChoice};
 
 /// What a browser will use the answer for (W3C Fetch Metadata).
@@ -31,18 +29,22 @@ impl Gateway {
         }
     }
 
-    /// When what the viewer wants to see began, since 1970; `None` for who begins near live, and for who has a list already.
+    /// When what the viewer wants to see began, since 1970; `None` for who begins near live, has a list already, or asks for a stream
+    /// that does not run: that has nothing older.
     pub(super) async fn wants_since(
         &self,
         settings: ClientSettings,
         prefix: &str,
-        credential: &Credential,
-        (viewer, channel): (&Viewer, &Channel),
+        wish: &TuneRequest,
     ) -> Option<Duration> {
+        let TuneRequest { key, viewer, login, .. } = wish;
         match settings.start.unwrap_or(self.start) {
             StartChoice::Join => None,
-            StartChoice::Programme if self.supervisor.is_playing(viewer, channel) => None,
-            StartChoice::Programme => self.programmes.began(prefix, &channel.item, &credential.login()).await,
+            StartChoice::Programme if !self.supervisor.runs(key) => None,
+            StartChoice::Programme if self.supervisor.is_playing(viewer, &key.channel) => None,
+            StartChoice::Programme => {
+                self.programmes.began(prefix, &key.channel.item, viewer.account, login).await
+            }
         }
     }
 }

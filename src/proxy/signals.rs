@@ -42,6 +42,7 @@ impl Gateway {
         let asker = self.asker(&request, &Query::of(request.uri()));
         let account = asker.as_ref().map(|asker| self.account(asker.credential.token()));
         let (moment, supervisor) = (report.moment, self.supervisor.clone());
+        let prefix = prefix(request.uri()).to_owned();
         let (request, unreported) = match asker.as_ref().zip(account) {
             Some((asker, account)) => self.cared_for(&report, account, asker, request).await,
             None => (request, None),
@@ -87,6 +88,7 @@ impl Gateway {
         {
             match moment {
                 Moment::Started | Moment::Progress => {
+                    self.vouch(asker.as_ref(), &prefix, &mention).await;
                     if mention.live_stream.is_some() {
                         self.supervisor.mentioned(mention.clone(), MentionKind::Reported);
                     }
@@ -100,6 +102,18 @@ impl Gateway {
             self.supervisor.mentioned(mention, MentionKind::LeftUnreported);
         }
         response
+    }
+
+    /// The server has accepted a report, so its sender has shown its credential: a player that pauses may do nothing else for hours.
+    /// The server does not ask for the right to live TV here, so that is asked about.
+    async fn vouch(&self, asker: Option<&Asker>, prefix: &str, mention: &Mention) {
+        if let Some(asker) = asker
+            && let (Some(account), Some(play_session)) = (mention.account, &mention.play_session)
+            && self.supervisor.plays_as(account, play_session)
+            && let Verdict::Allowed(_) = self.auth.check(prefix, asker).await
+        {
+            self.supervisor.vouched(account, play_session.clone());
+        }
     }
 
     /// The report as it is to pass, and the opening that it is not to name. Where that depends on what the report says, it is read before

@@ -50,7 +50,7 @@ use crate::supervisor::tuners::learned::LearnedLimits;
 use crate::supervisor::vital_tasks::VitalTasks;
 use crate::upstream::jellyfin::{Jellyfin, Login};
 use crate::upstream::ledger::Ledger;
-use domain::key::{Channel, DeviceId, ItemId, LiveStreamId};
+use domain::key::{Channel, DeviceId, ItemId, LiveStreamId, PlaySessionId, StreamKey};
 use domain::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
 use domain::pool::{Event, Limits, Pool, Snapshot};
 use domain::reason::OpeningRefusal;
@@ -277,6 +277,23 @@ impl Supervisor {
     /// Tells the pool that the server has accepted a playback report, which mentions its opening.
     pub fn reported(&self, mention: Mention, report: PlaybackReport) {
         self.handle.tell(Event::Reported(mention, report));
+    }
+
+    /// Whether an account has a consumer that plays under this name.
+    #[must_use]
+    pub fn plays_as(&self, account: Account, play_session: &PlaySessionId) -> bool {
+        self.handle.pool().plays_as(account, play_session)
+    }
+
+    /// Tells the pool that an account that may watch live TV has shown its credential for what it plays under this name.
+    pub fn vouched(&self, account: Account, play_session: PlaySessionId) {
+        self.handle.tell(Event::Vouched(account, play_session));
+    }
+
+    /// Whether a stream runs under this key.
+    #[must_use]
+    pub fn runs(&self, key: &StreamKey) -> bool {
+        self.handle.pool().runs(key)
     }
 
     /// Whether a client has openings that a request mentions, and has never reported to the server that it plays by them.

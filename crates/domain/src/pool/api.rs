@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::cadence::Class;
 use crate::inputs::{Change, ReaderId};
 use crate::key::{
-    AskingId, Channel, ConsumerId, DeviceId, InputId, ItemId, MediaSourceId, OpeningId, StreamId, StreamKey,
+    AskingId, Channel, ConsumerId, DeviceId, InputId, ItemId, MediaSourceId, OpeningId, PlaySessionId,
+    StreamId, StreamKey,
 };
 use crate::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
 use crate::produce::{Produce, ProductionMethod};
@@ -153,6 +154,8 @@ pub enum Event {
     Mentioned(Mention, MentionKind),
     /// The server has accepted a client's playback report, which mentions its opening.
     Reported(Mention, PlaybackReport),
+    /// An account that may watch live TV has shown its credential for what it plays under this name.
+    Vouched(Account, PlaySessionId),
     /// A WebSocket of an account, and of this device if it names one, has opened.
     SocketOpened(Account, Option<DeviceId>),
     /// Such a WebSocket has closed.

@@ -7,8 +7,8 @@ use super::Pool;
 use crate::cadence::laws::Rates;
 use crate::cadence::{Class, Habits};
 use crate::consumer::{Consumer, SignOfLife, Terms};
-use crate::key::{Channel, ConsumerId, StreamId};
-use crate::openings::{Due, Mention};
+use crate::key::{Channel, ConsumerId, PlaySessionId, StreamId};
+use crate::openings::Due;
 use crate::pool::api::Action;
 use crate::pool::watching::is_watched_by;
 use crate::reason::{LeaveReason, StopReason};
@@ -90,14 +90,22 @@ impl Pool {
         }
     }
 
-    /// The server has accepted a report, so its sender has shown its credential: a player that pauses may do nothing else for hours.
-    pub(super) fn vouch(&mut self, report: &Mention, now: Timestamp) {
-        let (Some(account), Some(play_session)) = (report.account, &report.play_session) else { return };
-        let of_session = self.crowd.of_play_session(play_session);
-        let theirs = of_session.filter(|(_, consumer)| consumer.viewer().account == account);
-        for id in theirs.map(|(id, _)| id).collect::<Vec<_>>() {
+    /// The consumers by which an account plays under this name have shown their credential.
+    pub(super) fn vouch(&mut self, account: Account, play_session: &PlaySessionId, now: Timestamp) {
+        for id in self.playing_as(account, play_session).collect::<Vec<_>>() {
             self.crowd.update(id, |consumer| consumer.vouch(now));
         }
+    }
+
+    /// Whether an account has a consumer that plays under this name.
+    #[must_use]
+    pub fn plays_as(&self, account: Account, play_session: &PlaySessionId) -> bool {
+        self.playing_as(account, play_session).next().is_some()
+    }
+
+    fn playing_as(&self, account: Account, play_session: &PlaySessionId) -> impl Iterator<Item = ConsumerId> {
+        let of_session = self.crowd.of_play_session(play_session);
+        of_session.filter(move |(_, consumer)| consumer.viewer().account == account).map(|(id, _)| id)
     }
 
     fn named(&self, whose: &Whose) -> Vec<ConsumerId> {

@@ -164,10 +164,10 @@ impl Pool {
             }
             Event::Mentioned(mention, kind) => self.mentioned(&mention, kind, now),
             Event::Reported(mention, report) => {
-                self.vouch(&mention, now);
                 let closed = self.openings.reported(&mention, report);
                 self.actions.extend(closed.map(Action::ForgetOpening));
             }
+            Event::Vouched(account, play_session) => self.vouch(account, &play_session, now),
             Event::SocketOpened(account, device) => self.openings.socket_opened(account, device),
             Event::SocketClosed(account, device) => {
                 let lost = self.openings.socket_closed(account, device);

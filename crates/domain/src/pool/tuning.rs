@@ -90,6 +90,13 @@ impl Pool {
         self.bypassed.renew(viewer, channel, now + self.limits.silence, now)
     }
 
+    /// Whether a stream is under way that may serve `key`.
+    #[must_use]
+    pub fn runs(&self, key: &StreamKey) -> bool {
+        let mut running = self.streams.values().filter(|stream| !stream.producer.is_retiring());
+        running.any(|stream| stream.key == *key || stream.key.meets(key))
+    }
+
     /// The stream under way that may serve `key` in the wished way: the very same before one that merely meets it.
     fn find(&self, key: &StreamKey, produce: Produce) -> Option<StreamId> {
         let suits = |producer: &Producer| !producer.is_retiring() && producer.suits(produce);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::consumer::Verdict;
 use crate::key::{LiveStreamId, OpeningId};
-use crate::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
+use crate::openings::{ClientOpening, Mention, MentionKind};
 use crate::reason::{Evidence, ReturnReason};
 
 const PATIENT: Limits = Limits { patience: Duration::from_secs(1800), ..LIMITS };
@@ -130,15 +130,15 @@ fn who_pauses_for_an_hour_keeps_its_place() {
 /// mpv and Kodi ask for nothing while they pause; their apps go on reporting.
 #[test]
 fn who_reports_through_a_pause_goes_on_with_its_segments() {
-    for (account, granted) in [(Some(Account(1)), true), (Some(Account(2)), false), (None, false)] {
+    for (account, granted) in [(Account(1), true), (Account(2), false)] {
         let mut bench = Bench::new(PATIENT);
         let (stream, consumer) = bench.watching(1, 1, at(0));
+        let play_session = PlaySessionId::new("play-1");
+        assert_eq!(bench.pool.plays_as(account, &play_session), granted);
         for seconds in (10..=600).step_by(10) {
             bench.wait(seconds * 1000);
             bench.signal(play(1), Signal::Report { paused: Some(true) }, bench.now);
-            let mention =
-                Mention { account, play_session: Some(PlaySessionId::new("play-1")), ..Mention::default() };
-            bench.pool.handle_event(Event::Reported(mention, PlaybackReport::Paused), bench.now);
+            bench.pool.handle_event(Event::Vouched(account, play_session.clone()), bench.now);
         }
         assert_eq!(bench.presence(consumer), Some(Presence::Paused));
         let answer = bench.pool.segment_requested(consumer, 2, bench.now);
