@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, SystemTime};
 
+use domain::guid;
 use domain::lineup::Rules;
 use domain::produce::{Produce, ProductionMethod};
 use domain::reason::StopReason;
@@ -10,6 +11,7 @@ use jellyfin_alike::{Status, Timer};
 use warmgate::config::{Location, Playlist, Secret};
 
 use crate::support::provider::Provider;
+use crate::support::servers;
 use crate::support::stage::{Stage, all_fetched, is_hit, is_ours, poll, short, tune};
 use crate::support::wait::{eventually, soon};
 
@@ -114,6 +116,26 @@ async fn the_next_channel_waits_for_the_connection() {
     eventually("it is opened", async || soon(bob.open(&channels[1].item_id)).await.is_ok()).await;
     assert_eq!(provider.asked().len(), 2);
     eventually("the first one is let go", async || provider.open() == 1).await;
+}
+
+/// A server that zaps ends its request for one channel and begins the next: whichever comes first, the connection is had.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_waits_for_one_that_is_leaving() {
+    let provider = Provider::start().await;
+    let stage = tuned(&provider, true, Duration::from_secs(600)).await;
+    let url = |number: usize| {
+        let id = guid::md5(&format!("warmgate lineup: c{number} #1"));
+        servers::get(format!("{}/lineup/{id}.ts?token={TOKEN}", stage.base))
+    };
+    let client = servers::http();
+    let first = soon(client.request(url(1))).await.unwrap();
+    assert_eq!(first.status(), 200);
+    let (client, second) = (client.clone(), url(2));
+    let second = tokio::spawn(async move { client.request(second).await.unwrap() });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!second.is_finished(), "nobody has left yet");
+    drop(first);
+    assert_eq!(soon(second).await.unwrap().status(), 200);
 }
 
 /// The provider's one connection is kept for a channel that nobody watches: the server's recorder gets it.

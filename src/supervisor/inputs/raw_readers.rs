@@ -25,6 +25,9 @@ use domain::ring::Join;
 const FIRST_PACKET_TIMEOUT: Duration = Duration::from_secs(15);
 /// The most inputs that are evicted for one reader that needs a connection.
 const MAX_EVICTIONS: usize = 4;
+/// How long a reader waits for a connection that is not free yet: the server ends its request for one channel and begins that for the next at
+/// once, and which of both is noticed first is chance.
+const LEAVING: Duration = Duration::from_millis(1500);
 /// How long the closing of an evicted input may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(8);
 
@@ -79,13 +82,18 @@ impl Inputs {
         Ok(body::watched(reader.into_body(), move |_| drop(reading)))
     }
 
-    /// Joins the channel's input as a reader. If the provider has no connection left, evicts idle inputs first.
+    /// Joins the channel's input as a reader. If the provider has no connection left, evicts idle inputs first; if none is idle, waits a
+    /// moment for somebody to leave.
     async fn admit(&self, channel: &LineupChannel) -> Result<(Arc<OpenInput>, Reading), Denied> {
+        let playlists: Vec<_> = channel.sources.iter().map(|source| source.playlist).collect();
         for _ in 0..MAX_EVICTIONS {
             if let Some(joined) = self.try_read(channel)? {
                 return Ok(joined);
             }
-            let playlists = channel.sources.iter().map(|source| source.playlist).collect();
+            let now = || self.handle.now();
+            let is_to_be_had = self.handle.until(|pool| pool.can_free_connection(&playlists, now()));
+            let _ = timeout(LEAVING, is_to_be_had).await;
+            let playlists = playlists.clone();
             if !self.handle.tell_shortage(Event::ConnectionNeeded(playlists), CLOSE_TIMEOUT).await {
                 break;
             }
@@ -120,5 +128,7 @@ impl Drop for Reading {
     fn drop(&mut self) {
         debug!(reader = self.reader.0, "a client has stopped reading a raw stream");
         self.handle.tell(Event::ReaderLeft(self.reader));
+        // Somebody may wait for its connection.
+        self.handle.wake();
     }
 }

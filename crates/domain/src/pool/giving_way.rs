@@ -70,9 +70,24 @@ impl Pool {
         self.evict_first(candidates, shortage)
     }
 
+    /// Whether a connection of one of `playlists` is free, is being freed, or would be freed by `free_connection`.
+    #[must_use]
+    pub fn can_free_connection(&self, playlists: &[usize], now: Timestamp) -> bool {
+        !self.closing().is_empty()
+            || playlists
+                .iter()
+                .any(|&playlist| self.inputs.has_connection(playlist) && self.has_room(playlist, now))
+            || !self.connections_for_nobody(playlists, now).is_empty()
+    }
+
     /// Frees a connection of one of `playlists`: closes an idle input without prefetches, and stops its streams. Where the server has
     /// taken the connections, an idle channel goes that the gateway has open there.
     pub(super) fn free_connection(&mut self, playlists: &[usize], now: Timestamp) {
+        let candidates = self.connections_for_nobody(playlists, now);
+        self.evict_first(candidates, Shortage::Tuner);
+    }
+
+    fn connections_for_nobody(&self, playlists: &[usize], now: Timestamp) -> Vec<Candidate> {
         let has_one = |input: &Input| input.playlist().is_some_and(|playlist| playlists.contains(&playlist));
         let mut candidates: Vec<_> =
             self.idle_inputs(|input| has_one(input) && !input.has_prefetch()).collect();
@@ -84,7 +99,7 @@ impl Pool {
             let channels = scopes.into_iter().flat_map(|scope| self.idle_channels(&open, scope, now));
             candidates.extend(channels.filter(|channel| !channel.has_prefetch));
         }
-        self.evict_first(candidates, Shortage::Tuner);
+        candidates
     }
 
     /// Frees memory: stops an idle stream, or closes an idle input that has no streams. Returns false if there is neither.

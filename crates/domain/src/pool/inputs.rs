@@ -92,7 +92,7 @@ impl Pool {
         wanted
     }
 
-    fn has_room(&self, playlist: usize, now: Timestamp) -> bool {
+    pub(super) fn has_room(&self, playlist: usize, now: Timestamp) -> bool {
         self.tuners.bound_of_provider(playlist).is_none()
             || self.tuners.has_room_for_pull(playlist, &self.occupancy(now))
     }
