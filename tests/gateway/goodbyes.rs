@@ -234,6 +234,32 @@ async fn a_goodbye_that_is_under_way_is_not_said_again() {
     assert_eq!(stage.snapshot().tally.returned.len(), 0);
 }
 
+/// The server has closed the first opening and has yet to say so when the same channel's second one is reported.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_is_opened_again_while_its_stopped_is_under_way_is_closed_twice_and_no_more() {
+    for version in VERSIONS {
+        let slow = |settings: &mut jellyfin_alike::Settings| {
+            (settings.delays.stop, settings.version) = (Duration::from_millis(1500), version);
+        };
+        let stage = Stage::with(slow, impatient).await;
+        let viewer = stage.viewer(0, "tv");
+        let first = plays(&viewer, &stage.channel(1)).await;
+        consumed_by(&stage, &first, 2).await;
+        let leaving = {
+            let (viewer, first) = (viewer.clone(), first.clone());
+            tokio::spawn(async move { viewer.leave(&first).await.map_err(|error| error.to_string()) })
+        };
+        consumed_by(&stage, &first, 1).await;
+        let second = plays(&viewer, &stage.channel(1)).await;
+        assert!(!leaving.is_finished(), "too slow a machine to tell");
+        soon(leaving).await.unwrap().unwrap();
+        assert_eq!((consumers(&stage, &second), stage.snapshot().openings), (2, 1), "{version:?}");
+        soon(viewer.leave(&second)).await.unwrap();
+        consumed_by(&stage, &second, 1).await;
+        eventually("nothing is left to close", async || stage.snapshot().openings == 0).await;
+    }
+}
+
 /// A page that is loaded again opens its channel again without a word. The server keeps one record for both openings.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_opens_its_channel_twice_leaves_neither_opening_behind() {
