@@ -108,7 +108,8 @@ async fn take_and_give_back(
             Ok(hold) => break hold,
             Err(error) => error,
         };
-        if error.status().is_some() {
+        // After a 502 to 504 of a proxy the server may still open the channel.
+        if error.status().is_some() && !error.is_absence() {
             // At once, so that a tuner is not believed taken that is free.
             tell(OwnOpening::Refused);
         }
@@ -293,7 +294,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_attempt_and_each_refusal_is_told_at_once() {
-        let fake = granting(|nth| if nth < 2 { (1, 500, "") } else { (1, 200, SHARED) }).await;
+        // What a proxy answers for a server that does not, tells nothing of what the server has opened.
+        let fake = granting(|nth| match nth {
+            0 | 1 => (1, 500, ""),
+            2 => (1, 504, ""),
+            _ => (1, 200, SHARED),
+        })
+        .await;
         let (caller, told) = (caller(&fake), Arc::new(Mutex::new(Vec::new())));
         let (begun, tell) = (Instant::now(), Arc::clone(&told));
         let tell = move |state| tell.lock().unwrap().push((begun.elapsed().as_secs(), state));
@@ -309,6 +316,7 @@ mod tests {
             (11, OwnOpening::Asked),
             (12, OwnOpening::Refused),
             (17, OwnOpening::Asked),
+            (23, OwnOpening::Asked),
         ];
         assert_eq!(*told.lock().unwrap(), expected);
         assert!(holding.part(Parting::GiveBack).await);
