@@ -11,6 +11,7 @@ use http::HeaderValue;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
+use url::Url;
 
 use crate::config::{
     ClientRule, Clients, Conditions, Config, CopyWith, Ffmpeg, LineupServer, Location, Rewind, Secret, Window,
@@ -19,7 +20,7 @@ use crate::feed;
 use crate::fetch::{self, Fetcher};
 use crate::ffmpeg;
 use crate::ffmpeg::launcher::Launcher;
-use crate::lineup::{Intervals, Lineups};
+use crate::lineup::{self, Intervals, Lineups};
 use crate::proxy::forward::Identity;
 use crate::proxy::gateway::{self, Gateway, Handle};
 use crate::proxy::served_lineup::ServedLineup;
@@ -252,8 +253,9 @@ fn playlists(config: &Config) -> BTreeMap<String, usize> {
         Location::File(_) => None,
     });
     let named = placed.flat_map(|(place, url)| {
-        let device = url.strip_suffix("/lineup.m3u");
-        [Some(url), device].into_iter().flatten().map(move |url| (guid::md5(url), place))
+        let device = Url::parse(url).ok().and_then(|url| lineup::device(&url));
+        let device = device.map(|device| guid::md5(device.as_str().trim_end_matches('/')));
+        [Some(guid::md5(url)), device].into_iter().flatten().map(move |named| (named, place))
     });
     named.collect()
 }
@@ -345,5 +347,28 @@ fn feed_limits(config: &Config) -> feed::Limits {
         stall: config.feed.stall,
         attempts: config.feed.attempts,
         connect: INPUT_OPENS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// As the server names a device by its address alone, an HDHomeRun's playlist is that of the device, whatever it is asked to list.
+    #[test]
+    fn a_playlist_is_known_by_its_url_and_by_its_device() {
+        for (url, device) in [
+            ("http://10.0.0.5/lineup.m3u", Some("http://10.0.0.5")),
+            ("http://10.0.0.5/lineup.m3u?show=demo", Some("http://10.0.0.5")),
+            ("http://10.0.0.5:8080/lineup.m3u#x", Some("http://10.0.0.5:8080")),
+            ("http://10.0.0.5/tv/lineup.m3u", None),
+        ] {
+            let text = format!("upstream: {{url: http://server}}\nlineup: [{{url: \"{url}\"}}]\n");
+            let config = Config::parse(Path::new("gateway.yaml"), &text, &[]).unwrap();
+            let known = [Some(url), device].into_iter().flatten().map(|url| (guid::md5(url), 0)).collect();
+            assert_eq!(playlists(&config), known, "{url}");
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! Asks the provider of a playlist how many connections it allows: an HDHomeRun by its `discover.json`, an Xtream panel by the account whose
 //! name and password are in the playlist's URL.
 //!
-//! Whether there is anything to ask is told by the URL alone, and the server that the playlist comes from is the only one that is asked.
-//! What follows from the number is not known here.
+//! Whether there is anything to ask is told by the URL alone. The server that the playlist comes from is asked, and where it redirects
+//! to. What follows from the number is not known here.
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
@@ -32,6 +33,20 @@ struct Question {
     source: LimitSource,
 }
 
+/// Why the number is not known from an attempt to ask.
+#[derive(Debug, thiserror::Error)]
+enum Miss {
+    /// No whole answer came, or the server is busy: it may answer soon.
+    #[error(transparent)]
+    Unanswered(Error),
+    /// The server is no such device, or the account is not one any more.
+    #[error("its server answers {0}")]
+    Denied(StatusCode),
+    /// The answer is something else, such as an error page or the sign-in page of a network.
+    #[error("its answer is not understood")]
+    Strange,
+}
+
 /// Asks about one playlist again and again.
 #[derive(Debug)]
 pub(super) struct Allowance {
@@ -49,12 +64,14 @@ impl Allowance {
         Some(Self { question, headers, fetcher: fetcher.clone(), reload })
     }
 
-    /// Asks for ever, as often as the playlist is fetched, sooner where no answer came, and calls `tell` with each answer.
+    /// Asks for ever, as often as the playlist is fetched, sooner where no answer came, and calls `tell` with each change. What was told
+    /// last holds until another answer is understood.
     pub(super) async fn run(self, retry: Duration, tell: impl Fn(Option<TunerLimit>)) {
-        let mut known = None;
+        let (mut known, mut after_strange) = (None, retry);
         loop {
             let wait = match self.ask().await {
                 Ok(told) => {
+                    after_strange = retry;
                     if known != Some(told) {
                         known = Some(told);
                         self.log(told);
@@ -62,29 +79,40 @@ impl Allowance {
                     }
                     self.reload
                 }
-                Err(error) => {
-                    debug!(provider = %self.question.url, reason = %error, "cannot ask how many connections a provider allows");
-                    // With an answer that tells nothing, it is no such device, or its account is not one any more.
-                    let is_answered = matches!(error, Error::Status(_) | Error::Body);
-                    if is_answered { self.reload } else { self.reload.min(retry) }
+                Err(miss) => {
+                    debug!(provider = %self.question.url, reason = %miss, "cannot ask how many connections a provider allows");
+                    match miss {
+                        Miss::Unanswered(_) => self.reload.min(retry),
+                        Miss::Denied(_) => self.reload,
+                        Miss::Strange => {
+                            let wait = after_strange.min(self.reload);
+                            // A server that never says more is not asked every minute.
+                            after_strange = wait * 2;
+                            wait
+                        }
+                    }
                 }
             };
             sleep(wait).await;
         }
     }
 
-    /// The number that the provider tells, if it tells any.
-    async fn ask(&self) -> Result<Option<TunerLimit>, Error> {
+    /// The number that the provider tells; `None` if it says that there is none.
+    async fn ask(&self) -> Result<Option<TunerLimit>, Miss> {
         let Question { url, source } = &self.question;
+        let text = self.fetch(url).await.map_err(Miss::of)?;
+        let count = self.question.number_in(&text).ok_or(Miss::Strange)?;
+        Ok((count > 0).then_some(TunerLimit { count, source: *source }))
+    }
+
+    async fn fetch(&self, url: &SourceUrl) -> Result<Bytes, Error> {
         let url = Url::parse(url.expose()).map_err(|_| fetch::Error::Address)?;
         let answer = self.fetcher.get(&url, &self.headers).await?.response;
         if answer.status() != StatusCode::OK {
             return Err(Error::Status(answer.status()));
         }
         let read = timeout(PATIENCE, body::read(answer.into_body(), LARGEST)).await;
-        let text = read.ok().flatten().ok_or(Error::Body)?;
-        let count = self.question.number_in(&text).filter(|count| *count > 0);
-        Ok(count.map(|count| TunerLimit { count, source: *source }))
+        read.ok().flatten().ok_or(Error::Body)
     }
 
     fn log(&self, told: Option<TunerLimit>) {
@@ -95,28 +123,43 @@ impl Allowance {
     }
 }
 
+impl Miss {
+    fn of(error: Error) -> Self {
+        match error {
+            Error::Status(StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS) => {
+                Self::Unanswered(error)
+            }
+            Error::Status(status) if status.is_client_error() => Self::Denied(status),
+            Error::Status(_)
+            | Error::Fetch(_)
+            | Error::Body
+            | Error::File(_)
+            | Error::Packed(_)
+            | Error::NoList(_)
+            | Error::Empty => Self::Unanswered(error),
+        }
+    }
+}
+
 impl Question {
     fn of(location: &Location) -> Option<Self> {
         let Location::Url(url) = location else { return None };
         let mut url = Url::parse(url.expose()).ok()?;
-        let folder = url.path().strip_suffix("/get.php").map(str::to_owned);
-        let source = if url.path() == "/lineup.m3u" {
-            url.set_path("/discover.json");
-            url.set_query(None);
-            LimitSource::Device
-        } else {
-            let folder = folder?;
-            let value = |name| url.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value);
-            let (user, password) = (value("username")?.into_owned(), value("password")?.into_owned());
-            url.set_path(&format!("{folder}/player_api.php"));
-            url.query_pairs_mut().clear().append_pair("username", &user).append_pair("password", &password);
-            LimitSource::Account
-        };
+        if let Some(mut device) = device(&url) {
+            device.set_path("/discover.json");
+            return Some(Self { url: SourceUrl::new(device.as_str()), source: LimitSource::Device });
+        }
+        let folder = url.path().strip_suffix("/get.php")?.to_owned();
+        let value = |name| url.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value);
+        let (user, password) = (value("username")?.into_owned(), value("password")?.into_owned());
+        url.set_path(&format!("{folder}/player_api.php"));
+        url.query_pairs_mut().clear().append_pair("username", &user).append_pair("password", &password);
         url.set_fragment(None);
-        Some(Self { url: SourceUrl::new(url.as_str()), source })
+        Some(Self { url: SourceUrl::new(url.as_str()), source: LimitSource::Account })
     }
 
-    /// The number in an answer. Panels write it as text or as a number.
+    /// The number in an answer, 0 if it says that there is none; `None` if it is no such answer. Panels write it as text or as a number,
+    /// and `null` for an account without a limit.
     fn number_in(&self, text: &[u8]) -> Option<u32> {
         let answer: Value = serde_json::from_slice(text).ok()?;
         let number = match self.source {
@@ -126,9 +169,22 @@ impl Question {
                 return None;
             }
         };
+        if number.is_null() {
+            return Some(0);
+        }
         let number = number.as_u64().or_else(|| number.as_str()?.trim().parse().ok())?;
         u32::try_from(number).ok()
     }
+}
+
+/// The address of the HDHomeRun whose own playlist `playlist` is, whatever it is asked to list.
+#[must_use]
+pub fn device(playlist: &Url) -> Option<Url> {
+    let mut device = playlist.clone();
+    device.set_path("/");
+    device.set_query(None);
+    device.set_fragment(None);
+    (playlist.path() == "/lineup.m3u").then_some(device)
 }
 
 #[cfg(test)]
@@ -162,6 +218,16 @@ mod tests {
     }
 
     #[test]
+    fn only_a_denial_is_final() {
+        let is_denied = |status: u16| {
+            matches!(Miss::of(Error::Status(StatusCode::from_u16(status).unwrap())), Miss::Denied(_))
+        };
+        assert!([401, 403, 404].into_iter().all(is_denied));
+        assert!(![204, 408, 429, 500, 503].into_iter().any(is_denied));
+        assert!(matches!(Miss::of(Error::Body), Miss::Unanswered(_)));
+    }
+
+    #[test]
     fn a_number_is_a_number_in_either_spelling() {
         let number = |source, text: &str| {
             let url = SourceUrl::new("http://a/");
@@ -175,7 +241,9 @@ mod tests {
         let account = |text| number(LimitSource::Account, text);
         assert_eq!(account(r#"{"user_info":{"auth":1,"max_connections":"2","active_cons":"0"}}"#), Some(2));
         assert_eq!(account(r#"{"user_info":{"max_connections":4}}"#), Some(4));
-        assert_eq!(account(r#"{"user_info":{"max_connections":null}}"#), None);
+        assert_eq!(account(r#"{"user_info":{"max_connections":"0"}}"#), Some(0));
+        assert_eq!(account(r#"{"user_info":{"max_connections":null}}"#), Some(0));
+        assert_eq!(account(r#"{"user_info":{"max_connections":"many"}}"#), None);
         assert_eq!(account(r#"{"user_info":{"auth":0}}"#), None);
     }
 }

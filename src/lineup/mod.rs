@@ -32,6 +32,7 @@ use domain::lineup::site::Site;
 use domain::lineup::{Lineup, Rules, parse};
 use domain::tuners::TunerLimit;
 
+pub use crate::lineup::allowance::device;
 pub use crate::lineup::load::Error;
 
 /// The maximum number of complaints about one playlist that are logged at a time; `warmgate lineup` shows all.

@@ -14,9 +14,11 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 
 use super::*;
 use crate::fetch::Timeouts;
+use crate::lineup::allowance::Allowance;
 use domain::lineup::entry::Flaw;
 use domain::lineup::source::SourceUrl;
 
@@ -205,4 +207,45 @@ async fn once_tells_why_there_is_none() {
     let got = fetch_all(&locations.map(playlist), &fetcher()).await;
     let said: Vec<_> = got.into_iter().map(|got| got.unwrap_err().to_string()).collect();
     assert_eq!(said, ["its server answers 403 Forbidden", "it cannot be read"]);
+}
+
+/// Asks a device at `url` how many channels it can have open; the receiver has what it tells.
+fn ask_device(url: &str, reload: Duration) -> (AbortOnDropHandle<()>, mpsc::UnboundedReceiver<Option<u32>>) {
+    let url = url.replace("/list.m3u", "/lineup.m3u");
+    let playlist = Playlist { reload, ..playlist(Location::Url(SourceUrl::new(url))) };
+    let (tell, told) = mpsc::unbounded_channel();
+    let tell = move |limit: Option<TunerLimit>| tell.send(limit.map(|limit| limit.count)).unwrap();
+    let asking = Allowance::of(&playlist, &fetcher()).unwrap().run(INTERVALS.retry, tell);
+    (AbortOnDropHandle::new(tokio::spawn(asking)), told)
+}
+
+#[tokio::test]
+async fn a_provider_that_is_busy_is_soon_asked_again_for_its_limit() {
+    for status in [408, 429, 500, 503] {
+        let provider = Provider::default();
+        provider.gives(status, "");
+        let url = provider.clone().start().await;
+        let (_asking, mut told) = ask_device(&url, Duration::from_secs(3600));
+        provider.asked_again(1).await;
+        provider.gives(200, r#"{"TunerCount":2}"#);
+        assert_eq!(soon(told.recv()).await, Some(Some(2)), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_limit_holds_until_another_answer_is_understood() {
+    let provider = Provider::default();
+    provider.gives(200, r#"{"TunerCount":2}"#);
+    let url = provider.clone().start().await;
+    let (_asking, mut told) = ask_device(&url, INTERVALS.retry);
+    assert_eq!(soon(told.recv()).await, Some(Some(2)));
+    for (status, other) in [(200, "<html>sign in</html>"), (200, "{}"), (200, ""), (404, ""), (503, "")] {
+        provider.gives(status, other);
+        provider.asked_again(2).await;
+    }
+    assert!(told.try_recv().is_err(), "nothing has been told");
+    provider.gives(200, r#"{"TunerCount":0}"#);
+    assert_eq!(soon(told.recv()).await, Some(None));
+    provider.gives(200, r#"{"TunerCount":3}"#);
+    assert_eq!(soon(told.recv()).await, Some(Some(3)));
 }
