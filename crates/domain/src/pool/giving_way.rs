@@ -37,7 +37,7 @@ pub(super) enum Shortage {
     Recording,
     /// A tuner of the server, which stays free.
     Reserve,
-    /// A tuner of the server, which there is not.
+    /// A tuner of the server, or a connection of the provider, which there is not.
     TunerLimit,
     Memory,
 }
@@ -100,6 +100,19 @@ impl Pool {
             candidates.extend(channels.filter(|channel| !channel.has_prefetch));
         }
         candidates
+    }
+
+    /// The provider of `playlist` allows so many connections (0: any number): closes idle inputs without prefetches that have more,
+    /// and stops their streams.
+    pub(super) fn keep_to_connections(&mut self, playlist: usize, allowed: u32) {
+        let of_playlist = |input: &Input| input.playlist() == Some(playlist);
+        let is_open = |input: &Input| of_playlist(input) && !self.is_deserted(input);
+        let open = self.inputs.iter().filter(|(_, input)| is_open(input)).count();
+        let excess = if allowed == 0 { 0 } else { open.saturating_sub(allowed as usize) };
+        for _ in 0..excess {
+            let idle = self.idle_inputs(|input| of_playlist(input) && !input.has_prefetch()).collect();
+            self.evict_first(idle, Shortage::TunerLimit);
+        }
     }
 
     /// Frees memory: stops an idle stream, or closes an idle input that has no streams. Returns false if there is neither.

@@ -198,6 +198,7 @@ impl Pool {
             Event::ProviderTold(playlist, told) => {
                 let allowed = self.tuners.provider_told(playlist, told);
                 self.inputs.allow_connections(playlist, allowed);
+                self.keep_to_connections(playlist, allowed);
             }
             Event::Timers(timers) => self.tuners.set_timers(timers, now),
             Event::MediaBegins(account, device) => self.sent_media.add((account, device)),

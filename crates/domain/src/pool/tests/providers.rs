@@ -108,7 +108,7 @@ fn an_idle_channel_of_the_servers_gives_its_connection_to_a_reader() {
 
 /// The playlist that comes first allows one connection, as it is set.
 #[test]
-fn of_what_is_set_and_what_the_provider_tells_the_smallest_number_counts() {
+fn what_is_set_counts_and_else_what_the_provider_tells() {
     let mut bench = bench(HostKind::Other, 3);
     let account = |count| Some(TunerLimit { count, source: LimitSource::Account });
     let limits = |bench: &Bench| {
@@ -118,10 +118,41 @@ fn of_what_is_set_and_what_the_provider_tells_the_smallest_number_counts() {
     let (server, set) = (LimitSource::Server, TunerLimit { count: 1, source: LimitSource::Lineup });
     assert_eq!(limits(&bench), (Some(TunerLimit { count: 3, source: server }), vec![Some(set), None]));
     bench.pool.handle_event(Event::ProviderTold(0, account(4)), at(0));
+    assert!(bench.pool.read_input(&lineup(8), at(0)).is_ok());
+    assert!(bench.pool.read_input(&lineup(9), at(0)).is_err(), "one is set");
     bench.pool.handle_event(Event::ProviderTold(1, account(1)), at(0));
     assert_eq!(limits(&bench), (account(1), vec![Some(set), account(1)]));
     assert!(bench.pool.read_input(&pulled(1), at(0)).is_ok());
     assert!(bench.pool.read_input(&pulled(2), at(0)).is_err());
     bench.pool.handle_event(Event::ProviderTold(1, None), at(0));
     assert!(bench.pool.read_input(&pulled(2), at(0)).is_ok());
+}
+
+/// Nothing but the provider bounds this playlist, and it tells late.
+#[test]
+fn a_limit_that_is_told_late_closes_what_is_idle_and_never_what_is_read() {
+    let mut bench = Bench::new(ROOMY);
+    let pull = |bench: &mut Bench, channel| bench.pool.read_input(&pulled(channel), at(0)).unwrap();
+    let tell = |bench: &mut Bench, count, now| {
+        let told = Some(TunerLimit { count, source: LimitSource::Account });
+        bench.pool.handle_event(Event::ProviderTold(1, told), at(now));
+        bench.actions()
+    };
+    let pulls = [1, 2, 3, 4].map(|channel| pull(&mut bench, channel));
+    for (at_second, (reader, _)) in (1..).zip(&pulls[..3]) {
+        bench.pool.handle_event(Event::ReaderLeft(*reader), at(at_second * 1000));
+    }
+    let close = |(_, joined): &(ReaderId, Joined)| Action::CloseInput {
+        input: joined.input,
+        reason: CloseReason::TunerLimit,
+    };
+    bench.actions();
+    assert_eq!(tell(&mut bench, 4, 5000), []);
+    assert_eq!(tell(&mut bench, 3, 6000), [close(&pulls[0])], "the one left longest ago");
+    assert_eq!(tell(&mut bench, 3, 6001), [], "it is being closed");
+    assert_eq!(tell(&mut bench, 1, 7000), [close(&pulls[1]), close(&pulls[2])]);
+    pull(&mut bench, 4);
+    bench.pool.handle_event(Event::InputClosed(pulls[1].1.input), at(8000));
+    bench.actions();
+    assert_eq!(tell(&mut bench, 1, 8000), [], "it is read");
 }
