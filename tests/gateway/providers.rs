@@ -116,15 +116,17 @@ async fn a_provider_tells_how_many_connections_it_allows() {
         Response::new(body::full(answer))
     })
     .await;
-    let lineup = ["/lineup.m3u", "/get.php?username=me&password=s3cr3t&type=m3u_plus", "/list.m3u"];
+    let account = "/get.php?username=me&password=s3cr3t&type=m3u_plus";
+    let lineup = ["/lineup.m3u", account, account, "/list.m3u"];
     let lineup = lineup.map(|path| playlist(&server.url(path)));
     let mut lineup = Vec::from(lineup);
-    lineup[1].tuners = 2;
+    lineup[2].tuners = 2;
     let stage = Stage::with(|_| (), |config| config.lineup = lineup).await;
     let limits = || stage.snapshot().tuners.providers.iter().map(|seen| seen.limit).collect::<Vec<_>>();
     let expected = [
         Some(TunerLimit { count: 4, source: LimitSource::Device }),
         Some(TunerLimit { count: 1, source: LimitSource::Account }),
+        Some(TunerLimit { count: 2, source: LimitSource::Lineup }),
         None,
     ];
     eventually("the numbers are known", async || limits() == expected).await;

@@ -6,7 +6,7 @@
 use crate::reason::LimitSource;
 use crate::tuners::limits::TunerLimit;
 
-/// The providers, by the playlist's place in `lineup:`. Of several numbers the smallest counts.
+/// The providers, by the playlist's place in `lineup:`. What the operator has set counts, whatever a provider tells.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Providers(Vec<Provider>);
 
@@ -36,8 +36,7 @@ impl Providers {
     /// The connections that the provider of a playlist allows, if anybody says so.
     pub(super) fn limit(&self, playlist: usize) -> Option<TunerLimit> {
         let provider = self.0.get(playlist)?;
-        let known = provider.configured.into_iter().chain(provider.told);
-        known.min_by_key(|limit| limit.count)
+        provider.configured.or(provider.told)
     }
 
     pub(super) fn playlists(&self) -> std::ops::Range<usize> {
@@ -50,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_smallest_number_counts_and_none_is_no_number() {
+    fn what_is_set_counts_and_none_is_no_number() {
         let mut providers = Providers::new([2, 0]);
         let account = |count| Some(TunerLimit { count, source: LimitSource::Account });
         let limits = |providers: &Providers| {
@@ -66,8 +65,6 @@ mod tests {
         );
         providers.tell(0, account(1));
         providers.tell(1, account(0));
-        assert_eq!(limits(&providers), [Some((1, LimitSource::Account)), None, None]);
-        providers.tell(0, None);
-        assert_eq!(limits(&providers)[0], Some((2, LimitSource::Lineup)));
+        assert_eq!(limits(&providers), [Some((2, LimitSource::Lineup)), None, None]);
     }
 }
