@@ -175,7 +175,7 @@ impl Pool {
             }
             Event::OpeningLost(opening) => self.openings.lost(opening),
             Event::OpeningReturned(opening) => self.openings.returned(opening),
-            Event::OwnOpening(open, generation, state) => self.own_openings.tell(open, generation, state),
+            Event::OwnOpening(open, generation, state) => self.own_opening(open, generation, state),
             Event::Signal(whose, signal) => self.signal(&whose, signal, now),
             Event::LoggingOut(account) => self.logging_out(account, now),
             Event::LoggedOut(account) => {

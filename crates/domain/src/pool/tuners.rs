@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Pool;
 use crate::inputs::{Input, InputKey};
 use crate::key::{ItemId, LiveStreamId, MediaSourceId};
-use crate::pool::api::Open;
+use crate::pool::api::{Open, OwnOpening};
 use crate::pool::giving_way::Shortage;
 use crate::pool::snapshot::TunersView;
 use crate::produce::ProductionMethod;
@@ -133,6 +133,19 @@ impl Pool {
         }
     }
 
+    /// The gateway asks the server to open a channel for a stream or an input, or was refused. What is said of one that is gone comes
+    /// too late.
+    pub(super) fn own_opening(&mut self, open: Open, generation: u32, state: OwnOpening) {
+        let is_known = match open {
+            Open::Stream(id) => self.streams.contains_key(&id),
+            Open::Input(id) => self.inputs.all().any(|(known, _)| known == id),
+            Open::ClientOpening(_) | Open::Asking(_) => false,
+        };
+        if is_known {
+            self.own_openings.tell(open, generation, state);
+        }
+    }
+
     /// If no tuner is known to be free, an idle channel goes.
     fn tuner_needed(&mut self, shortage: Shortage, wanted: Option<&MediaSourceId>, now: Timestamp) -> bool {
         let open = self.occupancy(now);
@@ -169,7 +182,12 @@ impl Pool {
         for (&id, stream) in &self.streams {
             let channel = &stream.key.channel;
             let is_adopted = stream.producer.method() == ProductionMethod::Adopted;
-            if is_adopted && !stream.released && !self.own_openings.is_refused(Open::Stream(id)) {
+            if !is_adopted || stream.released {
+                continue;
+            }
+            if self.own_openings.is_refused(Open::Stream(id)) {
+                open.add_refused(&channel.source);
+            } else {
                 let by = if stream.producer.is_retiring() {
                     Use::Closing
                 } else {
@@ -178,9 +196,12 @@ impl Pool {
                 open.add(&channel.source, Some(&channel.item), by);
             }
         }
-        let taps = self.inputs.taps().filter(|&(id, ..)| !self.own_openings.is_refused(Open::Input(id)));
-        for (_, input, channel) in taps {
-            open.add(&channel.source, Some(&channel.item), self.use_of(input));
+        for (id, input, channel) in self.inputs.taps() {
+            if self.own_openings.is_refused(Open::Input(id)) {
+                open.add_refused(&channel.source);
+            } else {
+                open.add(&channel.source, Some(&channel.item), self.use_of(input));
+            }
         }
         for (_, input) in self.inputs.all() {
             if let (InputKey::Lineup(_), Some(playlist)) = (input.key(), input.playlist()) {

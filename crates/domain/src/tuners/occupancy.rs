@@ -32,6 +32,8 @@ pub struct Occupancy {
     items: BTreeSet<(ItemId, MediaSourceId)>,
     /// The gateway's own pulls, which take connections and no tuner of the server's, by the playlist's place in `lineup:`.
     pulls: Vec<(usize, Use)>,
+    /// What the server has refused to open for the gateway, which tries again: it takes no tuner.
+    refused: BTreeSet<MediaSourceId>,
     is_recorded: bool,
 }
 
@@ -41,6 +43,11 @@ impl Occupancy {
         let known = self.open.entry(source.clone()).or_insert(by);
         *known = by.max(*known);
         self.items.extend(item.map(|item| (item.clone(), source.clone())));
+    }
+
+    /// The server has refused to open a media source for the gateway, which tries again.
+    pub fn add_refused(&mut self, source: &MediaSourceId) {
+        self.refused.insert(source.clone());
     }
 
     /// The gateway itself pulls a channel from the provider of a playlist.
@@ -89,6 +96,11 @@ impl Occupancy {
     /// The channels that are open.
     pub(super) fn sources(&self) -> impl Iterator<Item = &MediaSourceId> {
         self.open.keys()
+    }
+
+    /// The channels that are open, and those that the gateway goes on trying to open: another attempt is no opening that ends anything.
+    pub(super) fn wanted(&self) -> impl Iterator<Item = &MediaSourceId> {
+        self.open.keys().chain(self.refused.iter().filter(|source| !self.open.contains_key(*source)))
     }
 
     /// The items that are known to belong to channels, each with its media source.

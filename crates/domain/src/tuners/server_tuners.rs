@@ -116,7 +116,7 @@ impl ServerTuners {
         for (item, source) in open.items() {
             self.hosts.recognise(source, item);
         }
-        for collision in self.harm.observe(open.sources(), now) {
+        for collision in self.harm.observe(open.wanted(), now) {
             self.collided(&collision, open, now);
         }
         for index in self.learned_hosts() {

@@ -113,6 +113,9 @@ fn an_opening_of_ours_that_the_server_refused_takes_no_tuner() {
         assert_eq!(in_use(&mut bench, open, 2, OwnOpening::Asked), 2, "it is tried again");
         assert_eq!(in_use(&mut bench, open, 1, OwnOpening::Refused), 2, "that was the attempt before");
     }
+    bench.pool.handle_event(Event::InputClosed(input), at(3000));
+    bench.pool.handle_event(Event::OwnOpening(Open::Input(input), 3, OwnOpening::Refused), at(3000));
+    assert!(!bench.pool.own_openings.is_refused(Open::Input(input)), "it is gone");
 }
 
 #[test]
