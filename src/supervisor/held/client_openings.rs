@@ -150,7 +150,9 @@ impl ClientOpenings {
             if let Some(known) = known {
                 info!(reason = reason.as_str(), live_stream = %known.opening.live_stream, "closing the live stream of a client that has left");
                 let said_goodbye = reason == ReturnReason::Silent && this.say_goodbye(&known).await;
-                if !said_goodbye {
+                if said_goodbye {
+                    this.handle.tell(Event::SaidGoodbye(id));
+                } else {
                     this.close(known).await;
                 }
             }

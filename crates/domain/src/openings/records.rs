@@ -39,22 +39,17 @@ impl Openings {
         }
     }
 
+    /// The server has accepted a goodbye for an opening that is being given back. Where `LiveStreams/Close` closes it instead, the
+    /// server keeps its record.
+    pub fn said_goodbye(&mut self, id: OpeningId) {
+        if let Some(opening) = self.returning.get(&id).map(|(opening, _)| opening.clone()) {
+            self.record_removed(&opening);
+        }
+    }
+
     /// An opening that was given back is closed, or has become a leftover.
     pub fn returned(&mut self, id: OpeningId) {
-        match self.returning.remove(&id) {
-            Some((opening, ReturnReason::Silent)) => self.record_removed(&opening),
-            Some((
-                _,
-                ReturnReason::Unfollowed
-                | ReturnReason::Abandoned
-                | ReturnReason::Superseded
-                | ReturnReason::Left
-                | ReturnReason::PassedOn
-                | ReturnReason::Stopped
-                | ReturnReason::LoggedOut,
-            ))
-            | None => {}
-        }
+        self.returning.remove(&id);
     }
 
     /// The gateway has opened a live stream again for a viewer of its own. Returns the opening that is forgotten to make room.

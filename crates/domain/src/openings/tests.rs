@@ -231,12 +231,28 @@ fn after_a_goodbye_the_server_has_no_record_of_the_devices_other_openings() {
     assert_eq!(openings.goodbyes(Account(2)).count(), 0);
     openings.told(&play(1, "b"), MentionKind::Reported, at(15));
     assert!(!openings.is_unreported(&play(1, "b")));
+    openings.said_goodbye(OpeningId(1));
     openings.returned(OpeningId(1));
     assert_eq!(openings.goodbyes(Account(1)).count(), 0);
     assert!(openings.is_unreported(&play(1, "b")), "its Stopped would close nothing");
     let mut goes_on = openings;
     goes_on.viewer_left(&PlaySessionId::new("b"), at(16));
     assert_eq!(due(&mut goes_on, 16, false), [ReturnReason::Left], "nor would a goodbye");
+}
+
+/// The server does not accept it, so `LiveStreams/Close` follows, which removes no record.
+#[test]
+fn after_a_goodbye_in_vain_the_server_keeps_its_record() {
+    let mut openings = reported();
+    openings.opened(OpeningId(2), opening(1, "b"), at(13));
+    openings.told(&play(1, "b"), MentionKind::Served, at(14));
+    openings.viewer_left(&PlaySessionId::new("a"), at(14));
+    assert_eq!(due(&mut openings, 14, false), [ReturnReason::Silent]);
+    openings.told(&play(1, "b"), MentionKind::Reported, at(15));
+    openings.returned(OpeningId(1));
+    assert!(!openings.is_unreported(&play(1, "b")));
+    openings.viewer_left(&PlaySessionId::new("b"), at(16));
+    assert_eq!(due(&mut openings, 16, false), [ReturnReason::Silent]);
 }
 
 #[test]

@@ -162,6 +162,8 @@ pub enum Event {
     SocketClosed(Account, Option<DeviceId>),
     /// The server has restarted and forgotten an opening.
     OpeningLost(OpeningId),
+    /// The server has accepted a goodbye for an opening that is being given back.
+    SaidGoodbye(OpeningId),
     /// An opening that was given back is closed, or has become a leftover.
     OpeningReturned(OpeningId),
     /// The gateway itself asks the server to open the channel of a stream or an input for it, or was refused. Of a stream the

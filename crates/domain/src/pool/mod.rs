@@ -174,6 +174,7 @@ impl Pool {
                 self.actions.extend(lost.into_iter().map(Action::LeaveToServer));
             }
             Event::OpeningLost(opening) => self.openings.lost(opening),
+            Event::SaidGoodbye(opening) => self.openings.said_goodbye(opening),
             Event::OpeningReturned(opening) => self.openings.returned(opening),
             Event::OwnOpening(open, generation, state) => self.own_opening(open, generation, state),
             Event::Signal(whose, signal) => self.signal(&whose, signal, now),

@@ -201,7 +201,10 @@ impl Shell {
             Moment::Returned(opening, reason) => {
                 if let Some((device, channel)) = self.openings.remove(&opening) {
                     match reason {
-                        ReturnReason::Silent => self.server.stopped(device, channel),
+                        ReturnReason::Silent => {
+                            self.server.stopped(device, channel);
+                            self.tell(Event::SaidGoodbye(opening));
+                        }
                         ReturnReason::Unfollowed
                         | ReturnReason::Abandoned
                         | ReturnReason::Superseded
