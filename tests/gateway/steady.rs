@@ -13,6 +13,7 @@ use warmgate::config::Config;
 
 use crate::support::stage::{Stage, delaying, is_hit, is_ours, poll, tune};
 use crate::support::wait::{eventually, soon};
+use crate::support::watch::Watch;
 
 /// A stage whose server is slow to say who somebody is while the flag is set.
 async fn busy_at_times(config: impl FnOnce(&mut Config)) -> (Stage, Arc<AtomicBool>) {
@@ -102,12 +103,12 @@ async fn a_viewer_waits_for_a_server_that_is_away() {
     assert!(answer.tag("EXT-X-MEDIA-SEQUENCE") > first.tag("EXT-X-MEDIA-SEQUENCE"), "{}", answer.text());
 }
 
-/// A stage whose server takes this long to answer the first request that starts a job, after the gateway's warm-up request.
-async fn slow_to_start(delay: Duration, config: impl FnOnce(&mut Config)) -> Stage {
+/// A stage whose server takes this long to answer the `nth` request that starts a job; the gateway's warm-up request is the 0th.
+async fn slow_to_start(nth: usize, delay: Duration, config: impl FnOnce(&mut Config)) -> Stage {
     let settings = Settings::quick();
     let origin = Origin::start(settings.clone()).await.unwrap();
     let requests = Arc::new(AtomicUsize::new(0));
-    let delay = move || if requests.fetch_add(1, Ordering::Relaxed) == 1 { delay } else { Duration::ZERO };
+    let delay = move || if requests.fetch_add(1, Ordering::Relaxed) == nth { delay } else { Duration::ZERO };
     let upstream = delaying(origin.addr(), "/live.m3u8", delay).await;
     Stage::before(origin, &settings, &upstream.to_string(), config).await
 }
@@ -115,7 +116,7 @@ async fn slow_to_start(delay: Duration, config: impl FnOnce(&mut Config)) -> Sta
 /// hls.js ends a request without an answer after a while, and repeats it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_is_repeated_joins_the_same_start() {
-    let stage = slow_to_start(Duration::from_secs(4), |_| ()).await;
+    let stage = slow_to_start(1, Duration::from_secs(4), |_| ()).await;
     let viewer = stage.viewer(0, "tv");
     let playback = soon(viewer.open(&stage.channel(1))).await.unwrap();
     for _ in 0..2 {
@@ -131,7 +132,7 @@ async fn a_request_that_is_repeated_joins_the_same_start() {
 async fn a_request_that_is_repeated_is_one_wait() {
     let cold_timeout = Duration::from_secs(8);
     let stage =
-        slow_to_start(Duration::from_secs(60), |config| config.upstream.cold_timeout = cold_timeout).await;
+        slow_to_start(1, Duration::from_secs(60), |config| config.upstream.cold_timeout = cold_timeout).await;
     let viewer = stage.viewer(0, "tv");
     let playback = soon(viewer.open(&stage.channel(1))).await.unwrap();
     timeout(cold_timeout * 3 / 4, viewer.poll(&playback)).await.unwrap_err();
@@ -139,6 +140,40 @@ async fn a_request_that_is_repeated_is_one_wait() {
     assert!(answer.field("cache-status").contains("cold-timeout"), "{}", answer.field("cache-status"));
     assert_eq!(answer.status, StatusCode::OK, "the server's own");
     assert!(answer.took < cold_timeout, "{:?}", answer.took);
+}
+
+/// A start is lost, as by a server that restarts, while somebody plays: the next is tried before the player gives up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_takes_much_longer_than_the_one_before_is_tried_again() {
+    let adopted = |config: &mut Config| config.produce.default = Produce::Adopt;
+    let stage = slow_to_start(2, Duration::from_secs(3600), adopted).await;
+    let mut watch = Watch::begin(stage.viewer(0, "tv"), &stage.channel(1)).await;
+    let own = stage.own_play_sessions().remove(0);
+    let direct = stage.direct(1, "admin");
+    soon(direct.leave(&Playback { play_session: own, ..watch.playback.clone() })).await.unwrap();
+    watch.resume(Duration::from_secs(28)).await;
+}
+
+/// A newcomer waits for the next generation of a stream as for a cold start, and no longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newcomer_waits_for_a_failed_stream_no_longer_than_for_a_cold_start() {
+    let cold_timeout = Duration::from_secs(4);
+    let stage =
+        slow_to_start(2, Duration::from_secs(3600), |config| config.upstream.cold_timeout = cold_timeout)
+            .await;
+    let (alice, bob) = (stage.viewer(0, "tv"), stage.viewer(1, "phone"));
+    let (playback, _) = tune(&alice, &stage.channel(1)).await;
+    let bobs = soon(bob.open(&stage.channel(1))).await.unwrap();
+    let own = stage.own_play_sessions().remove(0);
+    soon(stage.direct(1, "admin").leave(&Playback { play_session: own, ..playback.clone() })).await.unwrap();
+    eventually("the stream has failed", async || {
+        assert!(is_hit(&poll(&alice, &playback).await), "who plays keeps its list");
+        !stage.snapshot().tally.failures.is_empty()
+    })
+    .await;
+    let answer = poll(&bob, &bobs).await;
+    assert!(answer.field("cache-status").contains("cold-timeout"), "{}", answer.field("cache-status"));
+    assert!(cold_timeout <= answer.took && answer.took < 2 * cold_timeout, "{:?}", answer.took);
 }
 
 /// A source is dead for a while: who plays goes on with the list, who comes waits for what is new.

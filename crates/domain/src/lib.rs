@@ -32,6 +32,7 @@ pub mod ring;
 pub mod signal;
 pub mod simulate;
 pub mod spool;
+pub mod starts;
 pub mod throttle;
 pub mod time;
 pub mod tuners;

@@ -19,8 +19,6 @@ use domain::playlist::Reading;
 use domain::pool::OwnOpening;
 use domain::reason::Failure;
 
-/// A start that takes longer is aborted: the server itself waits for the first segments without a limit (`HlsHelpers.cs`).
-const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a stop waits for the answer to a start that is under way.
 const STOP_DELAY: Duration = Duration::from_secs(5);
 /// How long ending the job is retried while the server cannot be reached.
@@ -140,8 +138,13 @@ impl Work {
         let play_session = &self.play_session;
         self.caller.ledger.written().await;
         let start = |login, _| async move { jellyfin.start(&stream.recipe, play_session, &login).await };
-        let started = timeout(START_TIMEOUT, self.caller.call(start)).await;
-        let (job, reading) = started.unwrap_or(Err(Error::Unreadable("no playlist within a minute")))?;
+        let (begun, patience) = (Instant::now(), stream.starts().patience());
+        let Ok(started) = timeout(patience, self.caller.call(start)).await else {
+            stream.starts().was_late();
+            return Err(Error::Unreadable("no playlist in time"));
+        };
+        let (job, reading) = started?;
+        stream.starts().worked(begun.elapsed());
         self.caller.ledger.note(play_session, |entry| {
             (entry.playlist, entry.without_job) = (Some(job.playlist()), false);
         });

@@ -6,7 +6,7 @@ mod rewind;
 mod stored;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
@@ -26,6 +26,7 @@ use domain::key::Channel;
 use domain::produce::{Produce, ProductionMethod};
 use domain::producer::State;
 use domain::reload;
+use domain::starts::Starts;
 use domain::time::Timestamp;
 use domain::window::{self, Arrival, JoinPoint, ListText, Listing, Window};
 
@@ -96,6 +97,8 @@ pub struct Stream {
     pause: Mutex<CancellationToken>,
     /// The generations that have not closed everything they opened.
     generations: TaskTracker,
+    /// How long its starts at the server took.
+    starts: Mutex<Starts>,
     /// Whether the stream has requested a tuner since its last segment.
     tuner_requested: AtomicBool,
     /// Whether the first viewer was known to have the live stream open.
@@ -141,6 +144,7 @@ impl Stream {
             grown: watch::Sender::new(()),
             work: tokio::sync::Mutex::new(()),
             generations: TaskTracker::new(),
+            starts: Mutex::default(),
             tuner_requested: AtomicBool::new(false),
             has_opening,
             opened_by_client: AtomicBool::new(has_opening),
@@ -334,6 +338,11 @@ impl Stream {
     pub(super) async fn all_closed(&self) {
         self.generations.close();
         self.generations.wait().await;
+    }
+
+    /// How long its starts at the server took, and so how long the next one may take.
+    pub(super) fn starts(&self) -> MutexGuard<'_, Starts> {
+        self.starts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a generation may request a tuner: once between two segments, and the first one only if the viewer's opening has not

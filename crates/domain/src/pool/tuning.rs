@@ -29,7 +29,7 @@ impl Pool {
         }
         self.zapped(&tune, now);
         let (stream, warmth) = match self.find(&tune.key, tune.produce) {
-            Some(stream) if self.is_failing(stream) => {
+            Some(stream) if self.is_failing(stream) && !self.has_list(stream, &tune.viewer) => {
                 return Admission::Refused(RefuseReason::UpstreamFailing);
             }
             Some(stream)
@@ -107,7 +107,7 @@ impl Pool {
             .map(|(&id, _)| id)
     }
 
-    /// Whether the server's own answer serves a viewer better than this stream.
+    /// Whether the server's own answer serves a newcomer better than this stream.
     fn is_failing(&self, stream: StreamId) -> bool {
         self.streams.get(&stream).is_some_and(|stream| match stream.producer.state() {
             State::BackingOff { .. } if stream.target.is_none() => true,
@@ -116,13 +116,16 @@ impl Pool {
         })
     }
 
+    /// Whether a viewer has been given a list of this stream, with which it goes on whatever becomes of the stream.
+    fn has_list(&self, stream: StreamId, viewer: &Viewer) -> bool {
+        self.crowd.find(stream, viewer).is_some_and(|consumer| self.list_of(consumer).is_some())
+    }
+
     /// A stream between two generations has segments only for the viewers that have been given a list.
     fn warmth(&self, stream: StreamId, viewer: &Viewer) -> Warmth {
-        let has_list =
-            || self.crowd.find(stream, viewer).is_some_and(|consumer| self.list_of(consumer).is_some());
-        let has_segments = self.streams.get(&stream).is_some_and(|stream| match stream.producer.state() {
+        let has_segments = self.streams.get(&stream).is_some_and(|running| match running.producer.state() {
             State::Live => true,
-            State::Starting | State::BackingOff { .. } => has_list(),
+            State::Starting | State::BackingOff { .. } => self.has_list(stream, viewer),
             State::Resting | State::Retiring(_) => false,
         });
         if has_segments { Warmth::Warm } else { Warmth::Warming }
