@@ -4,10 +4,9 @@
 //! streams are produced.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, LOCATION, USER_AGENT, VARY};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, USER_AGENT, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
@@ -237,29 +236,46 @@ impl Gateway {
         self.with_cors(request.headers(), response.map(|body| body::watched(body, ended)))
     }
 
-    /// Serves a playlist of the stream that `wish` asks for, which is started by `recipe` if it does not run.
+    /// Serves a playlist of the stream that `wish` asks for, which is started by `recipe` if it does not run. If the stream ends
+    /// while its viewer waits, another takes its place, whose list goes on.
     async fn serve(
         &self,
         wish: TuneRequest,
-        recipe: impl FnOnce() -> Recipe,
+        recipe: impl Fn() -> Recipe,
         request: PlaylistRequest<'_>,
     ) -> Result<Response<Body>, Miss> {
+        match self.serve_once(wish.clone(), &recipe, &request).await? {
+            Some(response) => Ok(response),
+            None => self.serve_once(wish, &recipe, &request).await?.ok_or(Miss::ColdFailure),
+        }
+    }
+
+    /// The same; `None` if the stream ends meanwhile.
+    async fn serve_once(
+        &self,
+        wish: TuneRequest,
+        recipe: impl FnOnce() -> Recipe,
+        request: &PlaylistRequest<'_>,
+    ) -> Result<Option<Response<Body>>, Miss> {
         // The viewer is present while it waits: if it goes away, the lease is dropped with this future.
         let lease = self.supervisor.tune(wish, &request.mention, recipe).await.map_err(Miss::Refused)?;
         let connection = self.comes_over(request.connection.as_ref(), lease.consumer);
         // A player whose request takes too long repeats it. All of them together are one wait, so that the server's own answer
         // comes while the player still has patience.
-        let patience = lease.waits_since + self.cold_timeout;
+        let patience = lease.waits_since.min(request.received_at) + self.cold_timeout;
         let missed = match timeout_at(patience, lease.stream.ready(lease.listing, lease.has_list)).await {
             Ok(Readiness::Ready) => match self.block_until(&lease, request.awaited).await {
-                Ok(()) => return self.playlist(lease, connection, &request).ok_or(Miss::ColdFailure),
+                Ok(()) => {
+                    return self.playlist(lease, connection, request).map(Some).ok_or(Miss::ColdFailure);
+                }
                 Err(refusal) => {
                     debug!(reason = refusal.as_str(), "refused to block a playlist request");
-                    self.supervisor.mentioned(request.mention, MentionKind::Served);
-                    Ok(self.empty_response(request.headers, reload::status(refusal)))
+                    self.supervisor.mentioned(request.mention.clone(), MentionKind::Served);
+                    Ok(Some(self.empty_response(request.headers, reload::status(refusal))))
                 }
             },
-            Ok(Readiness::Failed | Readiness::Retired) => Err(Miss::ColdFailure),
+            Ok(Readiness::Retired) => Ok(None),
+            Ok(Readiness::Failed) => Err(Miss::ColdFailure),
             Err(_) => Err(Miss::ColdTimeout),
         };
         if let Some(signal) = connection {
@@ -277,7 +293,7 @@ impl Gateway {
         (viewer, channel, token): (Viewer, Channel, Option<ConsumerId>),
         (credential, me): (&Credential, Arc<Me>),
         listing: Listing,
-    ) -> Result<(TuneRequest, impl FnOnce() -> Recipe + use<'a>), Miss> {
+    ) -> Result<(TuneRequest, impl Fn() -> Recipe + use<'a>), Miss> {
         let policy =
             Policy { video_transcoding: me.video_transcoding, audio_transcoding: me.audio_transcoding };
         if policy != Policy::UNRESTRICTED && self.supervisor.has_own_credential() {
@@ -322,16 +338,16 @@ impl Gateway {
             Warmth::Warming => format!("{}; fwd=uri-miss; collapsed", self.name),
             Warmth::Cold => format!("{}; fwd=uri-miss; fwd-status=200; stored", self.name),
         };
-        let took = milliseconds(request.received_at.elapsed());
+        let took = request.received_at.elapsed().as_secs_f64() * 1000.0;
         let mut response = match location {
-            Some(location) => found(location?),
+            Some(location) => list_path::found(location?),
             None => list(&playlist.text, request.headers),
         };
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/vnd.apple.mpegurl"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         insert(headers, CACHE_STATUS, &status);
-        insert(headers, SERVER_TIMING, &format!("cache;desc={}, total;dur={took}", warmth.as_str()));
+        insert(headers, SERVER_TIMING, &format!("cache;desc={}, total;dur={took:.1}", warmth.as_str()));
         Some(self.with_cors(request.headers, response))
     }
 
@@ -346,14 +362,6 @@ impl Gateway {
         }
         response
     }
-}
-
-/// An answer that sends a player to the path of its own list.
-fn found(location: HeaderValue) -> Response<Body> {
-    let mut response = Response::new(body::empty());
-    *response.status_mut() = StatusCode::FOUND;
-    response.headers_mut().insert(LOCATION, location);
-    response
 }
 
 /// An answer with a list, compressed if the player takes that and it is worth it.
@@ -386,10 +394,6 @@ fn without_directives(mut request: Request<Body>) -> Request<Body> {
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
-fn milliseconds(span: Duration) -> String {
-    format!("{:.1}", span.as_secs_f64() * 1000.0)
 }
 
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {

@@ -7,8 +7,10 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Uri};
+use http::header::LOCATION;
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
 
+use crate::body::{self, Body};
 use crate::proxy::query;
 use crate::proxy::route::{self, Route};
 use domain::key::ConsumerId;
@@ -54,6 +56,14 @@ pub(super) fn location(uri: &Uri, asked: Option<ConsumerId>, token: ConsumerId) 
         None => "",
     };
     HeaderValue::try_from(format!("{up}{}live.m3u8{}", folder(token), query_of(uri))).ok()
+}
+
+/// An answer that sends a player to the path of its own list.
+pub(super) fn found(location: HeaderValue) -> Response<Body> {
+    let mut response = Response::new(body::empty());
+    *response.status_mut() = StatusCode::FOUND;
+    response.headers_mut().insert(LOCATION, location);
+    response
 }
 
 /// The multivariant playlist with its variants in the folder of a viewer; `None` if it names none as Jellyfin does.

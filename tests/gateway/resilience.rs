@@ -1,20 +1,22 @@
 //! Failures at the server: the stream goes on at the same URLs, with another generation after a discontinuity. A gateway
 //! that ends closes what it has opened.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use domain::key::ConsumerId;
+use domain::produce::Produce;
 use domain::reason::{Failure, StopReason};
 use futures_util::future::join_all;
 use http::HeaderValue;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ORIGIN};
-use jellyfin_alike::viewer::{Playback, Viewer};
+use jellyfin_alike::viewer::{Answer, Playback, Viewer};
 use jellyfin_alike::{Origin, Settings, Version};
 
 use crate::passthrough::wire;
 use crate::support::program::Program;
 use crate::support::servers::{fetch, get, http};
-use crate::support::stage::{Stage, all_fetched, at_the_server, poll, tune, unavailable};
+use crate::support::stage::{Stage, all_fetched, at_the_server, is_ours, poll, tune, unavailable};
 use crate::support::wait::{eventually, soon};
 use crate::support::watch::Watch;
 
@@ -76,13 +78,41 @@ async fn a_server_that_is_still_starting_forbids_no_origin() {
 /// A source comes back with key frames that are further apart than the list allows: another stream begins, whose list goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_keeps_its_promise_when_segments_grow_longer() {
-    let mut stage = Stage::quick().await;
+    let is_last = |longest, _: &Answer| longest >= Some(5);
+    let failures = segments_grow_longer(Produce::Adopt, true, is_last).await;
+    assert_eq!(failures.get(&Failure::Overlong), Some(&1));
+}
+
+/// The same after the gateway has cut the stream itself, which it no longer can, since the tap is gone: the list takes pieces, so
+/// the server's segments are cut into pieces.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_pieces_goes_on_with_pieces_of_longer_segments() {
+    let is_last = |_, answer: &Answer| {
+        let text = answer.text();
+        let behind = text.split_once("#EXT-X-DISCONTINUITY\n").map(|(_, behind)| behind);
+        behind.is_some_and(|behind| behind.matches("#EXTINF").count() >= 5)
+    };
+    let failures = segments_grow_longer(Produce::Auto, false, is_last).await;
+    assert!(!failures.contains_key(&Failure::Overlong), "{failures:?}");
+}
+
+/// Checks the lists of one that was there before until one `is_last`, and that a newcomer gets ours too. Returns what has failed.
+async fn segments_grow_longer(
+    produce: Produce,
+    shares_raw_streams: bool,
+    is_last: impl Fn(Option<u64>, &Answer) -> bool,
+) -> BTreeMap<Failure, u64> {
+    let mut stage = Stage::with(|_| (), |config| config.produce.default = produce).await;
     let viewer = stage.viewer(0, "tv");
     let (playback, first) = tune(&viewer, &stage.channel(1)).await;
+    let newcomer = stage.viewer(1, "phone");
+    let newcomers = soon(newcomer.open(&stage.channel(1))).await.unwrap();
     let settings = stage.kill_origin().await;
-    stage.restart_origin(Settings { gop: Duration::from_secs(6), ..settings }).await;
+    stage.restart_origin(Settings { gop: Duration::from_secs(6), shares_raw_streams, ..settings }).await;
+    // It waits for what comes, and the stream may end meanwhile.
+    let joining = tokio::spawn(async move { poll(&newcomer, &newcomers).await });
     let mut sequence = first.tag("EXT-X-MEDIA-SEQUENCE");
-    eventually("the long segments are listed", async || {
+    eventually("the longer segments are listed", async || {
         let answer = poll(&viewer, &playback).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         let text = answer.text();
@@ -93,10 +123,12 @@ async fn a_list_keeps_its_promise_when_segments_grow_longer() {
         assert!(longest <= answer.tag("EXT-X-TARGETDURATION"), "{text}");
         assert!(answer.tag("EXT-X-MEDIA-SEQUENCE") >= sequence, "{text}");
         sequence = answer.tag("EXT-X-MEDIA-SEQUENCE");
-        longest >= Some(5)
+        is_last(longest, &answer)
     })
     .await;
-    assert_eq!(stage.snapshot().tally.failures.get(&Failure::Overlong), Some(&1));
+    let joined = soon(joining).await.unwrap();
+    assert!(is_ours(&joined), "{} {}", joined.status, joined.field("cache-status"));
+    stage.snapshot().tally.failures
 }
 
 /// The server restarts: it answers 503 to everything at first, and then has nothing open.
