@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 use url::Url;
 
+use crate::background::{kept, survived};
 use crate::config::{
     ClientRule, Clients, Conditions, Config, CopyWith, Ffmpeg, LineupServer, Location, Rewind, Secret, Window,
 };
@@ -329,10 +330,16 @@ fn encoding(config: &Config, launcher: Launcher, address: SocketAddr) -> io::Res
     };
     let ffmpeg = ffmpeg::Ffmpeg::new(settings)?;
     let probed = ffmpeg.clone();
-    tokio::spawn(async move {
-        let _ = tokio::task::spawn_blocking(move || ffmpeg::leftovers::end(&owner)).await;
-        probed.probe().await;
-    });
+    tokio::spawn(kept("the test of FFmpeg", move || {
+        let (ffmpeg, owner) = (probed.clone(), owner.clone());
+        async move {
+            let ending = tokio::task::spawn_blocking(move || {
+                survived("the end of an earlier process's FFmpegs", || ffmpeg::leftovers::end(&owner))
+            });
+            let _ = ending.await;
+            ffmpeg.probe().await;
+        }
+    }));
     let copies_natively = match copy {
         CopyWith::Native => true,
         CopyWith::Ffmpeg => false,

@@ -3,6 +3,7 @@
 //! It stands in front of an unmodified Jellyfin, passes everything through, and answers `live.m3u8`
 //! from streams it owns. `ARCHITECTURE.md`, beside this file, is the map; the modules, lowest layer first:
 
+pub mod background;
 pub mod body;
 pub mod config;
 pub mod cpu;

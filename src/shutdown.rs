@@ -26,6 +26,8 @@ pub fn on_signal() -> io::Result<CancellationToken> {
     let token = CancellationToken::new();
     let stop = token.clone();
     tokio::spawn(async move {
+        // Signals would be taken and come to nothing if it died.
+        let _stops = stop.clone().drop_guard();
         watch(&mut signals, &stop).await;
         tracing::warn!("second signal: ending at once");
         process::exit(AT_ONCE);

@@ -16,6 +16,8 @@ use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use crate::background;
+
 /// The hidden subcommand that becomes FFmpeg.
 pub const SUBCOMMAND: &str = "__ffmpeg";
 
@@ -105,8 +107,9 @@ impl Spawner {
         std::thread::Builder::new().name("ffmpeg-launcher".to_owned()).spawn(move || {
             let _inside = runtime.enter();
             for Order { mut command, answer } in received {
+                let child = background::survived("the thread that starts FFmpeg", || command.spawn());
                 // If nobody waits for the answer any more, the child is dropped with it, and killed.
-                let _ = answer.send(command.spawn());
+                let _ = answer.send(child.unwrap_or_else(|| Err(io::Error::other("a panic"))));
             }
         })?;
         Ok(Self(orders))

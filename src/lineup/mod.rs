@@ -21,6 +21,7 @@ use tokio::task::spawn_blocking;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
+use crate::background::noted;
 use crate::config::{Location, Playlist};
 use crate::fetch::Fetcher;
 use crate::lineup::allowance::Allowance;
@@ -88,7 +89,7 @@ impl Lineups {
         let allowances: Vec<_> = allowances.collect();
         let refreshers = playlists.into_iter().enumerate().map(|(index, playlist)| {
             let cache = DiskCache::new(folder.as_deref(), &playlist.location);
-            let refresher = Refresher {
+            let mut refresher = Refresher {
                 index,
                 loader: Loader::new(&playlist, fetcher.clone()),
                 playlist,
@@ -96,7 +97,12 @@ impl Lineups {
                 published: Arc::clone(&published),
                 complained: BTreeSet::new(),
             };
-            AbortOnDropHandle::new(tokio::spawn(refresher.run(intervals)))
+            let refreshing = async move {
+                while noted("the refresher of a playlist", refresher.run(intervals)).await.is_none() {
+                    tokio::time::sleep(intervals.retry).await;
+                }
+            };
+            AbortOnDropHandle::new(tokio::spawn(refreshing))
         });
         let refreshers = Arc::new(refreshers.chain(allowances).collect());
         Self { published, guides, told, _refreshers: refreshers }
@@ -180,7 +186,7 @@ struct Refresher {
 }
 
 impl Refresher {
-    async fn run(mut self, intervals: Intervals) {
+    async fn run(&mut self, intervals: Intervals) {
         let (cache, from) = (self.cache.clone(), self.playlist.location.clone());
         let cached = spawn_blocking(move || cache.load().map(|bytes| load::parse(&bytes, &from)));
         if let Ok(Some(Ok(playlist))) = cached.await {

@@ -14,6 +14,7 @@ use tokio::sync;
 use tokio::time::{Instant, timeout};
 use tracing::debug;
 
+use crate::background::noted;
 use crate::config::LiveTvRight;
 use crate::proxy::credential::Credential;
 use crate::proxy::headers::FORWARDED_FOR;
@@ -111,10 +112,10 @@ impl Auth {
         if let Some(verdict @ Verdict::Allowed(_)) = memory.holding(HELD_OVER) {
             if let Ok(asking) = Arc::clone(&memory.asking).try_lock_owned() {
                 let (auth, prefix, asker) = (self.clone(), prefix.to_owned(), asker.clone());
-                tokio::spawn(async move {
+                tokio::spawn(noted("a question about a credential", async move {
                     let _asking = asking;
                     auth.ask(&prefix, &asker, &memory).await;
-                });
+                }));
             }
             return verdict;
         }

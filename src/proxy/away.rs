@@ -6,13 +6,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use tokio::time::{Instant, sleep};
 use tracing::debug;
 
 use crate::body::{self, Body};
 use crate::proxy::gateway::Gateway;
+use crate::proxy::miss::Miss;
 use crate::proxy::route::Live;
+use crate::upstream::jellyfin::Error;
 use domain::key::ConsumerId;
 
 /// Between two attempts to answer a request.
@@ -37,6 +39,13 @@ impl Away {
         *kept.version_mut() = request.version();
         move |response| Self { request: kept, response }
     }
+}
+
+/// Whether an answer of the server's says that it is away, or was a moment ago: then it has forgotten the live stream.
+pub(super) fn is_away(miss: Miss, status: StatusCode) -> bool {
+    Error::Status(status).is_absence()
+        || (miss == Miss::AuthUnknown
+            && matches!(status, StatusCode::NOT_FOUND | StatusCode::INTERNAL_SERVER_ERROR))
 }
 
 impl Gateway {

@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use ipnet::IpNet;
 
+use crate::background::noted;
 use crate::body::{self, Body};
 use crate::proxy::error::Fault;
 use crate::proxy::websocket::{Messages, OnMessage};
@@ -228,7 +229,8 @@ impl Upgrade {
             }
         };
         let carried = async move {
-            tunnel::run(self.downstream, upstream, watch).await;
+            // Whoever waits for its end is told also of its death.
+            noted("a tunnel", tunnel::run(self.downstream, upstream, watch)).await;
             if let Some(tunnel::AtEnd(tell)) = self.at_end {
                 tell();
             }

@@ -13,7 +13,7 @@ use tracing::debug;
 
 use crate::body::{self, Body};
 use crate::proxy::auth::{Asker, Verdict};
-use crate::proxy::away::Away;
+use crate::proxy::away::{self, Away};
 use crate::proxy::cmcd::Cmcd;
 use crate::proxy::credential::Credential;
 use crate::proxy::gateway::Gateway;
@@ -26,7 +26,7 @@ use crate::proxy::{headers, recipe, reload};
 use crate::server::Connection;
 use crate::supervisor::stream::Readiness;
 use crate::supervisor::tune_request::{Lease, TuneRequest};
-use crate::upstream::jellyfin::{Error, Me, Media, Recipe};
+use crate::upstream::jellyfin::{Me, Media, Recipe};
 use domain::cadence::Class;
 use domain::encoding::demand::Demand;
 use domain::key::{Channel, ConsumerId, DeviceId, StreamKey};
@@ -144,7 +144,7 @@ impl Gateway {
         let again = Away::before(&request);
         let response = self.pass_on(miss, request).await;
         if let Some(viewer) = viewer {
-            if viewer.play_session.is_some() && is_away(miss, response.status()) {
+            if viewer.play_session.is_some() && away::is_away(miss, response.status()) {
                 return Err(Box::new(again(response)));
             }
             if miss.may_become_a_hit() && response.status() == StatusCode::OK {
@@ -375,13 +375,6 @@ fn list(text: &ListText, request: &HeaderMap) -> Response<Body> {
     }
     headers.append(VARY, HeaderValue::from_static("accept-encoding"));
     response
-}
-
-/// Whether an answer of the server's says that it is away, or was a moment ago: then it has forgotten the live stream.
-fn is_away(miss: Miss, status: StatusCode) -> bool {
-    Error::Status(status).is_absence()
-        || (miss == Miss::AuthUnknown
-            && matches!(status, StatusCode::NOT_FOUND | StatusCode::INTERNAL_SERVER_ERROR))
 }
 
 /// The request without `_HLS_*` directives, which only the gateway understands.

@@ -73,7 +73,7 @@ impl Roll {
             owner.lost(piece);
             return;
         }
-        // If the thread has died, the queue is full for good after a while.
+        // The thread lives as long as this spool.
         let _ = self.spool.jobs.send(Job::Store { roll: self.id, piece, bytes, owner });
     }
 }

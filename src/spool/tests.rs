@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use super::*;
+use crate::background;
 use crate::spool::extent::Medium;
 
 /// What an owner was told, and what it keeps.
@@ -103,6 +105,40 @@ impl Medium for Full {
     fn clear(&self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// What the writer dies of.
+#[derive(Debug)]
+struct Deadly;
+
+impl Medium for Deadly {
+    fn write(&self, _: &[u8], _: u64) -> io::Result<()> {
+        panic!("as a test")
+    }
+
+    fn read(&self, _: &mut [u8], _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn clear(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Lists then reach no farther than to what is in memory, and nothing piles up there.
+#[test]
+fn what_the_writer_dies_of_is_lost_and_it_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = Spool::with(folder.path(), 64 << 20, |_| Ok(Box::new(Deadly))).unwrap();
+    let (kept, tells) = owner();
+    let roll = spool.roll();
+    let before = background::deaths("the spool's writer");
+    for piece in 0..4 {
+        roll.store(piece, bytes_of(piece), Arc::clone(&kept) as Arc<dyn Owner>);
+        assert_eq!(tells.recv_timeout(Duration::from_secs(40)), Ok((piece, false)));
+    }
+    assert_eq!(background::deaths("the spool's writer"), before + 1, "the disk is left alone for a while");
+    assert_eq!(spool.queued.load(Ordering::Relaxed), 0);
 }
 
 #[test]

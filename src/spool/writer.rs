@@ -10,10 +10,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tracing::warn;
 
+use crate::background;
 use crate::spool::extent::{Create, Extent, Place};
 use crate::spool::owner::Owner;
 use domain::spool::{Budget, ExtentId};
 use domain::time::Timestamp;
+
+/// The name under which its deaths are logged.
+const NAME: &str = "the spool's writer";
 
 /// A disk that could not be written is left alone for so long.
 const LEFT_ALONE: Duration = Duration::from_secs(10);
@@ -64,17 +68,21 @@ impl Writer {
         Self { folder, create, budget, began, open, begun, failed_until: None, queued, gone }
     }
 
-    /// Works until the process ends.
+    /// Works until the process ends. If it dies of a piece, that one is lost, and so are those that come soon.
     pub(super) fn run(mut self, jobs: &mpsc::Receiver<Job>) {
         for job in jobs {
             match job {
                 Job::Store { roll, piece, bytes, owner } => {
-                    let place = self.store(roll, piece, &bytes, &owner);
+                    let stored = background::survived(NAME, || self.store(roll, piece, &bytes, &owner));
+                    let place = stored.unwrap_or_else(|| {
+                        self.leave_alone(roll);
+                        None
+                    });
                     self.queued.fetch_sub(bytes.len() as u64, Ordering::Relaxed);
-                    match place {
+                    background::survived(NAME, || match place {
                         Some(place) => owner.stored(piece, place),
                         None => owner.lost(piece),
-                    }
+                    });
                 }
                 Job::End { roll } => drop(self.open.remove(&roll)),
             }
@@ -101,11 +109,16 @@ impl Writer {
         match written {
             Ok(place) => place,
             Err(_) => {
-                self.failed_until = Some(Instant::now() + LEFT_ALONE);
-                self.open.remove(&roll);
+                self.leave_alone(roll);
                 None
             }
         }
+    }
+
+    /// Writes nothing for a while, and what comes then to another extent.
+    fn leave_alone(&mut self, roll: u64) {
+        self.failed_until = Some(Instant::now() + LEFT_ALONE);
+        self.open.remove(&roll);
     }
 
     /// Writes a piece. Returns where it lies; `None` if there is no room.

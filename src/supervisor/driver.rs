@@ -8,6 +8,7 @@ use tokio::time::sleep_until;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::info;
 
+use crate::background::noted;
 use crate::cpu;
 use crate::supervisor::generation::Generations;
 use crate::supervisor::handle::Handle;
@@ -106,7 +107,11 @@ impl Driver {
             }
             Action::MeasureCpu => {
                 let handle = self.handle.clone();
-                tokio::spawn(async move { handle.tell(Event::CpuMeasured(cpu::idle_share().await)) });
+                tokio::spawn(async move {
+                    // The pool waits for it, and asks for no other.
+                    let idle = noted("a measurement of the CPU", cpu::idle_share()).await;
+                    handle.tell(Event::CpuMeasured(idle.flatten()));
+                });
             }
             Action::OpenInput { input, replaces } => self.inputs.open(input, replaces),
             Action::CloseInput { input, reason } => {

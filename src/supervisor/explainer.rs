@@ -9,6 +9,7 @@ use jiff::tz::{Offset, TimeZone};
 use moka::sync::Cache;
 use tracing::debug;
 
+use crate::background::noted;
 use crate::upstream::jellyfin::{Error, Jellyfin, Login};
 use crate::upstream::live_tv::Recording;
 use crate::upstream::sessions::Session;
@@ -65,11 +66,11 @@ impl Explainer {
         let entry = self.told.entry(to.device.clone()).or_default();
         if entry.is_fresh() {
             let jellyfin = self.jellyfin.clone();
-            tokio::spawn(async move {
+            tokio::spawn(noted("the explanation of a refusal", async move {
                 if let Err(error) = show(&jellyfin, &login, &to, &why).await {
                     debug!(cause = %error, "cannot tell a viewer why it was refused a channel");
                 }
-            });
+            }));
         }
     }
 }

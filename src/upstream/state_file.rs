@@ -18,6 +18,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tracing::warn;
 
+use crate::background;
+
 /// See the module. Without a path, nothing is kept. When dropped, it waits until the last content is written.
 #[derive(Debug)]
 pub struct StateFile {
@@ -118,7 +120,8 @@ fn write_all(
             (newest.number, newest.text.take())
         };
         if let Some(text) = text
-            && let Err(cause) = replace(path, text.as_bytes())
+            && let Some(Err(cause)) =
+                background::survived("a state file's writer", || replace(path, text.as_bytes()))
         {
             warn!(path = %path.display(), %cause, "cannot write {content}");
         }

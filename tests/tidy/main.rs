@@ -11,12 +11,13 @@ use std::path::Path;
 use serde_yaml::Value;
 
 /// The layer of each module; a module may name only lower ones, and itself.
-const RANKS: [(&str, u8); 24] = [
+const RANKS: [(&str, u8); 25] = [
     ("domain", 1),
     ("jellyfin-alike", 1),
     ("body", 1),
     ("memory", 1),
     ("wire", 1),
+    ("background", 2),
     ("config", 2),
     ("cpu", 2),
     ("fetch", 2),
@@ -42,6 +43,33 @@ const RANKS: [(&str, u8); 24] = [
 /// there by clippy.toml.
 const NOT_IN_DOMAIN: [&str; 8] =
     ["hyper", "hyper-util", "libc", "memmap2", "rustix", "tokio", "tower", "tracing"];
+
+/// Files that spawn what they do not wait for, and who notices its death.
+const NOTICED: [(&str, &str); 20] = [
+    ("src/app.rs", "the blocking part survives and is awaited"),
+    ("src/body/mod.rs", "the client sees a reset instead of an early answer"),
+    ("src/feed/mod.rs", "the feed's channels close, and its input ends"),
+    ("src/ffmpeg/launcher.rs", "the thread survives, and the start fails"),
+    ("src/ffmpeg/mod.rs", "the process's channel closes: Failure::Panicked"),
+    ("src/lineup/mod.rs", "noted and begun anew"),
+    ("src/lineup/guide.rs", "awaited"),
+    ("src/proxy/forward.rs", "the tunnel is noted, and its end told"),
+    ("src/server/mod.rs", "the connection is noted, and its end told"),
+    ("src/server/tunnels.rs", "what it runs is noted"),
+    ("src/shutdown.rs", "its end stops the gateway"),
+    ("src/spool/mod.rs", "the thread survives, and the piece is lost"),
+    ("src/supervisor/driver.rs", "the pool is told by a guard, or of a measurement without a result"),
+    ("src/supervisor/ending.rs", "the grace period ends the gateway"),
+    ("src/supervisor/generation/mod.rs", "Failure::Panicked"),
+    (
+        "src/supervisor/held/client_openings.rs",
+        "the pool is told by a guard, and the next renewal begins anew",
+    ),
+    ("src/supervisor/held/hold.rs", "its part() is false, so the ledger keeps the entry"),
+    ("src/supervisor/inputs/mod.rs", "the pool is told by a guard, or of Failure::Panicked"),
+    ("src/supervisor/vital_tasks.rs", "it ends the gateway"),
+    ("src/upstream/state_file.rs", "the thread survives, and the file keeps its last content"),
+];
 
 const LONGEST: usize = 400;
 
@@ -85,6 +113,7 @@ fn complaints(source: &Source) -> Vec<String> {
     shape(source, &mut said);
     unfinished(source, &mut said);
     printing(source, &mut said);
+    unnoticed(source, &mut said);
     said.into_iter().map(|what| format!("{}: {what}", source.path)).collect()
 }
 
@@ -151,6 +180,20 @@ fn printing(source: &Source, said: &mut Vec<String>) {
     let prints = |line: &str| ["println!", "print!", "dbg!"].iter().any(|mark| line.contains(mark));
     if !talks && source.statements().any(prints) {
         said.push("prints; use tracing".to_owned());
+    }
+}
+
+/// A task or thread that nobody waits for may die, and nobody would notice what is missing from then on.
+fn unnoticed(source: &Source, said: &mut Vec<String>) {
+    let is_noticed = |line: &str| {
+        ["noted(", "kept(", ".await", "fn spawn"].iter().any(|how| line.contains(how))
+            || NOTICED.iter().any(|(path, _)| *path == source.path)
+    };
+    let is_no_gateway =
+        ["demo", "jellyfin-alike"].contains(&source.module()) || source.path.ends_with("/fake.rs");
+    let code = source.code().lines().map(str::trim).filter(|line| !line.starts_with("//"));
+    for line in code.filter(|line| line.contains("spawn(") && !is_noticed(line) && !is_no_gateway) {
+        said.push(format!("who notices the death? use background, or say so in NOTICED: {line}"));
     }
 }
 
@@ -344,6 +387,7 @@ fn tidy_sees_what_is_wrong() {
         ("src/proxy/mod.rs", "//! x\n// FIXME later\n", "FIXME"),
         ("src/proxy/mod.rs", "//! x\nfn f() { println!() }", "prints"),
         ("src/memory/x.rs", "//! x\n", "has both"),
+        ("src/proxy/mod.rs", "//! x\nfn f() { tokio::spawn(work()); }", "who notices"),
     ] {
         let said = complaints(&Source { path: path.to_owned(), text: text.to_owned() });
         assert!(said.len() == 1 && said[0].contains(complaint), "{text}: {said:?}");
@@ -360,6 +404,7 @@ fn tidy_lets_pass_what_is_right() {
         ("src/main.rs", "//! x\nuse warmgate::{app, demo};\nfn f() { println!() }"),
         ("src/proxy/mod.rs", "//! x\nuse other_crate::demo::X;\nuse some::demo::X;"),
         ("src/app.rs", "//! x\nuse crate::proxy::X;"),
+        ("src/proxy/mod.rs", "//! x\nfn f() { tokio::spawn(noted(\"it\", work())); }"),
     ] {
         nothing_said(&complaints(&Source { path: path.to_owned(), text: text.to_owned() }));
     }

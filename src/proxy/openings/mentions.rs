@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Request, Response, Uri};
 
+use crate::background::noted;
 use crate::body::{self, Body};
 use crate::proxy::auth::Verdict;
 use crate::proxy::credential::Credential;
@@ -67,13 +68,13 @@ impl Gateway {
         }
         let Some(asker) = self.asker(request, query) else { return };
         let (gateway, prefix) = (Arc::clone(self), prefix(request.uri()).to_owned());
-        tokio::spawn(async move {
+        tokio::spawn(noted("a question about a credential", async move {
             if let Verdict::Allowed(me) = gateway.auth.check(&prefix, &asker).await
                 && let Some(user) = &me.id
             {
                 gateway.supervisor.account_is_of(gateway.account(asker.credential.token()), user);
             }
-        });
+        }));
     }
 
     /// The openings that a request names, if it names any.

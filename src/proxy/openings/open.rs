@@ -17,6 +17,7 @@ use http_body::Body as _;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
+use crate::background::noted;
 use crate::body::kept::{self, Kept};
 use crate::body::{self, Body};
 use crate::proxy::auth::Verdict;
@@ -61,7 +62,8 @@ impl Gateway {
         if let Some(asker) = self.asker(&request, &Query::of(request.uri())) {
             let (gateway, prefix) = (Arc::clone(self), prefix(request.uri()).to_owned());
             self.named_by(&asker.credential, request.uri());
-            tokio::spawn(async move { gateway.auth.check(&prefix, &asker).await });
+            let asking = async move { gateway.auth.check(&prefix, &asker).await };
+            tokio::spawn(noted("a question about a credential", asking));
         }
         let is_read = request.method() == Method::GET;
         if is_read {

@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
+use crate::background::noted;
 use crate::feed::Limits;
 use crate::supervisor::handle::Handle;
 use crate::supervisor::held::caller::Callers;
@@ -80,7 +81,11 @@ impl Inputs {
         let replaced = replaces.and_then(|replaced| self.get(replaced));
         let (handle, provider) = (self.handle.clone(), self.provider.as_deref());
         input.open(id, replaced, (&handle, provider), &self.tasks);
-        self.tasks.spawn(watch(handle, id, input));
+        self.tasks.spawn(async move {
+            if noted("who watches an input", watch(&handle, id, input)).await.is_none() {
+                handle.tell(Event::InputEnded(id, Failure::Panicked));
+            }
+        });
     }
 
     /// Closes an input that the pool has decided to close.
@@ -189,7 +194,7 @@ impl Inputs {
 }
 
 /// Tells the pool of the growth and the end of an input.
-async fn watch(handle: Handle, id: InputId, input: Arc<OpenInput>) {
+async fn watch(handle: &Handle, id: InputId, input: Arc<OpenInput>) {
     let mut growth = input.feed.growth();
     while growth.changed().await.is_ok() {
         let counts = input.feed.counts();

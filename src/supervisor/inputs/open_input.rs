@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::background::noted;
 use crate::feed::{Feed, Limits};
 use crate::supervisor::handle::{Handle, random};
 use crate::supervisor::held::access::Access;
@@ -140,7 +141,8 @@ impl OpenInput {
         };
         let (holding, mut first_attempt) =
             Holding::take(caller.clone(), begin, on_change, tell, tuner_requested, &self.tasks);
-        self.tasks.spawn(async move {
+        // If it dies, the tap waits until its deadline.
+        self.tasks.spawn(noted("who learns of a tap's first opening", async move {
             if let Err(failure) = first_attempt.outcome().await {
                 found.send_if_modified(|path| {
                     let unknown = *path == TapPath::Unknown;
@@ -150,7 +152,7 @@ impl OpenInput {
                     unknown
                 });
             }
-        });
+        }));
         let jellyfin = caller.jellyfin.clone();
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(HeldConsumer { caller, name, holding });
