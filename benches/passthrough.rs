@@ -11,14 +11,13 @@ use http::uri::Scheme;
 use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
-use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::client::legacy;
 use hyper_util::rt::TokioExecutor;
 use tokio_util::sync::CancellationToken;
 use warmgate::body::{self, Body, BoxError};
 use warmgate::proxy::forward::{Forwarder, Identity};
-use warmgate::server::Listener;
+use warmgate::server::{Listener, Upload};
 use warmgate::upstream::client::{Client, Target, Timeouts};
 
 const ROUNDS: usize = 5;
@@ -120,7 +119,7 @@ async fn read(client: &Http, addr: SocketAddr, path: &str) -> usize {
     length
 }
 
-async fn answer(request: Request<Incoming>) -> Response<Body> {
+async fn answer(request: Request<Upload>) -> Response<Body> {
     static BYTES: &[u8] = &[b'.'; 64 << 10];
     let bytes = Bytes::from_static(BYTES);
     if request.uri().path() == "/small" {
@@ -134,20 +133,20 @@ fn through(origin: SocketAddr) -> impl AsyncService {
     let authority = origin.to_string().parse().expect("an address is an authority");
     let client = Client::new(Target { scheme: Scheme::HTTP, authority }, Timeouts::default());
     let forwarder = Forwarder::new(client, Identity { name: "bench".into(), trusted_proxies: Vec::new() });
-    move |request: Request<Incoming>| {
+    move |request: Request<Upload>| {
         let forwarder = forwarder.clone();
         async move { forwarder.forward(request.map(body::boxed)).await }
     }
 }
 
 /// What [`Listener`] can serve, less its ceremony.
-trait AsyncService: Fn(Request<Incoming>) -> Self::Answer + Clone + Send + 'static {
+trait AsyncService: Fn(Request<Upload>) -> Self::Answer + Clone + Send + 'static {
     type Answer: Future<Output = Response<Body>> + Send + 'static;
 }
 
 impl<F, R> AsyncService for F
 where
-    F: Fn(Request<Incoming>) -> R + Clone + Send + 'static,
+    F: Fn(Request<Upload>) -> R + Clone + Send + 'static,
     R: Future<Output = Response<Body>> + Send + 'static,
 {
     type Answer = R;

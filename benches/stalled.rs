@@ -14,7 +14,6 @@ use http::uri::Scheme;
 use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::StreamBody;
-use hyper::body::Incoming;
 use hyper::service::service_fn;
 use jellyfin_alike::viewer::Viewer;
 use jellyfin_alike::{Origin, Settings, User};
@@ -24,15 +23,15 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use warmgate::body::{self, Body, BoxError};
 use warmgate::proxy::forward::{Forwarder, Identity};
-use warmgate::server::Listener;
+use warmgate::server::{Listener, Upload};
 use warmgate::upstream::client::{Client, Target, Timeouts};
 
 use crate::support::Gateway;
 
 const STALLED: usize = 1000;
 const IDLE: usize = 2000;
-/// The time until nothing moves any more, what is idle is parked, and freed memory has been given back.
-const SETTLING: Duration = Duration::from_secs(25);
+/// The time until nothing moves any more, what is idle is parked (20 s), and freed memory has been given back (10 s).
+const SETTLING: Duration = Duration::from_secs(35);
 const LEFT: Duration = Duration::from_secs(30);
 const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// A body that does not end soon.
@@ -158,7 +157,7 @@ async fn front(origin: SocketAddr, told: CancellationToken) -> anyhow::Result<So
     let target = Target { scheme: Scheme::HTTP, authority: origin.to_string().parse()? };
     let client = Client::new(target, Timeouts::default());
     let forwarder = Forwarder::new(client, Identity { name: "front".into(), trusted_proxies: Vec::new() });
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |request: Request<Upload>| {
         let (forwarder, told) = (forwarder.clone(), told.clone());
         async move {
             Ok::<_, Infallible>(match request.uri().path() {

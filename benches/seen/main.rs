@@ -20,7 +20,6 @@ use domain::window::{Listing, ListingChoice};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use hyper::service::service_fn;
 use jellyfin_alike::{Origin, Settings};
 use serde_json::{Value, json};
@@ -32,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 use warmgate::app::App;
 use warmgate::body::{self, Body};
 use warmgate::config::Config;
-use warmgate::server::Listener;
+use warmgate::server::{Listener, Upload};
 use warmgate::supervisor::vital_tasks::Died;
 
 /// The longest time between two reports of the page.
@@ -226,7 +225,7 @@ async fn serve(page: Page) -> anyhow::Result<SocketAddr> {
     let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into()).await?;
     let address = listener.local_addr();
     let page = Arc::new(page);
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |request: Request<Upload>| {
         let page = Arc::clone(&page);
         async move { Ok::<_, Infallible>(page.answer(request).await) }
     });
@@ -235,7 +234,7 @@ async fn serve(page: Page) -> anyhow::Result<SocketAddr> {
 }
 
 impl Page {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn answer(&self, request: Request<Upload>) -> Response<Body> {
         let (kind, bytes) = match request.uri().path() {
             "/" => ("text/html; charset=utf-8", include_bytes!("page.html").to_vec()),
             "/hls.js" => ("text/javascript", self.hls.clone()),

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response, StatusCode};
-use hyper::body::Incoming;
 use hyper::service::service_fn;
 use jellyfin_alike::{Origin, User};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -17,7 +16,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use warmgate::body::{self, Body, BoxError};
 use warmgate::demo::page::Page;
-use warmgate::server::Listener;
+use warmgate::server::{Listener, Upload};
 use warmgate::supervisor::Supervisor;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +67,7 @@ pub(crate) async fn serve(modules: PathBuf) -> Result<SocketAddr, BoxError> {
     let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into()).await?;
     let address = listener.local_addr();
     let modules = Arc::new(modules);
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |request: Request<Upload>| {
         let modules = Arc::clone(&modules);
         async move { Ok::<_, Infallible>(answer(request.uri().path(), &modules).await) }
     });

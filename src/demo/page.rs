@@ -12,13 +12,13 @@ use std::sync::Arc;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
 use hyper::service::Service;
 use jellyfin_alike::{Origin, User};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::body::{self, Body};
+use crate::server::Upload;
 use crate::supervisor::Supervisor;
 use domain::pool::StreamView;
 use domain::producer::State;
@@ -66,7 +66,7 @@ impl Page {
         Self(Arc::new(Inner { origin, supervisor, setting, tuners, report }))
     }
 
-    async fn respond(self, request: Request<Incoming>) -> Response<Body> {
+    async fn respond(self, request: Request<Upload>) -> Response<Body> {
         match (request.method(), request.uri().path()) {
             (&Method::GET, "/") => text("text/html; charset=utf-8", HTML.to_owned()),
             (&Method::GET, "/setting") => text("application/json", self.0.setting.to_string()),
@@ -77,12 +77,12 @@ impl Page {
     }
 }
 
-impl Service<Request<Incoming>> for Page {
+impl Service<Request<Upload>> for Page {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, request: Request<Upload>) -> Self::Future {
         let page = self.clone();
         Box::pin(async move { Ok(page.respond(request).await) })
     }
@@ -99,7 +99,7 @@ impl Inner {
         })
     }
 
-    async fn take(&self, body: Incoming) -> StatusCode {
+    async fn take(&self, body: Upload) -> StatusCode {
         let Ok(bytes) = Limited::new(body, REPORT).collect().await else { return StatusCode::BAD_REQUEST };
         match serde_json::from_slice(&bytes.to_bytes()) {
             Ok(report) => {

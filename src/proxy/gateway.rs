@@ -12,7 +12,6 @@ use std::time::Duration;
 use http::header::{CACHE_CONTROL, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use hyper::body::Incoming;
 use hyper::service::Service;
 
 use crate::body::kept::{Budget, Kept};
@@ -33,6 +32,7 @@ use crate::proxy::programmes::Programmes;
 use crate::proxy::query::Query;
 use crate::proxy::route::{Route, route};
 use crate::proxy::served_lineup::ServedLineup;
+use crate::server::Upload;
 use crate::supervisor::Supervisor;
 use crate::upstream::client::Client;
 use crate::upstream::jellyfin::Jellyfin;
@@ -227,12 +227,12 @@ impl Gateway {
 #[derive(Clone, Debug)]
 pub struct Handle(pub Arc<Gateway>);
 
-impl Service<Request<Incoming>> for Handle {
+impl Service<Request<Upload>> for Handle {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, request: Request<Upload>) -> Self::Future {
         let gateway = Arc::clone(&self.0);
         Box::pin(async move { Ok(gateway.answered(gateway.answer(request.map(body::boxed))).await) })
     }

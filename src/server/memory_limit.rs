@@ -44,7 +44,7 @@ fn places_of(groups: &str) -> Vec<PathBuf> {
     paths.flat_map(|places: Vec<_>| places).collect()
 }
 
-/// The use of a control group, without what is only cached of files and goes first.
+/// The use of a control group, without what is only cached of files, such as of the spool, and goes first.
 fn of_group(place: &Path) -> Option<Use> {
     let read = |name| fs::read_to_string(place.join(name)).ok();
     let number = |text: String| text.trim().parse::<u64>().ok();
@@ -55,8 +55,11 @@ fn of_group(place: &Path) -> Option<Use> {
 }
 
 fn cached(stat: &str) -> u64 {
-    let value = |name: &str| stat.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
-    value("total_inactive_file ").or_else(|| value("inactive_file ")).unwrap_or(0)
+    let value =
+        |name: &str| stat.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+    let of =
+        |name: &str| value(&format!("total_{name} ")).or_else(|| value(&format!("{name} "))).unwrap_or(0);
+    of("inactive_file") + of("active_file")
 }
 
 fn of_process() -> Option<Use> {
@@ -100,7 +103,9 @@ mod tests {
         write("memory.current", "900\n");
         assert_eq!(of_group(folder.path()), None);
         write("memory.max", "1000\n");
-        write("memory.stat", "anon 1\ninactive_file 200\n");
-        assert_eq!(of_group(folder.path()), Some(Use { used: 700, limit: 1000 }));
+        write("memory.stat", "anon 1\ninactive_file 200\nactive_file 50\n");
+        assert_eq!(of_group(folder.path()), Some(Use { used: 650, limit: 1000 }));
+        write("memory.stat", "inactive_file 1\ntotal_inactive_file 200\ntotal_active_file 60\n");
+        assert_eq!(of_group(folder.path()), Some(Use { used: 640, limit: 1000 }));
     }
 }

@@ -4,6 +4,7 @@
 //! answers. The extensions of each request tell about its connection: [`Peer`] is its address, [`Connection`] calls back at its end,
 //! and [`Tunnels`] runs what an upgrade turns it into.
 
+mod activity;
 mod connection;
 mod io;
 mod memory_limit;
@@ -16,17 +17,18 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper::{Request, Response};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::background::kept;
 use crate::body::Body;
 use crate::server::places::{Place, Places};
 use crate::server::serving::Serving;
 
+pub use crate::server::activity::Upload;
 pub use crate::server::connection::Connection;
 pub use crate::server::io::reset;
 pub use crate::server::places::{Limits, is_trusted};
@@ -74,19 +76,22 @@ impl Listener {
     /// cut, and so are tunnels, which have no natural end.
     pub async fn serve<S>(self, service: S, shutdown: CancellationToken, grace: Duration)
     where
-        S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+        S: Service<Request<Upload>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send,
     {
         let places = Places::new(self.limits.clone());
         let open = TaskTracker::new();
         let tunnels = Tunnels::default();
         let relieved = places.clone();
-        tunnels.spawn(async move {
-            loop {
-                tokio::time::sleep(MEMORY).await;
-                relieved.relieve(memory_limit::is_short);
+        tunnels.spawn(kept("the watch over memory", move || {
+            let relieved = relieved.clone();
+            async move {
+                loop {
+                    tokio::time::sleep(MEMORY).await;
+                    relieved.relieve(memory_limit::is_short);
+                }
             }
-        });
+        }));
         loop {
             let accepted = tokio::select! {
                 biased;

@@ -3,25 +3,19 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use domain::connections::{Arrival, ConnectionId, Connections, DEFAULT_LIMIT, Rest, Whose};
 use domain::reason::ConnectionEnd;
-use http::{Response, StatusCode};
-use http_body::{Frame, SizeHint};
+use http::Request;
+use hyper::body::Incoming;
 use ipnet::IpNet;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::body::paced::Paced;
-use crate::body::{Body, BoxError};
-use crate::wire::read_size::Share;
+use crate::server::activity::{Activity, Answering, Upload};
 use crate::wire::tagged::Writes;
 
 /// The log tells of refusals at most this often.
@@ -71,56 +65,6 @@ struct Goer {
     activity: Arc<Activity>,
 }
 
-/// What a connection is doing. Read only where the limit is near, so that requests need not lock anything.
-struct Activity {
-    since: Instant,
-    /// Whether a whole request has arrived.
-    asked: AtomicBool,
-    /// Whether the last request had a body, some of which may still come when it has been answered.
-    has_body: AtomicBool,
-    /// The requests that are being answered; one more once it has left HTTP.
-    answering: AtomicUsize,
-    /// Whether it has left HTTP: what carries its bytes is not told to go.
-    is_tunnel: AtomicBool,
-    /// When the last answer was taken, in milliseconds `since` it was accepted.
-    answered_at: AtomicU64,
-    /// Since when the client has taken nothing of what is to be written, in the same milliseconds; 0 if it takes it.
-    stalled_at: AtomicU64,
-}
-
-impl Activity {
-    fn age(&self) -> u64 {
-        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    /// Whether the last request and its answer have passed whole.
-    fn is_done(&self) -> bool {
-        let has_body = self.has_body.load(Ordering::Relaxed);
-        self.asked.load(Ordering::Relaxed) && !has_body && !self.is_stalled()
-    }
-
-    fn is_stalled(&self) -> bool {
-        self.stalled_at.load(Ordering::Relaxed) > 0
-    }
-
-    fn rest(&self) -> Option<Rest> {
-        if self.is_tunnel.load(Ordering::Relaxed) {
-            return None;
-        }
-        let stalled_at = self.stalled_at.load(Ordering::Relaxed);
-        if stalled_at > 0 {
-            return Some(Rest::Stalled(Duration::from_millis(self.age().saturating_sub(stalled_at))));
-        }
-        self.idle().map(Rest::Idle)
-    }
-
-    fn idle(&self) -> Option<Duration> {
-        let is_idle = self.answering.load(Ordering::Acquire) == 0;
-        let answered_at = Duration::from_millis(self.answered_at.load(Ordering::Relaxed));
-        is_idle.then(|| self.since.elapsed().saturating_sub(answered_at))
-    }
-}
-
 impl Places {
     pub(super) fn new(limits: Limits) -> Self {
         let connections = Connections::new(limits.connections);
@@ -166,7 +110,7 @@ impl Places {
         arrival
     }
 
-    /// Ends connections whose clients have stopped reading, if memory `is_short`. It is asked only if there are such connections.
+    /// Ends connections over which nothing moves, since the client or the server has stopped reading, if memory `is_short`. It is asked only if there are such connections.
     pub(super) fn relieve(&self, is_short: impl FnOnce() -> bool) {
         let mut book = self.0.book();
         let ends = book.connections.out_of_memory(|id| rest(&book.goers, id));
@@ -180,22 +124,14 @@ impl Places {
             tracing::warn!(
                 connections = ends.len(),
                 reason = ConnectionEnd::Stalled.as_str(),
-                "memory is short: connections end whose clients have read nothing for the longest time"
+                "memory is short: connections end over which nothing has moved for the longest time"
             )
         });
     }
 
     fn place(&self, id: ConnectionId) -> Place {
         let told = CancellationToken::new();
-        let activity = Arc::new(Activity {
-            since: Instant::now(),
-            asked: AtomicBool::default(),
-            has_body: AtomicBool::default(),
-            answering: AtomicUsize::default(),
-            is_tunnel: AtomicBool::default(),
-            answered_at: AtomicU64::default(),
-            stalled_at: AtomicU64::default(),
-        });
+        let activity = Arc::new(Activity::new());
         let goer = Goer { told: told.clone(), activity: Arc::clone(&activity) };
         self.0.book().goers.insert(id, goer);
         Place(Stay { id, told, activity, shared: Arc::clone(&self.0) })
@@ -244,16 +180,7 @@ impl Writes for Place {
     }
 
     fn wrote(&self, is_taken: bool) {
-        let Activity { stalled_at, answered_at, .. } = &*self.0.activity;
-        match (is_taken, stalled_at.load(Ordering::Relaxed)) {
-            (true, 0) | (false, 1..) => {}
-            (true, 1..) => {
-                // The body may have been handed out whole long before.
-                answered_at.fetch_max(self.0.activity.age(), Ordering::Relaxed);
-                stalled_at.store(0, Ordering::Relaxed);
-            }
-            (false, 0) => stalled_at.store(self.0.activity.age().max(1), Ordering::Relaxed),
-        }
+        self.0.activity.wrote(is_taken);
     }
 }
 
@@ -283,14 +210,14 @@ pub(super) struct Stay {
 }
 
 impl Stay {
-    /// The head of a request has arrived, which is being answered until the value is dropped.
-    pub(super) fn asked(&self, has_body: bool) -> Answering {
-        self.activity.has_body.store(has_body, Ordering::Relaxed);
+    /// The head of a request has arrived, which is being answered until the value is dropped. The request's body is watched.
+    pub(super) fn asked(&self, request: Request<Incoming>) -> (Answering, Request<Upload>) {
+        let (answering, is_first) = self.activity.asked();
         // Only the first needs the book.
-        if !self.activity.asked.swap(true, Ordering::Relaxed) {
+        if is_first {
             self.shared.book().connections.asked(self.id);
         }
-        Answering::new(&self.activity)
+        (answering, request.map(|body| Upload::new(body, &self.activity)))
     }
 
     /// Waits until nothing has been under way over the connection for `time`, and it has answered something since `before`.
@@ -310,13 +237,13 @@ impl Stay {
 
     /// When the last request was answered, in milliseconds of the connection's life.
     pub(super) fn answered_at(&self) -> u64 {
-        self.activity.answered_at.load(Ordering::Relaxed)
+        self.activity.answered_at()
     }
 
     /// Waits until the connection has to go.
     pub(super) async fn over(&self) -> ConnectionEnd {
         loop {
-            let age = self.activity.since.elapsed();
+            let age = self.activity.age();
             let left = self.shared.book().connections.time_left(self.id, age);
             let timer = async {
                 match left {
@@ -327,7 +254,7 @@ impl Stay {
             tokio::select! {
                 biased;
                 () = self.told.cancelled() => {
-                    let is_stalled = self.activity.is_stalled();
+                    let is_stalled = matches!(self.activity.rest(), Some(Rest::Stalled(_)));
                     return if is_stalled { ConnectionEnd::Stalled } else { ConnectionEnd::MadeRoom };
                 }
                 () = timer => {}
@@ -336,61 +263,6 @@ impl Stay {
                 return ConnectionEnd::NoRequest;
             }
         }
-    }
-}
-
-/// A request that is being answered.
-pub(super) struct Answering {
-    activity: Arc<Activity>,
-    _share: Share,
-}
-
-impl Answering {
-    fn new(activity: &Arc<Activity>) -> Self {
-        activity.answering.fetch_add(1, Ordering::AcqRel);
-        Self { activity: Arc::clone(activity), _share: Share::new() }
-    }
-
-    /// The answer, which ends with its body. One that leaves HTTP never does.
-    pub(super) fn with(self, answer: Response<Body>) -> Response<Answered> {
-        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-            self.activity.answering.fetch_add(1, Ordering::AcqRel);
-            self.activity.is_tunnel.store(true, Ordering::Relaxed);
-        }
-        answer.map(|body| Answered { body: Paced::new(body), _answering: self })
-    }
-}
-
-impl Drop for Answering {
-    fn drop(&mut self) {
-        self.activity.answered_at.store(self.activity.age(), Ordering::Relaxed);
-        self.activity.answering.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-/// The body of an answer, with whose end the request is answered.
-pub(super) struct Answered {
-    body: Paced,
-    _answering: Answering,
-}
-
-impl http_body::Body for Answered {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 
@@ -412,13 +284,13 @@ mod tests {
             open.push(places.admit(LOCAL).await.unwrap());
         }
         let first = open[1].stay();
-        drop(first.asked(false));
+        drop(first.activity.asked());
         for place in [&open[1], &open[2]] {
             advance(Duration::from_secs(1)).await;
             place.wrote(false);
         }
         let second = open[2].stay();
-        drop(second.asked(false));
+        drop(second.activity.asked());
         places.relieve(|| panic!("nobody has stopped for long"));
         advance(Duration::from_secs(10)).await;
         places.relieve(|| false);
@@ -431,34 +303,6 @@ mod tests {
         places.relieve(|| panic!("the second reads again, and the first has been told"));
     }
 
-    /// Nothing would come of it, and the next connection would wait in vain for the place.
-    #[tokio::test(start_paused = true)]
-    async fn a_tunnel_is_not_told_to_go() {
-        let places = Places::new(Limits::default());
-        let place = places.admit(LOCAL).await.unwrap();
-        let mut switching = Response::new(crate::body::empty());
-        *switching.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        drop(place.stay().asked(false).with(switching));
-        place.wrote(false);
-        advance(Duration::from_secs(60)).await;
-        places.relieve(|| panic!("no connection is to go"));
-        assert_eq!(place.0.activity.rest(), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_takes_the_end_of_an_answer_late_has_been_idle_since_then() {
-        let places = Places::new(Limits::default());
-        let place = places.admit(LOCAL).await.unwrap();
-        drop(place.stay().asked(false));
-        place.wrote(false);
-        advance(Duration::from_secs(30)).await;
-        assert_eq!(place.0.activity.rest(), Some(Rest::Stalled(Duration::from_millis(29_999))));
-        place.wrote(true);
-        assert_eq!(place.0.activity.rest(), Some(Rest::Idle(Duration::ZERO)));
-        advance(Duration::from_secs(3)).await;
-        assert_eq!(place.0.activity.rest(), Some(Rest::Idle(Duration::from_secs(3))));
-    }
-
     #[tokio::test(start_paused = true)]
     async fn a_connection_is_idle_once_its_answer_has_been_taken() {
         let places = Places::new(Limits::default());
@@ -467,7 +311,7 @@ mod tests {
         let long = Duration::from_secs(10);
         let idle = |before| timeout(Duration::from_secs(30), stay.idle_for(long, before));
         idle(None).await.unwrap_err();
-        let answering = stay.asked(false);
+        let answering = stay.activity.asked();
         idle(None).await.unwrap_err();
         drop(answering);
         place.wrote(false);
@@ -475,9 +319,7 @@ mod tests {
         place.wrote(true);
         idle(None).await.unwrap();
         idle(Some(stay.answered_at())).await.unwrap_err();
-        drop(stay.asked(true));
-        idle(Some(0)).await.expect_err("the rest of the request may still come");
-        drop(stay.asked(false));
+        drop(stay.activity.asked());
         let begun = Instant::now();
         idle(Some(0)).await.unwrap();
         assert!(begun.elapsed() >= long);

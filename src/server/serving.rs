@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{Service, service_fn};
 use hyper::{Request, Response};
@@ -16,10 +16,12 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::background::noted;
 use crate::body::Body;
+use crate::server::activity::{Answered, Upload};
 use crate::server::connection::Connection;
 use crate::server::io::Io;
-use crate::server::places::{Answered, Stay};
+use crate::server::places::Stay;
 use crate::server::tunnels::Tunnels;
 
 /// What an HTTP/2 connection begins with (RFC 9113 3.4).
@@ -41,8 +43,9 @@ const MAX_STREAMS: u32 = 100;
 /// RFC 9113 6.5.2 counts.
 const MAX_FIELDS: u32 = 36 << 10;
 
-/// The HTTP/2 window in bytes: enough for 100 Mbit/s at 80 ms. The default of 64 KiB throttles uploads.
-const WINDOW: u32 = 1 << 20;
+/// The HTTP/2 window of an upload in bytes, as nginx has it: what may wait for a server that does not read. Whoever speaks HTTP/2
+/// without TLS is a proxy close by.
+const WINDOW: u32 = 64 << 10;
 
 /// How many bytes of an answer HTTP/2 takes before they can be sent.
 const SENT_AHEAD: usize = 32 << 10;
@@ -70,7 +73,7 @@ enum Ended {
 impl Serving {
     pub(super) async fn serve<S>(self, io: Io, service: S)
     where
-        S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+        S: Service<Request<Upload>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send,
     {
         let (stay, asking) = (io.tag.stay(), io.tag.stay());
@@ -78,26 +81,29 @@ impl Serving {
         let connection = end.clone();
         // It moves from one parking to the next.
         let service = Box::new(service);
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            let answering = asking.asked(!request.body().is_end_stream());
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (answering, mut request) = asking.asked(request);
             request.extensions_mut().insert(self.peer);
             request.extensions_mut().insert(self.tunnels.clone());
             request.extensions_mut().insert(connection.clone());
             let answer = service.call(request);
             async move { answer.await.map(|answer| answering.with(answer)) }
         });
-        let ended = tokio::select! {
-            ended = either(io, service, &stay, &shutdown) => Ok(ended),
-            reason = stay.over() => Err(reason),
-        };
-        let by_peer = match ended {
-            Ok(Ended::Closed) => true,
-            Ok(Ended::Unused) => false,
-            Ok(Ended::Failed(error)) => {
+        // Whoever waits for its end is told also of its death.
+        let ended = noted("a connection", async {
+            tokio::select! {
+                ended = either(io, service, &stay, &shutdown) => Ok(ended),
+                reason = stay.over() => Err(reason),
+            }
+        });
+        let by_peer = match ended.await {
+            Some(Ok(Ended::Closed)) => true,
+            Some(Ok(Ended::Unused)) | None => false,
+            Some(Ok(Ended::Failed(error))) => {
                 tracing::debug!(%error, peer = %peer.0, "a connection ended with an error");
                 !error.is_timeout()
             }
-            Err(reason) => {
+            Some(Err(reason)) => {
                 tracing::debug!(peer = %peer.0, reason = reason.as_str(), "a connection is ended");
                 false
             }
@@ -201,6 +207,7 @@ fn http2() -> http2::Builder<TokioExecutor> {
         .max_header_list_size(MAX_FIELDS)
         .max_send_buf_size(SENT_AHEAD)
         .initial_stream_window_size(WINDOW)
-        .initial_connection_window_size(4 * WINDOW);
+        // No upload that waits keeps another from coming.
+        .initial_connection_window_size(MAX_STREAMS * WINDOW);
     builder
 }

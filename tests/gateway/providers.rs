@@ -15,6 +15,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use warmgate::body;
 use warmgate::config::{Config, Location, Playlist, Secret};
+use warmgate::server::Upload;
 
 use crate::direct::write_list;
 use crate::support::provider::Provider;
@@ -105,7 +106,7 @@ async fn what_the_gateway_pulls_itself_counts_where_the_server_has_the_same_play
 /// Both answer at the address that the playlist is from.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_tells_how_many_connections_it_allows() {
-    let server = servers::listen(|request: Request<Incoming>| async move {
+    let server = servers::listen(|request: Request<Upload>| async move {
         let answer = match (request.uri().path(), request.uri().query()) {
             ("/discover.json", None) => r#"{"FriendlyName":"HDHomeRun FLEX","TunerCount":4}"#,
             ("/player_api.php", Some("username=me&password=s3cr3t")) => {

@@ -4,8 +4,9 @@
 //! connection that has sent no whole request yet) has little time, and each further connection ends the one that has been idle
 //! longest. At the limit the stranger that has waited longest makes room for the next connection, else the one that has been
 //! idle longest. A connection over which something is answered, or was a moment ago, is never ended here, so viewers keep
-//! their service. Only one whose client has stopped reading, as a paused player does, may go: the one that did so first, when
-//! four fifths of the limit are taken and nobody is idle, or when memory is short.
+//! their service. Only one over which nothing moves may go, since its client has stopped reading, as a paused player does, or since
+//! the server does not read what it sends: the one that has stalled longest, when four fifths of the limit are taken and nobody is
+//! idle, or when memory is short.
 //!
 //! The peer's port, and what is sent over the connection, are not known here.
 
@@ -18,9 +19,9 @@ use crate::reason::ConnectionEnd;
 
 /// A quarter of the limit is kept for addresses that are within their share.
 const NEAR: usize = 4;
-/// A fifth of the limit is kept from those who have stopped reading.
+/// A fifth of the limit is kept from those that have stalled.
 const FULL: usize = 5;
-/// The part of those who have stopped reading that goes at a time when memory is short: what they held comes back a little later.
+/// The part of those that have stalled that goes at a time when memory is short: what they held comes back a little later.
 const RELIEF: usize = 16;
 /// An address's share, as a part of the limit: 512 of 4,096 connections.
 const SHARE: usize = 8;
@@ -88,7 +89,7 @@ pub enum Arrival {
 pub enum Rest {
     /// There is nothing to answer.
     Idle(Duration),
-    /// The client does not read what is answered.
+    /// The client does not read what is answered, or the server what the client sends.
     Stalled(Duration),
 }
 

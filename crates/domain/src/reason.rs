@@ -50,7 +50,7 @@ reasons! {
         NoRequest = "no-request",
         /// It had sent no whole request yet, or had been idle, when the limit of connections was near, and another needed its place.
         MadeRoom = "made-room",
-        /// Its client has read nothing for the longest time of all, and places or memory are short.
+        /// Its client has read nothing, or the server nothing of what it sends, for the longest time of all, and places or memory are short.
         Stalled = "stalled",
     }
 }

@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use warmgate::body::{self, Body, BoxError};
+use warmgate::server::Upload;
 use warmgate::upstream::client::{Client, Target, Timeouts};
 
 use crate::support::servers::{Server, gateway, get, h2c, listen, raw_origin};
@@ -85,7 +86,7 @@ async fn reader(to: SocketAddr) -> TcpStream {
 async fn answering() -> (Arc<Alive>, Server) {
     let alive = Arc::new(Alive::default());
     let bodies = Arc::clone(&alive);
-    let server = listen(move |_: Request<Incoming>| {
+    let server = listen(move |_: Request<Upload>| {
         let body = bodies.body();
         async { Response::new(body) }
     })
@@ -135,6 +136,28 @@ async fn of_a_request_that_is_not_read_one_frame_is_kept() {
     assert_eq!((alive.now.load(Ordering::SeqCst), alive.most.load(Ordering::SeqCst)), (1, 1));
     sent.abort();
     eventually("it has been given back", async || alive.now.load(Ordering::SeqCst) == 0).await;
+}
+
+/// What a client sends by then lies here while the server does not read.
+#[tokio::test(flavor = "multi_thread")]
+async fn over_http2_little_of_a_request_is_taken_in_advance() {
+    let server = listen(|request: Request<Upload>| async move {
+        if request.method() == http::Method::POST {
+            std::future::pending::<()>().await;
+        }
+        Response::new(body::empty())
+    })
+    .await;
+    let stream = TcpStream::connect(server.addr).await.unwrap();
+    let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(async move { drop(connection.await) });
+    let ask = |method: &str| Request::builder().method(method).uri(server.url("/")).body(()).unwrap();
+    // The server's settings come before its first answer.
+    soon(client.send_request(ask("GET"), true).unwrap().0).await.unwrap();
+    let (_answer, mut upload) = client.send_request(ask("POST"), false).unwrap();
+    upload.reserve_capacity(8 << 20);
+    let capacity = soon(std::future::poll_fn(|cx| upload.poll_capacity(cx))).await.unwrap().unwrap();
+    assert_eq!(capacity, 64 << 10);
 }
 
 /// Its answer may arrive just as nobody waits for it any more.

@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use warmgate::body::{self, Body};
 use warmgate::proxy::forward::{Forwarder, Identity};
-use warmgate::server::Listener;
+use warmgate::server::{Listener, Upload};
 use warmgate::upstream::client::{Client, Target, Timeouts};
 
 use crate::support::wait::soon;
@@ -87,7 +87,7 @@ pub(crate) async fn gateway_with(authority: &str, setup: Setup) -> Server {
 pub(crate) fn gateway_on(listener: Listener, authority: &str, setup: Setup) -> Server {
     let target = Target { scheme: setup.scheme, authority: authority.parse::<Authority>().unwrap() };
     let forwarder = Forwarder::new(Client::new(target, setup.timeouts), setup.identity);
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |request: Request<Upload>| {
         let forwarder = forwarder.clone();
         async move { Ok::<_, Infallible>(forwarder.forward(request.map(body::boxed)).await) }
     });
@@ -99,7 +99,7 @@ pub(crate) fn gateway_on(listener: Listener, authority: &str, setup: Setup) -> S
 /// The gateway's own server, whose responses come from `handler`.
 pub(crate) async fn listen<F, R>(handler: F) -> Server
 where
-    F: Fn(Request<Incoming>) -> R + Clone + Send + Sync + 'static,
+    F: Fn(Request<Upload>) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Response<Body>> + Send + 'static,
 {
     let listener = Listener::bind(ANY).await.unwrap();
