@@ -24,6 +24,7 @@ mod own;
 mod passthrough;
 mod players;
 mod presence;
+mod pressure;
 mod providers;
 mod recorded;
 mod refusals;
