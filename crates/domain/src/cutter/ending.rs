@@ -55,7 +55,9 @@ impl<M: Memory> Cutter<M> {
         if let Phase::Cutting(segment) = self.phase
             && let Some(end) = end
         {
-            self.emit(segment, self.body.len(), end, true);
+            // How long the last picture stands is a guess, which must not make the piece longer than any may be.
+            let latest = segment.begin + self.boundaries.limit(!self.has_cut);
+            self.emit(segment, self.body.len(), end.min(latest), true);
         }
         self.phase = Phase::Seeking;
         self.body.truncate(0);

@@ -237,7 +237,8 @@ impl<M: Memory> Cutter<M> {
         let placed = match (self.phase, placed) {
             // A piece that bridged the gap would be longer than the others.
             (Phase::Cutting(segment), Placed::At(time))
-                if self.has_cut && time - segment.last.time > self.boundaries.limit(false) =>
+                if time - segment.last.time > self.boundaries.limit(false)
+                    && !self.may_bridge(segment, time) =>
             {
                 Placed::Jumped
             }
@@ -301,6 +302,12 @@ impl<M: Memory> Cutter<M> {
         let ends = self.is_ripe() && self.boundaries.ends(length, here.time, here.random_access);
         segment = if ends { self.cut(segment, here) } else { Segment { last: here, ..segment } };
         self.phase = Phase::Cutting(segment);
+    }
+
+    /// Whether the piece may go on until `time` whatever the others promise: only the very first one, within a limit of its own.
+    fn may_bridge(&self, segment: Segment, time: Ticks) -> bool {
+        let limit = self.boundaries.limit(!self.is_ripe());
+        !self.has_cut && (segment.last.at == 0 || time - segment.begin <= limit)
     }
 
     /// Whether the piece may end: it contains audio if there is any.

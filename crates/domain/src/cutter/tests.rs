@@ -396,7 +396,7 @@ proptest! {
         let promised = cuts.first().map_or(1.0, |cut| cut.duration.as_secs_f64().round().max(1.0));
         for cut in &cuts {
             prop_assert!(cut.bytes.len() <= rule.largest && cut.bytes.len() % PACKET == 0);
-            prop_assert!(cut.duration.as_secs_f64().round() <= promised, "{:?} of {promised}", cut.duration);
+            prop_assert!(cut.duration.as_secs_f64().round() <= promised, "{:?} of {promised} in {:?}", cut.duration, lengths(&cuts));
         }
         let intact: Duration = cut(&stream[damaged..]).iter().map(|cut| cut.duration).sum();
         let last: Duration = cuts.iter().rev().take(8).map(|cut| cut.duration).sum();
