@@ -154,6 +154,14 @@ impl Input {
         matches!(self.key, InputKey::Tap(_)) && self.accounts.iter().all(|known| *known == account)
     }
 
+    /// Whether it is pulled from a provider, and only since this account has opened the channel and may request a stream of it.
+    #[must_use]
+    pub fn is_pulled_ahead_for(&self, account: Account) -> bool {
+        matches!(self.key, InputKey::Lineup(_))
+            && self.is_only_prefetch()
+            && self.accounts.iter().all(|known| *known == account)
+    }
+
     /// Adds an account whose credential can close the live stream.
     pub fn add_account(&mut self, account: Account) {
         self.accounts.insert(account);

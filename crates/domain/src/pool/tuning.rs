@@ -10,7 +10,7 @@ use crate::pool::api::{Action, Admission, Tune, Warmth};
 use crate::pool::stream::Stream;
 use crate::produce::Produce;
 use crate::producer::{Producer, State};
-use crate::reason::{LeaveReason, RefuseReason};
+use crate::reason::{CloseReason, LeaveReason, RefuseReason};
 use crate::signal::Signal;
 use crate::time::Timestamp;
 use crate::viewer::{Account, Viewer};
@@ -83,6 +83,11 @@ impl Pool {
             .collect();
         self.leave(left, now);
         self.openings.zapping(account, &device, now);
+        // What was pulled ahead for it takes a connection that the channel may need.
+        let ahead = self.inputs.iter().filter(|(_, input)| input.is_pulled_ahead_for(account));
+        for input in ahead.map(|(id, _)| id).collect::<Vec<_>>() {
+            self.inputs.dismiss_prefetch(input, CloseReason::Superseded);
+        }
     }
 
     /// Whether a viewer plays the server's own stream of a channel. If so, it goes on with that by asking for the channel.

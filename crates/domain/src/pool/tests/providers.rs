@@ -156,3 +156,19 @@ fn a_limit_that_is_told_late_closes_what_is_idle_and_never_what_is_read() {
     bench.actions();
     assert_eq!(tell(&mut bench, 1, 8000), [], "it is read");
 }
+
+/// A device opened a channel, and zapped on before it played it.
+#[test]
+fn what_was_pulled_ahead_for_a_device_that_zaps_on_is_let_go() {
+    let mut bench = bench(HostKind::Other, 2);
+    let Viewer { account, device, .. } = viewer(1);
+    let mut ahead = |channel: u8, account| {
+        let joined = bench.pool.prefetch(&key(channel).channel, account, &pulled(channel), at(0)).unwrap();
+        joined.input
+    };
+    let (input, _) = (ahead(1, account), ahead(2, Account(2)));
+    bench.actions();
+    let zapping = Event::Zapping(account, device.unwrap(), key(3).channel.item);
+    bench.pool.handle_event(zapping, at(1000));
+    assert_eq!(bench.actions(), [Action::CloseInput { input, reason: CloseReason::Superseded }]);
+}
