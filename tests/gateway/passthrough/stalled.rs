@@ -157,7 +157,7 @@ async fn over_http2_a_bounded_part_of_a_request_is_taken_in_advance() {
     let (_answer, mut upload) = client.send_request(ask("POST"), false).unwrap();
     upload.reserve_capacity(8 << 20);
     let capacity = soon(std::future::poll_fn(|cx| upload.poll_capacity(cx))).await.unwrap().unwrap();
-    assert_eq!(capacity, 1 << 20);
+    assert!(capacity <= 1 << 20, "{capacity}");
 }
 
 /// Its answer may arrive just as nobody waits for it any more.
