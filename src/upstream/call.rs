@@ -154,6 +154,11 @@ impl Calls {
     }
 
     /// Returns the JSON of an answer that is a success.
+    /// The JSON at a path, which the server gives from memory.
+    pub(super) async fn get(&self, path: &str, query: &str, login: &Login) -> Result<Value, Error> {
+        self.json(self.request(Method::GET, path, query, login, None)?, PROMPT).await
+    }
+
     pub(super) async fn json(
         &self,
         request: Request<body::Body>,

@@ -128,8 +128,7 @@ impl Jellyfin {
 
     /// Looks up the user of a login. An API key has no user and every right.
     pub async fn me(&self, prefix: &str, login: &Login) -> Result<Me, Error> {
-        let users = self.calls.request(Method::GET, &format!("{prefix}/Users/Me"), "", login, None)?;
-        match self.calls.json(users, PROMPT).await {
+        match self.calls.get(&format!("{prefix}/Users/Me"), "", login).await {
             Ok(me) => {
                 let policy = field(&me, "Policy");
                 let may = |right| policy.and_then(|policy| field(policy, right)?.as_bool()).unwrap_or(true);
@@ -233,8 +232,7 @@ impl Jellyfin {
     /// The server's version, such as `10.11.11`.
     pub async fn version(&self, prefix: &str) -> Result<String, Error> {
         let path = format!("{prefix}/System/Info/Public");
-        let request = self.calls.request(Method::GET, &path, "", &Login::default(), None)?;
-        let info = self.calls.json(request, PROMPT).await?;
+        let info = self.calls.get(&path, "", &Login::default()).await?;
         let version = field(&info, "Version").and_then(Value::as_str);
         version.map(str::to_owned).ok_or(Error::Unreadable("no Version"))
     }
@@ -242,8 +240,7 @@ impl Jellyfin {
     /// Whether the server encodes video in hardware. Any user may ask (`ConfigurationController.cs`).
     pub async fn encodes_in_hardware(&self, prefix: &str, login: &Login) -> Result<bool, Error> {
         let path = format!("{prefix}/System/Configuration/encoding");
-        let options =
-            self.calls.json(self.calls.request(Method::GET, &path, "", login, None)?, PROMPT).await?;
+        let options = self.calls.get(&path, "", login).await?;
         // Without hardware, `none` since 10.10 and empty before (`EncodingOptions.cs`).
         let kind = field(&options, "HardwareAccelerationType").and_then(Value::as_str).unwrap_or_default();
         let enabled = field(&options, "EnableHardwareEncoding").and_then(Value::as_bool).unwrap_or(true);

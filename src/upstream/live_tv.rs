@@ -5,10 +5,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::Method;
 use serde_json::Value;
 
-use crate::upstream::call::{Error, Login, PROMPT};
+use crate::upstream::call::{Error, Login};
 use crate::upstream::jellyfin::{Jellyfin, field};
 use domain::key::{ItemId, MediaSourceId};
 use domain::tuners::{HostKind, TimerStatus, TunerHost};
@@ -58,8 +57,7 @@ impl Jellyfin {
     ) -> Result<Option<Programme>, Error> {
         let path = format!("{prefix}/LiveTv/Programs");
         let query = format!("ChannelIds={item}&IsAiring=true&Limit=1&EnableTotalRecordCount=false");
-        let answer =
-            self.calls.json(self.calls.request(Method::GET, &path, &query, login, None)?, PROMPT).await?;
+        let answer = self.calls.get(&path, &query, login).await?;
         let items = field(&answer, "Items").and_then(Value::as_array);
         Ok(items.ok_or(Error::Unreadable("no Items"))?.first().and_then(programme))
     }
@@ -67,8 +65,7 @@ impl Jellyfin {
     /// The tuner hosts.
     pub async fn tuner_hosts(&self, prefix: &str, login: &Login) -> Result<Vec<TunerHost>, Error> {
         let path = format!("{prefix}/System/Configuration/livetv");
-        let options =
-            self.calls.json(self.calls.request(Method::GET, &path, "", login, None)?, PROMPT).await?;
+        let options = self.calls.get(&path, "", login).await?;
         let hosts = field(&options, "TunerHosts").and_then(Value::as_array);
         let hosts = hosts.ok_or(Error::Unreadable("no TunerHosts"))?;
         Ok(hosts.iter().take(HOSTS).map(tuner_host).collect())
@@ -77,8 +74,7 @@ impl Jellyfin {
     /// The recordings that the server is to make or makes. Those whose times cannot be read are left out.
     pub async fn timers(&self, prefix: &str, login: &Login) -> Result<Vec<Recording>, Error> {
         let path = format!("{prefix}/LiveTv/Timers");
-        let answer =
-            self.calls.json(self.calls.request(Method::GET, &path, "", login, None)?, PROMPT).await?;
+        let answer = self.calls.get(&path, "", login).await?;
         let items = field(&answer, "Items").and_then(Value::as_array);
         let items = items.ok_or(Error::Unreadable("no Items"))?;
         Ok(items.iter().take(TIMERS).filter_map(recording).collect())

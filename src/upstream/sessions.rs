@@ -42,8 +42,7 @@ impl Jellyfin {
     /// The sessions that the login may see.
     pub async fn sessions(&self, prefix: &str, login: &Login) -> Result<Vec<Session>, Error> {
         let path = format!("{prefix}/Sessions");
-        let sessions =
-            self.calls.json(self.calls.request(Method::GET, &path, "", login, None)?, PROMPT).await?;
+        let sessions = self.calls.get(&path, "", login).await?;
         let sessions = sessions.as_array().ok_or(Error::Unreadable("no sessions"))?;
         Ok(sessions.iter().take(SESSIONS).filter_map(session).collect())
     }
