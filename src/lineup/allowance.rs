@@ -9,11 +9,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tracing::{debug, info};
 use url::Url;
 
-use crate::body;
 use crate::config::{Location, Playlist};
 use crate::fetch::{self, Fetcher};
 use crate::lineup::load::{self, Error};
@@ -107,12 +106,7 @@ impl Allowance {
 
     async fn fetch(&self, url: &SourceUrl) -> Result<Bytes, Error> {
         let url = Url::parse(url.expose()).map_err(|_| fetch::Error::Address)?;
-        let answer = self.fetcher.get(&url, &self.headers).await?.response;
-        if answer.status() != StatusCode::OK {
-            return Err(Error::Status(answer.status()));
-        }
-        let read = timeout(PATIENCE, body::read(answer.into_body(), LARGEST)).await;
-        read.ok().flatten().ok_or(Error::Body)
+        load::whole(self.fetcher.get(&url, &self.headers).await?.response, LARGEST, PATIENCE).await
     }
 
     fn log(&self, told: Option<TunerLimit>) {

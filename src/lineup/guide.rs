@@ -68,7 +68,7 @@ impl Guides {
 
     async fn fetch(&self, url: &SourceUrl, headers: &HeaderMap) -> Result<Bytes, Error> {
         let url = Url::parse(url.expose()).map_err(|_| fetch::Error::Address)?;
-        load::whole(self.fetcher.get(&url, headers).await?.response).await
+        load::whole(self.fetcher.get(&url, headers).await?.response, load::LARGEST, load::PATIENCE).await
     }
 }
 

@@ -20,10 +20,10 @@ use domain::lineup::parse::{self, decode};
 use domain::lineup::source::{SourceKind, SourceUrl};
 
 /// The maximum size of a playlist, packed and unpacked: a quarter of a million entries.
-const LARGEST: usize = 64 << 20;
+pub(super) const LARGEST: usize = 64 << 20;
 
 /// The time limit for the body of a response.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The first bytes of gzip (RFC 1952).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -95,7 +95,7 @@ impl Loader {
         let validators = [(ETAG, IF_NONE_MATCH), (LAST_MODIFIED, IF_MODIFIED_SINCE)];
         let known =
             validators.map(|(said, asked)| answer.headers().get(said).cloned().map(|value| (asked, value)));
-        let bytes = whole(answer).await?;
+        let bytes = whole(answer, LARGEST, PATIENCE).await?;
         self.validators = known.into_iter().flatten().collect();
         Ok(Some(bytes))
     }
@@ -123,12 +123,16 @@ pub(super) fn headers(rules: &Rules) -> HeaderMap {
     )
 }
 
-/// The body of a response with status 200.
-pub(super) async fn whole(answer: Response<Body>) -> Result<Bytes, Error> {
+/// The body of a response with status 200, of at most `largest` bytes, within `patience`.
+pub(super) async fn whole(
+    answer: Response<Body>,
+    largest: usize,
+    patience: Duration,
+) -> Result<Bytes, Error> {
     if answer.status() != StatusCode::OK {
         return Err(Error::Status(answer.status()));
     }
-    let body = tokio::time::timeout(PATIENCE, body::read(answer.into_body(), LARGEST)).await;
+    let body = tokio::time::timeout(patience, body::read(answer.into_body(), largest)).await;
     body.ok().flatten().ok_or(Error::Body)
 }
 

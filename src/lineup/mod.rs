@@ -84,7 +84,11 @@ impl Lineups {
         let allowances = playlists.iter().enumerate().filter_map(|(index, playlist)| {
             let (allowance, tell) = (Allowance::of(playlist, fetcher)?, tell.clone());
             let tell = move |limit| tell.send_modify(|told| told[index] = limit);
-            Some(AbortOnDropHandle::new(tokio::spawn(allowance.run(intervals.retry, tell))))
+            let asking = allowance.run(intervals.retry, tell);
+            Some(AbortOnDropHandle::new(tokio::spawn(async move {
+                // The number that was told last holds.
+                noted("the question to a playlist's provider", asking).await;
+            })))
         });
         let allowances: Vec<_> = allowances.collect();
         let refreshers = playlists.into_iter().enumerate().map(|(index, playlist)| {
