@@ -244,16 +244,16 @@ impl Gateway {
         recipe: impl Fn() -> Recipe,
         request: PlaylistRequest<'_>,
     ) -> Result<Response<Body>, Miss> {
-        match self.serve_once(wish.clone(), &recipe, &request).await? {
+        match self.serve_once(&wish, &recipe, &request).await? {
             Some(response) => Ok(response),
-            None => self.serve_once(wish, &recipe, &request).await?.ok_or(Miss::ColdFailure),
+            None => self.serve_once(&wish, &recipe, &request).await?.ok_or(Miss::ColdFailure),
         }
     }
 
     /// The same; `None` if the stream ends meanwhile.
     async fn serve_once(
         &self,
-        wish: TuneRequest,
+        wish: &TuneRequest,
         recipe: impl FnOnce() -> Recipe,
         request: &PlaylistRequest<'_>,
     ) -> Result<Option<Response<Body>>, Miss> {

@@ -37,10 +37,10 @@ impl Gateway {
         prefix: &str,
         wish: &TuneRequest,
     ) -> Option<Duration> {
-        let TuneRequest { key, viewer, login, .. } = wish;
+        let TuneRequest { key, viewer, produce, login, .. } = wish;
         match settings.start.unwrap_or(self.start) {
             StartChoice::Join => None,
-            StartChoice::Programme if !self.supervisor.runs(key) => None,
+            StartChoice::Programme if !self.supervisor.runs(key, *produce) => None,
             StartChoice::Programme if self.supervisor.is_playing(viewer, &key.channel) => None,
             StartChoice::Programme => {
                 self.programmes.began(prefix, &key.channel.item, viewer.account, login).await

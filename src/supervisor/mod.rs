@@ -53,6 +53,7 @@ use crate::upstream::ledger::Ledger;
 use domain::key::{Channel, DeviceId, ItemId, LiveStreamId, PlaySessionId, StreamKey};
 use domain::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
 use domain::pool::{Event, Limits, Pool, Snapshot};
+use domain::produce::Produce;
 use domain::reason::OpeningRefusal;
 use domain::signal::{Signal, Whose};
 use domain::viewer::{Account, Viewer};
@@ -290,10 +291,10 @@ impl Supervisor {
         self.handle.tell(Event::Vouched(account, play_session));
     }
 
-    /// Whether a stream runs under this key.
+    /// Whether a stream is under way that may serve `key` in the wished way.
     #[must_use]
-    pub fn runs(&self, key: &StreamKey) -> bool {
-        self.handle.pool().runs(key)
+    pub fn runs(&self, key: &StreamKey, produce: Produce) -> bool {
+        self.handle.pool().runs(key, produce)
     }
 
     /// Whether a client has openings that a request mentions, and has never reported to the server that it plays by them.

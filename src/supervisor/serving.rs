@@ -22,23 +22,25 @@ impl Supervisor {
     /// client has gone by the end of the wait.
     pub async fn tune(
         &self,
-        request: TuneRequest,
+        request: &TuneRequest,
         mention: &Mention,
         recipe: impl FnOnce() -> Recipe,
     ) -> Result<Lease, RefuseReason> {
-        let TuneRequest { key, viewer, token, class, listing, since, produce, demand, login, user } = request;
+        let TuneRequest { key, viewer, demand, login, user, .. } = request;
+        let &TuneRequest { token, class, listing, since, produce, .. } = request;
         let account = viewer.account;
-        self.handle.until_no_straggler(&viewer).await;
+        self.handle.until_no_straggler(viewer).await;
         let (lease, input) = self.handle.ask(|pool, now| {
             let token = token.filter(|token| !pool.is_token(*token));
             let fresh = token.unwrap_or_else(|| ConsumerId::from_bits(random()));
-            let tune = Tune { key, viewer, class, produce, fresh };
+            let tune = Tune { key: key.clone(), viewer: viewer.clone(), class, produce, fresh };
             match pool.playlist_requested(tune, mention, now) {
                 Admission::Refused(reason) => Err(reason),
                 Admission::Serve { stream: id, consumer, warmth } => {
                     user.iter().for_each(|user| pool.account_is_of(account, user));
                     let has_opening = pool.has_opening(mention);
-                    let spec = || StreamSpec { recipe: recipe(), demand, produce, has_opening };
+                    let spec =
+                        || StreamSpec { recipe: recipe(), demand: demand.clone(), produce, has_opening };
                     let stream = self.streams.get_or_insert(id, spec);
                     // Under the pool's lock, which the driver needs to start the stream: its first call takes this credential.
                     stream.access.remember(account, login.clone(), user.clone());
@@ -53,10 +55,10 @@ impl Supervisor {
             }
         })?;
         if let Some(input) = input {
-            self.inputs.add_login(input, account, &login, user.as_deref());
+            self.inputs.add_login(input, account, login, user.as_deref());
         }
-        self.callers.leftovers.offer(account, &login, user.as_deref());
-        self.tuners.introduce(account, &lease.stream.recipe.place.prefix, &login);
+        self.callers.leftovers.offer(account, login, user.as_deref());
+        self.tuners.introduce(account, &lease.stream.recipe.place.prefix, login);
         Ok(lease)
     }
 

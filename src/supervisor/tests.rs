@@ -130,7 +130,7 @@ async fn tune(supervisor: &Supervisor, account: u64) -> Lease {
         login: Login::default(),
         user: user.clone(),
     };
-    supervisor.tune(request, &Mention::default(), || recipe(item, user)).await.unwrap()
+    supervisor.tune(&request, &Mention::default(), || recipe(item, user)).await.unwrap()
 }
 
 /// A server whose raw streams carry no data, and that takes a minute to close a live stream.

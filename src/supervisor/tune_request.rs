@@ -19,7 +19,7 @@ use domain::viewer::Viewer;
 use domain::window::Listing;
 
 /// A viewer's request for a stream, with the credential to serve it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct TuneRequest {
     /// The stream that is requested.
     pub key: StreamKey,

@@ -95,11 +95,10 @@ impl Pool {
         self.bypassed.renew(viewer, channel, now + self.limits.silence, now)
     }
 
-    /// Whether a stream is under way that may serve `key`.
+    /// Whether a stream is under way that may serve `key` in the wished way.
     #[must_use]
-    pub fn runs(&self, key: &StreamKey) -> bool {
-        let mut running = self.streams.values().filter(|stream| !stream.producer.is_retiring());
-        running.any(|stream| stream.key == *key || stream.key.meets(key))
+    pub fn runs(&self, key: &StreamKey, produce: Produce) -> bool {
+        self.find(key, produce).is_some()
     }
 
     /// The stream under way that may serve `key` in the wished way: the very same before one that merely meets it.
