@@ -1,5 +1,5 @@
-//! Runs what nobody waits for, in tasks and threads, so that its death is noticed: it is logged by name, and what is needed for
-//! good goes on or begins anew.
+//! Runs work in the background, in tasks and threads, so that a panic in it is noticed: it is logged by the work's name and counted, and
+//! what is needed for good goes on or begins anew.
 //!
 //! A panic itself is reported where it happens, but that tells neither what is missing from then on nor how often. Tasks without
 //! which the gateway does not work are not run here: their death ends it (`supervisor::vital_tasks`).
@@ -53,7 +53,7 @@ fn died(name: &'static str) {
         *deaths
     };
     if deaths.is_power_of_two() {
-        error!(name, deaths, "what nobody waits for has died");
+        error!(name, deaths, "a background task has died");
     }
 }
 

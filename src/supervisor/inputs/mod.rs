@@ -82,7 +82,7 @@ impl Inputs {
         let (handle, provider) = (self.handle.clone(), self.provider.as_deref());
         input.open(id, replaced, (&handle, provider), &self.tasks);
         self.tasks.spawn(async move {
-            if noted("who watches an input", watch(&handle, id, input)).await.is_none() {
+            if noted("the watch over an input", watch(&handle, id, input)).await.is_none() {
                 handle.tell(Event::InputEnded(id, Failure::Panicked));
             }
         });

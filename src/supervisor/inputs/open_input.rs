@@ -142,7 +142,7 @@ impl OpenInput {
         let (holding, mut first_attempt) =
             Holding::take(caller.clone(), begin, on_change, tell, tuner_requested, &self.tasks);
         // If it dies, the tap waits until its deadline.
-        self.tasks.spawn(noted("who learns of a tap's first opening", async move {
+        self.tasks.spawn(noted("the wait for a tap's first opening", async move {
             if let Err(failure) = first_attempt.outcome().await {
                 found.send_if_modified(|path| {
                     let unknown = *path == TapPath::Unknown;

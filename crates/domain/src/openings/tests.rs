@@ -199,12 +199,18 @@ fn a_reported_playback_is_settled_by_the_stopped_that_the_server_accepts() {
     assert_eq!(due(&mut plays_on, 150, false), [ReturnReason::Silent]);
 }
 
-/// The server keeps one record for each session and live stream, and the last report makes it.
-#[test]
-fn a_device_that_opens_its_channel_again_has_two_and_the_server_knows_of_the_second() {
+/// The device has opened its channel once more, and reported nothing about that yet.
+fn opened_again() -> Openings {
     let mut openings = reported();
     openings.opened(OpeningId(2), opening(1, "b"), at(13));
     openings.told(&play(1, "b"), MentionKind::Served, at(14));
+    openings
+}
+
+/// The server keeps one record for each session and live stream, and the last report makes it.
+#[test]
+fn a_device_that_opens_its_channel_again_has_two_and_the_server_knows_of_the_second() {
+    let mut openings = opened_again();
     openings.viewer_left(&PlaySessionId::new("a"), at(14));
     let mut unheard = reported();
     unheard.opened(OpeningId(2), opening(1, "b"), at(13));
@@ -221,9 +227,7 @@ fn a_device_that_opens_its_channel_again_has_two_and_the_server_knows_of_the_sec
 /// `Stopped` removes the server's one record of the session and the live stream, which may have been of the second opening by then.
 #[test]
 fn after_a_goodbye_the_server_has_no_record_of_the_devices_other_openings() {
-    let mut openings = reported();
-    openings.opened(OpeningId(2), opening(1, "b"), at(13));
-    openings.told(&play(1, "b"), MentionKind::Served, at(14));
+    let mut openings = opened_again();
     openings.viewer_left(&PlaySessionId::new("a"), at(14));
     assert_eq!(openings.goodbyes(Account(1)).count(), 0);
     assert_eq!(due(&mut openings, 14, false), [ReturnReason::Silent]);
@@ -243,9 +247,7 @@ fn after_a_goodbye_the_server_has_no_record_of_the_devices_other_openings() {
 /// The server does not accept it, so `LiveStreams/Close` follows, which removes no record.
 #[test]
 fn after_a_goodbye_in_vain_the_server_keeps_its_record() {
-    let mut openings = reported();
-    openings.opened(OpeningId(2), opening(1, "b"), at(13));
-    openings.told(&play(1, "b"), MentionKind::Served, at(14));
+    let mut openings = opened_again();
     openings.viewer_left(&PlaySessionId::new("a"), at(14));
     assert_eq!(due(&mut openings, 14, false), [ReturnReason::Silent]);
     openings.told(&play(1, "b"), MentionKind::Reported, at(15));
@@ -333,9 +335,7 @@ fn a_reported_playback_of_the_servers_own_stream_is_left_to_the_server() {
 fn the_last_websocket_of_a_device_takes_its_opening_along() {
     let device = Some(DeviceId::new("device-1"));
     for named in [device, None] {
-        let mut openings = reported();
-        openings.opened(OpeningId(2), opening(1, "b"), at(13));
-        openings.told(&play(1, "b"), MentionKind::Served, at(14));
+        let mut openings = opened_again();
         openings.told(&play(1, "b"), MentionKind::Reported, at(15));
         openings.socket_opened(Account(1), named.clone());
         openings.socket_opened(Account(1), named.clone());
