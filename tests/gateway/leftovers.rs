@@ -62,10 +62,14 @@ async fn killed_and_started_again(with_key: bool) {
     assert!(!std::fs::read_to_string(left).unwrap().contains(settings.users[0].token()));
 }
 
-/// The file that records what is open.
+/// The file that records what is open. Other state, and files that are being written, may lie beside it.
 fn ledger_in(state: &Path) -> PathBuf {
     let files = std::fs::read_dir(state).unwrap().map(|entry| entry.unwrap().path());
-    files.into_iter().find(|path| path.is_file()).unwrap()
+    let is_ledger = |path: &PathBuf| {
+        path.file_name().unwrap().to_string_lossy().starts_with("open-")
+            && path.extension().is_some_and(|it| it == "json")
+    };
+    files.into_iter().find(is_ledger).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
