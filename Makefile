@@ -2,7 +2,7 @@
 # make test    all tests, with real FFmpeg, nginx, VLC and Chromium; installs what it lacks
 # make check   formatting, lints, documentation; dependencies where cargo-deny is installed
 # make bench   the gateway beside nginx and the bare server, as ratios; what a crowd costs, how fast streams are cut, and what memory that takes
-# make bench-seen  what a person sees in Chromium: first frame and freezes, bare and through the gateway; half an hour, or ZAPS=3 WATCH=10 GOPS=2 PAUSE=75 LATE=300 RTT=100
+# make bench-seen  what a person sees in Chromium: first frame and freezes, bare and through the gateway; half an hour, or ZAPS=3 WATCH=10 GOPS=2 WAYS=bare,cold,warm PAUSE=75 LATE=300 RTT=100
 # make deny    the rules for dependencies (deny.toml); installs cargo-deny if it is missing, which takes ten minutes
 # make fuzz    anything at all as a transport stream, for five minutes; installs cargo-fuzz if it is missing
 #
@@ -89,10 +89,11 @@ GOPS = 1,2,5
 PAUSE = 0
 LATE = 0
 RTT = 0
+WAYS = bare,cold,cold-keyed,warm,warm-keyed
 
 bench-seen: ffmpeg fonts chromium npm linker
 	@test -e target/npm/node_modules/hls.js || npm install --silent --no-audit --prefix target/npm hls.js@$(HLS_JS)
-	cargo bench --locked --bench seen -- --zaps $(ZAPS) --watch $(WATCH) --gops $(GOPS) --pause $(PAUSE) --late $(LATE) --rtt $(RTT)
+	cargo bench --locked --bench seen -- --ways $(WAYS) --zaps $(ZAPS) --watch $(WATCH) --gops $(GOPS) --pause $(PAUSE) --late $(LATE) --rtt $(RTT)
 
 npm:
 	$(call need,npm,command -v npm,npm)

@@ -3,7 +3,7 @@
 //! in turn, in one run. The source runs in real time and without a burst.
 //!
 //!     make bench-seen
-//!     cargo bench --bench seen -- --zaps 20 --watch 20 --gops 2 --pause 75 --late 300 --rtt 100 --modules DIR/node_modules
+//!     cargo bench --bench seen -- --ways cold,warm --zaps 20 --watch 20 --gops 2 --pause 75 --late 300 --rtt 100 --modules DIR/node_modules
 
 mod far;
 
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use domain::window::{Listing, ListingChoice};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response, StatusCode};
@@ -39,6 +39,9 @@ const AT_MOST: Duration = Duration::from_secs(600);
 
 #[derive(Parser)]
 struct Args {
+    /// The ways to measure
+    #[arg(long, value_delimiter = ',', default_value = "bare,cold,cold-keyed,warm,warm-keyed")]
+    ways: Vec<Kind>,
     /// Zaps for each way and key frame interval
     #[arg(long, default_value_t = 20)]
     zaps: usize,
@@ -71,6 +74,39 @@ struct Args {
     bench: bool,
 }
 
+/// How a server is reached, and what the player finds there.
+#[derive(Clone, Copy, ValueEnum)]
+enum Kind {
+    Bare,
+    Cold,
+    ColdKeyed,
+    Warm,
+    WarmKeyed,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Bare => "bare server",
+            Self::Cold => "gateway, cold",
+            Self::ColdKeyed => "gateway, cold, keyed",
+            Self::Warm => "gateway, warm",
+            Self::WarmKeyed => "gateway, warm, keyed",
+        }
+    }
+
+    /// The slots of the gateway, and how it lists streams: with one slot, each zap is a cold one.
+    const fn gateway(self) -> Option<(usize, ListingChoice)> {
+        match self {
+            Self::Bare => None,
+            Self::Cold => Some((1, ListingChoice::Auto)),
+            Self::ColdKeyed => Some((1, ListingChoice::Always(Listing::Keyed))),
+            Self::Warm => Some((4, ListingChoice::Auto)),
+            Self::WarmKeyed => Some((4, ListingChoice::Always(Listing::Keyed))),
+        }
+    }
+}
+
 /// A way to a server of its own.
 struct Way {
     name: &'static str,
@@ -80,20 +116,12 @@ struct Way {
 }
 
 impl Way {
-    async fn bare(settings: Settings, rtt: Duration) -> anyhow::Result<Self> {
-        let origin = Origin::start(settings).await?;
-        let at = far::away(origin.addr(), rtt).await?;
-        Ok(Self { name: "bare server", at, _origin: origin, gateway: None })
-    }
-
-    /// Through a gateway with so many `slots`: with one, each zap is a cold one.
-    async fn through(
-        name: &'static str,
-        (settings, rtt): (Settings, Duration),
-        slots: usize,
-        cut: ListingChoice,
-    ) -> anyhow::Result<Self> {
-        let origin = Origin::start(settings).await?;
+    async fn open(kind: Kind, settings: Settings, rtt: Duration) -> anyhow::Result<Self> {
+        let (origin, name) = (Origin::start(settings).await?, kind.name());
+        let Some((slots, cut)) = kind.gateway() else {
+            let at = far::away(origin.addr(), rtt).await?;
+            return Ok(Self { name, at, _origin: origin, gateway: None });
+        };
         let mut config = Config::for_upstream(&format!("http://{}", origin.addr()))?;
         config.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         (config.pool.slots, config.window.cut) = (slots, cut);
@@ -135,14 +163,10 @@ async fn measure(gop: u64, args: &Args, hls: Vec<u8>) -> anyhow::Result<Vec<Valu
         ..Settings::real()
     };
     let rtt = Duration::from_millis(args.rtt);
-    let setting = || (settings.clone(), rtt);
-    let ways = [
-        Way::bare(settings.clone(), rtt).await?,
-        Way::through("gateway, cold", setting(), 1, ListingChoice::Auto).await?,
-        Way::through("gateway, cold, keyed", setting(), 1, ListingChoice::Always(Listing::Keyed)).await?,
-        Way::through("gateway, warm", setting(), 4, ListingChoice::Auto).await?,
-        Way::through("gateway, warm, keyed", setting(), 4, ListingChoice::Always(Listing::Keyed)).await?,
-    ];
+    let mut ways = Vec::new();
+    for &kind in &args.ways {
+        ways.push(Way::open(kind, settings.clone(), rtt).await?);
+    }
     let setting = json!({
         "ways": ways.iter().map(|way| json!({"name": way.name, "address": way.at.to_string()})).collect::<Value>(),
         "zaps": args.zaps, "watch": args.watch, "pause": args.pause, "seed": args.seed,

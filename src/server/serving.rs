@@ -160,6 +160,8 @@ where
             io.put_back(parts.read_buf);
             continue;
         }
+        // Empty as it is, it has its 8 KiB still.
+        drop(parts.read_buf);
         tokio::select! {
             biased;
             readable = timeout(HEAD_TIMEOUT - PARKED_AFTER, io.readable()) => {

@@ -63,7 +63,7 @@ impl FirstAttempt {
 
 impl Holding {
     /// Opens a consumer once `begin` is ready, and retries until the server grants one. `on_change` is called with the consumer
-    /// once it is held, `tell` each time the server is asked and when it refuses. If the server has no tuner left, awaits
+    /// once it is held, `tell` each time the server is asked, and when it grants or refuses. If the server has no tuner left, awaits
     /// `tuner_requested`, and retries at once if that is true.
     pub(in crate::supervisor) fn take(
         caller: Caller,
@@ -128,6 +128,7 @@ async fn take_and_give_back(
             () = sleep(RETRY_DELAY) => {}
         }
     };
+    tell(OwnOpening::Granted);
     on_change(Some(&hold));
     if hold.live_stream != caller.access.live_stream {
         // The server gives each consumer a live stream of its own, so holding this one would not keep the client's open.
@@ -293,7 +294,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_attempt_and_each_refusal_is_told_at_once() {
+    async fn each_attempt_and_what_became_of_it_is_told_at_once() {
         // What a proxy answers for a server that does not, tells nothing of what the server has opened.
         let fake = granting(|nth| match nth {
             0 | 1 => (1, 500, ""),
@@ -317,6 +318,7 @@ mod tests {
             (12, OwnOpening::Refused),
             (17, OwnOpening::Asked),
             (23, OwnOpening::Asked),
+            (24, OwnOpening::Granted),
         ];
         assert_eq!(*told.lock().unwrap(), expected);
         assert!(holding.part(Parting::GiveBack).await);

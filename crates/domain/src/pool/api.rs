@@ -331,6 +331,8 @@ pub enum Open {
 pub enum OwnOpening {
     /// The server is asked: it may have opened the channel.
     Asked,
+    /// The server has opened the channel.
+    Granted,
     /// The server has refused: it has opened nothing.
     Refused,
 }

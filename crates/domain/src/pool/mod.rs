@@ -176,7 +176,7 @@ impl Pool {
             Event::OpeningLost(opening) => self.openings.lost(opening),
             Event::SaidGoodbye(opening) => self.openings.said_goodbye(opening),
             Event::OpeningReturned(opening) => self.openings.returned(opening),
-            Event::OwnOpening(open, generation, state) => self.own_opening(open, generation, state),
+            Event::OwnOpening(open, generation, state) => self.own_opening(open, generation, state, now),
             Event::Signal(whose, signal) => self.signal(&whose, signal, now),
             Event::LoggingOut(account) => self.logging_out(account, now),
             Event::LoggedOut(account) => {

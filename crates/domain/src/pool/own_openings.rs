@@ -1,4 +1,4 @@
-//! The gateway's own openings that the server has refused: what they are for exists, and takes no tuner.
+//! How far the gateway's own openings have come. Of one that the server has refused, what it was for exists, and takes no tuner.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ struct Attempt {
 pub(super) struct OwnOpenings(BTreeMap<Open, Attempt>);
 
 impl OwnOpenings {
-    /// The opening of a generation is asked for or refused. Of an earlier generation than the last it tells nothing.
+    /// How far the opening of a generation has come. Of an earlier generation than the last it tells nothing.
     pub(super) fn tell(&mut self, open: Open, generation: u32, state: OwnOpening) {
         let last = self.0.entry(open).or_insert(Attempt { generation, state });
         if last.generation <= generation {
@@ -28,11 +28,8 @@ impl OwnOpenings {
         self.0.remove(&open);
     }
 
-    /// Whether the server has refused it, and has not been asked again.
-    pub(super) fn is_refused(&self, open: Open) -> bool {
-        match self.0.get(&open).map(|attempt| attempt.state) {
-            Some(OwnOpening::Refused) => true,
-            Some(OwnOpening::Asked) | None => false,
-        }
+    /// How far the last one has come. Where nothing was told, it is open: a client has opened it.
+    pub(super) fn state(&self, open: Open) -> OwnOpening {
+        self.0.get(&open).map_or(OwnOpening::Granted, |attempt| attempt.state)
     }
 }

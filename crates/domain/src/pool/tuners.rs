@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Pool;
 use crate::inputs::{Input, InputKey};
-use crate::key::{ItemId, LiveStreamId, MediaSourceId};
+use crate::key::{Channel, ItemId, LiveStreamId, MediaSourceId};
 use crate::pool::api::{Open, OwnOpening};
 use crate::pool::giving_way::Shortage;
 use crate::pool::snapshot::TunersView;
@@ -133,16 +133,20 @@ impl Pool {
         }
     }
 
-    /// The gateway asks the server to open a channel for a stream or an input, or was refused. What is said of one that is gone comes
-    /// too late.
-    pub(super) fn own_opening(&mut self, open: Open, generation: u32, state: OwnOpening) {
+    /// How far the opening of a channel for a stream or an input has come. What is said of one that is gone comes too late.
+    pub(super) fn own_opening(&mut self, open: Open, generation: u32, state: OwnOpening, now: Timestamp) {
         let is_known = match open {
             Open::Stream(id) => self.streams.contains_key(&id),
             Open::Input(id) => self.inputs.all().any(|(known, _)| known == id),
             Open::ClientOpening(_) | Open::Asking(_) => false,
         };
-        if is_known {
-            self.own_openings.tell(open, generation, state);
+        if !is_known {
+            return;
+        }
+        self.own_openings.tell(open, generation, state);
+        match state {
+            OwnOpening::Asked => self.tuners.asked(now),
+            OwnOpening::Granted | OwnOpening::Refused => {}
         }
     }
 
@@ -185,23 +189,15 @@ impl Pool {
             if !is_adopted || stream.released {
                 continue;
             }
-            if self.own_openings.is_refused(Open::Stream(id)) {
-                open.add_refused(&channel.source);
+            let by = if stream.producer.is_retiring() {
+                Use::Closing
             } else {
-                let by = if stream.producer.is_retiring() {
-                    Use::Closing
-                } else {
-                    Self::use_by(self.is_watched(id))
-                };
-                open.add(&channel.source, Some(&channel.item), by);
-            }
+                Self::use_by(self.is_watched(id))
+            };
+            self.add_own(&mut open, Open::Stream(id), channel, by);
         }
         for (id, input, channel) in self.inputs.taps() {
-            if self.own_openings.is_refused(Open::Input(id)) {
-                open.add_refused(&channel.source);
-            } else {
-                open.add(&channel.source, Some(&channel.item), self.use_of(input));
-            }
+            self.add_own(&mut open, Open::Input(id), channel, self.use_of(input));
         }
         for (_, input) in self.inputs.all() {
             if let (InputKey::Lineup(_), Some(playlist)) = (input.key(), input.playlist()) {
@@ -223,6 +219,15 @@ impl Pool {
             open.add_recording(timer);
         }
         open
+    }
+
+    /// Adds to `open` what the gateway itself has open, or tries to. What the server has refused takes no tuner.
+    fn add_own(&self, open: &mut Occupancy, own: Open, channel: &Channel, by: Use) {
+        match self.own_openings.state(own) {
+            OwnOpening::Asked => open.add_asked(&channel.source, Some(&channel.item), by),
+            OwnOpening::Granted => open.add(&channel.source, Some(&channel.item), by),
+            OwnOpening::Refused => {}
+        }
     }
 
     /// The server's tuners at `now`.

@@ -20,7 +20,7 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 /// The openings and ends of late.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Harm {
-    /// When a client last asked for an opening.
+    /// When an opening was last asked for.
     asked: Option<Timestamp>,
     open: BTreeMap<MediaSourceId, Opening>,
     ended: Vec<Ended>,
@@ -53,7 +53,7 @@ pub(super) struct Collision {
 }
 
 impl Harm {
-    /// A client asks for an opening.
+    /// A client or the gateway asks for an opening.
     pub(super) const fn asked(&mut self, now: Timestamp) {
         self.asked = Some(now);
     }

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use url::Url;
+
 use crate::guid;
 use crate::key::{ItemId, MediaSourceId};
 
@@ -45,7 +47,10 @@ impl HostKind {
         let path = url.split(['?', '#']).next().unwrap_or_default();
         if kind.eq_ignore_ascii_case("hdhomerun") {
             let scheme = if url.to_ascii_lowercase().starts_with("http") { "" } else { "http://" };
-            Self::HdHomeRun(guid::md5(format!("{scheme}{url}").trim_end_matches('/')))
+            let url = format!("{scheme}{url}");
+            // The server writes it as .NET does: host in lower case, no port that needs not be said.
+            let address = Url::parse(&url).map_or(url, String::from);
+            Self::HdHomeRun(guid::md5(address.trim_end_matches('/')))
         } else if !kind.eq_ignore_ascii_case("m3u") {
             Self::Other
         } else if path.ends_with("/lineup/channels.m3u") {
@@ -226,7 +231,11 @@ mod tests {
     fn what_a_host_is() {
         let own = "http://gateway:8097/lineup/channels.m3u?token=a";
         assert_eq!(HostKind::of("m3u", own), HostKind::Gateway(guid::md5(own)));
-        assert_eq!(HostKind::of("hdhomerun", "http://10.0.0.5/"), HostKind::of("HDHomeRun", "10.0.0.5"));
+        for spelling in ["http://10.0.0.5/", "10.0.0.5:80", "HTTP://10.0.0.5"] {
+            assert_eq!(HostKind::of("hdhomerun", spelling), HostKind::of("HDHomeRun", "10.0.0.5"), "{spelling}");
+        }
+        assert_eq!(HostKind::of("hdhomerun", "HDHR-1.local"), HostKind::of("hdhomerun", "hdhr-1.local"));
+        assert_ne!(HostKind::of("hdhomerun", "10.0.0.5:8080"), HostKind::of("hdhomerun", "10.0.0.5"));
         assert_eq!(HostKind::of("satip", "http://10.0.0.5"), HostKind::Other);
     }
 }

@@ -29,25 +29,26 @@ pub struct Needed {
 #[derive(Clone, Debug, Default)]
 pub struct Occupancy {
     open: BTreeMap<MediaSourceId, Use>,
+    /// Those of them that the server is known to have opened.
+    opened: BTreeSet<MediaSourceId>,
     items: BTreeSet<(ItemId, MediaSourceId)>,
     /// The gateway's own pulls, which take connections and no tuner of the server's, by the playlist's place in `lineup:`.
     pulls: Vec<(usize, Use)>,
-    /// What the server has refused to open for the gateway, which tries again: it takes no tuner.
-    refused: BTreeSet<MediaSourceId>,
     is_recorded: bool,
 }
 
 impl Occupancy {
     /// Somebody has a media source open, which belongs to `item`.
     pub fn add(&mut self, source: &MediaSourceId, item: Option<&ItemId>, by: Use) {
+        self.add_asked(source, item, by);
+        self.opened.insert(source.clone());
+    }
+
+    /// The server is asked to open a media source, which belongs to `item`, and may have done so.
+    pub fn add_asked(&mut self, source: &MediaSourceId, item: Option<&ItemId>, by: Use) {
         let known = self.open.entry(source.clone()).or_insert(by);
         *known = by.max(*known);
         self.items.extend(item.map(|item| (item.clone(), source.clone())));
-    }
-
-    /// The server has refused to open a media source for the gateway, which tries again.
-    pub fn add_refused(&mut self, source: &MediaSourceId) {
-        self.refused.insert(source.clone());
     }
 
     /// The gateway itself pulls a channel from the provider of a playlist.
@@ -98,9 +99,9 @@ impl Occupancy {
         self.open.keys()
     }
 
-    /// The channels that are open, and those that the gateway goes on trying to open: another attempt is no opening that ends anything.
-    pub(super) fn wanted(&self) -> impl Iterator<Item = &MediaSourceId> {
-        self.open.keys().chain(self.refused.iter().filter(|source| !self.open.contains_key(*source)))
+    /// The channels that the server is known to have opened: an attempt that it refuses ends no other channel.
+    pub(super) fn opened(&self) -> impl Iterator<Item = &MediaSourceId> {
+        self.opened.iter()
     }
 
     /// The items that are known to belong to channels, each with its media source.

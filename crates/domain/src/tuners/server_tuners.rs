@@ -106,7 +106,7 @@ impl ServerTuners {
         known.filter(|(_, learned)| *learned != Learned::default()).collect()
     }
 
-    /// A client asks for an opening.
+    /// A client or the gateway asks for an opening.
     pub const fn asked(&mut self, now: Timestamp) {
         self.harm.asked(now);
     }
@@ -116,7 +116,7 @@ impl ServerTuners {
         for (item, source) in open.items() {
             self.hosts.recognise(source, item);
         }
-        for collision in self.harm.observe(open.wanted(), now) {
+        for collision in self.harm.observe(open.opened(), now) {
             self.collided(&collision, open, now);
         }
         for index in self.learned_hosts() {

@@ -139,28 +139,38 @@ fn a_channel_that_ends_when_another_opens_lowers_the_limit_for_good() {
     assert!(!home.bench.pool.must_make_way(Some(&key(1).channel.item), home.now()), "it is open already");
 }
 
-/// Neither channel can be had for a while: the server refuses what the gateway tries again and again.
+/// A channel ends while the gateway tries to open another one, be it for the first time or after refusals.
 #[test]
-fn an_attempt_that_follows_a_refusal_has_ended_nothing() {
-    let mut home = Household::new();
-    let watched = home.watch(2, 1);
-    let refused = home.watch(1, 2);
-    let tell = |home: &mut Household, generation, state| {
-        home.clock += 20;
-        home.bench.pool.handle_event(Event::OwnOpening(Open::Stream(refused), generation, state), home.now());
-        home.bench.pool.handle_timeout(home.now());
-    };
-    for generation in 1..=3 {
-        tell(&mut home, generation, OwnOpening::Asked);
-        tell(&mut home, generation, OwnOpening::Refused);
+fn only_an_attempt_that_the_server_grants_has_ended_anything() {
+    for refusals in [0, 3] {
+        for (becomes, ceiling) in [(OwnOpening::Refused, None), (OwnOpening::Granted, Some(1))] {
+            let mut home = Household::new();
+            let watched = home.watch(2, 1);
+            let opening = home.watch(1, 2);
+            let tell = |home: &mut Household, generation, state| {
+                let told = Event::OwnOpening(Open::Stream(opening), generation, state);
+                home.bench.pool.handle_event(told, home.now());
+                home.bench.pool.handle_timeout(home.now());
+            };
+            for generation in 1..=refusals {
+                home.clock += 20;
+                tell(&mut home, generation, OwnOpening::Asked);
+                home.clock += 20;
+                tell(&mut home, generation, OwnOpening::Refused);
+            }
+            home.clock += 20;
+            tell(&mut home, 4, OwnOpening::Asked);
+            home.bench.segment(watched, 1, home.now());
+            home.clock += 4;
+            let failed = Event::Failed { stream: watched, generation: 1, failure: Failure::Ended };
+            home.bench.pool.handle_event(failed, home.now());
+            home.bench.pool.handle_timeout(home.now());
+            assert_eq!(home.learned().ceiling, None, "it is not known yet");
+            home.clock += 4;
+            tell(&mut home, 4, becomes);
+            assert_eq!(home.learned().ceiling, ceiling, "{refusals} {becomes:?}");
+        }
     }
-    tell(&mut home, 4, OwnOpening::Asked);
-    home.bench.segment(watched, 1, home.now());
-    home.clock += 8;
-    let failed = Event::Failed { stream: watched, generation: 1, failure: Failure::Ended };
-    home.bench.pool.handle_event(failed, home.now());
-    home.bench.pool.handle_timeout(home.now());
-    assert_eq!(home.learned().ceiling, None);
 }
 
 #[test]

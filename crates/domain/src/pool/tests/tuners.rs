@@ -115,7 +115,7 @@ fn an_opening_of_ours_that_the_server_refused_takes_no_tuner() {
     }
     bench.pool.handle_event(Event::InputClosed(input), at(3000));
     bench.pool.handle_event(Event::OwnOpening(Open::Input(input), 3, OwnOpening::Refused), at(3000));
-    assert!(!bench.pool.own_openings.is_refused(Open::Input(input)), "it is gone");
+    assert_eq!(bench.pool.own_openings.state(Open::Input(input)), OwnOpening::Granted, "it is forgotten");
 }
 
 #[test]
