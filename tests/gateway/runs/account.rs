@@ -75,7 +75,8 @@ pub(crate) async fn looking<T>(
     (result, samples)
 }
 
-/// The moments at which the number of open tuners was not what the gateway believed at any time within [`SLACK`].
+/// The moments at which neither the number of open tuners was what the gateway believed at any time within [`SLACK`], nor what it believed
+/// was the number at any time within it: with a zap one channel may be closed and another opened between two answers of the server's.
 pub(crate) fn miscounts(samples: &[Sample]) -> Vec<String> {
     let (mut found, mut from) = (Vec::new(), 0);
     let wrong = samples.iter().filter(|sample| {
@@ -83,7 +84,8 @@ pub(crate) fn miscounts(samples: &[Sample]) -> Vec<String> {
             from += 1;
         }
         let mut near = samples[from..].iter().take_while(|near| near.at <= sample.at + SLACK);
-        sample.believed.is_some() && !near.any(|near| near.believed == Some(sample.open))
+        let agree = |near: &Sample| near.believed == Some(sample.open) || sample.believed == Some(near.open);
+        sample.believed.is_some() && !near.any(agree)
     });
     let mut last = None::<&Sample>;
     for sample in wrong {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +16,10 @@ use tokio::time::{Instant, sleep};
 
 use crate::runs::truth::{Patience, Truth};
 use crate::runs::zapper::{Pace, World, Zapper};
-use crate::runs::{AFTERMATH, SHORT, TOKENS, fine, seed, users};
+use crate::runs::{AFTERMATH, SHORT, TOKEN, TOKENS, fine, own_playlist, seed, users, write_list_of};
 use crate::support::program::Program;
-use crate::support::wait::soon;
+use crate::support::provider::Provider;
+use crate::support::wait::{eventually, soon};
 
 /// How long an answer may take from the origin to the gateway on a busy machine.
 const UNREAD: Duration = Duration::from_secs(1);
@@ -37,6 +39,15 @@ enum Blow {
 
 const BLOWS: [Blow; 4] = [Blow::Gateway, Blow::Origin, Blow::Terminate, Blow::Both];
 
+/// How the origin tunes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tuning {
+    /// By itself.
+    Itself,
+    /// By the gateway's own playlist, whose provider allows as many connections as the origin has tuners.
+    ByUs,
+}
+
 /// Origin and gateway, which are killed again and again.
 struct Lane {
     settings: Settings,
@@ -44,13 +55,14 @@ struct Lane {
     produce: &'static str,
     origin: Origin,
     gateway: Program,
+    provider: Option<Provider>,
     state: TempDir,
     world: Arc<World>,
     chance: Chance,
 }
 
 impl Lane {
-    async fn start(seed: u64) -> Self {
+    async fn start(seed: u64, tuning: Tuning) -> Self {
         let mut chance = Chance::of(seed);
         let version = if chance.happens(0.5) { Version::V12 } else { Version::V10_11 };
         let tuners = 1 + chance.below(3);
@@ -58,13 +70,28 @@ impl Lane {
         let (with_key, produce) = (seed.is_multiple_of(2), ["auto", "adopt"][chance.below(2)]);
         let origin = Origin::start(settings.clone()).await.unwrap();
         let state = tempfile::tempdir().unwrap();
-        let gateway = program(state.path(), "127.0.0.1:0", &origin, with_key, produce).await;
+        let (listen, provider) = match tuning {
+            Tuning::Itself => ("127.0.0.1:0".to_owned(), None),
+            Tuning::ByUs => {
+                // The gateway recognizes its own channels by its address.
+                let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+                let provider = Provider::start().await;
+                write_own_playlist(state.path(), &provider, tuners, listen);
+                (listen.to_string(), Some(provider))
+            }
+        };
+        let gateway = program(state.path(), &listen, &origin, with_key, produce).await;
+        tune(&origin, &gateway, provider.as_ref()).await;
         let items = origin.channels().into_iter().map(|channel| channel.item_id).collect();
         let patience = Patience { silent: Duration::from_secs(10), unfollowed: Duration::from_secs(8) };
         let pace = Pace { longest: Duration::from_secs(4), ..SHORT };
         let (base, truth) = (format!("http://{}", gateway.address), Truth::new(patience));
         let world = Arc::new(World { base, items, truth, pace });
-        Self { settings, with_key, produce, origin, gateway, state, world, chance }
+        Self { settings, with_key, produce, origin, gateway, provider, state, world, chance }
+    }
+
+    const fn tuning(&self) -> Tuning {
+        if self.provider.is_some() { Tuning::ByUs } else { Tuning::Itself }
     }
 
     /// Viewers zap, something is killed, and everybody leaves. Returns what is wrong in the end.
@@ -99,7 +126,8 @@ impl Lane {
     }
 
     async fn strike(self, blow: Blow, down: Duration) -> Self {
-        let Self { settings, with_key, produce, mut origin, mut gateway, state, world, chance } = self;
+        let Self { settings, with_key, produce, mut origin, mut gateway, provider, state, world, chance } =
+            self;
         match blow {
             Blow::Terminate => assert!(gateway.terminate().await.success()),
             Blow::Gateway => gateway.kill().await,
@@ -114,15 +142,17 @@ impl Lane {
                 let settings = origin.kill().await;
                 sleep(down).await;
                 origin = Origin::start(settings).await.unwrap();
+                tune(&origin, &gateway, provider.as_ref()).await;
             }
             Blow::Both => {
                 let (again, ()) = tokio::join!(origin.kill(), gateway.kill());
                 sleep(down).await;
                 origin = Origin::start(again).await.unwrap();
                 gateway = program(state.path(), &gateway.address, &origin, with_key, produce).await;
+                tune(&origin, &gateway, provider.as_ref()).await;
             }
         }
-        Self { settings, with_key, produce, origin, gateway, state, world, chance }
+        Self { settings, with_key, produce, origin, gateway, provider, state, world, chance }
     }
 
     /// The openings that are under way while the gateway is killed, its own included. The origin finishes them, and nobody learns of
@@ -163,7 +193,8 @@ impl Lane {
         let deserted = Instant::now();
         loop {
             let counts = self.origin.counts();
-            if counts.tuners_open == 0 && counts.jobs == 0 {
+            let connections = self.provider.as_ref().map_or(0, Provider::open);
+            if counts.tuners_open == 0 && counts.jobs == 0 && connections == 0 {
                 return None;
             }
             if deserted.elapsed() > AFTERMATH {
@@ -191,7 +222,9 @@ impl Lane {
                     .collect();
                 let asked = asked[asked.len().saturating_sub(70)..].join("\n");
                 let consumers = self.origin.consumers();
-                return Some(format!("{counts:?} {consumers:?}\n{story}\n{asked}\n"));
+                return Some(format!(
+                    "{counts:?} {consumers:?}, {connections} at the provider\n{story}\n{asked}\n"
+                ));
             }
             sleep(Duration::from_millis(100)).await;
         }
@@ -216,7 +249,8 @@ impl Lane {
 impl Debug for Lane {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Settings { version, tuners, .. } = &self.settings;
-        write!(f, "{version:?}, {tuners} tuners, key {}, {}", self.with_key, self.produce)
+        let (with_key, produce, tuning) = (self.with_key, self.produce, self.tuning());
+        write!(f, "{version:?}, {tuners} tuners, key {with_key}, {produce}, tuned {tuning:?}")
     }
 }
 
@@ -239,9 +273,27 @@ async fn program(state: &Path, listen: &str, origin: &Origin, with_key: bool, pr
     Program::start(state, listen, origin, &environment).await
 }
 
+/// The gateway's configuration in the folder where it runs.
+fn write_own_playlist(folder: &Path, provider: &Provider, tuners: usize, listen: SocketAddr) {
+    write_list_of(&folder.join("list.m3u"), provider);
+    let config = format!(
+        "lineup: [{{file: list.m3u, tuners: {tuners}}}]\n\
+         lineup_server: {{enabled: true, token: {TOKEN}, base: \"http://{listen}\"}}\n"
+    );
+    std::fs::write(folder.join("gateway.yaml"), config).unwrap();
+}
+
+/// Has the origin tune by the gateway's own playlist, if there is a `provider` for it.
+async fn tune(origin: &Origin, gateway: &Program, provider: Option<&Provider>) {
+    if provider.is_some() {
+        let url = own_playlist(&format!("http://{}", gateway.address));
+        eventually("the origin has channels", async || origin.tune_by(&url).await.is_ok()).await;
+    }
+}
+
 /// Lives of a lane, one after the other. A lane that has left something behind begins anew.
-async fn lives(seed: u64, blows: Vec<Blow>) -> Vec<String> {
-    let mut lane = Lane::start(seed).await;
+async fn lives(seed: u64, tuning: Tuning, blows: Vec<Blow>) -> Vec<String> {
+    let mut lane = Lane::start(seed, tuning).await;
     let (mut wrong, mut begun) = (Vec::new(), seed);
     for blow in blows {
         let (after, found) = lane.episode(blow).await;
@@ -252,7 +304,7 @@ async fn lives(seed: u64, blows: Vec<Blow>) -> Vec<String> {
         lane = after;
         if !found.is_empty() {
             begun += 1000;
-            lane = Lane::start(begun).await;
+            lane = Lane::start(begun, tuning).await;
         }
         wrong.extend(found);
     }
@@ -261,18 +313,28 @@ async fn lives(seed: u64, blows: Vec<Blow>) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn four_kills() {
-    let lanes = (1..).zip(BLOWS).map(|(seed, blow)| lives(seed, vec![blow]));
+    let lanes = (1..).zip(BLOWS).map(|(seed, blow)| lives(seed, Tuning::Itself, vec![blow]));
     fine(&join_all(lanes).await.concat());
 }
 
 /// As many as the issue wants, in five lanes.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes ten minutes; see CONTRIBUTING"]
-async fn fifty_kills() {
+async fn fifty(tuning: Tuning) {
     let seed = seed();
     let lanes = (0..5).map(|lane| {
         let blows = (0..10).map(|life| BLOWS[(life + lane) % 4]).collect();
-        lives(seed + lane as u64, blows)
+        lives(seed + lane as u64, tuning, blows)
     });
     fine(&join_all(lanes).await.concat());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes ten minutes; see CONTRIBUTING"]
+async fn fifty_kills() {
+    fifty(Tuning::Itself).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes ten minutes; see CONTRIBUTING"]
+async fn fifty_kills_through_the_gateways_own_playlist() {
+    fifty(Tuning::ByUs).await;
 }

@@ -189,11 +189,8 @@ impl Pool {
             if !is_adopted || stream.released {
                 continue;
             }
-            let by = if stream.producer.is_retiring() {
-                Use::Closing
-            } else {
-                Self::use_by(self.is_watched(id))
-            };
+            let by =
+                if stream.producer.is_retiring() { Use::Closing } else { Self::use_by(self.is_watched(id)) };
             self.add_own(&mut open, Open::Stream(id), channel, by);
         }
         for (id, input, channel) in self.inputs.taps() {

@@ -232,7 +232,11 @@ mod tests {
         let own = "http://gateway:8097/lineup/channels.m3u?token=a";
         assert_eq!(HostKind::of("m3u", own), HostKind::Gateway(guid::md5(own)));
         for spelling in ["http://10.0.0.5/", "10.0.0.5:80", "HTTP://10.0.0.5"] {
-            assert_eq!(HostKind::of("hdhomerun", spelling), HostKind::of("HDHomeRun", "10.0.0.5"), "{spelling}");
+            assert_eq!(
+                HostKind::of("hdhomerun", spelling),
+                HostKind::of("HDHomeRun", "10.0.0.5"),
+                "{spelling}"
+            );
         }
         assert_eq!(HostKind::of("hdhomerun", "HDHR-1.local"), HostKind::of("hdhomerun", "hdhr-1.local"));
         assert_ne!(HostKind::of("hdhomerun", "10.0.0.5:8080"), HostKind::of("hdhomerun", "10.0.0.5"));
