@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
+use http::uri::Scheme;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -15,7 +16,8 @@ use url::Url;
 
 use crate::background::{kept, survived};
 use crate::config::{
-    ClientRule, Clients, Conditions, Config, CopyWith, Ffmpeg, LineupServer, Location, Rewind, Secret, Window,
+    self, ClientRule, Clients, Conditions, Config, CopyWith, Ffmpeg, LineupServer, Location, Rewind, Secret,
+    Window,
 };
 use crate::feed;
 use crate::fetch::{self, Fetcher};
@@ -25,6 +27,7 @@ use crate::lineup::{self, Intervals, Lineups};
 use crate::proxy::forward::Identity;
 use crate::proxy::gateway::{self, Gateway, Handle};
 use crate::proxy::served_lineup::ServedLineup;
+use crate::server::tls::{Tls, TlsError, TlsFiles};
 use crate::server::{self, Listener, open_files};
 use crate::shutdown;
 use crate::spool::Spool;
@@ -35,6 +38,7 @@ use crate::supervisor::vital_tasks::Died;
 use crate::supervisor::{Settings, Supervisor};
 use crate::upstream::client::{Client, Target, Timeouts};
 use crate::upstream::jellyfin::{Jellyfin, Login};
+use crate::wire::trust::ClientTls;
 use domain::clients;
 use domain::encoding::health;
 use domain::guid;
@@ -68,6 +72,9 @@ pub async fn run(mut config: Config) -> io::Result<()> {
     let upstream = config.upstream.url.to_string();
     let app = App::bind_with(config, Launcher::this_program()).await?;
     info!(address = %app.local_addr(), %upstream, "listening");
+    if let Some(address) = app.listener.secure_addr() {
+        info!(%address, "listening for HTTPS");
+    }
     app.serve(stop).await.map_err(io::Error::other)
 }
 
@@ -101,12 +108,18 @@ impl App {
             connections: config.clients.connections,
             trusted_proxies: config.trusted_proxies.clone(),
         };
-        let listener = Listener::bind(config.listen).await?.limited(connections);
+        let listener = listener(&config).await?.limited(connections);
         let url = &config.upstream.url;
         let target = Target { scheme: url.scheme().clone(), authority: url.authority().clone() };
         let timeouts =
             Timeouts { connect: config.upstream.connect_timeout, response: config.upstream.response_timeout };
-        let client = Client::new(target, timeouts);
+        let client = match target.scheme == Scheme::HTTPS {
+            true => {
+                let tls = ClientTls::of(&config.upstream.trust).map_err(io::Error::other)?;
+                Client::trusting(tls, target, timeouts)
+            }
+            false => Client::new(target, timeouts),
+        };
         let host = HeaderValue::try_from(url.authority().as_str()).map_err(io::Error::other)?;
         let jellyfin = Jellyfin::new(client.clone(), host);
         let gateway_login = config.upstream.api_key.as_ref().map(|key| Login::api_key(key.expose()));
@@ -137,6 +150,12 @@ impl App {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.listener.local_addr()
+    }
+
+    /// The address at which it speaks TLS, if it does.
+    #[must_use]
+    pub fn secure_addr(&self) -> Option<SocketAddr> {
+        self.listener.secure_addr()
     }
 
     /// The supervisor of its streams.
@@ -188,6 +207,26 @@ impl App {
         let ((), result) = tokio::join!(serving, releasing);
         result
     }
+}
+
+async fn listener(config: &Config) -> io::Result<Listener> {
+    let listener = Listener::bind(config.listen).await?;
+    match &config.tls {
+        None => Ok(listener),
+        Some(files) => {
+            let tls = tls(files).map_err(io::Error::other)?;
+            listener.and_secure(files.listen, tls).await
+        }
+    }
+}
+
+/// Reads the certificate for players.
+///
+/// # Errors
+/// If a file cannot be read, or what is in the files does not belong together.
+pub fn tls(files: &config::Tls) -> Result<Tls, TlsError> {
+    let config::Tls { certificate, key, client_ca, .. } = files.clone();
+    Tls::open(TlsFiles { certificate, key, client_ca })
 }
 
 fn client_rules(clients: Clients) -> Vec<clients::ClientRule> {

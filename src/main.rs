@@ -7,11 +7,13 @@ use std::ffi::OsString;
 use std::future::Future;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use warmgate::config::{Config, LogFormat};
 use warmgate::ffmpeg::launcher;
+use warmgate::wire::trust::ClientTls;
 use warmgate::{app, demo, telemetry};
 
 /// It gives memory back to the system when a crowd has left (docs/decisions/38-peers-that-do-not-read.md).
@@ -94,6 +96,13 @@ fn check(file: &File, config: &Config) -> ExitCode {
     exit(block_on(async {
         let said = channels::check(config).await;
         said.iter().for_each(|said| eprintln!("{said}"));
+        if let Some(files) = &config.tls {
+            let tls = app::tls(files)?;
+            if tls.expires_soon(SystemTime::now()) {
+                eprintln!("{}: expires within two weeks, or has expired", files.certificate.display());
+            }
+        }
+        ClientTls::of(&config.upstream.trust)?;
         println!("{}: ok", file.config.display());
         Ok(ExitCode::SUCCESS)
     }))

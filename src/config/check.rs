@@ -15,8 +15,10 @@ use crate::config::lineup;
 use crate::config::secret::Secret;
 use crate::config::sections::{LineupServer, Pool, Rewind, Viewers, Window};
 use crate::config::streams::{Feed, Ffmpeg, Warm};
+use crate::config::tls;
 use crate::config::tuners::Tuners;
 use crate::config::units::ByteSize;
+use crate::wire::trust::Trust;
 
 /// Checks `file`, read from `path`, and reports what is wrong; `None` if it names no upstream.
 pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Config> {
@@ -35,13 +37,20 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
     log_level(&file.log.level, report);
     let url = file.upstream.url.clone();
     let api_key = api_key(&file.upstream, path, report);
-    let lineup = lineup::lower(file.lineup, path.parent().unwrap_or(Path::new("")), report);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let lineup = lineup::lower(file.lineup, folder, report);
+    let tls = tls::lower(file.tls, folder, report);
     let (lineup_server, produce) = (file.lineup_server, file.produce);
     let File { listen, name, trusted_proxies, state_dir, upstream, pool, .. } = file;
     let File { clients, tuners, warm, feed, viewers, window, rewind, ffmpeg, shutdown, log, .. } = file;
+    let trust = Trust {
+        authority: upstream.ca.map(|path| folder.join(path)),
+        identity: tls::identity((upstream.certificate, upstream.key), folder, report),
+    };
     let upstream = Upstream {
         url: url?,
         api_key,
+        trust,
         connect_timeout: upstream.connect_timeout,
         response_timeout: upstream.response_timeout,
         cold_timeout: upstream.cold_timeout,
@@ -51,6 +60,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
     };
     Some(Config {
         listen,
+        tls,
         name,
         trusted_proxies,
         state_dir,

@@ -13,15 +13,19 @@ use crate::config::sections::{
     LineupServer, LiveTvRight, Log, Pool, Produce, Rewind, Shutdown, Viewers, Window,
 };
 use crate::config::streams::{Feed, Ffmpeg, Warm};
+use crate::config::tls::Tls;
 use crate::config::tuners::Tuners;
 use crate::config::units::ByteSize;
 use crate::config::upstream_url::UpstreamUrl;
+use crate::wire::trust::Trust;
 
 /// The checked configuration. `gateway.yaml` documents each key.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The address that players connect to.
     pub listen: SocketAddr,
+    /// Where they connect over TLS, if they can.
+    pub tls: Option<Tls>,
     /// The gateway's name in `Via` (RFC 9110 7.6.3), `Cache-Status` (RFC 9211) and `Proxy-Status` (RFC 9209);
     /// a token in the sense of both RFC 9110 5.6.2 and RFC 9651 3.3.4.
     pub name: String,
@@ -68,6 +72,8 @@ pub struct Upstream {
     pub url: UpstreamUrl,
     /// The API key of the gateway's own calls; without it they use the token of the client that asked.
     pub api_key: Option<Secret>,
+    /// Which certificates it may show over TLS, and the one that it is shown.
+    pub trust: Trust,
     /// The time limit for opening a connection.
     pub connect_timeout: Duration,
     /// The time limit for a response head.

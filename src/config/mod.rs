@@ -18,6 +18,7 @@ mod scalar;
 mod secret;
 mod sections;
 mod streams;
+mod tls;
 mod tuners;
 mod units;
 mod upstream_url;
@@ -36,6 +37,7 @@ pub use sections::{
     Window,
 };
 pub use streams::{CopyWith, Encoders, Feed, Ffmpeg, Warm};
+pub use tls::Tls;
 pub use tuners::{Refusal, Tuners};
 pub use units::{BitRate, ByteSize};
 pub use upstream_url::UpstreamUrl;

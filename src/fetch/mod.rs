@@ -20,6 +20,7 @@ use crate::body::{self, Body};
 use crate::fetch::hop::Hop;
 use crate::wire;
 use crate::wire::connector::{Connector, connector};
+use crate::wire::trust::ClientTls;
 
 /// The default `User-Agent`.
 pub const OWN_NAME: &str = concat!("warmgate/", env!("CARGO_PKG_VERSION"));
@@ -115,7 +116,7 @@ impl Fetcher {
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(1)
             .http1_ignore_invalid_headers_in_responses(true)
-            .build(connector(true, timeouts.connect));
+            .build(connector(ClientTls::of_system(), timeouts.connect));
         Self { pool, timeouts }
     }
 

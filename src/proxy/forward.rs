@@ -75,14 +75,14 @@ impl Forwarder {
     /// Whether a request comes from a trusted proxy, so that its claims about itself are believed.
     #[must_use]
     pub(super) fn is_from_trusted_proxy(&self, request: &Request<Body>) -> bool {
-        let peer = request.extensions().get::<Peer>().map(|Peer(address)| address.ip());
+        let peer = request.extensions().get::<Peer>().map(|peer| peer.address.ip());
         is_trusted(peer, &self.identity.trusted_proxies)
     }
 
     /// The fields of a request with the `X-Forwarded-*` that the server will see.
     fn forwarded(&self, request: &Request<Body>) -> HeaderMap {
         let mut fields = request.headers().clone();
-        let peer = request.extensions().get::<Peer>().map(|Peer(address)| address.ip());
+        let peer = request.extensions().get::<Peer>().copied();
         headers::set_forwarded(&mut fields, peer, &self.identity.trusted_proxies);
         fields
     }
@@ -145,11 +145,7 @@ impl Forwarder {
         headers::set_connection(fields, trailers, upgrade);
         headers::join_cookies(fields);
         fields.remove(headers::PRODUCE);
-        headers::set_forwarded(
-            fields,
-            peer.map(|Peer(address)| address.ip()),
-            &self.identity.trusted_proxies,
-        );
+        headers::set_forwarded(fields, peer, &self.identity.trusted_proxies);
         announce_body(request);
         headers::fit(request.headers_mut());
         Ok(())

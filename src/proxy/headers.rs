@@ -10,7 +10,7 @@ use http::{Uri, Version};
 use ipnet::IpNet;
 
 use crate::proxy::error::Fault;
-use crate::server::is_trusted;
+use crate::server::{Peer, is_trusted};
 
 /// Fields that are meant for the next hop even if `Connection` does not name them.
 const HOP_BY_HOP: [HeaderName; 8] = [
@@ -170,19 +170,20 @@ pub(super) fn add_via(headers: &mut HeaderMap, version: Version, name: &str) -> 
 
 /// Sets `X-Forwarded-For`, `-Proto` and `-Host`. If `peer` is trusted, its address is appended to the list and the other fields are kept;
 /// otherwise all of them are dropped first.
-pub(super) fn set_forwarded(headers: &mut HeaderMap, peer: Option<IpAddr>, trusted: &[IpNet]) {
-    let peer = peer.map(|ip| ip.to_canonical());
-    if !is_trusted(peer, trusted) {
+pub(super) fn set_forwarded(headers: &mut HeaderMap, peer: Option<Peer>, trusted: &[IpNet]) {
+    let address = peer.map(|peer| peer.address.ip().to_canonical());
+    if !is_trusted(address, trusted) {
         remove_claims(headers);
     }
-    if let Some(ip) = peer {
+    if let Some(ip) = address {
         let mut hops: Vec<String> = tokens(headers, &FORWARDED_FOR).map(str::to_owned).collect();
         hops.push(ip.to_string());
         if let Ok(list) = HeaderValue::try_from(hops.join(", ")) {
             headers.insert(FORWARDED_FOR, list);
         }
     }
-    headers.entry(FORWARDED_PROTO).or_insert(HeaderValue::from_static("http"));
+    let scheme = if peer.is_some_and(|peer| peer.is_secure) { "https" } else { "http" };
+    headers.entry(FORWARDED_PROTO).or_insert(HeaderValue::from_static(scheme));
     if let Some(host) = headers.get(header::HOST).cloned() {
         headers.entry(FORWARDED_HOST).or_insert(host);
     }
@@ -381,8 +382,13 @@ mod tests {
             ("x-real-ip", "9.9.9.9"),
             ("forwarded", "for=9.9.9.9"),
         ];
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        let peer = |ip: &str, is_secure| {
+            let address = (ip.parse::<IpAddr>().unwrap(), 1).into();
+            Some(Peer { address, is_secure })
+        };
         let mut headers = map(&claims);
-        set_forwarded(&mut headers, "203.0.113.7".parse().ok(), &["10.0.0.0/8".parse().unwrap()]);
+        set_forwarded(&mut headers, peer("203.0.113.7", false), &trusted);
         assert_eq!(values(&headers, "x-forwarded-for"), ["203.0.113.7"]);
         assert_eq!(values(&headers, "x-forwarded-proto"), ["http"]);
         assert_eq!(values(&headers, "x-forwarded-host"), ["tv.example"]);
@@ -391,11 +397,15 @@ mod tests {
         }
 
         let mut headers = map(&claims);
-        set_forwarded(&mut headers, "::ffff:10.1.2.3".parse().ok(), &["10.0.0.0/8".parse().unwrap()]);
+        set_forwarded(&mut headers, peer("::ffff:10.1.2.3", false), &trusted);
         assert_eq!(values(&headers, "x-forwarded-for"), ["9.9.9.9, 10.1.2.3"]);
         assert_eq!(values(&headers, "x-forwarded-proto"), ["https"]);
         assert_eq!(values(&headers, "x-forwarded-host"), ["evil.example"]);
         assert_eq!(values(&headers, "x-real-ip"), ["9.9.9.9"]);
+
+        let mut headers = map(&claims[..1]);
+        set_forwarded(&mut headers, peer("203.0.113.7", true), &trusted);
+        assert_eq!(values(&headers, "x-forwarded-proto"), ["https"]);
     }
 
     #[test]

@@ -3,10 +3,11 @@
 use hyper::upgrade::Upgraded;
 
 use crate::server::places::Place;
+use crate::server::transport::Transport;
 use crate::wire::tagged::TaggedStream;
 
 /// A connection and its place below the limit.
-pub(super) type Io = TaggedStream<Place>;
+pub(super) type Io = TaggedStream<Place, Transport>;
 
 /// Ends an upgraded connection with a RST, so that the client notices at once, and does not take it for an orderly end.
 pub fn reset(upgraded: Upgraded) {

@@ -1,6 +1,6 @@
 //! The HTTP server: listens, bounds connections, sets protocol options, and ends in order.
 //!
-//! HTTP/1.1 and HTTP/2 with prior knowledge share a port. It does not know what a request means: a [`hyper::service::Service`]
+//! HTTP/1.1 and HTTP/2 with prior knowledge share a port; another may have both over TLS. It does not know what a request means: a [`hyper::service::Service`]
 //! answers. The extensions of each request tell about its connection: [`Peer`] is its address, [`Connection`] calls back at its end,
 //! and [`Tunnels`] runs what an upgrade turns it into.
 
@@ -11,6 +11,8 @@ mod memory_limit;
 pub mod open_files;
 mod places;
 mod serving;
+pub mod tls;
+mod transport;
 mod tunnels;
 
 use std::convert::Infallible;
@@ -27,6 +29,7 @@ use crate::background::kept;
 use crate::body::Body;
 use crate::server::places::{Place, Places};
 use crate::server::serving::Serving;
+use crate::server::tls::Tls;
 
 pub use crate::server::activity::Upload;
 pub use crate::server::connection::Connection;
@@ -41,12 +44,30 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How often the gateway looks whether memory is short.
 const MEMORY: Duration = Duration::from_secs(1);
 
-/// A bound socket.
+/// A bound socket, and maybe another one for TLS.
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
+    secure: Option<Secure>,
     limits: Limits,
+}
+
+/// A bound socket that speaks TLS.
+#[derive(Debug)]
+struct Secure {
+    socket: TcpListener,
+    address: SocketAddr,
+    tls: Tls,
+}
+
+/// An accepted connection.
+struct Accepted {
+    stream: TcpStream,
+    peer: Peer,
+    /// What speaks TLS on it.
+    tls: Option<Tls>,
+    place: Place,
 }
 
 impl Listener {
@@ -57,7 +78,17 @@ impl Listener {
     pub async fn bind(addr: SocketAddr) -> std::io::Result<Self> {
         let socket = TcpListener::bind(addr).await?;
         let address = socket.local_addr()?;
-        Ok(Self { socket, address, limits: Limits::default() })
+        Ok(Self { socket, address, secure: None, limits: Limits::default() })
+    }
+
+    /// Binds `addr` too, and speaks TLS there.
+    ///
+    /// # Errors
+    /// If `bind` fails.
+    pub async fn and_secure(self, addr: SocketAddr, tls: Tls) -> std::io::Result<Self> {
+        let socket = TcpListener::bind(addr).await?;
+        let address = socket.local_addr()?;
+        Ok(Self { secure: Some(Secure { socket, address, tls }), ..self })
     }
 
     /// Bounds the connections by `limits`.
@@ -70,6 +101,12 @@ impl Listener {
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address at which it speaks TLS, if it does.
+    #[must_use]
+    pub fn secure_addr(&self) -> Option<SocketAddr> {
+        self.secure.as_ref().map(|secure| secure.address)
     }
 
     /// Serves until `shutdown` is cancelled, then finishes open requests for at most `grace`. Connections that are still open after that are
@@ -92,19 +129,25 @@ impl Listener {
                 }
             }
         }));
+        if let Some(Secure { tls, .. }) = &self.secure {
+            let tls = tls.clone();
+            tunnels.spawn(kept("the watch over the certificate", move || {
+                let tls = tls.clone();
+                async move { tls.follow().await }
+            }));
+        }
         loop {
             let accepted = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
                 accepted = self.accept(&places) => accepted,
             };
-            let Some((stream, peer, place)) = accepted else { continue };
-            let connection =
-                Serving { peer: Peer(peer), tunnels: tunnels.clone(), shutdown: shutdown.clone() };
-            let serving = connection.serve(io::Io::new(stream, place), service.clone());
+            let Some(Accepted { stream, peer, tls, place }) = accepted else { continue };
+            let connection = Serving { peer, tunnels: tunnels.clone(), shutdown: shutdown.clone() };
+            let serving = connection.serve((stream, tls), place, service.clone());
             tunnels.spawn(open.track_future(serving));
         }
-        drop(self.socket);
+        drop((self.socket, self.secure));
         open.close();
         if tokio::time::timeout(grace, open.wait()).await.is_err() {
             tracing::warn!(grace_s = grace.as_secs(), "requests were still open after the grace period");
@@ -112,8 +155,18 @@ impl Listener {
         tunnels.cut().await;
     }
 
-    async fn accept(&self, places: &Places) -> Option<(TcpStream, SocketAddr, Place)> {
-        let (stream, peer) = match self.socket.accept().await {
+    /// The next connection at either socket.
+    async fn next(&self) -> std::io::Result<(TcpStream, SocketAddr, Option<Tls>)> {
+        let plain = async || self.socket.accept().await.map(|(stream, peer)| (stream, peer, None));
+        let Some(Secure { socket, tls, .. }) = &self.secure else { return plain().await };
+        tokio::select! {
+            accepted = plain() => accepted,
+            accepted = socket.accept() => accepted.map(|(stream, peer)| (stream, peer, Some(tls.clone()))),
+        }
+    }
+
+    async fn accept(&self, places: &Places) -> Option<Accepted> {
+        let (stream, peer, tls) = match self.next().await {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -126,7 +179,10 @@ impl Listener {
             return None;
         }
         match places.admit(peer.ip()).await {
-            Ok(place) => Some((stream, peer, place)),
+            Ok(place) => {
+                let peer = Peer { address: peer, is_secure: tls.is_some() };
+                Some(Accepted { stream, peer, tls, place })
+            }
             Err(reason) => {
                 tracing::debug!(%peer, reason = reason.as_str(), "a connection is refused");
                 // With a RST the system keeps nothing of it.

@@ -1,9 +1,10 @@
-//! One accepted connection: HTTP/2 if it begins with that protocol's preface, else HTTP/1.1.
+//! One accepted connection, with TLS or without: HTTP/2 if it begins with that protocol's preface, else HTTP/1.1.
 //!
 //! An HTTP/1.1 connection that has been idle for a while is parked: hyper's buffers for it, 24 KiB, are given back until it asks
 //! for more.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::{Service, service_fn};
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +23,9 @@ use crate::body::Body;
 use crate::server::activity::{Answered, Upload};
 use crate::server::connection::Connection;
 use crate::server::io::Io;
-use crate::server::places::Stay;
+use crate::server::places::{Place, Stay};
+use crate::server::tls::Tls;
+use crate::server::transport::Transport;
 use crate::server::tunnels::Tunnels;
 
 /// What an HTTP/2 connection begins with (RFC 9113 3.4).
@@ -29,6 +33,9 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// The deadline for a request head, hence also for the next request of an idle connection. The first has a deadline of its own.
 const HEAD_TIMEOUT: Duration = domain::connections::IDLE;
+
+/// The deadline for the handshake of TLS.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// How long a connection is idle until it is parked: a player that polls is never.
 const PARKED_AFTER: Duration = Duration::from_secs(10);
@@ -50,9 +57,14 @@ const WINDOW: u32 = 1 << 20;
 /// How many bytes of an answer HTTP/2 takes before they can be sent.
 const SENT_AHEAD: usize = 32 << 10;
 
-/// The address of the TCP peer.
+/// Who is at the other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer(pub SocketAddr);
+pub struct Peer {
+    /// The address of the TCP peer.
+    pub address: SocketAddr,
+    /// Whether the connection is encrypted.
+    pub is_secure: bool,
+}
 
 /// One accepted connection, and what its requests are told of it.
 pub(super) struct Serving {
@@ -67,16 +79,18 @@ enum Ended {
     Closed,
     /// By us, since nothing came.
     Unused,
+    /// In the handshake of TLS.
+    Insecure(io::Error),
     Failed(hyper::Error),
 }
 
 impl Serving {
-    pub(super) async fn serve<S>(self, io: Io, service: S)
+    pub(super) async fn serve<S>(self, (stream, tls): (TcpStream, Option<Tls>), place: Place, service: S)
     where
         S: Service<Request<Upload>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send,
     {
-        let (stay, asking) = (io.tag.stay(), io.tag.stay());
+        let (stay, asking) = (place.stay(), place.stay());
         let (end, shutdown, peer) = (Connection::default(), self.shutdown.clone(), self.peer);
         let connection = end.clone();
         // It moves from one parking to the next.
@@ -91,25 +105,43 @@ impl Serving {
         });
         // Whoever waits for its end is told also of its death.
         let ended = noted("a connection", async {
+            let serve = async {
+                match transport(stream, tls).await {
+                    Ok(transport) => either(Io::new(transport, place), service, &stay, &shutdown).await,
+                    Err(error) => Ended::Insecure(error),
+                }
+            };
             tokio::select! {
-                ended = either(io, service, &stay, &shutdown) => Ok(ended),
+                ended = serve => Ok(ended),
                 reason = stay.over() => Err(reason),
             }
         });
         let by_peer = match ended.await {
             Some(Ok(Ended::Closed)) => true,
             Some(Ok(Ended::Unused)) | None => false,
+            Some(Ok(Ended::Insecure(error))) => {
+                tracing::debug!(%error, peer = %peer.address, "a connection ended before TLS was set up");
+                true
+            }
             Some(Ok(Ended::Failed(error))) => {
-                tracing::debug!(%error, peer = %peer.0, "a connection ended with an error");
+                tracing::debug!(%error, peer = %peer.address, "a connection ended with an error");
                 !error.is_timeout()
             }
             Some(Err(reason)) => {
-                tracing::debug!(peer = %peer.0, reason = reason.as_str(), "a connection is ended");
+                tracing::debug!(peer = %peer.address, reason = reason.as_str(), "a connection is ended");
                 false
             }
         };
         end.ended(by_peer && !shutdown.is_cancelled());
     }
+}
+
+/// Speaks TLS on a connection if there is `tls` for it.
+async fn transport(stream: TcpStream, tls: Option<Tls>) -> io::Result<Transport> {
+    let Some(tls) = tls else { return Ok(Transport::Plain(stream)) };
+    // Boxed, so that connections without TLS need no room for it.
+    let secured = Box::pin(timeout(HANDSHAKE, tls.accept(stream))).await;
+    Ok(Transport::Secure(Box::new(secured.map_err(|_| io::ErrorKind::TimedOut)??)))
 }
 
 async fn either<S>(mut io: Io, service: S, stay: &Stay, shutdown: &CancellationToken) -> Ended

@@ -24,6 +24,7 @@ use crate::body::paced::Paced;
 use crate::body::{self, Body, BoxError};
 use crate::wire::Error;
 use crate::wire::connector::{Abandoned, Answered, Conn, Connector, connector};
+use crate::wire::trust::ClientTls;
 
 /// An idle connection is closed after this time: before Kestrel closes it (130 s) while a request of ours is on its way.
 const POOL_IDLE: Duration = Duration::from_secs(60);
@@ -65,15 +66,22 @@ pub struct Client {
 }
 
 impl Client {
-    /// Creates a client without connections; the first request opens one.
+    /// Creates a client without connections; the first request opens one. Over TLS it trusts the authorities of the system.
     #[must_use]
     pub fn new(target: Target, timeouts: Timeouts) -> Self {
-        let secure = target.scheme == Scheme::HTTPS;
+        let is_secure = target.scheme == Scheme::HTTPS;
+        let tls = if is_secure { ClientTls::of_system() } else { ClientTls::unneeded() };
+        Self::trusting(tls, target, timeouts)
+    }
+
+    /// The same, with what `tls` says about TLS.
+    #[must_use]
+    pub fn trusting(tls: ClientTls, target: Target, timeouts: Timeouts) -> Self {
         let pool = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
             .pool_max_idle_per_host(POOL_SIZE)
-            .build(connector(secure, timeouts.connect));
+            .build(connector(tls, timeouts.connect));
         Self { pool, target, timeouts }
     }
 

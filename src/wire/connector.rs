@@ -8,17 +8,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::Uri;
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::dns::GaiResolver;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
-use rustls::crypto::aws_lc_rs;
 use tokio::net::TcpStream;
 use tower::util::{BoxCloneSyncService, MapErr};
 use tower::{BoxError, Service, ServiceExt};
 
 use crate::wire::tagged::{TaggedStream, Writes};
+use crate::wire::trust::ClientTls;
 
 /// The silence after which a TCP connection is probed, so that a server without power is noticed within minutes.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
@@ -65,9 +64,9 @@ impl Abandoned {
 
 /// A connector whose connections are established within `timeout`, or fail.
 ///
-/// For `secure` targets it trusts the system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured).
-pub(crate) fn connector(secure: bool, timeout: Duration) -> Connector {
-    let https = https(tcp(), secure);
+/// `tls` says which servers it may reach over TLS.
+pub(crate) fn connector(tls: ClientTls, timeout: Duration) -> Connector {
+    let https = https(tcp(), tls);
     let service = tower::service_fn(move |uri: Uri| {
         let mut https = https.clone();
         async move {
@@ -95,31 +94,8 @@ fn tcp() -> Tcp {
     tcp.map_response(conn as fn(TokioIo<TcpStream>) -> Conn)
 }
 
-fn https(tcp: Tcp, secure: bool) -> HttpsConnector<Tcp> {
-    HttpsConnectorBuilder::new()
-        .with_tls_config(tls_config(secure))
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(tcp)
-}
-
-fn tls_config(secure: bool) -> ClientConfig {
-    let builder = || {
-        ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("the provider supports the default versions")
-    };
-    let without_roots = || builder().with_root_certificates(rustls::RootCertStore::empty());
-    if !secure {
-        return without_roots().with_no_client_auth();
-    }
-    match builder().with_native_roots() {
-        Ok(config) => config.with_no_client_auth(),
-        Err(error) => {
-            tracing::error!(%error, "the system has no trusted certificates, so every server's certificate will be refused");
-            without_roots().with_no_client_auth()
-        }
-    }
+fn https(tcp: Tcp, tls: ClientTls) -> HttpsConnector<Tcp> {
+    HttpsConnectorBuilder::new().with_tls_config(tls.0).https_or_http().enable_http1().wrap_connector(tcp)
 }
 
 /// A TCP connection that remembers whether it has carried a response.

@@ -1,4 +1,4 @@
-//! A TCP connection with a value attached to it, which lives exactly as long as the connection does.
+//! A connection with a value attached to it, which lives exactly as long as the connection does.
 //!
 //! It does not look at the bytes, except for the first.
 
@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use bytes::{Bytes, BytesMut};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::wire::read_size;
@@ -24,18 +24,30 @@ pub(crate) trait Writes {
     fn wrote(&self, is_taken: bool);
 }
 
+/// A byte stream that a TCP connection carries.
+pub(crate) trait OverTcp: AsyncRead + AsyncWrite + Unpin {
+    /// The TCP connection.
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl OverTcp for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
 /// A connection and its `tag`, which lives as long as the connection does, even after an upgrade has left HTTP.
-pub(crate) struct TaggedStream<T> {
-    stream: TokioIo<TcpStream>,
+pub(crate) struct TaggedStream<T, S = TcpStream> {
+    stream: TokioIo<S>,
     /// What was read already, and is read first.
     before: Bytes,
     /// The value attached to the connection.
     pub tag: T,
 }
 
-impl<T> TaggedStream<T> {
+impl<T, S: OverTcp> TaggedStream<T, S> {
     /// Attaches `tag` to `stream`.
-    pub(crate) fn new(stream: TcpStream, tag: T) -> Self {
+    pub(crate) fn new(stream: S, tag: T) -> Self {
         Self { stream: TokioIo::new(stream), before: Bytes::new(), tag }
     }
 
@@ -44,15 +56,15 @@ impl<T> TaggedStream<T> {
     /// # Errors
     /// If the system refuses to set the socket option.
     pub(crate) fn reset(&self) -> io::Result<()> {
-        self.stream.inner().set_zero_linger()
+        self.stream.inner().tcp().set_zero_linger()
     }
 
-    /// Waits until something can be read, the end included.
+    /// Waits until something comes, the end included. What was read from the TCP connection already, as TLS may have, is not waited for.
     ///
     /// # Errors
     /// If the connection has failed.
     pub(crate) async fn readable(&self) -> io::Result<()> {
-        self.stream.inner().readable().await
+        self.stream.inner().tcp().readable().await
     }
 
     /// Whether the first bytes that come are `expected`. What was read for it will be read again.
@@ -78,13 +90,13 @@ impl<T> TaggedStream<T> {
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for TaggedStream<T> {
+impl<T: fmt::Debug, S> fmt::Debug for TaggedStream<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TaggedStream").field("tag", &self.tag).finish_non_exhaustive()
     }
 }
 
-impl<T: Unpin> Read for TaggedStream<T> {
+impl<T: Unpin, S: OverTcp> Read for TaggedStream<T, S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -101,7 +113,7 @@ impl<T: Unpin> Read for TaggedStream<T> {
     }
 }
 
-impl<T: Unpin + Writes> Write for TaggedStream<T> {
+impl<T: Unpin + Writes, S: OverTcp> Write for TaggedStream<T, S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         if self.tag.is_abandoned() {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));

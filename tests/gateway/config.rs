@@ -84,6 +84,33 @@ fn rules_for_clients_are_read() {
 }
 
 #[test]
+fn the_files_for_tls_are_beside_the_configuration() {
+    let upstream = "upstream: {url: 'https://tv', ca: ca.pem, certificate: us.pem, key: us.key}\n";
+    let tls = "tls: {listen: '[::]:8920', certificate: /etc/tv.pem, key: tv.key, client_ca: clients.pem}\n";
+    let path = |path: &str| Path::new("/home/tv").join(path);
+    let parse = |text: &str| {
+        Config::parse(Path::new("/home/tv/gateway.yaml"), text, &[]).map_err(|errors| errors.to_string())
+    };
+    let config = parse(&format!("{upstream}{tls}")).unwrap();
+    let (trust, tls) = (config.upstream.trust, config.tls.unwrap());
+    assert_eq!(
+        (trust.authority, trust.identity),
+        (Some(path("ca.pem")), Some((path("us.pem"), path("us.key"))))
+    );
+    assert_eq!((tls.listen.port(), tls.certificate, tls.key), (8920, "/etc/tv.pem".into(), path("tv.key")));
+    assert_eq!(tls.client_ca, Some(path("clients.pem")));
+
+    for (text, said) in [
+        ("upstream: {url: 'http://tv', key: us.key}\n", "upstream.certificate: is missing"),
+        ("upstream: {url: 'http://tv'}\ntls: {listen: '[::]:1', key: a}\n", "tls.certificate: is missing"),
+        ("upstream: {url: 'http://tv'}\ntls: {certificate: a, key: a}\n", "tls.listen: is missing"),
+    ] {
+        let errors = parse(text).unwrap_err();
+        assert!(errors.lines().count() == 1 && errors.contains(said), "{errors}");
+    }
+}
+
+#[test]
 fn a_key_or_section_without_a_value_has_its_default() {
     let text = "upstream:\n  url: http://tv\n  failures:\npool:\n  # slots: 9\n";
     let config = read(text, &[]).unwrap();

@@ -34,6 +34,7 @@ mod rewind;
 mod runs;
 mod steady;
 mod support;
+mod tls;
 mod tuned;
 mod tuners;
 mod vital;

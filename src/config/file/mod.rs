@@ -19,6 +19,7 @@ use crate::config::sections::{
     LineupServer, LiveTvRight, Log, Pool, Produce, Rewind, Shutdown, Viewers, Window,
 };
 use crate::config::streams::{Feed, Ffmpeg, Warm};
+use crate::config::tls::WrittenTls;
 use crate::config::tuners::Tuners;
 use crate::config::units::ByteSize;
 use crate::config::upstream_url::UpstreamUrl;
@@ -30,6 +31,7 @@ use crate::config::{environment, lines, lineup, scalar};
 pub(super) struct File {
     #[serde(deserialize_with = "scalar::one")]
     pub(super) listen: SocketAddr,
+    pub(super) tls: WrittenTls,
     #[serde(deserialize_with = "scalar::one")]
     pub(super) name: String,
     #[serde(deserialize_with = "scalar::list")]
@@ -57,6 +59,7 @@ impl Default for File {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8097)),
+            tls: WrittenTls::default(),
             name: "warmgate".to_owned(),
             trusted_proxies: Vec::new(),
             state_dir: None,
@@ -88,6 +91,9 @@ pub(super) struct Upstream {
     #[serde(deserialize_with = "scalar::some")]
     pub(super) api_key: Option<Secret>,
     pub(super) api_key_file: Option<PathBuf>,
+    pub(super) ca: Option<PathBuf>,
+    pub(super) certificate: Option<PathBuf>,
+    pub(super) key: Option<PathBuf>,
     #[serde(deserialize_with = "scalar::one")]
     pub(super) connect_timeout: Duration,
     #[serde(deserialize_with = "scalar::one")]
@@ -108,6 +114,9 @@ impl Default for Upstream {
             url: None,
             api_key: None,
             api_key_file: None,
+            ca: None,
+            certificate: None,
+            key: None,
             connect_timeout: Duration::from_secs(3),
             response_timeout: Duration::from_secs(5 * 60),
             cold_timeout: Duration::from_secs(20),

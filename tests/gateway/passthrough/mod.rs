@@ -5,7 +5,7 @@ mod connections;
 mod failures;
 mod fields;
 mod nginx;
-mod parked;
+pub(crate) mod parked;
 mod shutdown;
 mod stalled;
 mod upgrades;

@@ -14,10 +14,10 @@ use crate::support::servers::{Server, Setup, gateway, gateway_with, origin, raw_
 use crate::support::wait::soon;
 
 /// Longer than it takes until an idle connection is parked.
-const IDLE: Duration = Duration::from_secs(21);
+pub(crate) const IDLE: Duration = Duration::from_secs(21);
 
 /// Lets everybody take what has been sent, time pass at once, and whoever waited for it go on.
-async fn pass(time: Duration) {
+pub(crate) async fn pass(time: Duration) {
     all_go_on().await;
     pause();
     advance(time).await;

@@ -23,6 +23,7 @@ use warmgate::body::{self, Body};
 use warmgate::proxy::forward::{Forwarder, Identity};
 use warmgate::server::{Listener, Upload};
 use warmgate::upstream::client::{Client, Target, Timeouts};
+use warmgate::wire::trust::ClientTls;
 
 use crate::support::wait::soon;
 
@@ -58,6 +59,8 @@ impl Drop for Server {
 /// The settings of a test's gateway.
 pub(crate) struct Setup {
     pub(crate) scheme: Scheme,
+    /// Which servers it trusts, if not those that the system does.
+    pub(crate) tls: Option<ClientTls>,
     pub(crate) identity: Identity,
     pub(crate) timeouts: Timeouts,
     pub(crate) grace: Duration,
@@ -67,6 +70,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             scheme: Scheme::HTTP,
+            tls: None,
             identity: Identity { name: "gate".into(), trusted_proxies: Vec::new() },
             timeouts: Timeouts::default(),
             grace: Duration::from_secs(5),
@@ -86,7 +90,11 @@ pub(crate) async fn gateway_with(authority: &str, setup: Setup) -> Server {
 
 pub(crate) fn gateway_on(listener: Listener, authority: &str, setup: Setup) -> Server {
     let target = Target { scheme: setup.scheme, authority: authority.parse::<Authority>().unwrap() };
-    let forwarder = Forwarder::new(Client::new(target, setup.timeouts), setup.identity);
+    let client = match setup.tls {
+        Some(tls) => Client::trusting(tls, target, setup.timeouts),
+        None => Client::new(target, setup.timeouts),
+    };
+    let forwarder = Forwarder::new(client, setup.identity);
     let service = service_fn(move |request: Request<Upload>| {
         let forwarder = forwarder.clone();
         async move { Ok::<_, Infallible>(forwarder.forward(request.map(body::boxed)).await) }
@@ -102,7 +110,14 @@ where
     F: Fn(Request<Upload>) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Response<Body>> + Send + 'static,
 {
-    let listener = Listener::bind(ANY).await.unwrap();
+    listen_on(Listener::bind(ANY).await.unwrap(), handler)
+}
+
+pub(crate) fn listen_on<F, R>(listener: Listener, handler: F) -> Server
+where
+    F: Fn(Request<Upload>) -> R + Clone + Send + Sync + 'static,
+    R: Future<Output = Response<Body>> + Send + 'static,
+{
     let service = service_fn(move |request| {
         let answer = handler(request);
         async move { Ok::<_, Infallible>(answer.await) }
