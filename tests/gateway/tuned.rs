@@ -19,13 +19,19 @@ const TOKEN: &str = "t0k-s3cr3t";
 
 /// A gateway with two channels of `provider`, which allows one connection, and an origin that tunes by its playlist.
 async fn tuned(provider: &Provider, knows_itself: bool, warm: Duration) -> Stage {
+    tuned_with(1, [provider.url(1), provider.url(2)].to_vec(), knows_itself, warm).await
+}
+
+/// The same with these channels, whose provider allows so many connections.
+async fn tuned_with(tuners: u32, urls: Vec<String>, knows_itself: bool, warm: Duration) -> Stage {
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("list.m3u");
-    let entry = |number| format!("#EXTINF:-1 tvg-id=\"c{number}\",C {number}\n{}\n", provider.url(number));
-    std::fs::write(&list, format!("#EXTM3U\n{}{}", entry(1), entry(2))).unwrap();
+    let entry = |(number, url)| format!("#EXTINF:-1 tvg-id=\"c{number}\",C {number}\n{url}\n");
+    let entries: String = (1..).zip(urls).map(entry).collect();
+    std::fs::write(&list, format!("#EXTM3U\n{entries}")).unwrap();
     let playlist = Playlist {
         location: Location::File(list),
-        tuners: 1,
+        tuners,
         reload: Duration::from_secs(60),
         guide: None,
         rules: Rules::default(),
@@ -34,9 +40,10 @@ async fn tuned(provider: &Provider, knows_itself: bool, warm: Duration) -> Stage
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let listen = SocketAddr::from(([127, 0, 0, 1], free));
     let stage = Stage::with(
-        |_| (),
+        |settings| settings.tuners = settings.tuners.max(tuners as usize),
         |config| {
             config.listen = listen;
+            config.pool.slots = config.pool.slots.max(tuners as usize);
             config.produce.default = Produce::Auto;
             config.lineup = vec![playlist];
             config.lineup_server.enabled = true;
@@ -155,4 +162,24 @@ async fn a_recording_gets_the_connection_of_what_nobody_watches() {
     assert_eq!((recording.status, recording.failures), (Status::InProgress, 0), "{recording:?}");
     assert_eq!(stage.snapshot().tally.stopped.get(&StopReason::TunerNeeded), Some(&1));
     eventually("the provider has one connection", async || provider.open() == 1).await;
+}
+
+/// Of six channels five are warm for nobody. The sixth is dead at its provider, which has a connection left.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_channel_costs_nothing() {
+    let (provider, dead) = (Provider::start().await, servers::raw_origin(|_, _| async {}).await);
+    let mut urls: Vec<_> = (1..=5).map(|number| provider.url(number)).collect();
+    urls.push(dead.url("/dead.ts"));
+    let stage = tuned_with(6, urls, true, Duration::from_secs(600)).await;
+    let viewer = stage.viewer(0, "tv");
+    for number in 1..=5 {
+        let (playback, _) = tune(&viewer, &stage.channel(number)).await;
+        soon(viewer.leave(&playback)).await.unwrap();
+    }
+    stage.deserted().await;
+    for _ in 0..3 {
+        assert!(soon(viewer.open(&stage.channel(6))).await.is_err());
+    }
+    assert_eq!(stage.snapshot().tally.stopped.get(&StopReason::TunerNeeded), None);
+    assert_eq!((stage.snapshot().streams.len(), provider.open()), (5, 5));
 }
