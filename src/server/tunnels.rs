@@ -19,6 +19,8 @@ impl Tunnels {
         F: Future<Output = ()> + Send + 'static,
     {
         let cut = self.cut.clone();
+        // Each future that another one takes and waits for has room for it twice, 20 KiB for a connection that is idle.
+        let task = Box::pin(task);
         self.tasks.spawn(async move { cut.run_until_cancelled_owned(task).await });
     }
 
