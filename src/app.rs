@@ -15,10 +15,7 @@ use tracing::{info, warn};
 use url::Url;
 
 use crate::background::{kept, survived};
-use crate::config::{
-    self, ClientRule, Clients, Conditions, Config, CopyWith, Ffmpeg, LineupServer, Location, Rewind, Secret,
-    Window,
-};
+use crate::config::{self, Config, CopyWith, Ffmpeg, LineupServer, Location, Rewind, Secret, Window};
 use crate::feed;
 use crate::fetch::{self, Fetcher};
 use crate::ffmpeg;
@@ -39,7 +36,6 @@ use crate::supervisor::{Settings, Supervisor};
 use crate::upstream::client::{Client, Target, Timeouts};
 use crate::upstream::jellyfin::{Jellyfin, Login};
 use crate::wire::trust::ClientTls;
-use domain::clients;
 use domain::encoding::health;
 use domain::guid;
 use domain::lineup::site::Site;
@@ -179,15 +175,14 @@ impl App {
         let settings = gateway::Settings {
             identity: Identity { name: self.config.name, trusted_proxies: self.config.trusted_proxies },
             cold_timeout: self.config.upstream.cold_timeout,
-            produce: Rules {
-                default: self.config.produce.default,
-                channels: self.config.produce.channels,
-                clients: self.config.produce.clients,
-            },
+            produce: Rules { default: self.config.produce.default, channels: self.config.produce.channels },
             blocking_reload: self.config.viewers.blocking_reload,
             live_tv_right: self.config.upstream.live_tv_right,
             tuner_refusal: self.config.tuners.refusal,
-            client_rules: client_rules(self.config.clients),
+            believed: self.config.clients.headers,
+            client_rules: self.config.clients.rules(),
+            patience: self.config.viewers.patience,
+            status_fields: self.config.status_fields,
             cut: self.config.window.cut,
             start: self.config.window.start,
             lineup: self.lineups.and_then(|lineups| served(&self.config.lineup_server, lineups)),
@@ -227,23 +222,6 @@ async fn listener(config: &Config) -> io::Result<Listener> {
 pub fn tls(files: &config::Tls) -> Result<Tls, TlsError> {
     let config::Tls { certificate, key, client_ca, .. } = files.clone();
     Tls::open(TlsFiles { certificate, key, client_ca })
-}
-
-fn client_rules(clients: Clients) -> Vec<clients::ClientRule> {
-    let rules = clients.rules.into_iter().map(|ClientRule { conditions, set }| {
-        let Conditions { user, device, user_agent, network } = conditions;
-        let max_bitrate = set.max_bitrate.map(|bitrate| bitrate.0);
-        clients::ClientRule {
-            matches: clients::Conditions { user, device, user_agent, network },
-            set: clients::ClientSettings {
-                streams: set.streams,
-                max_bitrate,
-                cut: set.cut,
-                start: set.start,
-            },
-        }
-    });
-    rules.collect()
 }
 
 /// Starts to fetch the provider's playlists, if any are configured.
@@ -351,7 +329,11 @@ fn spool(config: &Config) -> Option<Spool> {
 /// The encoder, if any stream may be produced here. FFmpeg's abilities are probed in the background; until they are known, or if there is no
 /// FFmpeg, streams that need encoding are left to the server.
 fn encoding(config: &Config, launcher: Launcher, address: SocketAddr) -> io::Result<Option<Encoding>> {
-    if config.lineup.is_empty() && config.produce.is_all(Produce::Adopt) {
+    let of_clients = config.clients.rules.iter().filter_map(|rule| rule.set.produce);
+    if config.lineup.is_empty()
+        && config.produce.is_all(Produce::Adopt)
+        && of_clients.into_iter().all(|wish| wish == Produce::Adopt)
+    {
         return Ok(None);
     }
     let Ffmpeg { path, copy, encoders, preset, processes, encodes, nice, memory } = config.ffmpeg.clone();

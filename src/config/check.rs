@@ -41,7 +41,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
     let lineup = lineup::lower(file.lineup, folder, report);
     let tls = tls::lower(file.tls, folder, report);
     let (lineup_server, produce) = (file.lineup_server, file.produce);
-    let File { listen, name, trusted_proxies, state_dir, upstream, pool, .. } = file;
+    let File { listen, name, status_fields, trusted_proxies, state_dir, upstream, pool, .. } = file;
     let File { clients, tuners, warm, feed, viewers, window, rewind, ffmpeg, shutdown, log, .. } = file;
     let trust = Trust {
         authority: upstream.ca.map(|path| folder.join(path)),
@@ -62,6 +62,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
         listen,
         tls,
         name,
+        status_fields,
         trusted_proxies,
         state_dir,
         upstream,

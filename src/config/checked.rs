@@ -29,6 +29,8 @@ pub struct Config {
     /// The gateway's name in `Via` (RFC 9110 7.6.3), `Cache-Status` (RFC 9211) and `Proxy-Status` (RFC 9209);
     /// a token in the sense of both RFC 9110 5.6.2 and RFC 9651 3.3.4.
     pub name: String,
+    /// Whether answers say what happened, in `Cache-Status`, `Proxy-Status` and the like.
+    pub status_fields: bool,
     /// Peers whose `X-Forwarded-*` fields are trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// The folder of the ledger and of the playlists' last good copies; `None`: `app` chooses it.

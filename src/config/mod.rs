@@ -28,7 +28,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 pub use checked::{Config, Upstream};
-pub use clients::{ClientRule, ClientSettings, Clients, Conditions};
+pub use clients::{Believed, ClientRule, ClientSettings, Clients, Conditions};
 pub use errors::{Errors, Place, Problem};
 pub use lineup::{Location, Playlist};
 pub use secret::Secret;

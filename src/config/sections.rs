@@ -166,17 +166,13 @@ pub struct Produce {
     /// Exceptions for channels that are in no playlist, by item or media source id.
     #[serde(deserialize_with = "scalar::map")]
     pub channels: BTreeMap<String, Wish>,
-    /// Exceptions for players, by device id or a part of the `User-Agent`.
-    #[serde(deserialize_with = "scalar::map")]
-    pub clients: BTreeMap<String, Wish>,
 }
 
 impl Produce {
-    /// Whether the default and all exceptions here are `wish`. Playlists may have exceptions of their own.
+    /// Whether the default and all exceptions here are `wish`. Playlists and clients may have exceptions of their own.
     #[must_use]
     pub fn is_all(&self, wish: Wish) -> bool {
-        let mut all = self.channels.values().chain(self.clients.values()).chain([&self.default]);
-        all.all(|other| *other == wish)
+        self.channels.values().chain([&self.default]).all(|other| *other == wish)
     }
 }
 

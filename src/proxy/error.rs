@@ -6,8 +6,12 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use crate::body::{self, Body};
 use crate::upstream;
 
-/// Names the gateway as the author of an answer (RFC 9209). Every answer that stands in for a missing one of the server's has it.
+/// Names the gateway as the author of an answer (RFC 9209).
 pub(super) const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+
+/// Marks an answer that stands in for a missing one of the server's.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ours;
 
 /// The reason why a request was not forwarded, or its answer not passed on.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +75,7 @@ impl Fault {
         let (status, kind, sentence) = self.row();
         let mut response = Response::new(body::full(format!("{sentence}\n")));
         *response.status_mut() = status;
+        response.extensions_mut().insert(Ours);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

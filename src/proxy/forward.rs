@@ -144,7 +144,7 @@ impl Forwarder {
         headers::strip_hop_by_hop(fields);
         headers::set_connection(fields, trailers, upgrade);
         headers::join_cookies(fields);
-        fields.remove(headers::PRODUCE);
+        headers::remove_wishes(fields);
         headers::set_forwarded(fields, peer, &self.identity.trusted_proxies);
         announce_body(request);
         headers::fit(request.headers_mut());

@@ -4,30 +4,31 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, ORIGIN};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use hyper::service::Service;
 
 use crate::body::kept::{Budget, Kept};
 use crate::body::{self, Body};
-use crate::config::{BlockingReload, LiveTvRight, Refusal};
+use crate::config::{Believed, BlockingReload, LiveTvRight, Refusal};
 use crate::proxy::auth::{Asker, Auth};
 use crate::proxy::blocked_requests::BlockedRequests;
 use crate::proxy::cors::Cors;
 use crate::proxy::credential::Credential;
-use crate::proxy::error::PROXY_STATUS;
+use crate::proxy::error::{Ours, PROXY_STATUS};
 use crate::proxy::forward::{Forwarder, Identity};
 use crate::proxy::list_path;
 use crate::proxy::miss_counters::MissCounters;
 use crate::proxy::openings::hls_warmup::HlsWarmup;
 use crate::proxy::openings::pairings::Pairings;
 use crate::proxy::openings::tuner_denials::TunerDenialCache;
+use crate::proxy::playbacks::Playbacks;
 use crate::proxy::programmes::Programmes;
 use crate::proxy::query::Query;
 use crate::proxy::route::{Route, route};
@@ -65,8 +66,14 @@ pub struct Settings {
     pub live_tv_right: LiveTvRight,
     /// What a client is answered for which all tuners are taken.
     pub tuner_refusal: Refusal,
+    /// Whose wishes count that a request states in its header fields.
+    pub believed: Believed,
     /// The rules for clients.
     pub client_rules: Vec<ClientRule>,
+    /// After which silence a viewer has left at the latest.
+    pub patience: Duration,
+    /// Whether answers say what happened.
+    pub status_fields: bool,
     /// How playlists are made, where no rule for clients says it.
     pub cut: ListingChoice,
     /// Where the playlist of a new viewer begins, where no rule for clients says it.
@@ -90,7 +97,10 @@ pub struct Gateway {
     pub(super) blocked_requests: BlockedRequests,
     pub(super) miss_counters: MissCounters,
     pub(super) tuner_refusal: Refusal,
+    pub(super) believed: Believed,
     pub(super) client_rules: Vec<ClientRule>,
+    pub(super) playbacks: Playbacks,
+    pub(super) status_fields: bool,
     pub(super) cut: ListingChoice,
     pub(super) start: StartChoice,
     pub(super) programmes: Programmes,
@@ -109,7 +119,8 @@ impl Gateway {
     #[must_use]
     pub fn new(settings: Settings, client: Client, jellyfin: Jellyfin, supervisor: Supervisor) -> Self {
         let Settings { identity, cold_timeout, produce, blocking_reload, live_tv_right, .. } = settings;
-        let Settings { tuner_refusal, client_rules, cut, start, lineup, .. } = settings;
+        let Settings { tuner_refusal, believed, client_rules, cut, start, lineup, .. } = settings;
+        let Settings { patience, status_fields, .. } = settings;
         Self {
             name: identity.name.clone(),
             cold_timeout,
@@ -124,7 +135,10 @@ impl Gateway {
             blocked_requests: BlockedRequests::default(),
             miss_counters: MissCounters::default(),
             tuner_refusal,
+            believed,
             client_rules,
+            playbacks: Playbacks::new(patience),
+            status_fields,
             cut,
             start,
             tuner_denials: TunerDenialCache::default(),
@@ -170,7 +184,7 @@ impl Gateway {
         let asked = request.headers().get(ORIGIN).cloned();
         let asked = asked.map(|origin| (origin, request.method().clone(), request.uri().clone()));
         let response = self.forwarder.forward(request).await;
-        if response.headers().contains_key(PROXY_STATUS) {
+        if response.extensions().get::<Ours>().is_some() {
             // The gateway itself answered. If that is because the server did not, the server may be restarting.
             if matches!(response.status(), StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT) {
                 self.hls_warmup.server_lost();
@@ -205,7 +219,12 @@ impl Gateway {
 
     /// The account that a token stands for.
     pub(super) fn account(&self, token: &str) -> Account {
-        Account(self.fingerprint.hash_one(token))
+        Account(self.hash(token))
+    }
+
+    /// A hash that nobody outside can foresee.
+    pub(super) fn hash(&self, value: impl Hash) -> u64 {
+        self.fingerprint.hash_one(value)
     }
 
     /// An answer of the gateway's own without a body.
@@ -214,6 +233,30 @@ impl Gateway {
         *response.status_mut() = status;
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         self.with_cors(request, response)
+    }
+
+    /// The same with the reason in `Proxy-Status` (RFC 9209), where `error` is one of its types of error.
+    pub(super) fn refusal(
+        &self,
+        request: &HeaderMap,
+        status: StatusCode,
+        (error, reason): (Option<&str>, &str),
+    ) -> Response<Body> {
+        let mut response = self.empty_response(request, status);
+        let error = error.map_or_else(String::new, |error| format!(" error={error};"));
+        self.say(response.headers_mut(), PROXY_STATUS, || {
+            format!("{};{error} details=\"{reason}\"", self.name)
+        });
+        response
+    }
+
+    /// Says in a field of an answer what happened, if answers do.
+    pub(super) fn say(&self, answer: &mut HeaderMap, name: HeaderName, value: impl FnOnce() -> String) {
+        if self.status_fields
+            && let Ok(value) = HeaderValue::try_from(value())
+        {
+            answer.append(name, value);
+        }
     }
 
     /// Adds to an answer of the gateway's own the CORS fields that the server would have sent.
@@ -234,6 +277,12 @@ impl Service<Request<Upload>> for Handle {
 
     fn call(&self, request: Request<Upload>) -> Self::Future {
         let gateway = Arc::clone(&self.0);
-        Box::pin(async move { Ok(gateway.answered(gateway.answer(request.map(body::boxed))).await) })
+        Box::pin(async move {
+            let mut response = gateway.answered(gateway.answer(request.map(body::boxed))).await;
+            if response.extensions_mut().remove::<Ours>().is_some() && !gateway.status_fields {
+                response.headers_mut().remove(PROXY_STATUS);
+            }
+            Ok(response)
+        })
     }
 }

@@ -11,6 +11,7 @@ use ipnet::IpNet;
 
 use crate::proxy::error::Fault;
 use crate::server::{Peer, is_trusted};
+use domain::clients::wishes;
 
 /// Fields that are meant for the next hop even if `Connection` does not name them.
 const HOP_BY_HOP: [HeaderName; 8] = [
@@ -30,8 +31,6 @@ pub(super) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarde
 pub(super) const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// The host of the request as its client sent it.
 pub(super) const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-/// How a stream may be produced, according to a trusted proxy. It is not passed on.
-pub(super) const PRODUCE: HeaderName = HeaderName::from_static("x-warmgate-produce");
 /// The most fields of a request that Jellyfin's server takes (`KestrelServerLimits.MaxRequestHeaderCount`).
 const MOST_FIELDS: usize = 100;
 /// The most bytes that they may have (`MaxRequestHeadersTotalSize`).
@@ -230,15 +229,20 @@ fn hops_from_client<'a>(headers: &'a HeaderMap, trusted: &[IpNet]) -> Vec<&'a st
 }
 
 fn remove_claims(headers: &mut HeaderMap) {
-    let claims: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| {
-            name.as_str().starts_with("x-forwarded-") || **name == header::FORWARDED || **name == REAL_IP
-        })
-        .cloned()
-        .collect();
-    for claim in claims {
-        headers.remove(claim);
+    remove_all(headers, |name| {
+        name.as_str().starts_with("x-forwarded-") || *name == header::FORWARDED || *name == REAL_IP
+    });
+}
+
+/// Removes the fields that only the gateway understands, whoever sent them.
+pub(super) fn remove_wishes(headers: &mut HeaderMap) {
+    remove_all(headers, wishes::is_own);
+}
+
+fn remove_all(headers: &mut HeaderMap, is_one: impl Fn(&HeaderName) -> bool) {
+    let named: Vec<HeaderName> = headers.keys().filter(|name| is_one(name)).cloned().collect();
+    for name in named {
+        headers.remove(name);
     }
 }
 

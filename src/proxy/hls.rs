@@ -4,9 +4,10 @@
 //! streams are produced.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, USER_AGENT, VARY};
+use http::header::{AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
@@ -15,30 +16,34 @@ use crate::body::{self, Body};
 use crate::proxy::auth::{Asker, Verdict};
 use crate::proxy::away::{self, Away};
 use crate::proxy::cmcd::Cmcd;
-use crate::proxy::credential::Credential;
 use crate::proxy::gateway::Gateway;
 use crate::proxy::list_path;
 use crate::proxy::miss::Miss;
 use crate::proxy::query::{self, Query};
 use crate::proxy::range::{self, Validators};
 use crate::proxy::route::{BypassReason, Live, prefix};
-use crate::proxy::{headers, recipe, reload};
+use crate::proxy::{headers, reload};
 use crate::server::Connection;
 use crate::supervisor::stream::Readiness;
 use crate::supervisor::tune_request::{Lease, TuneRequest};
-use crate::upstream::jellyfin::{Me, Media, Recipe};
-use domain::cadence::Class;
-use domain::encoding::demand::Demand;
-use domain::key::{Channel, ConsumerId, DeviceId, StreamKey};
+use crate::upstream::jellyfin::{Media, Recipe};
+use domain::key::{Channel, ConsumerId};
 use domain::openings::{Mention, MentionKind};
 use domain::pool::{PlaylistHints, SegmentRequest, Warmth};
-use domain::profile::{Policy, ProfileKey};
 use domain::signal::{Signal, Whose};
 use domain::viewer::Viewer;
-use domain::window::{ListText, Listing};
+use domain::window::ListText;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+/// Which stream of the gateway's an answer comes from.
+const STREAM: HeaderName = HeaderName::from_static("warmgate-stream");
+
+/// A refusal of the gateway's: the status, and why, as [`Gateway::refusal`] takes it.
+pub(super) type Refusal = (StatusCode, (Option<&'static str>, &'static str));
+
+/// The answer to a user without access to live TV.
+const NO_RIGHT: Refusal = (StatusCode::FORBIDDEN, (Some("http_request_denied"), "no-live-tv"));
 
 /// What a playlist request tells besides the stream it asks for.
 struct PlaylistRequest<'a> {
@@ -62,8 +67,8 @@ struct PlaylistRequest<'a> {
 enum Unserved {
     /// The server answers it.
     Miss(Miss),
-    /// The gateway refuses it with this status.
-    Status(StatusCode),
+    /// The gateway refuses it.
+    Refusal(Refusal),
 }
 
 impl Gateway {
@@ -87,22 +92,21 @@ impl Gateway {
             name: None,
         };
         let channel = Channel { item: live.item.clone(), source: live.source.clone() };
-        let viewer = asker.as_ref().map(|asker| self.viewer(live, &asker.credential, &cmcd));
+        let viewer = asker.as_ref().map(|asker| self.viewer(live, &request, &asker.credential, &cmcd));
         let wished = match asker.as_ref().zip(viewer.clone()) {
             None => Err(Unserved::Miss(Miss::NoToken)),
             Some((asker, viewer)) => match self.verdict(&live.prefix, asker, (&viewer, &channel)).await {
-                Verdict::NoLiveTv => Err(Unserved::Status(StatusCode::FORBIDDEN)),
+                Verdict::NoLiveTv => Err(Unserved::Refusal(NO_RIGHT)),
                 Verdict::Denied => Err(Unserved::Miss(Miss::Denied)),
                 Verdict::Unknown => Err(Unserved::Miss(Miss::AuthUnknown)),
                 Verdict::Allowed(me) => {
                     let credential = &asker.credential;
-                    let settings = self.settings_of(Some(&me), credential.device(), &request);
-                    let listing = self.listing(settings, &request);
-                    let viewer = (viewer, channel.clone(), token);
-                    match self.wish(live, &request, viewer, (credential, me), listing) {
+                    let tuning = self.tuning((&viewer, &channel), (&me, credential.device()), &request);
+                    let (viewer, headers) = ((viewer, channel.clone(), token), request.headers());
+                    match self.tune_request(live, headers, viewer, (credential, me), &tuning.decided) {
                         Ok((mut wish, recipe)) => {
-                            wish.since = self.wants_since(settings, &live.prefix, &wish).await;
-                            Ok((wish, recipe))
+                            wish.since = self.wants_since(&tuning, &live.prefix, &wish).await;
+                            Ok((wish, recipe, tuning))
                         }
                         Err(miss) => Err(Unserved::Miss(miss)),
                     }
@@ -111,14 +115,14 @@ impl Gateway {
         };
         let wished = wished.and_then(|wished| match self.awaited_segment(wished.0.listing, &live.query) {
             Ok(awaited) => Ok((wished, awaited)),
-            Err(refusal) => Err(Unserved::Status(reload::status(refusal))),
+            Err(refusal) => Err(Unserved::Refusal(reload::refusal(refusal))),
         });
-        let ((wish, recipe), awaited) = match wished {
+        let ((wish, recipe, tuning), awaited) = match wished {
             Ok(wished) => wished,
             Err(unserved) => {
                 self.supervisor.mentioned(mention, MentionKind::Named);
                 return match unserved {
-                    Unserved::Status(status) => Ok(self.empty_response(request.headers(), status)),
+                    Unserved::Refusal((status, why)) => Ok(self.refusal(request.headers(), status, why)),
                     Unserved::Miss(miss) => self.pass_on_for(viewer, channel, miss, request).await,
                 };
             }
@@ -127,10 +131,19 @@ impl Gateway {
         let (headers, signals, uri) = (request.headers(), cmcd.signals(), request.uri());
         let playlist_request =
             PlaylistRequest { received_at, headers, signals, connection, awaited, mention, uri, token };
-        match self.serve(wish, recipe, playlist_request).await {
-            Ok(response) => Ok(response),
-            Err(miss) => self.pass_on_for(viewer, channel, miss, request).await,
-        }
+        let mut response = match self.serve(wish, recipe, playlist_request).await {
+            Ok(response) => {
+                self.has_tuned(&tuning);
+                response
+            }
+            Err(miss) if miss.is_final() => {
+                let (status, why) = (StatusCode::GATEWAY_TIMEOUT, (None, miss.as_str()));
+                self.refusal(request.headers(), status, why)
+            }
+            Err(miss) => self.pass_on_for(viewer, channel, miss, request).await?,
+        };
+        self.name_ignored(&tuning.ignored, response.headers_mut());
+        Ok(response)
     }
 
     /// Passes on a viewer's request. If the server answers it with a stream, the viewer goes on with that.
@@ -165,16 +178,6 @@ impl Gateway {
         }
     }
 
-    fn viewer(&self, live: &Live, credential: &Credential, cmcd: &Cmcd) -> Viewer {
-        // A player that sends no device id may still send a CMCD session.
-        let session = || cmcd.session.as_deref().map(DeviceId::new);
-        Viewer {
-            account: self.account(credential.token()),
-            device: live.device.clone().or_else(|| credential.device().cloned()).or_else(session),
-            play_session: live.play_session.clone(),
-        }
-    }
-
     /// Passes on a `GET …/live.m3u8` whose stream cannot be shared. A user without access to live TV is refused nevertheless.
     pub(super) async fn bypassed(
         self: &Arc<Self>,
@@ -184,7 +187,8 @@ impl Gateway {
         if let Some(asker) = self.asker(&request, &Query::of(request.uri()))
             && self.auth.check(prefix(request.uri()), &asker).await == Verdict::NoLiveTv
         {
-            return self.empty_response(request.headers(), StatusCode::FORBIDDEN);
+            let (status, why) = NO_RIGHT;
+            return self.refusal(request.headers(), status, why);
         }
         self.pass_on(Miss::Bypassed(reason), request).await
     }
@@ -199,7 +203,8 @@ impl Gateway {
         let signals = Cmcd::of(request.headers(), Query::of(request.uri()).get("CMCD")).signals();
         let connection = self.comes_over(self.connection(&request).as_ref(), consumer);
         let asked = SegmentRequest { sequence, signals: &signals, connection };
-        let Some((stream, listing, answering)) = self.supervisor.segment_requested(consumer, &asked) else {
+        let Some(((id, stream), listing, answering)) = self.supervisor.segment_requested(consumer, &asked)
+        else {
             return self.empty_response(request.headers(), StatusCode::NOT_FOUND);
         };
         let segment = stream.segment(listing, sequence).await;
@@ -213,6 +218,7 @@ impl Gateway {
         let length: usize = pieces.iter().map(Bytes::len).sum();
         let etag = format!("\"{sequence:x}-{length:x}\"");
         let etag = HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static("\"\""));
+        let made = modified.clone();
         let validators = Validators { etag, modified };
         // Nothing of another segment may be taken for a part of this one.
         let none = HeaderMap::new();
@@ -227,7 +233,11 @@ impl Gateway {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
             headers.remove(ETAG);
         }
-        insert(headers, CACHE_STATUS, &format!("{}; hit", self.name));
+        self.say(headers, CACHE_STATUS, || format!("{}; hit", self.name));
+        self.say(headers, STREAM, || id.0.to_string());
+        if let Some(age) = made.as_ref().filter(|_| self.status_fields).and_then(since) {
+            self.say(headers, AGE, || age.as_secs().to_string());
+        }
         let ended = move |whole| {
             if whole {
                 answering.sent()
@@ -271,7 +281,8 @@ impl Gateway {
                 Err(refusal) => {
                     debug!(reason = refusal.as_str(), "refused to block a playlist request");
                     self.supervisor.mentioned(request.mention.clone(), MentionKind::Served);
-                    Ok(Some(self.empty_response(request.headers, reload::status(refusal))))
+                    let (status, why) = reload::refusal(refusal);
+                    Ok(Some(self.refusal(request.headers, status, why)))
                 }
             },
             Ok(Readiness::Retired) => Ok(None),
@@ -285,55 +296,20 @@ impl Gateway {
         missed
     }
 
-    /// Reads the stream that a viewer asks for, and the recipe to start it if it does not run.
-    fn wish<'a>(
-        &self,
-        live: &'a Live,
-        request: &Request<Body>,
-        (viewer, channel, token): (Viewer, Channel, Option<ConsumerId>),
-        (credential, me): (&Credential, Arc<Me>),
-        listing: Listing,
-    ) -> Result<(TuneRequest, impl Fn() -> Recipe + use<'a>), Miss> {
-        let policy =
-            Policy { video_transcoding: me.video_transcoding, audio_transcoding: me.audio_transcoding };
-        if policy != Policy::UNRESTRICTED && self.supervisor.has_own_credential() {
-            return Err(Miss::Restricted);
-        }
-        let headers = request.headers();
-        let apple = recipe::is_apple(headers);
-        let profile = ProfileKey::from_query(live.query.pairs(), apple, policy).map_err(Miss::Unshareable)?;
-        if !self.pairings.is_proven(&channel, &live.live_stream) {
-            return Err(Miss::Unpaired);
-        }
-        let wish = TuneRequest {
-            produce: self.produce(&channel, &self.player(request, viewer.device.clone())),
-            key: StreamKey { channel, profile: profile.key.clone() },
-            viewer,
-            token,
-            class: Class::of_user_agent(text(headers, &USER_AGENT)),
-            listing,
-            since: None,
-            demand: Demand::from_query(live.query.pairs(), policy).ok(),
-            login: credential.login(),
-            user: me.id.clone(),
-        };
-        Ok((wish, move || recipe::of(live, &profile, apple, &me)))
-    }
-
     fn playlist(
         &self,
         lease: Lease,
         connection: Option<Signal>,
         request: &PlaylistRequest<'_>,
     ) -> Option<Response<Body>> {
-        let warmth = lease.warmth;
+        let (warmth, id) = (lease.warmth, lease.id);
         let location = (request.token != Some(lease.consumer))
             .then(|| list_path::location(request.uri, request.token, lease.consumer));
         let hints = PlaylistHints { signals: &request.signals, connection, mention: &request.mention };
         let is_blocking = self.blocking_reload.is_offered(lease.listing);
         let playlist = self.supervisor.playlist(lease, &hints, is_blocking)?;
         let fresh = playlist.target.as_secs() / 2;
-        let status = match warmth {
+        let status = || match warmth {
             Warmth::Warm => format!("{}; hit; ttl={fresh}; detail=warm", self.name),
             Warmth::Warming => format!("{}; fwd=uri-miss; collapsed", self.name),
             Warmth::Cold => format!("{}; fwd=uri-miss; fwd-status=200; stored", self.name),
@@ -346,8 +322,13 @@ impl Gateway {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/vnd.apple.mpegurl"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        insert(headers, CACHE_STATUS, &status);
-        insert(headers, SERVER_TIMING, &format!("cache;desc={}, total;dur={took:.1}", warmth.as_str()));
+        self.say(headers, CACHE_STATUS, status);
+        self.say(headers, SERVER_TIMING, || format!("cache;desc={}, total;dur={took:.1}", warmth.as_str()));
+        self.say(headers, STREAM, || id.0.to_string());
+        if warmth == Warmth::Warm {
+            // The list is as it is at this moment.
+            self.say(headers, AGE, || "0".to_owned());
+        }
         Some(self.with_cors(request.headers, response))
     }
 
@@ -356,10 +337,9 @@ impl Gateway {
         let count = self.miss_counters.count(miss.as_str());
         debug!(reason = miss.as_str(), count, path = request.uri().path(), "a live playlist is passed on");
         let mut response = self.media(MentionKind::PassedOn, without_directives(request)).await;
-        let status = format!("{}; fwd=bypass; detail={}", self.name, miss.as_str());
-        if let Ok(status) = HeaderValue::try_from(status) {
-            response.headers_mut().append(CACHE_STATUS, status);
-        }
+        let forward = if miss.is_wished() { "request" } else { "bypass" };
+        let status = || format!("{}; fwd={forward}; detail={}", self.name, miss.as_str());
+        self.say(response.headers_mut(), CACHE_STATUS, status);
         response
     }
 }
@@ -385,8 +365,9 @@ fn without_directives(mut request: Request<Body>) -> Request<Body> {
     request
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
-    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+/// The time since an HTTP date.
+fn since(date: &HeaderValue) -> Option<Duration> {
+    httpdate::parse_http_date(date.to_str().ok()?).ok()?.elapsed().ok()
 }
 
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {

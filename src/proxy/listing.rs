@@ -9,6 +9,7 @@ use http::{HeaderName, Request};
 
 use crate::body::Body;
 use crate::proxy::gateway::Gateway;
+use crate::proxy::playbacks::Tuning;
 use crate::supervisor::tune_request::TuneRequest;
 use domain::clients::ClientSettings;
 use domain::window::{Listing, ListingChoice, StartChoice};
@@ -33,12 +34,13 @@ impl Gateway {
     /// that does not run: that has nothing older.
     pub(super) async fn wants_since(
         &self,
-        settings: ClientSettings,
+        tuning: &Tuning,
         prefix: &str,
         wish: &TuneRequest,
     ) -> Option<Duration> {
         let TuneRequest { key, viewer, produce, login, .. } = wish;
-        match settings.start.unwrap_or(self.start) {
+        match tuning.decided.start {
+            StartChoice::Programme if !tuning.is_new => None,
             StartChoice::Join => None,
             StartChoice::Programme if !self.supervisor.runs(key, *produce) => None,
             StartChoice::Programme if self.supervisor.is_playing(viewer, &key.channel) => None,

@@ -49,6 +49,16 @@ impl Miss {
         }
     }
 
+    /// Whether the viewer itself wants the server's answer.
+    pub(super) const fn is_wished(self) -> bool {
+        matches!(self, Self::Refused(RefuseReason::BypassWished | RefuseReason::NotFresh))
+    }
+
+    /// Whether nobody answers: the viewer wants nothing that has to be started.
+    pub(super) const fn is_final(self) -> bool {
+        matches!(self, Self::Refused(RefuseReason::NotWarm))
+    }
+
     /// Whether the same request may be a hit a moment later, while the viewer already plays the server's stream.
     pub(super) const fn may_become_a_hit(self) -> bool {
         match self {

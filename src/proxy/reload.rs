@@ -45,11 +45,11 @@ impl Gateway {
     }
 }
 
-/// The status of a refusal (RFC 8216bis 6.2.5.2).
-pub(super) const fn status(refusal: ReloadRefusal) -> StatusCode {
+/// The status of a refusal (RFC 8216bis 6.2.5.2), and why, as [`Gateway::refusal`] takes it.
+pub(super) const fn refusal(refusal: ReloadRefusal) -> (StatusCode, (Option<&'static str>, &'static str)) {
     match refusal {
         ReloadRefusal::Malformed | ReloadRefusal::PartAlone | ReloadRefusal::TooFarAhead => {
-            StatusCode::BAD_REQUEST
+            (StatusCode::BAD_REQUEST, (Some("http_request_error"), refusal.as_str()))
         }
     }
 }

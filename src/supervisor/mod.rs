@@ -297,6 +297,12 @@ impl Supervisor {
         self.handle.pool().runs(key, produce)
     }
 
+    /// Whether a stream of this channel has segments to offer.
+    #[must_use]
+    pub fn is_warm(&self, item: &ItemId) -> bool {
+        self.handle.pool().is_warm(item)
+    }
+
     /// Whether a client has openings that a request mentions, and has never reported to the server that it plays by them.
     #[must_use]
     pub fn is_unreported(&self, mention: &Mention) -> bool {

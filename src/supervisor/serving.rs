@@ -10,11 +10,11 @@ use crate::supervisor::handle::random;
 use crate::supervisor::stream::{Playlist, Stream, StreamSpec};
 use crate::supervisor::tune_request::{Lease, TuneRequest};
 use crate::upstream::jellyfin::Recipe;
-use domain::key::ConsumerId;
+use domain::key::{ConsumerId, StreamId};
 use domain::openings::Mention;
 use domain::pool::{Admission, PlaylistHints, SegmentRequest, Tune};
 use domain::reason::RefuseReason;
-use domain::window::Listing;
+use domain::window::{JoinPoint, Listing};
 
 impl Supervisor {
     /// Grants a viewer the stream of a playlist request; an error says why the request is to be forwarded. `mention` is the opening
@@ -27,13 +27,14 @@ impl Supervisor {
         recipe: impl FnOnce() -> Recipe,
     ) -> Result<Lease, RefuseReason> {
         let TuneRequest { key, viewer, demand, login, user, .. } = request;
-        let &TuneRequest { token, class, listing, since, produce, .. } = request;
+        let &TuneRequest { token, class, listing, since, longest, produce, conditions, .. } = request;
         let account = viewer.account;
         self.handle.until_no_straggler(viewer).await;
         let (lease, input) = self.handle.ask(|pool, now| {
             let token = token.filter(|token| !pool.is_token(*token));
             let fresh = token.unwrap_or_else(|| ConsumerId::from_bits(random()));
-            let tune = Tune { key: key.clone(), viewer: viewer.clone(), class, produce, fresh };
+            let (key, viewer) = (key.clone(), viewer.clone());
+            let tune = Tune { key, viewer, class, produce, conditions, fresh };
             match pool.playlist_requested(tune, mention, now) {
                 Admission::Refused(reason) => Err(reason),
                 Admission::Serve { stream: id, consumer, warmth } => {
@@ -48,8 +49,18 @@ impl Supervisor {
                     let list = pool.list_of(consumer);
                     let (has_list, listing) = (list.is_some(), list.map_or(listing, |list| list.listing));
                     let waits_since = self.handle.instant(pool.waits_since(consumer).unwrap_or(now));
-                    let lease =
-                        Lease { stream, consumer, warmth, waits_since, has_list, listing, since, answering };
+                    let lease = Lease {
+                        id,
+                        stream,
+                        consumer,
+                        warmth,
+                        waits_since,
+                        has_list,
+                        listing,
+                        since,
+                        longest,
+                        answering,
+                    };
                     Ok((lease, pool.input_of(id)))
                 }
             }
@@ -65,27 +76,28 @@ impl Supervisor {
     /// The playlist of a consumer; `None` before the first segment. `blocking` says whether it offers blocking reload.
     #[must_use]
     pub fn playlist(&self, lease: Lease, hints: &PlaylistHints<'_>, blocking: bool) -> Option<Playlist> {
-        let Lease { stream, consumer, has_list, listing, since, answering, .. } = lease;
-        let join_point = if has_list { None } else { stream.join_point(listing, since) };
+        let Lease { stream, consumer, has_list, listing, since, longest, answering, .. } = lease;
+        let joins = || Some(JoinPoint { longest, ..stream.join_point(listing, since)? });
+        let join_point = if has_list { None } else { joins() };
         answering.reported();
         let start = self.handle.ask(|pool, now| pool.playlist_answered(consumer, join_point, hints, now));
         // A consumer that has been forgotten meanwhile begins anew.
-        let start = start.or_else(|| stream.join_point(listing, since))?;
+        let start = start.or_else(joins)?;
         stream.playlist(start, blocking)
     }
 
-    /// Tells the pool that a consumer has requested a segment. Returns the stream, and how the list is made that names the segment;
-    /// `None` if the stream is gone.
+    /// Tells the pool that a consumer has requested a segment. Returns the stream with its name, and how the list is made that names
+    /// the segment; `None` if the stream is gone.
     #[must_use]
     pub fn segment_requested(
         &self,
         consumer: ConsumerId,
         request: &SegmentRequest<'_>,
-    ) -> Option<(Arc<Stream>, Listing, Answering)> {
+    ) -> Option<((StreamId, Arc<Stream>), Listing, Answering)> {
         let (id, listing) = self.handle.ask(|pool, now| pool.request_segment(consumer, request, now))?;
         let answering = Answering::new(&self.handle, consumer);
         match self.streams.get(id) {
-            Some(stream) => Some((stream, listing, answering)),
+            Some(stream) => Some(((id, stream), listing, answering)),
             None => {
                 answering.sent();
                 None

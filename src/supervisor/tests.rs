@@ -15,6 +15,7 @@ use crate::upstream::fake::Fake;
 use crate::upstream::jellyfin::Recipe;
 use crate::upstream::jellyfin::{Media, Place, RawPath};
 use domain::cadence::Class;
+use domain::clients::TuneConditions;
 use domain::key::StreamKey;
 use domain::key::{Channel, ItemId, MediaSourceId};
 use domain::produce::{Produce, ProductionMethod};
@@ -125,7 +126,9 @@ async fn tune(supervisor: &Supervisor, account: u64) -> Lease {
         class: Class::Unknown,
         listing: Listing::Keyed,
         since: None,
+        longest: None,
         produce: Produce::Adopt,
+        conditions: TuneConditions::default(),
         demand: None,
         login: Login::default(),
         user: user.clone(),

@@ -11,8 +11,9 @@ use crate::supervisor::answering::Answering;
 use crate::supervisor::stream::Stream;
 use crate::upstream::jellyfin::Login;
 use domain::cadence::Class;
+use domain::clients::TuneConditions;
 use domain::encoding::demand::Demand;
-use domain::key::{ConsumerId, StreamKey};
+use domain::key::{ConsumerId, StreamId, StreamKey};
 use domain::pool::Warmth;
 use domain::produce::Produce;
 use domain::viewer::Viewer;
@@ -33,8 +34,12 @@ pub struct TuneRequest {
     pub listing: Listing,
     /// When what the viewer wants to see began, since 1970; `None` begins near live.
     pub since: Option<Duration>,
+    /// From which length on its list slides; `None` as far as the window reaches.
+    pub longest: Option<Duration>,
     /// The preference for how the stream is produced.
     pub produce: Produce,
+    /// What else applies to the viewer.
+    pub conditions: TuneConditions,
     /// The encoding that the request demands; `None` if the request cannot be understood.
     pub demand: Option<Demand>,
     /// The credential with which the gateway may call the server for this viewer.
@@ -46,6 +51,8 @@ pub struct TuneRequest {
 /// A stream that has been granted to a viewer.
 #[derive(Debug)]
 pub struct Lease {
+    /// The name of the stream.
+    pub id: StreamId,
     /// The stream that the viewer is served from.
     pub stream: Arc<Stream>,
     /// The viewer's token, which stands in the path of its playlist.
@@ -60,6 +67,8 @@ pub struct Lease {
     pub listing: Listing,
     /// When what the viewer wants to see began, since 1970.
     pub since: Option<Duration>,
+    /// From which length on the list slides.
+    pub longest: Option<Duration>,
     /// The answer to the request.
     pub answering: Answering,
 }

@@ -5,9 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use domain::clients::{Mode, Priority};
 use domain::encoding::abilities::VideoEncoder;
 use domain::produce::Produce;
-use warmgate::config::{BitRate, ByteSize, Config, CopyWith, Encoders, LiveTvRight, Location, LogFormat};
+use warmgate::config::{
+    Believed, BitRate, ByteSize, Config, CopyWith, Encoders, LiveTvRight, Location, LogFormat,
+};
 
 /// Reads the configuration `text`, overridden by the environment `variables`.
 fn read(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
@@ -107,6 +110,39 @@ fn the_files_for_tls_are_beside_the_configuration() {
     ] {
         let errors = parse(text).unwrap_err();
         assert!(errors.lines().count() == 1 && errors.contains(said), "{errors}");
+    }
+}
+
+#[test]
+fn every_setting_of_a_rule_is_read() {
+    let text = "upstream:\n  url: http://tv\nclients:\n  headers: all\n  rules:\n  - match: {header: {X-Room: kitchen}}\n    \
+        set: {window: 5m, produce: own, mode: warm-only, linger: 0s, priority: 7}\n";
+    let clients = read(text, &[]).unwrap().clients;
+    let (rule, set) = (&clients.rules[0], clients.rules[0].set);
+    assert_eq!((clients.headers, rule.conditions.header["X-Room"].as_str()), (Believed::All, "kitchen"));
+    assert_eq!((set.window, set.linger), (Some(Duration::from_secs(300)), Some(Duration::ZERO)));
+    assert_eq!((set.produce, set.mode), (Some(Produce::Own), Some(Mode::WarmOnly)));
+    assert_eq!(set.priority, Priority::of_urgency(7));
+    assert_eq!(read(UPSTREAM, &[]).unwrap().clients.headers, Believed::Trusted);
+
+    let text = "upstream:\n  url: http://tv\nproduce:\n  clients: {Tizen: adopt}\nclients:\n  headers: some\n  rules:\n    \
+        - match:\n        header:\n          a b: x\n          Warmgate-Mode: fresh\n          X-Room: ''\n      set:\n        \
+        window: 0s\n        mode: warm\n        priority: 8\n        produce: remux\n";
+    let expected = [
+        "gateway.yaml:4: produce.clients: is gone: write a rule in clients.rules, as in - {match: {user_agent: Tizen}",
+        "gateway.yaml:6: clients.headers: \"some\": write trusted or all or none",
+        "gateway.yaml:10: clients.rules[0].match.header.a b: is no header that HTTP allows",
+        "gateway.yaml:11: clients.rules[0].match.header.Warmgate-Mode: states a wish",
+        "gateway.yaml:12: clients.rules[0].match.header.X-Room: is empty",
+        "gateway.yaml:14: clients.rules[0].set.window: must be longer than 0s",
+        "gateway.yaml:15: clients.rules[0].set.mode: \"warm\": write auto or bypass or warm-only or fresh",
+        "gateway.yaml:16: clients.rules[0].set.priority: \"8\": write a number from 0",
+        "gateway.yaml:17: clients.rules[0].set.produce: \"remux\": write auto or adopt or own",
+    ];
+    let said = complaints(text, &[]);
+    assert_eq!(said.len(), expected.len(), "{said:#?}");
+    for (said, expected) in said.iter().zip(expected) {
+        assert!(said.starts_with(expected), "{said}\n{expected}");
     }
 }
 
@@ -226,7 +262,7 @@ fn each_rule_has_its_sentence() {
 fn a_playlist_is_a_url_or_a_section() {
     let text = "upstream: {url: http://tv}\nlineup:\n  - http://me:pw@a/list.m3u\n  - file: list.m3u\n    tuners: 2\n    \
         priority: 1\n    reload: 1h\n    referrer: http://r/\n    headers: {X-Key: '1'}\n    channels:\n      7: {skip: true, produce: own}\n      \
-        ard.de: http://other/1.ts\nproduce:\n  default: adopt\n  clients: {Tizen: own}\n";
+        ard.de: http://other/1.ts\nproduce:\n  default: adopt\n";
     let config = Config::parse(Path::new("/etc/gateway.yaml"), text, &[]).unwrap();
     let [url, file] = &config.lineup[..] else { panic!("{:?}", config.lineup) };
     assert_eq!(url.location.to_string(), "http://a/…");
@@ -237,7 +273,7 @@ fn a_playlist_is_a_url_or_a_section() {
     assert_eq!((seven.channel.as_str(), seven.skip, seven.produce), ("7", true, Some(Produce::Own)));
     assert_eq!((ard.channel.as_str(), ard.urls[0].expose()), ("ard.de", "http://other/1.ts"));
     assert_eq!(file.rules.headers, [("Referer".into(), "http://r/".into()), ("X-Key".into(), "1".into())]);
-    assert_eq!((config.produce.default, config.produce.clients["Tizen"]), (Produce::Adopt, Produce::Own));
+    assert_eq!(config.produce.default, Produce::Adopt);
     let one = read(UPSTREAM, &[("WARMGATE__LINEUP", "http://a/list.m3u")]).unwrap();
     assert_eq!(one.lineup.len(), 1);
 }

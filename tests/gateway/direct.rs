@@ -24,7 +24,7 @@ use hyper_util::rt::TokioExecutor;
 use tempfile::TempDir;
 use tokio::process::Command;
 use warmgate::body;
-use warmgate::config::{Config, Location, Playlist, Secret};
+use warmgate::config::{ClientRule, ClientSettings, Conditions, Config, Location, Playlist, Secret};
 
 use crate::support::log::Log;
 use crate::support::provider::{PICTURE, Provider};
@@ -369,7 +369,9 @@ async fn a_file_is_played_by_ffmpeg() {
 async fn a_wish_for_one_player_is_its_own() {
     let provider = Provider::start().await;
     let play = Play::before(&[&provider], 0, |config| {
-        config.produce.clients.insert("old-tv".to_owned(), Produce::Adopt);
+        let conditions = Conditions { device: vec!["old-tv".to_owned()], ..Conditions::default() };
+        let set = ClientSettings { produce: Some(Produce::Adopt), ..ClientSettings::default() };
+        config.clients.rules = vec![ClientRule { conditions, set }];
     })
     .await;
     tune(&play.stage.viewer(0, "tv"), &play.stage.channel(1)).await;
@@ -388,7 +390,7 @@ async fn a_trusted_proxy_may_wish() {
         let playback = soon(play.stage.viewer(0, "tv").open(&play.stage.channel(1))).await.unwrap();
         let client = Client::builder(TokioExecutor::new()).build_http();
         let request = Request::get(format!("{}{}", play.stage.base, playback.playlist))
-            .header("X-Warmgate-Produce", "adopt")
+            .header("Warmgate-Produce", "adopt")
             .body(body::empty())
             .unwrap();
         assert_eq!(soon(client.request(request)).await.unwrap().status(), 200);

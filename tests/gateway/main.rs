@@ -38,4 +38,5 @@ mod tls;
 mod tuned;
 mod tuners;
 mod vital;
+mod wishes;
 mod zaps;

@@ -38,6 +38,22 @@ reasons! {
         UpstreamFailing = "upstream-failing",
         /// The gateway is shutting down.
         Draining = "draining",
+        /// The viewer is to be answered by the server.
+        BypassWished = "bypass-wished",
+        /// The viewer takes only a stream that has segments, and none has, or none that is recent enough.
+        NotWarm = "not-warm",
+        /// The stream has older segments than the viewer takes.
+        NotFresh = "not-fresh",
+    }
+}
+
+reasons! {
+    /// Why a field of a request that states a wish is ignored.
+    IgnoredWish {
+        /// There is no such field.
+        UnknownField = "unknown-field",
+        /// It has no such value.
+        UnknownValue = "unknown-value",
     }
 }
 
@@ -62,6 +78,8 @@ reasons! {
         TunersTaken = "tuners-taken",
         /// The user watches as many streams as a rule for the client allows.
         TooManyStreams = "too-many-streams",
+        /// The client takes only a channel that is warm.
+        NotWarm = "not-warm",
     }
 }
 
@@ -332,6 +350,7 @@ mod tests {
             assert_eq!(unique.len(), count);
         };
         spellings(RefuseReason::ALL.iter().map(|reason| reason.as_str()).collect());
+        spellings(IgnoredWish::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(OpeningRefusal::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(StopReason::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(LimitSource::ALL.iter().map(|source| source.as_str()).collect());

@@ -5,7 +5,7 @@
 use crate::key::{DeviceId, PlaySessionId};
 
 /// Identifies one playback on one device under one token. Two requests belong to the same viewer if all fields agree.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Viewer {
     /// The account whose token the requests carry.
     pub account: Account,

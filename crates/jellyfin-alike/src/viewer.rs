@@ -50,6 +50,8 @@ pub struct Viewer {
     pub agent: Option<&'static str>,
     /// The bitrate that it claims to receive, in bit/s. jellyfin-web measures it, so that no two zaps name the same.
     pub bitrate: u64,
+    /// Further header fields of all its requests.
+    fields: Vec<(&'static str, String)>,
     /// The address that a reverse proxy says the requests come from.
     address: Option<String>,
 }
@@ -131,6 +133,7 @@ impl Viewer {
             client: "Warmgate".to_owned(),
             agent: None,
             bitrate: 1_973_790_118,
+            fields: Vec::new(),
             address: None,
         }
     }
@@ -139,6 +142,13 @@ impl Viewer {
     #[must_use]
     pub fn from(self, address: &str) -> Self {
         Self { address: Some(address.to_owned()), ..self }
+    }
+
+    /// The viewer, all of whose requests have these header fields besides.
+    #[must_use]
+    pub fn with(self, fields: &[(&'static str, &str)]) -> Self {
+        let fields = fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        Self { fields, ..self }
     }
 
     /// Opens a channel: posts `PlaybackInfo`, then gets the multivariant playlist, which names the media playlist.
@@ -254,6 +264,9 @@ impl Viewer {
         }
         if let Some(address) = &self.address {
             request = request.header("x-forwarded-for", address);
+        }
+        for (name, value) in &self.fields {
+            request = request.header(*name, value);
         }
         if body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");

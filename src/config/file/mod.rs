@@ -25,6 +25,12 @@ use crate::config::units::ByteSize;
 use crate::config::upstream_url::UpstreamUrl;
 use crate::config::{environment, lines, lineup, scalar};
 
+/// Keys that there were, and what to write instead.
+const MOVED: [(&str, &str); 1] = [(
+    "produce.clients",
+    "is gone: write a rule in clients.rules, as in - {match: {user_agent: Tizen}, set: {produce: adopt}}",
+)];
+
 /// The whole file.
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "keys with values")]
@@ -34,6 +40,8 @@ pub(super) struct File {
     pub(super) tls: WrittenTls,
     #[serde(deserialize_with = "scalar::one")]
     pub(super) name: String,
+    #[serde(deserialize_with = "scalar::one")]
+    pub(super) status_fields: bool,
     #[serde(deserialize_with = "scalar::list")]
     pub(super) trusted_proxies: Vec<IpNet>,
     pub(super) state_dir: Option<PathBuf>,
@@ -61,6 +69,7 @@ impl Default for File {
             listen: SocketAddr::from(([127, 0, 0, 1], 8097)),
             tls: WrittenTls::default(),
             name: "warmgate".to_owned(),
+            status_fields: true,
             trusted_proxies: Vec::new(),
             state_dir: None,
             upstream: Upstream::default(),
@@ -142,10 +151,10 @@ pub(super) fn read(
         match serde_path_to_error::deserialize::<_, File>(tree.clone()) {
             Ok(file) => return Ok((file, report)),
             Err(error) => {
-                report.add(
-                    &key_of(error.path()),
-                    error.inner().to_string().replace("unknown field", "unknown key"),
-                );
+                let key = key_of(error.path());
+                let what = error.inner().to_string().replace("unknown field", "unknown key");
+                let moved = MOVED.iter().find(|(before, _)| *before == key);
+                report.add(&key, moved.map_or(what, |(_, now)| (*now).to_owned()));
                 let steps: Vec<_> = error.path().iter().cloned().collect();
                 take_out(&mut tree, &steps);
             }

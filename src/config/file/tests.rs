@@ -75,6 +75,30 @@ fn the_example_of_a_playlist_states_the_defaults_of_every_key() {
     }
 }
 
+#[test]
+fn the_example_of_a_rule_has_every_key() {
+    let example: Vec<_> = MANUAL.lines().filter_map(|line| line.strip_prefix("  # ")).collect();
+    assert!(example.iter().all(|line| line.contains(" # ")), "each with its comment");
+    let text = format!("clients:\n  rules:\n  {}\n", example.join("\n  "));
+    let (file, report) = read(Path::new("example"), &text, &[]).expect("the example is YAML");
+    report.into_result(Some(())).expect("the example has no errors");
+    assert_eq!(file.clients.rules.len(), 1);
+    let written: BTreeSet<_> = lines::of_keys(&text).into_keys().collect();
+    for section in ["match", "set"] {
+        let error =
+            serde_yaml::from_str::<File>(&format!("clients: {{rules: [{{{section}: {{no_such_key: 1}}}}]}}"))
+                .expect_err("there is no such key")
+                .to_string();
+        let (_, names) = error.split_once("expected one of ").expect("the known keys are told");
+        for name in names.split('`').skip(1).step_by(2) {
+            assert!(
+                written.contains(&format!("clients.rules[0].{section}.{name}")),
+                "{section}.{name}: {written:?}"
+            );
+        }
+    }
+}
+
 /// The keys that the code knows, in `section` (with what has to be written before a key in it) and below.
 fn known_keys(section: &str, opening: &str) -> BTreeSet<String> {
     let closing = "}".repeat(opening.matches('{').count());

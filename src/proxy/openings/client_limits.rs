@@ -1,5 +1,5 @@
-//! Holds an opening to the limits that the operator's rules set for its client: how many streams its user watches at once, and the
-//! bitrate that it asks for.
+//! Holds an opening to what the operator's rules set for its client and to its wishes: how many streams its user watches at once, the
+//! bitrate that it asks for, and whether a channel that is not warm may be opened.
 //!
 //! The body of a request is read only where a limit needs it. Of one that cannot be read only the query counts.
 
@@ -13,7 +13,7 @@ use crate::proxy::openings::open_response::{BITRATE, OpenRequest, Opener};
 use crate::proxy::query::{self, Query};
 use crate::supervisor::explainer::Why;
 use crate::upstream::jellyfin::Me;
-use domain::clients::{self, Client, ClientSettings};
+use domain::clients::{self, Client, ClientSettings, Mode};
 use domain::key::{DeviceId, ItemId};
 use domain::reason::OpeningRefusal;
 
@@ -39,12 +39,16 @@ impl Gateway {
         device: Option<&DeviceId>,
         request: &Request<Body>,
     ) -> ClientSettings {
+        if self.client_rules.is_empty() {
+            return ClientSettings::default();
+        }
         let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
         let client = Client {
             user: me.and_then(|me| Some((me.id.as_deref()?, me.name.as_deref().unwrap_or_default()))),
             device,
             user_agent: agent.unwrap_or_default(),
             address: self.forwarder.client_address(request),
+            headers: Some(request.headers()),
         };
         clients::settings(&self.client_rules, &client)
     }
@@ -52,18 +56,19 @@ impl Gateway {
     /// The request as its client may send it, or the answer that refuses it. `item` is the channel of a `PlaybackInfo`.
     pub(super) async fn within_limits(
         &self,
-        settings: ClientSettings,
         item: Option<&ItemId>,
         opener: &Opener,
         request: Request<Body>,
     ) -> Result<Request<Body>, Response<Body>> {
+        let ClientSettings { streams, max_bitrate, mode, .. } = opener.settings;
+        let is_warm_only = mode == Some(Mode::WarmOnly);
         let account = self.account(opener.asker.credential.token());
         if let Some(user) = &opener.user {
             self.supervisor.account_is_of(account, user);
         }
         let device = opener.asker.credential.device();
-        let over = settings.streams.filter(|limit| !self.supervisor.may_watch(account, device, *limit));
-        if over.is_none() && settings.max_bitrate.is_none() {
+        let over = streams.filter(|limit| !self.supervisor.may_watch(account, device, *limit));
+        if over.is_none() && max_bitrate.is_none() && !is_warm_only {
             return Ok(request);
         }
         let (parts, body) = request.into_parts();
@@ -79,10 +84,15 @@ impl Gateway {
             self.supervisor.opening_refused(OpeningRefusal::TooManyStreams);
             return Err(self.over_limit(item, opener, limit, &parts.headers));
         }
+        let is_warm = || wish.item().is_some_and(|item| self.supervisor.is_warm(item));
+        if is_warm_only && wish.opens() && !is_warm() {
+            let reason = OpeningRefusal::NotWarm;
+            self.supervisor.opening_refused(reason);
+            let (status, why) = (StatusCode::GATEWAY_TIMEOUT, (None, reason.as_str()));
+            return Err(self.refusal(&parts.headers, status, why));
+        }
         let mut request = Request::from_parts(parts, body);
-        if let Some(limit) =
-            settings.max_bitrate.filter(|limit| wish.bitrate().is_none_or(|wish| wish > *limit))
-        {
+        if let Some(limit) = max_bitrate.filter(|limit| wish.bitrate().is_none_or(|wish| wish > *limit)) {
             let query = Query::of(request.uri()).substitute(&[(BITRATE, &limit.to_string())]);
             query::replace(&mut request, &query);
         }

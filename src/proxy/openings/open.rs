@@ -31,6 +31,7 @@ use crate::supervisor::inputs::prefetch::OpenedChannel;
 use crate::supervisor::random;
 use crate::supervisor::tuners::asking::Asking;
 use crate::upstream::jellyfin::{Place, RawPath};
+use domain::clients::ClientSettings;
 use domain::key::{Channel, ConsumerId, ItemId, MediaSourceId};
 use domain::openings::{ClientOpening, Mention, MentionKind};
 use domain::produce::ProductionMethod;
@@ -53,7 +54,11 @@ impl Gateway {
     ) -> Response<Body> {
         let client = CancellationToken::new();
         let _waits = client.clone().drop_guard();
-        self.to_the_end(Arc::clone(self).open(item, request, client)).await
+        let wishes = self.wishes(&request);
+        let opening = Arc::clone(self).open(item, request, wishes.settings, client);
+        let mut response = self.to_the_end(opening).await;
+        self.name_ignored(&wishes.ignored, response.headers_mut());
+        response
     }
 
     /// Answers `master.m3u8`. The media playlist will be requested next, with the same credential in the same place, so that
@@ -90,14 +95,14 @@ impl Gateway {
         self: Arc<Self>,
         item: Option<ItemId>,
         mut request: Request<Body>,
+        wishes: ClientSettings,
         client: CancellationToken,
     ) -> Response<Body> {
         let Some(asker) = self.asker(&request, &Query::of(request.uri())) else {
             return self.forward(request).await;
         };
-        let player = self.player(&request, asker.credential.device().cloned());
-        let prefix = prefix(request.uri()).to_owned();
-        let mut opener = Opener { asker, player, prefix, user: None, is_administrator: false };
+        let (prefix, settings) = (prefix(request.uri()).to_owned(), ClientSettings::default());
+        let mut opener = Opener { asker, settings, prefix, user: None, is_administrator: false };
         let verdict = self.auth.check(&opener.prefix, &opener.asker).await;
         if verdict == Verdict::Denied {
             return self.forward(request).await;
@@ -109,8 +114,8 @@ impl Gateway {
             (opener.user, opener.is_administrator) = (me.id.clone(), me.administrator);
             self.supervisor.close_leftovers(account, &login, me.id.as_deref()).await;
         }
-        let settings = self.client_settings(&opener, &verdict, &request);
-        let request = match self.within_limits(settings, item.as_ref(), &opener, request).await {
+        opener.settings = self.client_settings(&opener, &verdict, &request).with(wishes);
+        let request = match self.within_limits(item.as_ref(), &opener, request).await {
             Ok(request) => request,
             Err(refusal) => return refusal,
         };
@@ -182,7 +187,9 @@ impl Gateway {
         if !self.pairings.is_proven(&channel, &opened.live_stream) {
             return;
         }
-        if self.produce(&channel, &opener.player).first() == ProductionMethod::Adopted {
+        let ClientSettings { produce, mode, .. } = opener.settings;
+        let is_left = self.produce(&channel, produce).first() == ProductionMethod::Adopted;
+        if is_left || !mode.unwrap_or_default().may_prefetch() {
             return;
         }
         let (prefix, user) = (opener.prefix.clone(), opener.user.clone());

@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::proxy::auth::Asker;
 use crate::proxy::query::Query;
 use crate::upstream::jellyfin::field;
+use domain::clients::ClientSettings;
 use domain::key::{ItemId, LiveStreamId, MediaSourceId, PlaySessionId};
-use domain::produce::Player;
 
 /// The parameter and the property for the bitrate.
 pub(super) const BITRATE: &str = "MaxStreamingBitrate";
@@ -48,8 +48,8 @@ impl fmt::Debug for OpenedStream {
 pub(super) struct Opener {
     /// The client's credential and addresses.
     pub asker: Asker,
-    /// The client's player.
-    pub player: Player,
+    /// What applies to the client.
+    pub settings: ClientSettings,
     /// The base path of the request, before Jellyfin's own path.
     pub prefix: String,
     /// The id of the client's user, if the server has told it.
@@ -114,6 +114,12 @@ impl OpenRequest {
     #[must_use]
     pub(super) const fn bitrate(&self) -> Option<u64> {
         self.bitrate
+    }
+
+    /// The item of the channel, if it names one.
+    #[must_use]
+    pub(super) const fn item(&self) -> Option<&ItemId> {
+        self.item.as_ref()
     }
 
     /// Reads from the answer the live streams that are open.

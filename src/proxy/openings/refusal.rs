@@ -60,10 +60,9 @@ impl Gateway {
         let fields = response.headers_mut();
         fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
         fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        let status = format!("{}; error=http_request_denied; details=\"{}\"", self.name, reason.as_str());
-        if let Ok(status) = HeaderValue::try_from(status) {
-            fields.insert(PROXY_STATUS, status);
-        }
+        self.say(fields, PROXY_STATUS, || {
+            format!("{}; error=http_request_denied; details=\"{}\"", self.name, reason.as_str())
+        });
         self.with_cors(headers, response)
     }
 }

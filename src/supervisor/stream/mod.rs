@@ -154,8 +154,7 @@ impl Stream {
     /// Where the playlist of a viewer begins who joins now, and wants to see what began at `since`; `None` while there is too little to
     /// play on.
     pub(super) fn join_point(&self, listing: Listing, since: Option<Duration>) -> Option<JoinPoint> {
-        let window = self.read();
-        window.as_ref()?.join(listing, self.size.join, since)
+        self.read().as_ref()?.join(listing, self.size.join, since)
     }
 
     /// The playlist of a viewer who joined at `start`; `None` before the first segment.

@@ -137,6 +137,7 @@ fn who_comes_back_soon_goes_on_with_its_list() {
         sequence: 7,
         target: Duration::from_secs(1),
         plays_from_first: false,
+        longest: None,
     };
     let comes_back = |reason, play_session: Option<&str>, seconds: u64| {
         let mut viewer = after(Class::Web, &polls(0..30));

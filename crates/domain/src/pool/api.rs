@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::cadence::Class;
+use crate::clients::TuneConditions;
 use crate::inputs::{Change, ReaderId};
 use crate::key::{
     AskingId, Channel, ConsumerId, DeviceId, InputId, ItemId, MediaSourceId, OpeningId, PlaySessionId,
@@ -60,6 +61,8 @@ pub struct Tune {
     pub class: Class,
     /// The preference for how the stream is produced.
     pub produce: Produce,
+    /// What applies to the viewer if it is new.
+    pub conditions: TuneConditions,
     /// The token that the viewer gets if it is new: random, and never used before.
     pub fresh: ConsumerId,
 }

@@ -1,12 +1,13 @@
 //! Chooses the stream or input that is evicted when slots, tuners, connections, memory or CPU time run short, in one order for all.
 //!
-//! The candidate that was left longest ago is evicted first, since viewers mostly zap back to the previous channel. A channel
-//! that a viewer has just opened comes last, since that viewer is about to request it. A stream or input that somebody
+//! Of the candidates that matter least to those who watched them (`clients::Priority`), the one that was left longest ago is evicted
+//! first, since viewers mostly zap back to the previous channel. A channel that a viewer has just opened comes last, since that viewer is about to request it. A stream or input that somebody
 //! watches or reads is never evicted. A suspect consumer still counts as watching: its silence may be a gap in its network.
 
 use std::collections::BTreeMap;
 
 use super::Pool;
+use crate::clients::Priority;
 use crate::inputs::{Input, InputKey};
 use crate::key::{InputId, MediaSourceId, StreamId};
 use crate::pool::stream::Stream;
@@ -19,6 +20,8 @@ use crate::tuners::{Occupancy, Scope};
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
     has_prefetch: bool,
+    /// That of the most important of its streams, if it has any.
+    priority: Option<Priority>,
     /// When its last viewer or reader left.
     since: Timestamp,
     /// The streams that are stopped with it.
@@ -130,7 +133,12 @@ impl Pool {
     }
 
     fn evict_first(&mut self, candidates: Vec<Candidate>, shortage: Shortage) -> bool {
-        let Some(Candidate { streams, inputs, .. }) = candidates.into_iter().min() else { return false };
+        let usual = |candidate: Candidate| Candidate {
+            priority: candidate.priority.or_else(|| Some(Priority::default())),
+            ..candidate
+        };
+        let first = candidates.into_iter().map(usual).min();
+        let Some(Candidate { streams, inputs, .. }) = first else { return false };
         let (stop, close) = match shortage {
             Shortage::Slot => (StopReason::Evicted, CloseReason::Unneeded),
             Shortage::Tuner => (StopReason::TunerNeeded, CloseReason::TunerNeeded),
@@ -147,6 +155,7 @@ impl Pool {
     fn idle_streams(&self, suits: impl Fn(StreamId) -> bool) -> impl Iterator<Item = Candidate> {
         let idle = self.streams.keys().filter_map(|&id| Some((id, self.idle_since(id)?)));
         idle.filter(move |(id, _)| suits(*id)).map(|(id, since)| Candidate {
+            priority: self.priority_of([id].iter()),
             since,
             streams: vec![id],
             ..Candidate::default()
@@ -160,7 +169,14 @@ impl Pool {
                 let streams = input.streams();
                 let idle: Option<Vec<_>> = streams.iter().map(|&stream| self.idle_since(stream)).collect();
                 let since = idle?.into_iter().chain(input.left_at()).max().unwrap_or_default();
-                Some(Candidate { has_prefetch: input.has_prefetch(), since, streams, inputs: vec![id] })
+                let priority = self.priority_of(streams.iter());
+                Some(Candidate {
+                    has_prefetch: input.has_prefetch(),
+                    priority,
+                    since,
+                    streams,
+                    inputs: vec![id],
+                })
             },
         )
     }
@@ -191,6 +207,13 @@ impl Pool {
             channel.streams.extend(streams);
             channel.inputs.push(id);
         }
-        channels.into_values().collect()
+        let priced = channels
+            .into_values()
+            .map(|channel| Candidate { priority: self.priority_of(channel.streams.iter()), ..channel });
+        priced.collect()
+    }
+
+    fn priority_of<'a>(&self, streams: impl Iterator<Item = &'a StreamId>) -> Option<Priority> {
+        streams.filter_map(|id| Some(self.streams.get(id)?.legacy.priority())).max()
     }
 }

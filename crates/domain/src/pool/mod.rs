@@ -15,6 +15,7 @@ mod crowd;
 mod failed_attempts;
 mod giving_way;
 mod inputs;
+mod legacy;
 mod own_openings;
 mod pace;
 mod pressure;

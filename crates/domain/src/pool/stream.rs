@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::key::StreamKey;
+use crate::pool::legacy::Legacy;
 use crate::pool::pace::Pace;
 use crate::produce::ProductionMethod;
 use crate::producer::{Producer, State};
@@ -22,6 +23,8 @@ pub(super) struct Stream {
     pub(super) grew_at: Option<Timestamp>,
     /// When the stream last had a present consumer.
     pub(super) watched_at: Timestamp,
+    /// What its viewers since then want of it once they have left.
+    pub(super) legacy: Legacy,
     /// Bytes on the server's disk, without those of the input.
     pub(super) written: u64,
     /// Bytes of memory that the window holds.

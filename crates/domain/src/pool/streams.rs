@@ -2,13 +2,12 @@
 //!
 //! It does not choose the stream that is evicted; `giving_way` does.
 
-use std::time::Duration;
-
 use super::Pool;
 use crate::consumer::Presence;
 use crate::inputs::Member;
 use crate::key::{ItemId, StreamId};
 use crate::pool::api::{Action, Open, Output};
+use crate::pool::legacy::Keep;
 use crate::pool::pace::Pace;
 use crate::pool::stream::Stream;
 use crate::produce::ProductionMethod;
@@ -30,28 +29,29 @@ impl Pool {
     }
 
     /// How long a stream is kept without viewers.
-    fn idle_limit(&self, stream: &Stream) -> Duration {
-        match stream.producer.method() {
+    fn keep(&self, stream: &Stream) -> Keep {
+        let usual = match stream.producer.method() {
             ProductionMethod::Own => self.limits.warm_feed,
             ProductionMethod::Adopted => self.limits.idle_timeout,
-        }
+        };
+        stream.legacy.keep(Keep { encoding: usual.min(self.limits.warm_encode), stream: usual })
     }
 
     /// When a stream that nobody watches is to rest or to stop.
     pub(super) fn cool_down_at(&self, id: StreamId) -> Option<Timestamp> {
         let since = self.idle_since(id)?;
         let stream = self.streams.get(&id)?;
-        let limit = self.idle_limit(stream);
-        Some(since + if stream.encodes() { limit.min(self.limits.warm_encode) } else { limit })
+        let keep = self.keep(stream);
+        Some(since + if stream.encodes() { keep.encoding } else { keep.stream })
     }
 
-    /// Ends the encoding of a stream that nobody has watched for `warm_encode`, and stops it after its idle limit.
+    /// Ends the encoding of a stream that nobody has watched for as long as that is kept, and stops it after its idle limit.
     pub(super) fn cool_down(&mut self, id: StreamId, now: Timestamp) {
         if self.cool_down_at(id).is_none_or(|at| at > now) {
             return;
         }
         let (Some(since), Some(stream)) = (self.idle_since(id), self.streams.get(&id)) else { return };
-        if since + self.idle_limit(stream) <= now {
+        if since + self.keep(stream).stream <= now {
             self.stop(id, StopReason::Idle);
         } else {
             self.end_encoding(id, StopReason::Idle, now);

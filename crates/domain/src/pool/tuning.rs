@@ -1,12 +1,13 @@
 //! A viewer asks: which stream serves it, and is there room to start one?
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::Pool;
-use crate::cadence::Class;
 use crate::consumer::Consumer;
 use crate::key::{Channel, ConsumerId, DeviceId, ItemId, StreamId, StreamKey};
 use crate::pool::api::{Action, Admission, Tune, Warmth};
+use crate::pool::legacy::Legacy;
 use crate::pool::stream::Stream;
 use crate::produce::Produce;
 use crate::producer::{Producer, State};
@@ -27,38 +28,41 @@ impl Pool {
         if self.stays_bypassed(&tune.viewer, &tune.key.channel, now) {
             return Admission::Refused(RefuseReason::StaysPlain);
         }
-        self.zapped(&tune, now);
+        let wanted = self.find(&tune.key, tune.produce);
+        let known = wanted.filter(|&stream| self.crowd.find(stream, &tune.viewer).is_some());
+        if known.is_none()
+            && let Some(reason) = tune.conditions.refusal(wanted.and_then(|id| self.age(id, now)))
+        {
+            return Admission::Refused(reason);
+        }
+        if known.is_none() {
+            self.zapped(&tune, wanted, now);
+        }
         let (stream, warmth) = match self.find(&tune.key, tune.produce) {
             Some(stream) if self.is_failing(stream) && !self.has_list(stream, &tune.viewer) => {
                 return Admission::Refused(RefuseReason::UpstreamFailing);
             }
-            Some(stream)
-                if self.crowd.find(stream, &tune.viewer).is_none()
-                    && self.is_crowded(stream, tune.viewer.account) =>
-            {
+            Some(stream) if known != Some(stream) && self.is_crowded(stream, tune.viewer.account) => {
                 return Admission::Refused(RefuseReason::Crowded);
             }
             Some(stream) => (stream, self.warmth(stream, &tune.viewer)),
             None => match self.make_room() {
-                Ok(()) => (self.start(tune.key, tune.produce, tune.viewer.account, now), Warmth::Cold),
+                Ok(()) => (self.start(&tune, now), Warmth::Cold),
                 Err(reason) => return Admission::Refused(reason),
             },
         };
-        let consumer = self.lease(stream, tune.viewer, (tune.class, tune.fresh), now);
-        *self.tally.tuned.entry(warmth.as_str()).or_default() += u64::from(consumer == tune.fresh);
+        let fresh = tune.fresh;
+        let consumer = self.lease(stream, tune, now);
+        *self.tally.tuned.entry(warmth.as_str()).or_default() += u64::from(consumer == fresh);
         Admission::Serve { stream, consumer, warmth }
     }
 
-    /// The first request of the same device, under the same token, for something else: proof that it left what it watched
+    /// The first request of the same device, under the same token, for something else than `wanted`: proof that it left what it watched
     /// before. Only the first: two players on one device (browser tabs share theirs) must not end each other for ever, and
     /// once they are known to be two, they do not at all.
-    fn zapped(&mut self, tune: &Tune, now: Timestamp) {
+    fn zapped(&mut self, tune: &Tune, wanted: Option<StreamId>, now: Timestamp) {
         let Some(device) = &tune.viewer.device else { return };
         if self.shared_devices.contains(tune.viewer.account, device) {
-            return;
-        }
-        let wanted = self.find(&tune.key, tune.produce);
-        if wanted.is_some_and(|stream| self.crowd.find(stream, &tune.viewer).is_some()) {
             return;
         }
         let same_device = self.crowd.of_device(tune.viewer.account, Some(device));
@@ -111,6 +115,18 @@ impl Pool {
             .map(|(&id, _)| id)
     }
 
+    /// How old the newest segment of a stream is that goes on; `None` if it has none to offer.
+    fn age(&self, id: StreamId, now: Timestamp) -> Option<Duration> {
+        let stream = self.streams.get(&id).filter(|stream| stream.is_live())?;
+        Some(now.since(stream.grew_at?))
+    }
+
+    /// Whether a stream of this channel has segments to offer.
+    #[must_use]
+    pub fn is_warm(&self, item: &ItemId) -> bool {
+        self.streams.values().any(|stream| stream.is_live() && stream.key.channel.item == *item)
+    }
+
     /// Whether the server's own answer serves a newcomer better than this stream.
     fn is_failing(&self, stream: StreamId) -> bool {
         self.streams.get(&stream).is_some_and(|stream| match stream.producer.state() {
@@ -146,10 +162,11 @@ impl Pool {
         }
     }
 
-    fn start(&mut self, key: StreamKey, produce: Produce, account: Account, now: Timestamp) -> StreamId {
+    fn start(&mut self, tune: &Tune, now: Timestamp) -> StreamId {
         let id = StreamId(self.next_stream);
         self.next_stream += 1;
-        let hindered = self.failed_attempts.meet(&key, account, now);
+        let (key, produce) = (tune.key.clone(), tune.produce);
+        let hindered = self.failed_attempts.meet(&key, tune.viewer.account, now);
         let stream = Stream {
             key,
             producer: if hindered { Producer::after_failed_attempt(produce) } else { Producer::new(produce) },
@@ -157,6 +174,7 @@ impl Pool {
             target: None,
             grew_at: None,
             watched_at: now,
+            legacy: Legacy::default(),
             written: 0,
             held: 0,
             encoded: false,
@@ -171,17 +189,18 @@ impl Pool {
         id
     }
 
-    fn lease(
-        &mut self,
-        stream: StreamId,
-        viewer: Viewer,
-        (class, fresh): (Class, ConsumerId),
-        now: Timestamp,
-    ) -> ConsumerId {
+    fn lease(&mut self, stream: StreamId, tune: Tune, now: Timestamp) -> ConsumerId {
+        let Tune { viewer, class, conditions, fresh, .. } = tune;
+        let is_watched = self.crowd.is_watched(stream);
+        let known = self.crowd.find(stream, &viewer);
         if let Some(stream) = self.streams.get_mut(&stream) {
             stream.accounts.insert(viewer.account);
+            if known.is_none() {
+                stream.legacy = if is_watched { stream.legacy } else { Legacy::default() };
+                stream.legacy.add(&conditions);
+            }
         }
-        if let Some(known) = self.crowd.find(stream, &viewer) {
+        if let Some(known) = known {
             self.crowd.update(known, |consumer| consumer.waits(now));
             self.notice(known, Signal::Playlist, now);
             self.crowd.update(known, |consumer| consumer.vouch(now));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::clients::TuneConditions;
 use crate::consumer::Presence;
 use crate::key::{Channel, ConsumerId, DeviceId, ItemId, MediaSourceId, PlaySessionId, StreamKey};
 use crate::pool::{Admission, Event, Limits, Output, Pool, Tune};
@@ -269,6 +270,7 @@ fn tune(trace: &Trace, number: u32) -> Option<Tune> {
         },
         class: trace.class,
         produce: Produce::Adopt,
+        conditions: TuneConditions::default(),
         fresh: ConsumerId::from_bits(u128::from(number)),
     })
 }

@@ -7,10 +7,14 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::playlist::Listed;
+use crate::window::listing::JoinPoint;
 use crate::window::text::{ListText, Text};
 
 /// A playlist is longer than it should be by this much at most, so that it starts with a random access point.
 pub(super) const FARTHEST_BACK: Duration = Duration::from_secs(12);
+
+/// The least length of a live playlist, in target durations, once it has been that long (6.2.2).
+pub(super) const LISTED_TARGETS: u32 = 3;
 
 /// A segment of a listing.
 #[derive(Clone, Debug)]
@@ -181,6 +185,14 @@ impl Index {
 
     pub(super) const fn interrupt(&mut self) {
         self.current_from = self.next_sequence;
+    }
+
+    /// The segment that the list of a viewer who joined at `start` begins with by now, if it does not grow as far as others.
+    pub(super) fn slid(&self, start: JoinPoint) -> u64 {
+        let JoinPoint { sequence, target, longest, .. } = start;
+        let Some(longest) = longest else { return sequence };
+        let span = longest.max(target * LISTED_TARGETS);
+        self.beginning_before(self.suffix_lasting(span)).max(sequence)
     }
 
     /// Whether a list that began with this segment still begins with it.

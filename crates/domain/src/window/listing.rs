@@ -101,6 +101,8 @@ pub struct JoinPoint {
     pub target: Duration,
     /// Whether players are told to begin with its first segment, rather than near live.
     pub plays_from_first: bool,
+    /// From which length on it slides, where it is not to grow as long as the window reaches; never under three target durations.
+    pub longest: Option<Duration>,
 }
 
 #[cfg(test)]

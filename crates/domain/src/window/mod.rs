@@ -15,13 +15,11 @@ use std::time::Duration;
 use crate::playlist::{self, Head, Listed};
 use crate::time::Timestamp;
 pub use crate::window::index::ListLengths;
-use crate::window::index::{FARTHEST_BACK, Index, Run};
+use crate::window::index::{FARTHEST_BACK, Index, LISTED_TARGETS, Run};
 pub use crate::window::listing::{JoinPoint, Listing, ListingChoice, StartChoice};
 use crate::window::pieces::Pieces;
 pub use crate::window::text::ListText;
 
-/// The least length of a live playlist, in target durations, once it has been that long (6.2.2).
-const LISTED_TARGETS: u32 = 3;
 /// The longest target duration of keyed lists that the gateway cuts itself. A group that would be longer is divided.
 const LONGEST_GROUP: Duration = Duration::from_secs(6);
 /// The shortest such target duration: players poll as often.
@@ -247,6 +245,7 @@ impl<P> Window<P> {
             sequence: earlier.unwrap_or(near_live),
             target: self.target(listing)?,
             plays_from_first: earlier.is_some(),
+            longest: None,
         })
     }
 
@@ -265,7 +264,8 @@ impl<P> Window<P> {
 
     /// The segments of the list of a viewer who joined at `start`.
     pub fn list(&self, start: JoinPoint) -> impl Iterator<Item = Listed> {
-        self.index(start.listing).list(start.sequence)
+        let index = self.index(start.listing);
+        index.list(index.slid(start))
     }
 
     /// The text of that list. `blocking` offers blocking playlist reload.
@@ -273,14 +273,14 @@ impl<P> Window<P> {
     pub fn text(&self, start: JoinPoint, blocking: bool) -> ListText {
         let index = self.index(start.listing);
         let ListLengths { least, most } = self.lengths_of(start.listing);
-        let only_grows = most > least && index.reaches(start.sequence);
+        let only_grows = most > least && start.longest.is_none() && index.reaches(start.sequence);
         let head = Head {
             target: start.target,
             blocking,
             only_grows,
             plays_from_first: start.plays_from_first && only_grows,
         };
-        index.text(start.sequence, |first| playlist::head(head, first))
+        index.text(index.slid(start), |first| playlist::head(head, first))
     }
 
     /// Drops the pieces that no list names, before their time, because memory is short.

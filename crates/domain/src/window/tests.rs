@@ -49,7 +49,13 @@ fn pieces_of(pieces: &str, promise: Promise) -> Window<usize> {
 }
 
 fn begin<P>(window: &Window<P>, listing: Listing) -> JoinPoint {
-    JoinPoint { listing, sequence: 0, target: window.target(listing).unwrap(), plays_from_first: false }
+    JoinPoint {
+        listing,
+        sequence: 0,
+        target: window.target(listing).unwrap(),
+        plays_from_first: false,
+        longest: None,
+    }
 }
 
 fn numbers<P>(window: &Window<P>, start: JoinPoint) -> Vec<u64> {
@@ -378,5 +384,31 @@ proptest! {
             }
             *previous = fresh;
         }
+    }
+}
+
+/// A viewer whose list is to be short: it slides earlier than others, at three target durations at the earliest, and never back.
+#[test]
+fn a_list_is_no_longer_than_its_viewer_wants() {
+    let long = ListLengths { least: secs(12), most: secs(600) };
+    for (longest, segments) in [(None, 60), (Some(20), 5), (Some(21), 6), (Some(1), 3), (Some(300), 60)] {
+        let mut window = Window::new(0, SEGMENTS, long);
+        let (mut first, mut start) = (0, None);
+        for at in 1..=60_u64 {
+            window.reached([Some(0); 2]);
+            push(&mut window, segment(secs(4), false), (), at * 4000);
+            let begins = *start.get_or_insert_with(|| JoinPoint {
+                longest: longest.map(secs),
+                ..begin(&window, Listing::Keyed)
+            });
+            let listed = numbers(&window, begins);
+            assert!(listed[0] >= first, "it never slides back");
+            first = listed[0];
+            assert_eq!(listed.last(), Some(&(at - 1)));
+            let text = String::from_utf8(window.text(begins, false).plain().to_vec()).unwrap();
+            assert!(text.contains(&format!("#EXT-X-MEDIA-SEQUENCE:{first}\n")), "{text}");
+            assert_eq!(text.contains("#EXT-X-PLAYLIST-TYPE:EVENT"), longest.is_none(), "{text}");
+        }
+        assert_eq!(60 - first, segments, "{longest:?}");
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::clients::{Mode, TuneConditions};
 use crate::consumer::Presence;
 use crate::inputs::{InputKey, Joined, LineupInput, ReaderId, Wanted};
 use crate::key::{Channel, ChannelId, DeviceId, InputId, ItemId, MediaSourceId, PlaySessionId, StreamKey};
@@ -24,6 +25,11 @@ mod providers;
 mod storm;
 mod streams_at_once;
 mod tuners;
+mod wishes;
+
+/// What applies to a viewer who wishes nothing.
+const USUAL: TuneConditions =
+    TuneConditions { mode: Mode::Auto, max_age: None, linger: None, priority: None };
 
 const LIMITS: Limits = Limits {
     slots: 2,
@@ -47,6 +53,7 @@ const LIST: JoinPoint = JoinPoint {
     sequence: 1,
     target: Duration::from_secs(4),
     plays_from_first: false,
+    longest: None,
 };
 
 fn at(millis: u64) -> Timestamp {
@@ -114,6 +121,7 @@ impl Bench {
                 viewer: viewer(number),
                 class: Class::Web,
                 produce: Produce::Adopt,
+                conditions: USUAL,
                 fresh,
             },
             now,
@@ -150,7 +158,14 @@ impl Bench {
     fn deserted(&mut self, encoded: bool) -> StreamId {
         self.tokens += 1;
         let fresh = ConsumerId::from_bits(self.tokens);
-        let tune = Tune { key: key(1), viewer: viewer(1), class: Class::Web, produce: Produce::Auto, fresh };
+        let tune = Tune {
+            key: key(1),
+            viewer: viewer(1),
+            class: Class::Web,
+            produce: Produce::Auto,
+            conditions: USUAL,
+            fresh,
+        };
         let Admission::Serve { stream, consumer, .. } = self.pool.tune(tune, at(0)) else {
             panic!("refused");
         };
@@ -268,6 +283,7 @@ fn two_players_on_one_device_do_not_end_each_other_for_ever() {
                 viewer: tab(channel),
                 class: Class::Web,
                 produce: Produce::Adopt,
+                conditions: USUAL,
                 fresh,
             },
             at(now),
@@ -291,7 +307,14 @@ fn nobody_ends_a_lease_by_claiming_its_device() {
     let stranger = Viewer { account: Account(9), ..viewer(1) };
     let fresh = ConsumerId::from_bits(99);
     bench.pool.tune(
-        Tune { key: key(2), viewer: stranger, class: Class::Web, produce: Produce::Adopt, fresh },
+        Tune {
+            key: key(2),
+            viewer: stranger,
+            class: Class::Web,
+            produce: Produce::Adopt,
+            conditions: USUAL,
+            fresh,
+        },
         at(1000),
     );
     assert!(bench.presence(victim).is_some_and(Presence::is_present));
@@ -326,7 +349,14 @@ fn one_account_cannot_crowd_the_pool() {
         let one_of_many = Viewer { play_session: Some(PlaySessionId::new(format!("{play}"))), ..viewer(1) };
         let fresh = ConsumerId::from_bits(1000 + play);
         let admission = bench.pool.tune(
-            Tune { key: key(1), viewer: one_of_many, class: Class::Web, produce: Produce::Adopt, fresh },
+            Tune {
+                key: key(1),
+                viewer: one_of_many,
+                class: Class::Web,
+                produce: Produce::Adopt,
+                conditions: USUAL,
+                fresh,
+            },
             at(0),
         );
         admitted += u32::from(matches!(admission, Admission::Serve { .. }));

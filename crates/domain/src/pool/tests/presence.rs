@@ -175,7 +175,14 @@ fn a_quality_change_is_no_departure() {
     let again = Viewer { play_session: Some(PlaySessionId::new("play-again")), ..viewer(1) };
     let fresh = ConsumerId::from_bits(77);
     bench.pool.tune(
-        Tune { key: key(1), viewer: again, class: Class::Web, produce: Produce::Adopt, fresh },
+        Tune {
+            key: key(1),
+            viewer: again,
+            class: Class::Web,
+            produce: Produce::Adopt,
+            conditions: USUAL,
+            fresh,
+        },
         at(4500),
     );
     bench.signal(play(1), Signal::EncodingsDeleted, at(4600));
@@ -238,7 +245,14 @@ fn who_closes_a_live_stream_that_two_of_a_household_watch_is_nobody() {
         };
         let fresh = ConsumerId::from_bits(100 + tokens.len() as u128);
         bench.pool.tune(
-            Tune { key: key(1), viewer: one, class: Class::Web, produce: Produce::Adopt, fresh },
+            Tune {
+                key: key(1),
+                viewer: one,
+                class: Class::Web,
+                produce: Produce::Adopt,
+                conditions: USUAL,
+                fresh,
+            },
             at(0),
         );
         tokens.push(fresh);
@@ -274,7 +288,14 @@ fn what_was_under_way_at_a_zap_takes_nothing_back() {
         let other = Viewer { play_session: Some(PlaySessionId::new(play)), ..viewer(1) };
         let fresh = ConsumerId::from_bits(500 + u128::from(now));
         bench.pool.tune(
-            Tune { key: key(2), viewer: other, class: Class::Web, produce: Produce::Adopt, fresh },
+            Tune {
+                key: key(2),
+                viewer: other,
+                class: Class::Web,
+                produce: Produce::Adopt,
+                conditions: USUAL,
+                fresh,
+            },
             at(now),
         )
     };
@@ -294,10 +315,10 @@ fn a_stream_is_wrongly_taken_once_per_device() {
         bench.tokens += 1;
         let fresh = ConsumerId::from_bits(bench.tokens);
         let (class, produce) = (Class::Web, Produce::Adopt);
-        match bench
-            .pool
-            .tune(Tune { key: key(channel), viewer: tab(channel), class, produce, fresh }, at(now))
-        {
+        match bench.pool.tune(
+            Tune { key: key(channel), viewer: tab(channel), class, produce, conditions: USUAL, fresh },
+            at(now),
+        ) {
             Admission::Serve { stream, .. } => Ok(stream),
             Admission::Refused(reason) => Err(reason),
         }
@@ -388,7 +409,14 @@ fn a_second_opening_of_a_viewer_does_not_keep_the_first() {
         bench.pool.handle_event(Event::Opened(OpeningId(number), opening), at(0));
         let named = Mention { play_session: viewer.play_session.clone(), ..Mention::default() };
         let fresh = ConsumerId::from_bits(u128::from(number));
-        let tune = Tune { key: key.clone(), viewer, class: Class::Web, produce: Produce::Adopt, fresh };
+        let tune = Tune {
+            key: key.clone(),
+            viewer,
+            class: Class::Web,
+            produce: Produce::Adopt,
+            conditions: USUAL,
+            fresh,
+        };
         assert!(matches!(bench.pool.tune(tune, at(0)), Admission::Serve { .. }));
         bench.pool.handle_event(Event::Mentioned(named, MentionKind::Served), at(0));
     }
@@ -397,7 +425,10 @@ fn a_second_opening_of_a_viewer_does_not_keep_the_first() {
         bench.pool.segment_requested(ConsumerId::from_bits(2), now, at(now));
         let fresh = ConsumerId::from_bits(9);
         let (key, viewer) = (key.clone(), again.clone());
-        bench.pool.tune(Tune { key, viewer, class: Class::Web, produce: Produce::Adopt, fresh }, at(now));
+        bench.pool.tune(
+            Tune { key, viewer, class: Class::Web, produce: Produce::Adopt, conditions: USUAL, fresh },
+            at(now),
+        );
     }
     let given_back: Vec<_> =
         bench.actions().into_iter().filter(|action| matches!(action, Action::GiveBack { .. })).collect();
@@ -462,10 +493,10 @@ fn a_million_events_leave_nothing_behind() {
                 let (key, viewer) = (keys[pick(20, 4)].clone(), viewers[pick(24, 8)].clone());
                 let class = Class::ALL[pick(28, 4)];
                 let fresh = ConsumerId::from_bits(token);
-                if let Admission::Serve { stream, .. } = bench
-                    .pool
-                    .tune(Tune { key, viewer, class, produce: Produce::ALL[pick(34, 3)], fresh }, at(now))
-                {
+                if let Admission::Serve { stream, .. } = bench.pool.tune(
+                    Tune { key, viewer, class, produce: Produce::ALL[pick(34, 3)], conditions: USUAL, fresh },
+                    at(now),
+                ) {
                     streams.insert(stream);
                     let target = Duration::from_secs(4);
                     let output =

@@ -7,7 +7,8 @@ impl Bench {
     fn started(&mut self, produce: Produce, now: Timestamp) -> Vec<Action> {
         self.tokens += 1;
         let fresh = ConsumerId::from_bits(self.tokens);
-        let tune = Tune { key: key(1), viewer: viewer(1), class: Class::Web, produce, fresh };
+        let tune =
+            Tune { key: key(1), viewer: viewer(1), class: Class::Web, produce, conditions: USUAL, fresh };
         self.pool.tune(tune, now);
         self.actions()
     }
@@ -63,6 +64,7 @@ fn who_comes_to_a_resting_stream_wakes_it() {
                 viewer: viewer(2),
                 class: Class::Web,
                 produce: Produce::Auto,
+                conditions: USUAL,
                 fresh: consumer,
             };
             let joined = Admission::Serve { stream, consumer, warmth: Warmth::Warming };
@@ -76,7 +78,14 @@ fn who_comes_to_a_resting_stream_wakes_it() {
 fn what_the_gateway_cannot_make_is_adopted_at_once() {
     let mut bench = Bench::new(LIMITS);
     let fresh = ConsumerId::from_bits(1);
-    let tune = Tune { key: key(1), viewer: viewer(1), class: Class::Web, produce: Produce::Auto, fresh };
+    let tune = Tune {
+        key: key(1),
+        viewer: viewer(1),
+        class: Class::Web,
+        produce: Produce::Auto,
+        conditions: USUAL,
+        fresh,
+    };
     bench.pool.tune(tune, at(0));
     let stream = StreamId(1);
     let failed = Event::Failed { stream, generation: 1, failure: Failure::Unsuitable };
@@ -124,7 +133,14 @@ fn a_stream_is_shared_only_in_the_way_that_is_wished_for() {
     let mut bench = Bench::new(Limits { slots: 3, ..LIMITS });
     let mut tuned = |number: u8, produce: Produce| {
         let fresh = ConsumerId::from_bits(number.into());
-        let tune = Tune { key: key(1), viewer: viewer(number), class: Class::Web, produce, fresh };
+        let tune = Tune {
+            key: key(1),
+            viewer: viewer(number),
+            class: Class::Web,
+            produce,
+            conditions: USUAL,
+            fresh,
+        };
         match bench.pool.tune(tune, at(0)) {
             Admission::Serve { stream, .. } => stream,
             Admission::Refused(reason) => panic!("{reason:?}"),

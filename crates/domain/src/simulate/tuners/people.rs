@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::cadence::Class;
+use crate::clients::TuneConditions;
 use crate::key::{AskingId, ConsumerId, OpeningId, PlaySessionId, StreamKey};
 use crate::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
 use crate::pool::{Admission, Event, PlaylistHints, Tune};
@@ -21,6 +22,7 @@ const LIST: JoinPoint = JoinPoint {
     sequence: 0,
     target: Duration::from_secs(POLL / 1000),
     plays_from_first: false,
+    longest: None,
 };
 /// How often a viewer asks for a playlist and reports, in milliseconds.
 const POLL: u64 = 6000;
@@ -160,7 +162,14 @@ impl Shell {
         let Ok(profile) = ProfileKey::from_query(pairs.into_iter(), false, policy) else { return false };
         let key = StreamKey { channel: shell::channel(channel), profile: profile.key };
         let fresh = ConsumerId::from_bits(u128::from(self.number()));
-        let tune = Tune { key, viewer, class: Class::Web, produce: Produce::Adopt, fresh };
+        let tune = Tune {
+            key,
+            viewer,
+            class: Class::Web,
+            produce: Produce::Adopt,
+            conditions: TuneConditions::default(),
+            fresh,
+        };
         let now = at(self.now);
         let admission = self.pool.playlist_requested(tune, &mention, now);
         let Admission::Serve { stream, consumer, .. } = admission else { return false };
