@@ -5,14 +5,17 @@ mod simulate;
 
 use std::ffi::OsString;
 use std::future::Future;
-use std::path::PathBuf;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
+use std::{fs, io};
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use warmgate::config::{Config, LogFormat};
 use warmgate::ffmpeg::launcher;
+use warmgate::proxy::explain::{Sender, explain};
 use warmgate::wire::trust::ClientTls;
 use warmgate::{app, demo, telemetry};
 
@@ -38,7 +41,20 @@ enum Command {
     /// Run the gateway (so does `warmgate` alone)
     Run(File),
     /// Check the configuration and report all errors
-    Check(File),
+    Check {
+        #[command(flatten)]
+        file: File,
+        /// Show which of clients.rules match a request, and what applies to its client: a file with its first line and its
+        /// header fields, or - for standard input
+        #[arg(long, value_name = "REQUEST")]
+        explain: Option<PathBuf>,
+        /// The address that the request to explain comes from
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", requires = "explain")]
+        peer: IpAddr,
+        /// The name or id of the user who sends it
+        #[arg(long, value_name = "USER", requires = "explain")]
+        user: Option<String>,
+    },
     /// Show the channels of the provider's playlists, and the problems of the playlists
     Lineup {
         #[command(flatten)]
@@ -71,7 +87,10 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command.unwrap_or(Command::Run(cli.file)) {
         Command::Run(file) => with_config(&file, run),
-        Command::Check(file) => with_config(&file, |config| check(&file, &config)),
+        Command::Check { file, explain, peer, user } => with_config(&file, |config| match explain {
+            Some(request) => report(explained(&config, &request, &Sender { peer, user })),
+            None => check(&file, &config),
+        }),
         Command::Lineup { file, json } => {
             with_config(&file, |config| exit(block_on(async { Ok(channels::show(&config, json).await) })))
         }
@@ -106,6 +125,18 @@ fn check(file: &File, config: &Config) -> ExitCode {
         println!("{}: ok", file.config.display());
         Ok(ExitCode::SUCCESS)
     }))
+}
+
+fn explained(config: &Config, request: &Path, sender: &Sender) -> anyhow::Result<()> {
+    let head = if request == Path::new("-") {
+        io::read_to_string(io::stdin()).context("standard input")?
+    } else {
+        fs::read_to_string(request).with_context(|| request.display().to_string())?
+    };
+    for said in explain(config, &head, sender).with_context(|| request.display().to_string())? {
+        println!("{said}");
+    }
+    Ok(())
 }
 
 fn run(config: Config) -> ExitCode {

@@ -19,6 +19,7 @@ mod connection;
 mod cors;
 pub mod credential;
 mod error;
+pub mod explain;
 pub mod forward;
 pub mod gateway;
 mod headers;

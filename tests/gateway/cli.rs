@@ -84,6 +84,52 @@ fn check_tells_all_errors_and_so_does_run() {
 }
 
 #[test]
+fn check_explains_a_request() {
+    let config = "upstream: {url: http://tv}\ntrusted_proxies: [10.0.0.1]\nclients:\n  rules:\n    \
+        - {match: {user: kids}, set: {streams: 1}}\n    \
+        - {match: {network: [192.168.0.0/16], header: {X-Room: kitchen}}, set: {linger: 1m, max_bitrate: 4Mbit/s}}\n    \
+        - {match: {device: tv}, set: {mode: bypass}}\n";
+    let dir = with_file("gateway.yaml", config);
+    let head = "GET /videos/1/live.m3u8?DeviceId=tv&ApiKey=s3cr3t HTTP/1.1\r\nHost: tv\r\nX-Room: kitchen\r\n\
+        X-Forwarded-For: 192.168.7.7\r\nWarmgate-Linger: 5\r\nWarmgate-Max-Bitrate: 9000000\r\nWarmgate-Mode: warm\r\n\r\nbody";
+    fs::write(dir.path().join("request"), head).unwrap();
+    let (code, said, complained) = output(&dir, &["check", "--explain", "request", "--peer", "10.0.0.1"]);
+    assert_eq!((code, complained.as_str()), (Some(0), ""));
+    assert_eq!(
+        said.lines().collect::<Vec<_>>(),
+        [
+            "from 192.168.7.7, over a trusted proxy: its wishes count (clients.headers: trusted)",
+            "clients.rules[0]: does not match: user",
+            "clients.rules[1]: matches and applies",
+            "clients.rules[2]: matches too, but an earlier one applies",
+            "max_bitrate: 4000000bit/s, by clients.rules[1]",
+            "linger: 5s, by the request",
+            "warmgate-mode is ignored: unknown-value",
+        ]
+    );
+    let by_user = ["check", "--explain", "request", "--user", "Kids"];
+    let (_, said, _) = output(&dir, &by_user);
+    assert_eq!(
+        said.lines().collect::<Vec<_>>(),
+        [
+            "from 127.0.0.1, over no trusted proxy: its wishes do not count (clients.headers: trusted)",
+            "clients.rules[0]: matches and applies",
+            "clients.rules[1]: does not match: network",
+            "clients.rules[2]: matches too, but an earlier one applies",
+            "streams: 1, by clients.rules[0]",
+        ]
+    );
+    for (head, complaint) in
+        [("", "line 1: write a method"), ("GET /x HTTP/1.1\nnonsense\n", "line 2: write a name")]
+    {
+        fs::write(dir.path().join("request"), head).unwrap();
+        let (code, _, complained) = output(&dir, &["check", "--explain", "request"]);
+        assert_eq!(code, Some(1));
+        assert!(complained.contains(complaint), "{complained}");
+    }
+}
+
+#[test]
 fn without_a_file_it_says_what_to_write() {
     let dir = tempfile::tempdir().unwrap();
     let (code, _, stderr) = output(&dir, &[]);
