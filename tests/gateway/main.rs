@@ -11,6 +11,7 @@ mod consumers;
 mod demo;
 mod denials;
 mod direct;
+mod examples;
 mod feed;
 mod ffmpeg;
 mod fronts;
