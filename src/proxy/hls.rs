@@ -136,7 +136,7 @@ impl Gateway {
                 self.has_tuned(&tuning);
                 response
             }
-            Err(miss) if miss.is_final() => {
+            Err(miss) if miss.is_final(tuning.decided.conditions.mode) => {
                 let (status, why) = (StatusCode::GATEWAY_TIMEOUT, (None, miss.as_str()));
                 self.refusal(request.headers(), status, why)
             }

@@ -3,6 +3,7 @@
 //! It does not know what the server answers instead.
 
 use crate::proxy::route::BypassReason;
+use domain::clients::Mode;
 use domain::profile::Unshareable;
 use domain::reason::RefuseReason;
 
@@ -54,9 +55,15 @@ impl Miss {
         matches!(self, Self::Refused(RefuseReason::BypassWished | RefuseReason::NotFresh))
     }
 
-    /// Whether nobody answers: the viewer wants nothing that has to be started.
-    pub(super) const fn is_final(self) -> bool {
-        matches!(self, Self::Refused(RefuseReason::NotWarm))
+    /// Whether nobody answers a viewer that tunes in this mode: for one that wants nothing to be started, the server starts nothing
+    /// either. Who plays the server's stream already goes on with it.
+    pub(super) const fn is_final(self, mode: Mode) -> bool {
+        match (self, mode) {
+            (Self::Refused(RefuseReason::StaysPlain), _) | (_, Mode::Auto | Mode::Bypass | Mode::Fresh) => {
+                false
+            }
+            (_, Mode::WarmOnly) => true,
+        }
     }
 
     /// Whether the same request may be a hit a moment later, while the viewer already plays the server's stream.
@@ -71,5 +78,23 @@ impl Miss {
             | Self::ColdFailure => true,
             Self::Bypassed(_) | Self::Unshareable(_) | Self::NoToken => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_wants_nothing_started_is_answered_by_nobody_else() {
+        for miss in
+            [Miss::ColdFailure, Miss::Refused(RefuseReason::NotWarm), Miss::Refused(RefuseReason::PoolFull)]
+        {
+            assert!(miss.is_final(Mode::WarmOnly), "{miss:?}");
+            for mode in [Mode::Auto, Mode::Bypass, Mode::Fresh] {
+                assert!(!miss.is_final(mode), "{miss:?} {mode:?}");
+            }
+        }
+        assert!(!Miss::Refused(RefuseReason::StaysPlain).is_final(Mode::WarmOnly), "it plays");
     }
 }

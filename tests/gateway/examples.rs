@@ -50,7 +50,7 @@ fn the_example_clears_every_wish() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn behind_nginx_wishes_are_nginx_s() {
+async fn behind_nginx_only_nginx_wishes() {
     let trust = |config: &mut warmgate::config::Config| {
         config.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
     };
