@@ -48,7 +48,11 @@ pub fn explain(config: &Config, head: &str, sender: &Sender) -> Result<Vec<Strin
     let wishes = Wishes::of(&fields);
     let agent = fields.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default().to_owned();
     let sent = fields.clone();
-    headers::set_forwarded(&mut fields, Some(Peer { address: (sender.peer, 0).into(), is_secure: false }), &config.trusted_proxies);
+    headers::set_forwarded(
+        &mut fields,
+        Some(Peer { address: (sender.peer, 0).into(), is_secure: false }),
+        &config.trusted_proxies,
+    );
     let credential = Credential::of(&fields, &Query::of(&uri));
     let client = Client {
         user: sender.user.as_deref().map(|user| (user, user)),
