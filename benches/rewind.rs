@@ -1,7 +1,8 @@
 //! What it costs that lists reach back for two hours: the time and bytes of a poll beside those of a list that slides, the
 //! memory while the spool is filled beyond its budget, and the time to read a segment at any of 500 places in it.
 //!
-//! No network: what a request costs besides is in `benches/crowd.rs`.
+//! No network: what a request costs besides is in `benches/crowd.rs`. `cargo bench --bench rewind -- evening` fills 8 GiB with two hours of
+//! eight streams of 8 Mbit/s, 58 GB.
 
 #[path = "support/resident.rs"]
 mod resident;
@@ -19,14 +20,16 @@ const PIECE: Duration = Duration::from_millis(500);
 const SHORT: Duration = Duration::from_secs(30);
 const LONG: Duration = Duration::from_secs(2 * 3600);
 const ROUNDS: u32 = 300;
-/// The spool is filled so far, by so many streams.
-const BUDGET: u64 = 1 << 30;
+/// The disk space of the spool, and the bytes that are stored in it.
+const USUAL: (u64, u64) = (1 << 30, 2 << 30);
+const EVENING: (u64, u64) = (8 << 30, 8 * 7200 * 1_000_000);
 const STREAMS: usize = 8;
 const PLACES: usize = 500;
 
 fn main() -> anyhow::Result<()> {
+    let is_evening = std::env::args().any(|word| word == "evening");
     lists();
-    spool(Path::new("target"))
+    spool(Path::new("target"), if is_evening { EVENING } else { USUAL })
 }
 
 /// A window of a stream that has gone on for as long as its lists reach back, with a key frame each two seconds.
@@ -87,8 +90,8 @@ impl Owner for Kept {
     }
 }
 
-fn spool(folder: &Path) -> anyhow::Result<()> {
-    let spool = Spool::open(folder, BUDGET)?;
+fn spool(folder: &Path, (budget, bytes): (u64, u64)) -> anyhow::Result<()> {
+    let spool = Spool::open(folder, budget)?;
     let (told, tells) = mpsc::channel();
     let kept: Vec<_> =
         (0..STREAMS).map(|_| Arc::new(Kept { places: Mutex::default(), told: told.clone() })).collect();
@@ -98,7 +101,7 @@ fn spool(folder: &Path) -> anyhow::Result<()> {
     let before = resident::of(std::process::id())?;
     let begun = Instant::now();
     let (mut most, mut written) = (before, 0);
-    while written < 2 * BUDGET {
+    while written < bytes {
         for (roll, kept) in rolls.iter().zip(&kept) {
             roll.store(written, piece.clone(), Arc::clone(kept) as Arc<dyn Owner>);
             tells.recv()?;
@@ -108,7 +111,7 @@ fn spool(folder: &Path) -> anyhow::Result<()> {
     }
     let speed = written as f64 / begun.elapsed().as_secs_f64() / 1e6;
     let held: usize = kept.iter().map(|kept| kept.places.lock().expect("no panic").len() * piece.len()).sum();
-    println!("\n{STREAMS} streams into a spool of {} MiB: {:.0} MB/s", BUDGET >> 20, speed);
+    println!("\n{STREAMS} streams into a spool of {} MiB: {:.0} MB/s", budget >> 20, speed);
     println!("on disk {} MiB; resident {} → {} MiB", held >> 20, before >> 20, most >> 20);
     let places: Vec<Place> = kept
         .iter()
