@@ -106,7 +106,11 @@ impl Serving {
         // Whoever waits for its end is told also of its death.
         let ended = noted("a connection", async {
             let serve = async {
-                match transport(stream, tls).await {
+                let transport = tokio::select! {
+                    transport = transport(stream, tls) => transport,
+                    () = shutdown.cancelled() => return Ended::Unused,
+                };
+                match transport {
                     Ok(transport) => either(Io::new(transport, place), service, &stay, &shutdown).await,
                     Err(error) => Ended::Insecure(error),
                 }

@@ -73,7 +73,12 @@ pub struct Tls {
     acceptor: TlsAcceptor,
     shown: Arc<Shown>,
     files: Arc<TlsFiles>,
+    /// The files as they were before they were read.
+    read: Stamps,
 }
+
+/// What tells that the files have changed: when each was, and its length.
+type Stamps = [Option<(SystemTime, u64)>; 2];
 
 /// The certificate that is shown.
 #[derive(Debug)]
@@ -92,6 +97,7 @@ impl Tls {
     /// If a file cannot be read, or what is in the files does not belong together.
     pub fn open(files: TlsFiles) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
+        let read_at = stamps(&files);
         let shown = Arc::new(Shown(RwLock::new(Arc::new(read(&files, &provider)?))));
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?;
@@ -109,7 +115,12 @@ impl Tls {
         let mut config = builder.with_cert_resolver(Arc::clone(&shown) as _);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.ticketer = aws_lc_rs::Ticketer::new()?;
-        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), shown, files: Arc::new(files) })
+        Ok(Self {
+            acceptor: TlsAcceptor::from(Arc::new(config)),
+            shown,
+            files: Arc::new(files),
+            read: read_at,
+        })
     }
 
     /// When the certificate expires, if that can be read from it.
@@ -137,7 +148,7 @@ impl Tls {
 
     /// Shows what is in the files whenever they have changed, for ever. What cannot be used is not shown: the log says why.
     pub(super) async fn follow(&self) {
-        let mut seen = stamps(&self.files).await;
+        let mut seen = self.read;
         let mut complaint = String::new();
         let mut warned = false;
         loop {
@@ -146,7 +157,7 @@ impl Tls {
                 warned = true;
             }
             sleep(LOOK).await;
-            let now = stamps(&self.files).await;
+            let now = stamps(&self.files);
             if now == seen {
                 continue;
             }
@@ -189,11 +200,10 @@ fn expires(certified: &CertifiedKey) -> Option<SystemTime> {
     Some(certificate.tbs_certificate.validity.not_after.to_system_time())
 }
 
-/// What tells that the files have changed.
-async fn stamps(files: &TlsFiles) -> [Option<(SystemTime, u64)>; 2] {
-    let stamp = async |path: &Path| {
-        let seen = tokio::fs::metadata(path).await.ok()?;
+fn stamps(files: &TlsFiles) -> Stamps {
+    let stamp = |path: &Path| {
+        let seen = std::fs::metadata(path).ok()?;
         Some((seen.modified().ok()?, seen.len()))
     };
-    [stamp(&files.certificate).await, stamp(&files.key).await]
+    [&files.certificate, &files.key].map(|path| stamp(path))
 }

@@ -124,7 +124,10 @@ impl<T: Unpin + Writes, S: OverTcp> Write for TaggedStream<T, S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        // What TLS took may wait in it still.
+        let polled = Pin::new(&mut self.stream).poll_flush(cx);
+        self.tag.wrote(polled.is_ready());
+        polled
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

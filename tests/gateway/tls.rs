@@ -166,6 +166,35 @@ async fn both_protocols_are_spoken_and_the_server_is_told() {
     assert_eq!(fetch(&http(), get(gateway.url("/"))).await.1, "http");
 }
 
+/// A player whose buffer is full reads no further for a while. What TLS has taken, and the system not yet, comes all the same: with one of
+/// these lengths that is the end of the answer.
+#[tokio::test]
+async fn a_reader_that_pauses_gets_everything() {
+    const STEP: usize = 28 << 10;
+    let origin = origin(|request: Request<hyper::body::Incoming>| async move {
+        let length = request.uri().path()[1..].parse().unwrap();
+        Response::new(body::full(vec![b'.'; length]))
+    })
+    .await;
+    let authority = Authority::new();
+    let (_gateway, secure) = secure_gateway(authority.server(None), &origin).await;
+    for length in (1..=230).map(|step| step * STEP) {
+        let mut stream = authority.connect(secure, b"http/1.1", None).await.unwrap();
+        stream.write_all(format!("GET /{length} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).await.unwrap();
+        for _ in 0..5 {
+            pass(Duration::from_millis(1)).await;
+        }
+        pass(IDLE).await;
+        let mut left = length;
+        while left > 0 {
+            let mut bytes = vec![0; 64 << 10];
+            let read = soon(stream.read(&mut bytes)).await.unwrap();
+            assert!(read > 0, "{left} of {length} are missing");
+            left = left.saturating_sub(bytes[..read].iter().filter(|byte| **byte == b'.').count());
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_is_no_tls_harms_nobody() {
     let (authority, origin) = (Authority::new(), scheme_teller().await);
