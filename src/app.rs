@@ -180,6 +180,7 @@ impl App {
             live_tv_right: self.config.upstream.live_tv_right,
             tuner_refusal: self.config.tuners.refusal,
             believed: self.config.clients.headers,
+            heeds_cache_control: self.config.clients.cache_control,
             client_rules: self.config.clients.rules(),
             patience: self.config.viewers.patience,
             status_fields: self.config.status_fields,

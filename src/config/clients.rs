@@ -25,13 +25,20 @@ pub struct Clients {
     /// Whose wishes count that a request states in its header fields.
     #[serde(deserialize_with = "scalar::one")]
     pub headers: Believed,
+    /// Whether `Cache-Control` is among them.
+    pub cache_control: bool,
     /// The rules, of which the first that matches a client applies.
     pub rules: Vec<ClientRule>,
 }
 
 impl Default for Clients {
     fn default() -> Self {
-        Self { connections: DEFAULT_LIMIT, headers: Believed::Trusted, rules: Vec::new() }
+        Self {
+            connections: DEFAULT_LIMIT,
+            headers: Believed::Trusted,
+            cache_control: false,
+            rules: Vec::new(),
+        }
     }
 }
 
@@ -82,6 +89,16 @@ impl Believed {
             Self::Trusted => "trusted",
             Self::All => "all",
             Self::None => "none",
+        }
+    }
+
+    /// Whether the wishes of a request count that comes from a trusted proxy or does not.
+    #[must_use]
+    pub const fn counts(self, is_trusted: bool) -> bool {
+        match self {
+            Self::Trusted => is_trusted,
+            Self::All => true,
+            Self::None => false,
         }
     }
 }

@@ -8,7 +8,7 @@ use http::header::USER_AGENT;
 use http::uri::InvalidUri;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
-use crate::config::{Believed, Config};
+use crate::config::Config;
 use crate::proxy::credential::Credential;
 use crate::proxy::headers;
 use crate::proxy::query::Query;
@@ -45,7 +45,7 @@ pub struct Sender {
 /// If the head cannot be read.
 pub fn explain(config: &Config, head: &str, sender: &Sender) -> Result<Vec<String>, Unreadable> {
     let (uri, mut fields) = read(head)?;
-    let wishes = Wishes::of(&fields);
+    let wishes = Wishes::of(&fields, config.clients.cache_control);
     let agent = fields.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default().to_owned();
     let sent = fields.clone();
     headers::set_forwarded(
@@ -62,11 +62,7 @@ pub fn explain(config: &Config, head: &str, sender: &Sender) -> Result<Vec<Strin
         headers: Some(&sent),
     };
     let is_trusted = is_trusted(Some(sender.peer.to_canonical()), &config.trusted_proxies);
-    let counts = match config.clients.headers {
-        Believed::Trusted => is_trusted,
-        Believed::All => true,
-        Believed::None => false,
-    };
+    let counts = config.clients.headers.counts(is_trusted);
     let wishes = if counts { wishes } else { Wishes::default() };
 
     let mut said = vec![format!(

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, ORIGIN};
@@ -68,6 +68,8 @@ pub struct Settings {
     pub tuner_refusal: Refusal,
     /// Whose wishes count that a request states in its header fields.
     pub believed: Believed,
+    /// Whether `Cache-Control` is among them.
+    pub heeds_cache_control: bool,
     /// The rules for clients.
     pub client_rules: Vec<ClientRule>,
     /// After which silence a viewer has left at the latest.
@@ -98,6 +100,8 @@ pub struct Gateway {
     pub(super) miss_counters: MissCounters,
     pub(super) tuner_refusal: Refusal,
     pub(super) believed: Believed,
+    pub(super) heeds_cache_control: bool,
+    pub(super) says_that_wishes_count: Once,
     pub(super) client_rules: Vec<ClientRule>,
     pub(super) playbacks: Playbacks,
     pub(super) status_fields: bool,
@@ -120,7 +124,7 @@ impl Gateway {
     pub fn new(settings: Settings, client: Client, jellyfin: Jellyfin, supervisor: Supervisor) -> Self {
         let Settings { identity, cold_timeout, produce, blocking_reload, live_tv_right, .. } = settings;
         let Settings { tuner_refusal, believed, client_rules, cut, start, lineup, .. } = settings;
-        let Settings { patience, status_fields, .. } = settings;
+        let Settings { patience, status_fields, heeds_cache_control, .. } = settings;
         Self {
             name: identity.name.clone(),
             cold_timeout,
@@ -136,6 +140,8 @@ impl Gateway {
             miss_counters: MissCounters::default(),
             tuner_refusal,
             believed,
+            heeds_cache_control,
+            says_that_wishes_count: Once::new(),
             client_rules,
             playbacks: Playbacks::new(patience),
             status_fields,

@@ -43,21 +43,36 @@ pub(super) struct Tuning {
     pub(super) ignored: Vec<(HeaderName, IgnoredWish)>,
 }
 
-/// Remembers what was decided, by playback, until a viewer has been silent for so long that it has left.
+/// Remembers what was decided, by playback, until a viewer has been silent for so long that it has left; and which play sessions have
+/// begun while the gateway runs.
 #[derive(Debug)]
-pub(super) struct Playbacks(Cache<u64, Decided>);
+pub(super) struct Playbacks {
+    decided: Cache<u64, Decided>,
+    begun: Cache<u64, ()>,
+}
 
 impl Playbacks {
     /// Remembers each playback for `patience` after its last request.
     pub(super) fn new(patience: Duration) -> Self {
-        Self(Cache::builder().max_capacity(PLAYBACKS).time_to_idle(patience).build())
+        let begun = Cache::builder().max_capacity(PLAYBACKS).time_to_live(patience).build();
+        Self { decided: Cache::builder().max_capacity(PLAYBACKS).time_to_idle(patience).build(), begun }
     }
 
     pub(super) fn get(&self, playback: u64) -> Option<Decided> {
-        self.0.get(&playback)
+        self.decided.get(&playback)
     }
 
     pub(super) fn insert(&self, playback: u64, decided: Decided) {
-        self.0.insert(playback, decided);
+        self.decided.insert(playback, decided);
+    }
+
+    /// A play session, by its hash, begins with an opening.
+    pub(super) fn begins(&self, play_session: u64) {
+        self.begun.insert(play_session, ());
+    }
+
+    /// Whether a play session was seen to begin. One that was not may have been playing before the gateway was started.
+    pub(super) fn has_begun(&self, play_session: u64) -> bool {
+        self.begun.contains_key(&play_session)
     }
 }

@@ -19,9 +19,9 @@ use crate::proxy::route::Live;
 use crate::supervisor::tune_request::TuneRequest;
 use crate::upstream::jellyfin::{Me, Recipe};
 use domain::cadence::Class;
-use domain::clients::{TuneConditions, wishes};
+use domain::clients::{ClientSettings, TuneConditions, wishes};
 use domain::encoding::demand::Demand;
-use domain::key::{Channel, ConsumerId, DeviceId, StreamKey};
+use domain::key::{Channel, ConsumerId, DeviceId, PlaySessionId, StreamKey};
 use domain::profile::{Policy, ProfileKey};
 use domain::viewer::Viewer;
 
@@ -63,12 +63,19 @@ impl Gateway {
         }
         let wishes = self.wishes(request);
         let settings = self.settings_of(Some(me), device, request).with(wishes.settings);
+        // Who may have played before a restart of the gateway plays on.
+        let has_begun = |play: &PlaySessionId| self.playbacks.has_begun(self.hash((viewer.account, play)));
+        let settings = match &viewer.play_session {
+            Some(play) if !has_begun(play) => ClientSettings { mode: None, ..settings },
+            Some(_) | None => settings,
+        };
+        let max_age = wishes.max_age.filter(|_| viewer.play_session.as_ref().is_none_or(has_begun));
         let decided = Decided {
             produce: self.produce(channel, settings.produce),
             listing: self.listing(settings, request),
             start: settings.start.unwrap_or(self.start),
             longest: settings.window,
-            conditions: settings.conditions(wishes.max_age),
+            conditions: settings.conditions(max_age),
         };
         Tuning { playback, decided, is_new: true, ignored: wishes.ignored }
     }

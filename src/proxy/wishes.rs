@@ -5,10 +5,9 @@
 use std::fmt::Write as _;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
-use tracing::debug;
+use tracing::{debug, info};
 
 use crate::body::Body;
-use crate::config::Believed;
 use crate::proxy::gateway::Gateway;
 use domain::clients::wishes::Wishes;
 use domain::key::Channel;
@@ -24,7 +23,15 @@ impl Gateway {
         if !self.is_believed(request) {
             return Wishes::default();
         }
-        let wishes = Wishes::of(request.headers());
+        let wishes = Wishes::of(request.headers(), self.heeds_cache_control);
+        if wishes != Wishes::default() {
+            self.says_that_wishes_count.call_once(|| {
+                info!(
+                    believed = self.believed.as_str(),
+                    "a request states wishes in its headers, and they count (clients.headers)"
+                );
+            });
+        }
         for (field, reason) in &wishes.ignored {
             let count = self.miss_counters.count(reason.as_str());
             debug!(%field, reason = reason.as_str(), count, "a wish is ignored");
@@ -34,11 +41,7 @@ impl Gateway {
 
     /// Whether the wishes of a request count.
     pub(super) fn is_believed(&self, request: &Request<Body>) -> bool {
-        match self.believed {
-            Believed::Trusted => self.forwarder.is_from_trusted_proxy(request),
-            Believed::All => true,
-            Believed::None => false,
-        }
+        self.believed.counts(self.forwarder.is_from_trusted_proxy(request))
     }
 
     /// How a stream of `channel` may be produced for a client with this setting.

@@ -48,7 +48,7 @@ async fn a_user_watches_as_many_streams_as_it_may() {
     let opens = || json!({"AutoOpenLiveStream": true});
     let (playback, _) = tune(&tv, &stage.channel(1)).await;
     soon(phone.post("/Sessions/Capabilities/Full", &json!({}))).await.unwrap();
-    let asked = stage.asked("/PlaybackInfo").len();
+    let opens_before = stage.origin().counts().opens;
     for item in [stage.channel(1), stage.channel(2)] {
         let answer = ask(&phone, &item, opens()).await;
         assert!(is_refused(&answer), "{} {}", answer.status, answer.text());
@@ -56,7 +56,9 @@ async fn a_user_watches_as_many_streams_as_it_may() {
     }
     let wish = json!({"OpenToken": "x"});
     assert_eq!(soon(phone.post("/LiveStreams/Open", &wish)).await.unwrap().status, 429);
-    assert_eq!(stage.asked("/PlaybackInfo").len(), asked, "the server is not asked");
+    assert_eq!(stage.origin().counts().opens, opens_before, "the server opens nothing");
+    let film = ask(&phone, "0123456789abcdef0123456789abcdef", opens()).await;
+    assert_eq!(film.status, 404, "what is no channel is the server's to answer");
     assert!(stage.asked("/LiveStreams/Open").iter().all(|seen| !seen.authorized), "nor is it here");
     assert_eq!(stage.snapshot().tally.refused_openings[&OpeningRefusal::TooManyStreams], 3);
     eventually("it is told why", async || !stage.origin().messages().is_empty()).await;

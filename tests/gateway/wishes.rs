@@ -15,6 +15,7 @@ use crate::support::wait::{eventually, soon};
 async fn trusting(config: impl FnOnce(&mut Config)) -> Stage {
     let trust = |asked: &mut Config| {
         asked.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+        asked.clients.cache_control = true;
         config(asked);
     };
     Stage::with(|_| (), trust).await
@@ -43,14 +44,19 @@ async fn a_viewer_says_which_streams_it_takes() {
         let viewer = bob(&[fields], &format!("warm-{at}"));
         let (_, answer) = tune(&viewer, &stage.channel(1)).await;
         assert!(is_hit(&answer), "{fields:?} {}", answer.field("cache-status"));
-        let asked = stage.asked("/PlaybackInfo").len();
-        let path = format!("/Items/{}/PlaybackInfo", stage.channel(2));
-        let refused = soon(viewer.post(&path, &json!({"AutoOpenLiveStream": true}))).await.unwrap();
+        let opens = stage.origin().counts().opens;
+        let ask = async |item: &str| {
+            let path = format!("/Items/{item}/PlaybackInfo");
+            soon(viewer.post(&path, &json!({"AutoOpenLiveStream": true}))).await.unwrap()
+        };
+        let film = "0123456789abcdef0123456789abcdef";
+        assert_eq!(ask(film).await.status, 404, "what is no channel is the server's to answer");
+        let refused = ask(&stage.channel(2)).await;
         assert_eq!(
             (refused.status.as_u16(), refused.field("proxy-status")),
             (504, "warmgate; details=\"not-warm\"")
         );
-        assert_eq!(stage.asked("/PlaybackInfo").len(), asked, "the server opens nothing");
+        assert_eq!(stage.origin().counts().opens, opens, "the server opens nothing");
     }
     assert_eq!(stage.snapshot().tally.refused_openings[&OpeningRefusal::NotWarm], 2);
     // Whoever has opened a channel otherwise is told the same of its playlist.
@@ -105,6 +111,15 @@ async fn who_plays_keeps_what_it_has() {
     }
     let (_, next) = tune(&viewer.with(&[("warmgate-mode", "bypass")]), &stage.channel(1)).await;
     assert!(is_passed_on(&next, RefuseReason::BypassWished), "its next tune: {}", next.field("cache-status"));
+}
+
+/// A gateway that was restarted has seen nobody's opening. The opening went past it here.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_have_played_before_a_restart_plays_on() {
+    let stage = trusting(|_| ()).await;
+    let playback = soon(stage.direct(0, "tv").open(&stage.channel(1))).await.unwrap();
+    let answer = poll(&stage.viewer(0, "tv").with(&[("warmgate-mode", "warm-only")]), &playback).await;
+    assert!(is_ours(&answer), "{} {}", answer.status, answer.field("cache-status"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

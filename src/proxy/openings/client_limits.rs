@@ -9,7 +9,7 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use crate::body::Body;
 use crate::proxy::auth::Verdict;
 use crate::proxy::gateway::Gateway;
-use crate::proxy::openings::open_response::{BITRATE, OpenRequest, Opener};
+use crate::proxy::openings::open_response::{BITRATE, OPENS, OpenRequest, Opener, wants_opening};
 use crate::proxy::query::{self, Query};
 use crate::supervisor::explainer::Why;
 use crate::upstream::jellyfin::Me;
@@ -80,23 +80,49 @@ impl Gateway {
             }
             Err(body) => (body, wish(b"")),
         };
-        if let Some(limit) = over.filter(|_| item.is_none() || wish.opens()) {
-            self.supervisor.opening_refused(OpeningRefusal::TooManyStreams);
-            return Err(self.over_limit(item, opener, limit, &parts.headers));
-        }
+        let over = over.filter(|_| item.is_none() || wish.opens());
         let is_warm = || wish.item().is_some_and(|item| self.supervisor.is_warm(item));
-        if is_warm_only && wish.opens() && !is_warm() {
-            let reason = OpeningRefusal::NotWarm;
-            self.supervisor.opening_refused(reason);
-            let (status, why) = (StatusCode::GATEWAY_TIMEOUT, (None, reason.as_str()));
-            return Err(self.refusal(&parts.headers, status, why));
-        }
+        let is_cold = is_warm_only && wish.opens() && !is_warm();
         let mut request = Request::from_parts(parts, body);
         if let Some(limit) = max_bitrate.filter(|limit| wish.bitrate().is_none_or(|wish| wish > *limit)) {
             let query = Query::of(request.uri()).substitute(&[(BITRATE, &limit.to_string())]);
             query::replace(&mut request, &query);
         }
+        if over.is_some() || is_cold {
+            let headers = request.headers().clone();
+            if item.is_some()
+                && let Some(answer) = self.played_without_opening(request).await
+            {
+                return Err(answer);
+            }
+            return Err(match over {
+                Some(limit) => self.over_limit(item, opener, limit, &headers),
+                None => self.not_warm(&headers),
+            });
+        }
         Ok(request)
+    }
+
+    /// The server's answer to a `PlaybackInfo` that may open no channel, unless it is one of a channel: films play within any limit.
+    async fn played_without_opening(&self, mut request: Request<Body>) -> Option<Response<Body>> {
+        let query = Query::of(request.uri()).substitute(&[(OPENS, "false")]);
+        query::replace(&mut request, &query);
+        let response = self.forward(request).await;
+        if response.status() != StatusCode::OK {
+            return Some(response);
+        }
+        let (head, body) = response.into_parts();
+        match self.kept_bodies.read(body).await {
+            Ok(kept) if wants_opening(kept.bytes()) => None,
+            Ok(kept) => Some(Response::from_parts(head, kept.into())),
+            Err(body) => Some(Response::from_parts(head, body)),
+        }
+    }
+
+    fn not_warm(&self, headers: &HeaderMap) -> Response<Body> {
+        let reason = OpeningRefusal::NotWarm;
+        self.supervisor.opening_refused(reason);
+        self.refusal(headers, StatusCode::GATEWAY_TIMEOUT, (None, reason.as_str()))
     }
 
     /// Jellyfin's own word for a limit, which `LiveStreams/Open` does not have.
@@ -108,6 +134,7 @@ impl Gateway {
         headers: &HeaderMap,
     ) -> Response<Body> {
         let (reason, why) = (OpeningRefusal::TooManyStreams, Why::TooManyStreams(limit));
+        self.supervisor.opening_refused(reason);
         let mut response = self.refuse(reason, why, opener, headers);
         if item.is_none() {
             *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;

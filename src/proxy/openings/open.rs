@@ -154,7 +154,11 @@ impl Gateway {
         if !abandoned {
             self.prefetch(opened, opener);
         }
-        let account = Some(self.account(opener.asker.credential.token()));
+        let account = self.account(opener.asker.credential.token());
+        if let Some(play) = &opened.play_session {
+            self.playbacks.begins(self.hash((account, play)));
+        }
+        let account = Some(account);
         let (live_stream, play_session) = (opened.live_stream.clone(), opened.play_session.clone());
         if !opened.taken {
             let mention = Mention { account, live_stream: Some(live_stream), ..Mention::default() };

@@ -15,6 +15,8 @@ use domain::key::{ItemId, LiveStreamId, MediaSourceId, PlaySessionId};
 
 /// The parameter and the property for the bitrate.
 pub(super) const BITRATE: &str = "MaxStreamingBitrate";
+/// Those that have a `PlaybackInfo` open the channel. The parameter takes precedence (`MediaInfoController.cs`).
+pub(super) const OPENS: &str = "AutoOpenLiveStream";
 
 /// A live stream that an answer to `PlaybackInfo` or `LiveStreams/Open` names as open.
 #[derive(Clone, PartialEq, Eq)]
@@ -73,6 +75,15 @@ pub(super) struct OpenRequest {
     opens_item: bool,
 }
 
+/// Whether the answer to a `PlaybackInfo` is about what has to be opened before it plays, as only channels do.
+#[must_use]
+pub(super) fn wants_opening(answer: &[u8]) -> bool {
+    let answer = serde_json::from_slice::<Value>(answer).ok();
+    let sources = answer.as_ref().and_then(|answer| field(answer, "MediaSources")?.as_array());
+    let wants = |source: &Value| field(source, "RequiresOpening").and_then(Value::as_bool) == Some(true);
+    sources.is_some_and(|sources| sources.iter().any(wants))
+}
+
 impl OpenRequest {
     /// Reads the query, then the body, which is `None` if it could not be read.
     #[must_use]
@@ -84,9 +95,8 @@ impl OpenRequest {
             let in_body = || text(json.as_ref()?, name).map(str::to_owned);
             in_query.filter(|text| !text.is_empty()).or_else(in_body)
         };
-        let wish = json.as_ref().and_then(|json| field(json, "AutoOpenLiveStream")?.as_bool());
-        let is_wished =
-            query.get("AutoOpenLiveStream").map(|wish| wish.eq_ignore_ascii_case("true")).or(wish);
+        let wish = json.as_ref().and_then(|json| field(json, OPENS)?.as_bool());
+        let is_wished = query.get(OPENS).map(|wish| wish.eq_ignore_ascii_case("true")).or(wish);
         let (in_path, item) = (item.is_some(), item.or_else(|| ItemId::parse(&named("ItemId")?)));
         let in_query = query.get(BITRATE).and_then(|text| text.parse().ok());
         let of = |json: &Value| field(json, BITRATE)?.as_u64();

@@ -112,7 +112,7 @@ fn each_header_says_what_it_says() {
         (("cache-control", "no-transform, stale-if-error=3"), nothing()),
         (("x-warmgate-produce", "own"), nothing()),
     ] {
-        let read = Wishes::of(&fields(&[sent]));
+        let read = Wishes::of(&fields(&[sent]), true);
         assert_eq!(read, Wishes { settings, max_age, ignored: Vec::new() }, "{sent:?}");
     }
     assert_eq!(viewer(&fields(&[("warmgate-viewer", "\"kitchen\"")])), Some(DeviceId::new("kitchen")));
@@ -145,21 +145,21 @@ fn what_cannot_be_understood_has_no_effect_and_is_named() {
         ("warmgate-", "1", UnknownField),
         ("cache-control", "max-age=soon", UnknownValue),
     ] {
-        let read = Wishes::of(&fields(&[(name, value)]));
+        let read = Wishes::of(&fields(&[(name, value)]), true);
         let ignored = vec![(HeaderName::from_static(name), reason)];
         assert_eq!(read, Wishes { ignored, ..Wishes::default() }, "{name}: {value}");
     }
     for field in FIELDS {
-        let ignored = Wishes::of(&fields(&[(field, "?")])).ignored;
+        let ignored = Wishes::of(&fields(&[(field, "?")]), true).ignored;
         assert_eq!(ignored, [(HeaderName::from_static(field), UnknownValue)], "{field} is a field");
     }
-    let twice = Wishes::of(&fields(&[("warmgate-mode", "fresh"), ("warmgate-mode", "fresh")]));
+    let twice = Wishes::of(&fields(&[("warmgate-mode", "fresh"), ("warmgate-mode", "fresh")]), true);
     assert_eq!((twice.settings.mode, twice.ignored.len()), (None, 1));
     let long = format!("\"{}\"", "x".repeat(129));
     assert_eq!(viewer(&fields(&[("warmgate-viewer", &long)])), None);
     let many: Vec<_> = (0..90).map(|at| format!("warmgate-x{at}")).collect();
     let many: Vec<_> = many.iter().map(|name| (name.as_str(), "1")).collect();
-    assert_eq!(Wishes::of(&fields(&many)).ignored.len(), 16, "the answer stays short");
+    assert_eq!(Wishes::of(&fields(&many), true).ignored.len(), 16, "the answer stays short");
 }
 
 /// Headers that contradict each other.
@@ -172,11 +172,11 @@ fn of_two_headers_one_counts() {
         ("max-age=0, no-cache", Some(Mode::Fresh), Some(0)),
         ("only-if-cached, max-age=9", Some(Mode::WarmOnly), Some(9)),
     ] {
-        let read = Wishes::of(&fields(&[("cache-control", sent)]));
+        let read = Wishes::of(&fields(&[("cache-control", sent)]), true);
         assert_eq!((read.settings.mode, read.max_age), (mode, max_age.map(secs)), "{sent}");
-        let both = Wishes::of(&fields(&[("cache-control", sent), ("warmgate-mode", "auto")]));
+        let both = Wishes::of(&fields(&[("cache-control", sent), ("warmgate-mode", "auto")]), true);
         assert_eq!((both.settings.mode, both.max_age), (Some(Mode::Auto), None), "the mode wins over {sent}");
-        let wrong = Wishes::of(&fields(&[("cache-control", sent), ("warmgate-mode", "x")]));
+        let wrong = Wishes::of(&fields(&[("cache-control", sent), ("warmgate-mode", "x")]), true);
         assert_eq!(
             (wrong.settings.mode, wrong.max_age),
             (mode, max_age.map(secs)),
@@ -184,7 +184,7 @@ fn of_two_headers_one_counts() {
         );
     }
     let lines = fields(&[("cache-control", "max-age=9"), ("cache-control", "no-store")]);
-    assert_eq!(Wishes::of(&lines).settings.mode, Some(Mode::Bypass), "several lines are one list");
+    assert_eq!(Wishes::of(&lines, true).settings.mode, Some(Mode::Bypass), "several lines are one list");
     assert_eq!(lines.get_all(CACHE_CONTROL).iter().count(), 2);
 }
 
@@ -262,7 +262,7 @@ proptest! {
         prop_assume!(!value.contains(&127));
         let (name, value) = (HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_bytes(&value).unwrap());
         let headers = HeaderMap::from_iter([(name, value)]);
-        let read = Wishes::of(&headers);
+        let read = Wishes::of(&headers, true);
         if !read.ignored.is_empty() {
             prop_assert_eq!(read.settings, ClientSettings::default());
         }

@@ -60,11 +60,13 @@ pub struct Wishes {
 }
 
 impl Wishes {
-    /// Reads the wishes in the fields of a request.
+    /// Reads the wishes in the fields of a request; `Cache-Control` counts only where it is `heeded`.
     #[must_use]
-    pub fn of(headers: &HeaderMap) -> Self {
+    pub fn of(headers: &HeaderMap, heeded: bool) -> Self {
         let mut wishes = Self::default();
-        wishes.read_cache_control(headers);
+        if heeded {
+            wishes.read_cache_control(headers);
+        }
         for name in headers.keys().filter(|name| is_own(name)) {
             if let Err(reason) = wishes.read(name, headers) {
                 wishes.ignore(name, reason);
