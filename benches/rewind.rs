@@ -85,8 +85,13 @@ impl Owner for Kept {
     }
 
     fn lost(&self, piece: u64) {
-        self.places.lock().expect("no panic").retain(|(kept, _)| *kept > piece);
-        let _ = self.told.send(());
+        let mut places = self.places.lock().expect("no panic");
+        let is_newest = places.last().is_none_or(|(kept, _)| *kept < piece);
+        places.retain(|(kept, _)| *kept > piece);
+        // Each piece is waited for once, and older ones that make room for it are not.
+        if is_newest {
+            let _ = self.told.send(());
+        }
     }
 }
 
