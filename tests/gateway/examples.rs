@@ -7,7 +7,6 @@ use jellyfin_alike::Settings;
 use jellyfin_alike::viewer::Viewer;
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio::process::Child;
 
 use crate::support::nginx;
@@ -18,26 +17,15 @@ const NGINX: &str = include_str!("../../examples/nginx/warmgate.conf");
 
 /// An nginx with the example as it is, but for the two addresses.
 async fn nginx_before(gateway: &str) -> (SocketAddr, Child, TempDir) {
-    let directory = tempfile::tempdir().unwrap();
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = free.local_addr().unwrap();
-    drop(free);
     for address in ["listen 8080;", "server 127.0.0.1:8097;"] {
         assert_eq!(NGINX.matches(address).count(), 1, "{address}");
     }
-    let example = NGINX.replace("listen 8080;", &format!("listen {addr};"));
-    let example = example.replace("server 127.0.0.1:8097;", &format!("server {gateway};"));
-    let at = directory.path().display();
-    let config = format!(
-        "daemon off; master_process off; pid {at}/pid; error_log {at}/error.log;
-         events {{ worker_connections 256; }}
-         http {{
-           access_log off; client_body_temp_path {at}/body; proxy_temp_path {at}/proxy;
-           fastcgi_temp_path {at}/f; uwsgi_temp_path {at}/u; scgi_temp_path {at}/s;
-           {example}
-         }}"
-    );
-    let process = nginx::start(&directory, &config, addr).await;
+    let directory = tempfile::tempdir().unwrap();
+    let example = |addr| {
+        let example = NGINX.replace("listen 8080;", &format!("listen {addr};"));
+        example.replace("server 127.0.0.1:8097;", &format!("server {gateway};"))
+    };
+    let (addr, process) = nginx::serving(&directory, example).await;
     (addr, process, directory)
 }
 

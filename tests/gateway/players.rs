@@ -9,7 +9,6 @@ use broadcast_hls::MediaPlaylist;
 use jellyfin_alike::viewer::Viewer;
 use jellyfin_alike::{LoggedRequest, Settings};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use warmgate::config::Config;
 
@@ -209,27 +208,19 @@ struct Nginx {
 impl Nginx {
     /// An nginx in front of the gateway, as most operators have it: it forwards everything below `location` unchanged.
     async fn before(gateway: &str, location: &str) -> Self {
+        let server = |addr| {
+            format!(
+                "server {{
+                   listen {addr};
+                   location {location} {{
+                     proxy_pass http://{gateway}; proxy_http_version 1.1; proxy_set_header Host $http_host;
+                     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+                   }}
+                 }}"
+            )
+        };
         let directory = tempfile::tempdir().unwrap();
-        let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = free.local_addr().unwrap();
-        drop(free);
-        let at = directory.path().display();
-        let config = format!(
-            "daemon off; master_process off; pid {at}/pid; error_log {at}/error.log;
-             events {{ worker_connections 256; }}
-             http {{
-               access_log off; client_body_temp_path {at}/body; proxy_temp_path {at}/proxy;
-               fastcgi_temp_path {at}/f; uwsgi_temp_path {at}/u; scgi_temp_path {at}/s;
-               server {{
-                 listen {addr};
-                 location {location} {{
-                   proxy_pass http://{gateway}; proxy_http_version 1.1; proxy_set_header Host $http_host;
-                   proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-                 }}
-               }}
-             }}"
-        );
-        let process = nginx::start(&directory, &config, addr).await;
+        let (addr, process) = nginx::serving(&directory, server).await;
         Self { addr, _process: process, _directory: directory }
     }
 }

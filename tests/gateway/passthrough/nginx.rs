@@ -9,7 +9,6 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{accept_async, connect_async};
@@ -17,8 +16,9 @@ use warmgate::body;
 use warmgate::proxy::forward::Identity;
 
 use crate::support::alone::{is_alone, run_alone};
+use crate::support::nginx;
 use crate::support::servers::{
-    ANY, Setup, assert_noise, fetch, gateway, gateway_with, get, http, noise, noise_body, origin, raw_origin,
+    Setup, assert_noise, fetch, gateway, gateway_with, get, http, noise, noise_body, origin, raw_origin,
 };
 use crate::support::wait::soon;
 
@@ -52,23 +52,15 @@ impl Nginx {
 
     /// Starts it with one server of this content on a free port, with `listen` as further parameters of its socket.
     async fn start(directory: TempDir, http: &str, listen: &str, server: &str) -> Self {
-        let free = TcpListener::bind(ANY).await.unwrap();
-        let addr = free.local_addr().unwrap();
-        drop(free);
-        let at = directory.path().display();
-        let config = format!(
-            "daemon off; master_process off; pid {at}/pid; error_log {at}/error.log;
-             events {{ worker_connections 512; }}
-             http {{
-               access_log off; client_max_body_size 20M;
-               client_body_temp_path {at}/body; proxy_temp_path {at}/proxy; fastcgi_temp_path {at}/f;
-               uwsgi_temp_path {at}/u; scgi_temp_path {at}/s;
-               map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
-               {http}
-               server {{ listen {addr} {listen}; {server} }}
-             }}"
-        );
-        let process = crate::support::nginx::start(&directory, &config, addr).await;
+        let content = |addr| {
+            format!(
+                "client_max_body_size 20M;
+                 map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
+                 {http}
+                 server {{ listen {addr} {listen}; {server} }}"
+            )
+        };
+        let (addr, process) = nginx::serving(&directory, content).await;
         Self { addr, _process: process, directory }
     }
 

@@ -5,11 +5,33 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
 /// How long nginx may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Starts nginx with its files in `directory` and these servers in its configuration, one of which is to listen at the address that it
+/// is given. Dropping the child kills it.
+pub(crate) async fn serving(
+    directory: &TempDir,
+    servers: impl FnOnce(SocketAddr) -> String,
+) -> (SocketAddr, Child) {
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = free.local_addr().unwrap();
+    drop(free);
+    let (at, servers) = (directory.path().display(), servers(addr));
+    let config = format!(
+        "daemon off; master_process off; pid {at}/pid; error_log {at}/error.log;
+         events {{ worker_connections 512; }}
+         http {{
+           access_log off; client_body_temp_path {at}/body; proxy_temp_path {at}/proxy;
+           fastcgi_temp_path {at}/f; uwsgi_temp_path {at}/u; scgi_temp_path {at}/s;
+           {servers}
+         }}"
+    );
+    (addr, start(directory, &config, addr).await)
+}
 
 /// Starts nginx with this configuration and waits until it listens at `addr`. Dropping the child kills it.
 pub(crate) async fn start(directory: &TempDir, config: &str, addr: SocketAddr) -> Child {

@@ -11,7 +11,7 @@ impl Bench {
         self.tokens += 1;
         let fresh = ConsumerId::from_bits(self.tokens);
         let (key, viewer) = (key(channel), viewer(number));
-        let tune = Tune { key, viewer, class: Class::Web, produce: Produce::Auto, conditions: USUAL, fresh };
+        let tune = web_tune(key, viewer, Produce::Auto, fresh);
         match self.pool.tune(tune, now) {
             Admission::Serve { stream, .. } => {
                 let joined = self.pool.join_input(stream, &tap(input), now).unwrap();

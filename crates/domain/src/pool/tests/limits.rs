@@ -262,14 +262,7 @@ fn each_host_has_its_own_limit() {
         let key = key(channel);
         let key = StreamKey { channel: Channel { source, ..key.channel }, ..key };
         let fresh = ConsumerId::from_bits(u128::from(channel));
-        let tune = Tune {
-            key,
-            viewer: viewer(channel),
-            class: Class::Web,
-            produce: Produce::Adopt,
-            conditions: USUAL,
-            fresh,
-        };
+        let tune = web_tune(key, viewer(channel), Produce::Adopt, fresh);
         let now = at(u64::from(channel));
         let Admission::Serve { stream, .. } = bench.pool.tune(tune, now) else { panic!() };
         bench.pool.leave(vec![(fresh, LeaveReason::Zapped)], now);

@@ -31,6 +31,11 @@ mod wishes;
 const USUAL: TuneConditions =
     TuneConditions { mode: Mode::Auto, max_age: None, linger: None, priority: None };
 
+/// What a browser asks for that has no wishes.
+fn web_tune(key: StreamKey, viewer: Viewer, produce: Produce, fresh: ConsumerId) -> Tune {
+    Tune { key, viewer, class: Class::Web, produce, conditions: USUAL, fresh }
+}
+
 const LIMITS: Limits = Limits {
     slots: 2,
     idle_timeout: Duration::from_secs(600),
@@ -115,17 +120,7 @@ impl Bench {
     fn tune(&mut self, channel: u8, number: u8, now: Timestamp) -> Admission {
         self.tokens += 1;
         let fresh = ConsumerId::from_bits(self.tokens);
-        self.pool.tune(
-            Tune {
-                key: key(channel),
-                viewer: viewer(number),
-                class: Class::Web,
-                produce: Produce::Adopt,
-                conditions: USUAL,
-                fresh,
-            },
-            now,
-        )
+        self.pool.tune(web_tune(key(channel), viewer(number), Produce::Adopt, fresh), now)
     }
 
     fn serve(&mut self, channel: u8, number: u8, now: Timestamp) -> (StreamId, ConsumerId, Warmth) {
@@ -158,14 +153,7 @@ impl Bench {
     fn deserted(&mut self, encoded: bool) -> StreamId {
         self.tokens += 1;
         let fresh = ConsumerId::from_bits(self.tokens);
-        let tune = Tune {
-            key: key(1),
-            viewer: viewer(1),
-            class: Class::Web,
-            produce: Produce::Auto,
-            conditions: USUAL,
-            fresh,
-        };
+        let tune = web_tune(key(1), viewer(1), Produce::Auto, fresh);
         let Admission::Serve { stream, consumer, .. } = self.pool.tune(tune, at(0)) else {
             panic!("refused");
         };
@@ -277,17 +265,7 @@ fn two_players_on_one_device_do_not_end_each_other_for_ever() {
     let tune = |bench: &mut Bench, channel: u8, now: u64| {
         bench.tokens += 1;
         let fresh = ConsumerId::from_bits(bench.tokens);
-        bench.pool.tune(
-            Tune {
-                key: key(channel),
-                viewer: tab(channel),
-                class: Class::Web,
-                produce: Produce::Adopt,
-                conditions: USUAL,
-                fresh,
-            },
-            at(now),
-        )
+        bench.pool.tune(web_tune(key(channel), tab(channel), Produce::Adopt, fresh), at(now))
     };
     tune(&mut bench, 1, 0);
     tune(&mut bench, 2, 1000);
@@ -306,17 +284,7 @@ fn nobody_ends_a_lease_by_claiming_its_device() {
     let (_, victim, _) = bench.serve(1, 1, at(0));
     let stranger = Viewer { account: Account(9), ..viewer(1) };
     let fresh = ConsumerId::from_bits(99);
-    bench.pool.tune(
-        Tune {
-            key: key(2),
-            viewer: stranger,
-            class: Class::Web,
-            produce: Produce::Adopt,
-            conditions: USUAL,
-            fresh,
-        },
-        at(1000),
-    );
+    bench.pool.tune(web_tune(key(2), stranger, Produce::Adopt, fresh), at(1000));
     assert!(bench.presence(victim).is_some_and(Presence::is_present));
 }
 
@@ -348,17 +316,7 @@ fn one_account_cannot_crowd_the_pool() {
     for play in 0..1000 {
         let one_of_many = Viewer { play_session: Some(PlaySessionId::new(format!("{play}"))), ..viewer(1) };
         let fresh = ConsumerId::from_bits(1000 + play);
-        let admission = bench.pool.tune(
-            Tune {
-                key: key(1),
-                viewer: one_of_many,
-                class: Class::Web,
-                produce: Produce::Adopt,
-                conditions: USUAL,
-                fresh,
-            },
-            at(0),
-        );
+        let admission = bench.pool.tune(web_tune(key(1), one_of_many, Produce::Adopt, fresh), at(0));
         admitted += u32::from(matches!(admission, Admission::Serve { .. }));
     }
     assert_eq!(admitted, 256);

@@ -174,17 +174,7 @@ fn a_quality_change_is_no_departure() {
     bench.signal(play(1), Signal::EncodingsDeleted, at(4000));
     let again = Viewer { play_session: Some(PlaySessionId::new("play-again")), ..viewer(1) };
     let fresh = ConsumerId::from_bits(77);
-    bench.pool.tune(
-        Tune {
-            key: key(1),
-            viewer: again,
-            class: Class::Web,
-            produce: Produce::Adopt,
-            conditions: USUAL,
-            fresh,
-        },
-        at(4500),
-    );
+    bench.pool.tune(web_tune(key(1), again, Produce::Adopt, fresh), at(4500));
     bench.signal(play(1), Signal::EncodingsDeleted, at(4600));
     for now in (5000..60_000).step_by(3000) {
         bench.wait(now);
@@ -244,17 +234,7 @@ fn who_closes_a_live_stream_that_two_of_a_household_watch_is_nobody() {
             ..viewer(1)
         };
         let fresh = ConsumerId::from_bits(100 + tokens.len() as u128);
-        bench.pool.tune(
-            Tune {
-                key: key(1),
-                viewer: one,
-                class: Class::Web,
-                produce: Produce::Adopt,
-                conditions: USUAL,
-                fresh,
-            },
-            at(0),
-        );
+        bench.pool.tune(web_tune(key(1), one, Produce::Adopt, fresh), at(0));
         tokens.push(fresh);
     }
     let whose = |device: Option<&str>| {
@@ -287,17 +267,7 @@ fn what_was_under_way_at_a_zap_takes_nothing_back() {
     let zap = |bench: &mut Bench, play: &str, now| {
         let other = Viewer { play_session: Some(PlaySessionId::new(play)), ..viewer(1) };
         let fresh = ConsumerId::from_bits(500 + u128::from(now));
-        bench.pool.tune(
-            Tune {
-                key: key(2),
-                viewer: other,
-                class: Class::Web,
-                produce: Produce::Adopt,
-                conditions: USUAL,
-                fresh,
-            },
-            at(now),
-        )
+        bench.pool.tune(web_tune(key(2), other, Produce::Adopt, fresh), at(now))
     };
     assert!(matches!(zap(&mut bench, "third", 14_000), Admission::Serve { .. }));
     assert_eq!(bench.presence(old), Some(Presence::Playing), "a device of several players ends no lease");
@@ -409,14 +379,7 @@ fn a_second_opening_of_a_viewer_does_not_keep_the_first() {
         bench.pool.handle_event(Event::Opened(OpeningId(number), opening), at(0));
         let named = Mention { play_session: viewer.play_session.clone(), ..Mention::default() };
         let fresh = ConsumerId::from_bits(u128::from(number));
-        let tune = Tune {
-            key: key.clone(),
-            viewer,
-            class: Class::Web,
-            produce: Produce::Adopt,
-            conditions: USUAL,
-            fresh,
-        };
+        let tune = web_tune(key.clone(), viewer, Produce::Adopt, fresh);
         assert!(matches!(bench.pool.tune(tune, at(0)), Admission::Serve { .. }));
         bench.pool.handle_event(Event::Mentioned(named, MentionKind::Served), at(0));
     }
@@ -425,10 +388,7 @@ fn a_second_opening_of_a_viewer_does_not_keep_the_first() {
         bench.pool.segment_requested(ConsumerId::from_bits(2), now, at(now));
         let fresh = ConsumerId::from_bits(9);
         let (key, viewer) = (key.clone(), again.clone());
-        bench.pool.tune(
-            Tune { key, viewer, class: Class::Web, produce: Produce::Adopt, conditions: USUAL, fresh },
-            at(now),
-        );
+        bench.pool.tune(web_tune(key, viewer, Produce::Adopt, fresh), at(now));
     }
     let given_back: Vec<_> =
         bench.actions().into_iter().filter(|action| matches!(action, Action::GiveBack { .. })).collect();

@@ -63,14 +63,7 @@ impl Bench {
     fn watches(&mut self, channel: u8, produce: Produce, now: Timestamp) -> (StreamId, ConsumerId) {
         self.tokens += 1;
         let fresh = ConsumerId::from_bits(self.tokens);
-        let tune = Tune {
-            key: key(channel),
-            viewer: viewer(channel),
-            class: Class::Web,
-            produce,
-            conditions: USUAL,
-            fresh,
-        };
+        let tune = web_tune(key(channel), viewer(channel), produce, fresh);
         match self.pool.tune(tune, now) {
             Admission::Serve { stream, consumer, .. } => (stream, consumer),
             Admission::Refused(reason) => panic!("{reason:?}"),

@@ -7,8 +7,7 @@ impl Bench {
     fn started(&mut self, produce: Produce, now: Timestamp) -> Vec<Action> {
         self.tokens += 1;
         let fresh = ConsumerId::from_bits(self.tokens);
-        let tune =
-            Tune { key: key(1), viewer: viewer(1), class: Class::Web, produce, conditions: USUAL, fresh };
+        let tune = web_tune(key(1), viewer(1), produce, fresh);
         self.pool.tune(tune, now);
         self.actions()
     }
@@ -59,14 +58,7 @@ fn who_comes_to_a_resting_stream_wakes_it() {
             bench.pool.segment_requested(ConsumerId::from_bits(1), 0, at(119_000));
         } else {
             let consumer = ConsumerId::from_bits(2);
-            let tune = Tune {
-                key: key(1),
-                viewer: viewer(2),
-                class: Class::Web,
-                produce: Produce::Auto,
-                conditions: USUAL,
-                fresh: consumer,
-            };
+            let tune = web_tune(key(1), viewer(2), Produce::Auto, consumer);
             let joined = Admission::Serve { stream, consumer, warmth: Warmth::Warming };
             assert_eq!(bench.pool.tune(tune, at(130_000)), joined);
         }
@@ -78,14 +70,7 @@ fn who_comes_to_a_resting_stream_wakes_it() {
 fn what_the_gateway_cannot_make_is_adopted_at_once() {
     let mut bench = Bench::new(LIMITS);
     let fresh = ConsumerId::from_bits(1);
-    let tune = Tune {
-        key: key(1),
-        viewer: viewer(1),
-        class: Class::Web,
-        produce: Produce::Auto,
-        conditions: USUAL,
-        fresh,
-    };
+    let tune = web_tune(key(1), viewer(1), Produce::Auto, fresh);
     bench.pool.tune(tune, at(0));
     let stream = StreamId(1);
     let failed = Event::Failed { stream, generation: 1, failure: Failure::Unsuitable };
@@ -133,14 +118,7 @@ fn a_stream_is_shared_only_in_the_way_that_is_wished_for() {
     let mut bench = Bench::new(Limits { slots: 3, ..LIMITS });
     let mut tuned = |number: u8, produce: Produce| {
         let fresh = ConsumerId::from_bits(number.into());
-        let tune = Tune {
-            key: key(1),
-            viewer: viewer(number),
-            class: Class::Web,
-            produce,
-            conditions: USUAL,
-            fresh,
-        };
+        let tune = web_tune(key(1), viewer(number), produce, fresh);
         match bench.pool.tune(tune, at(0)) {
             Admission::Serve { stream, .. } => stream,
             Admission::Refused(reason) => panic!("{reason:?}"),

@@ -238,14 +238,7 @@ fn what_a_client_has_open_frees_no_tuner() {
             let source = MediaSourceId::new(format!("{channel:032x}"));
             let key = StreamKey { channel: Channel { source, ..key.channel }, ..key };
             let fresh = ConsumerId::from_bits(u128::from(channel));
-            let tune = Tune {
-                key,
-                viewer: viewer(channel),
-                class: Class::Web,
-                produce: Produce::Adopt,
-                conditions: USUAL,
-                fresh,
-            };
+            let tune = web_tune(key, viewer(channel), Produce::Adopt, fresh);
             assert!(matches!(bench.pool.tune(tune, at(0)), Admission::Serve { .. }));
             bench.pool.leave(vec![(fresh, LeaveReason::Silence)], at(u64::from(channel)));
             bench.pool.handle_event(opening(channel), at(10));
