@@ -15,7 +15,9 @@ use tracing::{info, warn};
 use url::Url;
 
 use crate::background::{kept, survived};
-use crate::config::{self, Config, CopyWith, Ffmpeg, LineupServer, Location, Rewind, Secret, Window};
+use crate::config::{
+    self, Config, CopyWith, Ffmpeg, LineupServer, Location, Rewind, Secret, Upstream, Window,
+};
 use crate::feed;
 use crate::fetch::{self, Fetcher};
 use crate::ffmpeg;
@@ -35,7 +37,7 @@ use crate::supervisor::vital_tasks::Died;
 use crate::supervisor::{Settings, Supervisor};
 use crate::upstream::client::{Client, Target, Timeouts};
 use crate::upstream::jellyfin::{Jellyfin, Login};
-use crate::wire::trust::ClientTls;
+use crate::wire::trust::{ClientTls, TrustError};
 use domain::encoding::health;
 use domain::guid;
 use domain::lineup::site::Site;
@@ -109,13 +111,8 @@ impl App {
         let target = Target { scheme: url.scheme().clone(), authority: url.authority().clone() };
         let timeouts =
             Timeouts { connect: config.upstream.connect_timeout, response: config.upstream.response_timeout };
-        let client = match target.scheme == Scheme::HTTPS {
-            true => {
-                let tls = ClientTls::of(&config.upstream.trust).map_err(io::Error::other)?;
-                Client::trusting(tls, target, timeouts)
-            }
-            false => Client::new(target, timeouts),
-        };
+        let tls = upstream_tls(&config.upstream).map_err(io::Error::other)?;
+        let client = Client::trusting(tls, target, timeouts);
         let host = HeaderValue::try_from(url.authority().as_str()).map_err(io::Error::other)?;
         let jellyfin = Jellyfin::new(client.clone(), host);
         let gateway_login = config.upstream.api_key.as_ref().map(|key| Login::api_key(key.expose()));
@@ -213,6 +210,18 @@ async fn listener(config: &Config) -> io::Result<Listener> {
             let tls = tls(files).map_err(io::Error::other)?;
             listener.and_secure(files.listen, tls).await
         }
+    }
+}
+
+/// What the gateway needs to reach the server over TLS, if it does.
+///
+/// # Errors
+/// If a file cannot be read, or certificate and key are not fit for each other.
+pub fn upstream_tls(upstream: &Upstream) -> Result<ClientTls, TrustError> {
+    if *upstream.url.scheme() == Scheme::HTTPS {
+        ClientTls::of(&upstream.trust)
+    } else {
+        Ok(ClientTls::unneeded())
     }
 }
 
@@ -330,10 +339,10 @@ fn spool(config: &Config) -> Option<Spool> {
 /// The encoder, if any stream may be produced here. FFmpeg's abilities are probed in the background; until they are known, or if there is no
 /// FFmpeg, streams that need encoding are left to the server.
 fn encoding(config: &Config, launcher: Launcher, address: SocketAddr) -> io::Result<Option<Encoding>> {
-    let of_clients = config.clients.rules.iter().filter_map(|rule| rule.set.produce);
+    let mut of_clients = config.clients.rules.iter().filter_map(|rule| rule.set.produce);
     if config.lineup.is_empty()
         && config.produce.is_all(Produce::Adopt)
-        && of_clients.into_iter().all(|wish| wish == Produce::Adopt)
+        && of_clients.all(|wish| wish == Produce::Adopt)
     {
         return Ok(None);
     }

@@ -16,7 +16,6 @@ use clap::{Parser, Subcommand};
 use warmgate::config::{Config, LogFormat};
 use warmgate::ffmpeg::launcher;
 use warmgate::proxy::explain::{Sender, explain};
-use warmgate::wire::trust::ClientTls;
 use warmgate::{app, demo, telemetry};
 
 /// It gives memory back to the system when a crowd has left (docs/decisions/38-peers-that-do-not-read.md).
@@ -121,7 +120,7 @@ fn check(file: &File, config: &Config) -> ExitCode {
                 eprintln!("{}: expires within two weeks, or has expired", files.certificate.display());
             }
         }
-        ClientTls::of(&config.upstream.trust)?;
+        app::upstream_tls(&config.upstream)?;
         println!("{}: ok", file.config.display());
         Ok(ExitCode::SUCCESS)
     }))

@@ -65,11 +65,12 @@ impl Gateway {
         let settings = self.settings_of(Some(me), device, request).with(wishes.settings);
         // Who may have played before a restart of the gateway plays on.
         let has_begun = |play: &PlaySessionId| self.playbacks.has_begun(self.hash((viewer.account, play)));
-        let settings = match &viewer.play_session {
-            Some(play) if !has_begun(play) => ClientSettings { mode: None, ..settings },
-            Some(_) | None => settings,
+        let (mode, max_age) = if viewer.play_session.as_ref().is_none_or(has_begun) {
+            (settings.mode, wishes.max_age)
+        } else {
+            (None, None)
         };
-        let max_age = wishes.max_age.filter(|_| viewer.play_session.as_ref().is_none_or(has_begun));
+        let settings = ClientSettings { mode, ..settings };
         let decided = Decided {
             produce: self.produce(channel, settings.produce),
             listing: self.listing(settings, request),

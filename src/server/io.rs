@@ -2,9 +2,24 @@
 
 use hyper::upgrade::Upgraded;
 
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
+
 use crate::server::places::Place;
-use crate::server::transport::Transport;
-use crate::wire::tagged::TaggedStream;
+use crate::wire::tagged::{OverTcp, TaggedStream};
+
+/// What carries the bytes of a connection: TCP alone, or TLS over it, boxed so that all the others need no room for it.
+pub(super) type Transport = Either<TcpStream, Box<TlsStream<TcpStream>>>;
+
+impl OverTcp for Transport {
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Left(stream) => stream,
+            Self::Right(stream) => stream.get_ref().0,
+        }
+    }
+}
 
 /// A connection and its place below the limit.
 pub(super) type Io = TaggedStream<Place, Transport>;

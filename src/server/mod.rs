@@ -12,7 +12,6 @@ pub mod open_files;
 mod places;
 mod serving;
 pub mod tls;
-mod transport;
 mod tunnels;
 
 use std::convert::Infallible;

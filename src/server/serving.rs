@@ -22,10 +22,9 @@ use crate::background::noted;
 use crate::body::Body;
 use crate::server::activity::{Answered, Upload};
 use crate::server::connection::Connection;
-use crate::server::io::Io;
+use crate::server::io::{Io, Transport};
 use crate::server::places::{Place, Stay};
 use crate::server::tls::Tls;
-use crate::server::transport::Transport;
 use crate::server::tunnels::Tunnels;
 
 /// What an HTTP/2 connection begins with (RFC 9113 3.4).
@@ -142,10 +141,10 @@ impl Serving {
 
 /// Speaks TLS on a connection if there is `tls` for it.
 async fn transport(stream: TcpStream, tls: Option<Tls>) -> io::Result<Transport> {
-    let Some(tls) = tls else { return Ok(Transport::Plain(stream)) };
+    let Some(tls) = tls else { return Ok(Transport::Left(stream)) };
     // Boxed, so that connections without TLS need no room for it.
     let secured = Box::pin(timeout(HANDSHAKE, tls.accept(stream))).await;
-    Ok(Transport::Secure(Box::new(secured.map_err(|_| io::ErrorKind::TimedOut)??)))
+    Ok(Transport::Right(Box::new(secured.map_err(|_| io::ErrorKind::TimedOut)??)))
 }
 
 async fn either<S>(mut io: Io, service: S, stay: &Stay, shutdown: &CancellationToken) -> Ended

@@ -102,8 +102,8 @@ impl Conditions {
             })
         };
         let is_device = |wanted: &String| client.device.is_some_and(|device| device.as_str() == wanted);
-        let is_called =
-            |part: &String| client.user_agent.to_lowercase().contains(part.to_lowercase().as_str());
+        let called = client.user_agent.to_lowercase();
+        let is_called = |part: &String| called.contains(&part.to_lowercase());
         let is_in = |net: &IpNet| client.address.is_some_and(|address| net.contains(&address.to_canonical()));
         let has = |(name, value): (&String, &String)| {
             let mut values = client.headers.into_iter().flat_map(|headers| headers.get_all(name.as_str()));

@@ -13,8 +13,8 @@
 //! | `Cache-Control` | `only-if-cached`, `no-store`, `no-cache`; the first of them counts | modes `warm-only`, `bypass`, `fresh` |
 //! | | `max-age=N` | [`Wishes::max_age`] |
 //!
-//! `Warmgate-Mode` takes precedence over `Cache-Control`. A field with another value, or that comes twice, is ignored as if it were not there, and so is a field of another name. The
-//! module does not know whose wishes count.
+//! `Warmgate-Mode` takes precedence over `Cache-Control`. A field with another value, or that comes twice, is ignored as if it were
+//! not there, and so is a field of another name. The module does not know whose wishes count.
 
 use std::time::Duration;
 
@@ -60,11 +60,11 @@ pub struct Wishes {
 }
 
 impl Wishes {
-    /// Reads the wishes in the fields of a request; `Cache-Control` counts only where it is `heeded`.
+    /// Reads the wishes in the fields of a request; those in `Cache-Control` only with `heeds_cache_control`.
     #[must_use]
-    pub fn of(headers: &HeaderMap, heeded: bool) -> Self {
+    pub fn of(headers: &HeaderMap, heeds_cache_control: bool) -> Self {
         let mut wishes = Self::default();
-        if heeded {
+        if heeds_cache_control {
             wishes.read_cache_control(headers);
         }
         for name in headers.keys().filter(|name| is_own(name)) {

@@ -20,8 +20,8 @@ use crate::tuners::{Occupancy, Scope};
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
     has_prefetch: bool,
-    /// That of the most important of its streams, if it has any.
-    priority: Option<Priority>,
+    /// That of the most important of its streams.
+    priority: Priority,
     /// When its last viewer or reader left.
     since: Timestamp,
     /// The streams that are stopped with it.
@@ -133,12 +133,7 @@ impl Pool {
     }
 
     fn evict_first(&mut self, candidates: Vec<Candidate>, shortage: Shortage) -> bool {
-        let usual = |candidate: Candidate| Candidate {
-            priority: candidate.priority.or_else(|| Some(Priority::default())),
-            ..candidate
-        };
-        let first = candidates.into_iter().map(usual).min();
-        let Some(Candidate { streams, inputs, .. }) = first else { return false };
+        let Some(Candidate { streams, inputs, .. }) = candidates.into_iter().min() else { return false };
         let (stop, close) = match shortage {
             Shortage::Slot => (StopReason::Evicted, CloseReason::Unneeded),
             Shortage::Tuner => (StopReason::TunerNeeded, CloseReason::TunerNeeded),
@@ -155,7 +150,7 @@ impl Pool {
     fn idle_streams(&self, suits: impl Fn(StreamId) -> bool) -> impl Iterator<Item = Candidate> {
         let idle = self.streams.keys().filter_map(|&id| Some((id, self.idle_since(id)?)));
         idle.filter(move |(id, _)| suits(*id)).map(|(id, since)| Candidate {
-            priority: self.priority_of([id].iter()),
+            priority: self.priority_of(&[id]),
             since,
             streams: vec![id],
             ..Candidate::default()
@@ -169,7 +164,7 @@ impl Pool {
                 let streams = input.streams();
                 let idle: Option<Vec<_>> = streams.iter().map(|&stream| self.idle_since(stream)).collect();
                 let since = idle?.into_iter().chain(input.left_at()).max().unwrap_or_default();
-                let priority = self.priority_of(streams.iter());
+                let priority = self.priority_of(&streams);
                 Some(Candidate {
                     has_prefetch: input.has_prefetch(),
                     priority,
@@ -209,11 +204,13 @@ impl Pool {
         }
         let priced = channels
             .into_values()
-            .map(|channel| Candidate { priority: self.priority_of(channel.streams.iter()), ..channel });
+            .map(|channel| Candidate { priority: self.priority_of(&channel.streams), ..channel });
         priced.collect()
     }
 
-    fn priority_of<'a>(&self, streams: impl Iterator<Item = &'a StreamId>) -> Option<Priority> {
-        streams.filter_map(|id| Some(self.streams.get(id)?.legacy.priority())).max()
+    /// The priority of the most important of these streams; the usual one where there is none.
+    fn priority_of(&self, streams: &[StreamId]) -> Priority {
+        let priorities = streams.iter().filter_map(|id| Some(self.streams.get(id)?.legacy.priority()));
+        priorities.max().unwrap_or_default()
     }
 }
