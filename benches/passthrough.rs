@@ -17,7 +17,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio_util::sync::CancellationToken;
 use warmgate::body::{self, Body, BoxError};
 use warmgate::proxy::forward::{Forwarder, Identity};
-use warmgate::server::{Listener, Upload};
+use warmgate::server::{Listener, TrustedProxies, Upload};
 use warmgate::upstream::client::{Client, Target, Timeouts};
 
 const ROUNDS: usize = 5;
@@ -132,7 +132,8 @@ async fn answer(request: Request<Upload>) -> Response<Body> {
 fn through(origin: SocketAddr) -> impl AsyncService {
     let authority = origin.to_string().parse().expect("an address is an authority");
     let client = Client::new(Target { scheme: Scheme::HTTP, authority }, Timeouts::default());
-    let forwarder = Forwarder::new(client, Identity { name: "bench".into(), trusted_proxies: Vec::new() });
+    let forwarder =
+        Forwarder::new(client, Identity { name: "bench".into(), trusted_proxies: TrustedProxies::default() });
     move |request: Request<Upload>| {
         let forwarder = forwarder.clone();
         async move { forwarder.forward(request.map(body::boxed)).await }

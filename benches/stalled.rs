@@ -23,7 +23,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use warmgate::body::{self, Body, BoxError};
 use warmgate::proxy::forward::{Forwarder, Identity};
-use warmgate::server::{Listener, Upload};
+use warmgate::server::{Listener, TrustedProxies, Upload};
 use warmgate::upstream::client::{Client, Target, Timeouts};
 
 use crate::support::Gateway;
@@ -156,7 +156,8 @@ async fn front(origin: SocketAddr, told: CancellationToken) -> anyhow::Result<So
     let address = listener.local_addr();
     let target = Target { scheme: Scheme::HTTP, authority: origin.to_string().parse()? };
     let client = Client::new(target, Timeouts::default());
-    let forwarder = Forwarder::new(client, Identity { name: "front".into(), trusted_proxies: Vec::new() });
+    let forwarder =
+        Forwarder::new(client, Identity { name: "front".into(), trusted_proxies: TrustedProxies::default() });
     let service = service_fn(move |request: Request<Upload>| {
         let (forwarder, told) = (forwarder.clone(), told.clone());
         async move {

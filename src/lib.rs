@@ -8,6 +8,7 @@ pub mod body;
 pub mod config;
 pub mod cpu;
 pub mod fetch;
+pub mod file_stamp;
 pub mod memory;
 pub mod shutdown;
 pub mod telemetry;

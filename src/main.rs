@@ -85,7 +85,7 @@ struct File {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command.unwrap_or(Command::Run(cli.file)) {
-        Command::Run(file) => with_config(&file, run),
+        Command::Run(file) => with_config(&file, |config| run(&file, config)),
         Command::Check { file, explain, peer, user } => with_config(&file, |config| match explain {
             Some(request) => report(explained(&config, &request, &Sender { peer, user })),
             None => check(&file, &config),
@@ -138,13 +138,14 @@ fn explained(config: &Config, request: &Path, sender: &Sender) -> anyhow::Result
     Ok(())
 }
 
-fn run(config: Config) -> ExitCode {
+fn run(file: &File, config: Config) -> ExitCode {
     let format = match config.log.format {
         LogFormat::Text => telemetry::Format::Text,
         LogFormat::Json => telemetry::Format::Json,
     };
     let logging = telemetry::init(&config.log.level, format).map_err(anyhow::Error::from);
-    report(logging.and_then(|()| block_on(async { Ok(app::run(config).await?) })))
+    let path = file.config.clone();
+    report(logging.and_then(|level| block_on(async { Ok(app::run(config, path, level).await?) })))
 }
 
 fn demonstrate(args: demo::Args) -> anyhow::Result<()> {

@@ -35,14 +35,31 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
     ffmpeg(&file.ffmpeg, report);
     lineup_server(&file.lineup_server, report);
     log_level(&file.log.level, report);
+    let what = "has no effect: no proxy is trusted";
+    let is_used = !file.proxy_protocol || !file.trusted_proxies.is_empty();
+    report.rule(is_used, "proxy_protocol", &["trusted_proxies"], what);
     let url = file.upstream.url.clone();
     let api_key = api_key(&file.upstream, path, report);
     let folder = path.parent().unwrap_or(Path::new(""));
     let lineup = lineup::lower(file.lineup, folder, report);
     let tls = tls::lower(file.tls, folder, report);
     let (lineup_server, produce) = (file.lineup_server, file.produce);
-    let File { listen, name, status_fields, trusted_proxies, state_dir, upstream, pool, .. } = file;
-    let File { clients, tuners, warm, feed, viewers, window, rewind, ffmpeg, shutdown, log, .. } = file;
+    let File { listen, name, status_fields, trusted_proxies, proxy_protocol, state_dir, .. } = file;
+    let File {
+        upstream,
+        pool,
+        clients,
+        tuners,
+        warm,
+        feed,
+        viewers,
+        window,
+        rewind,
+        ffmpeg,
+        shutdown,
+        log,
+        ..
+    } = file;
     let trust = Trust {
         authority: upstream.ca.map(|path| folder.join(path)),
         identity: tls::identity((upstream.certificate, upstream.key), folder, report),
@@ -64,6 +81,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
         name,
         status_fields,
         trusted_proxies,
+        proxy_protocol,
         state_dir,
         upstream,
         lineup,

@@ -33,6 +33,8 @@ pub struct Config {
     pub status_fields: bool,
     /// Peers whose `X-Forwarded-*` fields are trusted.
     pub trusted_proxies: Vec<IpNet>,
+    /// Whether their connections begin with a PROXY header, which says whose they are.
+    pub proxy_protocol: bool,
     /// The folder of the ledger and of the playlists' last good copies; `None`: `app` chooses it.
     pub state_dir: Option<PathBuf>,
     /// The media server.

@@ -21,7 +21,7 @@ use domain::lineup::{Override, Rules};
 use domain::produce::Produce;
 
 /// A provider's playlist and how it is read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Playlist {
     /// Where to get it.
     pub location: Location,

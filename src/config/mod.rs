@@ -12,6 +12,7 @@ mod clients;
 mod environment;
 mod errors;
 mod file;
+mod fixed;
 mod lines;
 mod lineup;
 mod scalar;

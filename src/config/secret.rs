@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A secret text. Its `Debug` hides it and it has no `Display`, so that no log line can contain it.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct Secret(Box<str>);
 
 impl Secret {

@@ -137,7 +137,7 @@ impl Default for Window {
 }
 
 /// How far back viewers can go.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
 pub struct Rewind {
     /// How far back the playlist of a viewer reaches at most.
@@ -177,7 +177,7 @@ impl Produce {
 }
 
 /// The playlist that the gateway serves, through which Jellyfin may tune.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
 pub struct LineupServer {
     /// Whether it is served.
@@ -192,7 +192,7 @@ pub struct LineupServer {
 }
 
 /// The time limit for a stop.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
 pub struct Shutdown {
     /// The time to finish responses and to close streams.

@@ -28,7 +28,7 @@ impl Default for Warm {
 }
 
 /// The ring of a channel's input, and the limits for failures of the input.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
 pub struct Feed {
     /// The length of the ring.
@@ -57,7 +57,7 @@ impl Default for Feed {
 }
 
 /// The FFmpeg program and its limits.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
 pub struct Ffmpeg {
     /// The program.

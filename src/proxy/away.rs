@@ -61,7 +61,7 @@ impl Gateway {
         loop {
             match self.try_live(&live, token, request, received_at).await {
                 Ok(response) => return response,
-                Err(away) if received_at.elapsed() + RETRY < self.cold_timeout => {
+                Err(away) if received_at.elapsed() + RETRY < self.choices().cold_timeout => {
                     debug!(
                         status = away.response.status().as_u16(),
                         "the server is away: a viewer that plays waits"

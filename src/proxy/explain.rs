@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::config::Config;
 use crate::proxy::credential::Credential;
-use crate::proxy::headers;
+use crate::proxy::forwarded;
 use crate::proxy::query::Query;
 use crate::server::{Peer, is_trusted};
 use domain::clients::wishes::Wishes;
@@ -48,7 +48,7 @@ pub fn explain(config: &Config, head: &str, sender: &Sender) -> Result<Vec<Strin
     let wishes = Wishes::of(&fields, config.clients.cache_control);
     let agent = fields.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default().to_owned();
     let sent = fields.clone();
-    headers::set_forwarded(
+    forwarded::set(
         &mut fields,
         Some(Peer { address: (sender.peer, 0).into(), is_secure: false }),
         &config.trusted_proxies,
@@ -58,7 +58,7 @@ pub fn explain(config: &Config, head: &str, sender: &Sender) -> Result<Vec<Strin
         user: sender.user.as_deref().map(|user| (user, user)),
         device: credential.as_ref().and_then(Credential::device),
         user_agent: &agent,
-        address: headers::client_address(&fields, &config.trusted_proxies),
+        address: forwarded::client_address(&fields, &config.trusted_proxies),
         headers: Some(&sent),
     };
     let is_trusted = is_trusted(Some(sender.peer.to_canonical()), &config.trusted_proxies);

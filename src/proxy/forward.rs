@@ -14,14 +14,13 @@ use http::{Extensions, Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
-use ipnet::IpNet;
 
 use crate::background::noted;
 use crate::body::{self, Body};
 use crate::proxy::error::Fault;
 use crate::proxy::websocket::{Messages, OnMessage};
-use crate::proxy::{headers, tunnel};
-use crate::server::{Peer, Tunnels, is_trusted};
+use crate::proxy::{forwarded, headers, tunnel};
+use crate::server::{Peer, TrustedProxies, Tunnels};
 use crate::upstream;
 use crate::upstream::client::Client;
 
@@ -34,7 +33,7 @@ pub struct Identity {
     /// The name in `Via` and `Proxy-Status`: a token (RFC 9110 5.6.2). Chained gateways need different names.
     pub name: String,
     /// The peers whose `X-Forwarded-*` fields are believed.
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// Passes requests on. Clones are cheap.
@@ -54,13 +53,13 @@ impl Forwarder {
     /// The `X-Forwarded-For` with which a request is passed on, without what its client may have made up.
     #[must_use]
     pub(super) fn forwarded_for(&self, request: &Request<Body>) -> Option<HeaderValue> {
-        headers::told_hops(&self.forwarded(request), &self.identity.trusted_proxies)
+        forwarded::told_hops(&self.forwarded(request), &self.identity.trusted_proxies.networks())
     }
 
     /// The address of the client, as far as trusted proxies in between tell.
     #[must_use]
     pub(super) fn client_address(&self, request: &Request<Body>) -> Option<IpAddr> {
-        headers::client_address(&self.forwarded(request), &self.identity.trusted_proxies)
+        forwarded::client_address(&self.forwarded(request), &self.identity.trusted_proxies.networks())
     }
 
     /// The scheme and host that a request was sent to, as far as a trusted proxy in between tells.
@@ -76,14 +75,14 @@ impl Forwarder {
     #[must_use]
     pub(super) fn is_from_trusted_proxy(&self, request: &Request<Body>) -> bool {
         let peer = request.extensions().get::<Peer>().map(|peer| peer.address.ip());
-        is_trusted(peer, &self.identity.trusted_proxies)
+        self.identity.trusted_proxies.contain(peer)
     }
 
     /// The fields of a request with the `X-Forwarded-*` that the server will see.
     fn forwarded(&self, request: &Request<Body>) -> HeaderMap {
         let mut fields = request.headers().clone();
         let peer = request.extensions().get::<Peer>().copied();
-        headers::set_forwarded(&mut fields, peer, &self.identity.trusted_proxies);
+        forwarded::set(&mut fields, peer, &self.identity.trusted_proxies.networks());
         fields
     }
 
@@ -145,7 +144,7 @@ impl Forwarder {
         headers::set_connection(fields, trailers, upgrade);
         headers::join_cookies(fields);
         headers::remove_wishes(fields);
-        headers::set_forwarded(fields, peer, &self.identity.trusted_proxies);
+        forwarded::set(fields, peer, &self.identity.trusted_proxies.networks());
         announce_body(request);
         headers::fit(request.headers_mut());
         Ok(())

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
+use arc_swap::{ArcSwap, Guard};
 use http::header::{CACHE_CONTROL, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
@@ -51,19 +52,28 @@ const LARGEST_KEPT: usize = 1 << 20;
 /// How long one is kept while it is incomplete.
 const KEPT_INCOMPLETE: Duration = Duration::from_secs(10);
 
-/// What the operator decides about the answers.
+/// What stays as it is while the gateway runs.
 #[derive(Debug)]
 pub struct Settings {
     /// The gateway's name in `Cache-Status`, `Via` and `Proxy-Status`, and the proxies that it trusts.
     pub identity: Identity,
+    /// Whether users without access to live TV are refused.
+    pub live_tv_right: LiveTvRight,
+    /// After which silence a viewer has left at the latest.
+    pub patience: Duration,
+    /// The gateway's own playlist and guide, if it serves them.
+    pub lineup: Option<ServedLineup>,
+}
+
+/// What the operator decides about the answers, and may change at any time.
+#[derive(Debug)]
+pub struct Choices {
     /// How long a viewer waits for the first segment of a stream that was not running.
     pub cold_timeout: Duration,
     /// In which ways streams may be produced.
     pub produce: Rules,
     /// Whose playlist request is blocked until the segment that its `_HLS_msn` names exists.
     pub blocking_reload: BlockingReload,
-    /// Whether users without access to live TV are refused.
-    pub live_tv_right: LiveTvRight,
     /// What a client is answered for which all tuners are taken.
     pub tuner_refusal: Refusal,
     /// Whose wishes count that a request states in its header fields.
@@ -72,25 +82,19 @@ pub struct Settings {
     pub heeds_cache_control: bool,
     /// The rules for clients.
     pub client_rules: Vec<ClientRule>,
-    /// After which silence a viewer has left at the latest.
-    pub patience: Duration,
     /// Whether answers say what happened.
     pub status_fields: bool,
     /// How playlists are made, where no rule for clients says it.
     pub cut: ListingChoice,
     /// Where the playlist of a new viewer begins, where no rule for clients says it.
     pub start: StartChoice,
-    /// The gateway's own playlist and guide, if it serves them.
-    pub lineup: Option<ServedLineup>,
 }
 
 /// Answers the requests of all connections.
 #[derive(Debug)]
 pub struct Gateway {
     pub(super) name: String,
-    pub(super) cold_timeout: Duration,
-    pub(super) produce: Rules,
-    pub(super) blocking_reload: BlockingReload,
+    choices: ArcSwap<Choices>,
     pub(super) lineup: Option<ServedLineup>,
     pub(super) forwarder: Forwarder,
     pub(super) auth: Auth,
@@ -98,15 +102,8 @@ pub struct Gateway {
     pub(super) supervisor: Supervisor,
     pub(super) blocked_requests: BlockedRequests,
     pub(super) miss_counters: MissCounters,
-    pub(super) tuner_refusal: Refusal,
-    pub(super) believed: Believed,
-    pub(super) heeds_cache_control: bool,
     pub(super) says_that_wishes_count: Once,
-    pub(super) client_rules: Vec<ClientRule>,
     pub(super) playbacks: Playbacks,
-    pub(super) status_fields: bool,
-    pub(super) cut: ListingChoice,
-    pub(super) start: StartChoice,
     pub(super) programmes: Programmes,
     pub(super) tuner_denials: TunerDenialCache,
     pub(super) hls_warmup: HlsWarmup,
@@ -121,15 +118,16 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway that passes requests on through `client`, and serves the streams of `supervisor`.
     #[must_use]
-    pub fn new(settings: Settings, client: Client, jellyfin: Jellyfin, supervisor: Supervisor) -> Self {
-        let Settings { identity, cold_timeout, produce, blocking_reload, live_tv_right, .. } = settings;
-        let Settings { tuner_refusal, believed, client_rules, cut, start, lineup, .. } = settings;
-        let Settings { patience, status_fields, heeds_cache_control, .. } = settings;
+    pub fn new(
+        (settings, choices): (Settings, Choices),
+        client: Client,
+        jellyfin: Jellyfin,
+        supervisor: Supervisor,
+    ) -> Self {
+        let Settings { identity, live_tv_right, patience, lineup } = settings;
         Self {
             name: identity.name.clone(),
-            cold_timeout,
-            produce,
-            blocking_reload,
+            choices: ArcSwap::from_pointee(choices),
             lineup,
             forwarder: Forwarder::new(client, identity),
             auth: Auth::new(jellyfin.clone(), live_tv_right),
@@ -138,15 +136,8 @@ impl Gateway {
             supervisor,
             blocked_requests: BlockedRequests::default(),
             miss_counters: MissCounters::default(),
-            tuner_refusal,
-            believed,
-            heeds_cache_control,
             says_that_wishes_count: Once::new(),
-            client_rules,
             playbacks: Playbacks::new(patience),
-            status_fields,
-            cut,
-            start,
             tuner_denials: TunerDenialCache::default(),
             hls_warmup: HlsWarmup::default(),
             pairings: Pairings::default(),
@@ -154,6 +145,16 @@ impl Gateway {
             cors: Cors::default(),
             fingerprint: RandomState::new(),
         }
+    }
+
+    /// Replaces what the operator decides about the answers: it applies to requests from now on, and to viewers when they next tune.
+    pub fn change(&self, choices: Choices) {
+        self.choices.store(Arc::new(choices));
+    }
+
+    /// What the operator decides about the answers, at this moment.
+    pub(super) fn choices(&self) -> Guard<Arc<Choices>> {
+        self.choices.load()
     }
 
     async fn answer(self: &Arc<Self>, mut request: Request<Body>) -> Response<Body> {
@@ -258,7 +259,7 @@ impl Gateway {
 
     /// Says in a field of an answer what happened, if answers do.
     pub(super) fn say(&self, answer: &mut HeaderMap, name: HeaderName, value: impl FnOnce() -> String) {
-        if self.status_fields
+        if self.choices().status_fields
             && let Ok(value) = HeaderValue::try_from(value())
         {
             answer.append(name, value);
@@ -285,7 +286,7 @@ impl Service<Request<Upload>> for Handle {
         let gateway = Arc::clone(&self.0);
         Box::pin(async move {
             let mut response = gateway.answered(gateway.answer(request.map(body::boxed))).await;
-            if response.extensions_mut().remove::<Ours>().is_some() && !gateway.status_fields {
+            if response.extensions_mut().remove::<Ours>().is_some() && !gateway.choices().status_fields {
                 response.headers_mut().remove(PROXY_STATUS);
             }
             Ok(response)

@@ -1,16 +1,12 @@
-//! Changes the header fields that a proxy must change, and no others: RFC 9110 7.6, RFC 9113 8.2.3, `X-Forwarded-*`.
+//! Changes the header fields that a proxy must change, and no others: RFC 9110 7.6, RFC 9113 8.2.3.
 //!
-//! It knows nothing of bodies and sockets.
-
-use std::net::IpAddr;
+//! It knows nothing of bodies and sockets; those that tell where a request comes from are in `forwarded`.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery};
 use http::{Uri, Version};
-use ipnet::IpNet;
 
 use crate::proxy::error::Fault;
-use crate::server::{Peer, is_trusted};
 use domain::clients::wishes;
 
 /// Fields that are meant for the next hop even if `Connection` does not name them.
@@ -35,7 +31,6 @@ pub(super) const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forward
 const MOST_FIELDS: usize = 100;
 /// The most bytes that they may have (`MaxRequestHeadersTotalSize`).
 const MOST_BYTES: usize = 32 << 10;
-const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
 /// Removes the fields that are meant for this hop only (RFC 9110 7.6.1). `Trailer` stays, because the trailers do, and `Host` stays even if
 /// `Connection` names it.
@@ -167,27 +162,6 @@ pub(super) fn add_via(headers: &mut HeaderMap, version: Version, name: &str) -> 
     Ok(())
 }
 
-/// Sets `X-Forwarded-For`, `-Proto` and `-Host`. If `peer` is trusted, its address is appended to the list and the other fields are kept;
-/// otherwise all of them are dropped first.
-pub(super) fn set_forwarded(headers: &mut HeaderMap, peer: Option<Peer>, trusted: &[IpNet]) {
-    let address = peer.map(|peer| peer.address.ip().to_canonical());
-    if !is_trusted(address, trusted) {
-        remove_claims(headers);
-    }
-    if let Some(ip) = address {
-        let mut hops: Vec<String> = tokens(headers, &FORWARDED_FOR).map(str::to_owned).collect();
-        hops.push(ip.to_string());
-        if let Ok(list) = HeaderValue::try_from(hops.join(", ")) {
-            headers.insert(FORWARDED_FOR, list);
-        }
-    }
-    let scheme = if peer.is_some_and(|peer| peer.is_secure) { "https" } else { "http" };
-    headers.entry(FORWARDED_PROTO).or_insert(HeaderValue::from_static(scheme));
-    if let Some(host) = headers.get(header::HOST).cloned() {
-        headers.entry(FORWARDED_HOST).or_insert(host);
-    }
-}
-
 /// Leaves out fields that come on top of a client's where the server would not take so many: this hop's `Via`, and what the server
 /// assumes anyway. `X-Forwarded-For` stays: what a client may do depends on where it is.
 pub(super) fn fit(headers: &mut HeaderMap) {
@@ -207,46 +181,21 @@ fn is_too_large(headers: &HeaderMap) -> bool {
     headers.len() > MOST_FIELDS || bytes() > MOST_BYTES
 }
 
-/// The address of the client, as far as trusted proxies tell.
-#[must_use]
-pub(super) fn client_address(headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
-    hops_from_client(headers, trusted).first()?.parse().ok()
-}
-
-/// The hops of `X-Forwarded-For` from the client on, as trusted proxies tell.
-#[must_use]
-pub(super) fn told_hops(headers: &HeaderMap, trusted: &[IpNet]) -> Option<HeaderValue> {
-    let told = hops_from_client(headers, trusted).join(", ");
-    HeaderValue::try_from(told).ok().filter(|told| !told.is_empty())
-}
-
-/// The client is the last hop that is no trusted proxy: what stands before it may be made up.
-fn hops_from_client<'a>(headers: &'a HeaderMap, trusted: &[IpNet]) -> Vec<&'a str> {
-    let mut hops: Vec<&str> = tokens(headers, &FORWARDED_FOR).collect();
-    let is_client = |hop: &&str| hop.parse().map_or(true, |ip| !is_trusted(Some(ip), trusted));
-    let client = hops.iter().rposition(is_client).unwrap_or_default();
-    hops.split_off(client)
-}
-
-fn remove_claims(headers: &mut HeaderMap) {
-    remove_all(headers, |name| {
-        name.as_str().starts_with("x-forwarded-") || *name == header::FORWARDED || *name == REAL_IP
-    });
-}
-
 /// Removes the fields that only the gateway understands, whoever sent them.
 pub(super) fn remove_wishes(headers: &mut HeaderMap) {
     remove_all(headers, wishes::is_own);
 }
 
-fn remove_all(headers: &mut HeaderMap, is_one: impl Fn(&HeaderName) -> bool) {
+/// Removes the fields whose name `is_one`.
+pub(super) fn remove_all(headers: &mut HeaderMap, is_one: impl Fn(&HeaderName) -> bool) {
     let named: Vec<HeaderName> = headers.keys().filter(|name| is_one(name)).cloned().collect();
     for name in named {
         headers.remove(name);
     }
 }
 
-fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+/// The members of a list field.
+pub(super) fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     headers
         .get_all(name)
         .iter()
@@ -376,76 +325,8 @@ mod tests {
     }
 
     #[test]
-    fn claims_of_strangers_are_dropped() {
-        let claims = [
-            ("host", "tv.example"),
-            ("x-forwarded-for", "9.9.9.9"),
-            ("x-forwarded-proto", "https"),
-            ("x-forwarded-host", "evil.example"),
-            ("x-forwarded-port", "1"),
-            ("x-real-ip", "9.9.9.9"),
-            ("forwarded", "for=9.9.9.9"),
-        ];
-        let trusted = ["10.0.0.0/8".parse().unwrap()];
-        let peer = |ip: &str, is_secure| {
-            let address = (ip.parse::<IpAddr>().unwrap(), 1).into();
-            Some(Peer { address, is_secure })
-        };
-        let mut headers = map(&claims);
-        set_forwarded(&mut headers, peer("203.0.113.7", false), &trusted);
-        assert_eq!(values(&headers, "x-forwarded-for"), ["203.0.113.7"]);
-        assert_eq!(values(&headers, "x-forwarded-proto"), ["http"]);
-        assert_eq!(values(&headers, "x-forwarded-host"), ["tv.example"]);
-        for gone in ["x-forwarded-port", "x-real-ip", "forwarded"] {
-            assert!(!headers.contains_key(gone), "{gone}");
-        }
-
-        let mut headers = map(&claims);
-        set_forwarded(&mut headers, peer("::ffff:10.1.2.3", false), &trusted);
-        assert_eq!(values(&headers, "x-forwarded-for"), ["9.9.9.9, 10.1.2.3"]);
-        assert_eq!(values(&headers, "x-forwarded-proto"), ["https"]);
-        assert_eq!(values(&headers, "x-forwarded-host"), ["evil.example"]);
-        assert_eq!(values(&headers, "x-real-ip"), ["9.9.9.9"]);
-
-        let mut headers = map(&claims[..1]);
-        set_forwarded(&mut headers, peer("203.0.113.7", true), &trusted);
-        assert_eq!(values(&headers, "x-forwarded-proto"), ["https"]);
-    }
-
-    #[test]
     fn only_chunked_can_be_undone() {
         assert!(!has_foreign_coding(&map(&[("transfer-encoding", "Chunked")])));
         assert!(has_foreign_coding(&map(&[("transfer-encoding", "gzip, chunked")])));
-    }
-
-    #[test]
-    fn the_client_is_the_last_hop_that_is_no_trusted_proxy() {
-        let trusted = ["10.0.0.0/8".parse().unwrap()];
-        for (hops, client) in [
-            ("1.2.3.4", Some("1.2.3.4")),
-            ("6.6.6.6, 1.2.3.4, 10.0.0.1", Some("1.2.3.4")),
-            ("10.0.0.2, 10.0.0.1", Some("10.0.0.2")),
-            ("unknown, 10.0.0.1", None),
-            ("", None),
-        ] {
-            let mut fields = HeaderMap::new();
-            fields.insert(FORWARDED_FOR, HeaderValue::from_static(hops));
-            assert_eq!(client_address(&fields, &trusted), client.map(|ip| ip.parse().unwrap()), "{hops}");
-        }
-    }
-
-    #[test]
-    fn what_stands_before_the_client_is_not_told() {
-        let trusted = ["127.0.0.0/8".parse().unwrap(), "10.0.0.0/8".parse().unwrap()];
-        for (hops, told) in [
-            ("9.9.9.9, 192.0.2.1, 127.0.0.1", Some("192.0.2.1, 127.0.0.1")),
-            ("9.9.9.9, 192.0.2.1, 10.0.0.2, 127.0.0.1", Some("192.0.2.1, 10.0.0.2, 127.0.0.1")),
-            ("9.9.9.9, unknown, 127.0.0.1", Some("unknown, 127.0.0.1")),
-            ("10.0.0.3, 127.0.0.1", Some("10.0.0.3, 127.0.0.1")),
-            ("", None),
-        ] {
-            let told_hops = told_hops(&map(&[("x-forwarded-for", hops)]), &trusted);
-            assert_eq!(told_hops, told.map(HeaderValue::from_static), "{hops}");
-        }
     }
 }

@@ -235,7 +235,7 @@ impl Gateway {
         }
         self.say(headers, CACHE_STATUS, || format!("{}; hit", self.name));
         self.say(headers, STREAM, || id.0.to_string());
-        if let Some(age) = made.as_ref().filter(|_| self.status_fields).and_then(since) {
+        if let Some(age) = made.as_ref().filter(|_| self.choices().status_fields).and_then(since) {
             self.say(headers, AGE, || age.as_secs().to_string());
         }
         let ended = move |whole| {
@@ -272,7 +272,7 @@ impl Gateway {
         let connection = self.comes_over(request.connection.as_ref(), lease.consumer);
         // A player whose request takes too long repeats it. All of them together are one wait, so that the server's own answer
         // comes while the player still has patience.
-        let patience = lease.waits_since.min(request.received_at) + self.cold_timeout;
+        let patience = lease.waits_since.min(request.received_at) + self.choices().cold_timeout;
         let missed = match timeout_at(patience, lease.stream.ready(lease.listing, lease.has_list)).await {
             Ok(Readiness::Ready) => match self.block_until(&lease, request.awaited).await {
                 Ok(()) => {
@@ -306,7 +306,7 @@ impl Gateway {
         let location = (request.token != Some(lease.consumer))
             .then(|| list_path::location(request.uri, request.token, lease.consumer));
         let hints = PlaylistHints { signals: &request.signals, connection, mention: &request.mention };
-        let is_blocking = self.blocking_reload.is_offered(lease.listing);
+        let is_blocking = self.choices().blocking_reload.is_offered(lease.listing);
         let playlist = self.supervisor.playlist(lease, &hints, is_blocking)?;
         let fresh = playlist.target.as_secs() / 2;
         let status = || match warmth {

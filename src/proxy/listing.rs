@@ -20,7 +20,7 @@ const FETCH_DESTINATION: HeaderName = HeaderName::from_static("sec-fetch-dest");
 impl Gateway {
     /// How the list for the sender of a request is made.
     pub(super) fn listing(&self, settings: ClientSettings, request: &Request<Body>) -> Listing {
-        match settings.cut.unwrap_or(self.cut) {
+        match settings.cut.unwrap_or(self.choices().cut) {
             ListingChoice::Always(listing) => listing,
             ListingChoice::Auto => {
                 let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());

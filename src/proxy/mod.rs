@@ -21,6 +21,7 @@ pub mod credential;
 mod error;
 pub mod explain;
 pub mod forward;
+mod forwarded;
 pub mod gateway;
 mod headers;
 mod hls;

@@ -19,7 +19,7 @@ impl Gateway {
         listing: Listing,
         query: &Query,
     ) -> Result<Option<u64>, ReloadRefusal> {
-        if self.blocking_reload.is_offered(listing) {
+        if self.choices().blocking_reload.is_offered(listing) {
             reload::wanted(query.get("_HLS_msn"), query.get("_HLS_part"))
         } else {
             Ok(None)

@@ -74,7 +74,7 @@ impl Gateway {
         let decided = Decided {
             produce: self.produce(channel, settings.produce),
             listing: self.listing(settings, request),
-            start: settings.start.unwrap_or(self.start),
+            start: settings.start.unwrap_or(self.choices().start),
             longest: settings.window,
             conditions: settings.conditions(max_age),
         };

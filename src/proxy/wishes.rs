@@ -23,11 +23,11 @@ impl Gateway {
         if !self.is_believed(request) {
             return Wishes::default();
         }
-        let wishes = Wishes::of(request.headers(), self.heeds_cache_control);
+        let wishes = Wishes::of(request.headers(), self.choices().heeds_cache_control);
         if wishes != Wishes::default() {
             self.says_that_wishes_count.call_once(|| {
                 info!(
-                    believed = self.believed.as_str(),
+                    believed = self.choices().believed.as_str(),
                     "a request states wishes in its headers, and they count (clients.headers)"
                 );
             });
@@ -41,18 +41,18 @@ impl Gateway {
 
     /// Whether the wishes of a request count.
     pub(super) fn is_believed(&self, request: &Request<Body>) -> bool {
-        self.believed.counts(self.forwarder.is_from_trusted_proxy(request))
+        self.choices().believed.counts(self.forwarder.is_from_trusted_proxy(request))
     }
 
     /// How a stream of `channel` may be produced for a client with this setting.
     pub(super) fn produce(&self, channel: &Channel, of_client: Option<Produce>) -> Produce {
         let in_lineup = || self.supervisor.inputs().preferred_production(&channel.source);
-        self.produce.of(channel, in_lineup, of_client)
+        self.choices().produce.of(channel, in_lineup, of_client)
     }
 
     /// Names the wishes without effect in the answer to their request.
     pub(super) fn name_ignored(&self, ignored: &[(HeaderName, IgnoredWish)], answer: &mut HeaderMap) {
-        if ignored.is_empty() || !self.status_fields {
+        if ignored.is_empty() || !self.choices().status_fields {
             return;
         }
         let mut named = String::new();

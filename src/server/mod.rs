@@ -10,8 +10,10 @@ mod io;
 mod memory_limit;
 pub mod open_files;
 mod places;
+mod proxy_protocol;
 mod serving;
 pub mod tls;
+mod trusted_proxies;
 mod tunnels;
 
 use std::convert::Infallible;
@@ -33,8 +35,9 @@ use crate::server::tls::Tls;
 pub use crate::server::activity::Upload;
 pub use crate::server::connection::Connection;
 pub use crate::server::io::reset;
-pub use crate::server::places::{Limits, is_trusted};
+pub use crate::server::places::Limits;
 pub use crate::server::serving::Peer;
+pub use crate::server::trusted_proxies::{TrustedProxies, is_trusted};
 pub use crate::server::tunnels::Tunnels;
 
 /// The pause after a failed `accept`, which mostly fails for lack of file descriptors.
@@ -50,6 +53,8 @@ pub struct Listener {
     address: SocketAddr,
     secure: Option<Secure>,
     limits: Limits,
+    /// Whether the connections of trusted proxies begin with a PROXY header.
+    has_proxy_headers: bool,
 }
 
 /// A bound socket that speaks TLS.
@@ -64,6 +69,8 @@ struct Secure {
 struct Accepted {
     stream: TcpStream,
     peer: Peer,
+    /// Whether it begins with a PROXY header.
+    has_proxy_header: bool,
     /// What speaks TLS on it.
     tls: Option<Tls>,
     place: Place,
@@ -77,7 +84,7 @@ impl Listener {
     pub async fn bind(addr: SocketAddr) -> std::io::Result<Self> {
         let socket = TcpListener::bind(addr).await?;
         let address = socket.local_addr()?;
-        Ok(Self { socket, address, secure: None, limits: Limits::default() })
+        Ok(Self { socket, address, secure: None, limits: Limits::default(), has_proxy_headers: false })
     }
 
     /// Binds `addr` too, and speaks TLS there.
@@ -94,6 +101,12 @@ impl Listener {
     #[must_use]
     pub fn limited(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// Says whether the connections of trusted proxies begin with a PROXY header.
+    #[must_use]
+    pub fn with_proxy_headers(self, has_proxy_headers: bool) -> Self {
+        Self { has_proxy_headers, ..self }
     }
 
     /// The address it listens at, with the port that the kernel chose.
@@ -141,8 +154,9 @@ impl Listener {
                 () = shutdown.cancelled() => break,
                 accepted = self.accept(&places) => accepted,
             };
-            let Some(Accepted { stream, peer, tls, place }) = accepted else { continue };
-            let connection = Serving { peer, tunnels: tunnels.clone(), shutdown: shutdown.clone() };
+            let Some(Accepted { stream, peer, has_proxy_header, tls, place }) = accepted else { continue };
+            let (tunnels, shutdown) = (tunnels.clone(), shutdown.clone());
+            let connection = Serving { peer, has_proxy_header, tunnels: tunnels.clone(), shutdown };
             let serving = connection.serve((stream, tls), place, service.clone());
             tunnels.spawn(open.track_future(serving));
         }
@@ -179,8 +193,9 @@ impl Listener {
         }
         match places.admit(peer.ip()).await {
             Ok(place) => {
+                let has_proxy_header = self.has_proxy_headers && places.trusts(peer.ip());
                 let peer = Peer { address: peer, is_secure: tls.is_some() };
-                Some(Accepted { stream, peer, tls, place })
+                Some(Accepted { stream, peer, has_proxy_header, tls, place })
             }
             Err(reason) => {
                 tracing::debug!(%peer, reason = reason.as_str(), "a connection is refused");

@@ -10,12 +10,12 @@ use domain::connections::{Arrival, ConnectionId, Connections, DEFAULT_LIMIT, Res
 use domain::reason::ConnectionEnd;
 use http::Request;
 use hyper::body::Incoming;
-use ipnet::IpNet;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::server::activity::{Activity, Answering, Upload};
+use crate::server::trusted_proxies::TrustedProxies;
 use crate::wire::tagged::Writes;
 
 /// The log tells of refusals at most this often.
@@ -27,19 +27,13 @@ pub struct Limits {
     /// The maximum number of connections that are open at once, tunnels included. At least 1.
     pub connections: usize,
     /// The proxies behind which are many clients.
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: TrustedProxies,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: DEFAULT_LIMIT, trusted_proxies: Vec::new() }
+        Self { connections: DEFAULT_LIMIT, trusted_proxies: TrustedProxies::default() }
     }
-}
-
-/// Whether `address` is one of the `trusted` proxies.
-#[must_use]
-pub fn is_trusted(address: Option<IpAddr>, trusted: &[IpNet]) -> bool {
-    address.is_some_and(|ip| trusted.iter().any(|net| net.contains(&ip.to_canonical())))
 }
 
 /// Gives out the places. Clones share them.
@@ -47,7 +41,7 @@ pub fn is_trusted(address: Option<IpAddr>, trusted: &[IpNet]) -> bool {
 pub(super) struct Places(Arc<Shared>);
 
 struct Shared {
-    trusted: Vec<IpNet>,
+    trusted: TrustedProxies,
     book: Mutex<Book>,
     freed: Notify,
 }
@@ -72,10 +66,14 @@ impl Places {
         Self(Arc::new(Shared { trusted: limits.trusted_proxies, book, freed: Notify::new() }))
     }
 
+    /// Whether `address` is a trusted proxy's.
+    pub(super) fn trusts(&self, address: IpAddr) -> bool {
+        self.0.trusted.contain(Some(address))
+    }
+
     /// A place for a connection from `address`, which waits at the limit; or the reason to close it.
     pub(super) async fn admit(&self, address: IpAddr) -> Result<Place, ConnectionEnd> {
-        let trusted = is_trusted(Some(address), &self.0.trusted);
-        let whose = if trusted { Whose::TrustedProxy } else { Whose::Client(address) };
+        let whose = if self.trusts(address) { Whose::TrustedProxy } else { Whose::Client(address) };
         loop {
             let freed = self.0.freed.notified();
             tokio::pin!(freed);

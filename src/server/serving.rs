@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Once;
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -24,6 +25,7 @@ use crate::server::activity::{Answered, Upload};
 use crate::server::connection::Connection;
 use crate::server::io::{Io, Transport};
 use crate::server::places::{Place, Stay};
+use crate::server::proxy_protocol;
 use crate::server::tls::Tls;
 use crate::server::tunnels::Tunnels;
 
@@ -33,7 +35,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The deadline for a request head, hence also for the next request of an idle connection. The first has a deadline of its own.
 const HEAD_TIMEOUT: Duration = domain::connections::IDLE;
 
-/// The deadline for the handshake of TLS.
+/// The deadline for a PROXY header and the handshake of TLS.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// How long a connection is idle until it is parked: a player that polls is never.
@@ -68,6 +70,7 @@ pub struct Peer {
 /// One accepted connection, and what its requests are told of it.
 pub(super) struct Serving {
     pub peer: Peer,
+    pub has_proxy_header: bool,
     pub tunnels: Tunnels,
     pub shutdown: CancellationToken,
 }
@@ -78,8 +81,8 @@ enum Ended {
     Closed,
     /// By us, since nothing came.
     Unused,
-    /// In the handshake of TLS.
-    Insecure(io::Error),
+    /// Before its first request, for want of a PROXY header or of TLS.
+    Unopened(io::Error),
     Failed(hyper::Error),
 }
 
@@ -90,29 +93,31 @@ impl Serving {
         S::Future: Send,
     {
         let (stay, asking) = (place.stay(), place.stay());
-        let (end, shutdown, peer) = (Connection::default(), self.shutdown.clone(), self.peer);
+        let Self { peer: proxy, has_proxy_header, tunnels, shutdown } = self;
+        let end = Connection::default();
         let connection = end.clone();
-        // It moves from one parking to the next.
-        let service = Box::new(service);
-        let service = service_fn(move |request: Request<Incoming>| {
-            let (answering, mut request) = asking.asked(request);
-            request.extensions_mut().insert(self.peer);
-            request.extensions_mut().insert(self.tunnels.clone());
-            request.extensions_mut().insert(connection.clone());
-            let answer = service.call(request);
-            async move { answer.await.map(|answer| answering.with(answer)) }
-        });
         // Whoever waits for its end is told also of its death.
         let ended = noted("a connection", async {
             let serve = async {
-                let transport = tokio::select! {
-                    transport = transport(stream, tls) => transport,
+                let opened = tokio::select! {
+                    opened = opened((stream, proxy), has_proxy_header, tls) => opened,
                     () = shutdown.cancelled() => return Ended::Unused,
                 };
-                match transport {
-                    Ok(transport) => either(Io::new(transport, place), service, &stay, &shutdown).await,
-                    Err(error) => Ended::Insecure(error),
-                }
+                let (transport, peer) = match opened {
+                    Ok(opened) => opened,
+                    Err(error) => return Ended::Unopened(error),
+                };
+                // It moves from one parking to the next.
+                let service = Box::new(service);
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let (answering, mut request) = asking.asked(request);
+                    request.extensions_mut().insert(peer);
+                    request.extensions_mut().insert(tunnels.clone());
+                    request.extensions_mut().insert(connection.clone());
+                    let answer = service.call(request);
+                    async move { answer.await.map(|answer| answering.with(answer)) }
+                });
+                either(Io::new(transport, place), service, &stay, &shutdown).await
             };
             tokio::select! {
                 ended = serve => Ok(ended),
@@ -122,16 +127,16 @@ impl Serving {
         let by_peer = match ended.await {
             Some(Ok(Ended::Closed)) => true,
             Some(Ok(Ended::Unused)) | None => false,
-            Some(Ok(Ended::Insecure(error))) => {
-                tracing::debug!(%error, peer = %peer.address, "a connection ended before TLS was set up");
+            Some(Ok(Ended::Unopened(error))) => {
+                tracing::debug!(%error, peer = %proxy.address, "a connection ended before its first request");
                 true
             }
             Some(Ok(Ended::Failed(error))) => {
-                tracing::debug!(%error, peer = %peer.address, "a connection ended with an error");
+                tracing::debug!(%error, peer = %proxy.address, "a connection ended with an error");
                 !error.is_timeout()
             }
             Some(Err(reason)) => {
-                tracing::debug!(peer = %peer.address, reason = reason.as_str(), "a connection is ended");
+                tracing::debug!(peer = %proxy.address, reason = reason.as_str(), "a connection is ended");
                 false
             }
         };
@@ -139,12 +144,33 @@ impl Serving {
     }
 }
 
-/// Speaks TLS on a connection if there is `tls` for it.
-async fn transport(stream: TcpStream, tls: Option<Tls>) -> io::Result<Transport> {
-    let Some(tls) = tls else { return Ok(Transport::Left(stream)) };
-    // Boxed, so that connections without TLS need no room for it.
+/// Reads who is at the other end of a connection if a proxy says that first, and speaks TLS on it if there is `tls` for it.
+async fn opened(
+    (mut stream, mut peer): (TcpStream, Peer),
+    has_proxy_header: bool,
+    tls: Option<Tls>,
+) -> io::Result<(Transport, Peer)> {
+    // Boxed, so that all the others need no room for it.
+    if has_proxy_header && let Some(client) = Box::pin(client_of(&mut stream, peer)).await? {
+        peer = Peer { address: client.address, is_secure: peer.is_secure || client.is_secure };
+    }
+    let Some(tls) = tls else { return Ok((Transport::Left(stream), peer)) };
     let secured = Box::pin(timeout(HANDSHAKE, tls.accept(stream))).await;
-    Ok(Transport::Right(Box::new(secured.map_err(|_| io::ErrorKind::TimedOut)??)))
+    let secured = secured.map_err(|_| io::ErrorKind::TimedOut)??;
+    Ok((Transport::Right(Box::new(secured)), peer))
+}
+
+/// Whose connection a proxy says it is.
+async fn client_of(stream: &mut TcpStream, proxy: Peer) -> io::Result<Option<proxy_protocol::Client>> {
+    static SAID: Once = Once::new();
+    let header =
+        timeout(HANDSHAKE, proxy_protocol::read(stream)).await.map_err(|_| io::ErrorKind::TimedOut)?;
+    header.map_err(|error| {
+        SAID.call_once(|| {
+            tracing::warn!(%error, proxy = %proxy.address.ip(), "a connection of a trusted proxy is closed: with proxy_protocol all of them have to begin with a PROXY header");
+        });
+        io::Error::other(error)
+    })
 }
 
 async fn either<S>(mut io: Io, service: S, stay: &Stay, shutdown: &CancellationToken) -> Ended

@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -20,6 +20,7 @@ use tracing::{info, warn};
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 
+use crate::file_stamp::FileStamp;
 use crate::wire::pem::{self, PemError};
 
 /// How often the files are looked at.
@@ -77,8 +78,8 @@ pub struct Tls {
     read: Stamps,
 }
 
-/// What tells that the files have changed: when each was, and its length.
-type Stamps = [Option<(SystemTime, u64)>; 2];
+/// What tells that the files have changed.
+type Stamps = [Option<FileStamp>; 2];
 
 /// The certificate that is shown.
 #[derive(Debug)]
@@ -201,9 +202,5 @@ fn expires(certified: &CertifiedKey) -> Option<SystemTime> {
 }
 
 fn stamps(files: &TlsFiles) -> Stamps {
-    let stamp = |path: &Path| {
-        let seen = std::fs::metadata(path).ok()?;
-        Some((seen.modified().ok()?, seen.len()))
-    };
-    [&files.certificate, &files.key].map(|path| stamp(path))
+    [&files.certificate, &files.key].map(|path| FileStamp::of(path))
 }

@@ -172,6 +172,11 @@ impl Supervisor {
         self.handle.pool().is_playing(viewer, channel, self.handle.now())
     }
 
+    /// Keeps to other limits from now on.
+    pub fn change_limits(&self, limits: Limits) {
+        self.handle.tell(Event::LimitsChanged(limits));
+    }
+
     /// The server's tuners.
     #[must_use]
     pub fn tuners(&self) -> &Tuners {

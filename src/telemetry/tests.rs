@@ -31,8 +31,8 @@ fn logged(level: &str, rust_log: Option<&str>, format: Format, say: impl FnOnce(
     let writer = lines.clone();
     let make = move || writer.clone();
     match format {
-        Format::Text => tracing::subscriber::with_default(text(filter, make), say),
-        Format::Json => tracing::subscriber::with_default(json(filter, make), say),
+        Format::Text => tracing::subscriber::with_default(text(filter, make).0, say),
+        Format::Json => tracing::subscriber::with_default(json(filter, make).0, say),
     }
     lines.text()
 }

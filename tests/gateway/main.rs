@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
 mod adoption;
+mod changes;
 mod cli;
 mod client_limits;
 mod config;

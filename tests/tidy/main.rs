@@ -11,7 +11,7 @@ use std::path::Path;
 use serde_yaml::Value;
 
 /// The layer of each module; a module may name only lower ones, and itself.
-const RANKS: [(&str, u8); 25] = [
+const RANKS: [(&str, u8); 26] = [
     ("domain", 1),
     ("jellyfin-alike", 1),
     ("body", 1),
@@ -21,6 +21,7 @@ const RANKS: [(&str, u8); 25] = [
     ("config", 2),
     ("cpu", 2),
     ("fetch", 2),
+    ("file_stamp", 2),
     ("shutdown", 2),
     ("telemetry", 2),
     ("feed", 3),
@@ -46,7 +47,7 @@ const NOT_IN_DOMAIN: [&str; 8] =
 
 /// Files that spawn what they do not wait for, and who notices its death.
 const NOTICED: [(&str, &str); 20] = [
-    ("src/app.rs", "the blocking part survives and is awaited"),
+    ("src/app/mod.rs", "the blocking part survives and is awaited"),
     ("src/body/mod.rs", "the client sees a reset instead of an early answer"),
     ("src/feed/mod.rs", "the feed's channels close, and its input ends"),
     ("src/ffmpeg/launcher.rs", "the thread survives, and the start fails"),

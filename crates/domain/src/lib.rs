@@ -13,6 +13,7 @@ pub mod container;
 pub mod cutter;
 pub mod encoding;
 pub mod feeding;
+pub mod forwarded;
 pub mod guid;
 pub mod inputs;
 pub mod key;

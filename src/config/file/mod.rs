@@ -44,6 +44,8 @@ pub(super) struct File {
     pub(super) status_fields: bool,
     #[serde(deserialize_with = "scalar::list")]
     pub(super) trusted_proxies: Vec<IpNet>,
+    #[serde(deserialize_with = "scalar::one")]
+    pub(super) proxy_protocol: bool,
     pub(super) state_dir: Option<PathBuf>,
     pub(super) upstream: Upstream,
     #[serde(deserialize_with = "lineup::playlists")]
@@ -71,6 +73,7 @@ impl Default for File {
             name: "warmgate".to_owned(),
             status_fields: true,
             trusted_proxies: Vec::new(),
+            proxy_protocol: false,
             state_dir: None,
             upstream: Upstream::default(),
             lineup: Vec::new(),

@@ -39,7 +39,7 @@ impl Gateway {
         device: Option<&DeviceId>,
         request: &Request<Body>,
     ) -> ClientSettings {
-        if self.client_rules.is_empty() {
+        if self.choices().client_rules.is_empty() {
             return ClientSettings::default();
         }
         let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
@@ -50,7 +50,7 @@ impl Gateway {
             address: self.forwarder.client_address(request),
             headers: Some(request.headers()),
         };
-        clients::settings(&self.client_rules, &client)
+        clients::settings(&self.choices().client_rules, &client)
     }
 
     /// The request as its client may send it, or the answer that refuses it. `item` is the channel of a `PlaybackInfo`.

@@ -63,7 +63,7 @@ impl Gateway {
 
     /// Has the server asked whose a credential is, where a rule limits how many streams a user may watch.
     fn learn_user(self: &Arc<Self>, request: &Request<Body>, query: &Query) {
-        if self.client_rules.iter().all(|rule| rule.set.streams.is_none()) {
+        if self.choices().client_rules.iter().all(|rule| rule.set.streams.is_none()) {
             return;
         }
         let Some(asker) = self.asker(request, query) else { return };

@@ -29,7 +29,7 @@ impl Gateway {
         opener: &Opener,
         headers: &HeaderMap,
     ) -> Option<Response<Body>> {
-        match self.tuner_refusal {
+        match self.choices().tuner_refusal {
             Refusal::AsUpstream => return None,
             Refusal::Explain => {}
         }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep};
 use warmgate::body;
-use warmgate::server::{Limits, Listener};
+use warmgate::server::{Limits, Listener, TrustedProxies};
 
 use crate::passthrough::wire;
 use crate::support::servers::{ANY, Server, Setup, gateway_on, get, http, noise_body, origin};
@@ -27,7 +27,7 @@ async fn gateway(trusted_proxies: Vec<IpNet>) -> (Server, Server) {
         http::Response::new(if long { noise_body(1, 64 << 20, |_| ()) } else { body::full("seen") })
     })
     .await;
-    let limits = Limits { connections: LIMIT, trusted_proxies };
+    let limits = Limits { connections: LIMIT, trusted_proxies: TrustedProxies::new(trusted_proxies) };
     let listener = Listener::bind(ANY).await.unwrap().limited(limits);
     let gateway = gateway_on(listener, &origin.addr.to_string(), Setup::default());
     (origin, gateway)

@@ -6,7 +6,7 @@ use http::{Request, Response, Version};
 use tokio::io::AsyncWriteExt;
 use warmgate::body;
 use warmgate::proxy::forward::Identity;
-use warmgate::server::Listener;
+use warmgate::server::{Listener, TrustedProxies};
 
 use crate::passthrough::wire;
 use crate::support::servers::{
@@ -14,7 +14,7 @@ use crate::support::servers::{
 };
 
 /// An origin that records the heads of requests and sends `answer` to each.
-async fn recorder(answer: &'static str) -> (Server, Arc<Mutex<Vec<String>>>) {
+pub(super) async fn recorder(answer: &'static str) -> (Server, Arc<Mutex<Vec<String>>>) {
     let heads = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&heads);
     let origin = raw_origin(move |mut stream, _| {
@@ -34,7 +34,7 @@ async fn recorder(answer: &'static str) -> (Server, Arc<Mutex<Vec<String>>>) {
     (origin, heads)
 }
 
-const EMPTY: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+pub(super) const EMPTY: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
 #[tokio::test]
 async fn hop_by_hop_fields_end_here_in_both_directions() {
@@ -83,12 +83,12 @@ async fn forwarded_fields_are_believed_of_trusted_peers_only() {
                 vec!["9.9.9.9, 8.8.8.8, 127.0.0.1"],
                 vec!["https"],
                 vec!["pub.example"],
-                vec!["for=9.9.9.9"],
+                vec!["for=9.9.9.9", "for=\"127.0.0.1\""],
                 vec!["9.9.9.9"],
             ],
         ),
     ] {
-        let identity = Identity { name: "gate".into(), trusted_proxies: trusted };
+        let identity = Identity { name: "gate".into(), trusted_proxies: TrustedProxies::new(trusted) };
         let setup = Setup { identity, ..Setup::default() };
         let gateway = gateway_with(&origin.addr.to_string(), setup).await;
         let mut stream = wire::send(gateway.addr, claims).await;
@@ -115,7 +115,7 @@ async fn a_gateway_before_itself_notices() {
 async fn two_gateways_in_a_row_are_no_loop() {
     let (origin, seen) = recorder(EMPTY).await;
     let inner = gateway(origin.addr).await;
-    let identity = Identity { name: "outer".into(), trusted_proxies: Vec::new() };
+    let identity = Identity { name: "outer".into(), trusted_proxies: TrustedProxies::default() };
     let outer = gateway_with(&inner.addr.to_string(), Setup { identity, ..Setup::default() }).await;
     assert_eq!(fetch(&h2c(), get(outer.url("/"))).await.0.status, 200);
     assert_eq!(wire::field(&seen.lock().unwrap()[0], "via"), ["2 outer", "1.1 gate"]);

@@ -6,6 +6,7 @@ mod failures;
 mod fields;
 mod nginx;
 pub(crate) mod parked;
+mod proxied;
 mod shutdown;
 mod stalled;
 mod upgrades;

@@ -14,6 +14,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{accept_async, connect_async};
 use warmgate::body;
 use warmgate::proxy::forward::Identity;
+use warmgate::server::TrustedProxies;
 
 use crate::support::alone::{is_alone, run_alone};
 use crate::support::nginx;
@@ -111,7 +112,10 @@ async fn bodies_and_forwarded_fields_pass_nginx_and_gateway() {
         Response::new(body::full(format!("{seen:?}")))
     })
     .await;
-    let identity = Identity { name: "gate".into(), trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()] };
+    let identity = Identity {
+        name: "gate".into(),
+        trusted_proxies: TrustedProxies::new(vec!["127.0.0.1/32".parse().unwrap()]),
+    };
     let gateway = gateway_with(&origin.addr.to_string(), Setup { identity, ..Setup::default() }).await;
     let nginx = Nginx::before(gateway.addr).await;
     let client = http();

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use warmgate::body;
-use warmgate::server::{Limits, Listener};
+use warmgate::server::{Limits, Listener, TrustedProxies};
 
 use crate::passthrough::wire;
 use crate::support::servers::{
@@ -82,7 +82,10 @@ async fn tunnels_do_not_hold_up_the_end() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_brings_no_request_is_closed() {
     let origin = origin(|_| async { Response::new(body::empty()) }).await;
-    let loopback = Limits { trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()], ..Limits::default() };
+    let loopback = Limits {
+        trusted_proxies: TrustedProxies::new(vec!["127.0.0.0/8".parse().unwrap()]),
+        ..Limits::default()
+    };
     for (limits, patience) in [(Limits::default(), 15), (loopback, 75)] {
         let listener = Listener::bind(ANY).await.unwrap().limited(limits);
         let gateway = gateway_on(listener, &origin.addr.to_string(), Setup::default());

@@ -97,10 +97,15 @@ impl Program {
         self.child.kill().await.unwrap();
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
     /// Asks it to stop, as systemd does, and waits until it has.
     pub(crate) async fn terminate(&mut self) -> ExitStatus {
-        let pid = Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap();
-        kill_process(pid, Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
         soon(self.child.wait()).await.unwrap()
     }
 }

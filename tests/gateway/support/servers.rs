@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use warmgate::body::{self, Body};
 use warmgate::proxy::forward::{Forwarder, Identity};
-use warmgate::server::{Listener, Upload};
+use warmgate::server::{Listener, TrustedProxies, Upload};
 use warmgate::upstream::client::{Client, Target, Timeouts};
 use warmgate::wire::trust::ClientTls;
 
@@ -71,7 +71,7 @@ impl Default for Setup {
         Self {
             scheme: Scheme::HTTP,
             tls: None,
-            identity: Identity { name: "gate".into(), trusted_proxies: Vec::new() },
+            identity: Identity { name: "gate".into(), trusted_proxies: TrustedProxies::default() },
             timeouts: Timeouts::default(),
             grace: Duration::from_secs(5),
         }

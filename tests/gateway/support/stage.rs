@@ -21,6 +21,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use warmgate::app::App;
+use warmgate::app::changes::Changes;
 use warmgate::config::{Config, Secret};
 use warmgate::lineup::Lineups;
 use warmgate::supervisor::Supervisor;
@@ -39,6 +40,8 @@ pub(crate) struct Stage {
     pub(crate) base: String,
     pub(crate) supervisor: Supervisor,
     pub(crate) lineups: Option<Lineups>,
+    changes: Changes,
+    config: Config,
     users: Vec<User>,
     stop: CancellationToken,
     serving: Mutex<Option<JoinHandle<Result<(), Died>>>>,
@@ -71,11 +74,13 @@ impl Stage {
         asked.viewers.goodbye = Duration::from_millis(200);
         asked.produce.default = Produce::Adopt;
         config(&mut asked);
-        let app = App::bind(asked).await.unwrap();
+        let app = App::bind(asked.clone()).await.unwrap();
         let base = format!("http://{}{}", app.local_addr(), settings.base_path);
         let (supervisor, lineups, stop) = (app.supervisor(), app.lineups(), CancellationToken::new());
+        let changes = app.changes();
         let serving = Mutex::new(Some(tokio::spawn(app.serve(stop.clone()))));
-        Self { origin: Some(origin), base, supervisor, lineups, users: settings.users.clone(), stop, serving }
+        let (origin, users) = (Some(origin), settings.users.clone());
+        Self { origin, base, supervisor, lineups, changes, config: asked, users, stop, serving }
     }
 
     /// Starts another gateway before the same origin, once this one has been shut down.
@@ -84,6 +89,12 @@ impl Stage {
         let settings = Settings { users: self.users.clone(), ..Settings::quick() };
         let upstream = origin.addr().to_string();
         Self::before(origin, &settings, &upstream, config).await
+    }
+
+    /// Changes the configuration of the running gateway; what had changed before stays. Returns what needs a restart.
+    pub(crate) fn change(&mut self, config: impl FnOnce(&mut Config)) -> Vec<&'static str> {
+        config(&mut self.config);
+        self.changes.apply(self.config.clone())
     }
 
     pub(crate) fn origin(&self) -> &Origin {

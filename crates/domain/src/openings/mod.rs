@@ -55,6 +55,9 @@ const IDLE_SESSION: Duration = Duration::from_secs(4 * 60);
 /// for it. The server has closed the opening then.
 const JOB_TIMEOUT: Duration = Duration::from_secs(45);
 
+/// An opening is not given back in the moment that it is there.
+const SHORTEST_PATIENCE: Duration = Duration::from_millis(1);
+
 /// An opening whose time has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
@@ -80,14 +83,18 @@ impl Openings {
     /// Remembers no opening yet. An opening that no request mentions for `patience` is given back.
     #[must_use]
     pub fn new(patience: Duration) -> Self {
-        let patience = patience.max(Duration::from_millis(1));
         Self {
-            patience,
+            patience: patience.max(SHORTEST_PATIENCE),
             index: Index::default(),
             given_back: GivenBack::default(),
             returning: BTreeMap::new(),
             sockets: Multiset::default(),
         }
+    }
+
+    /// Openings from now on are given back if no request mentions them for `patience`.
+    pub fn be_patient_for(&mut self, patience: Duration) {
+        self.patience = patience.max(SHORTEST_PATIENCE);
     }
 
     /// The account asks the server to open a channel; `opened` is to follow if the server does.

@@ -219,6 +219,8 @@ pub enum Event {
     DenialProved,
     /// A client schedules a recording that begins at once, of this media source if it is known.
     RecordingBegins(Option<MediaSourceId>),
+    /// The operator has changed the limits.
+    LimitsChanged(Limits),
     /// The server has told its tuner hosts.
     TunerHosts(Vec<TunerHost>),
     /// The provider of the playlist at this place in `lineup:` tells how many connections it allows; `None` if it tells that no more.

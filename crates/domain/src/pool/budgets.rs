@@ -5,7 +5,7 @@
 use super::Pool;
 use crate::inputs::Input;
 use crate::key::{InputId, StreamId};
-use crate::pool::api::Action;
+use crate::pool::api::{Action, Limits};
 use crate::reason::{CloseReason, StopReason};
 
 /// A stream or an input that nobody uses.
@@ -17,6 +17,16 @@ enum Idle {
 }
 
 impl Pool {
+    /// Keeps to other limits from now on. What is over them and not watched goes; an opening that waits to be followed keeps its time.
+    pub(super) fn keep_to(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.tuners.set(limits.tuners);
+        self.openings.be_patient_for(limits.unfollowed);
+        while self.running().len() > limits.slots && self.free_slot() {}
+        self.bound_memory();
+        self.bound_disk();
+    }
+
     /// Stops idle streams and closes idle inputs, the largest on disk first, until the rest fit the disk budget. The server
     /// writes an input once, however many streams are made from it.
     pub(super) fn bound_disk(&mut self) {

@@ -134,6 +134,7 @@ impl Pool {
         let concerns_tuners = matches!(
             event,
             Event::Timers(_)
+                | Event::LimitsChanged(_)
                 | Event::TunerHosts(_)
                 | Event::ProviderTold(..)
                 | Event::Opened(..)
@@ -196,6 +197,7 @@ impl Pool {
             Event::TunerDenied(wanted) => self.tuner_denied(wanted.as_ref(), now),
             Event::DenialProved => self.tuners.denial_proved(now),
             Event::RecordingBegins(wanted) => self.recording_begins(wanted.as_ref(), now),
+            Event::LimitsChanged(limits) => self.keep_to(limits),
             Event::TunerHosts(hosts) => self.tuners.set_hosts(hosts),
             Event::ProviderTold(playlist, told) => {
                 let allowed = self.tuners.provider_told(playlist, told);

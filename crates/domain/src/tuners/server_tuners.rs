@@ -79,6 +79,11 @@ impl ServerTuners {
         }
     }
 
+    /// The operator has set something else.
+    pub const fn set(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
     /// The server has told its tuner hosts.
     pub fn set_hosts(&mut self, hosts: Vec<TunerHost>) {
         self.hosts.set(hosts);

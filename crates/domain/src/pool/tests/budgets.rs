@@ -42,6 +42,35 @@ const fn closed(input: InputId, reason: CloseReason) -> Action {
     Action::CloseInput { input, reason }
 }
 
+/// Limits that the operator lowers cut nobody, and what is over them and idle goes at once.
+#[test]
+fn lower_limits_hold_at_once_and_cut_nobody() {
+    let roomy = Limits { slots: 4, memory: 10_000, disk_budget: 10_000, ..LIMITS };
+    let mut bench = Bench::new(roomy);
+    let left = bench.serve(1, 1, at(0)).0;
+    bench.segment(left, 100, at(0));
+    let watched = bench.serve(2, 1, at(IDLE)).0;
+    bench.segment(watched, 100, at(IDLE));
+    let other = bench.serve(3, 3, at(IDLE)).0;
+    bench.segment(other, 100, at(IDLE));
+    bench.actions();
+    let mut changed = |limits: Limits, now| {
+        bench.pool.handle_event(Event::LimitsChanged(limits), now);
+        bench.actions()
+    };
+    assert_eq!(changed(Limits { slots: 3, ..roomy }, at(IDLE)), []);
+    let lower = Limits { slots: 1, memory: 50, disk_budget: 50, ..roomy };
+    let done = changed(lower, at(IDLE));
+    assert_eq!(done[0], stopped(left, StopReason::Evicted));
+    assert!(!done.contains(&stopped(watched, StopReason::Memory)), "{done:?}");
+    assert_eq!(bench.pool.running(), [watched, other]);
+    let brief = Limits { idle_timeout: Duration::from_secs(1), ..lower };
+    bench.pool.handle_event(goodbye("play-3"), at(IDLE));
+    bench.pool.handle_timeout(at(IDLE + 5000));
+    bench.pool.handle_event(Event::LimitsChanged(brief), at(IDLE + 6000));
+    assert_eq!(bench.pool.running(), [watched]);
+}
+
 #[test]
 fn an_input_is_on_the_disk_once_however_much_is_made_of_it() {
     let mut bench = Bench::new(LIMITS);

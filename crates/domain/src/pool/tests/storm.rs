@@ -16,6 +16,7 @@ enum Step {
     Fail(u64),
     Retired(u64),
     TunerDenied,
+    LimitsChanged(usize, u64),
     CpuMeasured(bool),
     ConnectionNeeded,
     Join(u64, u8),
@@ -38,6 +39,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1_u64..20).prop_map(Step::Fail),
         2 => (1_u64..20).prop_map(Step::Retired),
         1 => Just(Step::TunerDenied),
+        1 => (1_usize..4, 0_u64..1500).prop_map(|(slots, bytes)| Step::LimitsChanged(slots, bytes)),
         2 => any::<bool>().prop_map(Step::CpuMeasured),
         1 => Just(Step::ConnectionNeeded),
         2 => (1_u64..20, 0_u8..5).prop_map(|(stream, channel)| Step::Join(stream, channel)),
@@ -57,6 +59,7 @@ proptest! {
     fn whatever_happens(steps in proptest::collection::vec(step(), 1..300)) {
         let mut bench = Bench::new(LIMITS);
         let mut now = 0;
+        let (mut slots, mut most) = (LIMITS.slots, LIMITS.slots);
         let (mut open, mut closing) = (BTreeSet::new(), BTreeSet::new());
         for step in steps {
             let watched: BTreeSet<_> = bench.pool.running().into_iter().filter(|&id| bench.pool.is_watched(id)).collect();
@@ -107,6 +110,11 @@ proptest! {
                     let idle = Some(if is_short { 0.0 } else { 1.0 });
                     bench.pool.handle_event(Event::CpuMeasured(idle), at(now));
                 }
+                Step::LimitsChanged(number, bytes) => {
+                    (slots, most) = (number, most.max(number));
+                    let limits = Limits { slots, memory: bytes, disk_budget: bytes, ..LIMITS };
+                    bench.pool.handle_event(Event::LimitsChanged(limits), at(now));
+                }
                 Step::TunerDenied => bench.pool.handle_event(Event::TunerDenied(None), at(now)),
                 Step::Wait(millis) => {
                     now += millis;
@@ -115,7 +123,9 @@ proptest! {
                 }
             }
             bench.pool.crowd.check();
-            prop_assert!(bench.pool.running().len() <= LIMITS.slots);
+            let running = bench.pool.running().len();
+            prop_assert!(running <= most, "more than there are slots, or were when they were lowered");
+            most = slots.max(running);
             for action in bench.actions() {
                 if let Action::OpenInput { input, .. } = action {
                     prop_assert!(open.insert(input), "opened twice");

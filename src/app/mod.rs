@@ -1,6 +1,9 @@
 //! The composition root: turns a configuration into bound sockets and running tasks.
 
-use std::collections::BTreeMap;
+pub mod changes;
+mod reload;
+mod settings;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,38 +15,28 @@ use http::uri::Scheme;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
-use url::Url;
 
+use crate::app::changes::Changes;
 use crate::background::{kept, survived};
-use crate::config::{
-    self, Config, CopyWith, Ffmpeg, LineupServer, Location, Rewind, Secret, Upstream, Window,
-};
-use crate::feed;
+use crate::config::{self, Config, CopyWith, Ffmpeg, Rewind, Upstream};
 use crate::fetch::{self, Fetcher};
 use crate::ffmpeg;
 use crate::ffmpeg::launcher::Launcher;
-use crate::lineup::{self, Intervals, Lineups};
-use crate::proxy::forward::Identity;
-use crate::proxy::gateway::{self, Gateway, Handle};
-use crate::proxy::served_lineup::ServedLineup;
+use crate::lineup::{Intervals, Lineups};
+use crate::proxy::gateway::{Gateway, Handle};
 use crate::server::tls::{Tls, TlsError, TlsFiles};
-use crate::server::{self, Listener, open_files};
+use crate::server::{self, Listener, TrustedProxies, open_files};
 use crate::shutdown;
 use crate::spool::Spool;
 use crate::supervisor::generation::own::workshop::Encoding;
 use crate::supervisor::inputs::provider::Provider;
-use crate::supervisor::stream::WindowSize;
 use crate::supervisor::vital_tasks::Died;
-use crate::supervisor::{Settings, Supervisor};
+use crate::supervisor::{self, Supervisor};
+use crate::telemetry::Level;
 use crate::upstream::client::{Client, Target, Timeouts};
 use crate::upstream::jellyfin::{Jellyfin, Login};
 use crate::wire::trust::{ClientTls, TrustError};
 use domain::encoding::health;
-use domain::guid;
-use domain::lineup::site::Site;
-use domain::pool::Limits;
-use domain::produce::{Produce, Rules};
-use domain::tuners;
 
 /// An FFmpeg that has produced nothing for this long hangs, whatever its input does.
 const SILENT: Duration = Duration::from_secs(15);
@@ -51,15 +44,15 @@ const SILENT: Duration = Duration::from_secs(15);
 const SLOW: Duration = Duration::from_secs(15);
 /// An FFmpeg is slow if it produces fewer seconds of stream per second than this.
 const SLOWEST: f64 = 0.9;
-/// The deadline for opening an input, which may have to wait for other openings at the server.
-const INPUT_OPENS: Duration = Duration::from_secs(30);
 
-/// Runs the gateway until it is asked to stop.
+/// Runs the gateway until it is asked to stop, with the configuration that was read from the file at `path`. Whatever changes there
+/// later takes effect, and so does another `level` of the log.
 ///
 /// # Errors
 /// If the address cannot be bound, or a task without which the gateway does not work has died.
-pub async fn run(mut config: Config) -> io::Result<()> {
+pub async fn run(mut config: Config, path: PathBuf, level: Level) -> io::Result<()> {
     let stop = shutdown::on_signal()?;
+    let requests = reload::Requests::new(path)?;
     config.state_dir = config.state_dir.or_else(usual_state_dir);
     if config.state_dir.is_none() {
         warn!(
@@ -73,7 +66,10 @@ pub async fn run(mut config: Config) -> io::Result<()> {
     if let Some(address) = app.listener.secure_addr() {
         info!(%address, "listening for HTTPS");
     }
-    app.serve(stop).await.map_err(io::Error::other)
+    let reloads = tokio::spawn(requests.follow(app.changes(), level));
+    let served = app.serve(stop).await;
+    reloads.abort();
+    served.map_err(io::Error::other)
 }
 
 /// A gateway that is bound and ready to serve.
@@ -82,9 +78,9 @@ pub struct App {
     config: Config,
     listener: Listener,
     supervisor: Supervisor,
-    client: Client,
-    jellyfin: Jellyfin,
+    gateway: Arc<Gateway>,
     lineups: Option<Lineups>,
+    changes: Changes,
 }
 
 impl App {
@@ -102,11 +98,13 @@ impl App {
     /// # Errors
     /// If the address cannot be bound.
     async fn bind_with(config: Config, launcher: Launcher) -> io::Result<Self> {
+        let trusted_proxies = TrustedProxies::new(config.trusted_proxies.clone());
         let connections = server::Limits {
             connections: config.clients.connections,
-            trusted_proxies: config.trusted_proxies.clone(),
+            trusted_proxies: trusted_proxies.clone(),
         };
-        let listener = listener(&config).await?.limited(connections);
+        let listener =
+            listener(&config).await?.limited(connections).with_proxy_headers(config.proxy_protocol);
         let url = &config.upstream.url;
         let target = Target { scheme: url.scheme().clone(), authority: url.authority().clone() };
         let timeouts =
@@ -122,21 +120,26 @@ impl App {
         let ffmpeg = encoding.as_ref().map(|encoding| encoding.ffmpeg.clone());
         let connections = config.lineup.iter().map(|playlist| playlist.tuners).collect();
         let provider = lineups.clone().map(|lineups| Provider::new(lineups, fetcher, ffmpeg));
-        let settings = Settings {
-            limits: limits(&config),
-            size: window_size(&config),
+        let settings = supervisor::Settings {
+            limits: settings::limits(&config),
+            size: settings::window_size(&config),
             spool: spool(&config),
-            feed: feed_limits(&config),
+            feed: settings::feed_limits(&config),
             encoding,
             provider,
             connections,
             gateway_login,
             ledger: state_file(&config, listener.local_addr(), "open"),
             learned_limits: state_file(&config, listener.local_addr(), "tuners"),
-            playlists: playlists(&config),
+            playlists: settings::playlists(&config),
         };
         let supervisor = Supervisor::new(settings, jellyfin.clone());
-        Ok(Self { config, listener, supervisor, client, jellyfin, lineups })
+        let settings = settings::gateway(&config, trusted_proxies.clone(), lineups.clone());
+        let settings = (settings, settings::choices(&config));
+        let gateway = Arc::new(Gateway::new(settings, client, jellyfin, supervisor.clone()));
+        let changes =
+            Changes::new(config.clone(), (Arc::clone(&gateway), supervisor.clone(), trusted_proxies));
+        Ok(Self { config, listener, supervisor, gateway, lineups, changes })
     }
 
     /// The address it listens at.
@@ -163,32 +166,21 @@ impl App {
         self.lineups.clone()
     }
 
+    /// Changes its configuration while it runs.
+    #[must_use]
+    pub fn changes(&self) -> Changes {
+        self.changes.clone()
+    }
+
     /// Serves until `stop`, then closes everything within the grace period.
     ///
     /// # Errors
     /// If a task without which the gateway does not work has died, which ends the gateway too.
     pub async fn serve(self, stop: CancellationToken) -> Result<(), Died> {
         let stop = stop.child_token();
-        let settings = gateway::Settings {
-            identity: Identity { name: self.config.name, trusted_proxies: self.config.trusted_proxies },
-            cold_timeout: self.config.upstream.cold_timeout,
-            produce: Rules { default: self.config.produce.default, channels: self.config.produce.channels },
-            blocking_reload: self.config.viewers.blocking_reload,
-            live_tv_right: self.config.upstream.live_tv_right,
-            tuner_refusal: self.config.tuners.refusal,
-            believed: self.config.clients.headers,
-            heeds_cache_control: self.config.clients.cache_control,
-            client_rules: self.config.clients.rules(),
-            patience: self.config.viewers.patience,
-            status_fields: self.config.status_fields,
-            cut: self.config.window.cut,
-            start: self.config.window.start,
-            lineup: self.lineups.and_then(|lineups| served(&self.config.lineup_server, lineups)),
-        };
-        let gateway = Gateway::new(settings, self.client, self.jellyfin, self.supervisor.clone());
         let grace = self.config.shutdown.grace;
         let stopped = stop.clone();
-        let serving = self.listener.serve(Handle(Arc::new(gateway)), stop, grace);
+        let serving = self.listener.serve(Handle(self.gateway), stop, grace);
         // Streams are closed while the last answers are finished: both share the grace period.
         let releasing = async {
             tokio::select! {
@@ -240,18 +232,13 @@ fn lineups(config: &Config, fetcher: &Fetcher) -> Option<Lineups> {
         return None;
     }
     let (playlists, folder) = (config.lineup.clone(), config.state_dir.clone());
-    Some(Lineups::start(playlists, fetcher, folder, site(&config.lineup_server), Intervals::default()))
-}
-
-/// The address at which the gateway serves its own playlist, if it is configured.
-fn site(server: &LineupServer) -> Option<Site> {
-    let base = server.base.as_ref().filter(|_| server.enabled)?;
-    Some(Site::new(base, server.token.as_ref().map(Secret::expose)))
-}
-
-fn served(server: &LineupServer, lineups: Lineups) -> Option<ServedLineup> {
-    let token = server.token.as_ref().filter(|_| server.enabled)?;
-    Some(ServedLineup { lineups, token: token.expose().to_owned(), site: site(server) })
+    Some(Lineups::start(
+        playlists,
+        fetcher,
+        folder,
+        settings::site(&config.lineup_server),
+        Intervals::default(),
+    ))
 }
 
 /// The state directory of the systemd unit, else that of the XDG Base Directory Specification.
@@ -270,46 +257,6 @@ fn state_file(config: &Config, address: SocketAddr, name: &str) -> Option<PathBu
         return None;
     }
     Some(folder.join(format!("{name}-{}.json", address.port())))
-}
-
-/// The places of the playlists in `lineup:`, by the MD5 of their URL, and of the HDHomeRun's that they are of, as those of a tuner host
-/// are compared.
-fn playlists(config: &Config) -> BTreeMap<String, usize> {
-    let placed = config.lineup.iter().enumerate().rev();
-    let placed = placed.filter_map(|(place, playlist)| match &playlist.location {
-        Location::Url(url) => Some((place, url.expose())),
-        Location::File(_) => None,
-    });
-    let named = placed.flat_map(|(place, url)| {
-        let device = Url::parse(url).ok().and_then(|url| lineup::device(&url));
-        let device = device.map(|device| guid::md5(device.as_str().trim_end_matches('/')));
-        [Some(guid::md5(url)), device].into_iter().flatten().map(move |named| (named, place))
-    });
-    named.collect()
-}
-
-fn limits(config: &Config) -> Limits {
-    Limits {
-        slots: config.pool.slots,
-        idle_timeout: config.pool.idle_timeout,
-        warm_encode: config.warm.encode,
-        warm_feed: config.warm.feed,
-        silence: config.viewers.silence,
-        patience: config.viewers.patience,
-        cold_timeout: config.upstream.cold_timeout,
-        goodbye: config.viewers.goodbye,
-        unfollowed: config.viewers.unfollowed,
-        failures: config.upstream.failures,
-        disk_budget: config.upstream.disk_budget.0,
-        memory: config.pool.memory,
-        own_credential: config.upstream.api_key.is_some(),
-        tuners: tuners::Settings { limit: config.tuners.limit, reserve: config.tuners.reserve },
-    }
-}
-
-fn window_size(config: &Config) -> WindowSize {
-    let Window { join, length, segment, .. } = config.window;
-    WindowSize { join, length, rewind: config.rewind.length, segment }
 }
 
 /// Where old pieces are kept, if there is a place for them.
@@ -339,11 +286,7 @@ fn spool(config: &Config) -> Option<Spool> {
 /// The encoder, if any stream may be produced here. FFmpeg's abilities are probed in the background; until they are known, or if there is no
 /// FFmpeg, streams that need encoding are left to the server.
 fn encoding(config: &Config, launcher: Launcher, address: SocketAddr) -> io::Result<Option<Encoding>> {
-    let mut of_clients = config.clients.rules.iter().filter_map(|rule| rule.set.produce);
-    if config.lineup.is_empty()
-        && config.produce.is_all(Produce::Adopt)
-        && of_clients.all(|wish| wish == Produce::Adopt)
-    {
+    if !settings::makes_streams(config) {
         return Ok(None);
     }
     let Ffmpeg { path, copy, encoders, preset, processes, encodes, nice, memory } = config.ffmpeg.clone();
@@ -376,37 +319,4 @@ fn encoding(config: &Config, launcher: Launcher, address: SocketAddr) -> io::Res
         CopyWith::Ffmpeg => false,
     };
     Ok(Some(Encoding { ffmpeg, preset, copies_natively, tasks: TaskTracker::new() }))
-}
-
-fn feed_limits(config: &Config) -> feed::Limits {
-    feed::Limits {
-        ring: config.feed.ring,
-        memory: config.feed.memory.0,
-        stall: config.feed.stall,
-        attempts: config.feed.attempts,
-        connect: INPUT_OPENS,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-
-    /// As the server names a device by its address alone, an HDHomeRun's playlist is that of the device, whatever it is asked to list.
-    #[test]
-    fn a_playlist_is_known_by_its_url_and_by_its_device() {
-        for (url, device) in [
-            ("http://10.0.0.5/lineup.m3u", Some("http://10.0.0.5")),
-            ("http://10.0.0.5/lineup.m3u?show=demo", Some("http://10.0.0.5")),
-            ("http://10.0.0.5:8080/lineup.m3u#x", Some("http://10.0.0.5:8080")),
-            ("http://10.0.0.5/tv/lineup.m3u", None),
-        ] {
-            let text = format!("upstream: {{url: http://server}}\nlineup: [{{url: \"{url}\"}}]\n");
-            let config = Config::parse(Path::new("gateway.yaml"), &text, &[]).unwrap();
-            let known = [Some(url), device].into_iter().flatten().map(|url| (guid::md5(url), 0)).collect();
-            assert_eq!(playlists(&config), known, "{url}");
-        }
-    }
 }

@@ -1,0 +1,51 @@
+//! Changes the configuration of a gateway while it runs: nobody who plays notices, and what a viewer was given when it tuned stays.
+//!
+//! It does not know where the new configuration comes from.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::app::settings;
+use crate::config::Config;
+use crate::proxy::gateway::Gateway;
+use crate::server::TrustedProxies;
+use crate::supervisor::Supervisor;
+
+/// Changes one gateway. Clones change the same one.
+#[derive(Clone, Debug)]
+pub struct Changes(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    gateway: Arc<Gateway>,
+    supervisor: Supervisor,
+    trusted_proxies: TrustedProxies,
+    /// The configuration in effect.
+    running: Mutex<Config>,
+}
+
+impl Changes {
+    pub(super) fn new(
+        running: Config,
+        (gateway, supervisor, trusted_proxies): (Arc<Gateway>, Supervisor, TrustedProxies),
+    ) -> Self {
+        Self(Arc::new(Shared { gateway, supervisor, trusted_proxies, running: Mutex::new(running) }))
+    }
+
+    /// Goes on with `new`. Returns the keys whose new values need a restart, and the level of the log.
+    pub fn apply(&self, mut new: Config) -> Vec<&'static str> {
+        let Shared { gateway, supervisor, trusted_proxies, running } = &*self.0;
+        let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = new.keep_fixed(&running);
+        // The test of FFmpeg belongs to the start.
+        if settings::makes_streams(&new) && !settings::makes_streams(&running) {
+            new.produce = running.produce.clone();
+            new.clients.rules.iter_mut().for_each(|rule| rule.set.produce = None);
+            waiting.push("produce");
+        }
+        gateway.change(settings::choices(&new));
+        supervisor.change_limits(settings::limits(&new));
+        trusted_proxies.change(new.trusted_proxies.clone());
+        *running = new;
+        waiting
+    }
+}
