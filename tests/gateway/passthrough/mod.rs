@@ -8,6 +8,7 @@ mod nginx;
 pub(crate) mod parked;
 mod proxied;
 mod shutdown;
+mod smuggling;
 mod stalled;
 mod upgrades;
 pub(crate) mod wire;
