@@ -4,7 +4,7 @@
 # make bench   the gateway beside nginx and the bare server, as ratios; what a crowd costs, how fast streams are cut, and what memory that takes
 # make bench-seen  what a person sees in Chromium: first frame and freezes, bare and through the gateway; half an hour, or ZAPS=3 WATCH=10 GOPS=2 WAYS=bare,cold,warm PAUSE=75 LATE=300 RTT=100
 # make deny    the rules for dependencies (deny.toml); installs cargo-deny if it is missing, which takes ten minutes
-# make fuzz    anything at all as a transport stream, for five minutes; installs cargo-fuzz if it is missing
+# make fuzz    anything at all as a transport stream, then as text, for five minutes each; installs cargo-fuzz if it is missing
 #
 # Needed beforehand: Debian (or anything with apt) and Rust. Nothing is asked; every target works twice in a row.
 
@@ -102,3 +102,4 @@ npm:
 fuzz: linker
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
 	RUSTC_BOOTSTRAP=1 cargo fuzz run cutter -- -max_total_time=300 -max_len=12000
+	RUSTC_BOOTSTRAP=1 cargo fuzz run text -- -max_total_time=300 -max_len=4000

@@ -1,5 +1,6 @@
 //! What it costs that lists reach back for two hours: the time and bytes of a poll beside those of a list that slides, the
-//! memory while the spool is filled beyond its budget, and the time to read a segment at any of 500 places in it.
+//! memory while the spool is filled beyond its budget, the time to read a segment at any of 500 places in it, and whether 500 viewers
+//! at 500 places get each segment in time.
 //!
 //! No network: what a request costs besides is in `benches/crowd.rs`. `cargo bench --bench rewind -- evening` fills 8 GiB with two hours of
 //! eight streams of 8 Mbit/s, 58 GB.
@@ -25,11 +26,17 @@ const USUAL: (u64, u64) = (1 << 30, 2 << 30);
 const EVENING: (u64, u64) = (8 << 30, 8 * 7200 * 1_000_000);
 const STREAMS: usize = 8;
 const PLACES: usize = 500;
+/// Two hours of 1 Mbit/s, and how long 500 viewers play in it.
+const PACED: (usize, usize) = (14_400, 62_500);
+const PLAYED: Duration = Duration::from_secs(20);
+/// How many of them are served at a time: fewer than the gateway's threads for files.
+const THREADS: usize = 16;
 
 fn main() -> anyhow::Result<()> {
     let is_evening = std::env::args().any(|word| word == "evening");
     lists();
-    spool(Path::new("target"), if is_evening { EVENING } else { USUAL })
+    spool(Path::new("target"), if is_evening { EVENING } else { USUAL })?;
+    paced(Path::new("target"))
 }
 
 /// A window of a stream that has gone on for as long as its lists reach back, with a key frame each two seconds.
@@ -135,6 +142,52 @@ fn spool(folder: &Path, (budget, bytes): (u64, u64)) -> anyhow::Result<()> {
         "a piece read at {PLACES} places: median {:.2?}, slowest {:.2?}",
         took[PLACES / 2],
         took[PLACES - 1]
+    );
+    Ok(())
+}
+
+/// 500 viewers at 500 places in two hours of one stream, each of whom reads half a second in each half second.
+fn paced(folder: &Path) -> anyhow::Result<()> {
+    let (pieces, bytes) = PACED;
+    let spool = Spool::open(folder, 2 << 30)?;
+    let (told, tells) = mpsc::channel();
+    let kept = Arc::new(Kept { places: Mutex::default(), told });
+    let roll = spool.roll();
+    let piece = Bytes::from(vec![0x47; bytes]);
+    for number in 0..pieces as u64 {
+        roll.store(number, piece.clone(), Arc::clone(&kept) as Arc<dyn Owner>);
+        tells.recv()?;
+    }
+    let places: Vec<Place> =
+        kept.places.lock().expect("no panic").iter().map(|(_, place)| place.clone()).collect();
+    let begun = Instant::now();
+    let late = std::thread::scope(|threads| {
+        let served = |thread: usize| {
+            let mut late = Vec::new();
+            for turn in 0..PLAYED.div_duration_f64(PIECE) as usize {
+                for viewer in (thread..PLACES).step_by(THREADS) {
+                    // They have tuned in one after another.
+                    let due = PIECE * u32::try_from(turn).unwrap_or(0)
+                        + PIECE * u32::try_from(viewer).unwrap_or(0) / PLACES as u32;
+                    std::thread::sleep(due.saturating_sub(begun.elapsed()));
+                    places[(viewer * places.len() / PLACES + turn) % places.len()].read()?;
+                    late.push(begun.elapsed().saturating_sub(due));
+                }
+            }
+            Ok::<_, std::io::Error>(late)
+        };
+        let threads: Vec<_> = (0..THREADS).map(|thread| threads.spawn(move || served(thread))).collect();
+        let late: Result<Vec<_>, _> =
+            threads.into_iter().map(|thread| thread.join().expect("no panic")).collect();
+        late
+    })?;
+    let mut late: Vec<_> = late.into_iter().flatten().collect();
+    late.sort();
+    println!(
+        "{PLACES} viewers at {PLACES} places in 2 h: {} pieces, median {:.2?} after they were due, latest {:.2?}",
+        late.len(),
+        late[late.len() / 2],
+        late[late.len() - 1]
     );
     Ok(())
 }
