@@ -19,6 +19,8 @@ struct Shared {
     gateway: Arc<Gateway>,
     supervisor: Supervisor,
     trusted_proxies: TrustedProxies,
+    /// Whether FFmpeg was tested at the start.
+    has_encoder: bool,
     /// The configuration in effect.
     running: Mutex<Config>,
 }
@@ -28,16 +30,17 @@ impl Changes {
         running: Config,
         (gateway, supervisor, trusted_proxies): (Arc<Gateway>, Supervisor, TrustedProxies),
     ) -> Self {
-        Self(Arc::new(Shared { gateway, supervisor, trusted_proxies, running: Mutex::new(running) }))
+        let has_encoder = settings::makes_streams(&running);
+        let running = Mutex::new(running);
+        Self(Arc::new(Shared { gateway, supervisor, trusted_proxies, has_encoder, running }))
     }
 
-    /// Goes on with `new`. Returns the keys whose new values need a restart, and the level of the log.
+    /// Goes on with `new`. Returns the keys whose new values need a restart.
     pub fn apply(&self, mut new: Config) -> Vec<&'static str> {
-        let Shared { gateway, supervisor, trusted_proxies, running } = &*self.0;
+        let Shared { gateway, supervisor, trusted_proxies, has_encoder, running } = &*self.0;
         let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
         let mut waiting = new.keep_fixed(&running);
-        // The test of FFmpeg belongs to the start.
-        if settings::makes_streams(&new) && !settings::makes_streams(&running) {
+        if settings::makes_streams(&new) && !has_encoder {
             new.produce = running.produce.clone();
             new.clients.rules.iter_mut().for_each(|rule| rule.set.produce = None);
             waiting.push("produce");

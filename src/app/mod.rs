@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::app::changes::Changes;
-use crate::background::{kept, survived};
+use crate::background::{kept, noted, survived};
 use crate::config::{self, Config, CopyWith, Ffmpeg, Rewind, Upstream};
 use crate::fetch::{self, Fetcher};
 use crate::ffmpeg;
@@ -53,6 +53,7 @@ const SLOWEST: f64 = 0.9;
 pub async fn run(mut config: Config, path: PathBuf, level: Level) -> io::Result<()> {
     let stop = shutdown::on_signal()?;
     let requests = reload::Requests::new(path)?;
+    let written = config.clone();
     config.state_dir = config.state_dir.or_else(usual_state_dir);
     if config.state_dir.is_none() {
         warn!(
@@ -61,12 +62,13 @@ pub async fn run(mut config: Config, path: PathBuf, level: Level) -> io::Result<
     }
     config.clients.connections = open_files::room_for(config.clients.connections);
     let upstream = config.upstream.url.to_string();
-    let app = App::bind_with(config, Launcher::this_program()).await?;
+    let app = App::bind_with(config, written, Launcher::this_program()).await?;
     info!(address = %app.local_addr(), %upstream, "listening");
     if let Some(address) = app.listener.secure_addr() {
         info!(%address, "listening for HTTPS");
     }
-    let reloads = tokio::spawn(requests.follow(app.changes(), level));
+    let (changes, name) = (app.changes(), "the watch over the configuration");
+    let reloads = tokio::spawn(noted(name, requests.follow(changes, level)));
     let served = app.serve(stop).await;
     reloads.abort();
     served.map_err(io::Error::other)
@@ -90,14 +92,15 @@ impl App {
     /// # Errors
     /// If the address cannot be bound.
     pub async fn bind(config: Config) -> io::Result<Self> {
-        Self::bind_with(config, Launcher::Plain).await
+        Self::bind_with(config.clone(), config, Launcher::Plain).await
     }
 
-    /// Binds the listener and starts the supervisor, which starts FFmpegs through `launcher`.
+    /// Binds the listener and starts the supervisor, which starts FFmpegs through `launcher`. Changes are told from the configuration as it
+    /// was `written`, before this machine decided what that leaves open.
     ///
     /// # Errors
     /// If the address cannot be bound.
-    async fn bind_with(config: Config, launcher: Launcher) -> io::Result<Self> {
+    async fn bind_with(config: Config, written: Config, launcher: Launcher) -> io::Result<Self> {
         let trusted_proxies = TrustedProxies::new(config.trusted_proxies.clone());
         let connections = server::Limits {
             connections: config.clients.connections,
@@ -137,8 +140,7 @@ impl App {
         let settings = settings::gateway(&config, trusted_proxies.clone(), lineups.clone());
         let settings = (settings, settings::choices(&config));
         let gateway = Arc::new(Gateway::new(settings, client, jellyfin, supervisor.clone()));
-        let changes =
-            Changes::new(config.clone(), (Arc::clone(&gateway), supervisor.clone(), trusted_proxies));
+        let changes = Changes::new(written, (Arc::clone(&gateway), supervisor.clone(), trusted_proxies));
         Ok(Self { config, listener, supervisor, gateway, lineups, changes })
     }
 

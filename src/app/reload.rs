@@ -11,7 +11,6 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::app::changes::Changes;
-use crate::background::noted;
 use crate::config::Config;
 use crate::file_stamp::FileStamp;
 use crate::telemetry::Level;
@@ -39,36 +38,36 @@ impl Requests {
     /// Follows the requests for ever.
     pub(super) async fn follow(mut self, changes: Changes, level: Level) {
         while let Some(cause) = self.next().await {
-            noted("a change of the configuration", async { self.read_again(cause, &changes, &level) }).await;
+            self.read_again(cause, &changes, &level);
         }
     }
 
     /// Waits for the next request, and returns where it comes from; `None` if none can come.
     async fn next(&mut self) -> Option<&'static str> {
         let mut seen = self.read;
-        let cause = loop {
+        loop {
             tokio::select! {
-                asked = self.hangup.recv() => {
-                    asked?;
-                    seen = FileStamp::of(&self.path);
-                    break "SIGHUP";
-                }
+                asked = self.hangup.recv() => return asked.map(|()| "SIGHUP"),
                 () = sleep(LOOK) => {
                     let now = FileStamp::of(&self.path);
                     // An editor may not have written all of it yet.
                     let is_whole = std::mem::replace(&mut seen, now) == now;
                     if is_whole && now.is_some() && now != self.read {
-                        break "the file has changed";
+                        return Some("the file has changed");
                     }
                 }
             }
-        };
-        self.read = seen;
-        Some(cause)
+        }
     }
 
-    fn read_again(&self, cause: &str, changes: &Changes, level: &Level) {
+    fn read_again(&mut self, cause: &str, changes: &Changes, level: &Level) {
         let path = self.path.display();
+        let now = FileStamp::of(&self.path);
+        if now.is_none() && self.read.is_some() {
+            warn!(file = %path, cause, "the configuration is not there any more, and stays in effect as it was");
+            return;
+        }
+        self.read = now;
         let config = match Config::load(&self.path) {
             Ok(config) => config,
             Err(errors) => {

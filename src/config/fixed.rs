@@ -1,4 +1,5 @@
-//! Tells the keys that cannot change while the gateway runs from all others, which take effect at once.
+//! Tells the keys that cannot change while the gateway runs from all others, which take effect at once. `app::changes` adds `produce`, where
+//! the gateway was started without FFmpeg.
 //!
 //! It does not know how they do.
 
@@ -12,7 +13,11 @@ impl Config {
         fixed.keep("listen", &mut self.listen, &running.listen);
         fixed.keep("tls", &mut self.tls, &running.tls);
         fixed.keep("name", &mut self.name, &running.name);
-        fixed.keep("proxy_protocol", &mut self.proxy_protocol, &running.proxy_protocol);
+        if self.proxy_protocol != running.proxy_protocol {
+            // Until its header is read, a proxy that passes bytes on would have its clients' word counted as its own.
+            fixed.keep("trusted_proxies", &mut self.trusted_proxies, &running.trusted_proxies);
+            fixed.keep("proxy_protocol", &mut self.proxy_protocol, &running.proxy_protocol);
+        }
         fixed.keep("state_dir", &mut self.state_dir, &running.state_dir);
         fixed.keep("lineup", &mut self.lineup, &running.lineup);
         fixed.keep("lineup_server", &mut self.lineup_server, &running.lineup_server);
@@ -25,6 +30,13 @@ impl Config {
         fixed.keep("log.format", &mut self.log.format, &running.log.format);
         fixed.keep_upstream(&mut self.upstream, &running.upstream);
         fixed.keep_window(&mut self.window, &running.window);
+        // The file may keep rules that do not hold with what is kept.
+        if self.pool.memory < self.window.segment {
+            fixed.keep("pool.memory", &mut self.pool.memory, &running.pool.memory);
+        }
+        if self.viewers.patience < self.viewers.silence {
+            fixed.keep("viewers.silence", &mut self.viewers.silence, &running.viewers.silence);
+        }
         fixed.0
     }
 }

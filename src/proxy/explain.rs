@@ -50,7 +50,7 @@ pub fn explain(config: &Config, head: &str, sender: &Sender) -> Result<Vec<Strin
     let sent = fields.clone();
     forwarded::set(
         &mut fields,
-        Some(Peer { address: (sender.peer, 0).into(), is_secure: false }),
+        Some(Peer { address: (sender.peer, 0).into(), is_secure: false, is_anonymous: false }),
         &config.trusted_proxies,
     );
     let credential = Credential::of(&fields, &Query::of(&uri));

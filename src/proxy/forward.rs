@@ -74,7 +74,7 @@ impl Forwarder {
     /// Whether a request comes from a trusted proxy, so that its claims about itself are believed.
     #[must_use]
     pub(super) fn is_from_trusted_proxy(&self, request: &Request<Body>) -> bool {
-        let peer = request.extensions().get::<Peer>().map(|peer| peer.address.ip());
+        let peer = request.extensions().get::<Peer>().and_then(Peer::speaks_as);
         self.identity.trusted_proxies.contain(peer)
     }
 

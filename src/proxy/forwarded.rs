@@ -1,6 +1,7 @@
 //! Tells the server where a request comes from, in `X-Forwarded-*`, and whom the gateway takes for its client.
 //!
-//! Only trusted proxies are believed, and of what they pass on only what the nearest of them can have seen.
+//! Only trusted proxies are believed: each tells from whom it received the request, and the first of them that is no trusted proxy is the
+//! client.
 
 use std::net::IpAddr;
 
@@ -11,13 +12,15 @@ use crate::proxy::headers::{self, FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO
 use crate::server::{Peer, is_trusted};
 use domain::forwarded::{Hop, hop_address, hops};
 
+/// How both fields name a hop without an address.
+const UNKNOWN: &str = "unknown";
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
 /// Sets `X-Forwarded-For`, `-Proto` and `-Host`. If `peer` is trusted, its address is appended to the list and the other fields are kept;
 /// otherwise all of them are dropped first. Where a trusted peer says it in `Forwarded` alone, it is said in these fields too.
 pub(super) fn set(fields: &mut HeaderMap, peer: Option<Peer>, trusted: &[IpNet]) {
     let address = peer.map(|peer| peer.address.ip().to_canonical());
-    if is_trusted(address, trusted) {
+    if is_trusted(peer.and_then(|peer| peer.speaks_as()), trusted) {
         translate(fields, trusted);
     } else {
         remove_claims(fields);
@@ -42,26 +45,31 @@ pub(super) fn set(fields: &mut HeaderMap, peer: Option<Peer>, trusted: &[IpNet])
 }
 
 /// Says in `X-Forwarded-*` what `Forwarded` says, which Jellyfin does not read. Where there is an `X-Forwarded-For`, that is what the
-/// proxy speaks, and it may have passed on a `Forwarded` of its client's. One that cannot be read goes.
+/// proxy speaks, and it may have passed on a `Forwarded` of its client's.
 fn translate(fields: &mut HeaderMap, trusted: &[IpNet]) {
-    let values: Vec<&str> =
-        fields.get_all(header::FORWARDED).iter().map(|value| value.to_str().unwrap_or("?")).collect();
-    if values.is_empty() || fields.contains_key(FORWARDED_FOR) {
+    if fields.contains_key(FORWARDED_FOR) || !fields.contains_key(header::FORWARDED) {
         return;
     }
-    let Some(hops) = hops(&values.join(",")) else {
-        fields.remove(header::FORWARDED);
-        return;
-    };
-    let address = |hop: &Hop| hop.node.as_deref().and_then(hop_address);
-    let nodes: Vec<_> =
-        hops.iter().map(|hop| address(hop).map_or("unknown".to_owned(), |ip| ip.to_string())).collect();
+    let lines = fields.get_all(header::FORWARDED).iter().rev();
+    let lines: Vec<_> = lines.map(|line| line.to_str().ok().and_then(hops)).collect();
+    // Proxies add to the end: what stands before a line that cannot be read may be made up.
+    let read: Vec<_> = lines.iter().take_while(|line| line.is_some()).flatten().collect();
+    let is_whole = read.len() == lines.len();
+    let hops: Vec<&Hop> = read.into_iter().rev().flatten().collect();
+    let node = |hop: &&Hop| hop.node.as_deref().and_then(hop_address);
+    let nodes = hops.iter().map(|hop| node(hop).map_or(UNKNOWN.to_owned(), |ip| ip.to_string()));
+    let nodes: Vec<_> = (!is_whole).then(|| UNKNOWN.to_owned()).into_iter().chain(nodes).collect();
     let client = client_place(&nodes, trusted);
-    let told = hops.get(client).cloned().unwrap_or_default();
+    let told = client.checked_sub(usize::from(!is_whole)).and_then(|client| hops.get(client).copied());
+    let told = told.cloned().unwrap_or_default();
+    if !is_whole {
+        fields.remove(header::FORWARDED);
+    }
     let list = (!nodes.is_empty()).then(|| nodes.join(", "));
     for (name, value) in [(FORWARDED_FOR, list), (FORWARDED_PROTO, told.proto), (FORWARDED_HOST, told.host)] {
-        if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
-            fields.entry(name).or_insert(value);
+        match value.and_then(|value| HeaderValue::try_from(value).ok()) {
+            Some(value) => drop(fields.insert(name, value)),
+            None => drop(fields.remove(name)),
         }
     }
 }
@@ -133,7 +141,7 @@ mod tests {
         let trusted = ["10.0.0.0/8".parse().unwrap()];
         let peer = |ip: &str, is_secure| {
             let address = (ip.parse::<IpAddr>().unwrap(), 1).into();
-            Some(Peer { address, is_secure })
+            Some(Peer { address, is_secure, is_anonymous: false })
         };
         let mut headers = map(&claims);
         set(&mut headers, peer("203.0.113.7", false), &trusted);
@@ -159,7 +167,7 @@ mod tests {
     #[test]
     fn what_a_trusted_proxy_says_in_forwarded_counts() {
         let trusted = ["10.0.0.0/8".parse().unwrap()];
-        let proxy = Some(Peer { address: ([10, 1, 2, 3], 1).into(), is_secure: false });
+        let proxy = Some(Peer { address: ([10, 1, 2, 3], 1).into(), is_secure: false, is_anonymous: false });
         let said = |fields: &[_]| {
             let mut headers = map(fields);
             set(&mut headers, proxy, &trusted);
@@ -179,8 +187,10 @@ mod tests {
         );
         let both = said(&[("forwarded", "for=6.6.6.6;proto=https"), ("x-forwarded-for", "1.2.3.4")]);
         assert_eq!(both, ["1.2.3.4, 10.1.2.3", "http", "", &format!("for=6.6.6.6;proto=https | {own}")]);
-        let broken = said(&[("forwarded", "for=\"6.6.6.6")]);
-        assert_eq!(broken, ["10.1.2.3", "http", "", ""]);
+        let broken = said(&[("x-forwarded-proto", "ftp"), ("forwarded", "for=\"6.6.6.6")]);
+        assert_eq!(broken, ["unknown, 10.1.2.3", "http", "", ""]);
+        let partly = said(&[("forwarded", "for=\""), ("forwarded", "for=1.2.3.4;proto=https")]);
+        assert_eq!(partly, ["unknown, 1.2.3.4, 10.1.2.3", "https", "", ""]);
         let hidden = said(&[("forwarded", "for=_secret"), ("forwarded", "for=10.0.0.9")]);
         assert_eq!(hidden[0], "unknown, 10.0.0.9, 10.1.2.3");
     }

@@ -194,7 +194,7 @@ impl Listener {
         match places.admit(peer.ip()).await {
             Ok(place) => {
                 let has_proxy_header = self.has_proxy_headers && places.trusts(peer.ip());
-                let peer = Peer { address: peer, is_secure: tls.is_some() };
+                let peer = Peer { address: peer, is_secure: tls.is_some(), is_anonymous: false };
                 Some(Accepted { stream, peer, has_proxy_header, tls, place })
             }
             Err(reason) => {

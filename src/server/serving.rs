@@ -5,7 +5,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Once;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::server::activity::{Answered, Upload};
 use crate::server::connection::Connection;
 use crate::server::io::{Io, Transport};
 use crate::server::places::{Place, Stay};
-use crate::server::proxy_protocol;
+use crate::server::proxy_protocol::{self, Client, HeaderError};
 use crate::server::tls::Tls;
 use crate::server::tunnels::Tunnels;
 
@@ -61,10 +61,21 @@ const SENT_AHEAD: usize = 32 << 10;
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// The address of the TCP peer.
+    /// The address of the TCP peer, or of the client that a PROXY header names.
     pub address: SocketAddr,
     /// Whether the connection is encrypted.
     pub is_secure: bool,
+    /// Whether the address is that of a proxy which did not say whose connection it is.
+    pub is_anonymous: bool,
+}
+
+impl Peer {
+    /// The address that has to be a trusted proxy's for the peer's word about its client to count. Where a PROXY header names no client, the
+    /// word is not the proxy's.
+    #[must_use]
+    pub fn speaks_as(&self) -> Option<IpAddr> {
+        (!self.is_anonymous).then(|| self.address.ip().to_canonical())
+    }
 }
 
 /// One accepted connection, and what its requests are told of it.
@@ -151,8 +162,13 @@ async fn opened(
     tls: Option<Tls>,
 ) -> io::Result<(Transport, Peer)> {
     // Boxed, so that all the others need no room for it.
-    if has_proxy_header && let Some(client) = Box::pin(client_of(&mut stream, peer)).await? {
-        peer = Peer { address: client.address, is_secure: peer.is_secure || client.is_secure };
+    if has_proxy_header {
+        peer = match Box::pin(client_of(&mut stream, peer)).await? {
+            Some(Client { address, is_secure }) => {
+                Peer { address, is_secure: peer.is_secure || is_secure, is_anonymous: false }
+            }
+            None => Peer { is_anonymous: true, ..peer },
+        };
     }
     let Some(tls) = tls else { return Ok((Transport::Left(stream), peer)) };
     let secured = Box::pin(timeout(HANDSHAKE, tls.accept(stream))).await;
@@ -161,15 +177,19 @@ async fn opened(
 }
 
 /// Whose connection a proxy says it is.
-async fn client_of(stream: &mut TcpStream, proxy: Peer) -> io::Result<Option<proxy_protocol::Client>> {
+async fn client_of(stream: &mut TcpStream, proxy: Peer) -> io::Result<Option<Client>> {
     static SAID: Once = Once::new();
     let header =
         timeout(HANDSHAKE, proxy_protocol::read(stream)).await.map_err(|_| io::ErrorKind::TimedOut)?;
-    header.map_err(|error| {
-        SAID.call_once(|| {
-            tracing::warn!(%error, proxy = %proxy.address.ip(), "a connection of a trusted proxy is closed: with proxy_protocol all of them have to begin with a PROXY header");
-        });
-        io::Error::other(error)
+    header.map_err(|error| match error {
+        // As one that only looks whether the port is open.
+        HeaderError::Io(error) => error,
+        error => {
+            SAID.call_once(|| {
+                tracing::warn!(%error, proxy = %proxy.address.ip(), "a connection of a trusted proxy is closed: with proxy_protocol all of them have to begin with a PROXY header");
+            });
+            io::Error::other(error)
+        }
     })
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::clients::Mode;
+use domain::produce::Produce;
 use jellyfin_alike::{Origin, Settings};
 use rustix::process::Signal;
 use warmgate::config::{ClientRule, ClientSettings, Conditions};
@@ -37,9 +38,15 @@ async fn a_change_applies_to_whoever_tunes_next() {
         config.status_fields = false;
         config.listen = "127.0.0.1:1".parse().unwrap();
         config.rewind.budget = 0;
-        config.produce.default = domain::produce::Produce::Auto;
+        config.produce.default = Produce::Auto;
+        config.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+        config.proxy_protocol = true;
+        config.pool.memory = 1 << 20;
+        config.window.segment = 1 << 20;
     });
-    assert_eq!(waiting, ["listen", "rewind", "produce"]);
+    let fixed =
+        ["listen", "trusted_proxies", "proxy_protocol", "rewind", "window.segment", "pool.memory", "produce"];
+    assert_eq!(waiting, fixed);
     let (_, answer) = tune(&stage.viewer(1, "phone"), &stage.channel(1)).await;
     assert!(is_ours(&answer));
     assert_eq!(answer.field("cache-status"), "");
@@ -69,7 +76,8 @@ async fn whom_it_trusts_may_change() {
 /// Twenty viewers play while the configuration changes 200 times: not one request fails, and no viewer loses its place.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nobody_who_plays_notices_two_hundred_changes() {
-    let mut stage = Stage::quick().await;
+    // Its lists do not slide meanwhile.
+    let mut stage = Stage::with(|_| (), |config| config.window.length = Duration::from_secs(600)).await;
     let over = Arc::new(AtomicBool::new(false));
     let mut viewers = Vec::new();
     for number in 0..20 {
@@ -124,7 +132,15 @@ async fn the_file_is_read_again_and_a_wrong_one_changes_nothing() {
         let (_, answer) = tune(&program.viewer(&settings, &device), &item).await;
         !answer.field("cache-status").is_empty()
     };
-    let logs = async |words: &str| eventually(words, async || program.log.text().contains(words)).await;
+    let mut read = 0;
+    let mut logs = async |words: &str| {
+        eventually(words, async || {
+            let found = program.log.text()[read..].find(words);
+            read += found.unwrap_or_default();
+            found.is_some()
+        })
+        .await;
+    };
     assert!(says().await);
 
     write("status_fields: never\n");
@@ -141,4 +157,17 @@ async fn the_file_is_read_again_and_a_wrong_one_changes_nothing() {
     write("status_fields: true\n# a longer file, and nobody sends a signal\n");
     logs("cause=\"the file has changed\"").await;
     assert!(says().await);
+
+    fs::remove_file(dir.path().join("gateway.yaml")).unwrap();
+    program.signal(Signal::HUP);
+    logs("is not there any more").await;
+}
+
+/// Where streams could be made when the gateway started, that can be given up and taken up again.
+#[tokio::test(flavor = "multi_thread")]
+async fn produce_may_change_where_ffmpeg_was_tested() {
+    let mut stage = Stage::with(|_| (), |config| config.produce.default = Produce::Auto).await;
+    for produce in [Produce::Adopt, Produce::Auto] {
+        assert_eq!(stage.change(|config| config.produce.default = produce), [""; 0]);
+    }
 }

@@ -226,6 +226,29 @@ fn it_stops_even_if_nobody_reads_its_log() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
+/// What the machine decides, as the folder for its state and how many connections fit, is no change.
+#[test]
+fn a_file_that_is_as_it_was_needs_no_restart() {
+    let dir = with_file("gateway.yaml", "listen: 127.0.0.1:0\nupstream:\n  url: http://127.0.0.1:9\n");
+    let mut command = Command::new("sh");
+    command.current_dir(dir.path()).args([
+        "-c",
+        "ulimit -n 1024; exec \"$0\"",
+        env!("CARGO_BIN_EXE_warmgate"),
+    ]);
+    command.env_clear().env("HOME", dir.path()).stdin(Stdio::null());
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let _bounded = Bounded::new(&child);
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("listening")), "it did not start");
+    kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
+    assert!(lines.any(|line| line.contains("was read again")), "the signal was not noticed");
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let rest: Vec<_> = lines.collect();
+    assert!(!rest.iter().any(|line| line.contains("restart")), "{rest:?}");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
 /// Kills a child that has not ended in time, or whose test has failed.
 struct Bounded {
     watch: Option<JoinHandle<()>>,

@@ -51,10 +51,14 @@ async fn paused_for(viewer: &Viewer, playback: &Playback, span: Duration) -> Ans
     answer
 }
 
+/// A viewer can go back as far as one of the server's own list, which tuned in at the same moment.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_paused_viewer_goes_on_with_the_same_picture() {
     let folder = tempfile::tempdir().unwrap();
     let stage = Stage::with(|_| (), rewinding(folder.path())).await;
+    let bare = stage.direct(1, "bare");
+    let at_server = short(soon(bare.open(&stage.channel(2))).await.unwrap());
+    poll(&bare, &at_server).await;
     let viewer = stage.viewer(0, "tv");
     let playback = short(soon(viewer.open(&stage.channel(1))).await.unwrap());
     let first = poll(&viewer, &playback).await;
@@ -64,6 +68,8 @@ async fn a_paused_viewer_goes_on_with_the_same_picture() {
     let answer = paused_for(&viewer, &playback, Duration::from_secs(15)).await;
     assert!(answer.text().contains(EVENT));
     assert_eq!(answer.segments()[0], first.segments()[0]);
+    let (ours, theirs) = (length(&answer), length(&poll(&bare, &at_server).await));
+    assert!(ours + Duration::from_secs(2) >= theirs, "{ours:?} {theirs:?}");
     all_fetched(&viewer, &answer).await;
     let again = soon(viewer.segment(&playback, &first.segments()[0])).await.unwrap();
     assert_eq!(again.body, fetched.body, "from disk, the same as it was");

@@ -47,7 +47,10 @@ const NOT_IN_DOMAIN: [&str; 8] =
 
 /// Files that spawn what they do not wait for, and who notices its death.
 const NOTICED: [(&str, &str); 20] = [
-    ("src/app/mod.rs", "the blocking part survives and is awaited"),
+    (
+        "src/app/mod.rs",
+        "the blocking part survives and is awaited; the watch over the configuration is noted",
+    ),
     ("src/body/mod.rs", "the client sees a reset instead of an early answer"),
     ("src/feed/mod.rs", "the feed's channels close, and its input ends"),
     ("src/ffmpeg/launcher.rs", "the thread survives, and the start fails"),

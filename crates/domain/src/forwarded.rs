@@ -16,38 +16,36 @@ pub struct Hop {
     pub host: Option<String>,
 }
 
-/// The hops that the value names, the client's first; the values of several fields are joined by commas before. `None` if it does
-/// not follow the grammar, which leaves open who said what.
+/// The hops that the value of one field names, the client's first. `None` if it does not follow the grammar, which leaves open who said
+/// what.
 #[must_use]
 pub fn hops(value: &str) -> Option<Vec<Hop>> {
     let mut rest = value;
     let mut hops = Vec::new();
     loop {
-        let mut hop = Hop::default();
-        let mut names = Vec::new();
+        let (mut hop, mut is_empty) = (Hop::default(), true);
         loop {
             rest = rest.trim_start_matches(BLANK);
             if !rest.is_empty() && !rest.starts_with(SEPARATORS) {
                 let (name, after) = rest.split_once('=').filter(|(name, _)| is_token(name))?;
-                let name = name.to_ascii_lowercase();
                 let (value, after) = parameter_value(after)?;
                 rest = after.trim_start_matches(BLANK);
-                if names.contains(&name) {
+                is_empty = false;
+                let before = match name.to_ascii_lowercase().as_str() {
+                    "for" => hop.node.replace(value),
+                    "proto" => hop.proto.replace(value),
+                    "host" => hop.host.replace(value),
+                    _ => None,
+                };
+                if before.is_some() {
                     return None;
                 }
-                match name.as_str() {
-                    "for" => hop.node = Some(value),
-                    "proto" => hop.proto = Some(value),
-                    "host" => hop.host = Some(value),
-                    _ => {}
-                }
-                names.push(name);
             }
             let Some(next) = rest.strip_prefix(';') else { break };
             rest = next;
         }
         // A list may have empty elements (RFC 9110, 5.6.1.2).
-        if !names.is_empty() {
+        if !is_empty {
             hops.push(hop);
         }
         if rest.is_empty() {

@@ -1,6 +1,7 @@
 //! Describes one input: its origin, its state, its members and the resources that it uses.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::inputs::member::{Member, Stay};
 use crate::key::{Channel, ChannelId, StreamId};
@@ -119,6 +120,12 @@ impl Input {
     pub fn left_at(&self) -> Option<Timestamp> {
         let lingering = self.members.iter().filter(|(member, _)| matches!(member, Member::Lingering(_)));
         lingering.map(|(_, stay)| stay.since).max()
+    }
+
+    /// Keeps it for readers that have left no longer than this.
+    pub(super) fn shorten_stays(&mut self, longest: Duration) {
+        let lingering = self.members.iter_mut().filter(|(member, _)| matches!(member, Member::Lingering(_)));
+        lingering.for_each(|(_, stay)| stay.until = stay.until.map(|until| until.min(stay.since + longest)));
     }
 
     /// The provider's playlist of which the input occupies a connection.

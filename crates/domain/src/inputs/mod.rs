@@ -20,6 +20,7 @@ mod input;
 mod member;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use crate::key::{Channel, ChannelId, InputId, StreamId};
 use crate::lineup::tuners::{Busy, Tuners};
@@ -202,6 +203,11 @@ impl Inputs {
                 input.members.insert(Member::Lingering(reader), stay);
             }
         }
+    }
+
+    /// Keeps inputs for readers that have left no longer than this from then on.
+    pub fn shorten_stays(&mut self, longest: Duration) {
+        self.inputs.values_mut().for_each(|input| input.shorten_stays(longest));
     }
 
     /// Removes every member whose stay is over.

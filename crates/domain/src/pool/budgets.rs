@@ -22,7 +22,8 @@ impl Pool {
         self.limits = limits;
         self.tuners.set(limits.tuners);
         self.openings.be_patient_for(limits.unfollowed);
-        while self.running().len() > limits.slots && self.free_slot() {}
+        self.inputs.shorten_stays(limits.warm_feed);
+        self.bound_slots();
         self.bound_memory();
         self.bound_disk();
     }
@@ -53,6 +54,11 @@ impl Pool {
         if self.memory_used() > self.limits.memory {
             self.actions.extend(self.running().into_iter().map(Action::TrimWindow));
         }
+    }
+
+    /// Stops idle streams until there are no more than slots, which may have been lowered.
+    pub(super) fn bound_slots(&mut self) {
+        while self.running().len() > self.limits.slots && self.free_slot() {}
     }
 
     /// Bytes of memory that windows and inputs hold.

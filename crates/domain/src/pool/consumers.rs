@@ -246,6 +246,7 @@ impl Pool {
             self.crowd.forget_all_but(REMEMBERED, id);
         }
         if !deserted.is_empty() {
+            self.bound_slots();
             self.bound_disk();
         }
     }

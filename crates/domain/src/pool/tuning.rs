@@ -155,11 +155,12 @@ impl Pool {
         if self.memory_used() > self.limits.memory && !self.free_memory() {
             return Err(RefuseReason::MemoryFull);
         }
-        if self.running().len() < self.limits.slots || self.free_slot() {
-            Ok(())
-        } else {
-            Err(RefuseReason::PoolFull)
+        while self.running().len() >= self.limits.slots {
+            if !self.free_slot() {
+                return Err(RefuseReason::PoolFull);
+            }
         }
+        Ok(())
     }
 
     fn start(&mut self, tune: &Tune, now: Timestamp) -> StreamId {

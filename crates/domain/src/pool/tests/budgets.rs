@@ -64,11 +64,29 @@ fn lower_limits_hold_at_once_and_cut_nobody() {
     assert_eq!(done[0], stopped(left, StopReason::Evicted));
     assert!(!done.contains(&stopped(watched, StopReason::Memory)), "{done:?}");
     assert_eq!(bench.pool.running(), [watched, other]);
-    let brief = Limits { idle_timeout: Duration::from_secs(1), ..lower };
     bench.pool.handle_event(goodbye("play-3"), at(IDLE));
     bench.pool.handle_timeout(at(IDLE + 5000));
-    bench.pool.handle_event(Event::LimitsChanged(brief), at(IDLE + 6000));
-    assert_eq!(bench.pool.running(), [watched]);
+    assert_eq!(bench.pool.running(), [watched], "more than there are slots stay only for their viewers");
+}
+
+/// What was left before is kept no longer than what is left from now on.
+#[test]
+fn shorter_times_hold_for_what_is_idle_already() {
+    let roomy = Limits { memory: 10_000, disk_budget: 10_000, ..LIMITS };
+    let mut bench = Bench::new(roomy);
+    let stream = bench.serve(1, 1, at(0)).0;
+    bench.segment(stream, 100, at(0));
+    bench.pool.handle_timeout(at(IDLE));
+    let (reader, joined) = bench.pool.read_input(&lineup(2), at(IDLE)).unwrap();
+    bench.pool.handle_event(Event::ReaderLeft(reader), at(IDLE));
+    bench.actions();
+    let brief = Duration::from_secs(1);
+    let brief = Limits { idle_timeout: brief, warm_encode: brief, warm_feed: brief, ..roomy };
+    bench.pool.handle_event(Event::LimitsChanged(brief), at(IDLE + 2000));
+    bench.pool.handle_timeout(at(IDLE + 2000));
+    let done = bench.actions();
+    assert!(done.contains(&stopped(stream, StopReason::Idle)), "{done:?}");
+    assert!(done.contains(&closed(joined.input, CloseReason::Unneeded)), "{done:?}");
 }
 
 #[test]
