@@ -1,6 +1,8 @@
-//! The command line: `warmgate [run]`, `warmgate check`, `warmgate lineup`, `warmgate demo`, `warmgate simulate`.
+//! The command line: `warmgate [run]`, `warmgate check`, `warmgate lineup`, `warmgate healthcheck`,
+//! `warmgate demo`, `warmgate simulate`.
 
 mod channels;
+mod healthcheck;
 mod simulate;
 
 use std::ffi::OsString;
@@ -62,6 +64,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Ask the gateway that runs with this configuration whether it works: it does even while Jellyfin is down
+    Healthcheck(File),
     /// Run the demonstration: test channels, the gateway, and a page with a player
     Demo(demo::Args),
     /// Try the gateway's rules on generated and recorded viewers
@@ -93,6 +97,7 @@ fn main() -> ExitCode {
         Command::Lineup { file, json } => {
             with_config(&file, |config| exit(block_on(async { Ok(channels::show(&config, json).await) })))
         }
+        Command::Healthcheck(file) => with_config(&file, |config| report(say_health(&config))),
         Command::Demo(args) => report(demonstrate(args)),
         Command::Simulate(simulation) => report(simulate::run(simulation)),
         // The gateway that started it reads this message from standard error, as it reads FFmpeg's.
@@ -135,6 +140,11 @@ fn explained(config: &Config, request: &Path, sender: &Sender) -> anyhow::Result
     for said in explain(config, &head, sender).with_context(|| request.display().to_string())? {
         println!("{said}");
     }
+    Ok(())
+}
+
+fn say_health(config: &Config) -> anyhow::Result<()> {
+    println!("{}", block_on(healthcheck::ask(config))?);
     Ok(())
 }
 

@@ -18,6 +18,7 @@ mod ffmpeg;
 mod fronts;
 mod goodbyes;
 mod grammar;
+mod health;
 mod leftovers;
 mod lineup;
 mod listing;

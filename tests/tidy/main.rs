@@ -11,7 +11,7 @@ use std::path::Path;
 use serde_yaml::Value;
 
 /// The layer of each module; a module may name only lower ones, and itself.
-const RANKS: [(&str, u8); 26] = [
+const RANKS: [(&str, u8); 27] = [
     ("domain", 1),
     ("jellyfin-alike", 1),
     ("body", 1),
@@ -35,6 +35,7 @@ const RANKS: [(&str, u8); 26] = [
     ("app", 6),
     ("demo", 7),
     ("channels", 8),
+    ("healthcheck", 8),
     ("simulate", 8),
     ("main", 8),
     ("lib", 8),

@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use crate::support::log::Log;
 use crate::support::wait::soon;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warmgate");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_warmgate");
 
 /// A process of the gateway's, before an origin. Dropping it kills it.
 pub(crate) struct Program {
