@@ -18,6 +18,7 @@ pub mod feed;
 pub mod ffmpeg;
 pub mod lineup;
 pub mod server;
+pub mod service_manager;
 pub mod spool;
 pub mod upstream;
 

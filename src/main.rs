@@ -18,6 +18,7 @@ use clap::{Parser, Subcommand};
 use warmgate::config::{Config, LogFormat};
 use warmgate::ffmpeg::launcher;
 use warmgate::proxy::explain::{Sender, explain};
+use warmgate::service_manager::Sockets;
 use warmgate::{app, demo, telemetry};
 
 /// It gives memory back to the system when a crowd has left (docs/decisions/38-peers-that-do-not-read.md).
@@ -89,7 +90,7 @@ struct File {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command.unwrap_or(Command::Run(cli.file)) {
-        Command::Run(file) => with_config(&file, |config| run(&file, config)),
+        Command::Run(file) => with_config(&file, |config| report(run(&file, config))),
         Command::Check { file, explain, peer, user } => with_config(&file, |config| match explain {
             Some(request) => report(explained(&config, &request, &Sender { peer, user })),
             None => check(&file, &config),
@@ -148,14 +149,15 @@ fn say_health(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn run(file: &File, config: Config) -> ExitCode {
+fn run(file: &File, config: Config) -> anyhow::Result<()> {
+    // Before there is any other thread.
+    let sockets = Sockets::inherited()?;
     let format = match config.log.format {
         LogFormat::Text => telemetry::Format::Text,
         LogFormat::Json => telemetry::Format::Json,
     };
-    let logging = telemetry::init(&config.log.level, format).map_err(anyhow::Error::from);
-    let path = file.config.clone();
-    report(logging.and_then(|level| block_on(async { Ok(app::run(config, path, level).await?) })))
+    let level = telemetry::init(&config.log.level, format)?;
+    block_on(async { Ok(app::run(config, file.config.clone(), level, sockets).await?) })
 }
 
 fn demonstrate(args: demo::Args) -> anyhow::Result<()> {

@@ -26,6 +26,7 @@ use crate::lineup::{Intervals, Lineups};
 use crate::proxy::gateway::{Gateway, Handle};
 use crate::server::tls::{Tls, TlsError, TlsFiles};
 use crate::server::{self, Listener, TrustedProxies, open_files};
+use crate::service_manager::{self, Sockets};
 use crate::shutdown;
 use crate::spool::Spool;
 use crate::supervisor::generation::own::workshop::Encoding;
@@ -46,11 +47,11 @@ const SLOW: Duration = Duration::from_secs(15);
 const SLOWEST: f64 = 0.9;
 
 /// Runs the gateway until it is asked to stop, with the configuration that was read from the file at `path`. Whatever changes there
-/// later takes effect, and so does another `level` of the log.
+/// later takes effect, and so does another `level` of the log. It listens at `sockets`, and binds those that are missing.
 ///
 /// # Errors
 /// If the address cannot be bound, or a task without which the gateway does not work has died.
-pub async fn run(mut config: Config, path: PathBuf, level: Level) -> io::Result<()> {
+pub async fn run(mut config: Config, path: PathBuf, level: Level, sockets: Sockets) -> io::Result<()> {
     let stop = shutdown::on_signal()?;
     let requests = reload::Requests::new(path)?;
     let written = config.clone();
@@ -62,11 +63,13 @@ pub async fn run(mut config: Config, path: PathBuf, level: Level) -> io::Result<
     }
     config.clients.connections = open_files::room_for(config.clients.connections);
     let upstream = config.upstream.url.to_string();
-    let app = App::bind_with(config, written, Launcher::this_program()).await?;
+    let app = App::bind_with(config, written, (Launcher::this_program(), sockets)).await?;
     info!(address = %app.local_addr(), %upstream, "listening");
     if let Some(address) = app.listener.secure_addr() {
         info!(%address, "listening for HTTPS");
     }
+    service_manager::ready();
+    service_manager::begin_watchdog();
     let (changes, name) = (app.changes(), "the watch over the configuration");
     let reloads = tokio::spawn(noted(name, requests.follow(changes, level)));
     let served = app.serve(stop).await;
@@ -92,22 +95,26 @@ impl App {
     /// # Errors
     /// If the address cannot be bound.
     pub async fn bind(config: Config) -> io::Result<Self> {
-        Self::bind_with(config.clone(), config, Launcher::Plain).await
+        Self::bind_with(config.clone(), config, (Launcher::Plain, Sockets::default())).await
     }
 
-    /// Binds the listener and starts the supervisor, which starts FFmpegs through `launcher`. Changes are told from the configuration as it
-    /// was `written`, before this machine decided what that leaves open.
+    /// Binds the listener, where `sockets` has none for it, and starts the supervisor, which starts FFmpegs through `launcher`. Changes are
+    /// told from the configuration as it was `written`, before this machine decided what that leaves open.
     ///
     /// # Errors
     /// If the address cannot be bound.
-    async fn bind_with(config: Config, written: Config, launcher: Launcher) -> io::Result<Self> {
+    async fn bind_with(
+        config: Config,
+        written: Config,
+        (launcher, sockets): (Launcher, Sockets),
+    ) -> io::Result<Self> {
         let trusted_proxies = TrustedProxies::new(config.trusted_proxies.clone());
         let connections = server::Limits {
             connections: config.clients.connections,
             trusted_proxies: trusted_proxies.clone(),
         };
         let listener =
-            listener(&config).await?.limited(connections).with_proxy_headers(config.proxy_protocol);
+            listener(&config, sockets).await?.limited(connections).with_proxy_headers(config.proxy_protocol);
         let url = &config.upstream.url;
         let target = Target { scheme: url.scheme().clone(), authority: url.authority().clone() };
         let timeouts =
@@ -189,6 +196,7 @@ impl App {
                 () = stopped.cancelled() => {}
                 () = self.supervisor.task_dies() => stopped.cancel(),
             }
+            service_manager::stopping();
             self.supervisor.shut_down(grace).await
         };
         let ((), result) = tokio::join!(serving, releasing);
@@ -196,13 +204,16 @@ impl App {
     }
 }
 
-async fn listener(config: &Config) -> io::Result<Listener> {
-    let listener = Listener::bind(config.listen).await?;
+async fn listener(config: &Config, mut sockets: Sockets) -> io::Result<Listener> {
+    let listener = Listener::on(sockets.plain(config.listen).await?)?;
     match &config.tls {
+        None if sockets.is_one_left() => {
+            Err(io::Error::other("the service manager gives a socket for HTTPS, but tls.listen is not set"))
+        }
         None => Ok(listener),
         Some(files) => {
             let tls = tls(files).map_err(io::Error::other)?;
-            listener.and_secure(files.listen, tls).await
+            listener.and_secure_on(sockets.secure(files.listen).await?, tls)
         }
     }
 }

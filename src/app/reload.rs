@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use crate::app::changes::Changes;
 use crate::config::Config;
 use crate::file_stamp::FileStamp;
+use crate::service_manager;
 use crate::telemetry::Level;
 
 /// How often the file is looked at.
@@ -38,7 +39,9 @@ impl Requests {
     /// Follows the requests for ever.
     pub(super) async fn follow(mut self, changes: Changes, level: Level) {
         while let Some(cause) = self.next().await {
+            service_manager::reloading();
             self.read_again(cause, &changes, &level);
+            service_manager::ready();
         }
     }
 

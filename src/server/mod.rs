@@ -82,7 +82,14 @@ impl Listener {
     /// # Errors
     /// If `bind` fails: the address is in use, or not one of this machine's.
     pub async fn bind(addr: SocketAddr) -> std::io::Result<Self> {
-        let socket = TcpListener::bind(addr).await?;
+        Self::on(TcpListener::bind(addr).await?)
+    }
+
+    /// Listens at a socket that is bound already.
+    ///
+    /// # Errors
+    /// If the socket does not know its address.
+    pub fn on(socket: TcpListener) -> std::io::Result<Self> {
         let address = socket.local_addr()?;
         Ok(Self { socket, address, secure: None, limits: Limits::default(), has_proxy_headers: false })
     }
@@ -92,7 +99,14 @@ impl Listener {
     /// # Errors
     /// If `bind` fails.
     pub async fn and_secure(self, addr: SocketAddr, tls: Tls) -> std::io::Result<Self> {
-        let socket = TcpListener::bind(addr).await?;
+        self.and_secure_on(TcpListener::bind(addr).await?, tls)
+    }
+
+    /// Speaks TLS at a socket that is bound already.
+    ///
+    /// # Errors
+    /// If the socket does not know its address.
+    pub fn and_secure_on(self, socket: TcpListener, tls: Tls) -> std::io::Result<Self> {
         let address = socket.local_addr()?;
         Ok(Self { secure: Some(Secure { socket, address, tls }), ..self })
     }

@@ -35,6 +35,7 @@ mod reload;
 mod resilience;
 mod rewind;
 mod runs;
+mod service_manager;
 mod steady;
 mod support;
 mod tls;

@@ -11,7 +11,7 @@ use std::path::Path;
 use serde_yaml::Value;
 
 /// The layer of each module; a module may name only lower ones, and itself.
-const RANKS: [(&str, u8); 27] = [
+const RANKS: [(&str, u8); 28] = [
     ("domain", 1),
     ("jellyfin-alike", 1),
     ("body", 1),
@@ -29,6 +29,7 @@ const RANKS: [(&str, u8); 27] = [
     ("ffmpeg", 3),
     ("lineup", 3),
     ("server", 3),
+    ("service_manager", 3),
     ("upstream", 3),
     ("supervisor", 4),
     ("proxy", 5),

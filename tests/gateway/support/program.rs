@@ -1,5 +1,7 @@
 //! The real gateway, as a process.
 
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
@@ -13,6 +15,21 @@ use crate::support::log::Log;
 use crate::support::wait::soon;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_warmgate");
+
+/// The gateway that gets one socket or two with these names, as from systemd.
+pub(crate) fn given(sockets: &[&TcpListener], names: &str) -> Command {
+    // A shell becomes the gateway, since LISTEN_PID is the process's own id.
+    let count = sockets.len();
+    let script = format!(
+        "exec 3<&0 4<&1 0</dev/null; export LISTEN_PID=$$ LISTEN_FDS={count} LISTEN_FDNAMES={names}; exec \"$0\""
+    );
+    let mut command = Command::new("sh");
+    command.args(["-c", &script, PROGRAM]);
+    for (socket, place) in sockets.iter().zip([Command::stdin, Command::stdout]) {
+        place(&mut command, OwnedFd::from(socket.try_clone().unwrap()));
+    }
+    command
+}
 
 /// A process of the gateway's, before an origin. Dropping it kills it.
 pub(crate) struct Program {
@@ -30,7 +47,9 @@ impl Program {
         origin: &Origin,
         environment: &[(&str, &str)],
     ) -> Self {
-        Self::run(Command::new(PROGRAM), state, listen, origin, environment).await
+        let mut command = Command::new(PROGRAM);
+        command.stdin(Stdio::null());
+        Self::run(command, state, listen, origin, environment).await
     }
 
     /// The same under the limits that these shell commands set.
@@ -41,8 +60,13 @@ impl Program {
         environment: &[(&str, &str)],
     ) -> Self {
         let mut command = Command::new("sh");
-        command.args(["-c", &format!("{limits}; exec \"$0\""), PROGRAM]);
+        command.args(["-c", &format!("{limits}; exec \"$0\""), PROGRAM]).stdin(Stdio::null());
         Self::run(command, state, "127.0.0.1:0", origin, environment).await
+    }
+
+    /// The same at a socket that is bound already, as systemd gives it.
+    pub(crate) async fn start_at(socket: &TcpListener, state: &Path, origin: &Origin) -> Self {
+        Self::run(given(&[socket], ""), state, "127.0.0.1:0", origin, &[]).await
     }
 
     async fn run(
@@ -61,7 +85,6 @@ impl Program {
             .env("WARMGATE__LISTEN", listen)
             .env("WARMGATE__STATE_DIR", state)
             .envs(environment.iter().copied())
-            .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         let mut child = command.spawn().unwrap();
