@@ -380,6 +380,17 @@ fn the_readme_names_only_what_there_is() {
     nothing_said(&unknown_in_readme(&readme, &makefile, &manual));
 }
 
+/// No test can build the image.
+#[test]
+fn the_image_is_made_of_what_there_is() {
+    let dockerfile = fs::read_to_string("deploy/Dockerfile").unwrap();
+    let copies = dockerfile.lines().filter_map(|line| line.strip_prefix("COPY "));
+    let copies = copies.filter(|paths| !paths.starts_with("--from")).map(str::split_whitespace);
+    let mut sources: Vec<_> = copies.flat_map(|paths| paths.rev().skip(1)).collect();
+    sources.retain(|path| !Path::new(path).exists());
+    nothing_said(&sources.iter().map(|path| format!("{path} is missing")).collect::<Vec<_>>());
+}
+
 #[test]
 fn tidy_sees_what_is_wrong() {
     for (path, text, complaint) in [
