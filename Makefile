@@ -1,5 +1,5 @@
 # make demo    see a zap: test channels, the gateway and a player; installs what it lacks
-# make test    all tests, with real FFmpeg, nginx, VLC and Chromium; installs what it lacks
+# make test    all tests, with real FFmpeg, nginx, HAProxy, VLC and Chromium; installs what it lacks
 # make check   formatting, lints, documentation; dependencies where cargo-deny is installed
 # make bench   the gateway beside nginx and the bare server, as ratios; what a crowd costs, how fast streams are cut, and what memory that takes
 # make bench-seen  what a person sees in Chromium: first frame and freezes, bare and through the gateway; half an hour, or ZAPS=3 WATCH=10 GOPS=2 WAYS=bare,cold,warm PAUSE=75 LATE=300 RTT=100
@@ -8,7 +8,7 @@
 #
 # Needed beforehand: Debian (or anything with apt) and Rust. Nothing is asked; every target works twice in a row.
 
-.PHONY: demo test check bench bench-seen deny fuzz ffmpeg fonts nginx vlc chromium npm linker
+.PHONY: demo test check bench bench-seen deny fuzz ffmpeg fonts nginx haproxy vlc chromium npm linker
 
 # $(call need,what,test whether it is there,its Debian package)
 # apt-get is only reached for when the test fails, as root or through sudo.
@@ -32,7 +32,7 @@ demo: ffmpeg fonts linker
 	@exec target/release/warmgate demo
 
 # Most tests wait for what takes its time in the world too: more of them at once than there are processors.
-test: ffmpeg fonts nginx vlc chromium linker
+test: ffmpeg fonts nginx haproxy vlc chromium linker
 	@echo "==> Building and running all tests (some minutes the first time)"
 	RUST_TEST_THREADS=3 cargo test --workspace --locked
 
@@ -60,6 +60,9 @@ fonts:
 
 nginx:
 	$(call need,nginx,test -x /usr/sbin/nginx || command -v nginx,nginx-light)
+
+haproxy:
+	$(call need,HAProxy,test -x /usr/sbin/haproxy || command -v haproxy,haproxy)
 
 # It sends RTSP, without a screen: 7 MB.
 vlc:

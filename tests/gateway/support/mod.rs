@@ -1,6 +1,7 @@
 //! What the tests share: servers in front of and behind a gateway, viewers, and waiting.
 
 pub(crate) mod alone;
+pub(crate) mod haproxy;
 pub(crate) mod log;
 pub(crate) mod nginx;
 pub(crate) mod program;

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
-/// How long nginx may take until it listens.
+/// How long it may take until a program listens.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Starts nginx with its files in `directory` and these servers in its configuration, one of which is to listen at the address that it
@@ -17,9 +17,7 @@ pub(crate) async fn serving(
     directory: &TempDir,
     servers: impl FnOnce(SocketAddr) -> String,
 ) -> (SocketAddr, Child) {
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = free.local_addr().unwrap();
-    drop(free);
+    let addr = free_address().await;
     let (at, servers) = (directory.path().display(), servers(addr));
     let config = format!(
         "daemon off; master_process off; pid {at}/pid; error_log {at}/error.log;
@@ -46,11 +44,21 @@ pub(crate) async fn start(directory: &TempDir, config: &str, addr: SocketAddr) -
         .kill_on_drop(true)
         .spawn()
         .expect("nginx must be installed: make test does it");
+    listening(addr).await;
+    process
+}
+
+/// An address where nothing listens.
+pub(super) async fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+}
+
+/// Waits until something listens at `addr`.
+pub(super) async fn listening(addr: SocketAddr) {
     let listens = async {
         while TcpStream::connect(addr).await.is_err() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, listens).await.expect("nginx does not listen");
-    process
+    tokio::time::timeout(PATIENCE, listens).await.expect("nobody listens");
 }
