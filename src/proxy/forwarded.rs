@@ -115,17 +115,7 @@ fn remove_claims(fields: &mut HeaderMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
-        fields
-            .iter()
-            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
-            .collect()
-    }
-
-    fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
-        headers.get_all(name).iter().map(|value| value.to_str().unwrap().to_owned()).collect()
-    }
+    use crate::proxy::headers::tests::{map, values};
 
     #[test]
     fn claims_of_strangers_are_dropped() {

@@ -216,17 +216,17 @@ pub(super) fn takes_gzip(request: &HeaderMap) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::proxy) mod tests {
     use super::*;
 
-    fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+    pub(in crate::proxy) fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
         fields
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect()
     }
 
-    fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
+    pub(in crate::proxy) fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
         headers.get_all(name).iter().map(|value| value.to_str().unwrap().to_owned()).collect()
     }
 

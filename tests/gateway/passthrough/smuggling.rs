@@ -122,7 +122,7 @@ fn connections() -> Vec<String> {
 }
 
 /// The paths in what was answered on one connection, or asked at the origin.
-fn paths<'a>(text: &'a str, at: usize) -> Vec<&'a str> {
+fn paths(text: &str, at: usize) -> Vec<&str> {
     let end = format!("/{at}/");
     let of_one = |path: &&str| path.ends_with(&end);
     text.split('<').filter_map(|rest| rest.split_once('>').map(|(path, _)| path)).filter(of_one).collect()
