@@ -11,7 +11,10 @@ pub(super) const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-statu
 
 /// Marks an answer that stands in for a missing one of the server's.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ours;
+pub(super) struct Ours {
+    /// Whether the server was asked, and gave no answer: anybody can send what is not forwarded.
+    pub(super) is_server_silent: bool,
+}
 
 /// The reason why a request was not forwarded, or its answer not passed on.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +78,7 @@ impl Fault {
         let (status, kind, sentence) = self.row();
         let mut response = Response::new(body::full(format!("{sentence}\n")));
         *response.status_mut() = status;
-        response.extensions_mut().insert(Ours);
+        response.extensions_mut().insert(Ours { is_server_silent: matches!(self, Self::Upstream(_)) });
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -200,6 +203,8 @@ mod tests {
             assert_eq!(response.status().as_u16(), status, "{}", fault.as_str());
             assert_eq!(response.headers()[PROXY_STATUS], format!("gate; error={kind}"));
             assert!(!fault.row().2.contains("secret"));
+            let Ours { is_server_silent } = response.extensions().get().unwrap();
+            assert_eq!(*is_server_silent, matches!(fault, Fault::Upstream(_)), "{}", fault.as_str());
         }
     }
 }

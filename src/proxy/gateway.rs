@@ -191,9 +191,11 @@ impl Gateway {
         let asked = request.headers().get(ORIGIN).cloned();
         let asked = asked.map(|origin| (origin, request.method().clone(), request.uri().clone()));
         let response = self.forwarder.forward(request).await;
-        if response.extensions().get::<Ours>().is_some() {
-            // The gateway itself answered. If that is because the server did not, the server may be restarting.
-            if matches!(response.status(), StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT) {
+        if let Some(Ours { is_server_silent }) = response.extensions().get() {
+            // The server may be restarting.
+            if *is_server_silent
+                && matches!(response.status(), StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT)
+            {
                 self.hls_warmup.server_lost();
                 self.supervisor.server_lost();
             }

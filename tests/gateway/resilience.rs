@@ -114,7 +114,7 @@ async fn segments_grow_longer(
     let mut sequence = first.tag("EXT-X-MEDIA-SEQUENCE");
     eventually("the longer segments are listed", async || {
         let answer = poll(&viewer, &playback).await;
-        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.status, 200, "{} {}", answer.field("cache-status"), answer.text());
         let text = answer.text();
         let seconds = text
             .lines()
