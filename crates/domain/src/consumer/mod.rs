@@ -57,6 +57,8 @@ pub struct Consumer {
     viewer: Viewer,
     /// The number of the segment at which its list begins; `None` until it has been given a list.
     list: Option<JoinPoint>,
+    /// Whether it has the list of a stream that ended, and goes on with this one.
+    goes_on: bool,
     standing: Standing,
     class: Class,
     rhythm: Rhythm,
@@ -97,6 +99,7 @@ impl Consumer {
             stream,
             viewer,
             list: None,
+            goes_on: false,
             standing: Standing::Present,
             class,
             rhythm: Rhythm::default(),
@@ -148,6 +151,18 @@ impl Consumer {
     #[must_use]
     pub const fn list(&self) -> Option<JoinPoint> {
         self.list
+    }
+
+    /// It has the list of a stream that ended, and goes on with this one.
+    #[must_use]
+    pub fn going_on(self) -> Self {
+        Self { goes_on: true, ..self }
+    }
+
+    /// Whether it has a list, of this stream or of one before.
+    #[must_use]
+    pub const fn has_list(&self) -> bool {
+        self.list.is_some() || self.goes_on
     }
 
     /// It showed its credential.

@@ -9,7 +9,7 @@ use crate::pool::pace::Pace;
 use crate::produce::ProductionMethod;
 use crate::producer::{Producer, State};
 use crate::time::Timestamp;
-use crate::viewer::Account;
+use crate::viewer::{Account, Viewer};
 
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -21,6 +21,8 @@ pub(super) struct Stream {
     pub(super) target: Option<Duration>,
     /// When its latest segment came.
     pub(super) grew_at: Option<Timestamp>,
+    /// The viewers that had its list when it ended under them: they go on with another stream.
+    pub(super) cut: BTreeSet<Viewer>,
     /// When the stream last had a present consumer.
     pub(super) watched_at: Timestamp,
     /// What its viewers since then want of it once they have left.

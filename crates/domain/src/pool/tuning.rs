@@ -39,7 +39,7 @@ impl Pool {
             self.zapped(&tune, wanted, now);
         }
         let (stream, warmth) = match self.find(&tune.key, tune.produce) {
-            Some(stream) if self.is_failing(stream) && !self.has_list(stream, &tune.viewer) => {
+            Some(stream) if self.is_failing(stream) && !self.goes_on(stream, &tune.viewer) => {
                 return Admission::Refused(RefuseReason::UpstreamFailing);
             }
             Some(stream) if known != Some(stream) && self.is_crowded(stream, tune.viewer.account) => {
@@ -141,6 +141,17 @@ impl Pool {
         self.crowd.find(stream, viewer).is_some_and(|consumer| self.list_of(consumer).is_some())
     }
 
+    /// Whether a viewer has a list of this stream, or of one of the channel that has ended under it.
+    fn goes_on(&self, stream: StreamId, viewer: &Viewer) -> bool {
+        let consumer = self.crowd.find(stream, viewer).and_then(|id| self.crowd.get(id));
+        let channel = self.streams.get(&stream).map(|stream| &stream.key.channel);
+        consumer.is_some_and(Consumer::has_list)
+            || self
+                .streams
+                .values()
+                .any(|ended| Some(&ended.key.channel) == channel && ended.cut.contains(viewer))
+    }
+
     /// A stream between two generations has segments only for the viewers that have been given a list.
     fn warmth(&self, stream: StreamId, viewer: &Viewer) -> Warmth {
         let has_segments = self.streams.get(&stream).is_some_and(|running| match running.producer.state() {
@@ -173,6 +184,7 @@ impl Pool {
             producer: if hindered { Producer::after_failed_attempt(produce) } else { Producer::new(produce) },
             accounts: BTreeSet::new(),
             target: None,
+            cut: BTreeSet::new(),
             grew_at: None,
             watched_at: now,
             legacy: Legacy::default(),
@@ -207,7 +219,9 @@ impl Pool {
             self.crowd.update(known, |consumer| consumer.vouch(now));
             return known;
         }
+        let goes_on = self.goes_on(stream, &viewer);
         let consumer = Consumer::new(stream, viewer, class, &self.terms(stream, class, None), now);
+        let consumer = if goes_on { consumer.going_on() } else { consumer };
         self.crowd.insert(fresh, consumer);
         self.wake(stream);
         fresh

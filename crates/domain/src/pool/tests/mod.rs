@@ -439,6 +439,24 @@ fn a_viewer_of_a_stream_that_ran_keeps_it_however_often_the_server_refuses() {
     assert!(matches!(bench.tune(1, 2, at(now + 20)), Admission::Serve { warmth: Warmth::Warm, .. }));
 }
 
+/// The stream ends whose list it has, and the first tries of the next one fail: it waits, and is not sent to the server's own answer.
+#[test]
+fn a_viewer_with_a_list_goes_on_with_another_stream_however_that_begins() {
+    let mut bench = Bench::new(LIMITS);
+    let (stream, consumer, _) = bench.serve(1, 1, at(0));
+    bench.segment(stream, 1, at(500));
+    bench.pool.join(consumer, Some(LIST), at(600));
+    bench.pool.handle_event(Event::Failed { stream, generation: 1, failure: Failure::Overlong }, at(1000));
+    let (next, ..) = bench.serve(1, 1, at(1100));
+    assert_ne!(next, stream);
+    bench.actions();
+    bench.pool.handle_event(Event::Retired(stream), at(1200));
+    bench.pool.handle_event(Event::Failed { stream: next, generation: 1, failure: Failure::Gone }, at(1300));
+    assert!(matches!(bench.tune(1, 1, at(1400)), Admission::Serve { stream, .. } if stream == next));
+    let newcomer = bench.tune(1, 2, at(1500));
+    assert_eq!(newcomer, Admission::Refused(RefuseReason::UpstreamFailing));
+}
+
 #[test]
 fn idle_streams_may_not_fill_the_disk() {
     let mut bench = Bench::new(LIMITS);
