@@ -45,21 +45,8 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
     let tls = tls::lower(file.tls, folder, report);
     let (lineup_server, produce) = (file.lineup_server, file.produce);
     let File { listen, name, status_fields, trusted_proxies, proxy_protocol, state_dir, .. } = file;
-    let File {
-        upstream,
-        pool,
-        clients,
-        tuners,
-        warm,
-        feed,
-        viewers,
-        window,
-        rewind,
-        ffmpeg,
-        shutdown,
-        log,
-        ..
-    } = file;
+    let File { upstream, pool, clients, tuners, warm, feed, .. } = file;
+    let File { viewers, window, rewind, ffmpeg, shutdown, log, .. } = file;
     let trust = Trust {
         authority: upstream.ca.map(|path| folder.join(path)),
         identity: tls::identity((upstream.certificate, upstream.key), folder, report),

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// A secret text. Its `Debug` hides it and it has no `Display`, so that no log line can contain it.
+/// A secret text. Its `Debug` hides it and it has no `Display`, so that no log line can contain it. It is
+/// compared only with that of another configuration: how long that takes tells a client nothing.
 #[derive(Clone, PartialEq)]
 pub struct Secret(Box<str>);
 

@@ -50,23 +50,24 @@ fn translate(fields: &mut HeaderMap, trusted: &[IpNet]) {
     if fields.contains_key(FORWARDED_FOR) || !fields.contains_key(header::FORWARDED) {
         return;
     }
-    let lines = fields.get_all(header::FORWARDED).iter().rev();
-    let lines: Vec<_> = lines.map(|line| line.to_str().ok().and_then(hops)).collect();
+    let lines = fields.get_all(header::FORWARDED).iter();
+    let mut lines: Vec<_> = lines.map(|line| line.to_str().ok().and_then(hops)).collect();
+    let mut told = Vec::new();
     // Proxies add to the end: what stands before a line that cannot be read may be made up.
-    let read: Vec<_> = lines.iter().take_while(|line| line.is_some()).flatten().collect();
-    let is_whole = read.len() == lines.len();
-    let hops: Vec<&Hop> = read.into_iter().rev().flatten().collect();
-    let node = |hop: &&Hop| hop.node.as_deref().and_then(hop_address);
-    let nodes = hops.iter().map(|hop| node(hop).map_or(UNKNOWN.to_owned(), |ip| ip.to_string()));
-    let nodes: Vec<_> = (!is_whole).then(|| UNKNOWN.to_owned()).into_iter().chain(nodes).collect();
-    let client = client_place(&nodes, trusted);
-    let told = client.checked_sub(usize::from(!is_whole)).and_then(|client| hops.get(client).copied());
-    let told = told.cloned().unwrap_or_default();
-    if !is_whole {
+    if let Some(unread) = lines.iter().rposition(Option::is_none) {
+        lines.drain(..=unread);
+        told.push(Hop::default());
         fields.remove(header::FORWARDED);
     }
+    told.extend(lines.into_iter().flatten().flatten());
+    let address = |hop: &Hop| hop.node.as_deref().and_then(hop_address);
+    let nodes = told.iter().map(|hop| address(hop).map_or(UNKNOWN.to_owned(), |ip| ip.to_string()));
+    let nodes: Vec<_> = nodes.collect();
+    let client = told.get(client_place(&nodes, trusted)).cloned().unwrap_or_default();
     let list = (!nodes.is_empty()).then(|| nodes.join(", "));
-    for (name, value) in [(FORWARDED_FOR, list), (FORWARDED_PROTO, told.proto), (FORWARDED_HOST, told.host)] {
+    for (name, value) in
+        [(FORWARDED_FOR, list), (FORWARDED_PROTO, client.proto), (FORWARDED_HOST, client.host)]
+    {
         match value.and_then(|value| HeaderValue::try_from(value).ok()) {
             Some(value) => drop(fields.insert(name, value)),
             None => drop(fields.remove(name)),

@@ -169,7 +169,7 @@ impl Listener {
                 accepted = self.accept(&places) => accepted,
             };
             let Some(Accepted { stream, peer, has_proxy_header, tls, place }) = accepted else { continue };
-            let (tunnels, shutdown) = (tunnels.clone(), shutdown.clone());
+            let shutdown = shutdown.clone();
             let connection = Serving { peer, has_proxy_header, tunnels: tunnels.clone(), shutdown };
             let serving = connection.serve((stream, tls), place, service.clone());
             tunnels.spawn(open.track_future(serving));

@@ -63,17 +63,14 @@ impl fmt::Debug for Level {
 pub fn init(level: &str, format: Format) -> Result<Level, Error> {
     let filter = filter(level, rust_log().as_deref())?;
     match format {
-        Format::Text => {
-            let (subscriber, level) = text(filter, io::stderr);
-            subscriber.try_init()?;
-            Ok(level)
-        }
-        Format::Json => {
-            let (subscriber, level) = json(filter, io::stderr);
-            subscriber.try_init()?;
-            Ok(level)
-        }
+        Format::Text => install(text(filter, io::stderr)),
+        Format::Json => install(json(filter, io::stderr)),
     }
+}
+
+fn install((subscriber, level): (impl Subscriber + Send + Sync, Level)) -> Result<Level, Error> {
+    subscriber.try_init()?;
+    Ok(level)
 }
 
 fn rust_log() -> Option<String> {

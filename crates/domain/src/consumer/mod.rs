@@ -57,8 +57,8 @@ pub struct Consumer {
     viewer: Viewer,
     /// The number of the segment at which its list begins; `None` until it has been given a list.
     list: Option<JoinPoint>,
-    /// Whether it has the list of a stream that ended, and goes on with this one.
-    goes_on: bool,
+    /// Whether it was given the list of a stream that ended under it, and goes on from there with this one.
+    comes_from_another: bool,
     standing: Standing,
     class: Class,
     rhythm: Rhythm,
@@ -99,7 +99,7 @@ impl Consumer {
             stream,
             viewer,
             list: None,
-            goes_on: false,
+            comes_from_another: false,
             standing: Standing::Present,
             class,
             rhythm: Rhythm::default(),
@@ -153,16 +153,16 @@ impl Consumer {
         self.list
     }
 
-    /// It has the list of a stream that ended, and goes on with this one.
+    /// It was given the list of a stream that ended under it, and goes on from there with this one.
     #[must_use]
-    pub fn going_on(self) -> Self {
-        Self { goes_on: true, ..self }
+    pub fn from_another(self) -> Self {
+        Self { comes_from_another: true, ..self }
     }
 
-    /// Whether it has a list, of this stream or of one before.
+    /// Whether it goes on from a list that it was given, of this stream or of one before.
     #[must_use]
-    pub const fn has_list(&self) -> bool {
-        self.list.is_some() || self.goes_on
+    pub const fn goes_on(&self) -> bool {
+        self.list.is_some() || self.comes_from_another
     }
 
     /// It showed its credential.

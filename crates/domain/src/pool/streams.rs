@@ -131,8 +131,8 @@ impl Pool {
         *self.tally.failures.entry(failure).or_default() += 1;
         if failure == Failure::Overlong {
             // No other generation keeps what the stream's list promises: its viewers begin another stream, whose list goes on.
-            let with_list = self.crowd.of_stream(id).filter(|(_, consumer)| consumer.has_list());
-            let cut = with_list.map(|(_, consumer)| consumer.viewer().clone()).collect();
+            let going_on = self.crowd.of_stream(id).filter(|(_, consumer)| consumer.goes_on());
+            let cut = going_on.map(|(_, consumer)| consumer.viewer().clone()).collect();
             if let Some(stream) = self.streams.get_mut(&id) {
                 stream.cut = cut;
             }

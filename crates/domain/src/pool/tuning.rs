@@ -145,7 +145,7 @@ impl Pool {
     fn goes_on(&self, stream: StreamId, viewer: &Viewer) -> bool {
         let consumer = self.crowd.find(stream, viewer).and_then(|id| self.crowd.get(id));
         let channel = self.streams.get(&stream).map(|stream| &stream.key.channel);
-        consumer.is_some_and(Consumer::has_list)
+        consumer.is_some_and(Consumer::goes_on)
             || self
                 .streams
                 .values()
@@ -221,7 +221,7 @@ impl Pool {
         }
         let goes_on = self.goes_on(stream, &viewer);
         let consumer = Consumer::new(stream, viewer, class, &self.terms(stream, class, None), now);
-        let consumer = if goes_on { consumer.going_on() } else { consumer };
+        let consumer = if goes_on { consumer.from_another() } else { consumer };
         self.crowd.insert(fresh, consumer);
         self.wake(stream);
         fresh
