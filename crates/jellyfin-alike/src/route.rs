@@ -252,6 +252,7 @@ impl Call {
             ["system", "info"] => Ok(system::info(state)),
             ["system", "endpoint"] => Ok(system::endpoint()),
             ["system", "configuration", "livetv"] => Ok(system::tuner_hosts(state)),
+            ["system", "configuration", "network"] => system::network(&caller),
             ["system", "configuration", "encoding"] => Ok(system::encoding(state)),
             ["playback", "bitratetest"] => system::bitrate_test(&self.query),
             ["users"] => Ok(system::users(state)),

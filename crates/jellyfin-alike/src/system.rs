@@ -45,6 +45,18 @@ pub(crate) fn endpoint() -> Response {
     json(&Object::default().with("IsLocal", true).with("IsInNetwork", true))
 }
 
+/// `GET /System/Configuration/network`, for administrators: no proxy is known, as after the installation.
+///
+/// # Errors
+/// [`Refusal::Forbidden`] for others.
+pub(crate) fn network(caller: &Caller) -> Result<Response, Refusal> {
+    if caller.policy().administrator {
+        Ok(json(&json!({"KnownProxies": []})))
+    } else {
+        Err(Refusal::Forbidden)
+    }
+}
+
 /// `GET /System/Configuration/livetv`: the tuner host with its limit, for every login (`LiveTvOptions.cs`).
 pub(crate) fn tuner_hosts(state: &State) -> Response {
     let settings = &state.server.settings;
