@@ -3,12 +3,15 @@
 # make check   formatting, lints, documentation; dependencies where cargo-deny is installed
 # make bench   the gateway beside nginx and the bare server, as ratios; what a crowd costs, how fast streams are cut, and what memory that takes
 # make bench-seen  what a person sees in Chromium: first frame and freezes, bare and through the gateway; half an hour, or ZAPS=3 WATCH=10 GOPS=2 WAYS=bare,cold,warm PAUSE=75 LATE=300 RTT=100
+# make test-edge  what strangers can do: frames and heads that nobody should send, slowhttptest and testssl.sh beside nginx; some minutes
+# make ui      the dashboard's page into ui/dist, which is committed; npm --prefix ui test tries it in Chromium
+# make soak    a mixed load for an hour, or SOAK=600 seconds: memory, open files, threads and tuners
 # make deny    the rules for dependencies (deny.toml); installs cargo-deny if it is missing, which takes ten minutes
-# make fuzz    anything at all as a transport stream, then as text, for five minutes each; installs cargo-fuzz if it is missing
+# make fuzz    anything at all for each reader of what strangers write, five minutes each, or FUZZ=60 seconds; installs cargo-fuzz if it is missing
 #
 # Needed beforehand: Debian (or anything with apt) and Rust. Nothing is asked; every target works twice in a row.
 
-.PHONY: demo test check bench bench-seen deny fuzz ffmpeg fonts nginx haproxy vlc chromium npm linker
+.PHONY: demo test test-edge check ui bench bench-seen soak deny fuzz ffmpeg fonts nginx haproxy vlc chromium npm slowhttptest testssl linker
 
 # $(call need,what,test whether it is there,its Debian package)
 # apt-get is only reached for when the test fails, as root or through sudo.
@@ -46,6 +49,11 @@ check: linker
 	@if command -v cargo-deny >/dev/null; then $(MAKE) --no-print-directory deny; \
 	else echo "==> Dependencies: skipped, cargo-deny is not installed (make deny installs it)"; fi
 
+ui: npm
+	@echo "==> Building the dashboard"
+	npm --prefix ui ci --no-audit --no-fund
+	npm --prefix ui run build
+
 deny: linker
 	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	@echo "==> Dependencies"
@@ -81,6 +89,7 @@ bench: ffmpeg nginx linker
 	cargo bench --locked --bench cutter
 	cargo bench --locked --bench memory
 	cargo bench --locked --bench rewind
+	cargo bench --locked --bench snapshot
 	cargo bench --locked --bench start
 	cargo bench --locked --bench zap
 
@@ -98,11 +107,36 @@ bench-seen: ffmpeg fonts chromium npm linker
 	@test -e target/npm/node_modules/hls.js || npm install --silent --no-audit --prefix target/npm hls.js@$(HLS_JS)
 	cargo bench --locked --bench seen -- --ways $(WAYS) --zaps $(ZAPS) --watch $(WATCH) --gops $(GOPS) --pause $(PAUSE) --late $(LATE) --rtt $(RTT)
 
+# The same build as for the tests.
+test-edge: ffmpeg nginx slowhttptest testssl linker
+	@echo "==> Building (some minutes the first time), then frames and heads that nobody should send"
+	cargo test --locked --test gateway passthrough::
+	@echo "==> Attacks that hold connections, and TLS, beside nginx (four minutes)"
+	cargo bench --locked --profile dev --bench edge
+
+slowhttptest:
+	$(call need,slowhttptest,command -v slowhttptest,slowhttptest)
+
+testssl:
+	$(call need,testssl.sh,command -v testssl,testssl.sh)
+
+SOAK ?= 3600
+
+soak: ffmpeg linker
+	@echo "==> Building and loading the gateway for $(SOAK) s"
+	cargo bench --locked --bench soak -- --seconds $(SOAK)
+
 npm:
 	$(call need,npm,command -v npm,npm)
+
+FUZZ ?= 300
+FUZZED = cutter tables playlist lineup config query wishes forwarded cmcd proxy_header
 
 # The sanitizer needs a switch of the nightly compiler, which the stable one has too.
 fuzz: linker
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
-	RUSTC_BOOTSTRAP=1 cargo fuzz run cutter -- -max_total_time=300 -max_len=12000
-	RUSTC_BOOTSTRAP=1 cargo fuzz run text -- -max_total_time=300 -max_len=4000
+	RUSTC_BOOTSTRAP=1 cargo fuzz build
+	@set -e; for target in $(FUZZED); do \
+	  echo "==> $$target, for $(FUZZ) s"; \
+	  RUSTC_BOOTSTRAP=1 cargo fuzz run $$target -- -max_total_time=$(FUZZ) -max_len=12000 -print_final_stats=1; \
+	done

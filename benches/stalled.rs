@@ -2,30 +2,25 @@
 //! thousand uploads are not read, while two thousand connections are idle, and 30 s after each.
 //! `cargo bench --bench stalled`, `-- readers`, `-- uploads` or `-- idle`.
 
+#[path = "support/front.rs"]
+mod front;
+#[path = "support/player.rs"]
+mod player;
 mod support;
 
-use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bytes::Bytes;
-use http::uri::Scheme;
-use http::{Request, Response};
-use http_body::Frame;
-use http_body_util::StreamBody;
-use hyper::service::service_fn;
 use jellyfin_alike::viewer::Viewer;
 use jellyfin_alike::{Origin, Settings, User};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use warmgate::body::{self, Body, BoxError};
-use warmgate::proxy::forward::{Forwarder, Identity};
-use warmgate::server::{Listener, TrustedProxies, Upload};
-use warmgate::upstream::client::{Client, Target, Timeouts};
 
+use crate::front::front;
+use crate::player::play;
 use crate::support::Gateway;
 
 const STALLED: usize = 1000;
@@ -33,7 +28,6 @@ const IDLE: usize = 2000;
 /// The time until nothing moves any more, what is idle is parked (20 s), and freed memory has been given back (10 s).
 const SETTLING: Duration = Duration::from_secs(35);
 const LEFT: Duration = Duration::from_secs(30);
-const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// A body that does not end soon.
 const ENDLESS: u64 = 1 << 40;
 
@@ -58,7 +52,7 @@ async fn run(phase: Phase, origin: &Origin, user: &User) -> anyhow::Result<()> {
     let gateway = gateway(front).await?;
     let viewer = Viewer::new(format!("http://{}", gateway.address), user.token(), &user.id, "tv");
     let item = origin.channels().first().context("a channel")?.item_id.clone();
-    let watching = tokio::spawn(watch(viewer, item, stop.clone()));
+    let watching = tokio::spawn(play(viewer, item, stop.clone()));
     sleep(SETTLING).await;
     let before = gateway.resident()?;
     let mut open = Vec::new();
@@ -131,56 +125,6 @@ async fn read_some(stream: &mut TcpStream) -> anyhow::Result<()> {
     anyhow::ensure!(stream.read(&mut some).await? > 0, "no answer");
     anyhow::ensure!(some.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&some));
     Ok(())
-}
-
-/// Watches as a player does.
-async fn watch(viewer: Viewer, item: String, stop: CancellationToken) -> anyhow::Result<()> {
-    let playback = viewer.open(&item).await.map_err(anyhow::Error::from_boxed)?;
-    let mut last = None;
-    while !stop.is_cancelled() {
-        let list = viewer.poll(&playback).await.map_err(anyhow::Error::from_boxed)?;
-        let newest = list.segments().pop();
-        if let Some(uri) = newest.filter(|uri| last.as_ref() != Some(uri)) {
-            let segment = viewer.segment(&playback, &uri).await.map_err(anyhow::Error::from_boxed)?;
-            anyhow::ensure!(segment.status == 200, "{} for {uri}", segment.status);
-            last = Some(uri);
-        }
-        sleep(Duration::from_millis(500)).await;
-    }
-    viewer.leave(&playback).await.map_err(anyhow::Error::from_boxed)
-}
-
-/// A server in front of `origin` that also has an endless answer, and takes an upload without reading it until it is `told`.
-async fn front(origin: SocketAddr, told: CancellationToken) -> anyhow::Result<SocketAddr> {
-    let listener = Listener::bind(ANY).await?;
-    let address = listener.local_addr();
-    let target = Target { scheme: Scheme::HTTP, authority: origin.to_string().parse()? };
-    let client = Client::new(target, Timeouts::default());
-    let forwarder =
-        Forwarder::new(client, Identity { name: "front".into(), trusted_proxies: TrustedProxies::default() });
-    let service = service_fn(move |request: Request<Upload>| {
-        let (forwarder, told) = (forwarder.clone(), told.clone());
-        async move {
-            Ok::<_, Infallible>(match request.uri().path() {
-                "/large" => Response::new(endless()),
-                "/small" => Response::new(body::full("small")),
-                "/upload" => {
-                    told.cancelled().await;
-                    drop(request);
-                    Response::new(body::empty())
-                }
-                _ => forwarder.forward(request.map(body::boxed)).await,
-            })
-        }
-    });
-    tokio::spawn(listener.serve(service, CancellationToken::new(), Duration::ZERO));
-    Ok(address)
-}
-
-fn endless() -> Body {
-    static BYTES: &[u8] = &[b'.'; 64 << 10];
-    let frame = || Some(Ok::<_, BoxError>(Frame::data(Bytes::from_static(BYTES))));
-    body::boxed(StreamBody::new(futures_util::stream::iter(std::iter::from_fn(frame))))
 }
 
 /// Starts the gateway in front of `server`.

@@ -2,16 +2,13 @@
 //!
 //! A gateway whose Jellyfin is down works: to start it anew would not help, and would cost the streams that it keeps.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use http::header::{HOST, USER_AGENT};
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt as _, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -19,6 +16,8 @@ use warmgate::body;
 use warmgate::config::Config;
 use warmgate::fetch::OWN_NAME;
 use warmgate::server::is_trusted;
+
+use crate::running::{exchange, reachable};
 
 /// How long the gateway and Jellyfin may take together.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -54,15 +53,6 @@ pub(crate) async fn ask(config: &Config) -> anyhow::Result<String> {
     })
 }
 
-/// Where a gateway is reached from this machine that listens at `address`.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        let is_v6 = address.is_ipv6();
-        address.set_ip(if is_v6 { Ipv6Addr::LOCALHOST.into() } else { Ipv4Addr::LOCALHOST.into() });
-    }
-    address
-}
-
 /// Asks for what Jellyfin answers everybody at once. Returns the status and the body; what is too long for the gateway's own answer
 /// counts as empty.
 async fn ping(config: &Config, address: SocketAddr, host: &str) -> anyhow::Result<(StatusCode, Bytes)> {
@@ -70,31 +60,6 @@ async fn ping(config: &Config, address: SocketAddr, host: &str) -> anyhow::Resul
     if config.proxy_protocol && is_trusted(Some(stream.local_addr()?.ip()), &config.trusted_proxies) {
         stream.write_all(FOR_ITSELF).await?;
     }
-    let (mut requests, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let request = Request::get("/System/Ping").header(HOST, host).header(USER_AGENT, OWN_NAME);
-    let request = request.body(body::empty())?;
-    let exchange = async move {
-        let (head, body) = requests.send_request(request).await?.into_parts();
-        let body = Limited::new(body, OF_THE_GATEWAY.len()).collect().await;
-        Ok((head.status, body.map_or_else(|_| Bytes::new(), |body| body.to_bytes())))
-    };
-    // What is wrong with the connection, the exchange tells.
-    let (answer, _) = tokio::join!(exchange, connection);
-    answer
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_gateway_on_all_interfaces_is_reached_at_the_loopback_one() {
-        for (listen, reached) in [
-            ("0.0.0.0:8097", "127.0.0.1:8097"),
-            ("[::]:80", "[::1]:80"),
-            ("192.168.1.2:8097", "192.168.1.2:8097"),
-        ] {
-            assert_eq!(reachable(listen.parse().unwrap()), reached.parse().unwrap());
-        }
-    }
+    exchange(stream, request.body(body::empty())?, OF_THE_GATEWAY.len()).await
 }

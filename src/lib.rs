@@ -16,6 +16,7 @@ pub mod wire;
 
 pub mod feed;
 pub mod ffmpeg;
+pub mod handover;
 pub mod lineup;
 pub mod server;
 pub mod service_manager;
@@ -24,6 +25,7 @@ pub mod upstream;
 
 pub mod supervisor;
 
+pub mod admin;
 pub mod proxy;
 
 pub mod app;

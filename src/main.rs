@@ -1,9 +1,11 @@
 //! The command line: `warmgate [run]`, `warmgate check`, `warmgate lineup`, `warmgate healthcheck`,
-//! `warmgate demo`, `warmgate simulate`.
+//! `warmgate status`, `warmgate top`, `warmgate demo`, `warmgate simulate`.
 
 mod channels;
 mod healthcheck;
+mod running;
 mod simulate;
+mod status;
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -67,6 +69,16 @@ enum Command {
     },
     /// Ask the gateway that runs with this configuration whether it works: it does even while Jellyfin is down
     Healthcheck(File),
+    /// Show what the gateway that runs with this configuration does: streams, viewers, tuners and the last zaps
+    Status {
+        #[command(flatten)]
+        file: File,
+        /// Print the state as JSON instead
+        #[arg(long)]
+        json: bool,
+    },
+    /// The same, again every second
+    Top(File),
     /// Run the demonstration: test channels, the gateway, and a page with a player
     Demo(demo::Args),
     /// Try the gateway's rules on generated and recorded viewers
@@ -99,6 +111,12 @@ fn main() -> ExitCode {
             with_config(&file, |config| exit(block_on(async { Ok(channels::show(&config, json).await) })))
         }
         Command::Healthcheck(file) => with_config(&file, |config| report(say_health(&config))),
+        Command::Status { file, json } => {
+            with_config(&file, |config| report(block_on(async { status::show(&config, json).await })))
+        }
+        Command::Top(file) => {
+            with_config(&file, |config| report(block_on(async { status::follow(&config).await })))
+        }
         Command::Demo(args) => report(demonstrate(args)),
         Command::Simulate(simulation) => report(simulate::run(simulation)),
         // The gateway that started it reads this message from standard error, as it reads FFmpeg's.

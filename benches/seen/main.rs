@@ -1,6 +1,7 @@
-//! Measures what a person sees: the time from the answer to PlaybackInfo until the first frame, and how long the picture stands
-//! still after it. A headless Chromium plays with hls.js, set up as jellyfin-web does it, at the bare server and through gateways
-//! in turn, in one run. The source runs in real time and without a burst.
+//! Measures what a person sees: the time from the answer to PlaybackInfo until the first frame, how long the picture stands still
+//! after it, and how many zaps stood still because there was nothing left to play (dry). A headless Chromium plays with hls.js, set
+//! up as jellyfin-web does it, at the bare server and through gateways in turn, in one run. The source runs in real time and
+//! without a burst.
 //!
 //!     make bench-seen
 //!     cargo bench --bench seen -- --ways cold,warm --zaps 20 --watch 20 --gops 2 --pause 75 --late 300 --rtt 100 --modules DIR/node_modules
@@ -195,8 +196,8 @@ async fn measure(gop: u64, args: &Args, hls: Vec<u8>) -> anyhow::Result<Vec<Valu
         args.zaps, args.watch
     );
     println!(
-        "{:22} {:>14} {:>14} {:>14} {:>8} {:>8} {:>8}  errors",
-        "", "first frame", "frozen", "sum", "froze", "req/s", "lost"
+        "{:22} {:>14} {:>14} {:>14} {:>12} {:>8} {:>8}  errors",
+        "", "first frame", "frozen", "sum", "froze (dry)", "req/s", "lost"
     );
     for way in &ways {
         let known: Vec<&Value> =
@@ -228,12 +229,13 @@ fn print(name: &str, zaps: &[&Value]) {
         (zap["first"].as_f64().unwrap_or_default() + zap["frozen"].as_f64().unwrap_or_default()) / 1000.0
     };
     let froze = played.iter().filter(|zap| milliseconds(zap, "frozen") > 0.0).count();
+    let dry = played.iter().filter(|zap| zap["dry"].as_u64().unwrap_or_default() > 0).count();
     let (requests, _) = figures(|zap| zap["requests"].as_f64().unwrap_or_default());
     let (_, lost) = figures(|zap| zap["lost"].as_f64().unwrap_or_default());
     println!(
-        "{name:22} {first:>14} {frozen:>14} {:>14} {:>8} {requests:>8.1} {lost:>8.1}  {}",
+        "{name:22} {first:>14} {frozen:>14} {:>14} {:>12} {requests:>8.1} {lost:>8.1}  {}",
         cell(figures(sum)),
-        format!("{froze}/{}", played.len()),
+        format!("{froze}/{} ({dry})", played.len()),
         errors.join(", ")
     );
 }

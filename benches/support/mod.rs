@@ -48,9 +48,14 @@ impl Gateway {
         Ok(Self { process, address, _folder: folder })
     }
 
+    /// The id of its process.
+    pub(crate) fn id(&self) -> anyhow::Result<u32> {
+        self.process.id().context("it has ended")
+    }
+
     /// Its resident set, in bytes.
     pub(crate) fn resident(&self) -> anyhow::Result<u64> {
-        resident::of(self.process.id().context("it has ended")?)
+        resident::of(self.id()?)
     }
 
     /// Ends it.

@@ -1,35 +1,42 @@
 //! The composition root: turns a configuration into bound sockets and running tasks.
 
 pub mod changes;
+mod handover;
 mod reload;
+mod resources;
 mod settings;
+mod shown;
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
+use futures_util::future::OptionFuture;
 use http::HeaderValue;
 use http::uri::Scheme;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
+use crate::admin::{self, Examiner};
 use crate::app::changes::Changes;
-use crate::background::{kept, noted, survived};
-use crate::config::{self, Config, CopyWith, Ffmpeg, Rewind, Upstream};
+use crate::app::handover::{Before, Giver, Listening, Predecessor};
+use crate::app::resources::{encoding, spool, spool_folder, state_file, tested, usual_state_dir};
+use crate::app::shown::Shown;
+use crate::background::noted;
+use crate::config::{self, Config, Upstream};
 use crate::fetch::{self, Fetcher};
-use crate::ffmpeg;
 use crate::ffmpeg::launcher::Launcher;
 use crate::lineup::{Intervals, Lineups};
 use crate::proxy::gateway::{Gateway, Handle};
+use crate::proxy::passed_on::PassedOn;
 use crate::server::tls::{Tls, TlsError, TlsFiles};
-use crate::server::{self, Listener, TrustedProxies, open_files};
+use crate::server::{self, Listener, Phase, Phases, TrustedProxies, open_files};
 use crate::service_manager::{self, Sockets};
 use crate::shutdown;
-use crate::spool::Spool;
-use crate::supervisor::generation::own::workshop::Encoding;
 use crate::supervisor::inputs::provider::Provider;
 use crate::supervisor::vital_tasks::Died;
 use crate::supervisor::{self, Supervisor};
@@ -37,14 +44,6 @@ use crate::telemetry::Level;
 use crate::upstream::client::{Client, Target, Timeouts};
 use crate::upstream::jellyfin::{Jellyfin, Login};
 use crate::wire::trust::{ClientTls, TrustError};
-use domain::encoding::health;
-
-/// An FFmpeg that has produced nothing for this long hangs, whatever its input does.
-const SILENT: Duration = Duration::from_secs(15);
-/// An FFmpeg that has been slow for this long will not catch up.
-const SLOW: Duration = Duration::from_secs(15);
-/// An FFmpeg is slow if it produces fewer seconds of stream per second than this.
-const SLOWEST: f64 = 0.9;
 
 /// Runs the gateway until it is asked to stop, with the configuration that was read from the file at `path`. Whatever changes there
 /// later takes effect, and so does another `level` of the log. It listens at `sockets`, and binds those that are missing.
@@ -53,6 +52,10 @@ const SLOWEST: f64 = 0.9;
 /// If the address cannot be bound, or a task without which the gateway does not work has died.
 pub async fn run(mut config: Config, path: PathBuf, level: Level, sockets: Sockets) -> io::Result<()> {
     let stop = shutdown::on_signal()?;
+    // Before it is said to be ready: without a handler, the signal would end the process.
+    let asked = signal(SignalKind::user_defined2())?;
+    let upstream = config.upstream.url.to_string();
+    let predecessor = Predecessor::find(&upstream).await.map_err(io::Error::other)?;
     let requests = reload::Requests::new(path)?;
     let written = config.clone();
     config.state_dir = config.state_dir.or_else(usual_state_dir);
@@ -62,18 +65,27 @@ pub async fn run(mut config: Config, path: PathBuf, level: Level, sockets: Socke
         );
     }
     config.clients.connections = open_files::room_for(config.clients.connections);
-    let upstream = config.upstream.url.to_string();
-    let app = App::bind_with(config, written, (Launcher::this_program(), sockets)).await?;
+    let (predecessor, sockets) = predecessor.map_or((None, sockets), |(it, sockets)| (Some(it), sockets));
+    let is_first = predecessor.is_none();
+    let app = App::bind_with(config, written, (Launcher::this_program(), sockets), predecessor).await?;
     info!(address = %app.local_addr(), %upstream, "listening");
     if let Some(address) = app.listener.secure_addr() {
         info!(%address, "listening for HTTPS");
     }
-    service_manager::ready();
-    service_manager::begin_watchdog();
+    if let Some(address) = app.admin_addr() {
+        info!(dashboard = %format_args!("http://{address}/"), "serving the dashboard, the API and the metrics");
+    }
+    if is_first {
+        service_manager::ready();
+    }
+    let watchdog = service_manager::begin_watchdog();
+    tokio::spawn(noted(
+        "the first examination of the surroundings",
+        shown::say_findings(Arc::clone(&app.examiner)),
+    ));
     let (changes, name) = (app.changes(), "the watch over the configuration");
-    let reloads = tokio::spawn(noted(name, requests.follow(changes, level)));
-    let served = app.serve(stop).await;
-    reloads.abort();
+    let reloads = AbortOnDropHandle::new(tokio::spawn(noted(name, requests.follow(changes, level))));
+    let served = app.serve_or_give(stop, Some((asked, (watchdog, reloads)))).await;
     served.map_err(io::Error::other)
 }
 
@@ -86,6 +98,11 @@ pub struct App {
     gateway: Arc<Gateway>,
     lineups: Option<Lineups>,
     changes: Changes,
+    giver: Giver,
+    /// Where the process before this one passes requests on, and what it still has to tell.
+    before: Option<(Listener, Before)>,
+    shown: Option<Shown>,
+    examiner: Arc<Examiner>,
 }
 
 impl App {
@@ -95,26 +112,30 @@ impl App {
     /// # Errors
     /// If the address cannot be bound.
     pub async fn bind(config: Config) -> io::Result<Self> {
-        Self::bind_with(config.clone(), config, (Launcher::Plain, Sockets::default())).await
+        Self::bind_with(config.clone(), config, (Launcher::Plain, Sockets::default()), None).await
     }
 
     /// Binds the listener, where `sockets` has none for it, and starts the supervisor, which starts FFmpegs through `launcher`. Changes are
-    /// told from the configuration as it was `written`, before this machine decided what that leaves open.
+    /// told from the configuration as it was `written`, before this machine decided what that leaves open. If there is a `predecessor`, takes
+    /// over from it once all else is done that can fail.
     ///
     /// # Errors
-    /// If the address cannot be bound.
+    /// If the address cannot be bound, or the predecessor gives nothing.
     async fn bind_with(
         config: Config,
         written: Config,
         (launcher, sockets): (Launcher, Sockets),
+        predecessor: Option<Predecessor>,
     ) -> io::Result<Self> {
+        let phases = watch::Sender::new(Phase::Serving);
         let trusted_proxies = TrustedProxies::new(config.trusted_proxies.clone());
         let connections = server::Limits {
             connections: config.clients.connections,
             trusted_proxies: trusted_proxies.clone(),
         };
-        let listener =
-            listener(&config, sockets).await?.limited(connections).with_proxy_headers(config.proxy_protocol);
+        let listener = listener(&config, sockets).await?.limited(connections);
+        let listener = listener.with_proxy_headers(config.proxy_protocol).following(Phases::from(&phases));
+        let listening = Listening::at(&listener)?;
         let url = &config.upstream.url;
         let target = Target { scheme: url.scheme().clone(), authority: url.authority().clone() };
         let timeouts =
@@ -129,6 +150,12 @@ impl App {
         let encoding = encoding(&config, launcher, listener.local_addr())?;
         let ffmpeg = encoding.as_ref().map(|encoding| encoding.ffmpeg.clone());
         let connections = config.lineup.iter().map(|playlist| playlist.tuners).collect();
+        let places = admin::Places {
+            jellyfin: jellyfin.clone(),
+            gateway_login: gateway_login.clone(),
+            ffmpeg: ffmpeg.clone(),
+            spool: spool_folder(&config).map(|folder| (folder, config.rewind.budget)),
+        };
         let provider = lineups.clone().map(|lineups| Provider::new(lineups, fetcher, ffmpeg));
         let settings = supervisor::Settings {
             limits: settings::limits(&config),
@@ -143,12 +170,37 @@ impl App {
             learned_limits: state_file(&config, listener.local_addr(), "tuners"),
             playlists: settings::playlists(&config),
         };
-        let supervisor = Supervisor::new(settings, jellyfin.clone());
-        let settings = settings::gateway(&config, trusted_proxies.clone(), lineups.clone());
+        let (taken, inherited) = match predecessor {
+            Some(predecessor) => {
+                tested(settings.encoding.as_ref()).await;
+                let taken = predecessor.take(settings.spool.as_ref()).await.map_err(io::Error::other)?;
+                (Some(taken.0), Some(taken.1))
+            }
+            None => (None, None),
+        };
+        let supervisor = Supervisor::new(settings, jellyfin.clone(), inherited);
+        let examiner = Arc::new(Examiner::new(places, supervisor.clone()));
+        let shown = Shown::new(&config, (&supervisor, &examiner)).await;
+        let secret = taken.as_ref().map_or_else(supervisor::random, |taken| taken.gateway.secret);
+        let settings = settings::gateway(
+            &config,
+            (trusted_proxies.clone(), lineups.clone()),
+            (secret, Phases::from(&phases)),
+        );
         let settings = (settings, settings::choices(&config));
         let gateway = Arc::new(Gateway::new(settings, client, jellyfin, supervisor.clone()));
         let changes = Changes::new(written, (Arc::clone(&gateway), supervisor.clone(), trusted_proxies));
-        Ok(Self { config, listener, supervisor, gateway, lineups, changes })
+        let mut giver = Giver::new(
+            (listening, config.upstream.url.to_string()),
+            phases,
+            Arc::clone(&gateway),
+            supervisor.clone(),
+        );
+        let before = match taken {
+            Some(taken) => Some(giver.follows(taken).await?),
+            None => None,
+        };
+        Ok(Self { config, listener, supervisor, gateway, lineups, changes, giver, before, shown, examiner })
     }
 
     /// The address it listens at.
@@ -161,6 +213,12 @@ impl App {
     #[must_use]
     pub fn secure_addr(&self) -> Option<SocketAddr> {
         self.listener.secure_addr()
+    }
+
+    /// The address at which it shows what goes on inside, if it does.
+    #[must_use]
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.shown.as_ref().and_then(Shown::local_addr)
     }
 
     /// The supervisor of its streams.
@@ -186,20 +244,53 @@ impl App {
     /// # Errors
     /// If a task without which the gateway does not work has died, which ends the gateway too.
     pub async fn serve(self, stop: CancellationToken) -> Result<(), Died> {
-        let stop = stop.child_token();
-        let grace = self.config.shutdown.grace;
-        let stopped = stop.clone();
-        let serving = self.listener.serve(Handle(self.gateway), stop, grace);
+        self.serve_or_give::<()>(stop, None).await
+    }
+
+    /// The same; gives the gateway to another process when that is asked for by a signal. What is with the signal is dropped then.
+    async fn serve_or_give<T>(self, stop: CancellationToken, asked: Option<(Signal, T)>) -> Result<(), Died> {
+        let Self { config, listener, supervisor, gateway, giver, before, shown, .. } = self;
+        let (stop, grace) = (stop.child_token(), config.shutdown.grace);
+        let hidden = stop.child_token();
+        let showing = OptionFuture::from(shown.map(|shown| shown.serve(hidden.clone())));
+        let back_door = before.map(|(back_door, before)| {
+            let following = before.follow(supervisor.clone());
+            tokio::spawn(noted("the news of the process before this one", following));
+            let service = PassedOn::new(Handle(Arc::clone(&gateway)), giver.passed_on());
+            back_door.serve(service, stop.clone(), grace)
+        });
+        let serving = async {
+            tokio::join!(listener.serve(Handle(gateway), stop.clone(), grace), OptionFuture::from(back_door))
+        };
+        let given = async {
+            match asked {
+                Some((mut asked, with)) => (giver.give_when(&mut asked).await, with).0,
+                None => std::future::pending().await,
+            }
+        };
         // Streams are closed while the last answers are finished: both share the grace period.
         let releasing = async {
-            tokio::select! {
-                () = stopped.cancelled() => {}
-                () = self.supervisor.task_dies() => stopped.cancel(),
+            let is_main = tokio::select! {
+                () = stop.cancelled() => true,
+                () = supervisor.task_dies() => {
+                    stop.cancel();
+                    true
+                }
+                given = given => {
+                    // The other process listens there now.
+                    hidden.cancel();
+                    tokio::select! {
+                        () = given.release(&supervisor) => return Ok(()),
+                        () = stop.cancelled() => false,
+                    }
+                }
+            };
+            if is_main {
+                service_manager::stopping();
             }
-            service_manager::stopping();
-            self.supervisor.shut_down(grace).await
+            supervisor.shut_down(grace).await
         };
-        let ((), result) = tokio::join!(serving, releasing);
+        let (_, _, result) = tokio::join!(serving, showing, releasing);
         result
     }
 }
@@ -252,84 +343,4 @@ fn lineups(config: &Config, fetcher: &Fetcher) -> Option<Lineups> {
         settings::site(&config.lineup_server),
         Intervals::default(),
     ))
-}
-
-/// The state directory of the systemd unit, else that of the XDG Base Directory Specification.
-fn usual_state_dir() -> Option<PathBuf> {
-    let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    folder("STATE_DIRECTORY")
-        .or_else(|| Some(folder("XDG_STATE_HOME")?.join("warmgate")))
-        .or_else(|| Some(folder("HOME")?.join(".local/state/warmgate")))
-}
-
-/// The path of a file in the state directory. Gateways that share the directory are told apart by their ports.
-fn state_file(config: &Config, address: SocketAddr, name: &str) -> Option<PathBuf> {
-    let folder = config.state_dir.as_ref()?;
-    if let Err(cause) = std::fs::create_dir_all(folder) {
-        warn!(folder = %folder.display(), %cause, "cannot create the state directory: after a crash, what is open at the server stays open");
-        return None;
-    }
-    Some(folder.join(format!("{name}-{}.json", address.port())))
-}
-
-/// Where old pieces are kept, if there is a place for them.
-fn spool(config: &Config) -> Option<Spool> {
-    let Rewind { length, budget, dir } = &config.rewind;
-    if *budget == 0 || *length <= config.window.length {
-        return None;
-    }
-    let usual = || config.state_dir.as_ref().map(|folder| folder.join("spool"));
-    let Some(folder) = dir.clone().or_else(usual) else {
-        warn!("there is no folder for rewind.dir: viewers can go back no farther than window.length");
-        return None;
-    };
-    match Spool::open(&folder, *budget) {
-        Ok(spool) => Some(spool),
-        Err(cause) => {
-            warn!(
-                folder = %folder.display(),
-                %cause,
-                "cannot write in rewind.dir: viewers can go back no farther than window.length"
-            );
-            None
-        }
-    }
-}
-
-/// The encoder, if any stream may be produced here. FFmpeg's abilities are probed in the background; until they are known, or if there is no
-/// FFmpeg, streams that need encoding are left to the server.
-fn encoding(config: &Config, launcher: Launcher, address: SocketAddr) -> io::Result<Option<Encoding>> {
-    if !settings::makes_streams(config) {
-        return Ok(None);
-    }
-    let Ffmpeg { path, copy, encoders, preset, processes, encodes, nice, memory } = config.ffmpeg.clone();
-    let limits = health::Limits { silence: SILENT, patience: SLOW, speed: SLOWEST, memory };
-    let owner = address.to_string();
-    let settings = ffmpeg::Settings {
-        path,
-        launcher,
-        encoders: encoders.0,
-        processes,
-        encodes,
-        nice: i32::try_from(nice).unwrap_or(0),
-        limits,
-        owner: owner.clone(),
-    };
-    let ffmpeg = ffmpeg::Ffmpeg::new(settings)?;
-    let probed = ffmpeg.clone();
-    tokio::spawn(kept("the test of FFmpeg", move || {
-        let (ffmpeg, owner) = (probed.clone(), owner.clone());
-        async move {
-            let ending = tokio::task::spawn_blocking(move || {
-                survived("the end of an earlier process's FFmpegs", || ffmpeg::leftovers::end(&owner))
-            });
-            let _ = ending.await;
-            ffmpeg.probe().await;
-        }
-    }));
-    let copies_natively = match copy {
-        CopyWith::Native => true,
-        CopyWith::Ffmpeg => false,
-    };
-    Ok(Some(Encoding { ffmpeg, preset, copies_natively, tasks: TaskTracker::new() }))
 }

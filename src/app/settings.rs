@@ -11,7 +11,7 @@ use crate::lineup::{self, Lineups};
 use crate::proxy::forward::Identity;
 use crate::proxy::gateway::{self, Choices};
 use crate::proxy::served_lineup::ServedLineup;
-use crate::server::TrustedProxies;
+use crate::server::{Phases, TrustedProxies};
 use crate::supervisor::stream::WindowSize;
 use domain::guid;
 use domain::lineup::site::Site;
@@ -25,14 +25,16 @@ const INPUT_OPENS: Duration = Duration::from_secs(30);
 /// What of the gateway stays as it is while it runs.
 pub(super) fn gateway(
     config: &Config,
-    trusted_proxies: TrustedProxies,
-    lineups: Option<Lineups>,
+    (trusted_proxies, lineups): (TrustedProxies, Option<Lineups>),
+    (secret, phases): (u128, Phases),
 ) -> gateway::Settings {
     gateway::Settings {
         identity: Identity { name: config.name.clone(), trusted_proxies },
         live_tv_right: config.upstream.live_tv_right,
         patience: config.viewers.patience,
         lineup: lineups.and_then(|lineups| served(&config.lineup_server, lineups)),
+        secret,
+        phases,
     }
 }
 

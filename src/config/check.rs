@@ -7,6 +7,7 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::config::admin;
 use crate::config::checked::{Config, Upstream};
 use crate::config::clients;
 use crate::config::errors::Report;
@@ -24,6 +25,7 @@ use crate::wire::trust::Trust;
 pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Config> {
     name(&file.name, report);
     upstream(&file.upstream, report);
+    admin::check(&file.admin, report);
     clients::check(&file.clients, report);
     pool(&file.pool, report);
     tuners(&file.tuners, report);
@@ -45,7 +47,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
     let tls = tls::lower(file.tls, folder, report);
     let (lineup_server, produce) = (file.lineup_server, file.produce);
     let File { listen, name, status_fields, trusted_proxies, proxy_protocol, state_dir, .. } = file;
-    let File { upstream, pool, clients, tuners, warm, feed, .. } = file;
+    let File { admin, zap, upstream, pool, clients, tuners, warm, feed, .. } = file;
     let File { viewers, window, rewind, ffmpeg, shutdown, log, .. } = file;
     let trust = Trust {
         authority: upstream.ca.map(|path| folder.join(path)),
@@ -70,6 +72,8 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
         trusted_proxies,
         proxy_protocol,
         state_dir,
+        admin,
+        zap,
         upstream,
         lineup,
         lineup_server,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::config::admin::{Admin, Zap};
 use crate::config::clients::Clients;
 use crate::config::lineup::Playlist;
 use crate::config::secret::Secret;
@@ -37,6 +38,10 @@ pub struct Config {
     pub proxy_protocol: bool,
     /// The folder of the ledger and of the playlists' last good copies; `None`: `app` chooses it.
     pub state_dir: Option<PathBuf>,
+    /// Where it is shown what goes on inside.
+    pub admin: Admin,
+    /// What a change of channel is to reach.
+    pub zap: Zap,
     /// The media server.
     pub upstream: Upstream,
     /// The provider's playlists.

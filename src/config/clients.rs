@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::clients::{self, Mode, Priority, wishes};
 use domain::connections::DEFAULT_LIMIT;
 use domain::produce::Produce;
+use domain::profile::ProfileChoice;
 use domain::window::{ListingChoice, StartChoice};
 use http::HeaderName;
 use ipnet::IpNet;
@@ -48,7 +49,7 @@ impl Clients {
     pub fn rules(&self) -> Vec<clients::ClientRule> {
         let rules = self.rules.iter().map(|ClientRule { conditions, set }| {
             let Conditions { user, device, user_agent, network, header } = conditions.clone();
-            let ClientSettings { streams, max_bitrate, cut, start, .. } = *set;
+            let ClientSettings { streams, max_bitrate, profile, cut, start, .. } = *set;
             let ClientSettings { window, produce, mode, linger, priority, .. } = *set;
             let max_bitrate = max_bitrate.map(|bitrate| bitrate.0);
             clients::ClientRule {
@@ -56,6 +57,7 @@ impl Clients {
                 set: clients::ClientSettings {
                     streams,
                     max_bitrate,
+                    profile,
                     cut,
                     start,
                     window,
@@ -115,6 +117,12 @@ impl Scalar for Mode {
     }
 }
 
+impl Scalar for ProfileChoice {
+    fn read(text: &str) -> Result<Self, String> {
+        scalar::named(&Self::ALL, Self::as_str, text)
+    }
+}
+
 impl Scalar for Priority {
     fn read(text: &str) -> Result<Self, String> {
         let urgency = text.trim().parse().ok().and_then(Self::of_urgency);
@@ -164,6 +172,9 @@ pub struct ClientSettings {
     /// The most that the client may ask for.
     #[serde(deserialize_with = "scalar::some")]
     pub max_bitrate: Option<BitRate>,
+    /// What stands in place of the encoding that it asks for.
+    #[serde(deserialize_with = "scalar::some")]
+    pub profile: Option<ProfileChoice>,
     /// How its lists are made.
     #[serde(deserialize_with = "scalar::some")]
     pub cut: Option<ListingChoice>,
@@ -217,6 +228,13 @@ pub(super) fn check(clients: &Clients, report: &mut Report) {
         }
         let holds = set.window.is_none_or(|window| !window.is_zero());
         report.rule(holds, &format!("clients.rules[{at}].set.window"), &[], "must be longer than 0s");
+        let holds = set.profile != Some(ProfileChoice::AsIs) || set.max_bitrate.is_none();
+        report.rule(
+            holds,
+            &format!("clients.rules[{at}].set.profile"),
+            &[],
+            "as-is copies the source, which may exceed max_bitrate: set one of them",
+        );
         let holds = set.max_bitrate.is_none_or(|bitrate| bitrate > BitRate(0));
         report.rule(holds, &format!("clients.rules[{at}].set.max_bitrate"), &[], "must be more than 0");
     }

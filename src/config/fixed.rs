@@ -19,6 +19,8 @@ impl Config {
             fixed.keep("proxy_protocol", &mut self.proxy_protocol, &running.proxy_protocol);
         }
         fixed.keep("state_dir", &mut self.state_dir, &running.state_dir);
+        fixed.keep("admin", &mut self.admin, &running.admin);
+        fixed.keep("zap", &mut self.zap, &running.zap);
         fixed.keep("lineup", &mut self.lineup, &running.lineup);
         fixed.keep("lineup_server", &mut self.lineup_server, &running.lineup_server);
         fixed.keep("clients.connections", &mut self.clients.connections, &running.clients.connections);

@@ -6,6 +6,7 @@
 //! **Invariant:** nothing outside this module knows that the configuration is YAML, and nothing in it knows what the
 //! values are used for.
 
+mod admin;
 mod check;
 mod checked;
 mod clients;
@@ -28,6 +29,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+pub use admin::{Admin, Zap};
 pub use checked::{Config, Upstream};
 pub use clients::{Believed, ClientRule, ClientSettings, Clients, Conditions};
 pub use errors::{Errors, Place, Problem};

@@ -75,7 +75,11 @@ async fn show(stage: &Stage, args: &Args, stop: &CancellationToken) -> Result<bo
         let is_warm = zaps.iter().all(|zap| zap.hit || !zap.kind.is_warm());
         return if is_warm { Ok(true) } else { Err(Error::NotWarm) };
     }
-    println!("  Now you: http://{} (Ctrl-C ends it)\n", stage.page());
+    println!("  Now you: http://{} (Ctrl-C ends it)", stage.page());
+    if let Some(dashboard) = stage.dashboard() {
+        println!("  The gateway's dashboard beside it: http://{dashboard}");
+    }
+    println!();
     stop.cancelled().await;
     Ok(true)
 }

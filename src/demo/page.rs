@@ -120,7 +120,7 @@ fn stream(stream: &StreamView) -> Value {
         State::Retiring(_) => "retiring",
     };
     let viewers = stream.consumers.iter().filter(|consumer| consumer.verdict.state.is_present()).count();
-    json!({"item": stream.item.replace('-', ""), "state": state, "viewers": viewers})
+    json!({"item": stream.item.as_str().replace('-', ""), "state": state, "viewers": viewers})
 }
 
 fn text(kind: &'static str, text: String) -> Response<Body> {

@@ -32,6 +32,7 @@ pub struct Stage {
     origin: Arc<Origin>,
     gateway: SocketAddr,
     page: SocketAddr,
+    dashboard: Option<SocketAddr>,
     reports: watch::Receiver<Option<Value>>,
     supervisor: Supervisor,
     stop: CancellationToken,
@@ -62,12 +63,13 @@ impl Stage {
         let origin = Arc::new(Origin::start(settings).await?);
         let mut config = Config::for_upstream(&format!("http://{}", origin.addr()))?;
         config.listen = gateway;
+        config.admin.listen.set_port(0);
         let spool = tempfile::tempdir().map_err(Error::Spool)?;
         config.rewind.dir = Some(spool.path().to_owned());
         let app = App::bind(config).await.map_err(|error| Error::Listen(gateway, error))?;
         let listener = Listener::bind(page).await.map_err(|error| Error::Listen(page, error))?;
 
-        let (gateway, page) = (app.local_addr(), listener.local_addr());
+        let (gateway, page, dashboard) = (app.local_addr(), listener.local_addr(), app.admin_addr());
         let (report, reports) = watch::channel(None);
         let supervisor = app.supervisor();
         let player = Page::new(Arc::clone(&origin), supervisor.clone(), gateway, &users, tuners, report);
@@ -78,7 +80,7 @@ impl Stage {
             let (_, ()) = tokio::join!(app.serve(app_stop), listener.serve(player, page_stop, GRACE));
         });
         let serving = Some(serving);
-        Ok(Self { origin, gateway, page, reports, supervisor, stop, serving, _spool: spool })
+        Ok(Self { origin, gateway, page, dashboard, reports, supervisor, stop, serving, _spool: spool })
     }
 
     /// The media server.
@@ -97,6 +99,12 @@ impl Stage {
     #[must_use]
     pub const fn page(&self) -> SocketAddr {
         self.page
+    }
+
+    /// The address of the gateway's dashboard.
+    #[must_use]
+    pub const fn dashboard(&self) -> Option<SocketAddr> {
+        self.dashboard
     }
 
     /// The next report of a page that zaps by itself; `None` after the page's end.

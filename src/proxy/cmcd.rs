@@ -122,6 +122,8 @@ fn members(text: &str) -> impl Iterator<Item = (&str, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn of(parameter: &str) -> Cmcd {
@@ -178,5 +180,19 @@ mod tests {
             assert_eq!(of(said).signals(), [], "{said}");
         }
         assert_eq!(of(&format!("bs,{}", "x".repeat(READABLE))), Cmcd::default());
+    }
+    proptest! {
+        /// Players write by hand what a library would write for them.
+        #[test]
+        fn nothing_is_too_strange(
+            known in "((bl|pr|sta|bs|sid)[=]?[0-9.e+()\"; -]{0,8}[,]?){0,6}",
+            any in "\\PC{0,40}",
+        ) {
+            for text in [&known, &any, &format!("{known}{any}"), &format!("{any}{known}")] {
+                let said = of(text);
+                prop_assert!(said.buffer.is_none_or(|buffer| buffer <= Duration::from_secs(1_000_000)));
+                prop_assert!(said.rate.is_none_or(|rate| rate >= 0.0) && said.signals().len() <= 4);
+            }
+        }
     }
 }

@@ -100,12 +100,23 @@ pub fn explain(config: &Config, head: &str, sender: &Sender) -> Result<Vec<Strin
 }
 
 /// The settings as `gateway.yaml` spells them.
-fn shown(settings: &ClientSettings) -> [(&'static str, Option<String>); 9] {
-    let ClientSettings { streams, max_bitrate, cut, start, window, produce, mode, linger, priority } =
-        settings;
+fn shown(settings: &ClientSettings) -> [(&'static str, Option<String>); 10] {
+    let ClientSettings {
+        streams,
+        max_bitrate,
+        cut,
+        start,
+        window,
+        produce,
+        mode,
+        linger,
+        priority,
+        profile: _,
+    } = settings;
     [
         ("streams", streams.map(|streams| streams.to_string())),
         ("max_bitrate", max_bitrate.map(|bitrate| format!("{bitrate}bit/s"))),
+        ("profile", settings.profile().map(|profile| profile.as_str().to_owned())),
         ("cut", cut.map(|cut| cut.as_str().to_owned())),
         ("start", start.map(|start| start.as_str().to_owned())),
         ("window", window.map(|window| format!("{window:?}"))),

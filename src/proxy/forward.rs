@@ -132,12 +132,7 @@ impl Forwarder {
         let version = request.version();
         let peer = std::mem::replace(request.extensions_mut(), Extensions::new()).get::<Peer>().copied();
         let fields = request.headers_mut();
-        if headers::has_foreign_coding(fields) {
-            return Err(Fault::RequestCoding);
-        }
-        headers::settle_framing(fields)?;
-        headers::check_target(&uri)?;
-        headers::set_host(fields, &uri, version)?;
+        headers::settle_head(fields, &uri, version)?;
         headers::add_via(fields, version, &self.identity.name)?;
         let trailers = headers::has_token(fields, &header::TE, "trailers");
         headers::strip_hop_by_hop(fields);
@@ -185,7 +180,7 @@ fn clean(fields: &mut HeaderMap) {
 }
 
 /// Marks a body of unknown length as chunked. Without that, hyper would drop the body of a GET or HEAD.
-fn announce_body(request: &mut Request<Body>) {
+pub(super) fn announce_body(request: &mut Request<Body>) {
     let unknown = !request.body().is_end_stream() && request.body().size_hint().exact().is_none();
     if unknown && !request.headers().contains_key(header::CONTENT_LENGTH) {
         request.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));

@@ -24,6 +24,7 @@ use crate::proxy::cors::Cors;
 use crate::proxy::credential::Credential;
 use crate::proxy::error::{Ours, PROXY_STATUS};
 use crate::proxy::forward::{Forwarder, Identity};
+use crate::proxy::injected_panics::InjectedPanic;
 use crate::proxy::list_path;
 use crate::proxy::miss_counters::MissCounters;
 use crate::proxy::openings::hls_warmup::HlsWarmup;
@@ -34,11 +35,13 @@ use crate::proxy::programmes::Programmes;
 use crate::proxy::query::Query;
 use crate::proxy::route::{Route, route};
 use crate::proxy::served_lineup::ServedLineup;
-use crate::server::Upload;
+use crate::proxy::succession::Succession;
+use crate::server::{Phases, Upload};
 use crate::supervisor::Supervisor;
 use crate::upstream::client::Client;
 use crate::upstream::jellyfin::Jellyfin;
 use domain::clients::ClientRule;
+use domain::guid;
 use domain::openings::MentionKind;
 use domain::produce::Rules;
 use domain::signal::{Signal, Whose};
@@ -63,6 +66,11 @@ pub struct Settings {
     pub patience: Duration,
     /// The gateway's own playlist and guide, if it serves them.
     pub lineup: Option<ServedLineup>,
+    /// Hashes tokens into accounts, with nobody outside who could foresee them. A process that takes this one's place knows accounts
+    /// by it.
+    pub secret: u128,
+    /// How far another process takes this one's place.
+    pub phases: Phases,
 }
 
 /// What the operator decides about the answers, and may change at any time.
@@ -110,9 +118,11 @@ pub struct Gateway {
     pub(super) pairings: Pairings,
     /// Only for bodies whose sender has shown a credential that the server has not refused.
     pub(super) kept_bodies: Budget,
+    pub(super) succession: Succession,
     cors: Cors,
-    /// Hashes tokens into accounts, so that no token is kept where an account is enough.
     fingerprint: RandomState,
+    /// Hashes tokens into accounts, so that no token is kept where an account is enough.
+    pub(super) secret: u128,
 }
 
 impl Gateway {
@@ -124,7 +134,7 @@ impl Gateway {
         jellyfin: Jellyfin,
         supervisor: Supervisor,
     ) -> Self {
-        let Settings { identity, live_tv_right, patience, lineup } = settings;
+        let Settings { identity, live_tv_right, patience, lineup, secret, phases } = settings;
         Self {
             name: identity.name.clone(),
             choices: ArcSwap::from_pointee(choices),
@@ -142,8 +152,10 @@ impl Gateway {
             hls_warmup: HlsWarmup::default(),
             pairings: Pairings::default(),
             kept_bodies: Budget::new(KEPT, LARGEST_KEPT, KEPT_INCOMPLETE),
+            succession: Succession::following(phases),
             cors: Cors::default(),
             fingerprint: RandomState::new(),
+            secret,
         }
     }
 
@@ -157,7 +169,7 @@ impl Gateway {
         self.choices.load()
     }
 
-    async fn answer(self: &Arc<Self>, mut request: Request<Body>) -> Response<Body> {
+    pub(super) async fn answer(self: &Arc<Self>, mut request: Request<Body>) -> Response<Body> {
         let (route, token) = list_path::route(&mut request);
         // Boxed one by one: an answer that takes long occupies no more memory than its own way needs.
         match route {
@@ -228,7 +240,8 @@ impl Gateway {
 
     /// The account that a token stands for.
     pub(super) fn account(&self, token: &str) -> Account {
-        Account(self.hash(token))
+        let [a, b, c, d, e, f, g, h, ..] = guid::digest(&format!("{:032x}{token}", self.secret));
+        Account(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
     }
 
     /// A hash that nobody outside can foresee.
@@ -287,7 +300,9 @@ impl Service<Request<Upload>> for Handle {
     fn call(&self, request: Request<Upload>) -> Self::Future {
         let gateway = Arc::clone(&self.0);
         Box::pin(async move {
-            let mut response = gateway.answered(gateway.answer(request.map(body::boxed))).await;
+            let injected = InjectedPanic::of(request.headers());
+            let answering = gateway.answered(gateway.answer_or_pass_on(request.map(body::boxed)));
+            let mut response = injected.during(answering).await;
             if response.extensions_mut().remove::<Ours>().is_some() && !gateway.choices().status_fields {
                 response.headers_mut().remove(PROXY_STATUS);
             }

@@ -56,11 +56,24 @@ pub(super) fn has_foreign_coding(headers: &HeaderMap) -> bool {
     tokens(headers, &header::TRANSFER_ENCODING).any(|coding| !coding.eq_ignore_ascii_case("chunked"))
 }
 
+/// Checks what of a request's head decides where the request ends and where it goes, and leaves one spelling of it.
+///
+/// # Errors
+/// [`Fault::RequestCoding`] for a transfer coding other than `chunked`, and what [`settle_framing`], [`check_target`] and [`set_host`] say.
+pub(super) fn settle_head(headers: &mut HeaderMap, uri: &Uri, version: Version) -> Result<(), Fault> {
+    if has_foreign_coding(headers) {
+        return Err(Fault::RequestCoding);
+    }
+    settle_framing(headers)?;
+    check_target(uri)?;
+    set_host(headers, uri, version)
+}
+
 /// Leaves one `Content-Length` of several equal ones, which HTTP/2 lets through (RFC 9110 8.6).
 ///
 /// # Errors
 /// [`Fault::Framing`] if they differ, or if the message is chunked twice.
-pub(super) fn settle_framing(headers: &mut HeaderMap) -> Result<(), Fault> {
+fn settle_framing(headers: &mut HeaderMap) -> Result<(), Fault> {
     if tokens(headers, &header::TRANSFER_ENCODING).count() > 1 {
         return Err(Fault::Framing);
     }
@@ -79,7 +92,7 @@ pub(super) fn settle_framing(headers: &mut HeaderMap) -> Result<(), Fault> {
 ///
 /// # Errors
 /// [`Fault::Target`] if it has none, as in `GET tv` or with a `:path` of `?x`.
-pub(super) fn check_target(uri: &Uri) -> Result<(), Fault> {
+fn check_target(uri: &Uri) -> Result<(), Fault> {
     let path = uri.path_and_query().map(PathAndQuery::as_str);
     if path.is_some_and(|path| path.starts_with('/') || path == "*") { Ok(()) } else { Err(Fault::Target) }
 }
@@ -105,7 +118,7 @@ pub(super) fn set_connection(headers: &mut HeaderMap, trailers: bool, upgrade: O
 ///
 /// # Errors
 /// [`Fault::Host`] unless there is exactly one `Host`, of a host and perhaps a port, or empty; HTTP/1.0 needs none.
-pub(super) fn set_host(headers: &mut HeaderMap, uri: &Uri, version: Version) -> Result<(), Fault> {
+fn set_host(headers: &mut HeaderMap, uri: &Uri, version: Version) -> Result<(), Fault> {
     if let Some(authority) = uri.authority() {
         let host = authority.as_str().rsplit('@').next().unwrap_or_default();
         headers.insert(header::HOST, HeaderValue::try_from(host).map_err(|_| Fault::Host)?);

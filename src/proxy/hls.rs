@@ -13,15 +13,17 @@ use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
 use crate::body::{self, Body};
-use crate::proxy::auth::{Asker, Verdict};
+use crate::proxy::auth::Verdict;
 use crate::proxy::away::{self, Away};
 use crate::proxy::cmcd::Cmcd;
 use crate::proxy::gateway::Gateway;
+use crate::proxy::injected_panics::{self, Step};
 use crate::proxy::list_path;
 use crate::proxy::miss::Miss;
 use crate::proxy::query::{self, Query};
 use crate::proxy::range::{self, Validators};
 use crate::proxy::route::{BypassReason, Live, prefix};
+use crate::proxy::wanted::{NO_RIGHT, Unserved, Wanted};
 use crate::proxy::{headers, reload};
 use crate::server::Connection;
 use crate::supervisor::stream::Readiness;
@@ -30,20 +32,16 @@ use crate::upstream::jellyfin::{Media, Recipe};
 use domain::key::{Channel, ConsumerId};
 use domain::openings::{Mention, MentionKind};
 use domain::pool::{PlaylistHints, SegmentRequest, Warmth};
+use domain::reason::ZapOutcome;
 use domain::signal::{Signal, Whose};
 use domain::viewer::Viewer;
 use domain::window::ListText;
+use domain::zap::Zapper;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// Which stream of the gateway's an answer comes from.
 const STREAM: HeaderName = HeaderName::from_static("warmgate-stream");
-
-/// A refusal of the gateway's: the status, and why, as [`Gateway::refusal`] takes it.
-pub(super) type Refusal = (StatusCode, (Option<&'static str>, &'static str));
-
-/// The answer to a user without access to live TV.
-const NO_RIGHT: Refusal = (StatusCode::FORBIDDEN, (Some("http_request_denied"), "no-live-tv"));
 
 /// What a playlist request tells besides the stream it asks for.
 struct PlaylistRequest<'a> {
@@ -61,14 +59,8 @@ struct PlaylistRequest<'a> {
     uri: &'a Uri,
     /// The token in the path.
     token: Option<ConsumerId>,
-}
-
-/// The reason why a playlist request is not served.
-enum Unserved {
-    /// The server answers it.
-    Miss(Miss),
-    /// The gateway refuses it.
-    Refusal(Refusal),
+    /// Who zaps to what, if the viewer tunes.
+    zapper: Option<Zapper>,
 }
 
 impl Gateway {
@@ -80,7 +72,7 @@ impl Gateway {
         self: &Arc<Self>,
         live: &Live,
         token: Option<ConsumerId>,
-        request: Request<Body>,
+        mut request: Request<Body>,
         received_at: Instant,
     ) -> Result<Response<Body>, Box<Away>> {
         let cmcd = Cmcd::of(request.headers(), live.query.get("CMCD"));
@@ -93,32 +85,12 @@ impl Gateway {
         };
         let channel = Channel { item: live.item.clone(), source: live.source.clone() };
         let viewer = asker.as_ref().map(|asker| self.viewer(live, &request, &asker.credential, &cmcd));
-        let wished = match asker.as_ref().zip(viewer.clone()) {
-            None => Err(Unserved::Miss(Miss::NoToken)),
-            Some((asker, viewer)) => match self.verdict(&live.prefix, asker, (&viewer, &channel)).await {
-                Verdict::NoLiveTv => Err(Unserved::Refusal(NO_RIGHT)),
-                Verdict::Denied => Err(Unserved::Miss(Miss::Denied)),
-                Verdict::Unknown => Err(Unserved::Miss(Miss::AuthUnknown)),
-                Verdict::Allowed(me) => {
-                    let credential = &asker.credential;
-                    let tuning = self.tuning((&viewer, &channel), (&me, credential.device()), &request);
-                    let (viewer, headers) = ((viewer, channel.clone(), token), request.headers());
-                    match self.tune_request(live, headers, viewer, (credential, me), &tuning.decided) {
-                        Ok((mut wish, recipe)) => {
-                            wish.since = self.wants_since(&tuning, &live.prefix, &wish).await;
-                            Ok((wish, recipe, tuning))
-                        }
-                        Err(miss) => Err(Unserved::Miss(miss)),
-                    }
-                }
-            },
-        };
-        let wished = wished.and_then(|wished| match self.awaited_segment(wished.0.listing, &live.query) {
-            Ok(awaited) => Ok((wished, awaited)),
-            Err(refusal) => Err(Unserved::Refusal(reload::refusal(refusal))),
-        });
-        let ((wish, recipe, tuning), awaited) = match wished {
-            Ok(wished) => wished,
+        let mut in_profile = None;
+        let wanted =
+            self.wanted(live, (token, asker.as_ref(), viewer.clone()), &mut request, &mut in_profile);
+        let wanted = self.outlived(wanted).await.unwrap_or_else(|miss| Err(Unserved::Miss(miss)));
+        let Wanted { wish, recipe, tuning, awaited } = match wanted {
+            Ok(wanted) => wanted,
             Err(unserved) => {
                 self.supervisor.mentioned(mention, MentionKind::Named);
                 return match unserved {
@@ -129,12 +101,27 @@ impl Gateway {
         };
         let connection = self.connection(&request);
         let (headers, signals, uri) = (request.headers(), cmcd.signals(), request.uri());
-        let playlist_request =
-            PlaylistRequest { received_at, headers, signals, connection, awaited, mention, uri, token };
-        let mut response = match self.serve(wish, recipe, playlist_request).await {
+        let zapper = viewer.as_ref().filter(|_| tuning.is_new).map(|viewer| zapper(viewer, &channel));
+        let playlist_request = PlaylistRequest {
+            received_at,
+            headers,
+            signals,
+            connection,
+            awaited,
+            mention,
+            uri,
+            token,
+            zapper,
+        };
+        let serving = self.outlived(self.serve(wish, recipe, playlist_request));
+        let mut response = match serving.await.and_then(|served| served) {
             Ok(response) => {
                 self.has_tuned(&tuning);
                 response
+            }
+            Err(miss) if miss.is_forbidden() => {
+                let why = (Some("http_request_denied"), miss.as_str());
+                self.refusal(request.headers(), StatusCode::FORBIDDEN, why)
             }
             Err(miss) if miss.is_final(tuning.decided.conditions.mode) => {
                 let (status, why) = (StatusCode::GATEWAY_TIMEOUT, (None, miss.as_str()));
@@ -154,9 +141,13 @@ impl Gateway {
         miss: Miss,
         request: Request<Body>,
     ) -> Result<Response<Body>, Box<Away>> {
-        let again = Away::before(&request);
+        let (again, begun) = (Away::before(&request), Instant::now());
         let response = self.pass_on(miss, request).await;
         if let Some(viewer) = viewer {
+            let is_served = response.status() == StatusCode::OK;
+            let outcome = if is_served { ZapOutcome::Bypass } else { ZapOutcome::Failed };
+            let zapper = zapper(&viewer, &channel);
+            self.supervisor.zaps().passed_on(&zapper, begun.elapsed(), (outcome, miss.as_str()));
             if viewer.play_session.is_some() && away::is_away(miss, response.status()) {
                 return Err(Box::new(again(response)));
             }
@@ -165,17 +156,6 @@ impl Gateway {
             }
         }
         Ok(response)
-    }
-
-    /// The verdict on a viewer. While the server cannot be asked about a viewer that plays here, its last verdict on that
-    /// viewer's credential holds, from whichever address the viewer came then.
-    async fn verdict(&self, prefix: &str, asker: &Asker, (viewer, channel): (&Viewer, &Channel)) -> Verdict {
-        match self.auth.check(prefix, asker).await {
-            Verdict::Unknown if self.supervisor.is_playing(viewer, channel) => {
-                self.auth.last_let_in(&asker.credential).map_or(Verdict::Unknown, Verdict::Allowed)
-            }
-            verdict => verdict,
-        }
     }
 
     /// Passes on a `GET …/live.m3u8` whose stream cannot be shared. A user without access to live TV is refused nevertheless.
@@ -200,6 +180,8 @@ impl Gateway {
         sequence: u64,
         request: Request<Body>,
     ) -> Response<Body> {
+        let zaps = self.supervisor.zaps().clone();
+        zaps.segment_asked(consumer);
         let signals = Cmcd::of(request.headers(), Query::of(request.uri()).get("CMCD")).signals();
         let connection = self.comes_over(self.connection(&request).as_ref(), consumer);
         let asked = SegmentRequest { sequence, signals: &signals, connection };
@@ -240,7 +222,8 @@ impl Gateway {
         }
         let ended = move |whole| {
             if whole {
-                answering.sent()
+                answering.sent();
+                zaps.segment_sent(consumer);
             }
         };
         self.with_cors(request.headers(), response.map(|body| body::watched(body, ended)))
@@ -254,6 +237,7 @@ impl Gateway {
         recipe: impl Fn() -> Recipe,
         request: PlaylistRequest<'_>,
     ) -> Result<Response<Body>, Miss> {
+        injected_panics::at(Step::Serving);
         match self.serve_once(&wish, &recipe, &request).await? {
             Some(response) => Ok(response),
             None => self.serve_once(&wish, &recipe, &request).await?.ok_or(Miss::ColdFailure),
@@ -302,12 +286,19 @@ impl Gateway {
         connection: Option<Signal>,
         request: &PlaylistRequest<'_>,
     ) -> Option<Response<Body>> {
-        let (warmth, id) = (lease.warmth, lease.id);
+        let (warmth, id, consumer) = (lease.warmth, lease.id, lease.consumer);
         let location = (request.token != Some(lease.consumer))
             .then(|| list_path::location(request.uri, request.token, lease.consumer));
         let hints = PlaylistHints { signals: &request.signals, connection, mention: &request.mention };
         let is_blocking = self.choices().blocking_reload.is_offered(lease.listing);
         let playlist = self.supervisor.playlist(lease, &hints, is_blocking)?;
+        let zaps = self.supervisor.zaps();
+        match &request.zapper {
+            Some(zapper) => {
+                zaps.listed(zapper, request.received_at.elapsed(), (consumer, warmth.outcome()));
+            }
+            None => zaps.listed_again(consumer),
+        }
         let fresh = playlist.target.as_secs() / 2;
         let status = || match warmth {
             Warmth::Warm => format!("{}; hit; ttl={fresh}; detail=warm", self.name),
@@ -342,6 +333,11 @@ impl Gateway {
         self.say(response.headers_mut(), CACHE_STATUS, status);
         response
     }
+}
+
+/// Who asks for which channel, as a zap names it.
+fn zapper(viewer: &Viewer, channel: &Channel) -> Zapper {
+    Zapper { account: viewer.account, device: viewer.device.clone(), item: channel.item.clone() }
 }
 
 /// An answer with a list, compressed if the player takes that and it is worth it.

@@ -30,6 +30,8 @@ pub(super) enum Miss {
     ColdTimeout,
     /// The stream failed to start.
     ColdFailure,
+    /// A bug in the gateway ended it.
+    Panicked,
 }
 
 impl Miss {
@@ -47,12 +49,18 @@ impl Miss {
             Self::Refused(reason) => reason.as_str(),
             Self::ColdTimeout => "cold-timeout",
             Self::ColdFailure => "cold-failure",
+            Self::Panicked => "panicked",
         }
     }
 
     /// Whether the viewer itself wants the server's answer.
     pub(super) const fn is_wished(self) -> bool {
         matches!(self, Self::Refused(RefuseReason::BypassWished | RefuseReason::NotFresh))
+    }
+
+    /// Whether the operator does not want the viewer to be answered by anybody.
+    pub(super) const fn is_forbidden(self) -> bool {
+        matches!(self, Self::Refused(RefuseReason::SentAway))
     }
 
     /// Whether nobody answers a viewer that tunes in this mode: for one that wants nothing to be started, the server starts nothing
@@ -75,7 +83,8 @@ impl Miss {
             | Self::Restricted
             | Self::Refused(_)
             | Self::ColdTimeout
-            | Self::ColdFailure => true,
+            | Self::ColdFailure
+            | Self::Panicked => true,
             Self::Bypassed(_) | Self::Unshareable(_) | Self::NoToken => false,
         }
     }

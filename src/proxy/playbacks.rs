@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use http::HeaderName;
 use moka::sync::Cache;
+use serde::{Deserialize, Serialize};
 
 use domain::clients::TuneConditions;
 use domain::produce::Produce;
+use domain::profile::ProfileChoice;
 use domain::reason::IgnoredWish;
 use domain::window::{Listing, StartChoice};
 
@@ -16,10 +18,12 @@ use domain::window::{Listing, StartChoice};
 const PLAYBACKS: u64 = 16_384;
 
 /// What applies to one playback.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Decided {
     /// How the stream may be produced.
     pub(super) produce: Produce,
+    /// What stands in place of the encoding that the viewer asks for.
+    pub(super) profile: Option<ProfileChoice>,
     /// How the list is made.
     pub(super) listing: Listing,
     /// Where it begins.

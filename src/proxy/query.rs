@@ -58,15 +58,22 @@ impl Query {
         (!first.value.is_empty()).then_some(first.value.as_str())
     }
 
-    /// The query for the server with the given `values`: the first pair of each name gets the value, further ones are removed, missing ones
-    /// are appended. The parameters that a player adds for the gateway are removed. Everything else stays byte for byte in its place.
+    /// The query for the server with the given `values`, as by [`Query::with`]. The parameters that a player adds for the gateway are removed.
     #[must_use]
     pub fn substitute(&self, values: &[(&str, &str)]) -> Self {
+        let pairs = self.pairs.iter().filter(|pair| !pair.is_for_the_gateway()).cloned();
+        Self { pairs: pairs.collect() }.with(values)
+    }
+
+    /// The query with the given `values`: the first pair of each name gets the value, further ones are removed, missing ones are appended.
+    /// Everything else stays byte for byte in its place.
+    #[must_use]
+    pub fn with(self, values: &[(&str, &str)]) -> Self {
         let mut left: Vec<(&str, &str)> = values.to_vec();
         let mut pairs = Vec::with_capacity(self.pairs.len() + values.len());
-        for pair in self.pairs.iter().filter(|pair| !pair.is_for_the_gateway()) {
+        for pair in self.pairs {
             if !values.iter().any(|(name, _)| pair.is(name)) {
-                pairs.push(pair.clone());
+                pairs.push(pair);
             } else if let Some(at) = left.iter().position(|(name, _)| pair.is(name)) {
                 pairs.push(pair.with_value(left.remove(at).1));
             }
@@ -84,8 +91,14 @@ impl Query {
 
     /// The same without the pairs whose name is one of `names`.
     #[must_use]
-    pub fn without(mut self, names: &[&str]) -> Self {
-        self.pairs.retain(|pair| !names.iter().any(|name| pair.is(name)));
+    pub fn without(self, names: &[&str]) -> Self {
+        self.without_those(|name| names.iter().any(|without| name.eq_ignore_ascii_case(without)))
+    }
+
+    /// The same without the pairs whose decoded name is one of those.
+    #[must_use]
+    pub fn without_those(mut self, are: impl Fn(&str) -> bool) -> Self {
+        self.pairs.retain(|pair| !are(&pair.name));
         self
     }
 

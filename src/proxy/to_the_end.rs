@@ -1,5 +1,5 @@
-//! Has a request answered whatever its client does, and whatever goes wrong in here: to the end after the client has gone, and with a
-//! 500 after a panic.
+//! Has a request answered whatever its client does, and whatever goes wrong in here: to the end after the client has gone, and after a
+//! panic by the server, or with a 500 where that cannot be.
 //!
 //! It does not know what is answered.
 
@@ -10,9 +10,11 @@ use http::Response;
 use tokio::task::JoinError;
 use tracing::error;
 
+use crate::background::noted;
 use crate::body::Body;
 use crate::proxy::error::Fault;
 use crate::proxy::gateway::Gateway;
+use crate::proxy::miss::Miss;
 
 impl Gateway {
     /// The answer of `answering`, which runs in a task of its own, for what has to finish even if the client does not wait.
@@ -29,6 +31,14 @@ impl Gateway {
         answering: impl Future<Output = Response<Body>> + Send,
     ) -> Response<Body> {
         answered(&self.name, answering).await
+    }
+
+    /// What `work` does for a playlist; after its panic the server is to answer, which is none the worse for it.
+    ///
+    /// # Errors
+    /// [`Miss::Panicked`] after a panic.
+    pub(super) async fn outlived<T>(&self, work: impl Future<Output = T> + Send) -> Result<T, Miss> {
+        noted("the answer to a playlist request", work).await.ok_or(Miss::Panicked)
     }
 }
 

@@ -9,20 +9,23 @@ use http::header::USER_AGENT;
 use http::{HeaderMap, Request};
 
 use crate::body::Body;
+use crate::proxy::auth::{Asker, Verdict};
 use crate::proxy::cmcd::Cmcd;
 use crate::proxy::credential::Credential;
 use crate::proxy::gateway::Gateway;
+use crate::proxy::injected_panics::{self, Step};
 use crate::proxy::miss::Miss;
 use crate::proxy::playbacks::{Decided, Tuning};
+use crate::proxy::query::{self, Query};
 use crate::proxy::recipe;
-use crate::proxy::route::Live;
+use crate::proxy::route::{Live, prefix};
 use crate::supervisor::tune_request::TuneRequest;
 use crate::upstream::jellyfin::{Me, Recipe};
 use domain::cadence::Class;
 use domain::clients::{ClientSettings, TuneConditions, wishes};
 use domain::encoding::demand::Demand;
 use domain::key::{Channel, ConsumerId, DeviceId, PlaySessionId, StreamKey};
-use domain::profile::{Policy, ProfileKey};
+use domain::profile::{Policy, ProfileChoice, ProfileKey};
 use domain::viewer::Viewer;
 
 impl Gateway {
@@ -73,12 +76,30 @@ impl Gateway {
         let settings = ClientSettings { mode, ..settings };
         let decided = Decided {
             produce: self.produce(channel, settings.produce),
+            profile: settings.profile(),
             listing: self.listing(settings, request),
             start: settings.start.unwrap_or(self.choices().start),
             longest: settings.window,
             conditions: settings.conditions(max_age),
         };
         Tuning { playback, decided, is_new: true, ignored: wishes.ignored }
+    }
+
+    /// Replaces the encoding that a request for a multivariant playlist asks for, if its sender's profile is chosen.
+    pub(super) async fn put_profile(&self, asker: &Asker, request: &mut Request<Body>) {
+        let wishes = self.wishes(request).settings;
+        let is_ruled = self.choices().client_rules.iter().any(|rule| rule.set.profile.is_some());
+        if !is_ruled && wishes.profile.is_none() {
+            return;
+        }
+        let me = match self.auth.check(prefix(request.uri()), asker).await {
+            Verdict::Allowed(me) => Some(me),
+            Verdict::NoLiveTv | Verdict::Denied | Verdict::Unknown => None,
+        };
+        let settings = self.settings_of(me.as_deref(), asker.credential.device(), request);
+        if let Some(profile) = settings.with(wishes).profile() {
+            query::replace(request, &in_profile(Query::of(request.uri()), profile));
+        }
     }
 
     /// A viewer has been served: what was decided holds from now on. What it wished of streams to begin with is over.
@@ -124,6 +145,15 @@ impl Gateway {
             login: credential.login(),
             user: me.id.clone(),
         };
-        Ok((request, move || recipe::of(live, &profile, apple, &me)))
+        let recipe = move || {
+            injected_panics::at(Step::Pool);
+            recipe::of(live, &profile, apple, &me)
+        };
+        Ok((request, recipe))
     }
+}
+
+/// A query that asks for another encoding.
+pub(super) fn in_profile(query: Query, profile: ProfileChoice) -> Query {
+    query.without_those(|name| profile.replaces(name)).with(profile.params())
 }

@@ -9,8 +9,10 @@ mod connection;
 mod io;
 mod memory_limit;
 pub mod open_files;
+mod phase;
 mod places;
 mod proxy_protocol;
+mod refusal;
 mod serving;
 pub mod tls;
 mod trusted_proxies;
@@ -18,23 +20,27 @@ mod tunnels;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
 
 use hyper::service::Service;
 use hyper::{Request, Response};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::background::kept;
 use crate::body::Body;
 use crate::server::places::{Place, Places};
+use crate::server::refusal::Refusals;
 use crate::server::serving::Serving;
 use crate::server::tls::Tls;
 
 pub use crate::server::activity::Upload;
 pub use crate::server::connection::Connection;
 pub use crate::server::io::reset;
+pub use crate::server::phase::{Phase, Phases};
 pub use crate::server::places::Limits;
 pub use crate::server::serving::Peer;
 pub use crate::server::trusted_proxies::{TrustedProxies, is_trusted};
@@ -46,6 +52,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How often the gateway looks whether memory is short.
 const MEMORY: Duration = Duration::from_secs(1);
 
+/// How long connections may stay open after a hand-over: a recording that somebody watches passes whole.
+const LINGER: Duration = Duration::from_secs(4 * 3600);
+
 /// A bound socket, and maybe another one for TLS.
 #[derive(Debug)]
 pub struct Listener {
@@ -55,6 +64,7 @@ pub struct Listener {
     limits: Limits,
     /// Whether the connections of trusted proxies begin with a PROXY header.
     has_proxy_headers: bool,
+    phases: Phases,
 }
 
 /// A bound socket that speaks TLS.
@@ -91,7 +101,8 @@ impl Listener {
     /// If the socket does not know its address.
     pub fn on(socket: TcpListener) -> std::io::Result<Self> {
         let address = socket.local_addr()?;
-        Ok(Self { socket, address, secure: None, limits: Limits::default(), has_proxy_headers: false })
+        let (limits, phases) = (Limits::default(), Phases::default());
+        Ok(Self { socket, address, secure: None, limits, has_proxy_headers: false, phases })
     }
 
     /// Binds `addr` too, and speaks TLS there.
@@ -123,6 +134,18 @@ impl Listener {
         Self { has_proxy_headers, ..self }
     }
 
+    /// Follows the hand-over to another process, which listens at the same sockets.
+    #[must_use]
+    pub fn following(self, phases: Phases) -> Self {
+        Self { phases, ..self }
+    }
+
+    /// The sockets, for that process: this one, and the one that speaks TLS.
+    #[must_use]
+    pub fn sockets(&self) -> (BorrowedFd<'_>, Option<BorrowedFd<'_>>) {
+        (self.socket.as_fd(), self.secure.as_ref().map(|secure| secure.socket.as_fd()))
+    }
+
     /// The address it listens at, with the port that the kernel chose.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
@@ -136,7 +159,7 @@ impl Listener {
     }
 
     /// Serves until `shutdown` is cancelled, then finishes open requests for at most `grace`. Connections that are still open after that are
-    /// cut, and so are tunnels, which have no natural end.
+    /// cut, and so are tunnels, which have no natural end. After a hand-over it accepts no more, and serves until all of them have ended.
     pub async fn serve<S>(self, service: S, shutdown: CancellationToken, grace: Duration)
     where
         S: Service<Request<Upload>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
@@ -145,8 +168,70 @@ impl Listener {
         let places = Places::new(self.limits.clone());
         let open = TaskTracker::new();
         let tunnels = Tunnels::default();
+        let _watches = self.watches(&places);
+        let is_handed_over = self.accept_all((&places, &open, &tunnels), service, &shutdown).await;
+        drop((self.socket, self.secure));
+        open.close();
+        if is_handed_over {
+            let ended = async { tokio::join!(open.wait(), tunnels.ended()) };
+            tokio::select! {
+                ended = tokio::time::timeout(LINGER, ended) => if ended.is_err() {
+                    tracing::warn!(hours = LINGER.as_secs() / 3600, "connections were still open long after the hand-over, and are cut");
+                },
+                () = shutdown.cancelled() => {}
+            }
+        }
+        if tokio::time::timeout(grace, open.wait()).await.is_err() {
+            tracing::warn!(grace_s = grace.as_secs(), "requests were still open after the grace period");
+        }
+        tunnels.cut().await;
+    }
+
+    /// Accepts connections until `shutdown` is cancelled. Returns whether another process accepts them from now on.
+    async fn accept_all<S>(
+        &self,
+        (places, open, tunnels): (&Places, &TaskTracker, &Tunnels),
+        service: S,
+        shutdown: &CancellationToken,
+    ) -> bool
+    where
+        S: Service<Request<Upload>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+        S::Future: Send,
+    {
+        let refusals = Refusals::default();
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return false,
+                () = self.phases.begins() => None,
+                next = self.next() => Some(next),
+            };
+            let Some(next) = next else {
+                // Whoever connects meanwhile waits in the socket, for this process or the other.
+                tokio::select! {
+                    is_handed_over = self.phases.is_handed_over() => if is_handed_over { return true },
+                    () = shutdown.cancelled() => {}
+                }
+                continue;
+            };
+            let accepted = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return false,
+                accepted = self.accept(next, places, (&refusals, tunnels)) => accepted,
+            };
+            let Some(Accepted { stream, peer, has_proxy_header, tls, place }) = accepted else { continue };
+            let (tunnels, phases, shutdown) = (tunnels.clone(), self.phases.clone(), shutdown.clone());
+            let connection = Serving { peer, has_proxy_header, tunnels: tunnels.clone(), phases, shutdown };
+            let serving = connection.serve((stream, tls), place, service.clone());
+            tunnels.spawn(open.track_future(serving));
+        }
+    }
+
+    /// What goes on beside the connections, until the value is dropped.
+    fn watches(&self, places: &Places) -> JoinSet<()> {
+        let mut watches = JoinSet::new();
         let relieved = places.clone();
-        tunnels.spawn(kept("the watch over memory", move || {
+        watches.spawn(kept("the watch over memory", move || {
             let relieved = relieved.clone();
             async move {
                 loop {
@@ -157,29 +242,12 @@ impl Listener {
         }));
         if let Some(Secure { tls, .. }) = &self.secure {
             let tls = tls.clone();
-            tunnels.spawn(kept("the watch over the certificate", move || {
+            watches.spawn(kept("the watch over the certificate", move || {
                 let tls = tls.clone();
                 async move { tls.follow().await }
             }));
         }
-        loop {
-            let accepted = tokio::select! {
-                biased;
-                () = shutdown.cancelled() => break,
-                accepted = self.accept(&places) => accepted,
-            };
-            let Some(Accepted { stream, peer, has_proxy_header, tls, place }) = accepted else { continue };
-            let shutdown = shutdown.clone();
-            let connection = Serving { peer, has_proxy_header, tunnels: tunnels.clone(), shutdown };
-            let serving = connection.serve((stream, tls), place, service.clone());
-            tunnels.spawn(open.track_future(serving));
-        }
-        drop((self.socket, self.secure));
-        open.close();
-        if tokio::time::timeout(grace, open.wait()).await.is_err() {
-            tracing::warn!(grace_s = grace.as_secs(), "requests were still open after the grace period");
-        }
-        tunnels.cut().await;
+        watches
     }
 
     /// The next connection at either socket.
@@ -192,8 +260,13 @@ impl Listener {
         }
     }
 
-    async fn accept(&self, places: &Places) -> Option<Accepted> {
-        let (stream, peer, tls) = match self.next().await {
+    async fn accept(
+        &self,
+        next: std::io::Result<(TcpStream, SocketAddr, Option<Tls>)>,
+        places: &Places,
+        (refusals, tunnels): (&Refusals, &Tunnels),
+    ) -> Option<Accepted> {
+        let (stream, peer, tls) = match next {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -213,8 +286,7 @@ impl Listener {
             }
             Err(reason) => {
                 tracing::debug!(%peer, reason = reason.as_str(), "a connection is refused");
-                // With a RST the system keeps nothing of it.
-                let _ = stream.set_zero_linger();
+                refusals.refuse(stream, tls.is_none(), tunnels);
                 None
             }
         }

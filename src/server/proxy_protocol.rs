@@ -80,6 +80,8 @@ pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+    use proptest::prelude::*;
     use proxy_header::{ProxiedAddress, SslInfo, Tlv};
 
     use super::*;
@@ -130,6 +132,24 @@ mod tests {
         ] {
             let (read, _) = of(&header).await;
             assert!(read.as_ref().is_err_and(|error| error.contains(said)), "{read:?}");
+        }
+    }
+    proptest! {
+        #[test]
+        fn nothing_is_too_strange_and_no_more_is_read_than_it_takes(
+            begins in prop::sample::select(vec![WORD, b"PROXY TCP6 ", b"", SIGNATURE, b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0"]),
+            rest in prop::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let of = |bytes: &[u8]| {
+                let mut left = bytes;
+                let client = read(&mut left).now_or_never().expect("it is all there").ok();
+                (client, bytes.len() - left.len())
+            };
+            let bytes = [begins, &rest[..], b"\r\n"].concat();
+            let (client, length) = of(&bytes);
+            if client.is_some() {
+                prop_assert_eq!(of(&bytes[..length]), (client, length));
+            }
         }
     }
 }

@@ -10,6 +10,8 @@ use std::pin::Pin;
 use std::sync::Once;
 use std::time::Duration;
 
+use http::header::CONNECTION;
+use http::{HeaderValue, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{Service, service_fn};
@@ -24,6 +26,7 @@ use crate::body::Body;
 use crate::server::activity::{Answered, Upload};
 use crate::server::connection::Connection;
 use crate::server::io::{Io, Transport};
+use crate::server::phase::{Phase, Phases};
 use crate::server::places::{Place, Stay};
 use crate::server::proxy_protocol::{self, Client, HeaderError};
 use crate::server::tls::Tls;
@@ -83,6 +86,7 @@ pub(super) struct Serving {
     pub peer: Peer,
     pub has_proxy_header: bool,
     pub tunnels: Tunnels,
+    pub phases: Phases,
     pub shutdown: CancellationToken,
 }
 
@@ -104,7 +108,7 @@ impl Serving {
         S::Future: Send,
     {
         let (stay, asking) = (place.stay(), place.stay());
-        let Self { peer: proxy, has_proxy_header, tunnels, shutdown } = self;
+        let Self { peer: proxy, has_proxy_header, tunnels, phases, shutdown } = self;
         let end = Connection::default();
         let connection = end.clone();
         // Whoever waits for its end is told also of its death.
@@ -119,16 +123,24 @@ impl Serving {
                     Err(error) => return Ended::Unopened(error),
                 };
                 // It moves from one parking to the next.
-                let service = Box::new(service);
+                let (service, serving) = (Box::new(service), phases.clone());
                 let service = service_fn(move |request: Request<Incoming>| {
+                    let (version, phases) = (request.version(), serving.clone());
                     let (answering, mut request) = asking.asked(request);
                     request.extensions_mut().insert(peer);
                     request.extensions_mut().insert(tunnels.clone());
                     request.extensions_mut().insert(connection.clone());
                     let answer = service.call(request);
-                    async move { answer.await.map(|answer| answering.with(answer)) }
+                    async move {
+                        answer.await.map(|mut answer| {
+                            if phases.now() == Phase::HandedOver {
+                                end_with(&mut answer, version);
+                            }
+                            answering.with(answer)
+                        })
+                    }
                 });
-                either(Io::new(transport, place), service, &stay, &shutdown).await
+                either(Io::new(transport, place), service, &stay, (&phases, &shutdown)).await
             };
             tokio::select! {
                 ended = serve => Ok(ended),
@@ -152,6 +164,15 @@ impl Serving {
             }
         };
         end.ended(by_peer && !shutdown.is_cancelled());
+    }
+}
+
+/// Has the connection end with this answer: the client's next one goes to the process that has taken this one's place. An idle connection
+/// is not closed, since a request may be on its way over it.
+fn end_with(answer: &mut Response<Body>, version: Version) {
+    // HTTP/2 says it by a frame of its own.
+    if version < Version::HTTP_2 && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
 }
 
@@ -193,7 +214,12 @@ async fn client_of(stream: &mut TcpStream, proxy: Peer) -> io::Result<Option<Cli
     })
 }
 
-async fn either<S>(mut io: Io, service: S, stay: &Stay, shutdown: &CancellationToken) -> Ended
+async fn either<S>(
+    mut io: Io,
+    service: S,
+    stay: &Stay,
+    (phases, shutdown): (&Phases, &CancellationToken),
+) -> Ended
 where
     S: Service<Request<Incoming>, Response = Response<Answered>, Error = Infallible> + Unpin + Send + 'static,
     S::Future: Send,
@@ -209,7 +235,7 @@ where
         Ok(false) | Err(_) => serve_http1(io, service, stay, shutdown).await,
         Ok(true) => {
             // Boxed, so that all the others need no room for it.
-            Box::pin(serve_http2(io, service, shutdown)).await
+            Box::pin(serve_http2(io, service, (phases, shutdown))).await
         }
     }
 }
@@ -255,7 +281,7 @@ where
     }
 }
 
-async fn serve_http2<S>(io: Io, service: S, shutdown: &CancellationToken) -> Ended
+async fn serve_http2<S>(io: Io, service: S, (phases, shutdown): (&Phases, &CancellationToken)) -> Ended
 where
     S: Service<Request<Incoming>, Response = Response<Answered>, Error = Infallible> + Send + 'static,
     S::Future: Send,
@@ -264,7 +290,7 @@ where
     let ended = tokio::select! {
         biased;
         ended = &mut connection => ended,
-        () = shutdown.cancelled() => {
+        () = async { tokio::select! { () = shutdown.cancelled() => {} () = phases.handed_over() => {} } } => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

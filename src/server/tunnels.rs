@@ -24,6 +24,12 @@ impl Tunnels {
         self.tasks.spawn(async move { cut.run_until_cancelled_owned(task).await });
     }
 
+    /// Waits until every task has ended by itself.
+    pub(crate) async fn ended(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
     /// Drops every task, and with it its sockets. Returns when all are dropped.
     pub(crate) async fn cut(&self) {
         self.cut.cancel();

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 use tokio::time::sleep;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::background::kept;
 
@@ -33,12 +34,18 @@ pub fn stopping() {
     notify(&[NotifyState::Stopping]);
 }
 
+/// Another process of the gateway is the main one from now on, which shows its life itself.
+pub fn main_process_is(pid: u32) {
+    notify(&[NotifyState::MainPid(pid)]);
+}
+
 /// Begins to show that the runtime works, twice in the time after which the manager would end the gateway for not showing it, if
-/// there is such a time.
-pub fn begin_watchdog() {
-    if let Some(limit) = sd_notify::watchdog_enabled() {
-        tokio::spawn(kept("the service manager's watchdog", move || show_life(limit / 2)));
-    }
+/// there is such a time; until the value is dropped.
+#[must_use]
+pub fn begin_watchdog() -> Option<AbortOnDropHandle<()>> {
+    let limit = sd_notify::watchdog_enabled()?;
+    let showing = tokio::spawn(kept("the service manager's watchdog", move || show_life(limit / 2)));
+    Some(AbortOnDropHandle::new(showing))
 }
 
 async fn show_life(pause: Duration) {

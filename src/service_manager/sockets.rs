@@ -52,6 +52,13 @@ impl Sockets {
         }
         Ok(sockets)
     }
+
+    /// Sockets that another process of the gateway has bound.
+    #[must_use]
+    pub const fn of(plain: net::TcpListener, secure: Option<net::TcpListener>) -> Self {
+        Self { plain: Some(plain), secure }
+    }
+
     /// The socket for HTTP, bound to `addr` unless the service manager has given one.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
@@ -19,6 +20,8 @@ pub(super) trait Medium: std::fmt::Debug + Send + Sync {
     fn read(&self, bytes: &mut [u8], offset: u64) -> io::Result<()>;
     /// Frees the space.
     fn clear(&self) -> io::Result<()>;
+    /// A descriptor of it, for another process.
+    fn descriptor(&self) -> io::Result<OwnedFd>;
 }
 
 impl Medium for File {
@@ -32,6 +35,10 @@ impl Medium for File {
 
     fn clear(&self) -> io::Result<()> {
         self.set_len(0)
+    }
+
+    fn descriptor(&self) -> io::Result<OwnedFd> {
+        self.try_clone().map(OwnedFd::from)
     }
 }
 
@@ -61,6 +68,10 @@ impl Extent {
         self.medium.clear()
     }
 
+    pub(super) fn descriptor(&self) -> io::Result<OwnedFd> {
+        self.medium.descriptor()
+    }
+
     pub(super) fn write(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.medium.write(bytes, offset)
     }
@@ -75,9 +86,9 @@ impl Drop for Extent {
 /// Where a piece lies. While there is one, the piece can be read.
 #[derive(Clone, Debug)]
 pub struct Place {
-    extent: Arc<Extent>,
-    offset: u64,
-    length: usize,
+    pub(super) extent: Arc<Extent>,
+    pub(super) offset: u64,
+    pub(super) length: usize,
 }
 
 impl Place {

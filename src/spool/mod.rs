@@ -4,6 +4,7 @@
 //! still ask for it; `domain::spool` decides how the disk space is shared.
 
 mod extent;
+pub mod handed_over;
 mod owner;
 mod writer;
 

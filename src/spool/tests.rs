@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind};
+use std::os::fd::OwnedFd;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -89,6 +90,40 @@ fn the_oldest_make_room_for_new_ones_within_the_budget() {
     assert!(stored >= 395 && lost > 20, "{stored} stored, {lost} times lost");
 }
 
+/// Another process of the gateway goes on with what lies in the spool, and shares its budget.
+#[test]
+fn what_another_process_has_stored_can_be_read_and_makes_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let [old, new] = [(); 2].map(|()| Spool::open(folder.path(), 16 << 20).unwrap());
+    let (kept, tells) = owner();
+    let roll = old.roll();
+    for piece in 0..50 {
+        roll.store(piece, bytes_of(piece), Arc::clone(&kept) as Arc<dyn Owner>);
+        assert_eq!(tells.recv().unwrap(), (piece, true));
+    }
+    let mut extents = handed_over::Extents::default();
+    let parts: Vec<_> = kept.places.lock().unwrap().values().map(|place| extents.note(place)).collect();
+    let adopted = new.adopt(extents.descriptors().unwrap());
+    kept.places.lock().unwrap().clear();
+    drop((extents, roll, old));
+
+    let (heir, tells) = owner();
+    for (piece, parts) in (0..).zip(&parts) {
+        let place = adopted.place(parts).unwrap();
+        assert_eq!(place.read().unwrap(), bytes_of(piece), "{piece}");
+        new.owned(&place, piece, &(Arc::clone(&heir) as Arc<dyn Owner>));
+    }
+    let roll = new.roll();
+    let mut lost = None;
+    for piece in 50..200 {
+        roll.store(piece, bytes_of(piece), Arc::clone(&heir) as Arc<dyn Owner>);
+        while let (told, false) = tells.recv().unwrap() {
+            lost = lost.or(Some(told));
+        }
+    }
+    assert!(lost.is_some_and(|lost| lost < 50), "the oldest go first: {lost:?}");
+}
+
 /// A disk that is full after half a megabyte.
 #[derive(Debug)]
 struct Full;
@@ -104,6 +139,10 @@ impl Medium for Full {
 
     fn clear(&self) -> io::Result<()> {
         Ok(())
+    }
+
+    fn descriptor(&self) -> io::Result<OwnedFd> {
+        Err(Error::from(ErrorKind::Unsupported))
     }
 }
 
@@ -122,6 +161,10 @@ impl Medium for Deadly {
 
     fn clear(&self) -> io::Result<()> {
         Ok(())
+    }
+
+    fn descriptor(&self) -> io::Result<OwnedFd> {
+        Err(Error::from(ErrorKind::Unsupported))
     }
 }
 

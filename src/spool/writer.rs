@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tracing::warn;
 
 use crate::background;
-use crate::spool::extent::{Create, Extent, Place};
+use crate::spool::extent::{Create, Extent, Medium, Place};
 use crate::spool::owner::Owner;
 use domain::spool::{Budget, ExtentId};
 use domain::time::Timestamp;
@@ -32,6 +32,10 @@ pub(super) enum Job {
     Store { roll: u64, piece: u64, bytes: Bytes, owner: Arc<dyn Owner> },
     /// A roll has ended.
     End { roll: u64 },
+    /// Another process has filled an extent, which is returned to `adopted`.
+    Adopt { medium: Box<dyn Medium>, adopted: mpsc::Sender<Arc<Extent>> },
+    /// An extent holds pieces of this owner, up to this one.
+    Owned { id: ExtentId, extent: Weak<Extent>, piece: u64, owner: Weak<dyn Owner> },
 }
 
 /// An extent that holds pieces.
@@ -85,6 +89,13 @@ impl Writer {
                     });
                 }
                 Job::End { roll } => drop(self.open.remove(&roll)),
+                Job::Adopt { medium, adopted } => {
+                    let extent = Extent::new(self.budget.adopt(), medium, self.gone.0.clone());
+                    let _ = adopted.send(Arc::new(extent));
+                }
+                Job::Owned { id, extent, piece, owner } => {
+                    self.begun.insert(id, Begun { extent, owner, last: piece });
+                }
             }
         }
     }

@@ -18,7 +18,7 @@ use crate::supervisor::streams::Streams;
 use domain::key::StreamId;
 use domain::pool::{Action, Event};
 use domain::producer::State;
-use domain::reason::StopReason;
+use domain::reason::{Failure, StopReason};
 use domain::time::Timestamp;
 
 /// The name of its task.
@@ -85,8 +85,12 @@ impl Driver {
     fn perform(&self, action: Action) {
         match action {
             Action::Start { stream, generation, method } => {
-                if let Some(running) = self.streams.get(stream) {
-                    self.generations.start(running, stream, generation, method);
+                match self.streams.get(stream) {
+                    Some(running) => self.generations.start(running, stream, generation, method),
+                    // The request that begins it has panicked.
+                    None => {
+                        self.handle.tell(Event::Failed { stream, generation, failure: Failure::Panicked })
+                    }
                 }
             }
             Action::Rest { stream, reason } => {

@@ -35,10 +35,12 @@ struct Shared {
 }
 
 impl Handle {
-    pub(super) fn new(pool: Pool) -> Self {
+    /// A handle to `pool`, whose clock shows `elapsed` now.
+    pub(super) fn new(pool: Pool, elapsed: Duration) -> Self {
         let (turns, _) = watch::channel(());
+        let now = Instant::now();
         Self(Arc::new(Shared {
-            epoch: Instant::now(),
+            epoch: now.checked_sub(elapsed).unwrap_or(now),
             pool: Mutex::new(pool),
             ended_answers: EndedAnswers::default(),
             wake: Notify::new(),

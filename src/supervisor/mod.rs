@@ -8,21 +8,25 @@ mod ended_answers;
 mod ending;
 pub mod explainer;
 pub mod generation;
+pub mod handed_over;
 mod handle;
 pub mod held;
 pub mod inputs;
+pub mod names;
 mod promises;
 mod serving;
+mod settings;
+mod showing;
 pub mod stream;
 mod streams;
 pub mod tune_request;
 pub mod tuners;
 pub mod vital_tasks;
+pub mod zaps;
 
 pub use crate::supervisor::handle::{AtEnd, random};
+pub use crate::supervisor::settings::Settings;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,29 +34,29 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::feed;
-use crate::spool::Spool;
 use crate::supervisor::driver::Driver;
 use crate::supervisor::explainer::Explainer;
 use crate::supervisor::generation::Generations;
-use crate::supervisor::generation::own::workshop::{Encoding, Workshop};
+use crate::supervisor::generation::own::workshop::Workshop;
+use crate::supervisor::handed_over::estate::{Estate, Inherited, InheritedOpenings};
+use crate::supervisor::handed_over::late::LateOpenings;
 use crate::supervisor::handle::Handle;
 use crate::supervisor::held::caller::Callers;
-use crate::supervisor::held::client_openings::{self, ClientOpenings, Opener};
-use crate::supervisor::held::leftovers::Leftovers;
+use crate::supervisor::held::client_openings::ClientOpenings;
+use crate::supervisor::held::opener::Opener;
 use crate::supervisor::inputs::Inputs;
 use crate::supervisor::inputs::prefetch::OpenedChannel;
 use crate::supervisor::inputs::provider::Provider;
-use crate::supervisor::stream::WindowSize;
+use crate::supervisor::names::Names;
 use crate::supervisor::streams::Streams;
 use crate::supervisor::tuners::Tuners;
 use crate::supervisor::tuners::learned::LearnedLimits;
 use crate::supervisor::vital_tasks::VitalTasks;
+use crate::supervisor::zaps::Zaps;
 use crate::upstream::jellyfin::{Jellyfin, Login};
-use crate::upstream::ledger::Ledger;
 use domain::key::{Channel, DeviceId, ItemId, LiveStreamId, PlaySessionId, StreamKey};
 use domain::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
-use domain::pool::{Event, Limits, Pool, Snapshot};
+use domain::pool::{Event, Limits, Pool};
 use domain::produce::Produce;
 use domain::reason::OpeningRefusal;
 use domain::signal::{Signal, Whose};
@@ -61,33 +65,6 @@ use domain::viewer::{Account, Viewer};
 /// How long an opening waits for leftovers to be closed.
 const LEFTOVERS_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The configuration of the supervisor.
-#[derive(Debug)]
-pub struct Settings {
-    /// The limits that the pool keeps to.
-    pub limits: Limits,
-    /// The sizes of windows and segments.
-    pub size: WindowSize,
-    /// Where pieces are kept that are too old for memory; `None` if nothing older is kept.
-    pub spool: Option<Spool>,
-    /// The limits of feeds.
-    pub feed: feed::Limits,
-    /// The provider's channels, if `lineup:` is configured.
-    pub provider: Option<Provider>,
-    /// The number of connections that each playlist of the provider allows; 0 means any number.
-    pub connections: Vec<u32>,
-    /// The encoder for profiles that an input does not satisfy; `None` leaves them to the server.
-    pub encoding: Option<Encoding>,
-    /// The gateway's own credential, if it has one.
-    pub gateway_login: Option<Login>,
-    /// The file in which the gateway records everything that is open at the server.
-    pub ledger: Option<PathBuf>,
-    /// The file in which it remembers what it has learned of the server's tuners.
-    pub learned_limits: Option<PathBuf>,
-    /// The places of the playlists in `lineup:`, by the MD5 of their URL or their device's.
-    pub playlists: BTreeMap<String, usize>,
-}
-
 /// The interface of the supervisor. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Supervisor {
@@ -95,9 +72,12 @@ pub struct Supervisor {
     streams: Arc<Streams>,
     inputs: Inputs,
     openings: Arc<ClientOpenings>,
+    late: LateOpenings,
     callers: Callers,
     tuners: Arc<Tuners>,
     explainer: Explainer,
+    zaps: Zaps,
+    names: Names,
     driver: Arc<Driver>,
     tasks: TaskTracker,
     vital: VitalTasks,
@@ -105,25 +85,23 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// Builds the supervisor, starts its driver and closes the leftovers of the process before.
+    /// Builds the supervisor, starts its driver, and closes the leftovers of the process before, or goes on with what it has handed over.
     #[must_use]
-    pub fn new(settings: Settings, jellyfin: Jellyfin) -> Self {
+    pub fn new(settings: Settings, jellyfin: Jellyfin, inherited: Option<Inherited>) -> Self {
         let Settings { limits, size, spool, feed, provider, connections, encoding, gateway_login, .. } =
             settings;
         let Settings { ledger, learned_limits, playlists, .. } = settings;
-        let (ledger, left) = Ledger::open(ledger);
-        let ledger = Arc::new(ledger);
-        let (of_clients, left) = client_openings::of_clients(left);
-        let leftovers = Arc::new(Leftovers::new(Arc::clone(&ledger), left));
+        let mut pool = Pool::new(limits, connections);
+        let learned_limits = LearnedLimits::recalled(learned_limits, &mut pool);
+        let streams = Arc::new(Streams::new(size, spool));
+        let Estate { ledger, leftovers, openings: inherited, elapsed } =
+            Estate::new(ledger, inherited, &mut pool, &streams);
         let callers = Callers { jellyfin, gateway_login, ledger, leftovers };
         let (tasks, ended) = (TaskTracker::new(), CancellationToken::new());
         let vital = VitalTasks::new(ended.clone());
 
-        let mut pool = Pool::new(limits, connections);
-        let learned_limits = LearnedLimits::recalled(learned_limits, &mut pool);
-        let handle = Handle::new(pool);
+        let handle = Handle::new(pool, elapsed);
         vital.start("learned limits", learned_limits.run(handle.clone()));
-        let streams = Arc::new(Streams::new(size, spool));
         if let Some(told) = provider.as_ref().map(Provider::told) {
             vital.start("providers", tuners::providers_tell(handle.clone(), told));
         }
@@ -131,7 +109,10 @@ impl Supervisor {
         let openings =
             ClientOpenings::new(handle.clone(), callers.clone(), Arc::clone(&streams), tasks.clone());
         let openings = Arc::new(openings);
-        openings.inherit(of_clients);
+        match inherited {
+            InheritedOpenings::Left(entries) => openings.inherit(entries),
+            InheritedOpenings::HandedOver(book) => openings.go_on_with(book),
+        }
         let generations = Generations {
             handle: handle.clone(),
             callers: callers.clone(),
@@ -151,9 +132,27 @@ impl Supervisor {
         let Callers { jellyfin, gateway_login, leftovers, .. } = callers.clone();
         vital.start("leftovers", leftovers.run(jellyfin.clone(), gateway_login.clone(), tasks.clone()));
         let explainer = Explainer::new(jellyfin.clone(), gateway_login.clone());
-        let tuners = Arc::new(Tuners::new(handle.clone(), jellyfin, gateway_login, playlists));
+        let tuners = Arc::new(Tuners::new(handle.clone(), jellyfin.clone(), gateway_login, playlists));
+        let names = Names::new(jellyfin, Arc::clone(&tuners));
         vital.start("tuners", Arc::clone(&tuners).run());
-        Self { handle, streams, inputs, openings, callers, tuners, explainer, driver, tasks, vital, ended }
+        let late = LateOpenings::default();
+        let zaps = Zaps::new(handle.clone());
+        Self {
+            handle,
+            streams,
+            inputs,
+            openings,
+            late,
+            callers,
+            tuners,
+            explainer,
+            zaps,
+            names,
+            driver,
+            tasks,
+            vital,
+            ended,
+        }
     }
 
     /// Tells the pool of a viewer's signal other than a request for a playlist or a segment.
@@ -259,12 +258,6 @@ impl Supervisor {
         self.handle.pool().has_opening(mention)
     }
 
-    /// A snapshot of the pool.
-    #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
-        self.handle.pool().snapshot(self.handle.now())
-    }
-
     /// Opens the input of a channel that a viewer has opened and will request a stream of.
     pub fn prefetch(&self, opened: OpenedChannel) {
         self.inputs.prefetch(opened);
@@ -272,7 +265,9 @@ impl Supervisor {
 
     /// Records a live stream that a client has opened at the server.
     pub fn opened(&self, opening: ClientOpening, opener: Opener) {
-        self.openings.opened(opening, opener);
+        if let Some((opening, opener)) = self.late.pass(opening, opener) {
+            self.openings.opened(opening, opener);
+        }
     }
 
     /// Tells the pool that a request mentions openings of clients.

@@ -10,6 +10,7 @@ use moka::sync::Cache;
 
 use crate::spool::Spool;
 use crate::supervisor::promises::KnownLengths;
+use crate::supervisor::stream::handed_over::{Pieces, StreamParts};
 use crate::supervisor::stream::{Stream, StreamSpec, WindowSize};
 use crate::upstream::jellyfin::Login;
 use domain::key::{LiveStreamId, StreamId};
@@ -50,6 +51,19 @@ impl Streams {
         Arc::clone(streams.entry(id).or_insert_with(|| {
             Arc::new(Stream::new(spec(), self.size, self.lengths.clone(), self.spool.as_ref()))
         }))
+    }
+
+    /// Goes on with a stream of another process.
+    pub(super) fn go_on_with(&self, parts: StreamParts, pieces: &mut Pieces) {
+        let id = parts.id;
+        let with = (self.size, self.lengths.clone(), self.spool.as_ref());
+        let stream = Stream::of_parts(parts, pieces, with);
+        self.streams.write().unwrap_or_else(PoisonError::into_inner).insert(id, stream);
+    }
+
+    /// All streams.
+    pub(super) fn all(&self) -> Vec<(StreamId, Arc<Stream>)> {
+        self.streams().iter().map(|(id, stream)| (*id, Arc::clone(stream))).collect()
     }
 
     /// Publishes the state of producers to the requests that wait for their streams.

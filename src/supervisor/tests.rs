@@ -8,8 +8,8 @@ use http::HeaderValue;
 use tokio::time::Instant;
 
 use super::*;
-use crate::supervisor::stream::Readiness;
-use crate::supervisor::stream::{Stream, StreamSpec};
+use crate::feed;
+use crate::supervisor::stream::{Readiness, Stream, StreamSpec, WindowSize};
 use crate::supervisor::tune_request::{Lease, TuneRequest};
 use crate::upstream::fake::Fake;
 use crate::upstream::jellyfin::Recipe;
@@ -95,7 +95,7 @@ fn supervisor(fake: &Fake) -> Supervisor {
         learned_limits: None,
         playlists: BTreeMap::new(),
     };
-    Supervisor::new(settings, fake.jellyfin.clone())
+    Supervisor::new(settings, fake.jellyfin.clone(), None)
 }
 
 fn recipe(item: ItemId, user: Option<String>) -> Recipe {

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -70,12 +71,37 @@ impl Error {
 }
 
 /// The credential of a call: header fields and query pairs, exactly as the server accepts them. Its `Debug` shows nothing of it.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(from = "LoginParts", into = "LoginParts")]
 pub struct Login {
     /// The header fields to add.
     pub headers: HeaderMap,
     /// The query pairs to append, percent-encoded, without a leading `&`.
     pub query: String,
+}
+
+/// A login as plain data.
+#[derive(Serialize, Deserialize)]
+struct LoginParts {
+    headers: Vec<(String, Vec<u8>)>,
+    query: String,
+}
+
+impl From<Login> for LoginParts {
+    fn from(Login { headers, query }: Login) -> Self {
+        let headers =
+            headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()));
+        Self { headers: headers.collect(), query }
+    }
+}
+
+impl From<LoginParts> for Login {
+    fn from(LoginParts { headers, query }: LoginParts) -> Self {
+        let field = |(name, value): (String, Vec<u8>)| {
+            Some((HeaderName::try_from(name).ok()?, HeaderValue::from_bytes(&value).ok()?))
+        };
+        Self { headers: headers.into_iter().filter_map(field).collect(), query }
+    }
 }
 
 impl std::fmt::Debug for Login {

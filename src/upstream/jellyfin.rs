@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LAST_MODIFIED, RANGE, USER_AGENT};
 use http::{HeaderValue, Method, StatusCode};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::body::{self, Body};
@@ -34,7 +35,7 @@ const STARTED: Duration = Duration::from_secs(120);
 const TAIL: &str = "bytes=-4096";
 
 /// The place of a channel at the server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// The path before Jellyfin's own: a base path, an old prefix (`/emby`), or nothing.
     pub prefix: String,
@@ -56,7 +57,7 @@ pub struct Playback<'a> {
 }
 
 /// All that is needed to open a live stream and start a job on it again, without the viewer who asked first.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Recipe {
     /// The place of its channel.
     pub place: Place,
@@ -245,6 +246,15 @@ impl Jellyfin {
         let kind = field(&options, "HardwareAccelerationType").and_then(Value::as_str).unwrap_or_default();
         let enabled = field(&options, "EnableHardwareEncoding").and_then(Value::as_bool).unwrap_or(true);
         Ok(enabled && !kind.is_empty() && !kind.eq_ignore_ascii_case("none"))
+    }
+
+    /// The proxies whose word about their clients the server believes. Only an administrator may ask (`NetworkConfiguration.cs`).
+    pub async fn known_proxies(&self, prefix: &str, login: &Login) -> Result<Vec<String>, Error> {
+        let path = format!("{prefix}/System/Configuration/network");
+        let network = self.calls.get(&path, "", login).await?;
+        let known = field(&network, "KnownProxies").and_then(Value::as_array);
+        let known = known.ok_or(Error::Unreadable("no KnownProxies"))?;
+        Ok(known.iter().filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
     /// Gives a consumer of the live stream back.

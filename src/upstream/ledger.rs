@@ -3,7 +3,8 @@
 //!
 //! The file is written a moment after each change. Whoever opens something of the gateway's own waits for that first (`written`), so the
 //! file lists all of it at any time. If the last change is lost, what a client has opened a moment before may not be listed, and
-//! something may be listed that is closed already: the next process closes only what is shown to be open. The module does not know how anything is opened or closed.
+//! something may be listed that is closed already: the next process closes only what is shown to be open. While a process takes another
+//! one's place, the new one keeps the file, and the old one tells it what changes. The module does not know how anything is opened or closed.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,6 +16,8 @@ use tokio::time::timeout;
 
 use crate::upstream::state_file::StateFile;
 
+/// What the file holds, for log lines.
+const NAME: &str = "the ledger of what is open at the server";
 /// How long a disk is waited for that does not answer.
 const DISK_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -44,45 +47,94 @@ pub struct Entry {
     pub inherited: bool,
 }
 
+/// A change, for the process that keeps the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Change {
+    /// The entry of this name is as follows.
+    Noted(String, Entry),
+    /// The entry of this name is gone.
+    Struck(String),
+}
+
+/// Tells the process that keeps the file of a change.
+pub type Keeper = Box<dyn Fn(Change) + Send>;
+
 /// The ledger. Without a path it lasts no longer than the process.
 #[derive(Debug)]
 pub struct Ledger {
     file: StateFile,
-    open: Mutex<BTreeMap<String, Entry>>,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    entries: BTreeMap<String, Entry>,
+    /// Who is told of changes while another process keeps the file.
+    keeper: Option<Keeper>,
+}
+
+impl std::fmt::Debug for Open {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Open").field("entries", &self.entries).finish_non_exhaustive()
+    }
 }
 
 impl Ledger {
     /// Opens the ledger. Also returns the entries that an earlier process left, by name.
     #[must_use]
     pub fn open(path: Option<PathBuf>) -> (Self, BTreeMap<String, Entry>) {
-        let file = StateFile::new(path, "the ledger of what is open at the server");
+        let file = StateFile::new(path, NAME);
         let mut left: BTreeMap<String, Entry> = file.read().unwrap_or_default();
         left.values_mut().for_each(|entry| entry.inherited = true);
-        (Self { file, open: Mutex::new(left.clone()) }, left)
+        let open = Open { entries: left.clone(), keeper: None };
+        (Self { file, open: Mutex::new(open) }, left)
+    }
+
+    /// Keeps the file from now on, with the entries that another process has handed over.
+    #[must_use]
+    pub fn handed_over(path: Option<PathBuf>, entries: BTreeMap<String, Entry>) -> Self {
+        let file = StateFile::new(path, NAME);
+        file.write(&entries);
+        Self { file, open: Mutex::new(Open { entries, keeper: None }) }
+    }
+
+    /// Leaves the file to another process, whom `keeper` tells of changes from now on. Returns the entries.
+    pub fn hand_over(&self, keeper: Keeper) -> BTreeMap<String, Entry> {
+        let mut open = self.lock();
+        open.keeper = Some(keeper);
+        open.entries.clone()
+    }
+
+    /// Keeps the file after all.
+    pub fn take_back(&self) {
+        let mut open = self.lock();
+        open.keeper = None;
+        self.file.write(&open.entries);
     }
 
     /// Records the entry `name` as `change` leaves it.
     pub fn note(&self, name: &str, change: impl FnOnce(&mut Entry)) {
-        let mut open = self.entries();
-        let before = open.get(name).cloned();
-        let entry = open.entry(name.to_owned()).or_default();
+        let mut open = self.lock();
+        let before = open.entries.get(name).cloned();
+        let entry = open.entries.entry(name.to_owned()).or_default();
         change(entry);
         if before.as_ref() != Some(entry) {
-            self.file.write(&*open);
+            let noted = Change::Noted(name.to_owned(), entry.clone());
+            self.changed(&open, noted);
         }
     }
 
     /// The entry `name`.
     #[must_use]
     pub fn entry(&self, name: &str) -> Option<Entry> {
-        self.entries().get(name).cloned()
+        self.lock().entries.get(name).cloned()
     }
 
     /// Removes the entry `name`, of which everything is closed.
     pub fn strike(&self, name: &str) {
-        let mut open = self.entries();
-        if open.remove(name).is_some() {
-            self.file.write(&*open);
+        let mut open = self.lock();
+        if open.entries.remove(name).is_some() {
+            self.changed(&open, Change::Struck(name.to_owned()));
         }
     }
 
@@ -91,7 +143,15 @@ impl Ledger {
         let _ = timeout(DISK_TIMEOUT, self.file.written()).await;
     }
 
-    fn entries(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
+    fn changed(&self, open: &Open, change: Change) {
+        match &open.keeper {
+            None => self.file.write(&open.entries),
+            // Once the other process has gone, the next one finds the entry in the file, and that it is closed.
+            Some(keeper) => keeper(change),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -127,6 +187,30 @@ mod tests {
         );
         fs::write(&path, "no ledger").unwrap();
         assert!(Ledger::open(Some(path)).1.is_empty());
+    }
+
+    #[tokio::test]
+    async fn one_of_two_processes_keeps_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("open.json");
+        let (old, _) = Ledger::open(Some(path.clone()));
+        old.note("one", |entry| entry.prefix = "/jf".to_owned());
+        old.written().await;
+        let (keeper, changes) = std::sync::mpsc::channel();
+        let keeper: Keeper = Box::new(move |change| keeper.send(change).unwrap());
+        let new = Ledger::handed_over(Some(path.clone()), old.hand_over(keeper));
+        old.note("two", |_| {});
+        old.strike("one");
+        old.strike("one");
+        new.note("three", |_| {});
+        let two = Change::Noted("two".to_owned(), Entry::default());
+        let told: Vec<_> = changes.try_iter().collect();
+        assert_eq!(told, [two, Change::Struck("one".to_owned())]);
+        new.written().await;
+        assert_eq!(Ledger::open(Some(path.clone())).1.into_keys().collect::<Vec<_>>(), ["one", "three"]);
+        old.take_back();
+        old.written().await;
+        assert_eq!(Ledger::open(Some(path)).1.into_keys().collect::<Vec<_>>(), ["two"]);
     }
 
     #[tokio::test]

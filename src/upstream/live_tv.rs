@@ -12,6 +12,8 @@ use crate::upstream::jellyfin::{Jellyfin, field};
 use domain::key::{ItemId, MediaSourceId};
 use domain::tuners::{HostKind, TimerStatus, TunerHost};
 
+/// The most channels whose names are asked for.
+const CHANNELS: usize = 2_000;
 /// The most timers that are read.
 const TIMERS: usize = 10_000;
 /// The most tuner hosts that are read.
@@ -38,6 +40,15 @@ pub struct Recording {
     pub status: TimerStatus,
 }
 
+/// How a channel is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelName {
+    /// Its name.
+    pub name: String,
+    /// Its number in the guide, which need not be one.
+    pub number: Option<String>,
+}
+
 /// A programme of the guide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Programme {
@@ -62,6 +73,16 @@ impl Jellyfin {
         Ok(items.ok_or(Error::Unreadable("no Items"))?.first().and_then(programme))
     }
 
+    /// The names of all channels (`LiveTvController.GetLiveTvChannels`).
+    pub async fn channels(&self, prefix: &str, login: &Login) -> Result<Vec<(ItemId, ChannelName)>, Error> {
+        let path = format!("{prefix}/LiveTv/Channels");
+        let query =
+            format!("Limit={CHANNELS}&AddCurrentProgram=false&EnableUserData=false&EnableImages=false");
+        let answer = self.calls.get(&path, &query, login).await?;
+        let items = field(&answer, "Items").and_then(Value::as_array);
+        Ok(items.ok_or(Error::Unreadable("no Items"))?.iter().filter_map(channel_name).collect())
+    }
+
     /// The tuner hosts.
     pub async fn tuner_hosts(&self, prefix: &str, login: &Login) -> Result<Vec<TunerHost>, Error> {
         let path = format!("{prefix}/System/Configuration/livetv");
@@ -79,6 +100,12 @@ impl Jellyfin {
         let items = items.ok_or(Error::Unreadable("no Items"))?;
         Ok(items.iter().take(TIMERS).filter_map(recording).collect())
     }
+}
+
+fn channel_name(item: &Value) -> Option<(ItemId, ChannelName)> {
+    let text = |name| field(item, name).and_then(Value::as_str);
+    let number = ["ChannelNumber", "Number"].into_iter().find_map(text).map(str::to_owned);
+    Some((ItemId::parse(text("Id")?)?, ChannelName { name: text("Name")?.to_owned(), number }))
 }
 
 fn tuner_host(host: &Value) -> TunerHost {

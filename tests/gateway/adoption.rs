@@ -74,7 +74,8 @@ async fn a_job_that_encodes_is_not_kept_warm_for_long() {
     eventually("the encoder ends", async || stage.origin().counts().jobs == 1).await;
     assert_eq!(stage.snapshot().tally.stopped, [(StopReason::Idle, 1)].into());
     eventually("what is copied stays", async || {
-        let left: Vec<_> = stage.snapshot().streams.into_iter().map(|stream| stream.item).collect();
+        let left: Vec<_> =
+            stage.snapshot().streams.into_iter().map(|stream| stream.item.to_string()).collect();
         left == [stage.channel(1)]
     })
     .await;

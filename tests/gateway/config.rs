@@ -8,6 +8,7 @@ use std::time::Duration;
 use domain::clients::{Mode, Priority};
 use domain::encoding::abilities::VideoEncoder;
 use domain::produce::Produce;
+use domain::profile::ProfileChoice;
 use warmgate::config::{
     Believed, BitRate, ByteSize, Config, CopyWith, Encoders, LiveTvRight, Location, LogFormat,
 };
@@ -116,13 +117,13 @@ fn the_files_for_tls_are_beside_the_configuration() {
 #[test]
 fn every_setting_of_a_rule_is_read() {
     let text = "upstream:\n  url: http://tv\nclients:\n  headers: all\n  rules:\n  - match: {header: {X-Room: kitchen}}\n    \
-        set: {window: 5m, produce: own, mode: warm-only, linger: 0s, priority: 7}\n";
+        set: {window: 5m, produce: own, mode: warm-only, linger: 0s, priority: 7, profile: as-is}\n";
     let clients = read(text, &[]).unwrap().clients;
     let (rule, set) = (&clients.rules[0], clients.rules[0].set);
     assert_eq!((clients.headers, rule.conditions.header["X-Room"].as_str()), (Believed::All, "kitchen"));
     assert_eq!((set.window, set.linger), (Some(Duration::from_secs(300)), Some(Duration::ZERO)));
     assert_eq!((set.produce, set.mode), (Some(Produce::Own), Some(Mode::WarmOnly)));
-    assert_eq!(set.priority, Priority::of_urgency(7));
+    assert_eq!((set.priority, set.profile), (Priority::of_urgency(7), Some(ProfileChoice::AsIs)));
     assert_eq!(read(UPSTREAM, &[]).unwrap().clients.headers, Believed::Trusted);
 
     let text = "upstream:\n  url: http://tv\nproduce:\n  clients: {Tizen: adopt}\nclients:\n  headers: some\n  rules:\n    \

@@ -88,7 +88,7 @@ fn viewer(base: String, number: usize, device: &str) -> Viewer {
 
 /// All wishes, with values.
 fn all_wishes() -> Vec<(&'static str, &'static str)> {
-    let values = ["bypass", "0", "1", "7", "\"x\"", "own", "1000"];
+    let values: [_; wishes::FIELDS.len()] = ["bypass", "0", "1", "7", "\"x\"", "own", "as-is", "1000"];
     wishes::FIELDS.into_iter().zip(values).chain([("cache-control", "no-store")]).collect()
 }
 

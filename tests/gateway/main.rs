@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
+mod admin;
 mod adoption;
 mod changes;
 mod cli;
@@ -18,12 +19,14 @@ mod ffmpeg;
 mod fronts;
 mod goodbyes;
 mod grammar;
+mod handover;
 mod health;
 mod leftovers;
 mod lineup;
 mod listing;
 mod openings;
 mod own;
+mod panics;
 mod passthrough;
 mod players;
 mod presence;
@@ -33,6 +36,7 @@ mod recorded;
 mod refusals;
 mod reload;
 mod resilience;
+mod restarts;
 mod rewind;
 mod runs;
 mod service_manager;

@@ -71,6 +71,31 @@ async fn the_service_manager_is_told_how_the_gateway_is() {
     assert!(soon(gateway.wait()).await.unwrap().success());
 }
 
+/// The manager watches the new process from then on, and learns nothing of the old one's end.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_process_that_takes_over_becomes_the_main_one() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path().join("notify");
+    let manager = UnixDatagram::bind(&at).unwrap();
+    // The shell's process id stays the gateway's.
+    let mut command = Command::new("sh");
+    command.args(["-c", "export WATCHDOG_PID=$$; exec \"$0\"", PROGRAM]);
+    command.env("NOTIFY_SOCKET", &at).env("WATCHDOG_USEC", "200000");
+    let mut old = configured(&mut command, folder.path(), "http://127.0.0.1:9", "127.0.0.1:0");
+    assert_eq!(told(&manager, true).await, "READY=1\n");
+    kill_process(Pid::from_raw(old.id().unwrap().try_into().unwrap()).unwrap(), Signal::USR2).unwrap();
+    let main = told(&manager, true).await;
+    let main = main.strip_prefix("MAINPID=").unwrap().trim().parse().unwrap();
+    let main = Pid::from_raw(main).unwrap();
+    assert_eq!(told(&manager, true).await, "READY=1\n");
+    assert!(soon(old.wait()).await.unwrap().success());
+    for _ in 0..3 {
+        assert_eq!(told(&manager, false).await, "WATCHDOG=1\n");
+    }
+    kill_process(main, Signal::TERM).unwrap();
+    assert_eq!(told(&manager, true).await, "STOPPING=1\n");
+}
+
 /// The status of an answer, over a connection of its own.
 async fn pinged(url: String) -> StatusCode {
     fetch(&http(), get(url)).await.0.status

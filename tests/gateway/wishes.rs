@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::clients::Mode;
+use domain::profile::ProfileChoice;
 use domain::reason::{OpeningRefusal, RefuseReason};
 use jellyfin_alike::viewer::{Answer, Playback, Viewer};
 use serde_json::json;
@@ -248,6 +249,46 @@ async fn a_bitrate_is_clamped_by_the_lower_of_wish_and_rule() {
         let bitrate: u64 = parameter(&playback.playlist, "VideoBitrate").unwrap().parse().unwrap();
         assert!(bitrate < most && bitrate > most / 2, "{wish:?} {bitrate}");
     }
+}
+
+/// For a device that plays more than its player says, or less.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_stands_in_place_of_what_the_player_asks_for() {
+    let stage = trusting(|config| {
+        let conditions = Conditions { user: vec!["bob".to_owned()], ..Conditions::default() };
+        let set = ClientSettings { profile: Some(ProfileChoice::Compatible), ..ClientSettings::default() };
+        config.clients.rules = vec![ClientRule { conditions, set }];
+    })
+    .await;
+    let wish = |profile| stage.viewer(0, profile).with(&[("warmgate-profile", profile)]);
+    let mut streams = Vec::new();
+    for (viewer, video) in [
+        (wish("as-is"), "copy"),
+        (stage.viewer(1, "tv"), "h264"),
+        (stage.viewer(1, "tablet").with(&[("warmgate-profile", "as-is")]), "copy"),
+        (wish("compatible"), "h264"),
+    ] {
+        let playback = soon(viewer.open(&stage.channel(1))).await.unwrap();
+        let asked = |name: &str| parameter(&playback.playlist, name);
+        assert_eq!(
+            asked("VideoCodec").as_deref(),
+            Some(video),
+            "the server's multivariant playlist follows: {}",
+            playback.playlist
+        );
+        assert_eq!(asked("h264-level").is_some(), video == "h264");
+        assert_eq!(asked("VideoBitrate").is_none(), video == "copy");
+        let answer = poll(&viewer, &playback).await;
+        assert!(is_ours(&answer), "{}", answer.field("cache-status"));
+        streams.push(stream(&answer));
+    }
+    assert_eq!((streams[0], streams[1]), (streams[2], streams[3]), "equal profiles share a stream");
+    assert_ne!(streams[0], streams[1]);
+    // A player that asks for the media playlist alone is told apart by what its own request says.
+    let viewer = stage.viewer(0, "direct");
+    let playback = soon(viewer.open(&stage.channel(1))).await.unwrap();
+    let answer = poll(&viewer.with(&[("warmgate-profile", "as-is")]), &playback).await;
+    assert_eq!(stream(&answer), streams[0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

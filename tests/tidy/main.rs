@@ -11,7 +11,7 @@ use std::path::Path;
 use serde_yaml::Value;
 
 /// The layer of each module; a module may name only lower ones, and itself.
-const RANKS: [(&str, u8); 28] = [
+const RANKS: [(&str, u8); 32] = [
     ("domain", 1),
     ("jellyfin-alike", 1),
     ("body", 1),
@@ -27,16 +27,20 @@ const RANKS: [(&str, u8); 28] = [
     ("feed", 3),
     ("spool", 3),
     ("ffmpeg", 3),
+    ("handover", 3),
     ("lineup", 3),
     ("server", 3),
     ("service_manager", 3),
     ("upstream", 3),
     ("supervisor", 4),
+    ("admin", 5),
     ("proxy", 5),
     ("app", 6),
     ("demo", 7),
     ("channels", 8),
     ("healthcheck", 8),
+    ("running", 7),
+    ("status", 8),
     ("simulate", 8),
     ("main", 8),
     ("lib", 8),
@@ -48,15 +52,13 @@ const NOT_IN_DOMAIN: [&str; 8] =
     ["hyper", "hyper-util", "libc", "memmap2", "rustix", "tokio", "tower", "tracing"];
 
 /// Files that spawn what they do not wait for, and who notices its death.
-const NOTICED: [(&str, &str); 20] = [
-    (
-        "src/app/mod.rs",
-        "the blocking part survives and is awaited; the watch over the configuration is noted",
-    ),
+const NOTICED: [(&str, &str); 21] = [
+    ("src/app/resources.rs", "the blocking part survives and is awaited"),
     ("src/body/mod.rs", "the client sees a reset instead of an early answer"),
     ("src/feed/mod.rs", "the feed's channels close, and its input ends"),
     ("src/ffmpeg/launcher.rs", "the thread survives, and the start fails"),
     ("src/ffmpeg/mod.rs", "the process's channel closes: Failure::Panicked"),
+    ("src/handover/successor.rs", "who starts the process waits for its end"),
     ("src/lineup/mod.rs", "noted and begun anew"),
     ("src/lineup/guide.rs", "awaited"),
     ("src/proxy/forward.rs", "the tunnel is noted, and its end told"),
@@ -182,7 +184,7 @@ fn unfinished(source: &Source, said: &mut Vec<String>) {
 
 /// The command line and the demonstration talk to a person; everything else logs.
 fn printing(source: &Source, said: &mut Vec<String>) {
-    let talks = ["main", "channels", "demo", "simulate"].contains(&source.module());
+    let talks = ["main", "channels", "demo", "simulate", "status"].contains(&source.module());
     let prints = |line: &str| ["println!", "print!", "dbg!"].iter().any(|mark| line.contains(mark));
     if !talks && source.statements().any(prints) {
         said.push("prints; use tracing".to_owned());
@@ -389,6 +391,28 @@ fn the_image_is_made_of_what_there_is() {
     let mut sources: Vec<_> = copies.flat_map(|paths| paths.rev().skip(1)).collect();
     sources.retain(|path| !Path::new(path).exists());
     nothing_said(&sources.iter().map(|path| format!("{path} is missing")).collect::<Vec<_>>());
+}
+
+/// No test makes the package.
+#[test]
+fn the_package_is_made_of_what_there_is() {
+    let manifest = fs::read_to_string("Cargo.toml").unwrap();
+    let (_, metadata) = manifest.split_once("[package.metadata.deb]").unwrap();
+    let (metadata, _) = metadata.split_once("\n\n").unwrap();
+    let assets = metadata.lines().filter_map(|line| line.trim().strip_prefix('[')).map(|line| {
+        let [from, to, _] = line.split('"').skip(1).step_by(2).collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        (from, format!("/{to}"))
+    });
+    let assets: BTreeMap<_, _> = assets.collect();
+    let is_missing = |path: &&&str| !path.starts_with("target/release/") && !Path::new(path).exists();
+    let missing = assets.keys().filter(is_missing).map(|path| format!("{path} is missing"));
+    nothing_said(&missing.collect::<Vec<_>>());
+    let configuration = &assets["gateway.yaml"];
+    assert!(metadata.contains(&format!("conf-files = [\"{configuration}\"]")), "an upgrade would replace it");
+    let unit = fs::read_to_string("deploy/warmgate.service").unwrap();
+    assert!(unit.contains(&format!("ExecStart=warmgate run --config {configuration}\n")));
 }
 
 #[test]

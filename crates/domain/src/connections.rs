@@ -3,7 +3,8 @@
 //! Far below the limit everybody may connect. Near it, a further connection needs a share of its address, a stranger (a
 //! connection that has sent no whole request yet) has little time, and each further connection ends the one that has been idle
 //! longest. At the limit the stranger that has waited longest makes room for the next connection, else the one that has been
-//! idle longest. A connection over which something is answered, or was a moment ago, is never ended here, so viewers keep
+//! idle longest. Where nobody can make room, the last places are for those who are here already: an address without any connection
+//! is refused. A connection over which something is answered, or was a moment ago, is never ended here, so viewers keep
 //! their service. Only one over which nothing moves may go, since its client has stopped reading, as a paused player does, or since
 //! the server does not read what it sends: the one that has stalled longest, when four fifths of the limit are taken and nobody is
 //! idle, or when memory is short.
@@ -19,6 +20,8 @@ use crate::reason::ConnectionEnd;
 
 /// A quarter of the limit is kept for addresses that are within their share.
 const NEAR: usize = 4;
+/// A sixteenth of the limit is kept for addresses that have a connection, while nobody can make room.
+const LAST: usize = 16;
 /// A fifth of the limit is kept from those that have stalled.
 const FULL: usize = 5;
 /// The part of those that have stalled that goes at a time when memory is short: what they held comes back a little later.
@@ -131,6 +134,13 @@ impl Connections {
         {
             return Arrival::Refused(ConnectionEnd::AddressShare);
         }
+        if let Whose::Client(address) = whose
+            && self.held.count(&address) == 0
+            && self.open.len() >= self.limit - self.limit / LAST
+            && self.is_immovable(&rest)
+        {
+            return Arrival::Refused(ConnectionEnd::Overload);
+        }
         if self.open.len() >= self.limit {
             if let Some(stranger) = self.strangers.pop_first() {
                 return Arrival::Full { goes: Some(stranger), wait: SPARED };
@@ -166,6 +176,11 @@ impl Connections {
             // Whoever merely pauses goes only where nobody is idle, nor will have been for long enough soon.
             None => is_full.then(|| self.stalled(&rest).pop()).flatten(),
         }
+    }
+
+    /// Whether no connection makes room, now or soon.
+    fn is_immovable(&self, rest: &impl Fn(ConnectionId) -> Option<Rest>) -> bool {
+        self.strangers.is_empty() && self.idle(rest).1.is_none() && self.stalled(rest).is_empty()
     }
 
     /// The connections to end since memory is short.
@@ -309,9 +324,34 @@ mod tests {
         connections.asked(ids[0]);
         connections.asked(ids[2]);
         assert_eq!(connections.arrive(client(9), busy), full(Some(ids[1])));
-        assert_eq!(connections.arrive(client(9), busy), full(None), "nobody who has asked is ended");
+        let refused = Arrival::Refused(ConnectionEnd::Overload);
+        assert_eq!(connections.arrive(client(9), busy), refused, "nobody who has asked is ended");
+        assert_eq!(
+            connections.arrive(Whose::TrustedProxy, busy),
+            full(None),
+            "it has many clients, and waits"
+        );
         connections.ended(ids[1]);
         accepted(connections.arrive(client(9), busy));
+    }
+
+    #[test]
+    fn the_last_places_are_for_those_who_are_here_already() {
+        let mut connections = Connections::new(32);
+        let ids: Vec<_> = (0..30).map(|last| accepted(connections.arrive(client(last), busy))).collect();
+        accepted(connections.arrive(client(30), busy));
+        ids.iter().for_each(|&id| connections.asked(id));
+        let refused = Arrival::Refused(ConnectionEnd::Overload);
+        let stranger = accepted(connections.arrive(client(31), busy));
+        connections.ended(stranger);
+        connections.asked(ConnectionId(30));
+        assert_eq!(connections.arrive(client(31), busy), refused);
+        let idle = |id| (id == ids[0]).then_some(Rest::Idle(Duration::from_secs(1)));
+        let newcomer = accepted(connections.arrive(client(31), idle));
+        connections.ended(newcomer);
+        let proxy = accepted(connections.arrive(Whose::TrustedProxy, busy));
+        connections.ended(proxy);
+        accepted(connections.arrive(client(3), busy));
     }
 
     #[test]

@@ -8,12 +8,18 @@ use md5::{Digest, Md5};
 /// fields are little-endian.
 #[must_use]
 pub fn md5(text: &str) -> String {
+    spell(digest(text))
+}
+
+/// The bytes that [`md5()`] spells.
+#[must_use]
+pub fn digest(text: &str) -> [u8; 16] {
     let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let mut hash: [u8; 16] = Md5::digest(bytes).into();
     hash[0..4].reverse();
     hash[4..6].reverse();
     hash[6..8].reverse();
-    spell(hash)
+    hash
 }
 
 /// Spells `bytes` as 32 lower-case hex digits.

@@ -5,10 +5,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::profile::ProfileKey;
 
 /// A library item (for live TV: a channel) by its GUID, as 32 lower-case hex digits.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ItemId(Arc<str>);
 
 impl ItemId {
@@ -40,7 +42,7 @@ impl fmt::Display for ItemId {
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub struct $name(Arc<str>);
 
         impl $name {
@@ -148,7 +150,7 @@ impl fmt::Debug for PlaySessionId {
 }
 
 /// Identifies a stream within this process. Never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StreamId(pub u64);
 
 /// Identifies an open input within this process. Never used twice; a later input has a larger id.
@@ -156,7 +158,7 @@ pub struct StreamId(pub u64);
 pub struct InputId(pub u64);
 
 /// Identifies a live stream that a client opened at the server. Never used twice within this process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct OpeningId(pub u64);
 
 /// Identifies a request to open a channel that the server has not answered. Never used twice within this process.
@@ -165,7 +167,7 @@ pub struct AskingId(pub u64);
 
 /// The token of one consumer in the gateway's own URIs: 32 lower-case hex digits. It grants access to segments, so `Debug`
 /// shows only its beginning.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ConsumerId(u128);
 
 impl ConsumerId {
@@ -203,7 +205,7 @@ impl fmt::Debug for ConsumerId {
 }
 
 /// A channel that is watched: an item and one of its media sources.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Channel {
     /// The channel's item in the library.
     pub item: ItemId,
@@ -212,7 +214,7 @@ pub struct Channel {
 }
 
 /// Identifies a stream: a channel under a profile. One producer makes it, and any number of consumers share it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StreamKey {
     /// The channel.
     pub channel: Channel,

@@ -5,6 +5,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::container::Container;
 
 /// A segment in the server's playlist.
@@ -88,7 +90,7 @@ pub fn fits(duration: Duration, target: Duration) -> bool {
 }
 
 /// A segment to list in a playlist of ours.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed {
     /// The media sequence number.
     pub sequence: u64,

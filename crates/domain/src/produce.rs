@@ -4,10 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::key::Channel;
 
 /// The operator's preference for how a stream is produced.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Produce {
     /// The gateway makes the stream itself, and adopts a job if that fails.
     #[default]
@@ -89,7 +91,7 @@ fn is(id: &str, name: &str) -> bool {
 }
 
 /// The way in which a generation of a stream is produced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ProductionMethod {
     /// The gateway makes the segments from the channel's input.
     Own,

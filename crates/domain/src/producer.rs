@@ -84,6 +84,18 @@ impl Producer {
         Self { method: produce.instead_of(produce.first()), ..Self::new(produce) }
     }
 
+    /// A producer that goes on after `generation`, which another process of the gateway has run with this method.
+    #[must_use]
+    pub const fn resumed(produce: Produce, method: ProductionMethod, generation: u32) -> Self {
+        Self { method, generation: generation + 1, ..Self::new(produce) }
+    }
+
+    /// The preference that it follows.
+    #[must_use]
+    pub const fn produce(&self) -> Produce {
+        self.produce
+    }
+
     /// The method of the current or latest generation.
     #[must_use]
     pub const fn method(&self) -> ProductionMethod {

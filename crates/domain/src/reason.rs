@@ -5,7 +5,18 @@
 macro_rules! reasons {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $spelling:literal,)+ }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(
+            Clone,
+            Copy,
+            Debug,
+            PartialEq,
+            Eq,
+            PartialOrd,
+            Ord,
+            Hash,
+            serde::Serialize,
+            serde::Deserialize,
+        )]
         pub enum $name { $($(#[$variant_doc])* $variant,)+ }
 
         impl $name {
@@ -44,6 +55,8 @@ reasons! {
         NotWarm = "not-warm",
         /// The stream has older segments than the viewer takes.
         NotFresh = "not-fresh",
+        /// The operator has sent the viewer away.
+        SentAway = "sent-away",
     }
 }
 
@@ -62,6 +75,8 @@ reasons! {
     ConnectionEnd {
         /// Few connections are free, and its address has its share of them.
         AddressShare = "address-share",
+        /// Hardly any connection is free, none can make room, and its address has none open yet.
+        Overload = "overload",
         /// It sent no whole request in time.
         NoRequest = "no-request",
         /// It had sent no whole request yet, or had been idle, when the limit of connections was near, and another needed its place.
@@ -80,6 +95,28 @@ reasons! {
         TooManyStreams = "too-many-streams",
         /// The client takes only a channel that is warm.
         NotWarm = "not-warm",
+    }
+}
+
+reasons! {
+    /// What a change of channel met.
+    ZapOutcome {
+        /// A stream that had segments.
+        Hit = "hit",
+        /// A stream that another viewer was waiting for.
+        Joined = "joined",
+        /// The channel's input, from which a stream had to be made.
+        Near = "near",
+        /// Nothing: the channel had to be opened.
+        Cold = "cold",
+        /// The server's own stream.
+        Bypass = "bypass",
+        /// No free tuner.
+        Conflict = "conflict",
+        /// An error.
+        Failed = "failed",
+        /// Nothing, since its viewer turned away first, or asked for nothing more.
+        Abandoned = "abandoned",
     }
 }
 
@@ -110,6 +147,8 @@ reasons! {
         LoggedOut = "logged-out",
         /// The gateway is shutting down.
         Shutdown = "shutdown",
+        /// The operator stopped it.
+        Operator = "operator",
     }
 }
 
@@ -154,6 +193,8 @@ reasons! {
         Memory = "memory",
         /// The only credential it could be released with is being logged out.
         LoggedOut = "logged-out",
+        /// Another process of the gateway takes this one's place, and pulls it itself.
+        HandedOver = "handed-over",
         /// The gateway is shutting down.
         Shutdown = "shutdown",
     }
@@ -257,6 +298,8 @@ reasons! {
         Goodbye = "goodbye",
         /// Its token was logged out.
         LoggedOut = "logged-out",
+        /// The operator sent it away.
+        SentAway = "sent-away",
     }
 }
 
@@ -335,6 +378,8 @@ reasons! {
         PassedOn = "passed-on",
         /// Its token was logged out.
         LoggedOut = "logged-out",
+        /// The operator sent it away.
+        SentAway = "sent-away",
     }
 }
 

@@ -91,6 +91,14 @@ impl Budget {
         Room { extent: Some(id), unlist, reclaim }
     }
 
+    /// An extent is on disk that another process has begun. Those that are adopted first are the oldest.
+    pub fn adopt(&mut self) -> ExtentId {
+        let id = self.next;
+        self.next = ExtentId(id.0 + 1);
+        self.extents.push_back((id, None));
+        id
+    }
+
     /// An extent is gone from the disk.
     pub fn ended(&mut self, extent: ExtentId) {
         self.extents.retain(|(id, _)| *id != extent);

@@ -2,10 +2,12 @@
 //!
 //! It knows no tokens, only their fingerprints.
 
+use serde::{Deserialize, Serialize};
+
 use crate::key::{DeviceId, PlaySessionId};
 
 /// Identifies one playback on one device under one token. Two requests belong to the same viewer if all fields agree.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Viewer {
     /// The account whose token the requests carry.
     pub account: Account,
@@ -16,5 +18,5 @@ pub struct Viewer {
 }
 
 /// The fingerprint of a client's token. It does not reveal the token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Account(pub u64);

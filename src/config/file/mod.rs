@@ -10,8 +10,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 use serde_path_to_error::Segment;
-use serde_yaml::{Location, Value};
+use serde_yaml::Value;
 
+use crate::config::admin::{Admin, Zap};
 use crate::config::clients::Clients;
 use crate::config::errors::{Errors, Place, Report};
 use crate::config::secret::Secret;
@@ -47,6 +48,8 @@ pub(super) struct File {
     #[serde(deserialize_with = "scalar::one")]
     pub(super) proxy_protocol: bool,
     pub(super) state_dir: Option<PathBuf>,
+    pub(super) admin: Admin,
+    pub(super) zap: Zap,
     pub(super) upstream: Upstream,
     #[serde(deserialize_with = "lineup::playlists")]
     pub(super) lineup: Vec<lineup::WrittenPlaylist>,
@@ -75,6 +78,8 @@ impl Default for File {
             trusted_proxies: Vec::new(),
             proxy_protocol: false,
             state_dir: None,
+            admin: Admin::default(),
+            zap: Zap::default(),
             upstream: Upstream::default(),
             lineup: Vec::new(),
             lineup_server: LineupServer::default(),
@@ -177,7 +182,9 @@ fn parse(path: &Path, text: &str) -> Result<Value, Errors> {
 /// Why `text` is not YAML, and on which line. The message never repeats a value, which may be a secret.
 fn explain(text: &str, error: &serde_yaml::Error) -> (Option<usize>, String) {
     let (message, at) = (error.to_string(), error.location());
-    let line = at.as_ref().map(Location::line);
+    // What is missing at the end is missed on the last line.
+    let last = text.lines().count().max(1);
+    let line = at.as_ref().map(|at| at.line().min(last));
     if let Some(repeated) = lines::first_repeated(text).filter(|_| message.contains("duplicate entry")) {
         return (Some(repeated), "this key is written twice in its section".to_owned());
     }

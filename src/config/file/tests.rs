@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use proptest::prelude::*;
+
 use super::*;
+use crate::config::Config;
 
 const MANUAL: &str = include_str!("../../../gateway.yaml");
 
@@ -117,4 +120,27 @@ fn known_keys(section: &str, opening: &str) -> BTreeSet<String> {
             keys
         })
         .collect()
+}
+
+proptest! {
+    /// Whatever the file contains, all of it is read, and each error has its line.
+    #[test]
+    fn no_text_is_too_strange(
+        pieces in prop::collection::vec(prop::sample::select(vec![
+            "listen", "upstream", "url", "lineup", "clients", "rules", "match", "set", "pool", "slots", "channels",
+            ": ", ":\n", "\n", "\n  ", "\n  - ", "- ", "{", "}", "[", "]", ", ", "\"", "'", "&a ", "*a", "!x ", "|\n", "# ",
+            "http://a:1", "4", "0x4", "20s", "-1", "1e999", "null", "~", "true", "é", "\t", "\u{feff}", "---\n",
+        ]), 0..40),
+        variable in "[A-Z_]{0,12}",
+        value in "\\PC{0,12}",
+    ) {
+        let text = pieces.concat();
+        let variables = [(format!("WARMGATE__{variable}"), value)];
+        if let Err(errors) = Config::parse(Path::new("/nowhere/gateway.yaml"), &text, &variables) {
+            for problem in errors.problems() {
+                let Place::Line(_, line) = problem.place else { continue };
+                prop_assert!((1..=text.lines().count().max(1)).contains(&line), "{line} {}", problem.what);
+            }
+        }
+    }
 }

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as _;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
@@ -26,7 +27,7 @@ use crate::proxy::list_path;
 use crate::proxy::openings::open_response::{OpenRequest, OpenedStream, Opener};
 use crate::proxy::query::Query;
 use crate::proxy::route::prefix;
-use crate::supervisor::held::client_openings;
+use crate::supervisor::held::opener;
 use crate::supervisor::inputs::prefetch::OpenedChannel;
 use crate::supervisor::random;
 use crate::supervisor::tuners::asking::Asking;
@@ -35,6 +36,8 @@ use domain::clients::ClientSettings;
 use domain::key::{Channel, ConsumerId, ItemId, MediaSourceId};
 use domain::openings::{ClientOpening, Mention, MentionKind};
 use domain::produce::ProductionMethod;
+use domain::reason::ZapOutcome;
+use domain::zap::Zapper;
 
 /// Bytes of the largest multivariant playlist that is read.
 const MASTER: usize = 64 << 10;
@@ -65,6 +68,7 @@ impl Gateway {
     /// credential is checked meanwhile: a warm answer then need not wait for it. It will be requested in a folder of the viewer's.
     pub(in crate::proxy) async fn master(self: &Arc<Self>, mut request: Request<Body>) -> Response<Body> {
         if let Some(asker) = self.asker(&request, &Query::of(request.uri())) {
+            self.put_profile(&asker, &mut request).await;
             let (gateway, prefix) = (Arc::clone(self), prefix(request.uri()).to_owned());
             self.named_by(&asker.credential, request.uri());
             let asking = async move { gateway.auth.check(&prefix, &asker).await };
@@ -98,11 +102,12 @@ impl Gateway {
         wishes: ClientSettings,
         client: CancellationToken,
     ) -> Response<Body> {
+        let begun = Instant::now();
         let Some(asker) = self.asker(&request, &Query::of(request.uri())) else {
             return self.forward(request).await;
         };
         let (prefix, settings) = (prefix(request.uri()).to_owned(), ClientSettings::default());
-        let mut opener = Opener { asker, settings, prefix, user: None, is_administrator: false };
+        let mut opener = Opener { asker, begun, settings, prefix, user: None, is_administrator: false };
         let verdict = self.auth.check(&opener.prefix, &opener.asker).await;
         if verdict == Verdict::Denied {
             return self.forward(request).await;
@@ -128,6 +133,9 @@ impl Gateway {
         let (response, asking) = self.forward_opening(item, &opener, (request, &sent), &client).await;
         let open_request = sent.asks;
         if response.status() != StatusCode::OK {
+            if let Some(item) = open_request.get().filter(|asks| asks.opens()).and_then(OpenRequest::item) {
+                self.zap_refused(&opener, item, (ZapOutcome::Failed, "opening-refused"));
+            }
             return response;
         }
         let abandoned = Arc::new(AtomicBool::new(false));
@@ -155,6 +163,10 @@ impl Gateway {
             self.prefetch(opened, opener);
         }
         let account = self.account(opener.asker.credential.token());
+        if let Some(item) = &opened.item {
+            let zapper = self.zapper(opener, item);
+            self.supervisor.zaps().opened(&zapper, opener.begun.elapsed(), self.supervisor.is_near(item));
+        }
         if let Some(play) = &opened.play_session {
             self.playbacks.begins(self.hash((account, play)));
         }
@@ -175,13 +187,25 @@ impl Gateway {
             name: raw.as_ref().map(RawPath::opening),
             abandoned,
         };
-        let opener = client_openings::Opener {
+        let opener = opener::Opener {
             login: opener.asker.credential.login(),
             user: opener.user.clone(),
             prefix: opener.prefix.clone(),
             item: opened.item.clone(),
         };
         self.supervisor.opened(opening, opener);
+    }
+
+    /// A client has not got the channel that it wanted to open.
+    pub(super) fn zap_refused(&self, opener: &Opener, item: &ItemId, why: (ZapOutcome, &'static str)) {
+        self.supervisor.zaps().refused(&self.zapper(opener, item), opener.begun.elapsed(), why);
+    }
+
+    /// Who opens which channel.
+    fn zapper(&self, opener: &Opener, item: &ItemId) -> Zapper {
+        let credential = &opener.asker.credential;
+        let account = self.account(credential.token());
+        Zapper { account, device: credential.device().cloned(), item: item.clone() }
     }
 
     /// Has the input of the opened channel pulled at once, if the gateway may produce the stream that its client will ask for.

@@ -6,6 +6,7 @@ use std::fmt;
 
 use http::Uri;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::proxy::auth::Asker;
 use crate::proxy::query::Query;
@@ -50,6 +51,8 @@ impl fmt::Debug for OpenedStream {
 pub(super) struct Opener {
     /// The client's credential and addresses.
     pub asker: Asker,
+    /// When it asked.
+    pub begun: Instant,
     /// What applies to the client.
     pub settings: ClientSettings,
     /// The base path of the request, before Jellyfin's own path.

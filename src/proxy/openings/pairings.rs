@@ -26,7 +26,7 @@ impl Default for Pairings {
 
 impl Pairings {
     /// The server has opened `live_stream` for `channel`.
-    pub(super) fn seen(&self, channel: Channel, live_stream: LiveStreamId) {
+    pub(in crate::proxy) fn seen(&self, channel: Channel, live_stream: LiveStreamId) {
         self.0.insert((channel, live_stream), ());
     }
 

@@ -15,7 +15,7 @@ use crate::proxy::openings::open_response::Opener;
 use crate::supervisor::explainer::{Recipient, Why};
 use crate::supervisor::random;
 use domain::key::ItemId;
-use domain::reason::OpeningRefusal;
+use domain::reason::{OpeningRefusal, ZapOutcome};
 
 /// The clients that were seen to show why they are refused.
 const SHOWS_LIMITS: [&str; 1] = ["Jellyfin Web"];
@@ -35,6 +35,7 @@ impl Gateway {
         }
         credential::client(headers).filter(|client| SHOWS_LIMITS.contains(&client.as_str()))?;
         let needed = self.supervisor.tuners().taken_from(item)?;
+        self.zap_refused(opener, item, (ZapOutcome::Conflict, OpeningRefusal::TunersTaken.as_str()));
         Some(self.refuse(OpeningRefusal::TunersTaken, Why::TunersTaken(needed), opener, headers))
     }
 

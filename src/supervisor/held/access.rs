@@ -55,6 +55,11 @@ impl Access {
         logins.iter().rev().map(|(_, login, user)| (login.clone(), user.clone())).collect()
     }
 
+    /// The credentials, oldest first, each with its account and user.
+    pub(in crate::supervisor) fn accounts(&self) -> Vec<(Account, Login, Option<String>)> {
+        self.logins.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Whether a credential of this account is kept.
     fn has(&self, account: Account) -> bool {
         let logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);

@@ -15,7 +15,8 @@ use tracing::{debug, info};
 
 use crate::supervisor::handle::{Handle, random};
 use crate::supervisor::held::caller::Callers;
-use crate::supervisor::held::opening_book::{Book, Known};
+use crate::supervisor::held::opener::Opener;
+use crate::supervisor::held::opening_book::{Book, BookParts, Known};
 use crate::supervisor::streams::Streams;
 use crate::upstream::jellyfin::{Hold, Login, Place, Playback};
 use crate::upstream::ledger::Entry;
@@ -27,19 +28,6 @@ use domain::viewer::Account;
 
 /// How long a client's report waits while its opening is checked or renewed.
 const RENEWAL_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The address and the credential with which an opening can be given back.
-#[derive(Debug)]
-pub struct Opener {
-    /// The client's credential.
-    pub login: Login,
-    /// The user of that credential, if known.
-    pub user: Option<String>,
-    /// The path prefix before the server's own paths (its base URL).
-    pub prefix: String,
-    /// The channel's item, if known.
-    pub item: Option<ItemId>,
-}
 
 /// The openings of clients.
 #[derive(Debug)]
@@ -60,6 +48,19 @@ impl ClientOpenings {
         tasks: TaskTracker,
     ) -> Self {
         Self { handle, callers, streams, tasks, next: AtomicU64::default(), book: Mutex::default() }
+    }
+
+    /// What another process goes on with.
+    pub(in crate::supervisor) fn parts(&self) -> BookParts {
+        self.book().parts()
+    }
+
+    /// Goes on with the openings of another process, which the pool knows by the same names.
+    pub(in crate::supervisor) fn go_on_with(&self, parts: BookParts) {
+        let book = Book::of_parts(parts);
+        let next = book.known.last_key_value().map_or(0, |(id, _)| id.0 + 1);
+        self.next.store(next, Ordering::Relaxed);
+        *self.book() = book;
     }
 
     /// Records a live stream that a client has opened, in the ledger and in the pool.
@@ -383,11 +384,4 @@ impl ClientOpenings {
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Splits the ledger's entries into those of clients and those of the gateway.
-pub(in crate::supervisor) fn of_clients(
-    left: BTreeMap<String, Entry>,
-) -> (BTreeMap<String, Entry>, BTreeMap<String, Entry>) {
-    left.into_iter().partition(|(_, entry)| entry.client.is_some())
 }

@@ -91,6 +91,16 @@ impl Leftovers {
         }
     }
 
+    /// Their names in the ledger.
+    pub(in crate::supervisor) fn names(&self) -> Vec<String> {
+        self.leftovers().keys().cloned().collect()
+    }
+
+    /// Another process closes them.
+    pub(in crate::supervisor) fn forget_all(&self) {
+        self.leftovers().clear();
+    }
+
     /// A viewer has come: the leftovers may be closed with its `login`, whose user is `user`, and are tried at once, unless they were
     /// a moment ago.
     pub(in crate::supervisor) fn offer(&self, account: Account, login: &Login, user: Option<&str>) {

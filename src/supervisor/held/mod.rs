@@ -7,4 +7,5 @@ pub(super) mod caller;
 pub mod client_openings;
 pub(super) mod hold;
 pub(super) mod leftovers;
-mod opening_book;
+pub mod opener;
+pub(super) mod opening_book;

@@ -5,9 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::upstream::jellyfin::{Login, Place};
+use crate::upstream::ledger::Entry;
 use domain::key::{LiveStreamId, OpeningId};
 use domain::openings::ClientOpening;
 use domain::viewer::Account;
@@ -16,7 +18,7 @@ use domain::viewer::Account;
 const MAX_FORMER: usize = 1000;
 
 /// An opening, with the address and the credential to give it back.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Known {
     pub(super) opening: ClientOpening,
     /// The name of its entry in the ledger.
@@ -38,7 +40,43 @@ pub(super) struct Book {
     pub(super) renewals: BTreeMap<(Account, LiveStreamId), watch::Receiver<()>>,
 }
 
+/// What another process goes on with.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(in crate::supervisor) struct BookParts {
+    known: Vec<(OpeningId, Known)>,
+    doubted: BTreeSet<OpeningId>,
+    former: Vec<Known>,
+}
+
+impl BookParts {
+    /// The names of their entries in the ledger.
+    pub(in crate::supervisor) fn names(&self) -> impl Iterator<Item = &str> {
+        self.known.iter().map(|(_, known)| &*known.name)
+    }
+}
+
 impl Book {
+    /// All but the renewals, which go on here.
+    pub(super) fn parts(&self) -> BookParts {
+        BookParts {
+            known: self.known.iter().map(|(id, known)| (*id, known.clone())).collect(),
+            doubted: self.doubted.clone(),
+            former: self.former.values().cloned().collect(),
+        }
+    }
+
+    /// The book of which these are the parts.
+    pub(super) fn of_parts(parts: BookParts) -> Self {
+        let BookParts { known, doubted, former } = parts;
+        let key = |known: &Known| Some((known.opening.account?, known.opening.live_stream.clone()));
+        Self {
+            known: known.into_iter().collect(),
+            doubted,
+            former: former.into_iter().filter_map(|known| Some((key(&known)?, known))).collect(),
+            renewals: BTreeMap::new(),
+        }
+    }
+
     /// Moves an opening to the former ones.
     pub(super) fn retire(&mut self, id: OpeningId) -> Option<Known> {
         self.doubted.remove(&id);
@@ -69,4 +107,11 @@ impl Book {
         });
         theirs.collect()
     }
+}
+
+/// Splits the ledger's entries into those of clients and those of the gateway.
+pub(in crate::supervisor) fn of_clients(
+    left: BTreeMap<String, Entry>,
+) -> (BTreeMap<String, Entry>, BTreeMap<String, Entry>) {
+    left.into_iter().partition(|(_, entry)| entry.client.is_some())
 }

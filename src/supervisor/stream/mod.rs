@@ -2,15 +2,17 @@
 //!
 //! It does not know how segments are made, nor whether the stream should run.
 
+mod frozen;
+pub(super) mod handed_over;
 mod rewind;
 mod stored;
+mod waiting;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -18,6 +20,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use crate::spool::{Roll, Spool};
 use crate::supervisor::held::access::Access;
 use crate::supervisor::promises::{Fit, KnownLengths, Promises};
+use crate::supervisor::stream::frozen::Frozen;
 use crate::supervisor::stream::stored::Stored;
 use crate::upstream::jellyfin::{Media, Recipe};
 use domain::cutter::Rule;
@@ -25,7 +28,6 @@ use domain::encoding::demand::Demand;
 use domain::key::Channel;
 use domain::produce::{Produce, ProductionMethod};
 use domain::producer::State;
-use domain::reload;
 use domain::starts::Starts;
 use domain::time::Timestamp;
 use domain::window::{self, Arrival, JoinPoint, ListText, Listing, Window};
@@ -85,6 +87,8 @@ pub struct Stream {
     size: WindowSize,
     promises: Promises,
     window: RwLock<Option<Window<Stored>>>,
+    /// Whether pieces wait, or are dropped, because another process goes on with the stream.
+    frozen: Frozen,
     /// Where pieces are kept that are too old for memory.
     roll: Option<Roll>,
     /// The state of its producer after the driver's last turn; `None` once the stream is gone.
@@ -139,6 +143,7 @@ impl Stream {
             stop,
             size,
             window: RwLock::new(None),
+            frozen: Frozen::default(),
             roll: spool.map(Spool::roll),
             state: watch::Sender::new(Some(State::Starting)),
             grown: watch::Sender::new(()),
@@ -169,38 +174,6 @@ impl Stream {
         self.size.length
     }
 
-    /// Waits until the stream has segments for a viewer, has failed, or is retiring. A viewer that `has_list` goes on with the
-    /// segments that are listed; another joins only a stream that goes on.
-    pub async fn ready(&self, listing: Listing, has_list: bool) -> Readiness {
-        let (mut state, mut grown) = (self.state.subscribe(), self.grown.subscribe());
-        loop {
-            grown.mark_unchanged();
-            let current = *state.borrow_and_update();
-            if let Some(readiness) = self.readiness(current, listing, has_list) {
-                return readiness;
-            }
-            // The senders live as long as this stream.
-            tokio::select! {
-                _ = state.changed() => {}
-                _ = grown.changed() => {}
-            }
-        }
-    }
-
-    /// The outcome for a request that waits while the producer is in `state`; `None` if the request waits on.
-    fn readiness(&self, state: Option<State>, listing: Listing, has_list: bool) -> Option<Readiness> {
-        match state {
-            Some(State::Starting | State::Live | State::BackingOff { .. }) if has_list => {
-                Some(Readiness::Ready)
-            }
-            // It may have failed already, which is published later.
-            Some(State::Live) => self.join_point(listing, None).map(|_| Readiness::Ready),
-            Some(State::BackingOff { .. }) => self.is_unborn().then_some(Readiness::Failed),
-            Some(State::Starting | State::Resting) => None,
-            Some(State::Retiring(_)) | None => Some(Readiness::Retired),
-        }
-    }
-
     /// Whether new viewers begin with segments still to come.
     pub(super) fn is_interrupted(&self) -> bool {
         let window = self.read();
@@ -219,31 +192,6 @@ impl Stream {
         window.as_ref().map_or(0, |window| window.newest(listing))
     }
 
-    /// Waits until the lists of this kind have reached a segment. Returns false if the stream ends first, or after [`reload::held`].
-    pub async fn reaches(&self, listing: Listing, sequence: u64) -> bool {
-        let longest = reload::held(self.target(listing));
-        let mut grown = self.grown.subscribe();
-        // Not by `wait_for`, which would look at the window while it keeps those from appending who hold the window.
-        let reached = async {
-            loop {
-                grown.mark_unchanged();
-                if self.newest(listing) >= sequence || grown.changed().await.is_err() {
-                    return;
-                }
-            }
-        };
-        tokio::select! {
-            reached = timeout(longest, reached) => reached.is_ok(),
-            () = self.gone() => false,
-        }
-    }
-
-    /// Waits until the stream is gone and has closed everything that it had opened.
-    async fn gone(&self) {
-        let mut state = self.state.subscribe();
-        let _ = state.wait_for(Option::is_none).await;
-    }
-
     /// Appends a piece of the current generation, which `method` made. The lists of viewers reach back to the segments `reached`,
     /// fine and keyed ones. Returns the longest target duration and the bytes that the window holds; `None` if the generation was
     /// ended.
@@ -260,6 +208,9 @@ impl Stream {
         if self.pause.lock().unwrap_or_else(PoisonError::into_inner).is_cancelled() {
             return None;
         }
+        let Some((arrival, media)) = self.frozen.pass(arrival, media, method) else {
+            return Some(guard.as_ref().map(sizes).unwrap_or_default());
+        };
         let window = guard.get_or_insert_with(|| {
             let promise = self.promises.of(method, arrival.duration);
             Window::new(window::first_sequence(unix_time()), promise, self.lengths())
@@ -270,8 +221,7 @@ impl Stream {
         window.push(arrival, Stored::Memory(media), size, (now, date));
         let old = window.take_old();
         let distance = window.longest_distance();
-        let targets = Listing::ALL.into_iter().filter_map(|listing| window.target(listing));
-        let sizes = (targets.max().unwrap_or_default(), window.bytes());
+        let sizes = sizes(window);
         drop(guard);
         self.grown.send_replace(());
         self.store(old);
@@ -390,6 +340,12 @@ impl Stream {
     pub(super) fn publish(&self, state: Option<State>) {
         self.state.send_if_modified(|published| std::mem::replace(published, state) != state);
     }
+}
+
+/// The longest target duration of a window's lists, and the bytes that it holds.
+fn sizes(window: &Window<Stored>) -> (Duration, u64) {
+    let targets = Listing::ALL.into_iter().filter_map(|listing| window.target(listing));
+    (targets.max().unwrap_or_default(), window.bytes())
 }
 
 /// The time since 1970.

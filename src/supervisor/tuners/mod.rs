@@ -304,7 +304,13 @@ impl Tuners {
         }
     }
 
-    fn login(&self) -> Option<(String, Login)> {
+    /// What stands before the server's own paths; empty until a viewer has shown it.
+    pub(super) fn prefix(&self) -> String {
+        self.viewer().prefix.clone()
+    }
+
+    /// As whom the server may be asked, and what stands before its own paths.
+    pub(super) fn login(&self) -> Option<(String, Login)> {
         let viewer = self.viewer();
         let login = self.gateway_login.clone().or_else(|| viewer.login.clone().map(|(_, login)| login))?;
         Some((viewer.prefix.clone(), login))

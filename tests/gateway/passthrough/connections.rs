@@ -62,19 +62,25 @@ async fn served(last: u8, gateway: &Server) -> (TcpStream, Duration) {
     (connection, begun.elapsed())
 }
 
-/// Whether a connection from 127.0.0.`last` is refused.
+/// Whether the sender of a request over a connection from 127.0.0.`last` is told to come again.
 async fn is_refused(last: u8, gateway: &Server) -> bool {
-    match connect(last, gateway).await {
-        Ok(mut connection) => matches!(soon(connection.read(&mut [0])).await, Ok(0) | Err(_)),
-        Err(_) => true,
-    }
+    let mut connection = silent(last, gateway).await;
+    // It may be closed already.
+    let _ = connection.write_all(REQUEST.as_bytes()).await;
+    let head = wire::head(&mut connection).await;
+    let mut text = String::new();
+    soon(connection.read_to_string(&mut text)).await.unwrap();
+    wire::status(&head) == 503 && head.contains("Retry-After: 10\r\n") && text.starts_with("The gateway")
 }
 
 /// How many have been ended by the gateway.
 fn ended(connections: &[TcpStream]) -> usize {
-    let ended = |stream: &TcpStream| match stream.try_read(&mut [0]) {
-        Ok(count) => count == 0,
-        Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
+    let ended = |stream: &TcpStream| loop {
+        match stream.try_read(&mut [0; 512]) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(error) => return error.kind() != std::io::ErrorKind::WouldBlock,
+        }
     };
     connections.iter().filter(|stream| ended(stream)).count()
 }
@@ -164,6 +170,31 @@ async fn also_connections_that_have_asked_are_no_more_than_a_share() {
             && !wire::head(&mut connection).await.is_empty()
     })
     .await;
+}
+
+/// While all connections are busy, as with films that are being sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn under_overload_newcomers_are_refused_at_once_and_viewers_go_on() {
+    let (_origin, gateway) = gateway(Vec::new()).await;
+    let film = async |last: u8| {
+        let mut connection = silent(last, &gateway).await;
+        connection.write_all(b"GET /long HTTP/1.1\r\nHost: tv\r\n\r\n").await.unwrap();
+        assert_eq!(wire::status(&wire::head(&mut connection).await), 200);
+        connection
+    };
+    let mut films = Vec::new();
+    for last in 10..10 + u8::try_from(LIMIT).unwrap() - 1 {
+        films.push(film(last).await);
+    }
+    for _ in 0..3 {
+        let begun = Instant::now();
+        assert!(is_refused(40, &gateway).await);
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    }
+    served(10, &gateway).await;
+    for film in &mut films {
+        wire::exactly(film, 8 << 20).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,8 @@ mod bodies;
 mod connections;
 mod failures;
 mod fields;
+mod http1;
+mod http2;
 mod nginx;
 pub(crate) mod parked;
 mod proxied;

@@ -6,13 +6,13 @@ use std::time::Duration;
 use http::Response;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use warmgate::body;
-use warmgate::server::{Limits, Listener, TrustedProxies};
+use warmgate::server::{Limits, Listener, Phase, Phases, TrustedProxies};
 
 use crate::passthrough::wire;
 use crate::support::servers::{
-    ANY, Setup, fetch, gateway, gateway_on, gateway_with, get, http, origin, raw_origin,
+    ANY, Setup, fetch, gateway, gateway_on, gateway_with, get, h2c, http, origin, raw_origin,
 };
 use crate::support::wait::{eventually, soon};
 
@@ -96,4 +96,32 @@ async fn a_connection_that_brings_no_request_is_closed() {
             assert_eq!(began.elapsed().as_secs(), patience, "{beginning:?}");
         }
     }
+}
+
+/// Another process takes over: an idle connection is not closed, since a request may be on its way over it.
+#[tokio::test]
+async fn after_a_hand_over_each_connection_ends_with_its_next_answer() {
+    const ASK: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    let origin = origin(|_| async { Response::new(body::full("done")) }).await;
+    let phases = watch::Sender::new(Phase::Serving);
+    let listener = Listener::bind(ANY).await.unwrap().following(Phases::from(&phases));
+    let gateway = gateway_on(listener, &origin.addr.to_string(), Setup::default());
+    let (mut stream, multiplexed) = (wire::send(gateway.addr, ASK).await, h2c());
+    assert!(!wire::head(&mut stream).await.to_ascii_lowercase().contains("connection:"));
+    assert_eq!(wire::exactly(&mut stream, 4).await, b"done");
+    assert_eq!(fetch(&multiplexed, get(gateway.url("/"))).await.1, "done");
+
+    phases.send_replace(Phase::HandingOver);
+    let mut waiting = wire::send(gateway.addr, ASK).await;
+    phases.send_replace(Phase::Serving);
+    wire::head(&mut waiting).await;
+    drop(waiting);
+
+    phases.send_replace(Phase::HandedOver);
+    eventually("the socket is closed here", async || TcpStream::connect(gateway.addr).await.is_err()).await;
+    stream.write_all(ASK.as_bytes()).await.unwrap();
+    assert!(wire::head(&mut stream).await.to_ascii_lowercase().contains("connection: close\r\n"));
+    assert_eq!(wire::exactly(&mut stream, 4).await, b"done");
+    assert_eq!(soon(stream.read(&mut [0])).await.unwrap(), 0);
+    gateway.ended().await;
 }

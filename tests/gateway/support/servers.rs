@@ -42,6 +42,11 @@ impl Server {
         format!("http://{}{path}", self.addr)
     }
 
+    /// Waits until it has ended by itself.
+    pub(crate) async fn ended(mut self) {
+        soon(&mut self.task).await.expect("the server panicked");
+    }
+
     /// Ends it in an orderly way, and waits.
     pub(crate) async fn stopped(mut self) {
         self.stop.cancel();

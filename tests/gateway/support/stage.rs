@@ -29,15 +29,22 @@ use warmgate::supervisor::vital_tasks::Died;
 
 use crate::support::wait::{eventually, soon};
 
-/// How long a test watches a stream: `usual` seconds, or `long` ones if `WARMGATE_LONG` is set.
+/// Whether tests are to take their time: `WARMGATE_LONG` is set.
+pub(crate) fn is_long() -> bool {
+    std::env::var_os("WARMGATE_LONG").is_some()
+}
+
+/// How long a test watches a stream: `usual` seconds, or `long` ones.
 pub(crate) fn watching(usual: u64, long: u64) -> Duration {
-    Duration::from_secs(if std::env::var_os("WARMGATE_LONG").is_some() { long } else { usual })
+    Duration::from_secs(if is_long() { long } else { usual })
 }
 
 /// An origin and a gateway. Dropping it ends both.
 pub(crate) struct Stage {
     origin: Option<Origin>,
     pub(crate) base: String,
+    /// Where it is shown what goes on inside, if it is.
+    pub(crate) admin: Option<SocketAddr>,
     pub(crate) supervisor: Supervisor,
     pub(crate) lineups: Option<Lineups>,
     changes: Changes,
@@ -71,16 +78,18 @@ impl Stage {
     ) -> Self {
         let mut asked = Config::for_upstream(&format!("http://{upstream}")).unwrap();
         asked.listen = "127.0.0.1:0".parse().unwrap();
+        asked.admin.enabled = false;
+        asked.admin.listen = "127.0.0.1:0".parse().unwrap();
         asked.viewers.goodbye = Duration::from_millis(200);
         asked.produce.default = Produce::Adopt;
         config(&mut asked);
         let app = App::bind(asked.clone()).await.unwrap();
         let base = format!("http://{}{}", app.local_addr(), settings.base_path);
         let (supervisor, lineups, stop) = (app.supervisor(), app.lineups(), CancellationToken::new());
-        let changes = app.changes();
+        let (changes, admin) = (app.changes(), app.admin_addr());
         let serving = Mutex::new(Some(tokio::spawn(app.serve(stop.clone()))));
         let (origin, users) = (Some(origin), settings.users.clone());
-        Self { origin, base, supervisor, lineups, changes, config: asked, users, stop, serving }
+        Self { origin, base, admin, supervisor, lineups, changes, config: asked, users, stop, serving }
     }
 
     /// Starts another gateway before the same origin, once this one has been shut down.

@@ -1,7 +1,9 @@
 //! The kinds of players, told apart by their `User-Agent` and later by how they behave.
 
+use serde::{Deserialize, Serialize};
+
 /// How a kind of player behaves in a pause and in the background.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Class {
     /// A browser: goes on polling in a pause, and once a minute in a hidden tab.
     Web,

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::cadence::laws;
 
 /// The pace of one viewer's requests, learned from the gaps between them.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rhythm {
     /// Nine of ten gaps are shorter than this, in seconds.
     usual: f64,

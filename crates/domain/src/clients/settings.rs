@@ -4,7 +4,10 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::produce::Produce;
+use crate::profile::ProfileChoice;
 use crate::reason::RefuseReason;
 use crate::window::{ListingChoice, StartChoice};
 
@@ -15,6 +18,8 @@ pub struct ClientSettings {
     pub streams: Option<u32>,
     /// The most bits per second that the client may ask for.
     pub max_bitrate: Option<u64>,
+    /// What stands in place of the encoding that it asks for.
+    pub profile: Option<ProfileChoice>,
     /// How its lists are made.
     pub cut: Option<ListingChoice>,
     /// Where its lists begin.
@@ -39,6 +44,7 @@ impl ClientSettings {
         Self {
             streams: self.streams,
             max_bitrate: self.max_bitrate.into_iter().chain(wishes.max_bitrate).min(),
+            profile: wishes.profile.or(self.profile),
             cut: wishes.cut.or(self.cut),
             start: wishes.start.or(self.start),
             window: wishes.window.or(self.window),
@@ -47,6 +53,16 @@ impl ClientSettings {
             linger: wishes.linger.or(self.linger),
             priority: wishes.priority.or(self.priority),
         }
+    }
+
+    /// What stands in place of the encoding that the client asks for. A source is not copied where there is a limit of bitrate, which it
+    /// may exceed.
+    #[must_use]
+    pub fn profile(&self) -> Option<ProfileChoice> {
+        self.profile.filter(|profile| match profile {
+            ProfileChoice::AsIs => self.max_bitrate.is_none(),
+            ProfileChoice::Compatible => true,
+        })
     }
 
     /// What of them the pool goes by. `max_age` is the greatest age of the list that the client takes.
@@ -58,7 +74,7 @@ impl ClientSettings {
 }
 
 /// Which streams a client is served from when it tunes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mode {
     /// From one that runs, or else from one that is started.
     #[default]
@@ -97,7 +113,7 @@ impl Mode {
 }
 
 /// How soon a stream without viewers gives way when slots, tuners, memory or CPU time are short. The least goes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Priority(u8);
 
 impl Priority {
@@ -126,7 +142,7 @@ impl Default for Priority {
 }
 
 /// What a viewer's tune has to meet, and what its stream keeps of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TuneConditions {
     /// Which streams serve it.
     pub mode: Mode,

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::wishes::{FIELDS, Wishes, viewer};
 use super::*;
 use crate::produce::Produce;
+use crate::profile::ProfileChoice;
 use crate::reason::{IgnoredWish, RefuseReason};
 use crate::window::{Listing, ListingChoice, StartChoice};
 
@@ -103,6 +104,8 @@ fn each_header_says_what_it_says() {
         (("warmgate-priority", "0"), set(|set| set.priority = urgency(0))),
         (("warmgate-priority", "7"), set(|set| set.priority = urgency(7))),
         (("warmgate-max-bitrate", "8000000"), set(|set| set.max_bitrate = Some(8_000_000))),
+        (("warmgate-profile", "as-is"), set(|set| set.profile = Some(ProfileChoice::AsIs))),
+        (("warmgate-profile", "compatible"), set(|set| set.profile = Some(ProfileChoice::Compatible))),
         (("warmgate-viewer", "\"kitchen\""), nothing()),
         (("cache-control", "no-cache"), set(|set| set.mode = Some(Mode::Fresh))),
         (("cache-control", "No-Store"), set(|set| set.mode = Some(Mode::Bypass))),
@@ -128,6 +131,7 @@ fn what_cannot_be_understood_has_no_effect_and_is_named() {
         ("warmgate-mode", "", UnknownValue),
         ("warmgate-mode", "(fresh)", UnknownValue),
         ("warmgate-produce", "remux", UnknownValue),
+        ("warmgate-profile", "raw", UnknownValue),
         ("warmgate-linger", "-1", UnknownValue),
         ("warmgate-linger", "1.5", UnknownValue),
         ("warmgate-linger", "120s", UnknownValue),
@@ -195,6 +199,7 @@ fn a_wish_wins_over_a_rule_but_for_limits() {
     let rule = ClientSettings {
         streams: Some(1),
         max_bitrate: Some(8),
+        profile: Some(ProfileChoice::Compatible),
         cut: Some(fine),
         start: Some(StartChoice::Programme),
         window: Some(secs(60)),
@@ -206,6 +211,7 @@ fn a_wish_wins_over_a_rule_but_for_limits() {
     let wish = ClientSettings {
         streams: None,
         max_bitrate: Some(9),
+        profile: Some(ProfileChoice::AsIs),
         cut: None,
         start: None,
         window: Some(secs(30)),
@@ -220,6 +226,9 @@ fn a_wish_wins_over_a_rule_but_for_limits() {
     let both = ClientSettings { streams: Some(1), cut: rule.cut, start: rule.start, ..wish };
     assert_eq!(rule.with(wish), ClientSettings { max_bitrate: Some(8), ..both }, "no wish lifts a limit");
     assert_eq!(rule.with(lower), ClientSettings { max_bitrate: Some(7), ..both }, "it may lower one");
+    assert_eq!(rule.with(none).profile(), rule.profile);
+    assert_eq!(rule.with(wish).profile(), None, "a copy may exceed the limit");
+    assert_eq!(ClientSettings { max_bitrate: None, ..wish }.profile(), wish.profile);
 }
 
 /// Each mode and age, with a stream that has segments of some age and without one.

@@ -8,6 +8,7 @@
 //! | `Warmgate-Window` | seconds | [`ClientSettings::window`] |
 //! | `Warmgate-Priority` | 0 to 7 | [`ClientSettings::priority`] |
 //! | `Warmgate-Produce` | `auto`, `adopt`, `own` | [`ClientSettings::produce`] |
+//! | `Warmgate-Profile` | `as-is`, `compatible` | [`ClientSettings::profile`] |
 //! | `Warmgate-Max-Bitrate` | bit/s | [`ClientSettings::max_bitrate`] |
 //! | `Warmgate-Viewer` | `"id"` | [`viewer`] |
 //! | `Cache-Control` | `only-if-cached`, `no-store`, `no-cache`; the first of them counts | modes `warm-only`, `bypass`, `fresh` |
@@ -25,18 +26,20 @@ use sfv::{BareItem, Item, Parser};
 use crate::clients::{ClientSettings, Mode, Priority};
 use crate::key::DeviceId;
 use crate::produce::Produce;
+use crate::profile::ProfileChoice;
 use crate::reason::IgnoredWish;
 
 /// What the names of the gateway's own fields begin with.
 const PREFIX: &str = "warmgate-";
 /// All of them.
-pub const FIELDS: [&str; 7] = [
+pub const FIELDS: [&str; 8] = [
     "warmgate-mode",
     "warmgate-linger",
     "warmgate-window",
     "warmgate-priority",
     "warmgate-viewer",
     "warmgate-produce",
+    "warmgate-profile",
     "warmgate-max-bitrate",
 ];
 /// The field that names the viewer.
@@ -86,6 +89,9 @@ impl Wishes {
             }
             "warmgate-produce" => {
                 settings.produce = Some(named(&Produce::ALL, Produce::as_str, &item()?)?);
+            }
+            "warmgate-profile" => {
+                settings.profile = Some(named(&ProfileChoice::ALL, ProfileChoice::as_str, &item()?)?);
             }
             "warmgate-linger" => settings.linger = Some(seconds(&item()?, 0)?),
             "warmgate-window" => settings.window = Some(seconds(&item()?, 1)?),

@@ -19,6 +19,7 @@
 //! leads to. The rules are those of docs/presence.md.
 
 mod connections;
+pub mod parts;
 mod plan;
 mod presence;
 mod signals;
@@ -55,6 +56,7 @@ const REPEATS: Duration = Duration::from_secs(8);
 pub struct Consumer {
     stream: StreamId,
     viewer: Viewer,
+    tuned_at: Timestamp,
     /// The number of the segment at which its list begins; `None` until it has been given a list.
     list: Option<JoinPoint>,
     /// Whether it was given the list of a stream that ended under it, and goes on from there with this one.
@@ -98,6 +100,7 @@ impl Consumer {
         let mut consumer = Self {
             stream,
             viewer,
+            tuned_at: now,
             list: None,
             comes_from_another: false,
             standing: Standing::Present,

@@ -62,6 +62,12 @@ impl Consumer {
         self.standing.left().is_none()
     }
 
+    /// When it tuned.
+    #[must_use]
+    pub const fn tuned_at(&self) -> Timestamp {
+        self.tuned_at
+    }
+
     /// How its player behaves.
     #[must_use]
     pub const fn class(&self) -> Class {
@@ -96,7 +102,7 @@ impl Consumer {
             Some((at, LeaveReason::Zapped | LeaveReason::Goodbye)) => {
                 self.viewer.play_session.is_some() && now.since(at) <= LIST_KEPT
             }
-            Some((_, LeaveReason::PassedOn | LeaveReason::LoggedOut)) => false,
+            Some((_, LeaveReason::PassedOn | LeaveReason::LoggedOut | LeaveReason::SentAway)) => false,
         };
         self.list.filter(|_| is_kept)
     }
@@ -117,7 +123,8 @@ impl Consumer {
         let probability = match state {
             Presence::Left { at, reason: LeaveReason::Silence } => absent(at),
             Presence::Left {
-                reason: LeaveReason::Zapped | LeaveReason::PassedOn | LeaveReason::LoggedOut,
+                reason:
+                    LeaveReason::Zapped | LeaveReason::PassedOn | LeaveReason::LoggedOut | LeaveReason::SentAway,
                 ..
             } => 1.0,
             Presence::Left { reason: LeaveReason::Goodbye, .. } => GOODBYE,
@@ -153,6 +160,7 @@ impl Consumer {
             Presence::Left { reason: LeaveReason::Zapped, .. } => Some(Evidence::TunedAway),
             Presence::Left { reason: LeaveReason::LoggedOut, .. } => Some(Evidence::LoggedOut),
             Presence::Left { reason: LeaveReason::PassedOn, .. } => Some(Evidence::PassedOn),
+            Presence::Left { reason: LeaveReason::SentAway, .. } => Some(Evidence::SentAway),
             // The goodbye itself is among the clues.
             Presence::Left { reason: LeaveReason::Goodbye, .. } => None,
         }

@@ -5,6 +5,8 @@
 
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::profile::Policy;
 use crate::profile::bitrate;
 use crate::profile::values::Values;
@@ -14,7 +16,7 @@ use crate::reason::Obstacle;
 const COPY: &str = "copy";
 
 /// What a request asks for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Demand {
     /// The accepted video codecs, the preferred one first; empty accepts any.
     pub video_codecs: Vec<String>,
@@ -101,13 +103,13 @@ impl Demand {
     }
 
     /// Whether video must be copied, whatever it is.
-    pub(super) fn forces_video_copy(&self) -> bool {
+    pub(crate) fn forces_video_copy(&self) -> bool {
         self.video_codecs.first().is_some_and(|codec| codec == COPY) || !self.policy.video_transcoding
     }
 
     /// Whether audio must be copied, whatever it is. If no codec is named, Jellyfin copies up to 10.9, and later versions
     /// know no codec to encode to (`EncodingHelper.InferAudioCodec`).
-    pub(super) fn forces_audio_copy(&self) -> bool {
+    pub(crate) fn forces_audio_copy(&self) -> bool {
         self.audio_codecs.iter().all(|codec| codec == COPY) || !self.policy.audio_transcoding
     }
 

@@ -16,6 +16,7 @@
 //! left) expires at a deadline. An input occupies a connection of the provider's from before it connects until its pull has
 //! ended. The module does not know which streams are watched, nor how an input is pulled.
 
+mod closing;
 mod input;
 mod member;
 
@@ -234,11 +235,6 @@ impl Inputs {
     /// Removes an account whose credential has been revoked.
     pub fn forget(&mut self, account: Account) {
         self.inputs.values_mut().for_each(|input| input.forget(account));
-    }
-
-    /// Removes every member that is not a stream.
-    pub fn drain(&mut self) {
-        self.dismiss(CloseReason::Shutdown, |_, _, member| !member.is_stream());
     }
 
     /// Keeps the `most` latest of the inputs whose members are all prefetches, and closes the rest.

@@ -298,4 +298,14 @@ proptest! {
             prop_assert!(entry.url.expose().contains(channel.id.as_str()));
         }
     }
+    #[test]
+    fn of_any_guide_whole_programmes_are_taken(pieces in prop::collection::vec(prop::sample::select(vec![
+        "<programme", "</programme>", " channel=", "\"", "'", "a&amp;b", "one", ">", "<", "é", " ", "\n",
+    ]), 0..40)) {
+        let guide = pieces.concat();
+        let lineup = Lineup::new(&[(Rules::default(), list(&[("a&b", "One", "http://a/1")]))]);
+        let taken = xmltv::programmes(&guide, &lineup);
+        prop_assert!(taken.matches("</programme>").count() <= guide.matches("</programme>").count());
+        prop_assert_eq!(xmltv::programmes(&taken, &lineup), taken);
+    }
 }

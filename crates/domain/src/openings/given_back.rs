@@ -16,6 +16,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::key::LiveStreamId;
 use crate::viewer::Account;
 
@@ -23,8 +25,8 @@ use crate::viewer::Account;
 /// passed on as if there were no gateway.
 const REMEMBERED: usize = 10_000;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Status {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Status {
     Playing,
     Stopped,
     Closed,
@@ -32,7 +34,7 @@ enum Status {
 
 /// The status of each live stream of each account.
 #[derive(Debug, Default)]
-pub(super) struct GivenBack(BTreeMap<(Account, LiveStreamId), Status>);
+pub(super) struct GivenBack(pub(super) BTreeMap<(Account, LiveStreamId), Status>);
 
 impl GivenBack {
     /// The account asks the server to open a channel, so its earlier reports no longer tell what it has.

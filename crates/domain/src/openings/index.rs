@@ -68,6 +68,11 @@ impl Index {
         Some(open)
     }
 
+    /// All openings.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (OpeningId, &Open)> {
+        self.open.iter().map(|(&id, open)| (id, open))
+    }
+
     pub(super) fn get(&self, id: OpeningId) -> Option<&Open> {
         self.open.get(&id)
     }

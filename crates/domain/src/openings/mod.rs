@@ -25,6 +25,7 @@ mod index;
 mod mention;
 mod open_now;
 mod opening;
+pub mod parts;
 mod records;
 mod sockets;
 

@@ -1,10 +1,12 @@
 //! A live stream that a client opened, as far as the answer to it told.
 
+use serde::{Deserialize, Serialize};
+
 use crate::key::{DeviceId, ItemId, LiveStreamId, PlaySessionId};
 use crate::viewer::Account;
 
 /// A live stream that a client opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientOpening {
     /// The client's account; `None` if it was opened before the gateway's start.
     pub account: Option<Account>,

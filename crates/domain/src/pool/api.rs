@@ -12,7 +12,7 @@ use crate::key::{
 };
 use crate::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
 use crate::produce::{Produce, ProductionMethod};
-use crate::reason::{CloseReason, Failure, RefuseReason, ReturnReason, StopReason};
+use crate::reason::{CloseReason, Failure, RefuseReason, ReturnReason, StopReason, ZapOutcome};
 use crate::signal::{Signal, Whose};
 use crate::tuners::{self, Timer, TunerHost, TunerLimit};
 use crate::viewer::{Account, Viewer};
@@ -124,6 +124,16 @@ impl Warmth {
             Self::Warm => "warm",
             Self::Warming => "warming",
             Self::Cold => "cold",
+        }
+    }
+
+    /// What a change of channel meets there.
+    #[must_use]
+    pub const fn outcome(self) -> ZapOutcome {
+        match self {
+            Self::Warm => ZapOutcome::Hit,
+            Self::Warming => ZapOutcome::Joined,
+            Self::Cold => ZapOutcome::Cold,
         }
     }
 }

@@ -31,6 +31,11 @@ impl Bypassed {
         }
     }
 
+    /// All that are held, each until when.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Viewer, Channel, Timestamp)> {
+        self.until.iter().map(|((viewer, channel), &until)| (viewer.clone(), channel.clone(), until))
+    }
+
     /// Renews the time of a viewer that is held at `now`; says whether it is.
     pub(super) fn renew(
         &mut self,

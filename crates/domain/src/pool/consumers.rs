@@ -56,7 +56,7 @@ impl Pool {
                     self.shared_devices.insert(viewer.account, device);
                 }
             }
-            Some(LeaveReason::PassedOn | LeaveReason::LoggedOut) => {}
+            Some(LeaveReason::PassedOn | LeaveReason::LoggedOut | LeaveReason::SentAway) => {}
         }
         if sign.revived.is_some() {
             self.tally.revived += 1;
@@ -225,7 +225,8 @@ impl Pool {
                         LeaveReason::Silence
                         | LeaveReason::Goodbye
                         | LeaveReason::Zapped
-                        | LeaveReason::LoggedOut,
+                        | LeaveReason::LoggedOut
+                        | LeaveReason::SentAway,
                         Some(play_session),
                     ) => self.openings.viewer_left(play_session, now),
                     // It plays the server's own stream by that opening.
@@ -233,8 +234,14 @@ impl Pool {
                 }
                 match (reason, self.habits.get_mut(&consumer.class())) {
                     (LeaveReason::Silence | LeaveReason::Goodbye, Some(habits)) => habits.left(),
-                    (LeaveReason::Zapped | LeaveReason::PassedOn | LeaveReason::LoggedOut, _) | (_, None) => {
-                    }
+                    (
+                        LeaveReason::Zapped
+                        | LeaveReason::PassedOn
+                        | LeaveReason::LoggedOut
+                        | LeaveReason::SentAway,
+                        _,
+                    )
+                    | (_, None) => {}
                 }
                 *self.tally.left.entry(reason).or_default() += 1;
             }
@@ -261,7 +268,7 @@ impl Pool {
 
     /// Gives back the openings that are due, except those by which a present consumer watches.
     pub(super) fn give_back(&mut self, now: Timestamp) {
-        if self.openings.deadline().is_none_or(|due| due > now) {
+        if self.is_frozen || self.openings.deadline().is_none_or(|due| due > now) {
             return;
         }
         let of_their_own = self.openings.play_sessions().cloned().collect();

@@ -6,6 +6,7 @@
 //! consumer's presence leads to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use crate::consumer::Consumer;
 use crate::key::{ConsumerId, DeviceId, PlaySessionId, StreamId};
@@ -135,10 +136,21 @@ impl Crowd {
         self.viewers.get(&(viewer.clone(), stream)).copied()
     }
 
+    /// The consumers of a stream whose ids come after this one, by id.
+    pub(super) fn of_stream_after(
+        &self,
+        stream: StreamId,
+        after: Option<ConsumerId>,
+    ) -> impl Iterator<Item = (ConsumerId, &Consumer)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let audience = self.audiences.get(&stream).into_iter();
+        let ids = audience.flat_map(move |audience| audience.all.range((from, Bound::Unbounded)));
+        ids.filter_map(|id| Some((*id, self.consumers.get(id)?)))
+    }
+
     /// The consumers of a stream, by id.
     pub(super) fn of_stream(&self, stream: StreamId) -> impl Iterator<Item = (ConsumerId, &Consumer)> {
-        let all = self.audiences.get(&stream).into_iter().flat_map(|audience| &audience.all);
-        all.filter_map(|&id| Some((id, self.consumers.get(&id)?)))
+        self.of_stream_after(stream, None)
     }
 
     /// The consumers that a viewer is on any stream.

@@ -4,10 +4,12 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::clients::{Priority, TuneConditions};
 
 /// The wishes of all who have watched a stream since it was last without viewers.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Legacy {
     /// The longest time for which one of them wants it kept as it is.
     linger: Option<Duration>,

@@ -3,8 +3,8 @@
 //! Requests call `playlist_requested`, `playlist_answered` and `request_segment`; everything else that happens comes by
 //! `handle_event`, and the passing of time by `handle_timeout`. The driver then performs what `poll_action` gives and sleeps until
 //! `sleep_until`; `needs_driver` says when to wake it. The pool performs nothing itself. Invariants, asserted in debug builds:
-//! a stream with a present consumer, if only a suspect one, is stopped only at the gateway's end, by the logout of its last
-//! credential or for a server that keeps refusing; every action concerns a stream that exists.
+//! a stream with a present consumer, if only a suspect one, is stopped only at the gateway's end, by the operator, by the logout of its
+//! last credential or for a server that keeps refusing; every action concerns a stream that exists.
 
 mod api;
 mod asking;
@@ -14,13 +14,17 @@ mod consumers;
 mod crowd;
 mod failed_attempts;
 mod giving_way;
+pub mod handed_over;
 mod inputs;
 mod legacy;
+mod operator;
 mod own_openings;
 mod pace;
 mod pressure;
 mod requests;
+mod sent_away;
 mod shared_devices;
+mod showing;
 mod snapshot;
 mod stream;
 mod streams;
@@ -42,6 +46,7 @@ use crate::pool::bypassed::Bypassed;
 use crate::pool::crowd::Crowd;
 use crate::pool::failed_attempts::FailedAttempts;
 use crate::pool::own_openings::OwnOpenings;
+use crate::pool::sent_away::SentAway;
 use crate::pool::shared_devices::SharedDevices;
 use crate::pool::stream::Stream;
 use crate::producer::State;
@@ -77,6 +82,7 @@ pub struct Pool {
     failed_attempts: FailedAttempts,
     habits: BTreeMap<Class, Habits>,
     shared_devices: SharedDevices,
+    sent_away: SentAway,
     /// Whether a measurement of the CPU is under way.
     measures_cpu: bool,
     actions: VecDeque<Action>,
@@ -84,6 +90,8 @@ pub struct Pool {
     driver_sleeps_until: Option<Timestamp>,
     next_stream: u64,
     draining: bool,
+    /// Whether another process goes on with it, or may.
+    is_frozen: bool,
     tally: Tally,
 }
 
@@ -109,11 +117,13 @@ impl Pool {
             failed_attempts: FailedAttempts::default(),
             habits: Class::ALL.into_iter().map(|class| (class, Habits::of(class))).collect(),
             shared_devices: SharedDevices::default(),
+            sent_away: SentAway::default(),
             measures_cpu: false,
             actions: VecDeque::new(),
             driver_sleeps_until: None,
             next_stream: 1,
             draining: false,
+            is_frozen: false,
             tally: Tally::default(),
         }
     }
@@ -216,7 +226,12 @@ impl Pool {
                 for stream in self.running() {
                     self.stop(stream, StopReason::Shutdown);
                 }
-                self.inputs.drain();
+                // What clients read of a frozen pool goes on to its end.
+                if self.is_frozen {
+                    self.inputs.drain_absent();
+                } else {
+                    self.inputs.drain();
+                }
             }
         }
         if concerns_tuners {
@@ -227,6 +242,9 @@ impl Pool {
 
     /// Time has passed. Earlier than `next_deadline` this does nothing.
     pub fn handle_timeout(&mut self, now: Timestamp) {
+        if self.is_frozen {
+            return;
+        }
         self.judge_silences(now);
         self.bypassed.expire(now);
         self.give_back(now);
@@ -249,6 +267,9 @@ impl Pool {
     /// When `handle_timeout` is due; may change after each call. After `handle_timeout(now)` it is later than `now`.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
+        if self.is_frozen {
+            return None;
+        }
         let retries = self.streams.values().filter_map(|stream| stream.producer.retry_at());
         let idle = self.streams.keys().filter_map(|&stream| self.cool_down_at(stream));
         let others = [self.crowd.deadline(), self.bypassed.deadline(), self.openings.deadline()];
@@ -336,23 +357,6 @@ impl Pool {
     #[must_use]
     pub fn has_returned(&self, account: Account, live_stream: &LiveStreamId) -> bool {
         self.openings.has_returned(account, live_stream)
-    }
-
-    /// The pool at `now`.
-    #[must_use]
-    pub fn snapshot(&self, now: Timestamp) -> Snapshot {
-        let consumers_of = |stream: StreamId| {
-            self.crowd.of_stream(stream).map(|(id, consumer)| ConsumerView::of(id, consumer, now)).collect()
-        };
-        let views = self.streams.iter().map(|(&id, stream)| StreamView::of(id, stream, consumers_of(id)));
-        Snapshot {
-            streams: views.collect(),
-            inputs: self.inputs.iter().map(|(id, input)| InputView::of(id, input)).collect(),
-            habits: self.habits.iter().map(|(&class, habits)| (class, habits.rates())).collect(),
-            openings: self.openings.count(),
-            tuners: self.tuners_view(now),
-            tally: self.tally.clone(),
-        }
     }
 
     fn check_invariants(&self) {

@@ -75,8 +75,9 @@ impl Pool {
         sequence: u64,
         now: Timestamp,
     ) -> Option<StreamId> {
-        let vouched = self.crowd.get(consumer)?.is_vouched_for(now);
-        vouched.then(|| self.notice(consumer, Signal::Segment(sequence), now)).flatten()
+        let known = self.crowd.get(consumer)?;
+        let is_granted = known.is_vouched_for(now) && !self.sent_away.contains(known.viewer(), now);
+        is_granted.then(|| self.notice(consumer, Signal::Segment(sequence), now)).flatten()
     }
 
     /// A consumer is about to be given its list. Returns where the list begins, which is `start` only for its first list.

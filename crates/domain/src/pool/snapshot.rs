@@ -6,13 +6,14 @@ use crate::cadence::Class;
 use crate::cadence::laws::Rates;
 use crate::consumer::{Consumer, Verdict};
 use crate::inputs::Input;
-use crate::key::{ConsumerId, InputId, StreamId};
+use crate::key::{ConsumerId, InputId, ItemId, StreamId, UserId};
 use crate::pool::stream::Stream;
 use crate::produce::ProductionMethod;
 use crate::producer::State;
 use crate::reason::{Failure, LeaveReason, OpeningRefusal, RefuseReason, ReturnReason, StopReason};
 use crate::time::Timestamp;
 use crate::tuners::{HostView, ProviderView, TunerLimit};
+use crate::viewer::Viewer;
 
 /// What has happened since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,8 +81,8 @@ pub struct TunersView {
 pub struct StreamView {
     /// Its name.
     pub id: StreamId,
-    /// Its item, as Jellyfin names it.
-    pub item: String,
+    /// The channel's item.
+    pub item: ItemId,
     /// Its profile, in canonical form.
     pub profile: String,
     /// What its producer is.
@@ -90,6 +91,14 @@ pub struct StreamView {
     pub state: State,
     /// Which generation runs.
     pub generation: u32,
+    /// When it was started.
+    pub begun: Timestamp,
+    /// Since when nobody watches it; `None` if somebody does.
+    pub idle_since: Option<Timestamp>,
+    /// When it rests, or stops, if nobody comes.
+    pub goes_at: Option<Timestamp>,
+    /// Whether an encoder works for it.
+    pub encodes: bool,
     /// Bytes its window holds.
     pub held: u64,
     /// Who watches, and who did.
@@ -116,6 +125,12 @@ pub struct InputView {
 pub struct ConsumerView {
     /// Its token.
     pub id: ConsumerId,
+    /// Who it is.
+    pub viewer: Viewer,
+    /// The id of its user, if the server has told it.
+    pub user: Option<UserId>,
+    /// When it tuned.
+    pub tuned_at: Timestamp,
     /// How its player behaves.
     pub class: Class,
     /// Whether it is there, as of the last thing that the pool was told, and why.
@@ -132,16 +147,24 @@ impl Snapshot {
 }
 
 impl StreamView {
-    pub(super) fn of(id: StreamId, stream: &Stream, consumers: Vec<ConsumerView>) -> Self {
+    pub(super) fn of(
+        id: StreamId,
+        stream: &Stream,
+        (idle_since, goes_at): (Option<Timestamp>, Option<Timestamp>),
+    ) -> Self {
         Self {
+            begun: stream.begun,
+            idle_since,
+            goes_at,
+            encodes: stream.encodes(),
             id,
-            item: stream.key.channel.item.to_string(),
+            item: stream.key.channel.item.clone(),
             profile: stream.key.profile.to_string(),
             method: stream.producer.method(),
             state: stream.producer.state(),
             generation: stream.producer.generation(),
             held: stream.held,
-            consumers,
+            consumers: Vec::new(),
         }
     }
 }
@@ -159,7 +182,14 @@ impl InputView {
 }
 
 impl ConsumerView {
-    pub(super) fn of(id: ConsumerId, consumer: &Consumer, now: Timestamp) -> Self {
-        Self { id, class: consumer.class(), verdict: consumer.verdict(now) }
+    pub(super) fn of(id: ConsumerId, consumer: &Consumer, user: Option<UserId>, now: Timestamp) -> Self {
+        Self {
+            id,
+            viewer: consumer.viewer().clone(),
+            user,
+            tuned_at: consumer.tuned_at(),
+            class: consumer.class(),
+            verdict: consumer.verdict(now),
+        }
     }
 }

@@ -14,6 +14,8 @@ use crate::viewer::{Account, Viewer};
 #[derive(Debug)]
 pub(super) struct Stream {
     pub(super) key: StreamKey,
+    /// When it was started.
+    pub(super) begun: Timestamp,
     pub(super) producer: Producer,
     /// The accounts whose credentials can close what the stream opened.
     pub(super) accounts: BTreeSet<Account>,

@@ -146,8 +146,9 @@ impl Pool {
 
     pub(super) fn retry_or_give_up(&mut self, id: StreamId, now: Timestamp) {
         let watched = self.is_watched(id);
+        let is_frozen = self.is_frozen;
         let Some(stream) = self.streams.get_mut(&id) else { return };
-        if stream.producer.retry_at().is_none_or(|at| at > now) {
+        if is_frozen || stream.producer.retry_at().is_none_or(|at| at > now) {
             return;
         }
         let never_worked = stream.target.is_none() && stream.producer.refusals() >= self.limits.failures;
@@ -192,7 +193,7 @@ impl Pool {
             | StopReason::DiskBudget
             | StopReason::Memory
             | StopReason::Pressure => debug_assert!(!self.is_watched(id), "a viewer would be cut"),
-            StopReason::Failed | StopReason::LoggedOut | StopReason::Shutdown => {}
+            StopReason::Failed | StopReason::LoggedOut | StopReason::Shutdown | StopReason::Operator => {}
         }
         let Some(stream) = self.streams.get_mut(&id) else { return };
         if stream.producer.stop(reason) {

@@ -24,6 +24,9 @@ impl Pool {
         if self.logging_out.contains(&tune.viewer.account) {
             return Admission::Refused(RefuseReason::LoggingOut);
         }
+        if self.sent_away.contains(&tune.viewer, now) {
+            return Admission::Refused(RefuseReason::SentAway);
+        }
         self.shared_devices.asks(&tune.viewer);
         if self.stays_bypassed(&tune.viewer, &tune.key.channel, now) {
             return Admission::Refused(RefuseReason::StaysPlain);
@@ -127,6 +130,13 @@ impl Pool {
         self.streams.values().any(|stream| stream.is_live() && stream.key.channel.item == *item)
     }
 
+    /// Whether a stream of this channel runs, or rests, in whatever profile.
+    #[must_use]
+    pub fn is_near(&self, item: &ItemId) -> bool {
+        let runs = |stream: &Stream| !stream.producer.is_retiring() && stream.key.channel.item == *item;
+        self.streams.values().any(runs)
+    }
+
     /// Whether the server's own answer serves a newcomer better than this stream.
     fn is_failing(&self, stream: StreamId) -> bool {
         self.streams.get(&stream).is_some_and(|stream| match stream.producer.state() {
@@ -181,6 +191,7 @@ impl Pool {
         let hindered = self.failed_attempts.meet(&key, tune.viewer.account, now);
         let stream = Stream {
             key,
+            begun: now,
             producer: if hindered { Producer::after_failed_attempt(produce) } else { Producer::new(produce) },
             accounts: BTreeSet::new(),
             target: None,

@@ -1,9 +1,10 @@
 //! Identifies how a stream is encoded: requests with the same profile get the same bytes from Jellyfin.
 //!
 //! `values` reads decoded query pairs, `param` knows which parameters reach the encoder, `bitrate` rounds measured
-//! bitrates. The profile does not know the channel, the client, or how a URL is written.
+//! bitrates, `choice` replaces what a client asks for. The profile does not know the channel, the client, or how a URL is written.
 
 pub(crate) mod bitrate;
+mod choice;
 mod param;
 #[cfg(test)]
 mod tests;
@@ -14,14 +15,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::profile::param::Rule;
 use crate::profile::values::{Values, escape};
 
+pub use crate::profile::choice::ProfileChoice;
 pub use crate::profile::unshareable::Unshareable;
 
 /// What a user may have transcoded (`UserPolicy`, read by `EncodingHelper.TryStreamCopy`). Where it is forbidden, the
 /// source is copied whatever the query says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     /// `EnableVideoPlaybackTranscoding`.
     pub video_transcoding: bool,
@@ -49,10 +53,10 @@ pub struct Profile {
 ///
 /// It has two parts. The *core* is what the client chose. The *derived* part is what Jellyfin added to the URL because of
 /// the source: `{codec}-*` options, `MaxFramerate`, `AudioCodec`, `AudioBitrate`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ProfileKey(Arc<Parts>);
 
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct Parts {
     core: String,
     audio_codec: Option<String>,

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::encoding::demand::Demand;
 
 /// The encoding parameters that jellyfin-web sent to Jellyfin 12.0-rc5 (fixtures/jellyfin/web-12.0-zap.ndjson).
 const WEB: &str = "VideoCodec=h264&AudioCodec=copy&AudioStreamIndex=-1&VideoBitrate=1973691388&AudioBitrate=98730&MaxFramerate=25\
@@ -48,6 +49,43 @@ fn the_canonical_text_says_all_and_no_more() {
          &h264-deinterlace=true&h264-level=30&h264-profile=constrainedbaseline&h264-rangetype=SDR&h264-videobitdepth=8&maxframerate=25"
     );
     assert_eq!(key("").to_string(), "");
+}
+
+/// What a client asks for after a profile was chosen for it: here and in `proxy::tuning` in the same way.
+fn chosen(query: &str, choice: ProfileChoice) -> Vec<(String, String)> {
+    let is_own = |name: &str| choice.params().iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+    let kept = pairs(query).into_iter().filter(|(name, _)| !choice.replaces(name) && !is_own(name));
+    kept.chain(choice.params().iter().map(|&(name, value)| (name.to_owned(), value.to_owned()))).collect()
+}
+
+#[test]
+fn a_chosen_profile_stands_in_place_of_what_clients_ask_for() {
+    let small = with(WEB, "VideoCodec=hevc,h264&VideoBitrate=4000000&MaxWidth=640&MaxHeight=360&Width=320");
+    let clients = [WEB, UNPROBED, &small, "MediaSourceId=x&AllowVideoStreamCopy=false&RequireAvc=true"];
+    let demands = |choice| {
+        clients.map(|client| {
+            let query = chosen(client, choice);
+            let read = || query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            let key = ProfileKey::from_query(read(), false, Policy::UNRESTRICTED).unwrap().key;
+            (key, Demand::from_query(read(), Policy::UNRESTRICTED).unwrap())
+        })
+    };
+    let copies = demands(ProfileChoice::AsIs);
+    assert!(copies.iter().all(|(key, _)| key.meets(&copies[0].0)), "all share one stream: {copies:?}");
+    assert!(copies.iter().all(|(_, demand)| demand.forces_video_copy() && demand.forces_audio_copy()));
+    for (_, demand) in demands(ProfileChoice::Compatible) {
+        assert_eq!(
+            (demand.video_codecs, demand.audio_codecs),
+            (vec!["h264".to_owned()], vec!["aac".to_owned()])
+        );
+        assert_eq!((demand.max_width, demand.max_height), (Some(1920), Some(1080)));
+        assert!(demand.may_copy_video && demand.may_copy_audio, "a source that is like that is copied");
+        assert!(
+            demand.video_bitrate.is_none_or(|bitrate| bitrate <= 30_000_000),
+            "{:?}",
+            demand.video_bitrate
+        );
+    }
 }
 
 #[test]

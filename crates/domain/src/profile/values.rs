@@ -6,13 +6,30 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
 
 use crate::profile::param::{Kind, Rule, canonical, canonical_limit, classify};
 use crate::profile::unshareable::Unshareable;
 
 /// The canonical value of each parameter. The first of duplicates counts, even if its value equals absence.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Texts", into = "Texts")]
 pub(crate) struct Values(BTreeMap<String, (Rule, Option<String>)>);
+
+/// The values alone: what each parameter means has been read by then.
+type Texts = BTreeMap<String, Option<String>>;
+
+impl From<Values> for Texts {
+    fn from(values: Values) -> Self {
+        values.0.into_iter().map(|(name, (_, value))| (name, value)).collect()
+    }
+}
+
+impl From<Texts> for Values {
+    fn from(texts: Texts) -> Self {
+        Self(texts.into_iter().map(|(name, value)| (name, (Rule::Wish(Kind::Text), value))).collect())
+    }
+}
 
 impl Values {
     /// Reads percent-decoded pairs.

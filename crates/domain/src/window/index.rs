@@ -23,9 +23,9 @@ pub(super) struct Entry {
     /// The numbers of its pieces.
     pub(super) pieces: Range<u64>,
     /// Whether a playlist may start with it.
-    independent: bool,
+    pub(super) independent: bool,
     /// How much of the stream is before it.
-    begins: Duration,
+    pub(super) begins: Duration,
 }
 
 /// How long the lists of a stream are.
@@ -42,18 +42,18 @@ pub struct ListLengths {
 /// Invariant: sequence numbers are consecutive and never reused.
 #[derive(Clone, Debug)]
 pub(super) struct Index {
-    entries: VecDeque<Entry>,
-    text: Text,
-    next_sequence: u64,
-    discontinuities: u64,
+    pub(super) entries: VecDeque<Entry>,
+    pub(super) text: Text,
+    pub(super) next_sequence: u64,
+    pub(super) discontinuities: u64,
     /// How long the stream is.
-    ends: Duration,
+    pub(super) ends: Duration,
     /// The oldest segment that lists name.
-    listed_from: u64,
+    pub(super) listed_from: u64,
     /// The oldest segment that the lists of new viewers name.
-    recent_from: u64,
+    pub(super) recent_from: u64,
     /// New viewers get no older segment.
-    current_from: u64,
+    pub(super) current_from: u64,
 }
 
 /// What is known of a segment before it is numbered.

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// How the pieces of a stream are listed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Listing {
     /// Each piece is a segment: it may start between two random access points. For players that begin with the first segment of a
     /// list and go on with whatever follows.
@@ -67,7 +69,7 @@ impl ListingChoice {
 }
 
 /// The operator's choice of where the list of a new viewer begins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StartChoice {
     /// Near live.
     #[default]
@@ -91,7 +93,7 @@ impl StartChoice {
 }
 
 /// Where a viewer's list begins, and how it goes on. It never changes while the viewer watches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JoinPoint {
     /// How the list is made.
     pub listing: Listing,

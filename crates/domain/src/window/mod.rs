@@ -7,10 +7,13 @@
 
 mod index;
 mod listing;
+pub mod parts;
 mod pieces;
 mod text;
 
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::playlist::{self, Head, Listed};
 use crate::time::Timestamp;
@@ -48,7 +51,7 @@ pub struct Arrival {
 }
 
 /// What lists promise. It says too how much a first list needs: of pieces two segments, of another server's segments one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Promise {
     /// Pieces are short: fine lists have this target duration, keyed ones that of the longest group, which is `group` at least.
     Pieces {

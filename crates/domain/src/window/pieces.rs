@@ -10,17 +10,17 @@ use crate::time::Timestamp;
 
 /// A piece.
 #[derive(Clone, Debug)]
-struct Piece<P> {
-    payload: P,
-    size: u64,
-    place: Place,
+pub(super) struct Piece<P> {
+    pub(super) payload: P,
+    pub(super) size: u64,
+    pub(super) place: Place,
     /// When the last list dropped it; `None` while it may be listed.
-    unlisted_at: Option<Timestamp>,
+    pub(super) unlisted_at: Option<Timestamp>,
 }
 
 /// Where a payload lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     /// In memory.
     Memory,
     /// Elsewhere: it takes no memory.
@@ -30,14 +30,14 @@ enum Place {
 /// All pieces that are held. Numbers are consecutive and never reused.
 #[derive(Clone, Debug)]
 pub(super) struct Pieces<P> {
-    held: VecDeque<Piece<P>>,
+    pub(super) held: VecDeque<Piece<P>>,
     /// The number of the next piece.
-    next: u64,
+    pub(super) next: u64,
     /// The oldest piece that may be listed.
-    listed_from: u64,
+    pub(super) listed_from: u64,
     /// The oldest piece that has not been offered to be moved.
     unoffered_from: u64,
-    bytes: u64,
+    pub(super) bytes: u64,
 }
 
 impl<P> Pieces<P> {
@@ -119,7 +119,7 @@ impl<P> Pieces<P> {
         self.oldest()
     }
 
-    fn oldest(&self) -> u64 {
+    pub(super) fn oldest(&self) -> u64 {
         self.next - self.held.len() as u64
     }
 

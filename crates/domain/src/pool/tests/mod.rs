@@ -16,8 +16,10 @@ use crate::viewer::Viewer;
 use crate::window::{JoinPoint, Listing};
 
 mod budgets;
+mod handed_over;
 mod inputs;
 mod limits;
+mod operator;
 mod presence;
 mod pressure;
 mod producing;

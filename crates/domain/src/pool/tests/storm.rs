@@ -146,7 +146,7 @@ proptest! {
                             let may_have_left = matches!(step, Step::Tune(..) | Step::Wait(_) | Step::LogOut(_));
                             prop_assert!(may_have_left || !watched.contains(&stream), "cut by {reason:?}");
                         }
-                        StopReason::Idle | StopReason::Failed | StopReason::LoggedOut | StopReason::Shutdown => {}
+                        StopReason::Idle | StopReason::Failed | StopReason::LoggedOut | StopReason::Shutdown | StopReason::Operator => {}
                     }
                 }
             }

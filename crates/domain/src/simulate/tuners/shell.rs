@@ -308,7 +308,9 @@ impl Shell {
     /// No viewer that is there loses its stream.
     fn check(&mut self, stream: StreamId, reason: StopReason) {
         match reason {
-            StopReason::Failed | StopReason::LoggedOut | StopReason::Shutdown => return,
+            StopReason::Failed | StopReason::LoggedOut | StopReason::Shutdown | StopReason::Operator => {
+                return;
+            }
             StopReason::Idle
             | StopReason::Evicted
             | StopReason::TunerNeeded

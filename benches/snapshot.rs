@@ -1,0 +1,93 @@
+//! What it costs to look at a pool of 1,000 streams with 10,000 viewers: how long it takes, and how long viewers wait for its lock meanwhile.
+//!
+//!     cargo bench --bench snapshot
+
+use std::time::{Duration, Instant};
+
+use domain::cadence::Class;
+use domain::clients::TuneConditions;
+use domain::key::{Channel, ConsumerId, DeviceId, ItemId, MediaSourceId, PlaySessionId, StreamKey};
+use domain::pool::{Admission, Event, Limits, Output, Pool, Tune};
+use domain::produce::Produce;
+use domain::profile::{Policy, ProfileKey};
+use domain::time::Timestamp;
+use domain::tuners::{Reserve, Settings};
+use domain::viewer::{Account, Viewer};
+
+const STREAMS: u64 = 1_000;
+const VIEWERS: u64 = 10;
+/// As many viewers are read at a time as the supervisor reads.
+const PAGE: usize = 64;
+const RUNS: usize = 20;
+
+fn pool() -> Pool {
+    let long = Duration::from_secs(3600);
+    let limits = Limits {
+        slots: usize::MAX,
+        idle_timeout: long,
+        warm_encode: long,
+        warm_feed: long,
+        silence: long,
+        patience: long,
+        cold_timeout: long,
+        goodbye: long,
+        unfollowed: long,
+        failures: 3,
+        disk_budget: u64::MAX,
+        memory: u64::MAX,
+        own_credential: true,
+        tuners: Settings { limit: None, reserve: Reserve::Auto },
+    };
+    let mut pool = Pool::new(limits, []);
+    let pairs = [("VideoCodec", "h264"), ("AudioCodec", "aac")];
+    let profile = ProfileKey::from_query(pairs.into_iter(), false, Policy::UNRESTRICTED);
+    let profile = profile.expect("a plain profile").key;
+    for stream in 0..STREAMS {
+        let item = ItemId::parse(&format!("{stream:032x}")).expect("an id");
+        let channel = Channel { item, source: MediaSourceId::new(format!("{stream:032x}")) };
+        let key = StreamKey { channel, profile: profile.clone() };
+        for viewer in 0..VIEWERS {
+            let number = stream * VIEWERS + viewer;
+            let viewer = Viewer {
+                account: Account(number),
+                device: Some(DeviceId::new(format!("device-{number}"))),
+                play_session: Some(PlaySessionId::new(format!("play-{number}"))),
+            };
+            let fresh = ConsumerId::from_bits(u128::from(number) + 1);
+            let (key, class, produce) = (key.clone(), Class::Web, Produce::Adopt);
+            let tune = Tune { key, viewer, class, produce, conditions: TuneConditions::default(), fresh };
+            let now = Timestamp::from_millis(number);
+            let Admission::Serve { stream, .. } = pool.tune(tune, now) else { panic!("refused") };
+            let (target, held) = (Duration::from_secs(4), 1 << 20);
+            let output = Output { target, duration: target, written: 0, held, encoded: false };
+            pool.handle_event(Event::SegmentReady { stream, generation: 1, output }, now);
+        }
+    }
+    while pool.poll_action().is_some() {}
+    pool
+}
+
+fn main() {
+    let pool = pool();
+    let now = Timestamp::from_millis(STREAMS * VIEWERS + 1_000);
+    let (mut wholes, mut locks) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        let begun = Instant::now();
+        let outline = pool.outline(now);
+        locks.push(begun.elapsed());
+        let mut viewers = 0;
+        for stream in &outline.streams {
+            let locked = Instant::now();
+            viewers += pool.viewers_of(stream.id, None, PAGE, now).len();
+            locks.push(locked.elapsed());
+        }
+        assert_eq!(viewers as u64, STREAMS * VIEWERS, "all are seen");
+        wholes.push(begun.elapsed());
+    }
+    wholes.sort_unstable();
+    locks.sort_unstable();
+    let longest = locks.last().copied().unwrap_or_default();
+    println!("{STREAMS} streams with {VIEWERS} viewers each, {RUNS} snapshots:");
+    println!("  a snapshot takes {:.1?} (median), {:.1?} at most", wholes[RUNS / 2], wholes[RUNS - 1]);
+    println!("  the pool's lock is held for {longest:.1?} at a time at most");
+}

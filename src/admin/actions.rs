@@ -1,0 +1,40 @@
+//! The few things that the API changes.
+//!
+//! It does not know who may ask for them.
+
+use http::{Response, StatusCode};
+use tracing::info;
+
+use crate::admin::problem::Problem;
+use crate::admin::published::viewer_id;
+use crate::body::{self, Body};
+use crate::supervisor::Supervisor;
+use domain::key::StreamId;
+
+/// Stops a stream.
+pub(super) fn stop(supervisor: &Supervisor, id: &str) -> Result<Response<Body>, Problem> {
+    let id = id.parse().map_err(|_| Problem::NoSuchThing)?;
+    if !supervisor.stop_stream(StreamId(id)) {
+        return Err(Problem::NoSuchThing);
+    }
+    info!(stream = id, "the operator stops a stream");
+    Ok(done())
+}
+
+/// Sends a viewer away.
+pub(super) fn kick(supervisor: &Supervisor, id: &str) -> Result<Response<Body>, Problem> {
+    let snapshot = supervisor.snapshot();
+    let mut viewers = snapshot.streams.iter().flat_map(|stream| &stream.consumers);
+    let viewer = viewers.find(|viewer| viewer.verdict.state.is_present() && viewer_id(viewer) == id);
+    if !supervisor.send_away(viewer.ok_or(Problem::NoSuchThing)?.id) {
+        return Err(Problem::NoSuchThing);
+    }
+    info!("the operator sends a viewer away");
+    Ok(done())
+}
+
+fn done() -> Response<Body> {
+    let mut response = Response::new(body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}

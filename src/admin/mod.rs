@@ -1,0 +1,165 @@
+//! What goes on inside, for people and programs: the dashboard, the API and the metrics, at a listener of their own.
+//!
+//! It reads one published state (`published`), and changes the pool only through the few actions that the API has. Players never
+//! come here, and Jellyfin knows nothing of it.
+
+mod access;
+mod actions;
+mod events;
+mod examiner;
+mod metrics;
+mod openapi;
+mod page;
+mod problem;
+mod published;
+mod sentences;
+mod views;
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use hyper::service::Service;
+use serde::Serialize;
+
+use crate::admin::access::Access;
+use crate::admin::events::Events;
+use crate::admin::problem::Problem;
+use crate::admin::published::Published;
+use crate::body::{self, Body};
+use crate::config::Secret;
+use crate::server::Upload;
+use crate::supervisor::Supervisor;
+
+pub use crate::admin::examiner::{Examiner, Places};
+pub use crate::admin::published::Facts;
+
+/// Nothing from elsewhere, and no script or style within the page.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Answers the requests of all connections to the listener.
+#[derive(Debug)]
+pub struct Admin {
+    access: Access,
+    supervisor: Supervisor,
+    published: Arc<Published>,
+    events: Events,
+    examiner: Arc<Examiner>,
+}
+
+impl Admin {
+    /// Shows what `supervisor` does to whoever shows `token`, if there is one. Browsers may reach it under the names in `hosts`, beside
+    /// `localhost` and addresses.
+    #[must_use]
+    pub fn new(
+        (supervisor, examiner): (Supervisor, Arc<Examiner>),
+        facts: Facts,
+        (token, hosts): (Option<Secret>, Vec<String>),
+    ) -> Self {
+        let published = Arc::new(Published::new(supervisor.clone(), facts));
+        let events = Events::new(Arc::clone(&published), supervisor.zaps().follow());
+        Self { access: Access { token, hosts }, supervisor, published, events, examiner }
+    }
+
+    async fn answer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Response<Body> {
+        let answered = match self.access.check(method, headers, is_public(path)) {
+            Ok(()) if path == "/api/v1/doctor" && matches!(*method, Method::GET | Method::HEAD) => {
+                let (found, findings) = self.examiner.examine().await;
+                Ok(json(&views::Doctor::of(&found, &findings)))
+            }
+            Ok(()) => self.allowed(method, path, headers),
+            Err(problem) => Err(problem),
+        };
+        let mut response = answered.unwrap_or_else(Problem::response);
+        let fields = response.headers_mut();
+        fields.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        fields.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        response
+    }
+
+    fn allowed(&self, method: &Method, path: &str, headers: &HeaderMap) -> Result<Response<Body>, Problem> {
+        let segments: Vec<_> = path.trim_matches('/').split('/').collect();
+        let is_read = matches!(*method, Method::GET | Method::HEAD);
+        match (is_read, &segments[..]) {
+            (true, ["api", "v1", "health"]) => Ok(json(&serde_json::json!({"status": "ok"}))),
+            (true, ["api", "v1", "state"]) => Ok(json(&self.published.moment().state)),
+            (true, ["api", "v1", "streams"]) => Ok(json(&self.published.moment().state.streams)),
+            (true, ["api", "v1", "streams", id]) => {
+                let moment = self.published.moment();
+                let id: u64 = id.parse().map_err(|_| Problem::NoSuchThing)?;
+                let streams = &moment.state.streams;
+                // They stand in the order of their ids.
+                let at = streams.binary_search_by_key(&id, |stream| stream.id);
+                at.map(|at| json(&streams[at])).map_err(|_| Problem::NoSuchThing)
+            }
+            (true, ["api", "v1", "tuners"]) => Ok(json(&self.published.moment().state.tuners)),
+            (true, ["api", "v1", "zaps"]) => {
+                Ok(json(&serde_json::json!({"zaps": self.published.zaps_from(0)})))
+            }
+            (true, ["api", "v1", "summary"]) => Ok(json(&published::summarized(&self.published.moment()))),
+            (true, ["api", "v1", "openapi.json"]) => Ok(of_type("application/json", openapi::text())),
+            (true, ["api", "v1", "events"]) => {
+                let last = headers.get(HeaderName::from_static("last-event-id"));
+                let last = last.and_then(|last| last.to_str().ok()?.parse().ok());
+                let events = self.events.listen(last).ok_or(Problem::TooManyListeners)?;
+                let mut response = Response::new(events);
+                let fields = response.headers_mut();
+                fields.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+                fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                // nginx would hold events back.
+                fields.insert("x-accel-buffering", HeaderValue::from_static("no"));
+                Ok(response)
+            }
+            (true, ["metrics"]) => Ok(of_type(metrics::CONTENT_TYPE, metrics::text(self.published.moment()))),
+            (false, ["api", "v1", "streams", id, "stop"]) if *method == Method::POST => {
+                actions::stop(&self.supervisor, id)
+            }
+            (false, ["api", "v1", "viewers", id, "kick"]) if *method == Method::POST => {
+                actions::kick(&self.supervisor, id)
+            }
+            (true, ["api", "v1", "streams", _, "stop"] | ["api", "v1", "viewers", _, "kick"]) => {
+                Err(Problem::Method)
+            }
+            (true, _) => page::file(path).ok_or(Problem::NoSuchPage),
+            (false, _) => Err(Problem::Method),
+        }
+    }
+}
+
+/// What is shown without the token: that the gateway lives, and the page that asks for the token.
+fn is_public(path: &str) -> bool {
+    path == "/api/v1/health" || !(path.starts_with("/api/") || path.starts_with("/metrics"))
+}
+
+fn json(value: &impl Serialize) -> Response<Body> {
+    of_type("application/json", serde_json::to_string(value).unwrap_or_default())
+}
+
+fn of_type(media_type: &'static str, text: String) -> Response<Body> {
+    let mut response = Response::new(body::full(text));
+    let fields = response.headers_mut();
+    fields.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The listener's service; clones are cheap.
+#[derive(Clone, Debug)]
+pub struct Handle(pub Arc<Admin>);
+
+impl Service<Request<Upload>> for Handle {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Upload>) -> Self::Future {
+        let admin = Arc::clone(&self.0);
+        Box::pin(async move {
+            let response = admin.answer(request.method(), request.uri().path(), request.headers()).await;
+            Ok(if request.method() == Method::HEAD { response.map(|_| body::empty()) } else { response })
+        })
+    }
+}

@@ -1,0 +1,69 @@
+//! The description of the API (OpenAPI 3.1), made from the types that it answers with.
+
+#![expect(dead_code, reason = "utoipa takes a path for a function, and reads only what stands above it")]
+
+use utoipa::OpenApi;
+
+use crate::admin::{problem, views};
+
+/// Warmgate's API: what runs, for whom, and how long viewers waited.
+#[derive(OpenApi)]
+#[openapi(
+    paths(state, streams, stream, tuners, zaps, summary, doctor, events, health, metrics, stop, kick),
+    components(schemas(views::State, views::Zap, views::Summary, problem::Details)),
+    info(title = "Warmgate", description = "What runs, for whom, and how long viewers waited.")
+)]
+struct Description;
+
+/// The description as JSON.
+pub(super) fn text() -> String {
+    Description::openapi().to_json().unwrap_or_default()
+}
+
+/// Everything at once.
+#[utoipa::path(get, path = "/api/v1/state", responses((status = 200, body = views::State), (status = 401, body = problem::Details)))]
+fn state() {}
+
+/// The streams.
+#[utoipa::path(get, path = "/api/v1/streams", responses((status = 200, body = [views::Stream]), (status = 401, body = problem::Details)))]
+fn streams() {}
+
+/// A stream.
+#[utoipa::path(get, path = "/api/v1/streams/{id}", params(("id" = u64, Path)), responses((status = 200, body = views::Stream), (status = 404, body = problem::Details)))]
+fn stream() {}
+
+/// The server's tuners.
+#[utoipa::path(get, path = "/api/v1/tuners", responses((status = 200, body = views::Tuners), (status = 401, body = problem::Details)))]
+fn tuners() {}
+
+/// The last changes of channel, the oldest first.
+#[utoipa::path(get, path = "/api/v1/zaps", responses((status = 200, description = "An object with zaps: a list", body = [views::Zap]), (status = 401, body = problem::Details)))]
+fn zaps() {}
+
+/// One flat object, for sensors.
+#[utoipa::path(get, path = "/api/v1/summary", responses((status = 200, body = views::Summary), (status = 401, body = problem::Details)))]
+fn summary() {}
+
+/// What is wrong around the gateway, or could be better, with its cure.
+#[utoipa::path(get, path = "/api/v1/doctor", responses((status = 200, body = views::Doctor), (status = 401, body = problem::Details)))]
+fn doctor() {}
+
+/// Server-sent events: `state` with a state whenever it changes, `zap` with each zap when it is over. `Last-Event-ID` resumes zaps.
+#[utoipa::path(get, path = "/api/v1/events", responses((status = 200, description = "Events", content_type = "text/event-stream"), (status = 503, body = problem::Details)))]
+fn events() {}
+
+/// That the gateway lives.
+#[utoipa::path(get, path = "/api/v1/health", responses((status = 200, description = "It lives")))]
+fn health() {}
+
+/// The metrics, for Prometheus.
+#[utoipa::path(get, path = "/metrics", responses((status = 200, description = "OpenMetrics", content_type = "application/openmetrics-text")))]
+fn metrics() {}
+
+/// Stops a stream. Who watches it starts it again.
+#[utoipa::path(post, path = "/api/v1/streams/{id}/stop", params(("id" = u64, Path)), responses((status = 204, description = "It is being stopped"), (status = 404, body = problem::Details)))]
+fn stop() {}
+
+/// Sends a viewer away, for a minute.
+#[utoipa::path(post, path = "/api/v1/viewers/{id}/kick", params(("id" = String, Path)), responses((status = 204, description = "It has gone"), (status = 404, body = problem::Details)))]
+fn kick() {}

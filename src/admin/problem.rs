@@ -1,0 +1,88 @@
+//! Says in JSON what is wrong with a request (RFC 9457).
+//!
+//! It does not know who may do what.
+
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::body::{self, Body};
+
+/// What is wrong, as the client reads it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Details {
+    /// `about:blank`: the status says what kind of problem it is.
+    r#type: &'static str,
+    /// The status in words.
+    title: &'static str,
+    /// The status.
+    status: u16,
+    /// What is wrong, in a sentence.
+    detail: &'static str,
+}
+
+/// Why a request is not answered as it wishes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Problem {
+    /// It has no token, or the wrong one.
+    Unauthorized,
+    /// It came under a name that is not the gateway's, as a page elsewhere makes a browser do it.
+    ForeignHost,
+    /// A page from elsewhere sends it.
+    ForeignOrigin,
+    /// There is nothing at this path.
+    NoSuchPage,
+    /// There is no such stream or viewer, or it has gone.
+    NoSuchThing,
+    /// The path takes another method.
+    Method,
+    /// As many listen as may.
+    TooManyListeners,
+}
+
+impl Problem {
+    const fn row(self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Unauthorized => {
+                (StatusCode::UNAUTHORIZED, "Show the token of admin.token: Authorization: Bearer …")
+            }
+            Self::ForeignHost => (
+                StatusCode::FORBIDDEN,
+                "The name in Host is not one of this listener's: add it to admin.hosts",
+            ),
+            Self::ForeignOrigin => (StatusCode::FORBIDDEN, "The request comes from a page of another origin"),
+            Self::NoSuchPage => (StatusCode::NOT_FOUND, "There is nothing at this path"),
+            Self::NoSuchThing => (StatusCode::NOT_FOUND, "There is none of this id, or it has gone"),
+            Self::Method => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "This path takes another method: POST changes something, GET reads",
+            ),
+            Self::TooManyListeners => (StatusCode::SERVICE_UNAVAILABLE, "Too many listen to events already"),
+        }
+    }
+
+    /// The answer.
+    pub(super) fn response(self) -> Response<Body> {
+        let (status, detail) = self.row();
+        let title = status.canonical_reason().unwrap_or_default();
+        let details = Details { r#type: "about:blank", title, status: status.as_u16(), detail };
+        let text = serde_json::to_string(&details).unwrap_or_default();
+        let mut response = Response::new(body::full(text));
+        *response.status_mut() = status;
+        let fields = response.headers_mut();
+        fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        match self {
+            Self::Unauthorized => {
+                fields.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::TooManyListeners => {
+                fields.insert(RETRY_AFTER, HeaderValue::from_static("30"));
+            }
+            Self::ForeignHost | Self::ForeignOrigin | Self::NoSuchPage | Self::NoSuchThing | Self::Method => {
+            }
+        }
+        response
+    }
+}

@@ -1,0 +1,300 @@
+//! The state as it is shown: made from the pool's snapshot when somebody asks, and then shown to everybody for a second.
+//!
+//! Metrics, API and dashboard show the same, so that they agree. It changes nothing.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use crate::admin::sentences;
+use crate::admin::views;
+use crate::supervisor::Supervisor;
+use domain::consumer::Presence;
+use domain::key::ItemId;
+use domain::pool::{ConsumerView, Snapshot, StreamView, Tally};
+use domain::producer::State;
+use domain::reason::ZapOutcome;
+use domain::time::Timestamp;
+use domain::zap::{Zap, ZapBook};
+
+/// How old the state may be that is shown.
+const FRESH: Duration = Duration::from_secs(1);
+/// How many of the last zaps the medians are of.
+const LAST: usize = 200;
+
+/// What does not change while the gateway runs.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Where the media server is.
+    pub upstream: String,
+    /// How long a zap may take.
+    pub slo: Duration,
+}
+
+/// A snapshot, and what is shown of it.
+#[derive(Debug)]
+pub(super) struct Moment {
+    /// The pool.
+    pub(super) snapshot: Snapshot,
+    /// The same as it is shown.
+    pub(super) state: views::State,
+    /// The zaps.
+    pub(super) zaps: ZapBook,
+    made: Instant,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Published {
+    supervisor: Supervisor,
+    facts: Facts,
+    last: Mutex<Option<Arc<Moment>>>,
+}
+
+impl Published {
+    pub(super) fn new(supervisor: Supervisor, facts: Facts) -> Self {
+        Self { supervisor, facts, last: Mutex::default() }
+    }
+
+    /// The state, a second old at most.
+    pub(super) fn moment(&self) -> Arc<Moment> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some(moment) if moment.made.elapsed() < FRESH => Arc::clone(moment),
+            Some(_) | None => Arc::clone(last.insert(Arc::new(self.make()))),
+        }
+    }
+
+    /// The last zaps that are over, from the one with this number on.
+    pub(super) fn zaps_from(&self, first: u64) -> Vec<views::Zap> {
+        let now = (self.supervisor.now(), SystemTime::now());
+        let numbered: Vec<_> = self.supervisor.zaps().read(|book| {
+            let oldest = book.count() - book.over().count() as u64;
+            book.over().cloned().zip(oldest..).filter(|(_, id)| *id >= first).collect()
+        });
+        numbered.iter().map(|(zap, id)| self.zap(zap, *id, now)).collect()
+    }
+
+    fn make(&self) -> Moment {
+        let (snapshot, now) = (self.supervisor.snapshot(), self.supervisor.now());
+        let zaps = self.supervisor.zaps().read(ZapBook::clone);
+        let streams = snapshot.streams.iter().map(|stream| self.stream(stream, now)).collect();
+        let state = views::State {
+            at: moment(SystemTime::now()),
+            version: env!("CARGO_PKG_VERSION"),
+            uptime: now.elapsed().as_secs_f64(),
+            upstream: self.facts.upstream.clone(),
+            slots: self.supervisor.slots(),
+            streams,
+            tuners: tuners(&snapshot),
+            counts: counts(&snapshot.tally),
+            zaps: summary(&zaps, self.facts.slo),
+        };
+        Moment { snapshot, state, zaps, made: Instant::now() }
+    }
+
+    fn channel(&self, item: &ItemId) -> views::Channel {
+        let known = self.supervisor.names().channel(item);
+        let (name, number) = known.map_or((None, None), |known| (Some(known.name), known.number));
+        views::Channel { item: item.to_string(), name, number }
+    }
+
+    fn stream(&self, stream: &StreamView, now: Timestamp) -> views::Stream {
+        let failed = match stream.state {
+            State::BackingOff { retry_at, failure } => Some((failure.as_str(), retry_at.since(now))),
+            State::Starting | State::Live | State::Resting | State::Retiring(_) => None,
+        };
+        let present = stream.consumers.iter().filter(|viewer| viewer.verdict.state.is_present());
+        views::Stream {
+            id: stream.id.0,
+            channel: self.channel(&stream.item),
+            profile: stream.profile.clone(),
+            method: stream.method.as_str(),
+            state: state_name(stream.state),
+            failure: failed.map(|(failure, _)| failure),
+            retry_in: failed.map(|(_, wait)| wait.as_secs_f64()),
+            why: sentences::why(stream, now),
+            generation: stream.generation,
+            age: now.since(stream.begun).as_secs_f64(),
+            idle: stream.idle_since.map(|since| now.since(since).as_secs_f64()),
+            goes_in: stream.goes_at.map(|at| at.since(now).as_secs_f64()),
+            encodes: stream.encodes,
+            memory: stream.held,
+            viewers: present.map(|viewer| self.viewer(viewer, now)).collect(),
+        }
+    }
+
+    fn viewer(&self, viewer: &ConsumerView, now: Timestamp) -> views::Viewer {
+        let user = viewer.user.as_ref().and_then(|user| self.supervisor.names().user(user));
+        views::Viewer {
+            id: viewer_id(viewer),
+            user: user.map(|name| name.to_string()),
+            device: viewer.viewer.device.as_ref().map(|device| device.as_str().to_owned()),
+            player: viewer.class.as_str(),
+            presence: presence_name(viewer.verdict.state),
+            absence: viewer.verdict.probability,
+            because: viewer.verdict.because.iter().map(|evidence| evidence.as_str()).collect(),
+            age: now.since(viewer.tuned_at).as_secs_f64(),
+        }
+    }
+
+    fn zap(&self, zap: &Zap, id: u64, (now, clock): (Timestamp, SystemTime)) -> views::Zap {
+        let since = |at: Option<Timestamp>| at.map(|at| at.since(zap.begun).as_secs_f64());
+        let begun = clock.checked_sub(now.since(zap.begun)).unwrap_or(clock);
+        let user = self.supervisor.user_of(zap.zapper.account);
+        let user = user.and_then(|user| self.supervisor.names().user(&user));
+        views::Zap {
+            id,
+            at: moment(begun),
+            channel: self.channel(&zap.zapper.item),
+            user: user.map(|name| name.to_string()),
+            device: zap.zapper.device.as_ref().map(|device| device.as_str().to_owned()),
+            outcome: zap.outcome.as_str(),
+            reason: zap.reason,
+            waited: zap.waited().map(|waited| waited.as_secs_f64()),
+            opened: since(zap.opened),
+            list_asked: since(zap.list_asked),
+            listed: since(zap.listed),
+            segment_asked: since(zap.segment_asked),
+            segment_sent: since(zap.segment_sent),
+            listed_again: since(zap.listed_again),
+        }
+    }
+}
+
+/// A viewer's name in the API. Its token would give its stream away.
+pub(super) fn viewer_id(viewer: &ConsumerView) -> String {
+    let (account, device) = (viewer.viewer.account.0, viewer.viewer.device.as_ref());
+    let mut hash = std::hash::DefaultHasher::new();
+    std::hash::Hash::hash(&(account, device, viewer.id.bits()), &mut hash);
+    format!("{:016x}", std::hash::Hasher::finish(&hash))
+}
+
+/// A moment as RFC 3339 writes it, to the millisecond.
+fn moment(at: SystemTime) -> String {
+    jiff::Timestamp::try_from(at).map_or_else(|_| String::new(), |at| format!("{at:.3}"))
+}
+
+const fn state_name(state: State) -> &'static str {
+    match state {
+        State::Starting => "starting",
+        State::Live => "live",
+        State::Resting => "resting",
+        State::BackingOff { .. } => "backing-off",
+        State::Retiring(_) => "retiring",
+    }
+}
+
+const fn presence_name(presence: Presence) -> &'static str {
+    match presence {
+        Presence::Joining => "joining",
+        Presence::Playing => "playing",
+        Presence::Paused => "paused",
+        Presence::Thin => "thin",
+        Presence::Stalled => "stalled",
+        Presence::Suspect => "suspect",
+        Presence::Left { .. } => "left",
+    }
+}
+
+fn tuners(snapshot: &Snapshot) -> views::Tuners {
+    let tuners = &snapshot.tuners;
+    let hosts = tuners.hosts.iter().map(|host| views::TunerHost {
+        id: host.id.clone(),
+        limit: host.limit.map(|limit| limit.count),
+        reserve: host.reserve,
+        in_use: host.in_use,
+        idle: host.idle,
+    });
+    views::Tuners {
+        limit: tuners.limit.map(|limit| limit.count),
+        source: tuners.limit.map(|limit| limit.source.as_str()),
+        reserve: tuners.reserve,
+        in_use: tuners.in_use,
+        idle: tuners.idle,
+        closing: tuners.closing,
+        openings: snapshot.openings,
+        hosts: hosts.collect(),
+    }
+}
+
+fn counts(tally: &Tally) -> views::Counts {
+    fn named<K: Copy>(
+        counts: &BTreeMap<K, u64>,
+        name: impl Fn(K) -> &'static str,
+    ) -> BTreeMap<&'static str, u64> {
+        counts.iter().map(|(&key, &count)| (name(key), count)).collect()
+    }
+    views::Counts {
+        starts: tally.starts,
+        revived: tally.revived,
+        tuned: tally.tuned.clone(),
+        refused: named(&tally.refused, |reason| reason.as_str()),
+        refused_openings: named(&tally.refused_openings, |reason| reason.as_str()),
+        stopped: named(&tally.stopped, |reason| reason.as_str()),
+        rested: named(&tally.rested, |reason| reason.as_str()),
+        failures: named(&tally.failures, |failure| failure.as_str()),
+        returned: named(&tally.returned, |reason| reason.as_str()),
+        left: named(&tally.left, |reason| reason.as_str()),
+    }
+}
+
+fn summary(book: &ZapBook, slo: Duration) -> views::ZapSummary {
+    let mut waits: BTreeMap<ZapOutcome, Vec<Duration>> = BTreeMap::new();
+    for zap in book.over().rev().take(LAST) {
+        waits.entry(zap.outcome).or_default().extend(zap.waited());
+    }
+    waits.values_mut().for_each(|waits| waits.sort_unstable());
+    let outcomes = book.counts().iter().map(|(&outcome, &count)| {
+        let waits = waits.get(&outcome).map(Vec::as_slice).unwrap_or_default();
+        let at = |share| quantile(waits, share).map(|wait| wait.as_secs_f64());
+        (outcome.as_str(), views::Waits { count, median: at(0.5), p95: at(0.95) })
+    });
+    let pictures: Vec<_> = waits.values().flatten().collect();
+    let share = |part: usize, whole: usize| (whole > 0).then(|| part as f64 / whole as f64);
+    let kept = pictures.iter().filter(|wait| ***wait <= slo).count();
+    let counted = |outcomes: &[ZapOutcome]| {
+        let counts = outcomes.iter().filter_map(|outcome| book.counts().get(outcome));
+        counts.sum::<u64>() as usize
+    };
+    let warm = counted(&[ZapOutcome::Hit, ZapOutcome::Joined]);
+    let served = counted(&[
+        ZapOutcome::Hit,
+        ZapOutcome::Joined,
+        ZapOutcome::Near,
+        ZapOutcome::Cold,
+        ZapOutcome::Bypass,
+    ]);
+    views::ZapSummary {
+        slo: slo.as_secs_f64(),
+        within_slo: share(kept, pictures.len()),
+        warm_share: share(warm, served),
+        outcomes: outcomes.collect(),
+    }
+}
+
+/// The value that this share of the sorted `waits` does not exceed.
+fn quantile(waits: &[Duration], share: f64) -> Option<Duration> {
+    let last = waits.len().checked_sub(1)?;
+    waits.get((last as f64 * share).round() as usize).copied()
+}
+
+/// The state as one flat object.
+pub(super) fn summarized(moment: &Moment) -> views::Summary {
+    let Moment { state, zaps, .. } = moment;
+    let mut waits: Vec<_> = zaps.over().rev().take(LAST).filter_map(Zap::waited).collect();
+    waits.sort_unstable();
+    views::Summary {
+        streams: state.streams.len(),
+        streams_idle: state.streams.iter().filter(|stream| stream.idle.is_some()).count(),
+        viewers: state.streams.iter().map(|stream| stream.viewers.len()).sum(),
+        tuners_in_use: state.tuners.in_use,
+        tuners: state.tuners.limit,
+        zaps: zaps.count(),
+        warm_percent: state.zaps.warm_share.map(|share| share * 100.0),
+        zap_median_ms: quantile(&waits, 0.5).map(|wait| wait.as_secs_f64() * 1000.0),
+        uptime: state.uptime,
+    }
+}

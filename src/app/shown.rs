@@ -1,0 +1,88 @@
+//! Sets up the listener that shows what goes on inside, and says in the log what was found around the gateway.
+//!
+//! Viewers are served without it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::admin::{self, Admin, Examiner};
+use crate::config::{self, Config};
+use crate::server::{self, Listener};
+use crate::supervisor::Supervisor;
+use domain::doctor::Severity;
+
+/// Connections to `admin.listen`.
+const CONNECTIONS: usize = 128;
+/// Between two attempts to listen at an address that is taken: the process before this one lets go of it.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// The listener, and what it shows.
+#[derive(Debug)]
+pub(super) struct Shown {
+    address: SocketAddr,
+    /// `None` while the address is taken.
+    listener: Option<Listener>,
+    admin: admin::Handle,
+}
+
+impl Shown {
+    /// Listens where the configuration says, if it does.
+    pub(super) async fn new(
+        config: &Config,
+        (supervisor, examiner): (&Supervisor, &Arc<Examiner>),
+    ) -> Option<Self> {
+        let config::Admin { enabled, listen, token, hosts } = config.admin.clone();
+        if !enabled {
+            return None;
+        }
+        let facts = admin::Facts { upstream: config.upstream.url.to_string(), slo: config.zap.slo };
+        let admin = Admin::new((supervisor.clone(), Arc::clone(examiner)), facts, (token, hosts));
+        let listener = Listener::bind(listen).await;
+        if let Err(error) = &listener {
+            warn!(address = %listen, %error, "cannot listen at admin.listen: until that is free, there is no dashboard, no API and no metrics");
+        }
+        Some(Self { address: listen, listener: listener.ok(), admin: admin::Handle(Arc::new(admin)) })
+    }
+
+    /// The address at which it listens, if that was free.
+    pub(super) fn local_addr(&self) -> Option<SocketAddr> {
+        self.listener.as_ref().map(Listener::local_addr)
+    }
+
+    /// Serves until `stop`.
+    pub(super) async fn serve(self, stop: CancellationToken) {
+        let mut bound = self.listener;
+        let listener = loop {
+            if let Some(listener) = bound {
+                break listener;
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep(TRY_AGAIN) => bound = Listener::bind(self.address).await.ok(),
+            }
+        };
+        let limits = server::Limits { connections: CONNECTIONS, ..server::Limits::default() };
+        // Events have no natural end.
+        listener.limited(limits).serve(self.admin, stop, Duration::ZERO).await;
+    }
+}
+
+/// Says in the log what was found around the gateway, and what to do about it.
+pub(super) async fn say_findings(examiner: Arc<Examiner>) {
+    let (found, findings) = examiner.examine().await;
+    if let Some(version) = found.version {
+        info!(version, tuners = found.tuners, key = found.has_key, "Jellyfin answers");
+    }
+    for finding in findings {
+        let (what, cure) = (finding.what(), finding.cure());
+        match finding.severity() {
+            Severity::Problem => warn!(finding = finding.as_str(), cure, "{what}"),
+            Severity::Advice => info!(finding = finding.as_str(), cure, "{what}"),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What a supervisor begins with: what the ledger of an earlier process tells, or what a process has handed over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::supervisor::handed_over::{LedgerEntry, Pieces, SupervisorParts};
+use crate::supervisor::held::leftovers::Leftovers;
+use crate::supervisor::held::opening_book::{self, BookParts};
+use crate::supervisor::streams::Streams;
+use crate::upstream::ledger::{Entry, Ledger};
+use domain::pool::Pool;
+
+/// What the process before has handed over.
+#[derive(Debug)]
+pub struct Inherited {
+    /// All but the pieces.
+    pub parts: SupervisorParts,
+    /// The pieces.
+    pub pieces: Pieces,
+}
+
+/// The entries of the ledger that the process before will close.
+#[derive(Debug, Default)]
+pub struct Theirs(pub(super) BTreeSet<String>);
+
+/// What clients have opened before.
+pub(in crate::supervisor) enum InheritedOpenings {
+    /// The ledger tells so.
+    Left(BTreeMap<String, Entry>),
+    /// It was handed over.
+    HandedOver(BookParts),
+}
+
+/// What a supervisor begins with.
+pub(in crate::supervisor) struct Estate {
+    pub(in crate::supervisor) ledger: Arc<Ledger>,
+    pub(in crate::supervisor) leftovers: Arc<Leftovers>,
+    pub(in crate::supervisor) openings: InheritedOpenings,
+    /// What the pool's clock shows.
+    pub(in crate::supervisor) elapsed: Duration,
+}
+
+impl Inherited {
+    /// The entries of the ledger that the process before closes: what it has opened for itself.
+    #[must_use]
+    pub fn theirs(&self) -> Theirs {
+        let SupervisorParts { entries, book, leftovers, .. } = &self.parts;
+        let ours: BTreeSet<_> = book.names().chain(leftovers.iter().map(String::as_str)).collect();
+        let names = entries.iter().map(|(name, _)| name);
+        Theirs(names.filter(|name| !ours.contains(name.as_str())).cloned().collect())
+    }
+}
+
+impl Estate {
+    /// What the ledger at this path tells, or what was `inherited`, with which `pool` and `streams` are filled.
+    pub(in crate::supervisor) fn new(
+        path: Option<PathBuf>,
+        inherited: Option<Inherited>,
+        pool: &mut Pool,
+        streams: &Streams,
+    ) -> Self {
+        let Some(Inherited { parts, mut pieces }) = inherited else {
+            let (ledger, left) = Ledger::open(path);
+            let ledger = Arc::new(ledger);
+            let (of_clients, left) = opening_book::of_clients(left);
+            let leftovers = Arc::new(Leftovers::new(Arc::clone(&ledger), left));
+            return Self {
+                ledger,
+                leftovers,
+                openings: InheritedOpenings::Left(of_clients),
+                elapsed: Duration::ZERO,
+            };
+        };
+        let elapsed = parts.pool.now.elapsed();
+        parts.streams.into_iter().for_each(|stream| streams.go_on_with(stream, &mut pieces));
+        pool.go_on_with(parts.pool);
+        let entries = parts.entries.into_iter().map(|(name, LedgerEntry { entry, is_inherited })| {
+            (name, Entry { inherited: is_inherited, ..entry })
+        });
+        let ledger = Arc::new(Ledger::handed_over(path, entries.collect()));
+        let leftovers = Arc::new(Leftovers::new(Arc::clone(&ledger), BTreeMap::new()));
+        parts.leftovers.iter().for_each(|name| leftovers.keep(name));
+        Self { ledger, leftovers, openings: InheritedOpenings::HandedOver(parts.book), elapsed }
+    }
+}

@@ -1,0 +1,95 @@
+//! What is shown of all this to people and programs, and what the operator decides by hand.
+//!
+//! It does not know who looks.
+
+use crate::supervisor::Supervisor;
+use crate::supervisor::names::Names;
+use crate::supervisor::zaps::Zaps;
+use domain::key::{ConsumerId, ItemId, StreamId, UserId};
+use domain::pool::Snapshot;
+use domain::time::Timestamp;
+use domain::viewer::Account;
+
+/// How many viewers a snapshot reads at a time.
+const PAGE: usize = 64;
+
+impl Supervisor {
+    /// A snapshot of the pool, for which its lock is not held long at a time: viewers wait for that. A viewer that comes or goes meanwhile
+    /// may be missing.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let mut snapshot = self.handle.pool().outline(self.handle.now());
+        for stream in &mut snapshot.streams {
+            loop {
+                let after = stream.consumers.last().map(|viewer| viewer.id);
+                let page = self.handle.pool().viewers_of(stream.id, after, PAGE, self.handle.now());
+                let is_last = page.len() < PAGE;
+                stream.consumers.extend(page);
+                if is_last {
+                    break;
+                }
+            }
+        }
+        snapshot
+    }
+
+    /// How long viewers wait when they change channel.
+    #[must_use]
+    pub const fn zaps(&self) -> &Zaps {
+        &self.zaps
+    }
+
+    /// Whether a stream of this channel runs, or rests, in whatever profile.
+    #[must_use]
+    pub fn is_near(&self, item: &ItemId) -> bool {
+        self.handle.pool().is_near(item)
+    }
+
+    /// The present, on the pool's clock, which `Snapshot` tells its moments by.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.handle.now()
+    }
+
+    /// The names of channels and users.
+    #[must_use]
+    pub const fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// What stands before the server's own paths, as far as viewers have shown it.
+    #[must_use]
+    pub fn prefix(&self) -> String {
+        self.tuners.prefix()
+    }
+
+    /// The most streams that run at once.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        self.handle.pool().slots()
+    }
+
+    /// How many tuners the server has, if that is known.
+    #[must_use]
+    pub fn tuner_limit(&self) -> Option<u32> {
+        self.handle.pool().tuners_view(self.handle.now()).limit.map(|limit| limit.count)
+    }
+
+    /// The user of an account, if the server has told it.
+    #[must_use]
+    pub fn user_of(&self, account: Account) -> Option<UserId> {
+        self.handle.pool().user_of(account).cloned()
+    }
+
+    /// Stops a stream, whoever watches it. Returns whether it ran.
+    #[must_use]
+    pub fn stop_stream(&self, stream: StreamId) -> bool {
+        self.handle.ask(|pool, _| pool.stop_stream(stream))
+    }
+
+    /// Sends a viewer away for a while. Returns whether it was there.
+    #[must_use]
+    pub fn send_away(&self, consumer: ConsumerId) -> bool {
+        self.handle.ask(|pool, now| pool.send_away(consumer, now))
+    }
+}
