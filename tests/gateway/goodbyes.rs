@@ -79,10 +79,19 @@ async fn a_viewer_that_falls_silent_is_said_goodbye_for_and_takes_nobody_along()
 /// The server itself would never close the first channel of a device that has played another one since.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_that_its_device_has_left_without_a_word_is_given_back_at_once() {
-    for version in VERSIONS {
+    for (version, reports_first) in
+        [VERSIONS.map(|version| (version, false)), VERSIONS.map(|version| (version, true))].concat()
+    {
         let stage = stage(version).await;
         let viewer = stage.viewer(0, "phone");
-        let first = plays(&viewer, &stage.channel(1)).await;
+        let first = short(soon(viewer.open(&stage.channel(1))).await.unwrap());
+        if reports_first {
+            soon(viewer.report(&first, "Playing")).await.unwrap();
+        }
+        assert_eq!(poll(&viewer, &first).await.status, 200);
+        if !reports_first {
+            soon(viewer.report(&first, "Playing")).await.unwrap();
+        }
         let second = plays(&viewer, &stage.channel(2)).await;
         plays_on(&viewer, &second, "the first channel is the gateway's alone", || {
             consumers(&stage, &first) == 1

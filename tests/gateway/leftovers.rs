@@ -146,11 +146,13 @@ async fn what_clients_had_opened_is_waited_for_and_given_back() {
     first.kill().await;
 
     let second = start(state.path(), &first.address, &settings, &origin, true).await;
-    soon(second.viewer(&settings, "tv").report(&followed, "Playing")).await.unwrap();
+    let viewer = second.viewer(&settings, "tv");
+    soon(viewer.report(&followed, "Playing")).await.unwrap();
     assert_eq!(origin.counts().consumers.len(), 2, "neither is closed at once");
     eventually("it is given back", async || !origin.counts().consumers.contains_key(&forgotten.live_stream))
         .await;
     assert_eq!(origin.counts().consumers.get(&followed.live_stream), Some(&1));
+    soon(viewer.leave(&followed)).await.unwrap();
     let left = ledger_in(state.path());
     eventually("both are struck out", async || std::fs::read_to_string(&left).unwrap() == "{}").await;
 }

@@ -97,11 +97,13 @@ impl Jobs {
         tokio::fs::read_to_string(path).await.map_err(|_| Refusal::Missing)
     }
 
-    /// Kills the jobs of a play session. Their live streams stay open.
-    pub(crate) async fn kill_session(&self, play_session: &str) {
-        for job in self.of_session(play_session) {
-            self.kill(&job).await;
+    /// Kills the jobs of a play session, and returns whether it had any. Their live streams stay open.
+    pub(crate) async fn kill_session(&self, play_session: &str) -> bool {
+        let jobs = self.of_session(play_session);
+        for job in &jobs {
+            self.kill(job).await;
         }
+        !jobs.is_empty()
     }
 
     /// The number of running FFmpegs.

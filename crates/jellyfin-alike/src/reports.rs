@@ -43,7 +43,7 @@ pub(crate) async fn stopped(
 
 async fn stop(state: &State, caller: &Caller, parameters: &Parameters) -> Result<Response, Refusal> {
     if let Some(play_session) = parameters.text("PlaySessionId") {
-        state.jobs.kill_session(&play_session).await;
+        let _ = state.jobs.kill_session(&play_session).await;
     }
     let position = member(&parameters.body, "PositionTicks").and_then(serde_json::Value::as_i64).unwrap_or(0);
     if position < 0 && state.server.settings.version == Version::V10_11 {
@@ -71,7 +71,7 @@ pub(crate) fn logout(state: &State, caller: &Caller) -> Response {
 pub(crate) async fn delete_encodings(state: &State, query: &Query) -> Result<Response, Refusal> {
     query.get("deviceId").ok_or(Refusal::BadRequest)?;
     let play_session = query.get("playSessionId").ok_or(Refusal::BadRequest)?;
-    state.jobs.kill_session(play_session).await;
+    let _ = state.jobs.kill_session(play_session).await;
     Ok(no_content())
 }
 
@@ -86,14 +86,15 @@ pub(crate) async fn disconnected(state: &State, session: &str) {
     }
 }
 
-/// Stops the sessions that play without having reported for `Delays::idle`, and looks for them as often. What a device
-/// played before stays open.
+/// Stops the sessions that play without having reported for `Delays::idle`, and looks for them as often. The server's stop names no live
+/// stream: what is given back is what a job of the session plays, with its end. What a device played before stays open.
 pub(crate) async fn stop_idle_sessions(state: Arc<State>) {
     loop {
         sleep(state.server.settings.delays.idle).await;
         for session in state.sessions.idle() {
-            if let Some(playing) = state.sessions.stopped(&session) {
-                state.jobs.kill_session(&playing.consumer.play_session).await;
+            if let Some(playing) = state.sessions.stopped(&session)
+                && state.jobs.kill_session(&playing.consumer.play_session).await
+            {
                 give_back(&state, &session, playing).await;
             }
         }

@@ -15,18 +15,24 @@ impl Openings {
         for id in self.index.meant(&mention) {
             // The server closes it for its client: once is enough.
             let open = self.index.get(id).filter(|open| !open.is_closing);
-            match open.map(|open| open.state) {
-                Some(state @ (ReturnReason::Left | ReturnReason::Silent)) => self.index.set(id, state, now),
-                Some(ReturnReason::Unfollowed | ReturnReason::Superseded) => {
+            match open.map(|open| (open.state, open.reported_at)) {
+                Some((state @ (ReturnReason::Left | ReturnReason::Silent), _)) => {
+                    self.index.set(id, state, now);
+                }
+                Some((ReturnReason::Unfollowed | ReturnReason::Superseded, None)) => {
                     self.index.set(id, ReturnReason::Left, now);
                 }
+                Some((ReturnReason::Unfollowed | ReturnReason::Superseded, Some(_))) => {
+                    self.index.set(id, ReturnReason::Silent, now);
+                }
                 // Whether it still plays the server's own stream, only its requests for that tell.
-                Some(
+                Some((
                     ReturnReason::PassedOn
                     | ReturnReason::Abandoned
                     | ReturnReason::Stopped
                     | ReturnReason::LoggedOut,
-                )
+                    _,
+                ))
                 | None => {}
             }
         }
@@ -36,18 +42,21 @@ impl Openings {
     pub fn zapping(&mut self, account: Account, device: &DeviceId, now: Timestamp) {
         for id in self.index.of_device(account, device) {
             let open = self.index.get(id).filter(|open| !open.is_closing);
-            match open.map(|open| open.state) {
-                Some(ReturnReason::Unfollowed | ReturnReason::Superseded) => {
+            match open.map(|open| (open.state, open.reported_at)) {
+                Some((ReturnReason::Unfollowed | ReturnReason::Superseded, None)) => {
                     self.index.set(id, ReturnReason::Superseded, now);
                 }
-                Some(ReturnReason::PassedOn) => self.index.set(id, ReturnReason::PassedOn, now),
-                Some(
+                Some((ReturnReason::PassedOn, _)) => self.index.set(id, ReturnReason::PassedOn, now),
+                // It plays what does not pass here, and may play on.
+                Some((ReturnReason::Unfollowed | ReturnReason::Superseded, Some(_)))
+                | Some((
                     ReturnReason::Left
                     | ReturnReason::Silent
                     | ReturnReason::Abandoned
                     | ReturnReason::Stopped
                     | ReturnReason::LoggedOut,
-                )
+                    _,
+                ))
                 | None => {}
             }
         }

@@ -92,6 +92,11 @@ impl Index {
         }
     }
 
+    /// Whether the server has the record of an opening that its client plays.
+    pub(super) fn is_reported(&self, id: OpeningId) -> bool {
+        self.get(id).is_some_and(|open| open.reported_at.is_some())
+    }
+
     /// The client has reported that it plays by the openings, or that it pauses.
     pub(super) fn set_paused(&mut self, meant: &[OpeningId], is_paused: bool) {
         for id in meant {

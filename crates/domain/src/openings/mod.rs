@@ -5,10 +5,13 @@
 //! ```text
 //!                      ┌─ silence · another opening of the device · its client went away ─► given back
 //! opened ─► Unfollowed ┤
-//!               │      └─ a playlist of ours ─► Left ── its viewer has left ──────────────► given back
-//!               │                                 └─ reported ─► Silent ── its viewer has left ─► said goodbye for
-//!               └─ Stopped ◄──────────────────────┘
-//!                     └─ silence ─────────────────────────────────────────────────────────► given back, if it is still open
+//!             │ │      └─ a playlist of ours ─► Left ── its viewer has left ──────────────► given back
+//!             │ │                                 └─ reported ─► Silent ── its viewer has left ─► said goodbye for
+//!             │ └─ Stopped ◄──────────────────────┘
+//!             │       └─ silence ─────────────────────────────────────────────────────────► given back, if it is still open
+//!             └─ reported ─► Unfollowed ┬─ a playlist of ours ─► Silent
+//!                                       ├─ its device plays another channel ──────────────► said goodbye for
+//!                                       └─ minutes without a report ──────────────────────► left to the server
 //! from each: once the server has answered with a live playlist of its own ─► PassedOn ── silence ─► said goodbye for, if reported;
 //!                                                                                         else given back, if it is still open
 //!            once the server has accepted its client's Close or Stopped, or has sent other media ─► settled: not ours to close
@@ -16,10 +19,11 @@
 //!
 //! Each state is named after the reason for which the opening would be given back. A goodbye (`Stopped` with the client's own
 //! credential) closes the very opening of a client that has reported; where the server has closed that already, it takes somebody
-//! else's. So there is none after a Stopped of the client's own, after the end of its last WebSocket, or after minutes without a
-//! report. `LiveStreams/Close` takes any consumer away, so it is only for what was never reported. How an opening is closed is not known here.
+//! else's. So there is none after a Stopped of the client's own, after the end of its last WebSocket, or where the server's own job for it
+//! has ended in silence. `LiveStreams/Close` takes any consumer away, so it is only for what was never reported. How an opening is closed is not known here.
 
 mod departures;
+mod fate;
 mod given_back;
 mod index;
 mod mention;
@@ -34,6 +38,7 @@ use std::time::Duration;
 
 use crate::key::{DeviceId, LiveStreamId, OpeningId, PlaySessionId};
 use crate::multiset::Multiset;
+use crate::openings::fate::{Fate, fate};
 use crate::openings::given_back::GivenBack;
 use crate::openings::index::{Index, Open};
 use crate::reason::ReturnReason;
@@ -47,14 +52,6 @@ pub use crate::openings::opening::ClientOpening;
 const REMEMBERED: usize = 1000;
 /// How long an unfollowed opening is kept after its device has opened another channel: whatever it had begun arrives within seconds.
 const SUPERSEDED: Duration = Duration::from_secs(15);
-
-/// A session without a report for this long may have been stopped by the server, which looks every five minutes for those without
-/// one for five (docs/jellyfin.md 7). It has closed the opening then, and a goodbye would take somebody else's.
-const IDLE_SESSION: Duration = Duration::from_secs(4 * 60);
-
-/// A job of a device that plays something else may have timed out after this long: the server's timer is a minute, from the last request
-/// for it. The server has closed the opening then.
-const JOB_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// An opening is not given back in the moment that it is there.
 const SHORTEST_PATIENCE: Duration = Duration::from_millis(1);
@@ -109,7 +106,8 @@ impl Openings {
             self.given_back.has_opening(account, opening.live_stream.clone());
         }
         for other in self.index.of_same_device(&opening) {
-            match self.index.get(other).map(|open| (open.state, open.due)) {
+            let unreported = self.index.get(other).filter(|open| open.reported_at.is_none());
+            match unreported.map(|open| (open.state, open.due)) {
                 Some((ReturnReason::Unfollowed, due)) if due > now + SUPERSEDED => {
                     self.index.set(other, ReturnReason::Superseded, now + SUPERSEDED);
                 }
@@ -170,16 +168,24 @@ impl Openings {
                     ReturnReason::Unfollowed
                 }
             }),
-            MentionKind::Served => self.go_on(&meant, now, |state| match state {
-                // Whether the stop gave it back is still unknown.
-                ReturnReason::Stopped | ReturnReason::LoggedOut | ReturnReason::Silent => state,
-                // Its job at the server goes on.
-                ReturnReason::PassedOn => state,
-                ReturnReason::Unfollowed
-                | ReturnReason::Superseded
-                | ReturnReason::Abandoned
-                | ReturnReason::Left => ReturnReason::Left,
-            }),
+            MentionKind::Served => {
+                let (reported, unreported): (Vec<_>, Vec<_>) =
+                    meant.into_iter().partition(|&id| self.index.is_reported(id));
+                let served = |left: ReturnReason| {
+                    move |state| match state {
+                        // Whether the stop gave it back is still unknown.
+                        ReturnReason::Stopped | ReturnReason::LoggedOut | ReturnReason::Silent => state,
+                        // Its job at the server goes on.
+                        ReturnReason::PassedOn => state,
+                        ReturnReason::Unfollowed
+                        | ReturnReason::Superseded
+                        | ReturnReason::Abandoned
+                        | ReturnReason::Left => left,
+                    }
+                };
+                self.go_on(&reported, now, served(ReturnReason::Silent));
+                self.go_on(&unreported, now, served(ReturnReason::Left))
+            }
             MentionKind::PassedOn => {
                 let first: Vec<_> = meant.first().copied().into_iter().collect();
                 self.go_on(&first, now, |state| match state {
@@ -216,7 +222,14 @@ impl Openings {
                     | ReturnReason::Stopped
                     | ReturnReason::Silent => ReturnReason::Silent,
                 });
-                self.settle(others.first().copied())
+                match others.first() {
+                    // It may ask for its first playlist only after that, or play what does not pass here.
+                    Some(&id) if ours.is_empty() => {
+                        self.record(id, now);
+                        self.go_on(&[id], now, |_| ReturnReason::Unfollowed)
+                    }
+                    other => self.settle(other.copied()),
+                }
             }
             MentionKind::Stopped => {
                 // The server closes a reported one: it is settled once the server has accepted the report.
@@ -288,6 +301,7 @@ impl Openings {
                 Some(state @ (ReturnReason::Stopped | ReturnReason::Silent | ReturnReason::PassedOn)) => {
                     state
                 }
+                Some(_) if self.index.is_reported(id) => ReturnReason::Silent,
                 Some(
                     ReturnReason::Unfollowed
                     | ReturnReason::Abandoned
@@ -307,46 +321,18 @@ impl Openings {
         for id in self.index.due_by(now) {
             let Some(open) = self.index.get(id) else { continue };
             let state = open.state;
-            let waits = match state {
-                ReturnReason::Left
-                | ReturnReason::Silent
-                | ReturnReason::PassedOn
-                | ReturnReason::Stopped => is_watched(&open.opening),
-                ReturnReason::Unfollowed
-                | ReturnReason::Abandoned
-                | ReturnReason::Superseded
-                | ReturnReason::LoggedOut => false,
-            };
-            let is_idle = open.reported_at.is_some_and(|at| now.since(at) >= IDLE_SESSION);
-            let (reason, closes_by_itself) = match (state, open.reported_at) {
-                // While it plays, the server keeps its job alive by itself; that of a paused one ends within a minute, and so does
-                // that of one whose device plays something else.
-                (ReturnReason::PassedOn, Some(_)) => {
-                    let timeout = JOB_TIMEOUT.min(self.patience / 2);
-                    let is_replaced = open.replaced_at.is_some_and(|at| now.since(at) >= timeout);
-                    (ReturnReason::Silent, is_idle || open.is_paused || is_replaced)
+            match fate(open, self.patience, &is_watched, now) {
+                Fate::Kept => self.index.set(id, state, now + self.patience),
+                Fate::LeftToServer => {
+                    self.lost(id);
+                    due.push(Due::LeftToServer(id));
                 }
-                (ReturnReason::Silent, _) => (state, is_idle),
-                (
-                    ReturnReason::PassedOn
-                    | ReturnReason::Unfollowed
-                    | ReturnReason::Abandoned
-                    | ReturnReason::Superseded
-                    | ReturnReason::Left
-                    | ReturnReason::Stopped
-                    | ReturnReason::LoggedOut,
-                    _,
-                ) => (state, false),
-            };
-            if waits {
-                self.index.set(id, state, now + self.patience);
-            } else if closes_by_itself {
-                self.lost(id);
-                due.push(Due::LeftToServer(id));
-            } else if let Some(Open { opening, .. }) = self.index.remove(id) {
-                self.closed(&opening);
-                self.returning.insert(id, (opening, reason));
-                due.push(Due::GiveBack(id, reason));
+                Fate::GivenBack(reason) => {
+                    let Some(Open { opening, .. }) = self.index.remove(id) else { continue };
+                    self.closed(&opening);
+                    self.returning.insert(id, (opening, reason));
+                    due.push(Due::GiveBack(id, reason));
+                }
             }
         }
         due

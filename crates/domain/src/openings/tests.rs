@@ -37,6 +37,11 @@ impl Openings {
     }
 }
 
+/// An opening of another live stream, of the device of account 1.
+fn elsewhere(name: &str) -> ClientOpening {
+    ClientOpening { live_stream: LiveStreamId::new("elsewhere"), ..opening(1, name) }
+}
+
 /// One opening, of account 1 under the name `a`, at 0.
 fn one() -> Openings {
     let mut openings = Openings::new(PATIENCE);
@@ -117,7 +122,7 @@ fn two_closes_at_once_close_two() {
 
 #[test]
 fn a_request_settles_one_of_its_accounts_openings() {
-    for kind in [MentionKind::TakenOver, MentionKind::Reported, MentionKind::Closed] {
+    for kind in [MentionKind::TakenOver, MentionKind::Closed] {
         let mut openings = one();
         openings.opened(OpeningId(2), opening(1, "b"), at(0));
         let both = Mention { play_session: None, ..play(1, "a") };
@@ -319,10 +324,16 @@ fn a_stop_of_what_was_never_reported_is_ours_to_follow() {
     assert!(!one().is_unreported(&play(2, "c")), "it has none");
 }
 
+/// A player of the raw stream is not seen here; it may be there for hours.
 #[test]
-fn a_reported_playback_of_the_servers_own_stream_is_left_to_the_server() {
+fn a_reported_playback_that_does_not_pass_here_is_left_to_the_server() {
     let mut openings = one();
-    assert_eq!(openings.told(&play(1, "a"), MentionKind::Reported, at(5)), [OpeningId(1)]);
+    assert_eq!(openings.told(&play(1, "a"), MentionKind::Reported, at(5)), []);
+    assert_eq!(openings.take_due(at(125), |_| false), [], "it plays");
+    openings.zapping(Account(1), &DeviceId::new("device-1"), at(130));
+    openings.opened(OpeningId(2), elsewhere("b"), at(130));
+    assert_eq!(openings.take_due(at(244), |_| false), [], "the other is not reported");
+    assert_eq!(openings.take_due(at(245), |_| false), [Due::LeftToServer(OpeningId(1))]);
     let mut watched = one();
     let kept = watched.mentioned(&play(1, "a"), MentionKind::Reported, |_| true, at(5));
     assert_eq!((kept, due(&mut watched, 125, false)), (vec![], vec![ReturnReason::Silent]), "it plays ours");
@@ -352,13 +363,35 @@ fn the_last_websocket_of_a_device_takes_its_opening_along() {
     }
 }
 
+/// Its record stays when its device plays something else, and nothing else closes it.
 #[test]
-fn a_session_that_the_server_has_stopped_for_its_silence_is_not_said_goodbye_for() {
+fn what_was_reported_before_its_first_playlist_is_said_goodbye_for() {
+    for serves in [true, false] {
+        let mut openings = one();
+        openings.told(&play(1, "a"), MentionKind::Reported, at(1));
+        if serves {
+            openings.told(&play(1, "a"), MentionKind::Served, at(2));
+        }
+        openings.opened(OpeningId(2), elsewhere("b"), at(20));
+        let play_b = Mention { live_stream: Some(LiveStreamId::new("elsewhere")), ..play(1, "b") };
+        openings.told(&play_b, MentionKind::Reported, at(21));
+        let said_goodbye = Due::GiveBack(OpeningId(1), ReturnReason::Silent);
+        assert_eq!(openings.take_due(at(122), |_| false), [said_goodbye], "served: {serves}");
+    }
+    let mut left = one();
+    left.told(&play(1, "a"), MentionKind::Reported, at(1));
+    left.viewer_left(&PlaySessionId::new("a"), at(2));
+    assert_eq!(due(&mut left, 2, false), [ReturnReason::Silent], "its viewer waited here for a playlist");
+}
+
+/// The server stops such a session, but names no live stream, and no job of its own ends that had one.
+#[test]
+fn the_server_closes_nothing_for_a_silent_viewer_of_ours() {
     let mut openings = reported();
     for seconds in [130, 250] {
         assert_eq!(due(&mut openings, seconds, true), []);
     }
-    assert_eq!(openings.take_due(at(370), |_| false), [Due::LeftToServer(OpeningId(1))]);
+    assert_eq!(due(&mut openings, 370, false), [ReturnReason::Silent]);
     assert!(openings.is_closed_for(Account(1), &LiveStreamId::new("live")));
 }
 

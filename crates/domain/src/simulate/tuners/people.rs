@@ -101,6 +101,9 @@ impl Shell {
         });
         self.tell(Event::Answered(asking));
         if !is_abandoned {
+            // Every other device reports before it asks for a playlist.
+            let reports = if device % 2 == 0 { TUNING / 2 } else { TUNING + 1000 };
+            self.later(reports, Moment::Report(device, play));
             self.later(TUNING, Moment::Tune(device, play));
         }
     }
@@ -138,7 +141,6 @@ impl Shell {
     pub(super) fn tune(&mut self, device: u8, play: u64) {
         if self.polls(device, play) {
             self.later(POLL, Moment::Poll(device, play));
-            self.later(1000, Moment::Report(device, play));
             let stay = self.house.stay();
             self.later(stay, Moment::Leave(device, play));
         } else {
