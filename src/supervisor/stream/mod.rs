@@ -162,6 +162,13 @@ impl Stream {
         self.read().as_ref()?.join(listing, self.size.join, since)
     }
 
+    /// How long the first list of a new viewer waits for one segment more ([`Window::hold`]).
+    fn hold(&self, listing: Listing) -> Option<Duration> {
+        let window = self.read();
+        let window = window.as_ref()?;
+        window.hold(window.join(listing, self.size.join, None)?)
+    }
+
     /// The playlist of a viewer who joined at `start`; `None` before the first segment.
     pub(super) fn playlist(&self, start: JoinPoint, blocking: bool) -> Option<Playlist> {
         let text = self.read().as_ref()?.text(start, blocking);

@@ -13,6 +13,18 @@ impl Stream {
     /// Waits until the stream has segments for a viewer, has failed, or is retiring. A viewer that `has_list` goes on with the
     /// segments that are listed; another joins only a stream that goes on.
     pub async fn ready(&self, listing: Listing, has_list: bool) -> Readiness {
+        let readiness = self.first_readiness(listing, has_list).await;
+        match (readiness, self.hold(listing).filter(|_| !has_list)) {
+            (Readiness::Ready, Some(hold)) => {
+                let mut grown = self.grown.subscribe();
+                let _ = timeout(hold, grown.changed()).await;
+                self.first_readiness(listing, has_list).await
+            }
+            (Readiness::Ready, None) | (Readiness::Failed | Readiness::Retired, _) => readiness,
+        }
+    }
+
+    async fn first_readiness(&self, listing: Listing, has_list: bool) -> Readiness {
         let (mut state, mut grown) = (self.state.subscribe(), self.grown.subscribe());
         loop {
             grown.mark_unchanged();

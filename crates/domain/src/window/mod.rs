@@ -34,6 +34,8 @@ const SHORTEST_GROUP: Duration = Duration::from_millis(900);
 /// A new viewer's first list has this many segments at least, or lasts `ENOUGH`: a player that begins with less would stand still
 /// when it has played it, until the next segment is there.
 const HEAD_START: usize = 2;
+/// How long a list of no more than that is held back, for one segment more: about half a segment.
+const LONGEST_HOLD: Duration = Duration::from_millis(250);
 /// See `HEAD_START`.
 const ENOUGH: Duration = Duration::from_secs(4);
 
@@ -250,6 +252,18 @@ impl<P> Window<P> {
             plays_from_first: earlier.is_some(),
             longest: None,
         })
+    }
+
+    /// How long the first list of a player is to wait for one more segment: with the fewest that it can begin with, a player stands still
+    /// where the next list takes longer than the time it has in hand, as over a distance.
+    #[must_use]
+    pub fn hold(&self, join: JoinPoint) -> Option<Duration> {
+        match (join.listing, self.promise) {
+            (Listing::Fine, Promise::Pieces { .. }) => {
+                (self.list(join).count() <= HEAD_START).then_some(LONGEST_HOLD)
+            }
+            (Listing::Fine | Listing::Keyed, _) => None,
+        }
     }
 
     /// Whether nothing has come since the stream began or was interrupted.

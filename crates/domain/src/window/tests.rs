@@ -113,6 +113,20 @@ fn the_first_list_has_enough_to_play_on() {
     );
 }
 
+/// A player with a second in hand that asks every second stands still when an answer takes a little longer.
+#[test]
+fn a_first_list_that_is_barely_enough_waits_for_one_segment_more() {
+    let holds = |pieces: &str, listing| {
+        let window = pieces_of(pieces, PIECES);
+        window.hold(window.join(listing, secs(6), None).unwrap()).is_some()
+    };
+    assert!(holds("!.", Listing::Fine));
+    assert!(!holds("!..", Listing::Fine));
+    assert!(!holds("!...!...", Listing::Keyed), "its player has seconds in hand");
+    let segments = window_of(&[2]);
+    assert_eq!(segments.hold(segments.join(Listing::Fine, secs(6), None).unwrap()), None);
+}
+
 #[test]
 fn pieces_are_listed_one_by_one_and_from_key_frame_to_key_frame() {
     let window = pieces_of("!...!...", PIECES);

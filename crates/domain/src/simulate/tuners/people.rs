@@ -102,7 +102,7 @@ impl Shell {
         self.tell(Event::Answered(asking));
         if !is_abandoned {
             // Every other device reports before it asks for a playlist.
-            let reports = if device % 2 == 0 { TUNING / 2 } else { TUNING + 1000 };
+            let reports = if device.is_multiple_of(2) { TUNING / 2 } else { TUNING + 1000 };
             self.later(reports, Moment::Report(device, play));
             self.later(TUNING, Moment::Tune(device, play));
         }
