@@ -5,11 +5,12 @@
 use http::{Response, StatusCode};
 use tracing::info;
 
+use crate::admin::answer::json;
 use crate::admin::problem::Problem;
-use crate::admin::published::viewer_id;
+use crate::admin::published::{Published, viewer_id};
 use crate::body::{self, Body};
 use crate::supervisor::Supervisor;
-use domain::key::StreamId;
+use domain::key::{ItemId, StreamId};
 
 /// Stops a stream.
 pub(super) fn stop(supervisor: &Supervisor, id: &str) -> Result<Response<Body>, Problem> {
@@ -30,6 +31,33 @@ pub(super) fn kick(supervisor: &Supervisor, id: &str) -> Result<Response<Body>, 
         return Err(Problem::NoSuchThing);
     }
     info!("the operator sends a viewer away");
+    Ok(done())
+}
+
+/// Warms a channel up, and says at once how warm it is.
+pub(super) async fn warm_up(
+    supervisor: &Supervisor,
+    published: &Published,
+    id: &str,
+) -> Result<Response<Body>, Problem> {
+    let item = ItemId::parse(id).ok_or(Problem::NoSuchThing)?;
+    supervisor.warm_up(item.clone()).await.map_err(|refusal| {
+        info!(%item, reason = refusal.as_str(), "the operator cannot warm a channel up");
+        Problem::NotWarmed(refusal)
+    })?;
+    info!(%item, "the operator warms a channel up");
+    let mut response = json(&published.warm_channel(&item));
+    *response.status_mut() = StatusCode::ACCEPTED;
+    Ok(response)
+}
+
+/// Expects nobody at a channel any more.
+pub(super) fn release(supervisor: &Supervisor, id: &str) -> Result<Response<Body>, Problem> {
+    let item = ItemId::parse(id).ok_or(Problem::NoSuchThing)?;
+    if !supervisor.release(&item) {
+        return Err(Problem::NoSuchThing);
+    }
+    info!(%item, "the operator releases a channel");
     Ok(done())
 }
 

@@ -5,6 +5,7 @@
 
 mod access;
 mod actions;
+mod answer;
 mod events;
 mod examiner;
 mod metrics;
@@ -22,9 +23,9 @@ use std::sync::Arc;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use hyper::service::Service;
-use serde::Serialize;
 
 use crate::admin::access::Access;
+use crate::admin::answer::{json, of_type};
 use crate::admin::events::Events;
 use crate::admin::problem::Problem;
 use crate::admin::published::Published;
@@ -32,6 +33,8 @@ use crate::body::{self, Body};
 use crate::config::Secret;
 use crate::server::Upload;
 use crate::supervisor::Supervisor;
+use crate::supervisor::warm_up::ChannelWarmth;
+use domain::key::ItemId;
 
 pub use crate::admin::examiner::{Examiner, Places};
 pub use crate::admin::published::Facts;
@@ -70,7 +73,15 @@ impl Admin {
                 let (found, findings) = self.examiner.examine().await;
                 Ok(json(&views::Doctor::of(&found, &findings)))
             }
-            Ok(()) => self.allowed(method, path, headers),
+            Ok(()) => {
+                match (method, path.strip_prefix("/api/v1/channels/").and_then(|of| of.strip_suffix("/warm")))
+                {
+                    (&Method::POST, Some(id)) => {
+                        actions::warm_up(&self.supervisor, &self.published, id).await
+                    }
+                    _ => self.allowed(method, path, headers),
+                }
+            }
             Err(problem) => Err(problem),
         };
         let mut response = answered.unwrap_or_else(Problem::response);
@@ -94,6 +105,21 @@ impl Admin {
                 // They stand in the order of their ids.
                 let at = streams.binary_search_by_key(&id, |stream| stream.id);
                 at.map(|at| json(&streams[at])).map_err(|_| Problem::NoSuchThing)
+            }
+            (true, ["api", "v1", "channels"]) => Ok(json(&self.published.channels())),
+            (true, ["api", "v1", "channels", id]) => {
+                let item = ItemId::parse(id).ok_or(Problem::NoSuchThing)?;
+                Ok(json(&self.published.warm_channel(&item)))
+            }
+            (true, ["api", "v1", "channels", id, "ready"]) => {
+                let item = ItemId::parse(id).ok_or(Problem::NoSuchThing)?;
+                match self.supervisor.warmth_of(&item) {
+                    ChannelWarmth::Feed | ChannelWarmth::Stream => {
+                        Ok(json(&self.published.warm_channel(&item)))
+                    }
+                    ChannelWarmth::Opening => Err(Problem::NotReady),
+                    ChannelWarmth::Cold => Err(Problem::NoSuchThing),
+                }
             }
             (true, ["api", "v1", "tuners"]) => Ok(json(&self.published.moment().state.tuners)),
             (true, ["api", "v1", "zaps"]) => {
@@ -120,9 +146,15 @@ impl Admin {
             (false, ["api", "v1", "viewers", id, "kick"]) if *method == Method::POST => {
                 actions::kick(&self.supervisor, id)
             }
-            (true, ["api", "v1", "streams", _, "stop"] | ["api", "v1", "viewers", _, "kick"]) => {
-                Err(Problem::Method)
+            (false, ["api", "v1", "channels", id, "release"]) if *method == Method::POST => {
+                actions::release(&self.supervisor, id)
             }
+            (
+                true,
+                ["api", "v1", "streams", _, "stop"]
+                | ["api", "v1", "viewers", _, "kick"]
+                | ["api", "v1", "channels", _, "warm" | "release"],
+            ) => Err(Problem::Method),
             (true, _) => page::file(path).ok_or(Problem::NoSuchPage),
             (false, _) => Err(Problem::Method),
         }
@@ -132,18 +164,6 @@ impl Admin {
 /// What is shown without the token: that the gateway lives, and the page that asks for the token.
 fn is_public(path: &str) -> bool {
     path == "/api/v1/health" || !(path.starts_with("/api/") || path.starts_with("/metrics"))
-}
-
-fn json(value: &impl Serialize) -> Response<Body> {
-    of_type("application/json", serde_json::to_string(value).unwrap_or_default())
-}
-
-fn of_type(media_type: &'static str, text: String) -> Response<Body> {
-    let mut response = Response::new(body::full(text));
-    let fields = response.headers_mut();
-    fields.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 /// The listener's service; clones are cheap.

@@ -9,7 +9,10 @@ use crate::admin::{problem, views};
 /// Warmgate's API: what runs, for whom, and how long viewers waited.
 #[derive(OpenApi)]
 #[openapi(
-    paths(state, streams, stream, tuners, zaps, summary, doctor, events, health, metrics, stop, kick),
+    paths(
+        state, streams, stream, tuners, zaps, summary, doctor, events, health, metrics, stop, kick, channels,
+        channel, ready, warm, release
+    ),
     components(schemas(views::State, views::Zap, views::Summary, problem::Details)),
     info(title = "Warmgate", description = "What runs, for whom, and how long viewers waited.")
 )]
@@ -59,6 +62,26 @@ fn health() {}
 /// The metrics, for Prometheus.
 #[utoipa::path(get, path = "/metrics", responses((status = 200, description = "OpenMetrics", content_type = "application/openmetrics-text")))]
 fn metrics() {}
+
+/// The channels whose names Jellyfin has told, each with its warmth.
+#[utoipa::path(get, path = "/api/v1/channels", responses((status = 200, body = [views::WarmChannel]), (status = 401, body = problem::Details)))]
+fn channels() {}
+
+/// A channel, by Jellyfin's id of its item.
+#[utoipa::path(get, path = "/api/v1/channels/{id}", params(("id" = String, Path)), responses((status = 200, body = views::WarmChannel), (status = 404, body = problem::Details)))]
+fn channel() {}
+
+/// Whether a viewer who tunes has a picture at once: 503 with `Retry-After` while the channel is being opened, 404 if it is not.
+#[utoipa::path(get, path = "/api/v1/channels/{id}/ready", params(("id" = String, Path)), responses((status = 200, body = views::WarmChannel), (status = 404, body = problem::Details), (status = 503, body = problem::Details)))]
+fn ready() {}
+
+/// Opens a channel for a viewer who may come, for as long as `warm.feed` says. It takes no tuner that a viewer could need.
+#[utoipa::path(post, path = "/api/v1/channels/{id}/warm", params(("id" = String, Path)), responses((status = 202, body = views::WarmChannel), (status = 404, body = problem::Details), (status = 409, body = problem::Details), (status = 503, body = problem::Details)))]
+fn warm() {}
+
+/// Gives a channel up that was warmed up and that nobody watches.
+#[utoipa::path(post, path = "/api/v1/channels/{id}/release", params(("id" = String, Path)), responses((status = 204, description = "It is given up"), (status = 404, body = problem::Details)))]
+fn release() {}
 
 /// Stops a stream. Who watches it starts it again.
 #[utoipa::path(post, path = "/api/v1/streams/{id}/stop", params(("id" = u64, Path)), responses((status = 204, description = "It is being stopped"), (status = 404, body = problem::Details)))]

@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::body::{self, Body};
+use domain::reason::WarmUpRefusal;
 
 /// What is wrong, as the client reads it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -39,6 +40,10 @@ pub(super) enum Problem {
     Method,
     /// As many listen as may.
     TooManyListeners,
+    /// A channel is not warmed up.
+    NotWarmed(WarmUpRefusal),
+    /// A channel that is being warmed up is not ready.
+    NotReady,
 }
 
 impl Problem {
@@ -59,6 +64,8 @@ impl Problem {
                 "This path takes another method: POST changes something, GET reads",
             ),
             Self::TooManyListeners => (StatusCode::SERVICE_UNAVAILABLE, "Too many listen to events already"),
+            Self::NotWarmed(refusal) => not_warmed(refusal),
+            Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "The channel is being opened: ask again"),
         }
     }
 
@@ -80,9 +87,37 @@ impl Problem {
             Self::TooManyListeners => {
                 fields.insert(RETRY_AFTER, HeaderValue::from_static("30"));
             }
-            Self::ForeignHost | Self::ForeignOrigin | Self::NoSuchPage | Self::NoSuchThing | Self::Method => {
+            Self::NotReady => {
+                fields.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
+            Self::ForeignHost
+            | Self::ForeignOrigin
+            | Self::NoSuchPage
+            | Self::NoSuchThing
+            | Self::Method
+            | Self::NotWarmed(_) => {}
         }
         response
+    }
+}
+
+const fn not_warmed(refusal: WarmUpRefusal) -> (StatusCode, &'static str) {
+    match refusal {
+        WarmUpRefusal::Closing => (StatusCode::SERVICE_UNAVAILABLE, "The gateway is shutting down"),
+        WarmUpRefusal::Tuners => (
+            StatusCode::CONFLICT,
+            "It would take the last free tuner, or one that is kept free (tuners.reserve)",
+        ),
+        WarmUpRefusal::Connections => (StatusCode::CONFLICT, "The provider has no connection left"),
+        WarmUpRefusal::Slots => {
+            (StatusCode::CONFLICT, "As many channels are warmed up as streams may run (pool.slots)")
+        }
+        WarmUpRefusal::Unknown => {
+            (StatusCode::NOT_FOUND, "Jellyfin does not know this channel, or does not say what it plays")
+        }
+        WarmUpRefusal::NoKey => (
+            StatusCode::CONFLICT,
+            "The gateway needs a key of its own to open a channel: set upstream.api_key",
+        ),
     }
 }

@@ -13,7 +13,7 @@ use crate::admin::views;
 use crate::supervisor::Supervisor;
 use domain::consumer::Presence;
 use domain::key::ItemId;
-use domain::pool::{ConsumerView, Snapshot, StreamView, Tally};
+use domain::pool::{ConsumerView, Snapshot, StreamView, Tally, WarmedUpView};
 use domain::producer::State;
 use domain::reason::ZapOutcome;
 use domain::time::Timestamp;
@@ -88,11 +88,32 @@ impl Published {
             upstream: self.facts.upstream.clone(),
             slots: self.supervisor.slots(),
             streams,
+            warmed_up: snapshot.warmed_up.iter().map(|warmed| self.warmed_up(warmed, now)).collect(),
             tuners: tuners(&snapshot),
             counts: counts(&snapshot.tally),
             zaps: summary(&zaps, self.facts.slo),
         };
         Moment { snapshot, state, zaps, made: Instant::now() }
+    }
+
+    /// The channels whose names are known, in the order of their items.
+    pub(super) fn channels(&self) -> Vec<views::WarmChannel> {
+        let known = self.supervisor.names().channels_known();
+        known.keys().map(|item| self.warm_channel(item)).collect()
+    }
+
+    /// A channel, and how warm it is.
+    pub(super) fn warm_channel(&self, item: &ItemId) -> views::WarmChannel {
+        let warmth = self.supervisor.warmth_of(item);
+        views::WarmChannel { channel: self.channel(item), warmth: warmth.as_str(), ready: warmth.is_ready() }
+    }
+
+    fn warmed_up(&self, warmed: &WarmedUpView, now: Timestamp) -> views::WarmedUp {
+        views::WarmedUp {
+            channel: self.channel(&warmed.item),
+            ready: warmed.is_ready,
+            goes_in: warmed.until.map(|until| until.since(now).as_secs_f64()),
+        }
     }
 
     fn channel(&self, item: &ItemId) -> views::Channel {

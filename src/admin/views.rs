@@ -24,6 +24,8 @@ pub(super) struct State {
     pub(super) slots: usize,
     /// The streams.
     pub(super) streams: Vec<Stream>,
+    /// The channels that are warmed up for viewers who may come.
+    pub(super) warmed_up: Vec<WarmedUp>,
     /// The tuners of the server.
     pub(super) tuners: Tuners,
     /// What has happened since the start.
@@ -43,6 +45,29 @@ pub(super) struct Channel {
     /// Its number in the guide.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) number: Option<String>,
+}
+
+/// A channel that is warmed up.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct WarmedUp {
+    /// The channel.
+    pub(super) channel: Channel,
+    /// Whether a viewer who tunes has a picture at once.
+    pub(super) ready: bool,
+    /// In how long it is given up, if nobody comes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) goes_in: Option<f64>,
+}
+
+/// A channel, and how warm it is.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct WarmChannel {
+    #[serde(flatten)]
+    pub(super) channel: Channel,
+    /// `cold`, `opening`, `feed` (its input is pulled) or `stream` (a stream of it runs).
+    pub(super) warmth: &'static str,
+    /// Whether a viewer who tunes has a picture at once.
+    pub(super) ready: bool,
 }
 
 /// A stream.

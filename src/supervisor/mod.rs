@@ -22,6 +22,7 @@ mod streams;
 pub mod tune_request;
 pub mod tuners;
 pub mod vital_tasks;
+pub mod warm_up;
 pub mod zaps;
 
 pub use crate::supervisor::handle::{AtEnd, random};

@@ -48,11 +48,27 @@ impl Names {
     pub fn channel(&self, item: &ItemId) -> Option<ChannelName> {
         let mut channels = self.channels();
         let known = channels.known.get(item).cloned();
-        if known.is_none() && channels.asked_at.is_none_or(|at| at.elapsed() >= ASK_AGAIN) {
+        if known.is_none() {
+            self.look_up(&mut channels);
+        }
+        known
+    }
+
+    fn look_up(&self, channels: &mut Channels) {
+        if channels.asked_at.is_none_or(|at| at.elapsed() >= ASK_AGAIN) {
             channels.asked_at = Some(Instant::now());
             tokio::spawn(noted("the question for channels' names", self.clone().ask()));
         }
-        known
+    }
+
+    /// All channels whose names are known by now.
+    #[must_use]
+    pub fn channels_known(&self) -> BTreeMap<ItemId, ChannelName> {
+        let mut channels = self.channels();
+        if channels.known.is_empty() {
+            self.look_up(&mut channels);
+        }
+        channels.known.clone()
     }
 
     /// The name of a user.

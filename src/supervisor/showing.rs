@@ -39,7 +39,7 @@ impl Supervisor {
         &self.zaps
     }
 
-    /// Whether a stream of this channel runs, or rests, in whatever profile.
+    /// Whether a stream of this channel runs, or rests, in whatever profile, or the channel is warmed up.
     #[must_use]
     pub fn is_near(&self, item: &ItemId) -> bool {
         self.handle.pool().is_near(item)

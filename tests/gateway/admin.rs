@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN};
-use http::{HeaderName, Method, Request, StatusCode};
+use http::header::{AUTHORIZATION, HOST, ORIGIN};
+use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use warmgate::body;
 use warmgate::config::{Config, Secret};
 
+use crate::support::admin::{ask, read};
 use crate::support::servers::http;
 use crate::support::stage::{Stage, poll, tune};
 use crate::support::wait::{eventually, soon};
@@ -27,29 +28,6 @@ async fn stage(config: impl FnOnce(&mut Config)) -> (Stage, SocketAddr) {
     .await;
     let admin = stage.admin.unwrap();
     (stage, admin)
-}
-
-async fn ask(
-    admin: SocketAddr,
-    method: &Method,
-    path: &str,
-    fields: &[(HeaderName, &str)],
-) -> (StatusCode, String, String) {
-    let mut request = Request::builder().method(method).uri(format!("http://{admin}{path}"));
-    for (name, value) in fields {
-        request = request.header(name, *value);
-    }
-    let answer = soon(http().request(request.body(body::empty()).unwrap())).await.unwrap();
-    let field = |name| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
-    let (status, media_type) = (answer.status(), field(CONTENT_TYPE).unwrap_or_default());
-    let text = soon(answer.into_body().collect()).await.unwrap().to_bytes();
-    (status, media_type, String::from_utf8(text.to_vec()).unwrap())
-}
-
-async fn read(admin: SocketAddr, path: &str) -> Value {
-    let (status, media_type, body) = ask(admin, &Method::GET, path, &[]).await;
-    assert_eq!((status, &*media_type), (StatusCode::OK, "application/json"), "{path}: {body}");
-    serde_json::from_str(&body).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

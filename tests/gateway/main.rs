@@ -46,5 +46,6 @@ mod tls;
 mod tuned;
 mod tuners;
 mod vital;
+mod warm_up;
 mod wishes;
 mod zaps;

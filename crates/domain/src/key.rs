@@ -100,6 +100,14 @@ impl MediaSourceId {
 }
 
 impl LiveStreamId {
+    /// The id that the server gives to a live stream of one of its own tuner hosts: two digests of its classes' names, and the media
+    /// source (`LiveTvMediaSourceProvider.cs`; the recordings in `fixtures/jellyfin` agree). One of a plugin has another.
+    #[must_use]
+    pub fn of_built_in(source: &MediaSourceId) -> Self {
+        const CLASSES: &str = "e2329f4997b378e64ccf8fa396deb76e_af999c25a00715699361240d4c6c7a53";
+        Self::new(format!("{CLASSES}_{source}"))
+    }
+
     /// The media source that the id contains: the one that it proves, else 32 hex digits at its end, which may be anything's.
     #[must_use]
     pub fn media_source(&self) -> Option<MediaSourceId> {
@@ -307,6 +315,7 @@ mod tests {
         let built_in = "e2329f4997b378e64ccf8fa396deb76e_af999c25a00715699361240d4c6c7a53_f91bdbcf108c4e49092c20cd88e22af1";
         let source = MediaSourceId::new("f91bdbcf108c4e49092c20cd88e22af1");
         assert_eq!(LiveStreamId::new(built_in).media_source().as_ref(), Some(&source));
+        assert_eq!(LiveStreamId::of_built_in(&source), LiveStreamId::new(built_in));
         assert_eq!(LiveStreamId::new("x_y").media_source(), None);
         assert_eq!(LiveStreamId::new(built_in).proves(&source), Some(true));
         assert_eq!(LiveStreamId::new(built_in).proves(&MediaSourceId::new("default")), Some(false));

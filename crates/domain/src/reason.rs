@@ -1,22 +1,13 @@
 //! Lists the reasons for refusing, stopping and failing, one enum per question. Each reason has one spelling in logs,
 //! metrics and JSON.
 
+use serde::{Deserialize, Serialize};
+
 /// Declares an enum whose variants have one spelling each, `as_str()`.
 macro_rules! reasons {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $spelling:literal,)+ }) => {
         $(#[$doc])*
-        #[derive(
-            Clone,
-            Copy,
-            Debug,
-            PartialEq,
-            Eq,
-            PartialOrd,
-            Ord,
-            Hash,
-            serde::Serialize,
-            serde::Deserialize,
-        )]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum $name { $($(#[$variant_doc])* $variant,)+ }
 
         impl $name {
@@ -57,6 +48,24 @@ reasons! {
         NotFresh = "not-fresh",
         /// The operator has sent the viewer away.
         SentAway = "sent-away",
+    }
+}
+
+reasons! {
+    /// Why a channel is not warmed up.
+    WarmUpRefusal {
+        /// The gateway is shutting down.
+        Closing = "closing",
+        /// It would take the last tuner, or one of the reserve.
+        Tuners = "tuners",
+        /// The provider has no connection left.
+        Connections = "connections",
+        /// As many channels are warmed up as streams may run.
+        Slots = "slots",
+        /// The server does not say which source the channel has.
+        Unknown = "unknown",
+        /// The gateway has no key of its own for the server.
+        NoKey = "no-key",
     }
 }
 
@@ -394,6 +403,7 @@ mod tests {
             let unique: std::collections::BTreeSet<_> = all.into_iter().collect();
             assert_eq!(unique.len(), count);
         };
+        spellings(WarmUpRefusal::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(RefuseReason::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(IgnoredWish::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(OpeningRefusal::ALL.iter().map(|reason| reason.as_str()).collect());

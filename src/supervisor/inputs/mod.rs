@@ -9,6 +9,7 @@ pub mod provider;
 mod provider_connections;
 pub mod raw_readers;
 mod tap;
+mod warm_up;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

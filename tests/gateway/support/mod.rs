@@ -1,5 +1,6 @@
 //! What the tests share: servers in front of and behind a gateway, viewers, and waiting.
 
+pub(crate) mod admin;
 pub(crate) mod alone;
 pub(crate) mod haproxy;
 pub(crate) mod log;

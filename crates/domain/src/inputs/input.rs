@@ -86,7 +86,7 @@ impl Input {
     pub fn streams(&self) -> Vec<StreamId> {
         let streams = self.members.keys().filter_map(|member| match member {
             Member::Stream(stream) => Some(*stream),
-            Member::Prefetch(_) | Member::Reader(_) | Member::Lingering(_) => None,
+            Member::Prefetch(_) | Member::Reader(_) | Member::Lingering(_) | Member::Expected(_) => None,
         });
         streams.collect()
     }
@@ -101,6 +101,13 @@ impl Input {
     #[must_use]
     pub fn has_prefetch(&self) -> bool {
         self.members.keys().any(|member| member.is_prefetch())
+    }
+
+    /// Until when it is kept for a viewer who may come.
+    #[must_use]
+    pub fn expected_until(&self) -> Option<Timestamp> {
+        let expected = self.members.iter().filter(|(member, _)| member.is_expected());
+        expected.filter_map(|(_, stay)| stay.until).max()
     }
 
     /// Whether all members are prefetches.

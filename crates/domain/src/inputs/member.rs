@@ -1,4 +1,4 @@
-//! Defines the members of an input: streams, readers and prefetches, each with the time that it stays.
+//! Defines the members of an input: streams, readers, and those that have yet to come, each with the time that it stays.
 
 use crate::key::StreamId;
 use crate::time::Timestamp;
@@ -18,6 +18,8 @@ pub enum Member {
     Reader(ReaderId),
     /// A client that stopped reading a while ago and may come back.
     Lingering(ReaderId),
+    /// A viewer who may come: the channel is warmed up.
+    Expected(u64),
 }
 
 /// The period for which a member keeps the input open.
@@ -42,11 +44,17 @@ impl Member {
         matches!(self, Self::Prefetch(_))
     }
 
-    /// Whether the member reads nothing at present: a prefetch, or a client that may come back.
+    /// Whether the member is a viewer who may come.
+    #[must_use]
+    pub const fn is_expected(self) -> bool {
+        matches!(self, Self::Expected(_))
+    }
+
+    /// Whether the member reads nothing at present: a prefetch, or a client that may come, or come back.
     #[must_use]
     pub const fn is_absent(self) -> bool {
         match self {
-            Self::Prefetch(_) | Self::Lingering(_) => true,
+            Self::Prefetch(_) | Self::Lingering(_) | Self::Expected(_) => true,
             Self::Stream(_) | Self::Reader(_) => false,
         }
     }

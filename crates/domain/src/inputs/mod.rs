@@ -232,6 +232,11 @@ impl Inputs {
         self.dismiss(reason, |of, _, member| of == id && member.is_prefetch());
     }
 
+    /// Expects no viewer at an input any more, and closes it for `reason` if no other member is left.
+    pub fn dismiss_expected(&mut self, id: InputId, reason: CloseReason) {
+        self.dismiss(reason, |of, _, member| of == id && member.is_expected());
+    }
+
     /// Removes an account whose credential has been revoked.
     pub fn forget(&mut self, account: Account) {
         self.inputs.values_mut().for_each(|input| input.forget(account));

@@ -92,6 +92,7 @@ impl Pool {
         !input.is_read()
             && !input.has_prefetch()
             && input.left_at().is_none()
+            && input.expected_until().is_none()
             && !input.streams().into_iter().any(runs)
     }
 }

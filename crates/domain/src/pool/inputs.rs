@@ -84,7 +84,7 @@ impl Pool {
     }
 
     /// What is wanted, without the playlists whose provider has no connection left beside those that the server has taken.
-    fn with_room(&self, wanted: &Wanted, now: Timestamp) -> Wanted {
+    pub(super) fn with_room(&self, wanted: &Wanted, now: Timestamp) -> Wanted {
         let mut wanted = wanted.clone();
         if let Some(lineup) = &mut wanted.lineup {
             lineup.playlists.retain(|&playlist| self.has_room(playlist, now));
@@ -128,6 +128,8 @@ impl Pool {
         }
         let streams = self.inputs.get(id).map(|input| input.streams()).unwrap_or_default();
         self.inputs.ended(id);
+        // A channel that comes to nothing is not tried again and again for nobody.
+        self.inputs.dismiss_expected(id, CloseReason::Unneeded);
         for stream in streams {
             let resting = self.streams.get(&stream).map(|stream| stream.producer);
             // A running generation notices the end by itself, after it has read the rest of the data.

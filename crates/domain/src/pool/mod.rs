@@ -31,14 +31,15 @@ mod streams;
 mod streams_at_once;
 mod tuners;
 mod tuning;
+mod warm_up;
 mod watching;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::cadence::{Class, Habits};
 use crate::consumer::{Consumer, Presence};
-use crate::inputs::Inputs;
-use crate::key::{ConsumerId, DeviceId, LiveStreamId, OpeningId, StreamId, UserId};
+use crate::inputs::{Inputs, Member};
+use crate::key::{ConsumerId, DeviceId, ItemId, LiveStreamId, OpeningId, StreamId, UserId};
 use crate::multiset::Multiset;
 use crate::openings::{Mention, Openings};
 use crate::pool::asking::Asking;
@@ -59,7 +60,9 @@ pub use crate::pool::api::{
     Action, Admission, Closing, Event, Limits, Open, Output, OwnOpening, PlaylistHints, SegmentRequest, Tune,
     Warmth,
 };
-pub use crate::pool::snapshot::{ConsumerView, InputView, Snapshot, StreamView, Tally, TunersView};
+pub use crate::pool::snapshot::{
+    ConsumerView, InputView, Snapshot, StreamView, Tally, TunersView, WarmedUpView,
+};
 
 /// See the module.
 #[derive(Debug)]
@@ -83,6 +86,8 @@ pub struct Pool {
     habits: BTreeMap<Class, Habits>,
     shared_devices: SharedDevices,
     sent_away: SentAway,
+    /// The viewers who may come, by the channel that is warmed up for each.
+    expected: BTreeMap<ItemId, Member>,
     /// Whether a measurement of the CPU is under way.
     measures_cpu: bool,
     actions: VecDeque<Action>,
@@ -118,6 +123,7 @@ impl Pool {
             habits: Class::ALL.into_iter().map(|class| (class, Habits::of(class))).collect(),
             shared_devices: SharedDevices::default(),
             sent_away: SentAway::default(),
+            expected: BTreeMap::new(),
             measures_cpu: false,
             actions: VecDeque::new(),
             driver_sleeps_until: None,

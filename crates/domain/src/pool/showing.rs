@@ -27,6 +27,7 @@ impl Pool {
         Snapshot {
             streams: views.collect(),
             inputs: self.inputs.iter().map(|(id, input)| InputView::of(id, input)).collect(),
+            warmed_up: self.warmed_up_views(),
             habits: self.habits.iter().map(|(&class, habits)| (class, habits.rates())).collect(),
             openings: self.openings.count(),
             tuners: self.tuners_view(now),

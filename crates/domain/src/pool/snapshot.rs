@@ -47,6 +47,8 @@ pub struct Snapshot {
     pub streams: Vec<StreamView>,
     /// Every input that is not being closed.
     pub inputs: Vec<InputView>,
+    /// The channels at which viewers are expected.
+    pub warmed_up: Vec<WarmedUpView>,
     /// What was learned of each class: events per hour of viewing.
     pub habits: BTreeMap<Class, Rates>,
     /// What clients have opened and nothing has taken over yet.
@@ -118,6 +120,17 @@ pub struct InputView {
     pub held: u64,
     /// Bytes that the server has written on its disk for it.
     pub written: u64,
+}
+
+/// A channel that is warmed up, at a moment.
+#[derive(Clone, Debug)]
+pub struct WarmedUpView {
+    /// Its item.
+    pub item: ItemId,
+    /// Whether bytes of it have come.
+    pub is_ready: bool,
+    /// Until when it is kept, if no viewer comes.
+    pub until: Option<Timestamp>,
 }
 
 /// A consumer at a moment.

@@ -130,11 +130,11 @@ impl Pool {
         self.streams.values().any(|stream| stream.is_live() && stream.key.channel.item == *item)
     }
 
-    /// Whether a stream of this channel runs, or rests, in whatever profile.
+    /// Whether a stream of this channel runs, or rests, in whatever profile, or the channel is warmed up.
     #[must_use]
     pub fn is_near(&self, item: &ItemId) -> bool {
         let runs = |stream: &Stream| !stream.producer.is_retiring() && stream.key.channel.item == *item;
-        self.streams.values().any(runs)
+        self.streams.values().any(runs) || self.warmed_up().any(|(known, _)| known == item)
     }
 
     /// Whether the server's own answer serves a newcomer better than this stream.

@@ -95,6 +95,23 @@ impl ServerTuners {
         }
     }
 
+    /// Whether `wanted` can be opened for nobody yet: then a tuner is left besides, and the reserve. Where no number of tuners is known,
+    /// it can. The items `asked` for may be open besides.
+    #[must_use]
+    pub fn can_spare(
+        &self,
+        open: &Occupancy,
+        asked: &BTreeSet<&ItemId>,
+        wanted: Option<&MediaSourceId>,
+    ) -> bool {
+        let is_wanted_in = |scope| wanted.is_none_or(|source| self.is_in(scope, source));
+        let mut limits = self.limits(open).filter(|(scope, _)| is_wanted_in(*scope));
+        limits.all(|(scope, limit)| {
+            let in_use = asked.len() + self.open_in(scope, open, |_| true);
+            in_use + 1 + self.reserve(limit).max(1) as usize <= self.certain(scope, limit) as usize
+        })
+    }
+
     /// Whether a channel has to go before `wanted` is opened, since nobody would refuse that: a provider may end another channel for it.
     #[must_use]
     pub fn must_make_way(&self, open: &Occupancy, wanted: Option<&MediaSourceId>) -> bool {

@@ -27,6 +27,7 @@ mod providers;
 mod storm;
 mod streams_at_once;
 mod tuners;
+mod warm_up;
 mod wishes;
 
 /// What applies to a viewer who wishes nothing.

@@ -21,6 +21,8 @@ enum Step {
     ConnectionNeeded,
     Join(u64, u8),
     Prefetch(u8, u8),
+    WarmUp(u8),
+    Release(u8),
     Read(u8),
     ReaderLeft(u64),
     Grew(u64, u64),
@@ -44,6 +46,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::ConnectionNeeded),
         2 => (1_u64..20, 0_u8..5).prop_map(|(stream, channel)| Step::Join(stream, channel)),
         1 => (0_u8..5, 0_u8..6).prop_map(|(channel, viewer)| Step::Prefetch(channel, viewer)),
+        1 => (0_u8..5).prop_map(Step::WarmUp),
+        1 => (0_u8..5).prop_map(Step::Release),
         1 => (0_u8..5).prop_map(Step::Read),
         1 => (1_u64..40).prop_map(Step::ReaderLeft),
         2 => (1_u64..40, 0_u64..700).prop_map(|(input, bytes)| Step::Grew(input, bytes)),
@@ -91,6 +95,10 @@ proptest! {
                     let account = Account(u64::from(viewer));
                     bench.pool.prefetch(&key(channel).channel, account, &either(channel), at(now));
                 }
+                Step::WarmUp(channel) => {
+                    let _ = bench.pool.warm_up(&key(channel).channel, &either(channel), at(now));
+                }
+                Step::Release(channel) => { bench.pool.release(&key(channel).channel.item); }
                 Step::Read(channel) => { let _ = bench.pool.read_input(&lineup(channel), at(now)); }
                 Step::ReaderLeft(reader) => bench.pool.handle_event(Event::ReaderLeft(ReaderId(reader)), at(now)),
                 Step::Grew(input, bytes) => {

@@ -1,0 +1,68 @@
+//! Opens channels for viewers who may come.
+//!
+//! Such a channel costs nobody anything: it takes neither the last tuner nor the reserve, and gives way to whatever is watched. Who
+//! expects a viewer, and why, is not known here.
+
+use super::Pool;
+use crate::inputs::{Input, Joined, Member, Stay, Wanted};
+use crate::key::{Channel, ItemId};
+use crate::lineup::tuners::Busy;
+use crate::pool::snapshot::WarmedUpView;
+use crate::reason::{CloseReason, WarmUpRefusal};
+use crate::time::Timestamp;
+
+impl Pool {
+    /// Opens the input of a channel, or keeps the one that is open, for as long as `warm.feed` says.
+    ///
+    /// # Errors
+    /// It would cost a viewer something.
+    pub fn warm_up(
+        &mut self,
+        channel: &Channel,
+        wanted: &Wanted,
+        now: Timestamp,
+    ) -> Result<Joined, WarmUpRefusal> {
+        if self.draining {
+            return Err(WarmUpRefusal::Closing);
+        }
+        let open = self.occupancy(now);
+        let is_open = open.has_item(&channel.item);
+        if !is_open && !self.tuners.can_spare(&open, &self.asking.items(&open), Some(&channel.source)) {
+            return Err(WarmUpRefusal::Tuners);
+        }
+        let inputs = &self.inputs;
+        self.expected.retain(|_, member| inputs.of(*member).is_some());
+        let known = self.expected.get(&channel.item).copied();
+        if known.is_none() && self.expected.len() >= self.limits.slots {
+            return Err(WarmUpRefusal::Slots);
+        }
+        let member = known.unwrap_or_else(|| Member::Expected(self.inputs.number()));
+        let stay = Stay { since: now, until: Some(now + self.limits.warm_feed) };
+        let joined = self.inputs.join(member, stay, &self.with_room(wanted, now));
+        let joined = joined.map_err(|Busy { .. }| WarmUpRefusal::Connections)?;
+        self.expected.insert(channel.item.clone(), member);
+        Ok(joined)
+    }
+
+    /// Expects nobody at a channel any more. Returns whether somebody was expected.
+    pub fn release(&mut self, item: &ItemId) -> bool {
+        let Some(member) = self.expected.remove(item) else { return false };
+        let input = self.inputs.of(member);
+        input.inspect(|&id| self.inputs.dismiss_expected(id, CloseReason::Unneeded)).is_some()
+    }
+
+    /// The channels at which viewers are expected, each with its input.
+    pub fn warmed_up(&self) -> impl Iterator<Item = (&ItemId, &Input)> {
+        let open = |member: &Member| self.inputs.get(self.inputs.of(*member)?);
+        self.expected.iter().filter_map(move |(item, member)| Some((item, open(member)?)))
+    }
+
+    pub(super) fn warmed_up_views(&self) -> Vec<WarmedUpView> {
+        let views = self.warmed_up().map(|(item, input)| WarmedUpView {
+            item: item.clone(),
+            is_ready: input.grew_at().is_some(),
+            until: input.expected_until(),
+        });
+        views.collect()
+    }
+}

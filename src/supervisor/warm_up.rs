@@ -1,0 +1,95 @@
+//! Warms up channels that somebody expects to be watched, and says how far they are.
+//!
+//! It does not know who expects that.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tracing::debug;
+
+use crate::supervisor::Supervisor;
+use crate::upstream::jellyfin::Place;
+use domain::key::{Channel, ItemId};
+use domain::reason::WarmUpRefusal;
+
+/// How long the server may take to say which source a channel has; it opens nothing for that.
+const TELLING: Duration = Duration::from_secs(5);
+
+/// How warm a channel is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChannelWarmth {
+    /// Nothing of it is open here.
+    Cold,
+    /// Its input is being opened.
+    Opening,
+    /// Its input is pulled, so that a stream of it begins at once.
+    Feed,
+    /// A stream of it runs.
+    Stream,
+}
+
+impl Supervisor {
+    /// Opens the input of a channel, or keeps it open, for as long as `warm.feed` says.
+    ///
+    /// # Errors
+    /// It would cost a viewer something, or the server does not say what the channel is.
+    pub async fn warm_up(&self, item: ItemId) -> Result<(), WarmUpRefusal> {
+        let place = Place { prefix: self.tuners.prefix(), item: item.clone(), user: None };
+        let known = self.handle.pool().source_of(&item);
+        let source = match known {
+            Some(source) => source,
+            None => {
+                let login = self.callers.gateway_login.as_ref().ok_or(WarmUpRefusal::NoKey)?;
+                let asked = timeout(TELLING, self.callers.jellyfin.only_source(&place, login)).await;
+                let asked = asked.map_err(|_| WarmUpRefusal::Unknown)?;
+                let told =
+                    asked.inspect_err(|error| debug!(cause = %error, "cannot ask for a channel's source"));
+                told.ok().flatten().ok_or(WarmUpRefusal::Unknown)?
+            }
+        };
+        self.handle.ask(|pool, _| pool.item_has_source(&item, &source));
+        self.inputs.warm_up(place, &Channel { item, source })
+    }
+
+    /// Expects nobody at a channel any more. Returns whether somebody was expected.
+    #[must_use]
+    pub fn release(&self, item: &ItemId) -> bool {
+        self.handle.ask(|pool, _| pool.release(item))
+    }
+
+    /// How warm a channel is.
+    #[must_use]
+    pub fn warmth_of(&self, item: &ItemId) -> ChannelWarmth {
+        let pool = self.handle.pool();
+        if pool.is_warm(item) {
+            return ChannelWarmth::Stream;
+        }
+        match pool.warmed_up().find(|(known, _)| *known == item) {
+            Some((_, input)) if input.grew_at().is_some() => ChannelWarmth::Feed,
+            Some(_) => ChannelWarmth::Opening,
+            None => ChannelWarmth::Cold,
+        }
+    }
+}
+
+impl ChannelWarmth {
+    /// The one spelling.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cold => "cold",
+            Self::Opening => "opening",
+            Self::Feed => "feed",
+            Self::Stream => "stream",
+        }
+    }
+
+    /// Whether a viewer who tunes has a picture at once.
+    #[must_use]
+    pub const fn is_ready(self) -> bool {
+        match self {
+            Self::Feed | Self::Stream => true,
+            Self::Cold | Self::Opening => false,
+        }
+    }
+}
