@@ -87,6 +87,7 @@ export class Mock {
     const [kind, id, act] = pathname.slice('/api/v1/'.length).split('/').map(decodeURIComponent);
     if (request.method === 'POST') return this.#act(answer, kind, id, act);
     if (kind === 'state') return json(answer, this.world.state());
+    if (kind === 'channels') return json(answer, this.world.channels());
     if (kind === 'zaps') return json(answer, { zaps: this.world.zaps() });
     if (kind === 'doctor') return json(answer, { version: '10.11.2', findings: this.world.findings() });
     if (kind === 'events') return this.#follow(request, answer);
@@ -96,7 +97,11 @@ export class Mock {
   #act(answer, kind, id, act) {
     if (this.refusal) return problem(answer, ...this.refusal);
     if (act === 'stop' && kind === 'streams' && this.world.has(Number(id))) this.change(world => world.end(Number(id)));
-    else if (!(act === 'kick' && kind === 'viewers' && this.change(world => world.kick(id)))) {
+    else if (['pin', 'unpin'].includes(act) && this.world.has(Number(id))) this.change(world => world.set(Number(id), { pinned: act === 'pin' }));
+    else if (act === 'warm' && kind === 'channels' && this.change(world => world.warm(id))) {
+      return json(answer, this.world.channels().find(({ item }) => item === id), 202);
+    } else if (!(kind === 'channels' && act === 'release' && this.change(world => world.release(id)))
+      && !(act === 'kick' && kind === 'viewers' && this.change(world => world.kick(id)))) {
       return problem(answer, 404, 'There is no such thing', 'It has gone in the meantime.');
     }
     answer.writeHead(204).end();

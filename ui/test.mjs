@@ -164,13 +164,43 @@ const TESTS = {
     await visit.miss('.card h3', 'arte HD');
   },
 
+  async 'a channel is warmed up and let go'(visit) {
+    await visit.see('.card');
+    await visit.press('Warm a channel up');
+    await visit.see('.chooser', '12 BBC One London');
+    assert.equal(await visit.page.$$eval('.chooser option', all => all.some(one => one.textContent.includes('ZDF'))), false, 'it runs');
+    await visit.page.select('.chooser select', await visit.page.$eval('.chooser option:nth-last-child(3)', one => one.value));
+    await visit.shoot('chooser');
+    await visit.press('Warm up');
+    await visit.see('.warmed .card h3', 'BBC One London');
+    await visit.see('.warmed .state', 'being opened');
+    await sleep(1_100);
+    visit.mock.change(() => 0);
+    await visit.see('.warmed .state', 'warmed up');
+    await visit.see('.warmed .going', 'if nobody comes');
+    await visit.shoot('warmed');
+    assert.deepEqual(await visit.axe(), []);
+    assert.deepEqual(await visit.overflow(), []);
+    await visit.press('Let go of BBC One London');
+    await visit.miss('.warmed .card');
+  },
+
+  async 'a stream is pinned'(visit) {
+    await visit.see('.card.idle .going', 'if nobody comes');
+    await visit.press('Pin arte HD');
+    await visit.see('.card.idle .going', 'Stays until its place is needed');
+    assert.equal(await visit.count('.card button[aria-pressed=true]'), 1);
+    await visit.press('Pin arte HD');
+    await visit.see('.card.idle .going', 'if nobody comes');
+  },
+
   async 'what is refused is told'(visit) {
     await visit.see('.card');
     visit.mock.refusal = [404, 'Not Found', 'There is none of this id, or it has gone'];
     await visit.press('Stop arte HD');
     await visit.see('.notice.wrong', 'it has gone');
     await visit.shoot('refused');
-    await visit.press('Dismiss: Not Found');
+    await visit.press('OK: Not Found');
     await visit.miss('.notice');
   },
 

@@ -22,6 +22,16 @@ pub(super) fn stop(supervisor: &Supervisor, id: &str) -> Result<Response<Body>, 
     Ok(done())
 }
 
+/// Keeps a stream until its place is needed, or no longer than others.
+pub(super) fn pin(supervisor: &Supervisor, id: &str, is_pinned: bool) -> Result<Response<Body>, Problem> {
+    let id = id.parse().map_err(|_| Problem::NoSuchThing)?;
+    if !supervisor.pin(StreamId(id), is_pinned) {
+        return Err(Problem::NoSuchThing);
+    }
+    info!(stream = id, is_pinned, "the operator pins a stream, or no longer");
+    Ok(done())
+}
+
 /// Sends a viewer away.
 pub(super) fn kick(supervisor: &Supervisor, id: &str) -> Result<Response<Body>, Problem> {
     let snapshot = supervisor.snapshot();

@@ -124,10 +124,13 @@ fn fingerprint(moment: &Moment) -> u64 {
     let mut hash = DefaultHasher::new();
     for stream in &moment.state.streams {
         (stream.id, stream.state, stream.generation, stream.encodes, &stream.channel.name).hash(&mut hash);
-        stream.idle.is_some().hash(&mut hash);
+        (stream.idle.is_some(), stream.pinned).hash(&mut hash);
         for viewer in &stream.viewers {
             (&viewer.id, viewer.presence).hash(&mut hash);
         }
+    }
+    for warmed in &moment.state.warmed_up {
+        (&warmed.channel.item, &warmed.channel.name, warmed.ready).hash(&mut hash);
     }
     format!("{:?}{:?}", moment.snapshot.tuners, moment.snapshot.tally).hash(&mut hash);
     hash.finish()

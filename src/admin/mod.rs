@@ -143,6 +143,12 @@ impl Admin {
             (false, ["api", "v1", "streams", id, "stop"]) if *method == Method::POST => {
                 actions::stop(&self.supervisor, id)
             }
+            (false, ["api", "v1", "streams", id, "pin"]) if *method == Method::POST => {
+                actions::pin(&self.supervisor, id, true)
+            }
+            (false, ["api", "v1", "streams", id, "unpin"]) if *method == Method::POST => {
+                actions::pin(&self.supervisor, id, false)
+            }
             (false, ["api", "v1", "viewers", id, "kick"]) if *method == Method::POST => {
                 actions::kick(&self.supervisor, id)
             }
@@ -151,7 +157,7 @@ impl Admin {
             }
             (
                 true,
-                ["api", "v1", "streams", _, "stop"]
+                ["api", "v1", "streams", _, "stop" | "pin" | "unpin"]
                 | ["api", "v1", "viewers", _, "kick"]
                 | ["api", "v1", "channels", _, "warm" | "release"],
             ) => Err(Problem::Method),

@@ -11,7 +11,7 @@ use crate::admin::{problem, views};
 #[openapi(
     paths(
         state, streams, stream, tuners, zaps, summary, doctor, events, health, metrics, stop, kick, channels,
-        channel, ready, warm, release
+        channel, ready, warm, release, pin, unpin
     ),
     components(schemas(views::State, views::Zap, views::Summary, problem::Details)),
     info(title = "Warmgate", description = "What runs, for whom, and how long viewers waited.")
@@ -86,6 +86,14 @@ fn release() {}
 /// Stops a stream. Who watches it starts it again.
 #[utoipa::path(post, path = "/api/v1/streams/{id}/stop", params(("id" = u64, Path)), responses((status = 204, description = "It is being stopped"), (status = 404, body = problem::Details)))]
 fn stop() {}
+
+/// Keeps a stream that nobody watches until its place is needed, however long that is.
+#[utoipa::path(post, path = "/api/v1/streams/{id}/pin", params(("id" = u64, Path)), responses((status = 204, description = "It is pinned"), (status = 404, body = problem::Details)))]
+fn pin() {}
+
+/// Keeps a stream no longer than others.
+#[utoipa::path(post, path = "/api/v1/streams/{id}/unpin", params(("id" = u64, Path)), responses((status = 204, description = "It is pinned no longer"), (status = 404, body = problem::Details)))]
+fn unpin() {}
 
 /// Sends a viewer away, for a minute.
 #[utoipa::path(post, path = "/api/v1/viewers/{id}/kick", params(("id" = String, Path)), responses((status = 204, description = "It has gone"), (status = 404, body = problem::Details)))]

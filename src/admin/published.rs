@@ -141,6 +141,7 @@ impl Published {
             age: now.since(stream.begun).as_secs_f64(),
             idle: stream.idle_since.map(|since| now.since(since).as_secs_f64()),
             goes_in: stream.goes_at.map(|at| at.since(now).as_secs_f64()),
+            pinned: stream.is_pinned,
             encodes: stream.encodes,
             memory: stream.held,
             viewers: present.map(|viewer| self.viewer(viewer, now)).collect(),

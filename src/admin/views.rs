@@ -101,6 +101,8 @@ pub(super) struct Stream {
     /// In how long it rests or stops, if nobody comes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) goes_in: Option<f64>,
+    /// Whether it is kept until its place is needed.
+    pub(super) pinned: bool,
     /// Whether an encoder works for it.
     pub(super) encodes: bool,
     /// The memory of its segments.

@@ -87,6 +87,12 @@ impl Supervisor {
         self.handle.ask(|pool, _| pool.stop_stream(stream))
     }
 
+    /// Keeps a stream without viewers until its place is needed, or no longer than others. Returns whether it runs.
+    #[must_use]
+    pub fn pin(&self, stream: StreamId, is_pinned: bool) -> bool {
+        self.handle.ask(|pool, _| pool.pin(stream, is_pinned))
+    }
+
     /// Sends a viewer away for a while. Returns whether it was there.
     #[must_use]
     pub fn send_away(&self, consumer: ConsumerId) -> bool {

@@ -99,7 +99,10 @@ async fn nothing_is_shown_or_changed_for_whoever_may_not() {
         let (status, media_type, _) = ask(admin, &Method::GET, path, &[]).await;
         assert_eq!((status, &*media_type), (StatusCode::UNAUTHORIZED, "application/problem+json"), "{path}");
     }
-    for path in [&stop, &kick] {
+    let pin = stop.replace("/stop", "/pin");
+    let (warm, release) =
+        ["warm", "release"].map(|act| format!("/api/v1/channels/{}/{act}", stage.channel(1))).into();
+    for path in [&stop, &kick, &pin, &warm, &release] {
         for (method, fields, refused) in [
             (Method::POST, &[][..], StatusCode::UNAUTHORIZED),
             (Method::POST, &[(AUTHORIZATION, "Bearer wrong")], StatusCode::UNAUTHORIZED),
@@ -120,6 +123,9 @@ async fn nothing_is_shown_or_changed_for_whoever_may_not() {
     let (status, _, body) = ask(admin, &Method::POST, &kick, &[(AUTHORIZATION, &bearer)]).await;
     assert_eq!(status, StatusCode::NO_CONTENT, "{body}");
     assert_eq!(stage.snapshot().present(), 0);
+    let (status, _, _) = ask(admin, &Method::POST, &pin, &[(AUTHORIZATION, &bearer)]).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    assert!(stage.snapshot().streams[0].is_pinned);
     let (status, _, _) = ask(admin, &Method::POST, &stop, &[(AUTHORIZATION, &bearer)]).await;
     assert_eq!(status, StatusCode::NO_CONTENT);
     stage.nothing_open().await;

@@ -27,6 +27,7 @@ export class World {
   #zaps = [];
   #last = 0;
   #starts = 38;
+  #warmed = new Map();
   slots = 12;
   limit = 4;
   failed = {};
@@ -44,7 +45,7 @@ export class World {
     const stream = {
       id, channel: CHANNELS[channel % CHANNELS.length], profile: PROFILES[channel % PROFILES.length], method: adopted ? 'adopted' : 'own',
       state: 'live', generation: 1 + (channel % 3 === 1), begun: Date.now() - (channel * 1_900_000 + 65_000), encodes: !adopted && channel % 2 === 1,
-      memory: (9.4 + 5 * channel) * MIB, viewers: [], left: viewers ? null : Date.now() - 80_000,
+      memory: (9.4 + 5 * channel) * MIB, pinned: false, viewers: [], left: viewers ? null : Date.now() - 80_000,
     };
     this.#streams.push(stream);
     this.#starts++;
@@ -62,6 +63,26 @@ export class World {
     const viewer = { id: `v${id}-${person}`, user, device, player, presence, absence, because, begun: Date.now() - 61_000 * person };
     this.#find(id).viewers.push(viewer);
     this.#find(id).left = null;
+  }
+
+  /** The channels by name, each with its warmth. */
+  channels() {
+    return CHANNELS.map(channel => {
+      const stream = this.#streams.some(({ channel: { item } }) => item === channel.item), opened = this.#warmed.get(channel.item);
+      return { ...channel, warmth: stream ? 'stream' : opened ? 'opening' : 'cold', ready: stream };
+    });
+  }
+
+  /** Whether there is such a channel. */
+  warm(item) {
+    if (!CHANNELS.some(channel => channel.item === item)) return false;
+    this.#warmed.set(item, Date.now());
+    return true;
+  }
+
+  /** Whether it was warmed up. */
+  release(item) {
+    return this.#warmed.delete(item);
   }
 
   /** Whether there was such a viewer. */
@@ -129,7 +150,7 @@ export class World {
     const now = Date.now(), since = moment => (now - moment) / 1000;
     const streams = this.#streams.map(({ begun, left, viewers, ...stream }) => ({
       ...stream, age: since(begun), why: why(stream, viewers, left),
-      ...(left && { idle: since(left), goes_in: Math.max(0, 300 - since(left)) }),
+      ...(left && { idle: since(left) }), ...(left && !stream.pinned && { goes_in: Math.max(0, 300 - since(left)) }),
       viewers: viewers.map(({ begun, ...viewer }) => ({ ...viewer, age: since(begun) })),
     }));
     const idle = this.#streams.filter(stream => stream.left).length, in_use = Math.min(this.limit, streams.length);
@@ -142,6 +163,7 @@ export class World {
     };
     return {
       at: new Date(now).toISOString(), version: '0.1.0', uptime: since(this.#begun), upstream: 'http://192.168.1.2:8096', slots: this.slots, streams, tuners,
+      warmed_up: [...this.#warmed].map(([item, begun]) => ({ channel: CHANNELS.find(channel => channel.item === item), ready: since(begun) > 1, goes_in: 600 - since(begun) })),
       counts: this.#counts(), zaps: summary(this.#zaps),
     };
   }
@@ -151,6 +173,7 @@ export class World {
     Object.assign(this, { failed: {} });
     this.#begun = Date.now();
     [this.#streams, this.#zaps, this.#last, this.#starts] = [[], [], 0, 0];
+    this.#warmed.clear();
   }
 
   #counts() {

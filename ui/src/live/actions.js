@@ -1,4 +1,4 @@
-// Stops streams and kicks viewers, after asking where somebody would notice.
+// Stops and pins streams, kicks viewers, warms channels up and lets them go, after asking where somebody would notice.
 import { signal } from '@preact/signals';
 
 import { call } from './api.js';
@@ -21,6 +21,11 @@ export function stop(stream) {
   };
 }
 
+export function pin({ id, channel, pinned }) {
+  const done = pinned ? `${channelName(channel)} is kept no longer than others` : `${channelName(channel)} is kept until its place is needed`;
+  return post(`streams/${encodeURIComponent(id)}/${pinned ? 'unpin' : 'pin'}`, done);
+}
+
 export function kick(viewer, stream) {
   const name = viewerName(viewer);
   question.value = {
@@ -28,6 +33,14 @@ export function kick(viewer, stream) {
     text: `${channelName(stream.channel)} stops on ${deviceName(viewer) ?? 'that device'}. Its device is let in again after a minute.`,
     verb: 'Send away', act: () => post(`viewers/${encodeURIComponent(viewer.id)}/kick`, `${name} is sent away`),
   };
+}
+
+export function warm(channel) {
+  return post(`channels/${encodeURIComponent(channel.item)}/warm`, `${channelName(channel)} is being opened`);
+}
+
+export function release(channel) {
+  return post(`channels/${encodeURIComponent(channel.item)}/release`, `${channelName(channel)} is let go`);
 }
 
 async function post(path, done) {

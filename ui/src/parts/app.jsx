@@ -23,7 +23,7 @@ export function App() {
         {state.value && (
           <main>
             <Strip state={state.value} />
-            <Channels streams={state.value.streams} />
+            <Channels streams={state.value.streams} warmed={state.value.warmed_up} />
             <Zaps summary={state.value.zaps} />
             <Tuners tuners={state.value.tuners} />
             <Counts counts={state.value.counts} />

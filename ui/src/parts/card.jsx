@@ -1,5 +1,5 @@
 // A channel that runs: why it does, when it goes, who watches it and what it costs.
-import { pending, stop } from '../live/actions.js';
+import { pending, pin, stop } from '../live/actions.js';
 import { channelName, present } from '../words/names.js';
 import { profileWords } from '../words/profile.js';
 import { mebibytes } from '../words/units.js';
@@ -31,9 +31,14 @@ export function Card({ stream }) {
           <div><dt>memory</dt><dd>{mebibytes(memory)}</dd></div>
           <div><dt>generation</dt><dd>{generation}</dd></div>
         </dl>
-        <button class="quiet" onClick={() => stop(stream)} disabled={state === 'retiring' || pending.value.has(`streams/${id}/stop`)} aria-label={`Stop ${name}`}>
-          Stop
-        </button>
+        <div class="buttons">
+          <button class="quiet" aria-pressed={stream.pinned} onClick={() => pin(stream)} disabled={state === 'retiring'} aria-label={`Pin ${name}`} title="Kept until its place is needed">
+            Pin
+          </button>
+          <button class="quiet" onClick={() => stop(stream)} disabled={state === 'retiring' || pending.value.has(`streams/${id}/stop`)} aria-label={`Stop ${name}`}>
+            Stop
+          </button>
+        </div>
       </div>
     </li>
   );

@@ -14,7 +14,7 @@ function Notice({ id, title, detail, wrong }) {
   return (
     <div class={`notice ${wrong ? 'wrong' : ''}`}>
       <p><b>{title}</b>{detail && <span>{detail}</span>}</p>
-      <button class="quiet" onClick={() => dismiss(id)} aria-label={`Dismiss: ${title}`}>OK</button>
+      <button class="quiet" onClick={() => dismiss(id)} aria-label={`OK: ${title}`}>OK</button>
     </div>
   );
 }

@@ -55,6 +55,8 @@ struct StreamParts {
     begun: Timestamp,
     watched_at: Timestamp,
     legacy: Legacy,
+    #[serde(default)]
+    is_pinned: bool,
     held: u64,
 }
 
@@ -84,6 +86,7 @@ impl Pool {
             begun: stream.begun,
             watched_at: stream.watched_at,
             legacy: stream.legacy,
+            is_pinned: stream.is_pinned,
             held: stream.held,
         });
         let consumers = handed_over.iter().flat_map(|&id| self.crowd.of_stream(id));
@@ -156,7 +159,7 @@ impl Pool {
 
 /// A stream whose next generation is about to start.
 fn resumed(parts: StreamParts, producer: Producer) -> Stream {
-    let StreamParts { key, begun, accounts, target, watched_at, legacy, held, .. } = parts;
+    let StreamParts { key, begun, accounts, target, watched_at, legacy, is_pinned, held, .. } = parts;
     Stream {
         key,
         begun,
@@ -167,6 +170,7 @@ fn resumed(parts: StreamParts, producer: Producer) -> Stream {
         cut: BTreeSet::new(),
         watched_at,
         legacy,
+        is_pinned,
         written: 0,
         held,
         encoded: false,

@@ -1,4 +1,4 @@
-//! What the operator decides by hand: a stream is stopped, a viewer is sent away.
+//! What the operator decides by hand: a stream is stopped or pinned, a viewer is sent away.
 
 use super::Pool;
 use crate::key::{ConsumerId, StreamId};
@@ -12,6 +12,12 @@ impl Pool {
         self.stop(id, StopReason::Operator);
         self.check_invariants();
         runs
+    }
+
+    /// Keeps a stream without viewers until its place is needed, or no longer than others. Returns whether it runs.
+    pub fn pin(&mut self, id: StreamId, is_pinned: bool) -> bool {
+        let stream = self.streams.get_mut(&id).filter(|stream| !stream.producer.is_retiring());
+        stream.map(|stream| stream.is_pinned = is_pinned).is_some()
     }
 
     /// Sends a viewer away, whose device is refused for a while. Returns whether it was there.

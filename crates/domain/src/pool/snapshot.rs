@@ -97,6 +97,8 @@ pub struct StreamView {
     pub begun: Timestamp,
     /// Since when nobody watches it; `None` if somebody does.
     pub idle_since: Option<Timestamp>,
+    /// Whether the operator has it kept until its place is needed.
+    pub is_pinned: bool,
     /// When it rests, or stops, if nobody comes.
     pub goes_at: Option<Timestamp>,
     /// Whether an encoder works for it.
@@ -169,6 +171,7 @@ impl StreamView {
             begun: stream.begun,
             idle_since,
             goes_at,
+            is_pinned: stream.is_pinned,
             encodes: stream.encodes(),
             id,
             item: stream.key.channel.item.clone(),

@@ -37,10 +37,10 @@ impl Pool {
         stream.legacy.keep(Keep { encoding: usual.min(self.limits.warm_encode), stream: usual })
     }
 
-    /// When a stream that nobody watches is to rest or to stop.
+    /// When a stream that nobody watches is to rest or to stop; `None` for one that is pinned, too.
     pub(super) fn cool_down_at(&self, id: StreamId) -> Option<Timestamp> {
         let since = self.idle_since(id)?;
-        let stream = self.streams.get(&id)?;
+        let stream = self.streams.get(&id).filter(|stream| !stream.is_pinned)?;
         let keep = self.keep(stream);
         Some(since + if stream.encodes() { keep.encoding } else { keep.stream })
     }

@@ -199,6 +199,7 @@ impl Pool {
             grew_at: None,
             watched_at: now,
             legacy: Legacy::default(),
+            is_pinned: false,
             written: 0,
             held: 0,
             encoded: false,

@@ -18,6 +18,22 @@ fn a_stream_is_stopped_whoever_watches_it() {
 }
 
 #[test]
+fn a_pinned_stream_stays_until_its_place_is_needed() {
+    let mut bench = Bench::new(LIMITS);
+    let (stream, consumer, _) = bench.serve(1, 1, at(0));
+    bench.segment(stream, 1, at(0));
+    assert!(bench.pool.pin(stream, true) && !bench.pool.pin(StreamId(99), true));
+    bench.pool.leave(vec![(consumer, LeaveReason::Zapped)], at(1000));
+    bench.actions();
+    bench.pool.handle_timeout(at(86_400_000));
+    assert_eq!(bench.actions(), []);
+    assert!(bench.pool.snapshot(at(86_400_000)).streams[0].is_pinned);
+    assert!(bench.pool.free_slot());
+    assert_eq!(bench.actions(), [Action::Stop { stream, reason: StopReason::Evicted }]);
+    assert!(!bench.pool.pin(stream, true), "it is being closed");
+}
+
+#[test]
 fn who_is_sent_away_is_refused_for_a_while() {
     let mut bench = Bench::new(LIMITS);
     let (stream, consumer, _) = bench.serve(1, 1, at(0));
