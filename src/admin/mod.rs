@@ -92,7 +92,7 @@ impl Admin {
     }
 
     fn allowed(&self, method: &Method, path: &str, headers: &HeaderMap) -> Result<Response<Body>, Problem> {
-        let segments: Vec<_> = path.trim_matches('/').split('/').collect();
+        let segments: Vec<_> = path.strip_prefix('/').unwrap_or_default().split('/').collect();
         let is_read = matches!(*method, Method::GET | Method::HEAD);
         match (is_read, &segments[..]) {
             (true, ["api", "v1", "health"]) => Ok(json(&serde_json::json!({"status": "ok"}))),
@@ -167,9 +167,9 @@ impl Admin {
     }
 }
 
-/// What is shown without the token: that the gateway lives, and the page that asks for the token.
+/// What is shown without the token: that the gateway lives, and the page that asks for the token. Nothing else, however it is spelled.
 fn is_public(path: &str) -> bool {
-    path == "/api/v1/health" || !(path.starts_with("/api/") || path.starts_with("/metrics"))
+    path == "/api/v1/health" || page::exists(path)
 }
 
 /// The listener's service; clones are cheap.

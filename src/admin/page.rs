@@ -12,10 +12,18 @@ use crate::body::{self, Body};
 #[folder = "ui/dist"]
 struct Files;
 
+/// Whether there is a file at a path.
+pub(super) fn exists(path: &str) -> bool {
+    name(path).is_some_and(|name| Files::get(name).is_some())
+}
+
+fn name(path: &str) -> Option<&str> {
+    path.strip_prefix('/').map(|name| if name.is_empty() { "index.html" } else { name })
+}
+
 /// The file at a path; `None` if there is none.
 pub(super) fn file(path: &str) -> Option<Response<Body>> {
-    let name = path.trim_start_matches('/');
-    let name = if name.is_empty() { "index.html" } else { name };
+    let name = name(path)?;
     let media_type = match name.rsplit_once('.')?.1 {
         "html" => "text/html; charset=utf-8",
         "js" => "text/javascript; charset=utf-8",

@@ -95,7 +95,17 @@ async fn nothing_is_shown_or_changed_for_whoever_may_not() {
     let state: Value = serde_json::from_str(&state).unwrap();
     let stop = format!("/api/v1/streams/{}/stop", state["streams"][0]["id"]);
     let kick = format!("/api/v1/viewers/{}/kick", state["streams"][0]["viewers"][0]["id"].as_str().unwrap());
-    for path in ["/api/v1/state", "/api/v1/zaps", "/api/v1/events", "/metrics", "/api/v1/openapi.json"] {
+    for path in [
+        "/api/v1/state",
+        "//api/v1/state",
+        "//metrics",
+        "/%61pi/v1/state",
+        "/api/v1/state/",
+        "/api/v1/zaps",
+        "/api/v1/events",
+        "/metrics",
+        "/api/v1/openapi.json",
+    ] {
         let (status, media_type, _) = ask(admin, &Method::GET, path, &[]).await;
         assert_eq!((status, &*media_type), (StatusCode::UNAUTHORIZED, "application/problem+json"), "{path}");
     }
@@ -118,6 +128,9 @@ async fn nothing_is_shown_or_changed_for_whoever_may_not() {
             let (status, _, body) = ask(admin, &method, path, fields).await;
             assert_eq!(status, refused, "{method} {path} {fields:?}: {body}");
         }
+    }
+    for path in [&stop, &kick, &pin, &warm, &release] {
+        assert_eq!(ask(admin, &Method::POST, &format!("/{path}"), &[]).await.0, StatusCode::UNAUTHORIZED);
     }
     assert_eq!(stage.snapshot().present(), 1, "nothing has changed");
     let (status, _, body) = ask(admin, &Method::POST, &kick, &[(AUTHORIZATION, &bearer)]).await;
