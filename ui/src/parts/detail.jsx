@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'preact/hooks';
 
 import { choice, shown } from '../live/chosen.js';
 import { channelName, deviceName, viewerName } from '../words/names.js';
-import { OUTCOMES, reasonWords } from '../words/outcomes.js';
+import { outcomeWords, reasonWords } from '../words/outcomes.js';
 import { phases } from '../words/phases.js';
 import { wait } from '../words/units.js';
 import { Bar } from './last-zaps.jsx';
@@ -13,7 +13,7 @@ export function Detail() {
   useEffect(() => {
     if (isChosen) place.current.scrollIntoView({ block: 'nearest' });
   }, [choice.value]);
-  const { word, said } = OUTCOMES[zap.outcome];
+  const { word, said } = outcomeWords(zap.outcome);
   const who = [viewerName(zap), zap.user && deviceName(zap)].filter(Boolean).join(', ');
   return (
     <div class={`detail ${zap.outcome}`} ref={place} aria-live={isChosen ? 'polite' : 'off'}>

@@ -2,7 +2,7 @@
 import { choice, shown } from '../live/chosen.js';
 import { moment, zaps } from '../live/store.js';
 import { channelName, viewerName } from '../words/names.js';
-import { OUTCOMES, reasonWords } from '../words/outcomes.js';
+import { outcomeWords, reasonWords } from '../words/outcomes.js';
 import { phases } from '../words/phases.js';
 import { age, wait } from '../words/units.js';
 
@@ -19,7 +19,7 @@ export function LastZaps() {
 }
 
 function Row({ zap, longest }) {
-  const { id, channel, outcome, reason, waited } = zap, { word } = OUTCOMES[outcome];
+  const { id, channel, outcome, reason, waited } = zap, { word } = outcomeWords(outcome);
   const ago = age(Math.max(0, moment.value - Date.parse(zap.at)) / 1000);
   return (
     <li>

@@ -1,5 +1,5 @@
 // The zaps since the start by what they met: their shares, and how long half and nearly all of them took.
-import { OUTCOMES } from '../words/outcomes.js';
+import { OUTCOMES, outcomeWords } from '../words/outcomes.js';
 import { limit, percent, wait } from '../words/units.js';
 import { Shape } from './shape.jsx';
 
@@ -10,7 +10,7 @@ export function Outcomes({ summary }) {
   return (
     <div class="outcomes">
       <div class="shares" aria-hidden="true">
-        {rows.map(({ outcome, count }) => <span key={outcome} class={outcome} title={`${OUTCOMES[outcome].word}: ${count}`} style={{ flexGrow: count }} />)}
+        {rows.map(({ outcome, count }) => <span key={outcome} class={outcome} title={`${outcomeWords(outcome).word}: ${count}`} style={{ flexGrow: count }} />)}
       </div>
       <p>
         {warm_share !== undefined && <>{percent(warm_share)} met a channel that ran or was just starting. </>}
@@ -23,8 +23,8 @@ export function Outcomes({ summary }) {
         </thead>
         <tbody>
           {rows.map(({ outcome, count, median, p95 }) => (
-            <tr key={outcome} class={outcome} title={OUTCOMES[outcome].said}>
-              <th scope="row"><Shape outcome={outcome} />{OUTCOMES[outcome].word}</th>
+            <tr key={outcome} class={outcome} title={outcomeWords(outcome).said}>
+              <th scope="row"><Shape outcome={outcome} />{outcomeWords(outcome).word}</th>
               <td>{count.toLocaleString('en')}<small>{percent(count / total)}</small></td>
               <td>{median === undefined ? '–' : wait(median)}</td>
               <td>{p95 === undefined ? '–' : wait(p95)}</td>

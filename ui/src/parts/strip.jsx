@@ -1,7 +1,7 @@
 // The figures that one looks for first.
 import { moment, zaps } from '../live/store.js';
 import { channelName, present } from '../words/names.js';
-import { OUTCOMES } from '../words/outcomes.js';
+import { outcomeWords } from '../words/outcomes.js';
 import { age, limit, percent, plural, wait } from '../words/units.js';
 import { Places } from './places.jsx';
 
@@ -32,7 +32,7 @@ function Figure({ name, below, hue = '', children }) {
 function LastZap() {
   const zap = zaps.value.at(-1);
   if (!zap) return <Figure name="last zap" below="none so far">–</Figure>;
-  const ago = age(Math.max(0, moment.value - Date.parse(zap.at)) / 1000), { word } = OUTCOMES[zap.outcome];
+  const ago = age(Math.max(0, moment.value - Date.parse(zap.at)) / 1000), { word } = outcomeWords(zap.outcome);
   return (
     <Figure name={`last zap: ${word}`} hue={`hue ${zap.outcome}`} below={`${ago} ago, ${channelName(zap.channel)}`}>
       {zap.waited === undefined ? '–' : wait(zap.waited)}

@@ -5,7 +5,7 @@ import { choice, shown, stretch, STRETCHES, visible } from '../live/chosen.js';
 import { moment } from '../live/store.js';
 import { theme } from '../live/theme.js';
 import { channelName, viewerName } from '../words/names.js';
-import { OUTCOMES } from '../words/outcomes.js';
+import { outcomeWords } from '../words/outcomes.js';
 import { plural, wait } from '../words/units.js';
 import { Plot } from './plot.js';
 
@@ -40,7 +40,7 @@ export function Timeline({ goal }) {
 function tell(tip, zap, at) {
   tip.hidden = !zap;
   if (!zap) return;
-  const result = zap.waited === undefined ? OUTCOMES[zap.outcome].word : `${wait(zap.waited)}, ${OUTCOMES[zap.outcome].word}`;
+  const result = zap.waited === undefined ? outcomeWords(zap.outcome).word : `${wait(zap.waited)}, ${outcomeWords(zap.outcome).word}`;
   tip.textContent = `${channelName(zap.channel)}: ${result} · ${viewerName(zap)}, ${new Date(zap.at).toLocaleTimeString()}`;
   tip.style.left = `${at.left}px`;
   tip.style.top = `${at.top}px`;

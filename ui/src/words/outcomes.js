@@ -43,4 +43,7 @@ const REASONS = {
   'source-mismatch': 'the request names two sources',
 };
 
+/** An update of the gateway may know more outcomes than this page. */
+export const outcomeWords = outcome => OUTCOMES[outcome] ?? { word: outcome, said: '' };
+
 export const reasonWords = reason => REASONS[reason] ?? reason.replaceAll('-', ' ');
