@@ -100,7 +100,8 @@ impl Zaps {
         self.0.is_any_under_way.store(book.is_any_under_way(), Ordering::Relaxed);
         let over = book.count();
         drop(book);
-        self.0.over.send_if_modified(|told| std::mem::replace(told, over) != over);
+        // Another may have told of more meanwhile.
+        self.0.over.send_if_modified(|told| over > *told && std::mem::replace(told, over) != over);
         noted
     }
 }

@@ -76,8 +76,10 @@ impl ZapBook {
         let zap = self.begin(zapper, asked, now);
         (zap.list_asked, zap.listed) = (Some(asked), Some(now));
         zap.outcome = if zap.is_near && outcome == ZapOutcome::Cold { ZapOutcome::Near } else { outcome };
-        if let Some(open) = self.under_way.get_mut(zapper) {
-            open.consumer = Some(consumer);
+        if let Some(open) = self.under_way.get_mut(zapper)
+            && let Some(before) = open.consumer.replace(consumer)
+        {
+            self.consumers.remove(&before);
         }
         self.consumers.insert(consumer, zapper.clone());
     }
