@@ -1,9 +1,10 @@
-//! The devices that the operator has sent away: their players ask again at once, so they are refused for a while.
+//! The devices that the operator has sent away: their players ask again at once, so they are refused for a while. Of a viewer that names
+//! no device, only its playback is refused: others of its account may name none either.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::key::DeviceId;
+use crate::key::{DeviceId, PlaySessionId};
 use crate::time::Timestamp;
 use crate::viewer::{Account, Viewer};
 
@@ -12,19 +13,29 @@ const SENT_AWAY_FOR: Duration = Duration::from_secs(60);
 
 /// The devices, and until when they are refused.
 #[derive(Debug, Default)]
-pub(super) struct SentAway(BTreeMap<(Account, Option<DeviceId>), Timestamp>);
+pub(super) struct SentAway(BTreeMap<(Account, Place), Timestamp>);
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Device(DeviceId),
+    Playback(Option<PlaySessionId>),
+}
+
+fn place(viewer: &Viewer) -> (Account, Place) {
+    let playback = || Place::Playback(viewer.play_session.clone());
+    (viewer.account, viewer.device.clone().map_or_else(playback, Place::Device))
+}
 
 impl SentAway {
     /// A viewer's device is sent away.
     pub(super) fn insert(&mut self, viewer: &Viewer, now: Timestamp) {
         self.0.retain(|_, until| *until > now);
-        self.0.insert((viewer.account, viewer.device.clone()), now + SENT_AWAY_FOR);
+        self.0.insert(place(viewer), now + SENT_AWAY_FOR);
     }
 
     /// Whether a viewer's device is refused.
     pub(super) fn contains(&self, viewer: &Viewer, now: Timestamp) -> bool {
         // Nobody is, in general.
-        !self.0.is_empty()
-            && self.0.get(&(viewer.account, viewer.device.clone())).is_some_and(|until| *until > now)
+        !self.0.is_empty() && self.0.get(&place(viewer)).is_some_and(|until| *until > now)
     }
 }
