@@ -1,4 +1,4 @@
-//! Which inputs are closed when the gateway ends, or another process takes its place.
+//! Which inputs are closed when a member goes for good, when the gateway ends, or when another process takes its place.
 
 use crate::inputs::{InputKey, Inputs, Member};
 use crate::reason::CloseReason;
@@ -12,6 +12,11 @@ impl Inputs {
     /// Removes every member that reads nothing at present and is not a stream.
     pub fn drain_absent(&mut self) {
         self.dismiss(CloseReason::Shutdown, |_, _, member| member.is_absent());
+    }
+
+    /// Removes a member, and closes its input for `reason` if no other is left.
+    pub fn dismiss_member(&mut self, gone: Member, reason: CloseReason) {
+        self.dismiss(reason, |_, _, member| member == gone);
     }
 
     /// Closes every input that is pulled from a provider, for `reason`, but for those that clients read as they are.

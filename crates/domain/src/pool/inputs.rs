@@ -154,6 +154,8 @@ impl Pool {
 
     pub(super) fn reader_left(&mut self, reader: ReaderId, now: Timestamp) {
         if self.draining {
+            // It does not come back here.
+            self.inputs.dismiss_member(Member::Reader(reader), CloseReason::Shutdown);
             return;
         }
         self.inputs.linger(reader, Stay { since: now, until: Some(now + self.limits.warm_feed) });

@@ -16,7 +16,8 @@ impl Pool {
 
     /// Keeps a stream without viewers until its place is needed, or no longer than others. Returns whether it runs.
     pub fn pin(&mut self, id: StreamId, is_pinned: bool) -> bool {
-        let stream = self.streams.get_mut(&id).filter(|stream| !stream.producer.is_retiring());
+        let stream =
+            self.streams.get_mut(&id).filter(|stream| !self.is_frozen && !stream.producer.is_retiring());
         stream.map(|stream| stream.is_pinned = is_pinned).is_some()
     }
 

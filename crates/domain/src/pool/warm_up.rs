@@ -22,11 +22,11 @@ impl Pool {
         wanted: &Wanted,
         now: Timestamp,
     ) -> Result<Joined, WarmUpRefusal> {
-        if self.draining {
+        if self.draining || self.is_frozen {
             return Err(WarmUpRefusal::Closing);
         }
         let open = self.occupancy(now);
-        let is_open = open.has_item(&channel.item);
+        let is_open = open.is_kept_open(&channel.source);
         if !is_open && !self.tuners.can_spare(&open, &self.asking.items(&open), Some(&channel.source)) {
             return Err(WarmUpRefusal::Tuners);
         }
@@ -46,9 +46,13 @@ impl Pool {
 
     /// Expects nobody at a channel any more. Returns whether somebody was expected.
     pub fn release(&mut self, item: &ItemId) -> bool {
+        if self.is_frozen {
+            return false;
+        }
         let Some(member) = self.expected.remove(item) else { return false };
-        let input = self.inputs.of(member);
-        input.inspect(|&id| self.inputs.dismiss_expected(id, CloseReason::Unneeded)).is_some()
+        let is_open = self.inputs.of(member).is_some();
+        self.inputs.dismiss_member(member, CloseReason::Unneeded);
+        is_open
     }
 
     /// The channels at which viewers are expected, each with its input.

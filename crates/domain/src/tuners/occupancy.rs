@@ -51,6 +51,12 @@ impl Occupancy {
         self.items.extend(item.map(|item| (item.clone(), source.clone())));
     }
 
+    /// Whether a media source is open, and not being closed.
+    #[must_use]
+    pub fn is_kept_open(&self, source: &MediaSourceId) -> bool {
+        self.open.get(source).is_some_and(|by| *by > Use::Closing)
+    }
+
     /// The gateway itself pulls a channel from the provider of a playlist.
     pub fn add_pull(&mut self, playlist: usize, by: Use) {
         self.pulls.push((playlist, by));
