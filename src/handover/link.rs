@@ -11,8 +11,8 @@ use std::os::unix::net;
 use bytes::Bytes;
 use domain::memory::Memory as _;
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, recvmsg, sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -150,7 +150,11 @@ impl Receiver {
                 let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
                 let mut control = RecvAncillaryBuffer::new(&mut space);
                 let mut rest = [IoSliceMut::new(&mut head[filled..])];
-                let read = recvmsg(socket, &mut rest, &mut control, RecvFlags::CMSG_CLOEXEC)?.bytes;
+                let received = recvmsg(socket, &mut rest, &mut control, RecvFlags::CMSG_CLOEXEC)?;
+                if received.flags.contains(ReturnFlags::CTRUNC) {
+                    return Err(io::Error::other("this process may have no more descriptors"));
+                }
+                let read = received.bytes;
                 for message in control.drain() {
                     if let RecvAncillaryMessage::ScmRights(received) = message {
                         descriptors.extend(received);

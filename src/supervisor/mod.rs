@@ -39,8 +39,9 @@ use crate::supervisor::driver::Driver;
 use crate::supervisor::explainer::Explainer;
 use crate::supervisor::generation::Generations;
 use crate::supervisor::generation::own::workshop::Workshop;
+use crate::supervisor::handed_over::News;
 use crate::supervisor::handed_over::estate::{Estate, Inherited, InheritedOpenings};
-use crate::supervisor::handed_over::late::LateOpenings;
+use crate::supervisor::handed_over::late::LateNews;
 use crate::supervisor::handle::Handle;
 use crate::supervisor::held::caller::Callers;
 use crate::supervisor::held::client_openings::ClientOpenings;
@@ -73,7 +74,7 @@ pub struct Supervisor {
     streams: Arc<Streams>,
     inputs: Inputs,
     openings: Arc<ClientOpenings>,
-    late: LateOpenings,
+    late: LateNews,
     callers: Callers,
     tuners: Arc<Tuners>,
     explainer: Explainer,
@@ -107,8 +108,13 @@ impl Supervisor {
             vital.start("providers", tuners::providers_tell(handle.clone(), told));
         }
         let inputs = Inputs::new(handle.clone(), callers.clone(), (feed, size.join), provider, tasks.clone());
-        let openings =
-            ClientOpenings::new(handle.clone(), callers.clone(), Arc::clone(&streams), tasks.clone());
+        let late = LateNews::default();
+        let openings = ClientOpenings::new(
+            handle.clone(),
+            callers.clone(),
+            Arc::clone(&streams),
+            (tasks.clone(), late.clone()),
+        );
         let openings = Arc::new(openings);
         match inherited {
             InheritedOpenings::Left(entries) => openings.inherit(entries),
@@ -136,7 +142,6 @@ impl Supervisor {
         let tuners = Arc::new(Tuners::new(handle.clone(), jellyfin.clone(), gateway_login, playlists));
         let names = Names::new(jellyfin, Arc::clone(&tuners));
         vital.start("tuners", Arc::clone(&tuners).run());
-        let late = LateOpenings::default();
         let zaps = Zaps::new(handle.clone());
         Self {
             handle,
@@ -266,9 +271,8 @@ impl Supervisor {
 
     /// Records a live stream that a client has opened at the server.
     pub fn opened(&self, opening: ClientOpening, opener: Opener) {
-        if let Some((opening, opener)) = self.late.pass(opening, opener) {
-            self.openings.opened(opening, opener);
-        }
+        let news = |(opening, opener)| News::Opened(opening, opener);
+        self.late.pass((opening, opener), news, |(opening, opener)| self.openings.opened(opening, opener));
     }
 
     /// Tells the pool that a request mentions openings of clients.
@@ -341,14 +345,19 @@ impl Supervisor {
 
     /// A WebSocket of an account, and of this device if it names one, has opened.
     pub fn socket_opened(&self, account: Account, device: Option<DeviceId>) {
-        self.handle.tell(Event::SocketOpened(account, device));
+        let news = |(account, device)| News::SocketOpened(account, device);
+        let here = |(account, device)| self.handle.tell(Event::SocketOpened(account, device));
+        self.late.pass((account, device), news, here);
     }
 
     /// Such a WebSocket has closed.
     pub fn socket_closed(&self, account: Account, device: Option<DeviceId>) {
-        let whose = Whose::Device(account, device.clone());
-        self.handle.tell(Event::Signal(whose, Signal::SocketClosed));
-        self.handle.tell(Event::SocketClosed(account, device));
+        let news = |(account, device)| News::SocketClosed(account, device);
+        self.late.pass((account, device), news, |(account, device): (_, Option<DeviceId>)| {
+            let whose = Whose::Device(account, device.clone());
+            self.handle.tell(Event::Signal(whose, Signal::SocketClosed));
+            self.handle.tell(Event::SocketClosed(account, device));
+        });
     }
 
     /// Doubts all openings of clients, since the server could not be reached and may have restarted.

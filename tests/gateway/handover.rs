@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use jellyfin_alike::viewer::{Answer, Playback, Viewer};
-use jellyfin_alike::{Origin, Settings};
+use jellyfin_alike::{LoggedRequest, Origin, Settings};
 use rustix::process::Signal;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -246,7 +246,7 @@ async fn a_process_that_does_not_take_over_changes_nothing() {
     };
     setting.replace_program(&format!("{}; exec sleep 30", says(r#"{"Ready":{"version":999}}"#)));
     setting.fails_to_hand_over("in another way (version 999, here").await;
-    setting.replace_program(&format!("{}; sleep 1; exit 4", says(r#"{"Ready":{"version":1}}"#)));
+    setting.replace_program(&format!("{}; sleep 1; exit 4", says(r#"{"Ready":{"version":2}}"#)));
     setting.fails_to_hand_over("has ended before it took over (exit status: 4)").await;
     setting.restore_program();
     fs::write(setting.state.path().join("gateway.yaml"), "status_fields: never\n").unwrap();
@@ -393,5 +393,33 @@ async fn a_websocket_goes_on_in_the_old_process_which_ends_with_it() {
     assert!(setting.program.first_runs());
     drop(socket);
     assert!(setting.program.first_has_ended().await.success());
+    setting.program.all_end().await;
+}
+
+/// With a session's last WebSocket the server gives back what that session plays. Another goodbye would take somebody else's consumer.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_websocket_in_the_old_process_counts_in_the_new_one() {
+    let mut setting = Setting::with(&[("WARMGATE__VIEWERS__SILENCE", "3s")]).await;
+    let token = setting.settings.users[0].token();
+    let url = format!("ws://{}/socket?ApiKey={token}&deviceId=tv", setting.program.address);
+    let (socket, _) = soon(connect_async(url)).await.unwrap();
+    let viewer = setting.viewer("tv");
+    let (playback, _) = tune(&viewer, &setting.item(0)).await;
+    soon(viewer.report(&playback, "Playing")).await.unwrap();
+    setting.program.hand_over().await;
+    eventually("the old process has closed its own", async || {
+        setting.origin.counts().consumers.get(&playback.live_stream) == Some(&2)
+    })
+    .await;
+    drop(socket);
+    let ledger = ledger_in(setting.state.path());
+    eventually("the client has nothing open any more", async || {
+        let noted: serde_json::Value = serde_json::from_slice(&fs::read(&ledger).unwrap()).unwrap();
+        noted.as_object().unwrap().values().all(|entry| entry["client"].is_null())
+    })
+    .await;
+    let has_stopped = |request: &LoggedRequest| request.path.ends_with("/Sessions/Playing/Stopped");
+    assert!(!setting.origin.requests().iter().any(has_stopped), "the server has closed it");
+    drop(viewer);
     setting.program.all_end().await;
 }

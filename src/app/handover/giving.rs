@@ -16,6 +16,7 @@ use tracing::{info, warn};
 use super::back_door::BackDoor;
 use super::dialogue::{ESTABLISHED, FromNew, FromOld, HandoverError, PATIENCE, RELEASED, State, VERSION};
 use super::taking::{Before, Taken};
+use crate::background::noted;
 use crate::handover::{self, Receiver, Sender};
 use crate::proxy::gateway::Gateway;
 use crate::proxy::succession::Successor;
@@ -25,6 +26,8 @@ use crate::supervisor::Supervisor;
 use crate::supervisor::handed_over::giving::Frozen;
 use crate::supervisor::handed_over::{News, PieceName};
 
+/// How long this process stands still at most, while players wait: they have some seconds in hand.
+const STANDSTILL: Duration = Duration::from_secs(5);
 /// How long the end of the new process may follow that of its link.
 const ENDING: Duration = Duration::from_secs(1);
 
@@ -173,12 +176,16 @@ impl Giver {
         }
         // Most of it beforehand, so that nobody has to wait for it.
         let mut sent = BTreeSet::new();
-        send_pieces(sender, self.supervisor.pieces(), &mut sent).await?;
-        timeout(PATIENCE, self.give_rest(sender, sent)).await.map_err(|_| HandoverError::Late)??;
-        match expected(receiver).await? {
-            FromNew::Taken => Ok(successor),
-            FromNew::Ready { .. } | FromNew::Established => Err(HandoverError::Unexpected),
-        }
+        let beforehand = send_pieces(sender, self.supervisor.pieces(), &mut sent);
+        timeout(PATIENCE, beforehand).await.map_err(|_| HandoverError::Late)??;
+        let rest = async {
+            self.give_rest(sender, sent).await?;
+            match expected(receiver).await? {
+                FromNew::Taken => Ok(successor),
+                FromNew::Ready { .. } | FromNew::Established => Err(HandoverError::Unexpected),
+            }
+        };
+        timeout(STANDSTILL, rest).await.map_err(|_| HandoverError::Late)?
     }
 
     /// Offers the sockets. Returns the other process as it will be reached.
@@ -247,8 +254,15 @@ impl Given {
         while let Ok(news) = news.try_recv() {
             is_linked = is_linked && sender.send(&FromOld::News(Box::new(news))).await.is_ok();
         }
-        if is_linked {
-            let _ = sender.send(&FromOld::Released).await;
+        if is_linked && sender.send(&FromOld::Released).await.is_ok() {
+            // The WebSockets that this process carries may go on for hours. Its end says that all have ended.
+            tokio::spawn(noted("the news of the last WebSockets", async move {
+                while let Some(news) = news.recv().await {
+                    if sender.send(&FromOld::News(Box::new(news))).await.is_err() {
+                        break;
+                    }
+                }
+            }));
         }
     }
 }

@@ -121,12 +121,17 @@ impl Before {
             // The other process would take a closed link for the end of this one.
             sender
         }));
+        let mut has_released = false;
         loop {
             match receiver.receive().await.map(|received| received.message) {
                 Ok(FromOld::News(news)) => supervisor.told(*news, &mut theirs),
                 Ok(FromOld::Main) => service_manager::ready(),
-                Ok(FromOld::Released) => break,
+                Ok(FromOld::Released) => {
+                    has_released = true;
+                    supervisor.closes_what_is_left_of(&mut theirs);
+                }
                 Ok(FromOld::Offer { .. } | FromOld::Piece(_) | FromOld::Extent | FromOld::State(_)) => {}
+                Err(LinkError::Gone) if has_released => break,
                 Err(LinkError::Gone) => {
                     warn!(
                         "the process before this one has ended before it had closed everything; this one does"
@@ -139,7 +144,8 @@ impl Before {
                 }
             }
         }
-        supervisor.closes_what_is_left_of(theirs);
+        supervisor.closes_what_is_left_of(&mut theirs);
+        supervisor.sockets_ended(theirs);
         let _ = tell.await;
     }
 }

@@ -10,7 +10,10 @@ use crate::supervisor::held::leftovers::Leftovers;
 use crate::supervisor::held::opening_book::{self, BookParts};
 use crate::supervisor::streams::Streams;
 use crate::upstream::ledger::{Entry, Ledger};
+use domain::key::DeviceId;
+use domain::multiset::Multiset;
 use domain::pool::Pool;
+use domain::viewer::Account;
 
 /// What the process before has handed over.
 #[derive(Debug)]
@@ -21,9 +24,14 @@ pub struct Inherited {
     pub pieces: Pieces,
 }
 
-/// The entries of the ledger that the process before will close.
+/// What the process before has kept.
 #[derive(Debug, Default)]
-pub struct Theirs(pub(super) BTreeSet<String>);
+pub struct Theirs {
+    /// The entries of the ledger that it will close.
+    pub(super) entries: BTreeSet<String>,
+    /// The sessions with a WebSocket that goes through it.
+    pub(super) sockets: Multiset<(Account, Option<DeviceId>)>,
+}
 
 /// What clients have opened before.
 pub(in crate::supervisor) enum InheritedOpenings {
@@ -43,13 +51,16 @@ pub(in crate::supervisor) struct Estate {
 }
 
 impl Inherited {
-    /// The entries of the ledger that the process before closes: what it has opened for itself.
+    /// What the process before has kept: the entries of the ledger that it has opened for itself, and WebSockets.
     #[must_use]
     pub fn theirs(&self) -> Theirs {
-        let SupervisorParts { entries, book, leftovers, .. } = &self.parts;
+        let SupervisorParts { entries, book, leftovers, pool, .. } = &self.parts;
         let ours: BTreeSet<_> = book.names().chain(leftovers.iter().map(String::as_str)).collect();
         let names = entries.iter().map(|(name, _)| name);
-        Theirs(names.filter(|name| !ours.contains(name.as_str())).cloned().collect())
+        let entries = names.filter(|name| !ours.contains(name.as_str())).cloned().collect();
+        let mut sockets = Multiset::default();
+        pool.sockets().for_each(|session| sockets.add(session.clone()));
+        Theirs { entries, sockets }
     }
 }
 

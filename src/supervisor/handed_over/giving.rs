@@ -108,11 +108,8 @@ impl Supervisor {
             stream.thaw(reached, now);
         }
         while let Ok(news) = news.try_recv() {
-            match news {
-                News::Opened(opening, opener) => self.opened(opening, opener),
-                // It stands in this process's own ledger.
-                News::Ledger(_) => {}
-            }
+            // What is in the ledger stands in this process's own.
+            self.learns(news);
         }
         self.handle.wake();
     }

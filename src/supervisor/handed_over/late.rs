@@ -1,33 +1,26 @@
-//! Tells another process what clients open through this one after it has handed over: the server was asked before.
+//! Tells another process what happens here after it has taken over: what the server opens for clients that had asked this process, and
+//! which WebSockets begin and end that go through it.
 //!
-//! It does not know what becomes of an opening.
+//! It does not know what becomes of that.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::supervisor::handed_over::News;
-use crate::supervisor::held::opener::Opener;
-use domain::openings::ClientOpening;
 
 /// See the module. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub(in crate::supervisor) struct LateOpenings(Arc<Mutex<Option<UnboundedSender<News>>>>);
+pub(in crate::supervisor) struct LateNews(Arc<Mutex<Option<UnboundedSender<News>>>>);
 
-impl LateOpenings {
-    /// Returns the opening, unless the other process is told of it.
-    pub(in crate::supervisor) fn pass(
-        &self,
-        opening: ClientOpening,
-        opener: Opener,
-    ) -> Option<(ClientOpening, Opener)> {
+impl LateNews {
+    /// Records something with `here`, unless the other process is told of it as `news`. What is being recorded when this process begins
+    /// to stand still is handed over.
+    pub(in crate::supervisor) fn pass<T>(&self, what: T, news: impl FnOnce(T) -> News, here: impl FnOnce(T)) {
         match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            None => Some((opening, opener)),
-            // Where the other process has gone as well, the opening is lost, as after a crash.
-            Some(successor) => {
-                let _ = successor.send(News::Opened(opening, opener));
-                None
-            }
+            None => here(what),
+            // Where the other process has gone as well, it is lost, as after a crash.
+            Some(successor) => drop(successor.send(news(what))),
         }
     }
 

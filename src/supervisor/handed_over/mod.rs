@@ -14,8 +14,10 @@ use crate::supervisor::held::opener::Opener;
 use crate::supervisor::held::opening_book::BookParts;
 use crate::supervisor::stream::handed_over::StreamParts;
 use crate::upstream::ledger::{Change, Entry};
+use domain::key::DeviceId;
 use domain::openings::ClientOpening;
 use domain::pool::handed_over::PoolParts;
+use domain::viewer::Account;
 
 pub use crate::supervisor::stream::handed_over::{PieceName, Pieces};
 
@@ -45,4 +47,10 @@ pub enum News {
     Ledger(Change),
     /// The server has answered an opening that was under way.
     Opened(ClientOpening, Opener),
+    /// The server has opened a live stream again for a client that plays on.
+    Reopened(ClientOpening, Opener),
+    /// A WebSocket of a session has opened.
+    SocketOpened(Account, Option<DeviceId>),
+    /// Such a WebSocket has closed.
+    SocketClosed(Account, Option<DeviceId>),
 }

@@ -22,19 +22,47 @@ impl Supervisor {
         match news {
             News::Ledger(Change::Noted(name, entry)) => {
                 ledger.note(&name, |noted| *noted = entry);
-                theirs.0.insert(name);
+                theirs.entries.insert(name);
             }
             News::Ledger(Change::Struck(name)) => {
                 ledger.strike(&name);
-                theirs.0.remove(&name);
+                theirs.entries.remove(&name);
             }
+            News::SocketOpened(account, device) => {
+                theirs.sockets.add((account, device.clone()));
+                self.socket_opened(account, device);
+            }
+            News::SocketClosed(account, device) => {
+                theirs.sockets.take(&(account, device.clone()));
+                self.socket_closed(account, device);
+            }
+            News::Opened(..) | News::Reopened(..) => self.learns(news),
+        }
+    }
+
+    /// What another process has told, or would have been told, has happened here.
+    pub(super) fn learns(&self, news: News) {
+        match news {
             News::Opened(opening, opener) => self.opened(opening, opener),
+            News::Reopened(opening, opener) => self.openings.reopened(opening, opener),
+            News::SocketOpened(account, device) => self.socket_opened(account, device),
+            News::SocketClosed(account, device) => self.socket_closed(account, device),
+            News::Ledger(_) => {}
+        }
+    }
+
+    /// The process before has ended, and with it the WebSockets that went through it.
+    pub fn sockets_ended(&self, theirs: Theirs) {
+        for session in theirs.sockets.range(..) {
+            for _ in 0..theirs.sockets.count(session) {
+                self.socket_closed(session.0, session.1.clone());
+            }
         }
     }
 
     /// The process before closes nothing any more: what it has left is closed here.
-    pub fn closes_what_is_left_of(&self, theirs: Theirs) {
-        for name in theirs.0 {
+    pub fn closes_what_is_left_of(&self, theirs: &mut Theirs) {
+        for name in std::mem::take(&mut theirs.entries) {
             if self.callers.ledger.entry(&name).is_some() {
                 self.callers.ledger.note(&name, |entry| (entry.inherited, entry.client) = (true, None));
                 self.callers.leftovers.keep(&name);

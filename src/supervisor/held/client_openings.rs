@@ -13,6 +13,8 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info};
 
+use crate::supervisor::handed_over::News;
+use crate::supervisor::handed_over::late::LateNews;
 use crate::supervisor::handle::{Handle, random};
 use crate::supervisor::held::caller::Callers;
 use crate::supervisor::held::opener::Opener;
@@ -36,6 +38,7 @@ pub(in crate::supervisor) struct ClientOpenings {
     callers: Callers,
     streams: Arc<Streams>,
     tasks: TaskTracker,
+    late: LateNews,
     next: AtomicU64,
     book: Mutex<Book>,
 }
@@ -45,9 +48,9 @@ impl ClientOpenings {
         handle: Handle,
         callers: Callers,
         streams: Arc<Streams>,
-        tasks: TaskTracker,
+        (tasks, late): (TaskTracker, LateNews),
     ) -> Self {
-        Self { handle, callers, streams, tasks, next: AtomicU64::default(), book: Mutex::default() }
+        Self { handle, callers, streams, tasks, late, next: AtomicU64::default(), book: Mutex::default() }
     }
 
     /// What another process goes on with.
@@ -66,6 +69,11 @@ impl ClientOpenings {
     /// Records a live stream that a client has opened, in the ledger and in the pool.
     pub(in crate::supervisor) fn opened(&self, opening: ClientOpening, opener: Opener) {
         self.note(opening, opener, Event::Opened);
+    }
+
+    /// Records a live stream that the gateway has opened again for a client that plays on.
+    pub(in crate::supervisor) fn reopened(&self, opening: ClientOpening, opener: Opener) {
+        self.note(opening, opener, Event::Reopened);
     }
 
     fn note(
@@ -312,7 +320,8 @@ impl ClientOpenings {
         };
         let Place { prefix, item, user } = place;
         let opener = Opener { login: login.clone(), user, prefix, item: Some(item) };
-        self.note(opening, opener, Event::Reopened);
+        let news = |(opening, opener)| News::Reopened(opening, opener);
+        self.late.pass((opening, opener), news, |(opening, opener)| self.reopened(opening, opener));
     }
 
     /// Reports on the client's behalf that it has stopped. Returns whether the server accepted the report.

@@ -75,13 +75,16 @@ impl Stream {
 
     /// Appends what has waited, and goes on. The lists of viewers reach back to the segments `reached`, fine and keyed ones.
     pub(in crate::supervisor) fn thaw(self: &Arc<Self>, reached: [Option<u64>; 2], now: Timestamp) {
-        let waiting = {
-            let _window = self.write();
-            self.frozen.thaw()
-        };
-        for (arrival, media, method) in waiting {
-            self.append(arrival, media, method, reached, now);
+        let mut window = self.write();
+        let (waiting, mut old) = (self.frozen.thaw(), Vec::new());
+        // One that rests since has been interrupted.
+        if !self.pause.lock().unwrap_or_else(PoisonError::into_inner).is_cancelled() {
+            let pushed = waiting.into_iter().map(|piece| self.push(&mut window, piece, reached, now).1);
+            old.extend(pushed.flatten());
         }
+        drop(window);
+        self.grown.send_replace(());
+        self.store(old);
     }
 
     /// Another process goes on with it.

@@ -20,7 +20,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use crate::spool::{Roll, Spool};
 use crate::supervisor::held::access::Access;
 use crate::supervisor::promises::{Fit, KnownLengths, Promises};
-use crate::supervisor::stream::frozen::Frozen;
+use crate::supervisor::stream::frozen::{Frozen, Waiting};
 use crate::supervisor::stream::stored::Stored;
 use crate::upstream::jellyfin::{Media, Recipe};
 use domain::cutter::Rule;
@@ -218,7 +218,23 @@ impl Stream {
         let Some((arrival, media)) = self.frozen.pass(arrival, media, method) else {
             return Some(guard.as_ref().map(sizes).unwrap_or_default());
         };
-        let window = guard.get_or_insert_with(|| {
+        let (sizes, old) = self.push(&mut guard, (arrival, media, method), reached, now);
+        drop(guard);
+        self.grown.send_replace(());
+        self.store(old);
+        self.tuner_requested.store(false, Ordering::Relaxed);
+        Some(sizes)
+    }
+
+    /// Appends a piece to the window, whose lock is held. Returns its sizes, and the pieces that have become too old for memory.
+    fn push(
+        self: &Arc<Self>,
+        window: &mut Option<Window<Stored>>,
+        (arrival, media, method): Waiting,
+        reached: [Option<u64>; 2],
+        now: Timestamp,
+    ) -> ((Duration, u64), Vec<(u64, Stored)>) {
+        let window = window.get_or_insert_with(|| {
             let promise = self.promises.of(method, arrival.duration);
             Window::new(window::first_sequence(unix_time()), promise, self.lengths())
         });
@@ -226,17 +242,10 @@ impl Stream {
         let date = unix_time().saturating_sub(arrival.duration);
         window.reached(reached);
         window.push(arrival, Stored::Memory(media), size, (now, date));
-        let old = window.take_old();
-        let distance = window.longest_distance();
-        let sizes = sizes(window);
-        drop(guard);
-        self.grown.send_replace(());
-        self.store(old);
         if arrival.ends_group {
-            self.promises.remember_distance(distance);
+            self.promises.remember_distance(window.longest_distance());
         }
-        self.tuner_requested.store(false, Ordering::Relaxed);
-        Some(sizes)
+        (sizes(window), window.take_old())
     }
 
     /// Drops the segments that no playlist lists any more.

@@ -35,6 +35,13 @@ struct OpenParts {
     is_closing: bool,
 }
 
+impl OpeningsParts {
+    /// The sessions with an open WebSocket, each as often as it has one.
+    pub fn sockets(&self) -> impl Iterator<Item = &(Account, Option<DeviceId>)> {
+        self.sockets.iter()
+    }
+}
+
 impl Openings {
     /// All that is known of openings that are not being given back.
     #[must_use]

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::Pool;
 use crate::consumer::Consumer;
 use crate::consumer::parts::ConsumerParts;
-use crate::key::{Channel, ConsumerId, StreamId, StreamKey, UserId};
+use crate::key::{Channel, ConsumerId, DeviceId, StreamId, StreamKey, UserId};
 use crate::openings::parts::OpeningsParts;
 use crate::pool::api::Action;
 use crate::pool::legacy::Legacy;
@@ -61,6 +61,11 @@ struct StreamParts {
 }
 
 impl PoolParts {
+    /// The sessions with an open WebSocket, each as often as it has one.
+    pub fn sockets(&self) -> impl Iterator<Item = &(Account, Option<DeviceId>)> {
+        self.openings.sockets()
+    }
+
     /// The streams that are handed over.
     pub fn streams(&self) -> impl Iterator<Item = StreamId> {
         self.streams.iter().map(|stream| stream.id)
