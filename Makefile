@@ -6,12 +6,13 @@
 # make test-edge  what strangers can do: frames and heads that nobody should send, slowhttptest and testssl.sh beside nginx; some minutes
 # make ui      the dashboard's page into ui/dist, which is committed; npm --prefix ui test tries it in Chromium
 # make soak    a mixed load for an hour, or SOAK=600 seconds: memory, open files, threads and tuners
+# make check-deploy  the alert rules for Prometheus, with their tests, and the queries of the Grafana board; takes promtool from the package prometheus if it is missing
 # make deny    the rules for dependencies (deny.toml); installs cargo-deny if it is missing, which takes ten minutes
 # make fuzz    anything at all for each reader of what strangers write, five minutes each, or FUZZ=60 seconds; installs cargo-fuzz if it is missing
 #
 # Needed beforehand: Debian (or anything with apt) and Rust. Nothing is asked; every target works twice in a row.
 
-.PHONY: demo test test-edge check ui bench bench-seen soak deny fuzz ffmpeg fonts nginx haproxy vlc chromium npm slowhttptest testssl linker
+.PHONY: demo test test-edge check check-deploy ui bench bench-seen soak deny fuzz ffmpeg fonts nginx haproxy vlc chromium npm slowhttptest testssl jq promtool linker
 
 # $(call need,what,test whether it is there,its Debian package)
 # apt-get is only reached for when the test fails, as root or through sudo.
@@ -49,6 +50,17 @@ check: linker
 	@if command -v cargo-deny >/dev/null; then $(MAKE) --no-print-directory deny; \
 	else echo "==> Dependencies: skipped, cargo-deny is not installed (make deny installs it)"; fi
 
+# promtool reads rules only, so it is given each query of the board as one. That the metrics exist is a test of `make test`.
+check-deploy: promtool jq
+	@echo "==> Rules for Prometheus, and the example of its configuration"
+	$(PROMTOOL) check config --syntax-only deploy/prometheus/prometheus.yaml
+	$(PROMTOOL) check rules deploy/prometheus/warmgate.rules.yaml
+	$(PROMTOOL) test rules deploy/prometheus/warmgate.rules.test.yaml
+	@echo "==> Queries of the Grafana board"
+	@mkdir -p target
+	jq -f deploy/grafana/queries-as-rules.jq deploy/grafana/warmgate.json >target/board.rules.json
+	$(PROMTOOL) check rules target/board.rules.json
+
 ui: npm
 	@echo "==> Building the dashboard"
 	npm --prefix ui ci --no-audit --no-fund
@@ -75,6 +87,23 @@ haproxy:
 # It sends RTSP, without a screen: 7 MB.
 vlc:
 	$(call need,VLC,command -v vlc,vlc-bin vlc-plugin-base)
+
+jq:
+	$(call need,jq,command -v jq,jq)
+
+PROMTOOL = $(or $(shell command -v promtool),target/promtool/usr/bin/promtool)
+
+# To install its package would start a Prometheus on this machine, so the program alone is taken out of it. That needs no root.
+promtool:
+	@test -x $(PROMTOOL) || { \
+	  echo "==> promtool is missing: taking it out of the package prometheus (half a minute)"; \
+	  if ! command -v apt-get >/dev/null; then echo "There is no apt-get here. Please install promtool and try again." >&2; exit 1; fi; \
+	  mkdir -p target/promtool/lists/partial && cd target/promtool && apt_get() { \
+	    apt-get -qq -o APT::Sandbox::User=root -o Dir::State::Lists="$$PWD/lists" -o Dir::Cache="$$PWD" "$$@"; \
+	  } && apt_get update && apt_get download prometheus && \
+	  dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool && rm -r lists prometheus_*.deb \
+	  || { echo "promtool could not be downloaded. Please install it by hand and try again." >&2; exit 1; }; \
+	}
 
 chromium:
 	$(call need,Chromium,command -v chromium,chromium)
