@@ -12,6 +12,7 @@ mod config;
 mod consumers;
 mod demo;
 mod denials;
+mod deployed;
 mod direct;
 mod examples;
 mod feed;
