@@ -55,7 +55,8 @@ pub async fn run(mut config: Config, path: PathBuf, level: Level, sockets: Socke
     // Before it is said to be ready: without a handler, the signal would end the process.
     let asked = signal(SignalKind::user_defined2())?;
     let upstream = config.upstream.url.to_string();
-    let predecessor = Predecessor::find(&upstream).await.map_err(io::Error::other)?;
+    let listen = (config.listen, config.tls.as_ref().map(|files| files.listen));
+    let predecessor = Predecessor::find(&upstream, listen).await.map_err(io::Error::other)?;
     let requests = reload::Requests::new(path)?;
     let written = config.clone();
     config.state_dir = config.state_dir.or_else(usual_state_dir);
@@ -191,7 +192,11 @@ impl App {
         let gateway = Arc::new(Gateway::new(settings, client, jellyfin, supervisor.clone()));
         let changes = Changes::new(written, (Arc::clone(&gateway), supervisor.clone(), trusted_proxies));
         let mut giver = Giver::new(
-            (listening, config.upstream.url.to_string()),
+            (
+                listening,
+                (config.listen, config.tls.as_ref().map(|files| files.listen)),
+                config.upstream.url.to_string(),
+            ),
             phases,
             Arc::clone(&gateway),
             supervisor.clone(),

@@ -155,5 +155,15 @@ impl Gateway {
 
 /// A query that asks for another encoding.
 pub(super) fn in_profile(query: Query, profile: ProfileChoice) -> Query {
-    query.without_those(|name| profile.replaces(name)).with(profile.params())
+    let of_client: Vec<_> = query.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    // A limit of the client's that is lower stays.
+    let strictest = |&(name, value): &(&'static str, &'static str)| {
+        let theirs = of_client.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        let lowest = theirs.filter_map(|(_, value)| value.parse::<u32>().ok()).min();
+        let is_lower = |&lowest: &u32| value.parse().is_ok_and(|limit: u32| lowest < limit);
+        (name, lowest.filter(is_lower).map_or_else(|| value.to_owned(), |lowest| lowest.to_string()))
+    };
+    let params: Vec<_> = profile.params().iter().map(strictest).collect();
+    let params: Vec<_> = params.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    query.without_those(|name| profile.replaces(name)).with(&params)
 }

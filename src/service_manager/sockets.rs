@@ -55,8 +55,8 @@ impl Sockets {
 
     /// Sockets that another process of the gateway has bound.
     #[must_use]
-    pub const fn of(plain: net::TcpListener, secure: Option<net::TcpListener>) -> Self {
-        Self { plain: Some(plain), secure }
+    pub const fn of(plain: Option<net::TcpListener>, secure: Option<net::TcpListener>) -> Self {
+        Self { plain, secure }
     }
 
     /// The socket for HTTP, bound to `addr` unless the service manager has given one.

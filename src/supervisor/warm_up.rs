@@ -64,9 +64,9 @@ impl Supervisor {
         if pool.is_warm(item) {
             return ChannelWarmth::Stream;
         }
-        match pool.warmed_up().find(|(known, _)| *known == item) {
-            Some((_, input)) if input.grew_at().is_some() => ChannelWarmth::Feed,
-            Some(_) => ChannelWarmth::Opening,
+        match pool.input_warmth(item) {
+            Some(true) => ChannelWarmth::Feed,
+            Some(false) => ChannelWarmth::Opening,
             None => ChannelWarmth::Cold,
         }
     }

@@ -1,5 +1,6 @@
 //! What the two processes say to each other, and how long they wait for it.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -56,8 +57,9 @@ pub(in crate::app) enum HandoverError {
 /// What the old process says.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum FromOld {
-    /// It offers its sockets: for HTTP, for HTTPS if `is_secure`, and the back door. It stands before the server at `upstream`.
-    Offer { version: u32, is_secure: bool, upstream: String },
+    /// It offers its sockets: for HTTP, for HTTPS if `is_secure`, and the back door. It was told to listen at these addresses, and stands
+    /// before the server at `upstream`.
+    Offer { version: u32, is_secure: bool, listen: Addresses, upstream: String },
     /// The bytes of a piece.
     Piece(PieceName),
     /// The descriptor of an extent.
@@ -71,6 +73,9 @@ pub(super) enum FromOld {
     /// It has closed what it had open at the server.
     Released,
 }
+
+/// Where a process is told to listen: for HTTP, and for HTTPS.
+pub(super) type Addresses = (SocketAddr, Option<SocketAddr>);
 
 /// What the new process says.
 #[derive(Debug, Serialize, Deserialize)]

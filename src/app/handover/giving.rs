@@ -14,7 +14,9 @@ use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use super::back_door::BackDoor;
-use super::dialogue::{ESTABLISHED, FromNew, FromOld, HandoverError, PATIENCE, RELEASED, State, VERSION};
+use super::dialogue::{
+    Addresses, ESTABLISHED, FromNew, FromOld, HandoverError, PATIENCE, RELEASED, State, VERSION,
+};
 use super::taking::{Before, Taken};
 use crate::background::noted;
 use crate::handover::{self, Receiver, Sender};
@@ -54,6 +56,8 @@ impl Listening {
 #[derive(Debug)]
 pub(in crate::app) struct Giver {
     listening: Listening,
+    /// Where this process is told to listen.
+    listen: Addresses,
     /// The address of the server.
     upstream: String,
     back_door: Option<BackDoor>,
@@ -74,15 +78,16 @@ pub(in crate::app) struct Given {
 }
 
 impl Giver {
-    /// Gives the gateway that listens at these sockets, before the server at `upstream`, and follows these phases.
+    /// Gives the gateway that listens at these sockets, as `listen` told it, before the server at `upstream`, and follows these phases.
     pub(in crate::app) fn new(
-        (listening, upstream): (Listening, String),
+        (listening, listen, upstream): (Listening, Addresses, String),
         phases: watch::Sender<Phase>,
         gateway: Arc<Gateway>,
         supervisor: Supervisor,
     ) -> Self {
         Self {
             listening,
+            listen,
             upstream,
             back_door: None,
             phases,
@@ -200,7 +205,7 @@ impl Giver {
         let sockets: Vec<BorrowedFd<'_>> =
             sockets.into_iter().flatten().map(|socket| socket.as_fd()).collect();
         let (is_secure, upstream) = (secure.is_some(), self.upstream.clone());
-        let offer = FromOld::Offer { version: VERSION, is_secure, upstream };
+        let offer = FromOld::Offer { version: VERSION, is_secure, listen: self.listen, upstream };
         sender.send_with(&offer, &[], &sockets).await?;
         Ok(Successor::behind(back_door.target()?, back_door.secret.clone()))
     }

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::back_door::BackDoor;
-use super::dialogue::{ESTABLISHED, FromNew, FromOld, HandoverError, PATIENCE, State, VERSION};
+use super::dialogue::{Addresses, ESTABLISHED, FromNew, FromOld, HandoverError, PATIENCE, State, VERSION};
 use crate::background::noted;
 use crate::handover::{self, LinkError, Receiver, Sender};
 use crate::proxy::handed_over::GatewayParts;
@@ -45,15 +45,18 @@ pub(in crate::app) struct Before {
 }
 
 impl Predecessor {
-    /// The process that has started this one to take its place, if one has, and the sockets that it listens at. It has to stand before the
-    /// same server as this one.
+    /// The process that has started this one to take its place, if one has, and those of its sockets that are where this one is told to
+    /// listen. It has to stand before the same server as this one.
     ///
     /// # Errors
     /// See [`HandoverError`].
-    pub(in crate::app) async fn find(upstream: &str) -> Result<Option<(Self, Sockets)>, HandoverError> {
+    pub(in crate::app) async fn find(
+        upstream: &str,
+        listen: Addresses,
+    ) -> Result<Option<(Self, Sockets)>, HandoverError> {
         let Some((mut sender, mut receiver)) = handover::inherited()? else { return Ok(None) };
         let offer = timeout(PATIENCE, receiver.receive()).await.map_err(|_| HandoverError::Late)??;
-        let FromOld::Offer { version, is_secure, upstream: theirs } = offer.message else {
+        let FromOld::Offer { version, is_secure, listen: listened, upstream: theirs } = offer.message else {
             return Err(HandoverError::Unexpected);
         };
         if version != VERSION {
@@ -68,6 +71,9 @@ impl Predecessor {
         let (plain, secure) = (next()?, if is_secure { Some(next()?) } else { None });
         let back_door = next()?;
         info!("taking over from the process that has started this one");
+        // What is configured elsewhere now is bound there.
+        let plain = Some(plain).filter(|_| listened.0 == listen.0);
+        let secure = secure.filter(|_| listened.1 == listen.1);
         Ok(Some((Self { sender, receiver, back_door }, Sockets::of(plain, secure))))
     }
 

@@ -61,6 +61,18 @@ impl Pool {
         self.expected.iter().filter_map(move |(item, member)| Some((item, open(member)?)))
     }
 
+    /// Whether bytes have come of what is pulled for an item, for whomever; `None` if nothing is.
+    #[must_use]
+    pub fn input_warmth(&self, item: &ItemId) -> Option<bool> {
+        let of_streams = self.streams.iter().filter(|(_, stream)| stream.key.channel.item == *item);
+        let of_streams = of_streams.filter_map(|(&id, _)| self.inputs.get(self.input_of(id)?));
+        let taps =
+            self.inputs.taps().filter(|(_, input, channel)| channel.item == *item && !input.is_closing());
+        let expected = self.warmed_up().filter(|(known, _)| *known == item).map(|(_, input)| input);
+        let inputs = of_streams.chain(taps.map(|(_, input, _)| input)).chain(expected);
+        inputs.filter(|input| input.is_open()).map(|input| input.grew_at().is_some()).max()
+    }
+
     pub(super) fn warmed_up_views(&self) -> Vec<WarmedUpView> {
         let views = self.warmed_up().map(|(item, input)| WarmedUpView {
             item: item.clone(),
