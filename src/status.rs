@@ -61,7 +61,7 @@ pub(crate) async fn follow(config: &Config) -> anyhow::Result<()> {
 
 async fn ask(config: &Config, path: &str) -> anyhow::Result<Value> {
     if !config.admin.enabled {
-        bail!("admin.enabled is false: the gateway tells nothing");
+        bail!("admin.enabled is false, so the gateway shows nothing");
     }
     let address = reachable(config.admin.listen);
     let asking = async {
@@ -93,7 +93,7 @@ fn write(page: &mut String, state: &Value, zaps: &Value) -> std::fmt::Result {
     let limit = tuners["limit"].as_u64().map_or_else(|| "?".to_owned(), |limit| limit.to_string());
     writeln!(
         page,
-        "warmgate {} before {}: {} of {} streams, {} of {limit} tuners in use",
+        "warmgate {} in front of {}: {} of {} streams, {} of {limit} tuners in use",
         text(&state["version"]),
         text(&state["upstream"]),
         streams.len(),
@@ -166,7 +166,7 @@ mod tests {
         ]});
         assert_eq!(
             page(&state, &zaps),
-            "warmgate 1 before http://tv: 1 of 4 streams, 1 of 2 tuners in use\n\n   7  1 News  live\n      \
+            "warmgate 1 in front of http://tv: 1 of 4 streams, 1 of 2 tuners in use\n\n   7  1 News  live\n      \
              one viewer watches it\n      alice on tv: playing (hls.js)\n\nThe last zaps, the newest first:\n         \
              -  conflict   Films\n   1900 ms  cold       a\n"
         );

@@ -50,7 +50,7 @@ impl Problem {
     const fn row(self) -> (StatusCode, &'static str) {
         match self {
             Self::Unauthorized => {
-                (StatusCode::UNAUTHORIZED, "Show the token of admin.token: Authorization: Bearer …")
+                (StatusCode::UNAUTHORIZED, "Send the token from admin.token: Authorization: Bearer …")
             }
             Self::ForeignHost => (
                 StatusCode::FORBIDDEN,

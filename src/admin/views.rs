@@ -301,7 +301,7 @@ pub(super) struct Doctor {
     findings: Vec<Finding>,
 }
 
-/// Something to do about.
+/// Something to act on.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct Finding {
     /// In one word.

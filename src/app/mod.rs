@@ -62,7 +62,7 @@ pub async fn run(mut config: Config, path: PathBuf, level: Level, sockets: Socke
     config.state_dir = config.state_dir.or_else(usual_state_dir);
     if config.state_dir.is_none() {
         warn!(
-            "there is no state directory, for want of state_dir, STATE_DIRECTORY and HOME: after a crash, what is open at the server stays open"
+            "there is no state directory, because none of state_dir, STATE_DIRECTORY and HOME is set: after a crash, what is open at the server stays open"
         );
     }
     config.clients.connections = open_files::room_for(config.clients.connections);

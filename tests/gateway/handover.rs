@@ -76,7 +76,7 @@ impl Setting {
         self.program.signal(Signal::USR2);
         eventually(why, async || {
             let text = self.program.log.text();
-            text[before..].lines().any(|line| line.contains("has come to nothing") && line.contains(why))
+            text[before..].lines().any(|line| line.contains("the hand-over has failed") && line.contains(why))
         })
         .await;
     }

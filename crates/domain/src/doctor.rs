@@ -25,7 +25,7 @@ pub struct Surroundings {
     pub spool: u64,
 }
 
-/// Something to do about.
+/// Something to act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Finding {
     /// The server does not answer.

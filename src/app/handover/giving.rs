@@ -122,7 +122,7 @@ impl Giver {
             info!("SIGUSR2: another process is to take over");
             match self.give().await {
                 Ok(given) => return given,
-                Err(cause) => warn!(%cause, "the hand-over has come to nothing, and this process goes on"),
+                Err(cause) => warn!(%cause, "the hand-over has failed, and this process goes on"),
             }
         }
         std::future::pending().await

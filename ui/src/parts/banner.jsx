@@ -9,7 +9,7 @@ export function Banner() {
         <span role="alert">
           {stale.value && (state.value
             ? <><b>Out of date.</b> As it was at {new Date(heard.value).toLocaleTimeString()}. </>
-            : <b>The gateway tells nothing. </b>)}
+            : <b>No answer from the gateway. </b>)}
           {stale.value && (trouble.value ? `${trouble.value}.` : 'Trying again.')}
         </span>
         <span class="since" aria-hidden="true">{stale.value && age(silence.value)}</span>

@@ -20,7 +20,7 @@ export function Question() {
           <h2 id="question">{asked.title}</h2>
           <p id="consequence">{asked.text}</p>
           <div class="answers">
-            <button class="quiet" onClick={answer()}>Leave it</button>
+            <button class="quiet" onClick={answer()}>Cancel</button>
             <button class="act" onClick={answer(asked.act)}>{asked.verb}</button>
           </div>
         </>

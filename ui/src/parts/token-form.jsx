@@ -14,7 +14,7 @@ export function TokenForm() {
         <input id="token" type="password" autocomplete="current-password" required autofocus aria-describedby="refused" />
         <p id="refused" role="alert">{refused.value && 'The gateway does not accept that token.'}</p>
         <button class="act">Go on</button>
-        <p>The token is kept until this tab is closed. Which token it is, gateway.yaml says.</p>
+        <p>The token is kept until this tab is closed. You will find it in gateway.yaml.</p>
       </form>
     </main>
   );

@@ -15,7 +15,7 @@ export function Tuners({ tuners }) {
       <h2 id="tuners">Tuners</h2>
       <p>
         {limit === undefined
-          ? 'Nobody has told how many tuners there are.'
+          ? 'The number of tuners is not known.'
           : <span title={source}>{plural(limit, 'tuner')}, {SOURCES[source] ?? source}.</span>}
       </p>
       <ul class="hosts">

@@ -57,7 +57,7 @@ function Chooser() {
         {cold.map(channel => <option key={channel.item} value={channel.item}>{[channel.number, channelName(channel)].filter(Boolean).join(' ')}</option>)}
       </select>
       <button class="quiet" disabled={cold.length === 0}>Warm up</button>
-      <button class="quiet" type="button" onClick={() => open(false)}>Leave it</button>
+      <button class="quiet" type="button" onClick={() => open(false)}>Cancel</button>
       {lineup.value?.length === 0 && <p>Jellyfin has not told its channels yet. It does so when the gateway has a key, or a viewer has come.</p>}
     </form>
   );
