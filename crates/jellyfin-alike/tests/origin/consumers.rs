@@ -156,9 +156,9 @@ async fn an_api_key_stops_nobody() {
     }
 }
 
-/// The server stops a silent session by itself, but knows only the channel that it played last.
+/// The server stops a silent session by itself, but names no live stream (`CheckForIdlePlayback`): only the end of a job gives back.
 #[tokio::test]
-async fn silence_ends_what_is_played_and_not_what_was() {
+async fn silence_ends_a_session_and_closes_nothing_without_a_job() {
     for version in VERSIONS {
         let delays = Delays { idle: Duration::from_millis(600), ..Delays::quick() };
         let set = set_up(Settings { delays, ..quick(version) }).await;
@@ -166,17 +166,17 @@ async fn silence_ends_what_is_played_and_not_what_was() {
         silent.play(1).await;
         silent.play(2).await;
         let playback = reports.play(3).await;
-        eventually("the channel that it plays is closed", async || {
+        eventually("its session is stopped", async || {
             reports.report("/Progress", &playback).await;
-            set.holders(2).is_empty()
+            silent.now_playing().await.is_none()
         })
         .await;
         for _ in 0..5 {
             sleep(delays.idle / 3).await;
             reports.report("/Progress", &playback).await;
         }
-        assert_eq!((set.holders(1).len(), set.holders(3).len()), (1, 1), "{version:?}: for ever");
-        assert_eq!(silent.now_playing().await, None);
+        let open = [1, 2, 3].map(|number| set.holders(number).len());
+        assert_eq!(open, [1; 3], "{version:?}: for ever");
     }
 }
 
