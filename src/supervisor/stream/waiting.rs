@@ -14,14 +14,13 @@ impl Stream {
     /// segments that are listed; another joins only a stream that goes on.
     pub async fn ready(&self, listing: Listing, has_list: bool) -> Readiness {
         let readiness = self.first_readiness(listing, has_list).await;
-        match (readiness, self.hold(listing).filter(|_| !has_list)) {
-            (Readiness::Ready, Some(hold)) => {
-                let mut grown = self.grown.subscribe();
-                let _ = timeout(hold, grown.changed()).await;
-                self.first_readiness(listing, has_list).await
-            }
-            (Readiness::Ready, None) | (Readiness::Failed | Readiness::Retired, _) => readiness,
+        if has_list || readiness != Readiness::Ready {
+            return readiness;
         }
+        let Some(hold) = self.hold(listing) else { return readiness };
+        let mut grown = self.grown.subscribe();
+        let _ = timeout(hold, grown.changed()).await;
+        self.first_readiness(listing, has_list).await
     }
 
     async fn first_readiness(&self, listing: Listing, has_list: bool) -> Readiness {

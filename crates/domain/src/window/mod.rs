@@ -260,7 +260,7 @@ impl<P> Window<P> {
     pub fn hold(&self, join: JoinPoint) -> Option<Duration> {
         match (join.listing, self.promise) {
             (Listing::Fine, Promise::Pieces { .. }) => {
-                (self.list(join).count() <= HEAD_START).then_some(LONGEST_HOLD)
+                self.list(join).nth(HEAD_START).is_none().then_some(LONGEST_HOLD)
             }
             (Listing::Fine | Listing::Keyed, _) => None,
         }
