@@ -15,15 +15,12 @@ impl Openings {
         for id in self.index.meant(&mention) {
             // The server closes it for its client: once is enough.
             let open = self.index.get(id).filter(|open| !open.is_closing);
-            match open.map(|open| (open.state, open.reported_at)) {
+            match open.map(|open| (open.state, open.left())) {
                 Some((state @ (ReturnReason::Left | ReturnReason::Silent), _)) => {
                     self.index.set(id, state, now);
                 }
-                Some((ReturnReason::Unfollowed | ReturnReason::Superseded, None)) => {
-                    self.index.set(id, ReturnReason::Left, now);
-                }
-                Some((ReturnReason::Unfollowed | ReturnReason::Superseded, Some(_))) => {
-                    self.index.set(id, ReturnReason::Silent, now);
+                Some((ReturnReason::Unfollowed | ReturnReason::Superseded, left)) => {
+                    self.index.set(id, left, now);
                 }
                 // Whether it still plays the server's own stream, only its requests for that tell.
                 Some((

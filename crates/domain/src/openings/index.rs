@@ -29,6 +29,11 @@ pub(super) struct Open {
 }
 
 impl Open {
+    /// The reason for which it is given back once its viewer has left: the server has a record of what was reported.
+    pub(super) const fn left(&self) -> ReturnReason {
+        if self.reported_at.is_some() { ReturnReason::Silent } else { ReturnReason::Left }
+    }
+
     /// Whether its client has reported that it stopped, or asked the server to close it, and the server has yet to accept that.
     pub(super) fn is_stopping(&self) -> bool {
         self.is_closing || (self.state == ReturnReason::Stopped && self.reported_at.is_some())
@@ -90,11 +95,6 @@ impl Index {
         if let Some(open) = self.open.get_mut(&id) {
             open.reported_at = at;
         }
-    }
-
-    /// Whether the server has the record of an opening that its client plays.
-    pub(super) fn is_reported(&self, id: OpeningId) -> bool {
-        self.get(id).is_some_and(|open| open.reported_at.is_some())
     }
 
     /// The client has reported that it plays by the openings, or that it pauses.

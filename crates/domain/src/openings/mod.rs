@@ -158,38 +158,30 @@ impl Openings {
     ) -> Vec<OpeningId> {
         let meant = self.index.meant(mention);
         match kind {
-            MentionKind::Named => self.go_on(&meant, now, |state| match state {
-                ReturnReason::Left
+            MentionKind::Named => self.go_on(&meant, now, |open| match open.state {
+                state @ (ReturnReason::Left
                 | ReturnReason::Silent
                 | ReturnReason::PassedOn
                 | ReturnReason::Stopped
-                | ReturnReason::LoggedOut => state,
+                | ReturnReason::LoggedOut) => state,
                 ReturnReason::Unfollowed | ReturnReason::Superseded | ReturnReason::Abandoned => {
                     ReturnReason::Unfollowed
                 }
             }),
-            MentionKind::Served => {
-                let (reported, unreported): (Vec<_>, Vec<_>) =
-                    meant.into_iter().partition(|&id| self.index.is_reported(id));
-                let served = |left: ReturnReason| {
-                    move |state| match state {
-                        // Whether the stop gave it back is still unknown.
-                        ReturnReason::Stopped | ReturnReason::LoggedOut | ReturnReason::Silent => state,
-                        // Its job at the server goes on.
-                        ReturnReason::PassedOn => state,
-                        ReturnReason::Unfollowed
-                        | ReturnReason::Superseded
-                        | ReturnReason::Abandoned
-                        | ReturnReason::Left => left,
-                    }
-                };
-                self.go_on(&reported, now, served(ReturnReason::Silent));
-                self.go_on(&unreported, now, served(ReturnReason::Left))
-            }
+            MentionKind::Served => self.go_on(&meant, now, |open| match open.state {
+                // Whether the stop gave it back is still unknown.
+                state @ (ReturnReason::Stopped | ReturnReason::LoggedOut | ReturnReason::Silent) => state,
+                // Its job at the server goes on.
+                ReturnReason::PassedOn => ReturnReason::PassedOn,
+                ReturnReason::Unfollowed
+                | ReturnReason::Superseded
+                | ReturnReason::Abandoned
+                | ReturnReason::Left => open.left(),
+            }),
             MentionKind::PassedOn => {
                 let first: Vec<_> = meant.first().copied().into_iter().collect();
-                self.go_on(&first, now, |state| match state {
-                    ReturnReason::Stopped | ReturnReason::LoggedOut => state,
+                self.go_on(&first, now, |open| match open.state {
+                    state @ (ReturnReason::Stopped | ReturnReason::LoggedOut) => state,
                     ReturnReason::Unfollowed
                     | ReturnReason::Superseded
                     | ReturnReason::Abandoned
@@ -213,8 +205,8 @@ impl Openings {
                 };
                 let (ours, others): (Vec<_>, Vec<_>) = meant.into_iter().partition(plays_ours);
                 ours.iter().for_each(|&id| self.record(id, now));
-                self.go_on(&ours, now, |state| match state {
-                    ReturnReason::LoggedOut | ReturnReason::PassedOn => state,
+                self.go_on(&ours, now, |open| match open.state {
+                    state @ (ReturnReason::LoggedOut | ReturnReason::PassedOn) => state,
                     ReturnReason::Unfollowed
                     | ReturnReason::Superseded
                     | ReturnReason::Abandoned
@@ -245,7 +237,7 @@ impl Openings {
             }
             MentionKind::Closing | MentionKind::Kept => {
                 let changed = self.index.change_closing(&meant, kind == MentionKind::Closing);
-                self.go_on(changed.as_slice(), now, |state| state)
+                self.go_on(changed.as_slice(), now, |open| open.state)
             }
             MentionKind::LeftUnreported => {
                 meant.iter().for_each(|&id| self.index.leave(id, now));
@@ -297,19 +289,17 @@ impl Openings {
     /// The account's token is about to be revoked. Its openings are due now, while it can still close them.
     pub fn logging_out(&mut self, account: Account, now: Timestamp) {
         for id in self.index.of_account(account) {
-            let state = match self.index.get(id).map(|open| open.state) {
-                Some(state @ (ReturnReason::Stopped | ReturnReason::Silent | ReturnReason::PassedOn)) => {
-                    state
-                }
-                Some(_) if self.index.is_reported(id) => ReturnReason::Silent,
-                Some(
-                    ReturnReason::Unfollowed
-                    | ReturnReason::Abandoned
-                    | ReturnReason::Superseded
-                    | ReturnReason::Left
-                    | ReturnReason::LoggedOut,
-                )
-                | None => ReturnReason::LoggedOut,
+            let Some(open) = self.index.get(id) else { continue };
+            let state = match open.state {
+                state @ (ReturnReason::Stopped | ReturnReason::Silent | ReturnReason::PassedOn) => state,
+                ReturnReason::Unfollowed
+                | ReturnReason::Abandoned
+                | ReturnReason::Superseded
+                | ReturnReason::Left
+                | ReturnReason::LoggedOut => match open.reported_at {
+                    Some(_) => ReturnReason::Silent,
+                    None => ReturnReason::LoggedOut,
+                },
             };
             self.index.set(id, state, now);
         }
@@ -366,11 +356,11 @@ impl Openings {
         &mut self,
         meant: &[OpeningId],
         now: Timestamp,
-        next: impl Fn(ReturnReason) -> ReturnReason,
+        next: impl Fn(&Open) -> ReturnReason,
     ) -> Vec<OpeningId> {
         for &id in meant {
-            if let Some(state) = self.index.get(id).map(|open| open.state) {
-                self.index.set(id, next(state), now + self.patience);
+            if let Some(state) = self.index.get(id).map(&next) {
+                self.index.set(id, state, now + self.patience);
             }
         }
         Vec::new()
