@@ -134,7 +134,7 @@ impl Pool {
     #[must_use]
     pub fn is_near(&self, item: &ItemId) -> bool {
         let runs = |stream: &Stream| !stream.producer.is_retiring() && stream.key.channel.item == *item;
-        self.streams.values().any(runs) || self.warmed_up().any(|(known, _)| known == item)
+        self.streams.values().any(runs) || self.warmed_up(item).is_some()
     }
 
     /// Whether the server's own answer serves a newcomer better than this stream.

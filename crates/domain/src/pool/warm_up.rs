@@ -55,10 +55,9 @@ impl Pool {
         is_open
     }
 
-    /// The channels at which viewers are expected, each with its input.
-    pub fn warmed_up(&self) -> impl Iterator<Item = (&ItemId, &Input)> {
-        let open = |member: &Member| self.inputs.get(self.inputs.of(*member)?);
-        self.expected.iter().filter_map(move |(item, member)| Some((item, open(member)?)))
+    /// The input of a channel at which a viewer is expected.
+    pub(super) fn warmed_up(&self, item: &ItemId) -> Option<&Input> {
+        self.inputs.get(self.inputs.of(*self.expected.get(item)?)?)
     }
 
     /// Whether bytes have come of what is pulled for an item, for whomever; `None` if nothing is.
@@ -68,17 +67,16 @@ impl Pool {
         let of_streams = of_streams.filter_map(|(&id, _)| self.inputs.get(self.input_of(id)?));
         let taps =
             self.inputs.taps().filter(|(_, input, channel)| channel.item == *item && !input.is_closing());
-        let expected = self.warmed_up().filter(|(known, _)| *known == item).map(|(_, input)| input);
-        let inputs = of_streams.chain(taps.map(|(_, input, _)| input)).chain(expected);
+        let inputs = of_streams.chain(taps.map(|(_, input, _)| input)).chain(self.warmed_up(item));
         inputs.filter(|input| input.is_open()).map(|input| input.grew_at().is_some()).max()
     }
 
     pub(super) fn warmed_up_views(&self) -> Vec<WarmedUpView> {
-        let views = self.warmed_up().map(|(item, input)| WarmedUpView {
-            item: item.clone(),
-            is_ready: input.grew_at().is_some(),
-            until: input.expected_until(),
-        });
-        views.collect()
+        let view = |item: &ItemId| {
+            let input = self.warmed_up(item)?;
+            let (is_ready, until) = (input.grew_at().is_some(), input.expected_until());
+            Some(WarmedUpView { item: item.clone(), is_ready, until })
+        };
+        self.expected.keys().filter_map(view).collect()
     }
 }
