@@ -2,18 +2,10 @@
 //!
 //! It does not know who expects that.
 
-use std::time::Duration;
-
-use tokio::time::timeout;
-use tracing::debug;
-
 use crate::supervisor::Supervisor;
 use crate::upstream::jellyfin::Place;
 use domain::key::{Channel, ItemId};
 use domain::reason::WarmUpRefusal;
-
-/// How long the server may take to say which source a channel has; it opens nothing for that.
-const TELLING: Duration = Duration::from_secs(5);
 
 /// How warm a channel is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,14 +32,9 @@ impl Supervisor {
             Some(source) => source,
             None => {
                 let login = self.callers.gateway_login.as_ref().ok_or(WarmUpRefusal::NoKey)?;
-                let asked = timeout(TELLING, self.callers.jellyfin.only_source(&place, login)).await;
-                let asked = asked.map_err(|_| WarmUpRefusal::Unknown)?;
-                let told =
-                    asked.inspect_err(|error| debug!(cause = %error, "cannot ask for a channel's source"));
-                told.ok().flatten().ok_or(WarmUpRefusal::Unknown)?
+                self.tuners.ask_for_source(&place, login).await.ok_or(WarmUpRefusal::Unknown)?
             }
         };
-        self.handle.ask(|pool, _| pool.item_has_source(&item, &source));
         self.inputs.warm_up(place, &Channel { item, source })
     }
 

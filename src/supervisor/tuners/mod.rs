@@ -108,6 +108,11 @@ impl Tuners {
         if known.is_some() || !has_several_hosts {
             return known;
         }
+        self.ask_for_source(place, login).await
+    }
+
+    /// The media source of a channel as the server tells it, which opens nothing for that.
+    pub(super) async fn ask_for_source(&self, place: &Place, login: &Login) -> Option<MediaSourceId> {
         let asked = timeout(TELLING, self.jellyfin.only_source(place, login)).await;
         let source =
             asked.ok()?.inspect_err(|error| debug!(cause = %error, "cannot ask for a channel's source"));
