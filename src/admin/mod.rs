@@ -69,19 +69,7 @@ impl Admin {
 
     async fn answer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Response<Body> {
         let answered = match self.access.check(method, headers, is_public(path)) {
-            Ok(()) if path == "/api/v1/doctor" && matches!(*method, Method::GET | Method::HEAD) => {
-                let (found, findings) = self.examiner.examine().await;
-                Ok(json(&views::Doctor::of(&found, &findings)))
-            }
-            Ok(()) => {
-                match (method, path.strip_prefix("/api/v1/channels/").and_then(|of| of.strip_suffix("/warm")))
-                {
-                    (&Method::POST, Some(id)) => {
-                        actions::warm_up(&self.supervisor, &self.published, id).await
-                    }
-                    _ => self.allowed(method, path, headers),
-                }
-            }
+            Ok(()) => self.allowed(method, path, headers).await,
             Err(problem) => Err(problem),
         };
         let mut response = answered.unwrap_or_else(Problem::response);
@@ -91,7 +79,12 @@ impl Admin {
         response
     }
 
-    fn allowed(&self, method: &Method, path: &str, headers: &HeaderMap) -> Result<Response<Body>, Problem> {
+    async fn allowed(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Result<Response<Body>, Problem> {
         let segments: Vec<_> = path.strip_prefix('/').unwrap_or_default().split('/').collect();
         let is_read = matches!(*method, Method::GET | Method::HEAD);
         match (is_read, &segments[..]) {
@@ -126,6 +119,10 @@ impl Admin {
                 Ok(json(&serde_json::json!({"zaps": self.published.zaps_from(0)})))
             }
             (true, ["api", "v1", "summary"]) => Ok(json(&published::summarized(&self.published.moment()))),
+            (true, ["api", "v1", "doctor"]) => {
+                let (found, findings) = self.examiner.examine().await;
+                Ok(json(&views::Doctor::of(&found, &findings)))
+            }
             (true, ["api", "v1", "openapi.json"]) => Ok(of_type("application/json", openapi::text())),
             (true, ["api", "v1", "events"]) => {
                 let last = headers.get(HeaderName::from_static("last-event-id"));
@@ -151,6 +148,9 @@ impl Admin {
             }
             (false, ["api", "v1", "viewers", id, "kick"]) if *method == Method::POST => {
                 actions::kick(&self.supervisor, id)
+            }
+            (false, ["api", "v1", "channels", id, "warm"]) if *method == Method::POST => {
+                actions::warm_up(&self.supervisor, &self.published, id).await
             }
             (false, ["api", "v1", "channels", id, "release"]) if *method == Method::POST => {
                 actions::release(&self.supervisor, id)
