@@ -55,8 +55,7 @@ pub async fn run(mut config: Config, path: PathBuf, level: Level, sockets: Socke
     // Before it is said to be ready: without a handler, the signal would end the process.
     let asked = signal(SignalKind::user_defined2())?;
     let upstream = config.upstream.url.to_string();
-    let listen = (config.listen, config.tls.as_ref().map(|files| files.listen));
-    let predecessor = Predecessor::find(&upstream, listen).await.map_err(io::Error::other)?;
+    let predecessor = Predecessor::find(&upstream, addresses(&config)).await.map_err(io::Error::other)?;
     let requests = reload::Requests::new(path)?;
     let written = config.clone();
     config.state_dir = config.state_dir.or_else(usual_state_dir);
@@ -192,11 +191,7 @@ impl App {
         let gateway = Arc::new(Gateway::new(settings, client, jellyfin, supervisor.clone()));
         let changes = Changes::new(written, (Arc::clone(&gateway), supervisor.clone(), trusted_proxies));
         let mut giver = Giver::new(
-            (
-                listening,
-                (config.listen, config.tls.as_ref().map(|files| files.listen)),
-                config.upstream.url.to_string(),
-            ),
+            (listening, addresses(&config), config.upstream.url.to_string()),
             phases,
             Arc::clone(&gateway),
             supervisor.clone(),
@@ -298,6 +293,11 @@ impl App {
         let (_, _, result) = tokio::join!(serving, showing, releasing);
         result
     }
+}
+
+/// Where this process is told to listen: for HTTP, and for HTTPS.
+fn addresses(config: &Config) -> (SocketAddr, Option<SocketAddr>) {
+    (config.listen, config.tls.as_ref().map(|files| files.listen))
 }
 
 async fn listener(config: &Config, mut sockets: Sockets) -> io::Result<Listener> {
