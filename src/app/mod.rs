@@ -180,7 +180,7 @@ impl App {
         };
         let supervisor = Supervisor::new(settings, jellyfin.clone(), inherited);
         let examiner = Arc::new(Examiner::new(places, supervisor.clone()));
-        let shown = Shown::new(&config, (&supervisor, &examiner)).await;
+        let shown = Shown::new(&config, taken.is_some(), (&supervisor, &examiner)).await;
         let secret = taken.as_ref().map_or_else(supervisor::random, |taken| taken.gateway.secret);
         let settings = settings::gateway(
             &config,
@@ -200,6 +200,7 @@ impl App {
             Some(taken) => Some(giver.follows(taken).await?),
             None => None,
         };
+        supervisor.begin();
         Ok(Self { config, listener, supervisor, gateway, lineups, changes, giver, before, shown, examiner })
     }
 

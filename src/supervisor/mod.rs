@@ -87,7 +87,8 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// Builds the supervisor, starts its driver, and closes the leftovers of the process before, or goes on with what it has handed over.
+    /// Builds the supervisor, with the leftovers of the process before, or with what it has handed over. It opens and closes nothing
+    /// before [`begin`](Self::begin).
     #[must_use]
     pub fn new(settings: Settings, jellyfin: Jellyfin, inherited: Option<Inherited>) -> Self {
         let Settings { limits, size, spool, feed, provider, connections, encoding, gateway_login, .. } =
@@ -135,9 +136,7 @@ impl Supervisor {
             openings: Arc::clone(&openings),
             tasks: tasks.clone(),
         });
-        vital.start(driver::NAME, Arc::clone(&driver).run());
-        let Callers { jellyfin, gateway_login, leftovers, .. } = callers.clone();
-        vital.start("leftovers", leftovers.run(jellyfin.clone(), gateway_login.clone(), tasks.clone()));
+        let Callers { jellyfin, gateway_login, .. } = callers.clone();
         let explainer = Explainer::new(jellyfin.clone(), gateway_login.clone());
         let tuners = Arc::new(Tuners::new(handle.clone(), jellyfin.clone(), gateway_login, playlists));
         let names = Names::new(jellyfin, Arc::clone(&tuners));
@@ -159,6 +158,13 @@ impl Supervisor {
             vital,
             ended,
         }
+    }
+
+    /// Starts the driver, and closes leftovers from now on.
+    pub fn begin(&self) {
+        self.vital.start(driver::NAME, Arc::clone(&self.driver).run());
+        let Callers { jellyfin, gateway_login, leftovers, .. } = self.callers.clone();
+        self.vital.start("leftovers", leftovers.run(jellyfin, gateway_login, self.tasks.clone()));
     }
 
     /// Tells the pool of a viewer's signal other than a request for a playlist or a segment.

@@ -76,6 +76,13 @@ async fn refusing() -> Fake {
 }
 
 fn supervisor(fake: &Fake) -> Supervisor {
+    let supervisor = still(fake);
+    supervisor.begin();
+    supervisor
+}
+
+/// A supervisor that has not begun.
+fn still(fake: &Fake) -> Supervisor {
     let size = WindowSize {
         join: Duration::ZERO,
         length: Duration::from_secs(30),
@@ -213,6 +220,19 @@ async fn the_credential_of_an_account_that_logged_out_is_not_used() {
     assert_eq!(users(), ["user-2", "user-1"]);
     supervisor.logging_out(Account(2), Duration::from_secs(60)).await;
     assert_eq!(users(), ["user-1"]);
+}
+
+/// The process before may go on after all, and does not know what another has opened.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_opened_before_it_begins() {
+    let fake = refusing().await;
+    let supervisor = still(&fake);
+    let lease = tune(&supervisor, 1).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(fake.asked("/Open").len(), 0);
+    supervisor.begin();
+    assert_eq!(lease.stream.ready(lease.listing, false).await, Readiness::Failed);
+    assert_ne!(fake.asked("/Open").len(), 0);
 }
 
 const LISTING: Listing = Listing::Keyed;

@@ -246,7 +246,7 @@ async fn a_process_that_does_not_take_over_changes_nothing() {
     };
     setting.replace_program(&format!("{}; exec sleep 30", says(r#"{"Ready":{"version":999}}"#)));
     setting.fails_to_hand_over("in another way (version 999, here").await;
-    setting.replace_program(&format!("{}; sleep 1; exit 4", says(r#"{"Ready":{"version":2}}"#)));
+    setting.replace_program(&format!("{}; sleep 1; exit 4", says(r#"{"Ready":{"version":3}}"#)));
     setting.fails_to_hand_over("has ended before it took over (exit status: 4)").await;
     setting.restore_program();
     fs::write(setting.state.path().join("gateway.yaml"), "status_fields: never\n").unwrap();
@@ -265,6 +265,28 @@ async fn a_process_that_does_not_take_over_changes_nothing() {
         .await;
     }
     setting.program.all_end().await;
+}
+
+/// A process that takes over later would go on with what this one closes.
+#[tokio::test(flavor = "multi_thread")]
+async fn told_to_end_in_the_middle_both_processes_end() {
+    let mut setting = Setting::with(&[]).await;
+    let _player = Player::begin(setting.viewer("tv"), &setting.item(0)).await;
+    let named = setting.state.path().join("pid");
+    setting.replace_program(&format!("echo $$ >{0}.new; mv {0}.new {0}; exec sleep 60", named.display()));
+    setting.program.signal(Signal::USR2);
+    eventually("the new process runs", async || named.exists()).await;
+    let pid = fs::read_to_string(&named).unwrap();
+    setting.program.signal(Signal::TERM);
+    assert!(setting.program.first_has_ended().await.success());
+    eventually("the new process has ended", async || {
+        // Nobody may have asked for its exit status yet.
+        let status = fs::read_to_string(format!("/proc/{}/status", pid.trim()));
+        status.map_or(true, |status| status.contains("State:\tZ"))
+    })
+    .await;
+    eventually("all is given back", async || setting.origin.counts().consumers.values().sum::<usize>() <= 1)
+        .await;
 }
 
 /// Whoever dies, everything is closed once, and nothing is that somebody uses.

@@ -10,7 +10,7 @@ use crate::proxy::handed_over::GatewayParts;
 use crate::supervisor::handed_over::{News, PieceName, SupervisorParts};
 
 /// What both processes have to agree on: it changes with the form of any message.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// How long the new process may take to be ready, and then to take over.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -68,8 +68,8 @@ pub(super) enum FromOld {
     State(Box<State>),
     /// What has happened since.
     News(Box<News>),
-    /// The service manager knows the new process as the main one.
-    Main,
+    /// It is all the new process's now. The service manager knows that process as the main one.
+    HandedOver,
     /// It has closed what it had open at the server.
     Released,
 }
@@ -82,7 +82,7 @@ pub(super) type Addresses = (SocketAddr, Option<SocketAddr>);
 pub(super) enum FromNew {
     /// Nothing can fail any more.
     Ready { version: u32 },
-    /// It goes on with everything.
+    /// It can go on with everything, and does once it hears that it is handed over.
     Taken,
     /// Its streams have segments.
     Established,

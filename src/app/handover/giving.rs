@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,6 +78,11 @@ pub(in crate::app) struct Given {
     news: UnboundedReceiver<News>,
 }
 
+/// The new process, which ends with this value until it has taken over: this process may be asked to end meanwhile, and then closes what
+/// the other would go on with.
+#[derive(Debug)]
+struct Candidate(Option<Child>);
+
 impl Giver {
     /// Gives the gateway that listens at these sockets, as `listen` told it, before the server at `upstream`, and follows these phases.
     pub(in crate::app) fn new(
@@ -98,10 +104,10 @@ impl Giver {
         }
     }
 
-    /// Goes on with what was `taken` from the process before, and tells that process so. Returns where that passes requests on.
+    /// Goes on with what was `taken` from the process before, once that has heard so. Returns where that passes requests on.
     ///
     /// # Errors
-    /// If that process has gone.
+    /// If the system refuses what is needed for it, or that process says something unexpected.
     pub(in crate::app) async fn follows(&mut self, taken: Taken) -> io::Result<(Listener, Before)> {
         let Taken { mut before, gateway, back_door } = taken;
         self.gateway.go_on_with(gateway, self.supervisor.pairs());
@@ -130,16 +136,17 @@ impl Giver {
 
     async fn give(&mut self) -> Result<Given, HandoverError> {
         let ((mut sender, mut receiver), theirs) = handover::pair()?;
-        let (mut child, program) = handover::start(theirs).map_err(HandoverError::Start)?;
+        let (child, program) = handover::start(theirs).map_err(HandoverError::Start)?;
+        let mut child = Candidate(Some(child));
         let pid = child.id();
         info!(program = %program.display(), pid, "started the process that is to take over");
         let given = tokio::select! {
             given = self.give_all(&mut sender, &mut receiver) => given,
-            ended = child.wait() => Err(ended.map_or_else(HandoverError::System, HandoverError::Ended)),
+            ended = child.ends() => Err(ended.map_or_else(HandoverError::System, HandoverError::Ended)),
         };
         // The end of the process tells more than that of the link.
         let given = match given {
-            Err(HandoverError::Link(failed)) => match timeout(ENDING, child.wait()).await {
+            Err(HandoverError::Link(failed)) => match timeout(ENDING, child.ends()).await {
                 Ok(Ok(status)) => Err(HandoverError::Ended(status)),
                 Ok(Err(_)) | Err(_) => Err(HandoverError::Link(failed)),
             },
@@ -149,7 +156,7 @@ impl Giver {
             (Ok(successor), Some(news)) => (successor, news),
             (given, news) => {
                 // First of all: it must not take over any more.
-                end(&mut child).await;
+                child.end().await;
                 self.go_on(news);
                 return Err(given.err().unwrap_or(HandoverError::Unexpected));
             }
@@ -162,8 +169,9 @@ impl Giver {
         if let Some(pid) = pid {
             service_manager::main_process_is(pid);
         }
+        child.outlives_this_process();
         // If it has gone meanwhile, that is seen when it is heard next.
-        let _ = sender.send(&FromOld::Main).await;
+        let _ = sender.send(&FromOld::HandedOver).await;
         Ok(Given { sender, receiver, news })
     }
 
@@ -292,9 +300,39 @@ async fn send_pieces(
     Ok(())
 }
 
-/// Ends the new process, which must not take over any more.
-async fn end(child: &mut Child) {
-    if let Err(error) = child.kill().await {
-        warn!(%error, "cannot end the process that was to take over");
+impl Candidate {
+    fn id(&self) -> Option<u32> {
+        self.0.as_ref()?.id()
+    }
+
+    /// Waits until it has ended by itself.
+    async fn ends(&mut self) -> io::Result<ExitStatus> {
+        match &mut self.0 {
+            Some(child) => child.wait().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Ends it: it must not take over any more.
+    async fn end(mut self) {
+        if let Some(mut child) = self.0.take()
+            && let Err(error) = child.kill().await
+        {
+            warn!(%error, "cannot end the process that was to take over");
+        }
+    }
+
+    /// It has taken over.
+    fn outlives_this_process(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Candidate {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            // If it has ended already, that is as well.
+            let _ = child.start_kill();
+        }
     }
 }

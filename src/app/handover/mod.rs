@@ -6,8 +6,9 @@
 //!  │ Offer: the sockets ─────────────────► prepares all that can fail
 //!  │ ◄────────────────────────────── Ready │
 //!  │ pieces                                │
-//!  │ stands still: the rest, State ──────► goes on with it, starts generations
-//!  │ ◄────────────────────────────── Taken │ accepts
+//!  │ stands still: the rest, State ──────► has all of it
+//!  │ ◄────────────────────────────── Taken │
+//!  │ HandedOver ─────────────────────────► accepts, starts generations
 //!  │ passes on what still comes            │
 //!  │ ◄──────────────────────── Established │ its streams have segments
 //!  │ closes what it has open: News ──────► strikes it from the ledger
@@ -15,7 +16,8 @@
 //! (ends with its last connection)
 //! ```
 //!
-//! Until the new process has said `Taken`, the old one can go on as if nothing had happened.
+//! Until the new process has said `Taken`, the old one can go on as if nothing had happened; until the old one has answered, the new one
+//! opens and closes nothing at the server. So whichever dies, one of them knows what is open.
 
 mod back_door;
 mod dialogue;

@@ -94,7 +94,7 @@ impl Predecessor {
                 FromOld::Piece(name) => drop(in_memory.insert(name, received.bytes)),
                 FromOld::Extent => extents.extend(received.descriptors),
                 FromOld::State(state) => break *state,
-                FromOld::Offer { .. } | FromOld::News(_) | FromOld::Main | FromOld::Released => {
+                FromOld::Offer { .. } | FromOld::News(_) | FromOld::HandedOver | FromOld::Released => {
                     return Err(HandoverError::Unexpected);
                 }
             }
@@ -109,12 +109,22 @@ impl Predecessor {
 }
 
 impl Before {
-    /// Tells the other process that this one goes on with everything.
+    /// Tells the other process that this one can go on with everything, and waits until it may. If the other process has gone, nobody else
+    /// can: while that lives and has not handed over, it ends this process rather than the link.
     ///
     /// # Errors
-    /// If the other process has gone.
-    pub(super) async fn confirm(&mut self) -> Result<(), LinkError> {
-        self.sender.send(&FromNew::Taken).await
+    /// If the other process says something else.
+    pub(super) async fn confirm(&mut self) -> Result<(), HandoverError> {
+        // Whether it has gone is heard next.
+        let _ = self.sender.send(&FromNew::Taken).await;
+        match self.receiver.receive().await.map(|received| received.message) {
+            Ok(FromOld::HandedOver) | Err(LinkError::Gone | LinkError::Io(_)) => {
+                service_manager::ready();
+                Ok(())
+            }
+            Ok(_) => Err(HandoverError::Unexpected),
+            Err(error @ LinkError::Unreadable(_)) => Err(error.into()),
+        }
     }
 
     /// Hears what the other process closes, and closes what it leaves.
@@ -131,12 +141,17 @@ impl Before {
         loop {
             match receiver.receive().await.map(|received| received.message) {
                 Ok(FromOld::News(news)) => supervisor.told(*news, &mut theirs),
-                Ok(FromOld::Main) => service_manager::ready(),
                 Ok(FromOld::Released) => {
                     has_released = true;
                     supervisor.closes_what_is_left_of(&mut theirs);
                 }
-                Ok(FromOld::Offer { .. } | FromOld::Piece(_) | FromOld::Extent | FromOld::State(_)) => {}
+                Ok(
+                    FromOld::Offer { .. }
+                    | FromOld::Piece(_)
+                    | FromOld::Extent
+                    | FromOld::State(_)
+                    | FromOld::HandedOver,
+                ) => {}
                 Err(LinkError::Gone) if has_released => break,
                 Err(LinkError::Gone) => {
                     warn!(
