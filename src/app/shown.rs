@@ -2,6 +2,7 @@
 //!
 //! Viewers are served without it.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +19,10 @@ use domain::doctor::Severity;
 
 /// Connections to `admin.listen`.
 const CONNECTIONS: usize = 128;
-/// Between two attempts to listen at an address that is taken: the process before this one lets go of it.
+/// Between two attempts to listen at an address that is taken.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// Attempts after which a process that follows another says that the address is still taken: the other lets go of it at once.
+const TAKEN_FOR_LONG: u32 = 10;
 
 /// The listener, and what it shows.
 #[derive(Debug)]
@@ -31,9 +34,10 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    /// Listens where the configuration says, if it does.
+    /// Listens where the configuration says, if it does. If this process `follows` another, that still listens there.
     pub(super) async fn new(
         config: &Config,
+        follows: bool,
         (supervisor, examiner): (&Supervisor, &Arc<Examiner>),
     ) -> Option<Self> {
         let config::Admin { enabled, listen, token, hosts } = config.admin.clone();
@@ -43,8 +47,8 @@ impl Shown {
         let facts = admin::Facts { upstream: config.upstream.url.to_string(), slo: config.zap.slo };
         let admin = Admin::new((supervisor.clone(), Arc::clone(examiner)), facts, (token, hosts));
         let listener = Listener::bind(listen).await;
-        if let Err(error) = &listener {
-            warn!(address = %listen, %error, "cannot listen at admin.listen: until that is free, there is no dashboard, no API and no metrics");
+        if let (Err(error), false) = (&listener, follows) {
+            say_taken(listen, error);
         }
         Some(Self { address: listen, listener: listener.ok(), admin: admin::Handle(Arc::new(admin)) })
     }
@@ -56,20 +60,30 @@ impl Shown {
 
     /// Serves until `stop`.
     pub(super) async fn serve(self, stop: CancellationToken) {
-        let mut bound = self.listener;
+        let (mut bound, mut attempts) = (self.listener, 0);
         let listener = loop {
             if let Some(listener) = bound {
                 break listener;
             }
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = sleep(TRY_AGAIN) => bound = Listener::bind(self.address).await.ok(),
+                () = sleep(TRY_AGAIN) => {}
             }
+            attempts += 1;
+            let listener = Listener::bind(self.address).await;
+            if let (Err(error), TAKEN_FOR_LONG) = (&listener, attempts) {
+                say_taken(self.address, error);
+            }
+            bound = listener.ok();
         };
         let limits = server::Limits { connections: CONNECTIONS, ..server::Limits::default() };
         // Events have no natural end.
         listener.limited(limits).serve(self.admin, stop, Duration::ZERO).await;
     }
+}
+
+fn say_taken(address: SocketAddr, error: &io::Error) {
+    warn!(%address, %error, "cannot listen at admin.listen: until that is free, there is no dashboard, no API and no metrics");
 }
 
 /// Says in the log what was found around the gateway, and what to do about it.

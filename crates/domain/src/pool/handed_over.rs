@@ -23,6 +23,7 @@ use crate::key::{Channel, ConsumerId, DeviceId, StreamId, StreamKey, UserId};
 use crate::openings::parts::OpeningsParts;
 use crate::pool::api::Action;
 use crate::pool::legacy::Legacy;
+use crate::pool::sent_away::Place;
 use crate::pool::stream::Stream;
 use crate::produce::{Produce, ProductionMethod};
 use crate::producer::{Producer, State};
@@ -41,6 +42,7 @@ pub struct PoolParts {
     openings: OpeningsParts,
     users: Vec<(Account, UserId)>,
     bypassed: Vec<(Viewer, Channel, Timestamp)>,
+    sent_away: Vec<((Account, Place), Timestamp)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -103,6 +105,7 @@ impl Pool {
             openings: self.openings.parts(),
             users: self.users.iter().map(|(account, user)| (*account, user.clone())).collect(),
             bypassed: self.bypassed.iter().collect(),
+            sent_away: self.sent_away.parts(),
         }
     }
 
@@ -114,12 +117,13 @@ impl Pool {
     /// Goes on with the streams of another pool, which has been frozen: starts a generation of each. This pool is empty, and its clock
     /// is the other's.
     pub fn go_on_with(&mut self, parts: PoolParts) {
-        let PoolParts { next_stream, streams, consumers, openings, users, bypassed, .. } = parts;
+        let PoolParts { next_stream, streams, consumers, openings, users, bypassed, sent_away, .. } = parts;
         self.next_stream = next_stream;
         self.users = users.into_iter().collect();
         bypassed
             .into_iter()
             .for_each(|(viewer, channel, until)| self.bypassed.insert(viewer, channel, until));
+        self.sent_away.go_on_with(sent_away);
         self.openings.go_on_with(openings);
         for stream in streams {
             let producer = Producer::resumed(stream.produce, stream.method, stream.generation);

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::key::{DeviceId, PlaySessionId};
 use crate::time::Timestamp;
 use crate::viewer::{Account, Viewer};
@@ -15,8 +17,9 @@ const SENT_AWAY_FOR: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(super) struct SentAway(BTreeMap<(Account, Place), Timestamp>);
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+/// Whom an account's refusals concern.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) enum Place {
     Device(DeviceId),
     Playback(Option<PlaySessionId>),
 }
@@ -27,6 +30,16 @@ fn place(viewer: &Viewer) -> (Account, Place) {
 }
 
 impl SentAway {
+    /// All of it, for another process.
+    pub(super) fn parts(&self) -> Vec<((Account, Place), Timestamp)> {
+        self.0.iter().map(|(whom, until)| (whom.clone(), *until)).collect()
+    }
+
+    /// What another process has sent away stays away.
+    pub(super) fn go_on_with(&mut self, parts: Vec<((Account, Place), Timestamp)>) {
+        self.0.extend(parts);
+    }
+
     /// A viewer's device is sent away.
     pub(super) fn insert(&mut self, viewer: &Viewer, now: Timestamp) {
         self.0.retain(|_, until| *until > now);

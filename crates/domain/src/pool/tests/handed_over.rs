@@ -56,6 +56,18 @@ fn streams_go_on_with_their_next_generation_and_viewers_where_they_are() {
     assert!(new.snapshot().tally.failures.is_empty());
 }
 
+/// Its player repeats its request at once, whichever process answers.
+#[test]
+fn whom_the_operator_has_sent_away_stays_away() {
+    let mut old = Bench::new(LIMITS);
+    let (_, consumer, _) = old.serve(1, 1, at(0));
+    assert!(old.pool.send_away(consumer, at(1000)));
+    old.actions();
+    let mut new = heir(&mut old, at(2000));
+    assert_eq!(new.tune(1, 1, at(3000)), Admission::Refused(RefuseReason::SentAway));
+    assert!(matches!(new.tune(1, 1, at(62_000)), Admission::Serve { .. }));
+}
+
 #[test]
 fn time_does_not_pass_for_a_frozen_pool() {
     let mut old = Bench::new(LIMITS);
