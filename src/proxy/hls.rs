@@ -23,7 +23,7 @@ use crate::proxy::miss::Miss;
 use crate::proxy::query::{self, Query};
 use crate::proxy::range::{self, Validators};
 use crate::proxy::route::{BypassReason, Live, prefix};
-use crate::proxy::wanted::{NO_RIGHT, Unserved, Wanted};
+use crate::proxy::wanted::{self, NO_RIGHT, Unserved, Wanted};
 use crate::proxy::{headers, reload};
 use crate::server::Connection;
 use crate::supervisor::stream::Readiness;
@@ -124,7 +124,7 @@ impl Gateway {
                 self.refusal(request.headers(), StatusCode::FORBIDDEN, why)
             }
             Err(miss) if miss.is_final(tuning.decided.conditions.mode) => {
-                let (status, why) = (StatusCode::GATEWAY_TIMEOUT, (None, miss.as_str()));
+                let (status, why) = wanted::no_answer(miss);
                 self.refusal(request.headers(), status, why)
             }
             Err(miss) => self.pass_on_for(viewer, channel, miss, request).await?,

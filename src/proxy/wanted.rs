@@ -24,6 +24,11 @@ pub(super) type Refusal = (StatusCode, (Option<&'static str>, &'static str));
 /// The answer to a user without access to live TV.
 pub(super) const NO_RIGHT: Refusal = (StatusCode::FORBIDDEN, (Some("http_request_denied"), "no-live-tv"));
 
+/// The answer to a viewer that wants nothing to be started.
+pub(super) const fn no_answer(miss: Miss) -> Refusal {
+    (StatusCode::GATEWAY_TIMEOUT, (None, miss.as_str()))
+}
+
 /// What a viewer wants that may be served.
 pub(super) struct Wanted<R> {
     /// The stream, for whom.
@@ -83,7 +88,10 @@ impl Gateway {
             (credential, me),
             &tuning.decided,
         );
-        let (mut wish, recipe) = wanted.map_err(Unserved::Miss)?;
+        let mode = tuning.decided.conditions.mode;
+        let (mut wish, recipe) = wanted.map_err(|miss| {
+            if miss.is_final(mode) { Unserved::Refusal(no_answer(miss)) } else { Unserved::Miss(miss) }
+        })?;
         wish.since = self.wants_since(&tuning, &live.prefix, &wish).await;
         let awaited = self.awaited_segment(wish.listing, &live.query);
         let awaited = awaited.map_err(|refusal| Unserved::Refusal(reload::refusal(refusal)))?;

@@ -60,6 +60,17 @@ async fn a_viewer_says_which_streams_it_takes() {
         assert_eq!(stage.origin().counts().opens, opens, "the server opens nothing");
     }
     assert_eq!(stage.snapshot().tally.refused_openings[&OpeningRefusal::NotWarm], 2);
+    // What cannot be shared is not warm, however warm the channel is.
+    let seeks = bob(&[("warmgate-mode", "warm-only")], "seeks");
+    let mut playback = soon(seeks.open(&stage.channel(1))).await.unwrap();
+    playback.playlist += "&StartTimeTicks=600000000";
+    let jobs = stage.origin().counts().jobs_started;
+    let refused = poll(&seeks, &playback).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.field("proxy-status")),
+        (504, "warmgate; details=\"start-time\"")
+    );
+    assert_eq!(stage.origin().counts().jobs_started, jobs, "the server starts nothing");
     // Whoever has opened a channel otherwise is told the same of its playlist.
     let other = stage.viewer(1, "late");
     let playback = soon(other.open(&stage.channel(2))).await.unwrap();
