@@ -23,14 +23,19 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// Whether a request with these fields may be answered. One without the token may still see that the gateway lives, and the page
+    /// Whether a request with this method and these fields may be answered. Over HTTP/2 its target names the host. One without the token may still see that the gateway lives, and the page
     /// that asks for the token, which are `public`.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn check(&self, method: &Method, headers: &HeaderMap, is_public: bool) -> Result<(), Problem> {
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-        let host = host.and_then(|host| host.parse::<Authority>().ok()).ok_or(Problem::ForeignHost)?;
+    pub(super) fn check(
+        &self,
+        (method, target): (&Method, Option<&Authority>),
+        headers: &HeaderMap,
+        is_public: bool,
+    ) -> Result<(), Problem> {
+        let host = headers.get(HOST).map(|host| host.to_str().ok().and_then(|host| host.parse().ok()));
+        let host: Authority = host.unwrap_or_else(|| target.cloned()).ok_or(Problem::ForeignHost)?;
         if !self.is_ours(host.host()) {
             return Err(Problem::ForeignHost);
         }
@@ -69,7 +74,7 @@ mod tests {
 
     fn asked(access: &Access, method: &Method, fields: &[(HeaderName, &str)]) -> Result<(), Problem> {
         let fields = fields.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()));
-        access.check(method, &fields.collect(), false)
+        access.check((method, None), &fields.collect(), false)
     }
 
     #[test]
@@ -82,6 +87,11 @@ mod tests {
             assert_eq!(asked(&access, &Method::GET, &[(HOST, host)]), Err(Problem::ForeignHost), "{host}");
         }
         assert_eq!(asked(&access, &Method::GET, &[]), Err(Problem::ForeignHost));
+        for (target, expected) in [("tv.home", Ok(())), ("evil.example", Err(Problem::ForeignHost))] {
+            let target = Authority::from_static(target);
+            let asked = access.check((&Method::GET, Some(&target)), &HeaderMap::new(), false);
+            assert_eq!(asked, expected, "{target}");
+        }
     }
 
     #[test]
@@ -115,6 +125,6 @@ mod tests {
         }
         assert_eq!(asked(&access, &Method::GET, std::slice::from_ref(&host)), Err(Problem::Unauthorized));
         let fields = HeaderMap::from_iter([(HOST, HeaderValue::from_static("localhost"))]);
-        assert_eq!(access.check(&Method::GET, &fields, true), Ok(()), "what is public");
+        assert_eq!(access.check((&Method::GET, None), &fields, true), Ok(()), "what is public");
     }
 }

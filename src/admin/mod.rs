@@ -21,7 +21,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 use hyper::service::Service;
 
 use crate::admin::access::Access;
@@ -67,8 +67,9 @@ impl Admin {
         Self { access: Access { token, hosts }, supervisor, published, events, examiner }
     }
 
-    async fn answer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Response<Body> {
-        let answered = match self.access.check(method, headers, is_public(path)) {
+    async fn answer(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Response<Body> {
+        let path = uri.path();
+        let answered = match self.access.check((method, uri.authority()), headers, is_public(path)) {
             Ok(()) => self.allowed(method, path, headers).await,
             Err(problem) => Err(problem),
         };
@@ -156,13 +157,13 @@ impl Admin {
                 actions::release(&self.supervisor, id)
             }
             (
-                true,
+                _,
                 ["api", "v1", "streams", _, "stop" | "pin" | "unpin"]
                 | ["api", "v1", "viewers", _, "kick"]
                 | ["api", "v1", "channels", _, "warm" | "release"],
-            ) => Err(Problem::Method),
+            ) => Err(Problem::Method("POST")),
             (true, _) => page::file(path).ok_or(Problem::NoSuchPage),
-            (false, _) => Err(Problem::Method),
+            (false, _) => Err(Problem::Method("GET, HEAD")),
         }
     }
 }
@@ -184,7 +185,7 @@ impl Service<Request<Upload>> for Handle {
     fn call(&self, request: Request<Upload>) -> Self::Future {
         let admin = Arc::clone(&self.0);
         Box::pin(async move {
-            let response = admin.answer(request.method(), request.uri().path(), request.headers()).await;
+            let response = admin.answer(request.method(), request.uri(), request.headers()).await;
             Ok(if request.method() == Method::HEAD { response.map(|_| body::empty()) } else { response })
         })
     }

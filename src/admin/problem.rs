@@ -2,7 +2,7 @@
 //!
 //! It does not know who may do what.
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -36,8 +36,8 @@ pub(super) enum Problem {
     NoSuchPage,
     /// There is no such stream or viewer, or it has gone.
     NoSuchThing,
-    /// The path takes another method.
-    Method,
+    /// The path takes other methods: these.
+    Method(&'static str),
     /// As many listen as may.
     TooManyListeners,
     /// A channel is not warmed up.
@@ -59,7 +59,7 @@ impl Problem {
             Self::ForeignOrigin => (StatusCode::FORBIDDEN, "The request comes from a page of another origin"),
             Self::NoSuchPage => (StatusCode::NOT_FOUND, "There is nothing at this path"),
             Self::NoSuchThing => (StatusCode::NOT_FOUND, "There is none of this id, or it has gone"),
-            Self::Method => (
+            Self::Method(_) => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 "This path takes another method: POST changes something, GET reads",
             ),
@@ -84,6 +84,9 @@ impl Problem {
             Self::Unauthorized => {
                 fields.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
+            Self::Method(allowed) => {
+                fields.insert(ALLOW, HeaderValue::from_static(allowed));
+            }
             Self::TooManyListeners => {
                 fields.insert(RETRY_AFTER, HeaderValue::from_static("30"));
             }
@@ -94,7 +97,6 @@ impl Problem {
             | Self::ForeignOrigin
             | Self::NoSuchPage
             | Self::NoSuchThing
-            | Self::Method
             | Self::NotWarmed(_) => {}
         }
         response

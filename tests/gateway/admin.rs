@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, HOST, ORIGIN};
+use http::header::{ALLOW, AUTHORIZATION, HOST, ORIGIN};
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -129,6 +129,9 @@ async fn nothing_is_shown_or_changed_for_whoever_may_not() {
             assert_eq!(status, refused, "{method} {path} {fields:?}: {body}");
         }
     }
+    let request = Request::delete(format!("http://{admin}{stop}")).header(AUTHORIZATION, &bearer);
+    let refused = soon(http().request(request.body(body::empty()).unwrap())).await.unwrap();
+    assert_eq!(refused.headers()[ALLOW], "POST");
     for path in [&stop, &kick, &pin, &warm, &release] {
         assert_eq!(ask(admin, &Method::POST, &format!("/{path}"), &[]).await.0, StatusCode::UNAUTHORIZED);
     }
