@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Config, Secret};
 use crate::demo::error::Error;
 use crate::demo::page::Page;
 use crate::server::Listener;
@@ -59,11 +59,12 @@ impl Stage {
     /// If one of the three does not start.
     pub async fn start(settings: Settings, gateway: SocketAddr, page: SocketAddr) -> Result<Self, Error> {
         let users = settings.users.clone();
-        let tuners = settings.tuners;
+        let (tuners, api_key) = (settings.tuners, Secret::new(&settings.api_key));
         let origin = Arc::new(Origin::start(settings).await?);
         let mut config = Config::for_upstream(&format!("http://{}", origin.addr()))?;
         config.listen = gateway;
         config.admin.listen.set_port(0);
+        config.upstream.api_key = Some(api_key);
         let spool = tempfile::tempdir().map_err(Error::Spool)?;
         config.rewind.dir = Some(spool.path().to_owned());
         let app = App::bind(config).await.map_err(|error| Error::Listen(gateway, error))?;
