@@ -25,6 +25,7 @@ pub mod multiset;
 pub mod openings;
 pub mod playlist;
 pub mod pool;
+pub mod prediction;
 pub mod produce;
 pub mod producer;
 pub mod profile;
