@@ -39,6 +39,7 @@ pub mod starts;
 pub mod throttle;
 pub mod time;
 pub mod tuners;
+pub mod value;
 pub mod viewer;
 pub mod window;
 pub mod zap;
