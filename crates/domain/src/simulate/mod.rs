@@ -17,6 +17,7 @@ mod judge;
 mod limits;
 mod trace;
 pub mod tuners;
+pub mod zapping;
 
 pub use crate::simulate::chance::Chance;
 pub use crate::simulate::detector::{Delay, Detector, Row};
