@@ -1,15 +1,18 @@
 //! `warmgate simulate` measures the gateway's rules on generated and recorded viewers.
 
+mod progress;
 mod recording;
 mod tuners;
+mod zapping;
 
-use std::io::{IsTerminal, Write as _, stderr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use domain::simulate::{Detector, Player, Row, Trace, generate, judge};
 use serde_json::{Value, json};
+
+use crate::simulate::progress::progress;
 
 /// The target durations of the simulated streams, in seconds.
 const TARGETS: [u64; 2] = [3, 6];
@@ -20,6 +23,8 @@ pub(crate) enum Simulation {
     Presence(Presence),
     /// Measure what viewers and recordings lose by channels that are kept warm, on a server with few tuners
     Tuners(tuners::Tuners),
+    /// Measure what rules for warm channels are worth: how long viewers wait who change channel, and how long channels run for nobody
+    Zapping(zapping::Zapping),
 }
 
 #[derive(Args)]
@@ -57,6 +62,7 @@ pub(crate) fn run(simulation: Simulation) -> anyhow::Result<()> {
             tuners::run(&asked);
             return Ok(());
         }
+        Simulation::Zapping(asked) => return zapping::run(&asked),
     };
     let recorded = recording::read_all(&asked.traces)?;
     let settings = Player::ALL.into_iter().flat_map(|player| {
@@ -86,16 +92,6 @@ pub(crate) fn run(simulation: Simulation) -> anyhow::Result<()> {
 fn judged(crowd: Crowd) -> (Crowd, Vec<Row>) {
     let rows = Detector::ALL.into_iter().map(|detector| judge(detector, &crowd.traces)).collect();
     (crowd, rows)
-}
-
-fn progress(done: usize, steps: usize, what: &str) {
-    if stderr().is_terminal() {
-        let end = if done == steps { "\r\x1b[2K" } else { "" };
-        eprint!("\r\x1b[2K  {done}/{steps}  {what}{end}");
-        let _ = stderr().flush();
-    } else {
-        eprintln!("  {done}/{steps}  {what}");
-    }
 }
 
 fn table(crowd: &Crowd, rows: &[Row]) {
