@@ -37,6 +37,8 @@ fn pool() -> Pool {
         memory: u64::MAX,
         own_credential: true,
         tuners: Settings { limit: None, reserve: Reserve::Auto },
+        thrift: None,
+        starts_ahead: true,
     };
     let mut pool = Pool::new(limits, []);
     let pairs = [("VideoCodec", "h264"), ("AudioCodec", "aac")];

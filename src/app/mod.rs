@@ -168,6 +168,7 @@ impl App {
             gateway_login,
             ledger: state_file(&config, listener.local_addr(), "open"),
             learned_limits: state_file(&config, listener.local_addr(), "tuners"),
+            never_ahead: config.pool.never_ahead.clone(),
             playlists: settings::playlists(&config),
         };
         let (taken, inherited) = match predecessor {

@@ -105,6 +105,8 @@ pub(super) fn limits(config: &Config) -> Limits {
         memory: config.pool.memory,
         own_credential: config.upstream.api_key.is_some(),
         tuners: tuners::Settings { limit: config.tuners.limit, reserve: config.tuners.reserve },
+        thrift: config.pool.thrift.reckoned(),
+        starts_ahead: config.pool.starts_ahead,
     }
 }
 

@@ -24,6 +24,7 @@ impl Config {
         fixed.keep("lineup", &mut self.lineup, &running.lineup);
         fixed.keep("lineup_server", &mut self.lineup_server, &running.lineup_server);
         fixed.keep("clients.connections", &mut self.clients.connections, &running.clients.connections);
+        fixed.keep("pool.never_ahead", &mut self.pool.never_ahead, &running.pool.never_ahead);
         fixed.keep("feed", &mut self.feed, &running.feed);
         fixed.keep("viewers.patience", &mut self.viewers.patience, &running.viewers.patience);
         fixed.keep("rewind", &mut self.rewind, &running.rewind);

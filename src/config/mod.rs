@@ -20,6 +20,7 @@ mod scalar;
 mod secret;
 mod sections;
 mod streams;
+mod thrift;
 mod tls;
 mod tuners;
 mod units;
@@ -40,6 +41,7 @@ pub use sections::{
     Window,
 };
 pub use streams::{CopyWith, Encoders, Feed, Ffmpeg, Warm};
+pub use thrift::ThriftChoice;
 pub use tls::Tls;
 pub use tuners::{Refusal, Tuners};
 pub use units::{BitRate, ByteSize};

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::config::scalar::{self, Scalar};
 use crate::config::secret::Secret;
+use crate::config::thrift::ThriftChoice;
 use domain::produce::Produce as Wish;
 use domain::window::{Listing, ListingChoice, StartChoice};
 
@@ -24,11 +25,27 @@ pub struct Pool {
     /// The memory of all segments and inputs, in bytes.
     #[serde(deserialize_with = "scalar::bytes")]
     pub memory: u64,
+    /// How dear a channel is held to be that is warm for nobody.
+    #[serde(deserialize_with = "scalar::one")]
+    pub thrift: ThriftChoice,
+    /// Whether channels are started before anybody asks.
+    #[serde(deserialize_with = "scalar::one")]
+    pub starts_ahead: bool,
+    /// Those that never are: their names, numbers or ids.
+    #[serde(deserialize_with = "scalar::one_or_more")]
+    pub never_ahead: Vec<String>,
 }
 
 impl Default for Pool {
     fn default() -> Self {
-        Self { slots: 4, idle_timeout: Duration::from_secs(10 * 60), memory: 512 << 20 }
+        Self {
+            slots: 4,
+            idle_timeout: Duration::from_secs(10 * 60),
+            memory: 512 << 20,
+            thrift: ThriftChoice::default(),
+            starts_ahead: true,
+            never_ahead: Vec::new(),
+        }
     }
 }
 

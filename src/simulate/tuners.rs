@@ -2,6 +2,7 @@
 
 use clap::Args;
 use domain::simulate::tuners::{Household, Week, live};
+use domain::value::Thrift;
 use serde_json::{Value, json};
 
 /// The numbers of tuners that are simulated.
@@ -18,6 +19,9 @@ pub(crate) struct Tuners {
     /// Seed of the generator: the same seed gives the same household
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Start channels before anybody asks: thrift, balanced, generous or full
+    #[arg(long, value_name = "PRESET")]
+    ahead: Option<Thrift>,
 }
 
 fn days(text: &str) -> Result<f64, String> {
@@ -27,8 +31,8 @@ fn days(text: &str) -> Result<f64, String> {
 
 pub(super) fn run(asked: &Tuners) {
     let households = TUNERS.into_iter().flat_map(|tuners| {
-        let &Tuners { days, seed, .. } = asked;
-        [true, false].map(|tells| Household { tuners, tells, days, seed })
+        let &Tuners { days, seed, ahead, .. } = asked;
+        [true, false].map(|tells| Household { tuners, tells, days, seed, ahead })
     });
     let weeks = households.map(|household| (household, live(&household)));
     if asked.json {
@@ -37,15 +41,25 @@ pub(super) fn run(asked: &Tuners) {
         return;
     }
     println!(
-        "  {:<10}  {:>7}  {:>6}  {:>7}  {:>10}  {:>10}  {:>10}  {:>6}  {:>11}",
-        "tuners", "zaps", "warm", "refused", "needlessly", "recordings", "late tries", "cut", "left behind"
+        "  {:<10}  {:>7}  {:>6}  {:>7}  {:>7}  {:>10}  {:>10}  {:>10}  {:>6}  {:>11}",
+        "tuners",
+        "zaps",
+        "warm",
+        "ahead",
+        "refused",
+        "needlessly",
+        "recordings",
+        "late tries",
+        "cut",
+        "left behind"
     );
     for (household, week) in weeks {
         let tuners = format!("{}{}", household.tuners, if household.tells { "" } else { ", untold" });
         println!(
-            "  {tuners:<10}  {:>7}  {:>6}  {:>7}  {:>10}  {:>10}  {:>10}  {:>6}  {:>11}",
+            "  {tuners:<10}  {:>7}  {:>6}  {:>7}  {:>7}  {:>10}  {:>10}  {:>10}  {:>6}  {:>11}",
             week.zaps,
             week.warm,
+            week.started_ahead,
             week.refused + week.refused_for_warmth,
             week.refused_for_warmth,
             week.recordings,
@@ -62,6 +76,7 @@ fn result_json(household: &Household, week: &Week) -> Value {
         "told": household.tells,
         "zaps": week.zaps,
         "warm": week.warm,
+        "started_ahead": week.started_ahead,
         "refused": week.refused,
         "refused_for_warmth": week.refused_for_warmth,
         "recordings": week.recordings,

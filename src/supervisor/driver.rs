@@ -15,6 +15,7 @@ use crate::supervisor::handle::Handle;
 use crate::supervisor::held::client_openings::ClientOpenings;
 use crate::supervisor::inputs::Inputs;
 use crate::supervisor::streams::Streams;
+use crate::supervisor::warm_up::WarmUps;
 use domain::key::StreamId;
 use domain::pool::{Action, Event};
 use domain::producer::State;
@@ -32,6 +33,7 @@ pub(super) struct Driver {
     pub(super) inputs: Inputs,
     pub(super) generations: Generations,
     pub(super) openings: Arc<ClientOpenings>,
+    pub(super) warm_ups: WarmUps,
     pub(super) tasks: TaskTracker,
 }
 
@@ -109,6 +111,7 @@ impl Driver {
                     stream.trim();
                 }
             }
+            Action::WarmUp(item, by) => self.warm_ups.begin(item, by),
             Action::MeasureCpu => {
                 let handle = self.handle.clone();
                 tokio::spawn(async move {

@@ -12,6 +12,7 @@ pub mod handed_over;
 mod handle;
 pub mod held;
 pub mod inputs;
+mod local;
 pub mod names;
 mod promises;
 mod serving;
@@ -54,6 +55,7 @@ use crate::supervisor::streams::Streams;
 use crate::supervisor::tuners::Tuners;
 use crate::supervisor::tuners::learned::LearnedLimits;
 use crate::supervisor::vital_tasks::VitalTasks;
+use crate::supervisor::warm_up::WarmUps;
 use crate::supervisor::zaps::Zaps;
 use crate::upstream::jellyfin::{Jellyfin, Login};
 use domain::key::{Channel, DeviceId, ItemId, LiveStreamId, PlaySessionId, StreamKey};
@@ -80,6 +82,7 @@ pub struct Supervisor {
     explainer: Explainer,
     zaps: Zaps,
     names: Names,
+    warm_ups: WarmUps,
     driver: Arc<Driver>,
     tasks: TaskTracker,
     vital: VitalTasks,
@@ -93,12 +96,13 @@ impl Supervisor {
     pub fn new(settings: Settings, jellyfin: Jellyfin, inherited: Option<Inherited>) -> Self {
         let Settings { limits, size, spool, feed, provider, connections, encoding, gateway_login, .. } =
             settings;
-        let Settings { ledger, learned_limits, playlists, .. } = settings;
+        let Settings { ledger, learned_limits, never_ahead, playlists, .. } = settings;
         let mut pool = Pool::new(limits, connections);
         let learned_limits = LearnedLimits::recalled(learned_limits, &mut pool);
         let streams = Arc::new(Streams::new(size, spool));
         let Estate { ledger, leftovers, openings: inherited, elapsed } =
             Estate::new(ledger, inherited, &mut pool, &streams);
+        pool.began_at(local::time_of_day(elapsed));
         let callers = Callers { jellyfin, gateway_login, ledger, leftovers };
         let (tasks, ended) = (TaskTracker::new(), CancellationToken::new());
         let vital = VitalTasks::new(ended.clone());
@@ -128,18 +132,31 @@ impl Supervisor {
             workshop: Arc::new(Workshop::new(encoding, callers.clone())),
             tasks: tasks.clone(),
         };
+        let Callers { jellyfin, gateway_login, .. } = callers.clone();
+        let tuners = Tuners::new(handle.clone(), jellyfin.clone(), gateway_login.clone(), playlists);
+        let tuners = Arc::new(tuners);
+        let names = Names::new(jellyfin.clone(), Arc::clone(&tuners));
+        let warm_ups = WarmUps {
+            handle: handle.clone(),
+            gateway_login: gateway_login.clone(),
+            tuners: Arc::clone(&tuners),
+            inputs: inputs.clone(),
+            names: names.clone(),
+            never_ahead: never_ahead.into(),
+        };
         let driver = Arc::new(Driver {
             handle: handle.clone(),
             streams: Arc::clone(&streams),
             inputs: inputs.clone(),
             generations,
             openings: Arc::clone(&openings),
+            warm_ups: warm_ups.clone(),
             tasks: tasks.clone(),
         });
-        let Callers { jellyfin, gateway_login, .. } = callers.clone();
-        let explainer = Explainer::new(jellyfin.clone(), gateway_login.clone());
-        let tuners = Arc::new(Tuners::new(handle.clone(), jellyfin.clone(), gateway_login, playlists));
-        let names = Names::new(jellyfin, Arc::clone(&tuners));
+        if gateway_login.is_some() {
+            vital.start("channels", names.clone().tell_order(handle.clone()));
+        }
+        let explainer = Explainer::new(jellyfin, gateway_login);
         vital.start("tuners", Arc::clone(&tuners).run());
         let zaps = Zaps::new(handle.clone());
         Self {
@@ -153,6 +170,7 @@ impl Supervisor {
             explainer,
             zaps,
             names,
+            warm_ups,
             driver,
             tasks,
             vital,

@@ -34,6 +34,8 @@ pub struct Settings {
     pub ledger: Option<PathBuf>,
     /// The file in which it remembers what it has learned of the server's tuners.
     pub learned_limits: Option<PathBuf>,
+    /// The channels that are never started before anybody asks: their names, numbers or ids.
+    pub never_ahead: Vec<String>,
     /// The places of the playlists in `lineup:`, by the MD5 of their URL or their device's.
     pub playlists: BTreeMap<String, usize>,
 }

@@ -7,6 +7,7 @@ use crate::supervisor::names::Names;
 use crate::supervisor::zaps::Zaps;
 use domain::key::{ConsumerId, ItemId, StreamId, UserId};
 use domain::pool::Snapshot;
+use domain::pool::foresight::Forethought;
 use domain::time::Timestamp;
 use domain::viewer::Account;
 
@@ -31,6 +32,12 @@ impl Supervisor {
             }
         }
         snapshot
+    }
+
+    /// The last decisions about channels that nobody watches, the oldest first.
+    #[must_use]
+    pub fn decisions(&self) -> Vec<Forethought> {
+        self.handle.pool().decisions().cloned().collect()
     }
 
     /// How long viewers wait when they change channel.

@@ -39,6 +39,8 @@ pub(in crate::supervisor) const LIMITS: Limits = Limits {
     memory: 1000,
     own_credential: false,
     tuners: tuners::Settings { limit: None, reserve: Reserve::Auto },
+    thrift: None,
+    starts_ahead: true,
 };
 
 /// A server that grants every opening, and answers other requests as `other` says: after so many seconds, with this status.
@@ -100,6 +102,7 @@ fn still(fake: &Fake) -> Supervisor {
         gateway_login: None,
         ledger: None,
         learned_limits: None,
+        never_ahead: Vec::new(),
         playlists: BTreeMap::new(),
     };
     Supervisor::new(settings, fake.jellyfin.clone(), None)

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use http::StatusCode;
 use jellyfin_alike::viewer::{Answer, Viewer};
 use jellyfin_alike::{Origin, Policy, Settings, User};
-use warmgate::config::LiveTvRight;
+use warmgate::config::{Config, LiveTvRight, ThriftChoice};
 
 use crate::support::stage::{
     Stage, VERSIONS, all_fetched, at_the_gateway, at_the_server, delaying, household, is_hit, is_ours,
@@ -316,7 +316,8 @@ async fn what_there_is_no_room_for_is_passed_on_and_plays() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tuner_that_nobody_watches_is_given_to_who_needs_it() {
-    let stage = Stage::with(|settings| settings.tuners = 2, |_| ()).await;
+    let lru = |config: &mut Config| config.pool.thrift = ThriftChoice::Lru;
+    let stage = Stage::with(|settings| settings.tuners = 2, lru).await;
     let viewer = stage.viewer(0, "tv");
     for channel in 1..=2 {
         let (playback, _) = tune(&viewer, &stage.channel(channel)).await;

@@ -66,6 +66,14 @@ reasons! {
         Unknown = "unknown",
         /// The gateway has no key of its own for the server.
         NoKey = "no-key",
+        /// The server works on another opening, and would keep a viewer waiting.
+        Busy = "busy",
+        /// The server has not opened the channel quickly lately, and would keep a viewer waiting.
+        Slow = "slow",
+        /// Nobody tells how many tuners there are.
+        NoLimit = "no-limit",
+        /// The operator wants it never started ahead.
+        Excluded = "excluded",
     }
 }
 
@@ -136,6 +144,8 @@ reasons! {
         Idle = "idle",
         /// Another stream needed its slot.
         Evicted = "evicted",
+        /// It makes room for a channel that is more likely to be wanted.
+        Outbid = "outbid",
         /// Somebody else needed a tuner, and the server had none left.
         TunerNeeded = "tuner-needed",
         /// The server is to record another channel.

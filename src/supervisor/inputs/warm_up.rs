@@ -9,6 +9,7 @@ use crate::supervisor::held::access::Access;
 use crate::supervisor::inputs::open_input::InputSpec;
 use crate::upstream::jellyfin::Place;
 use domain::key::{Channel, LiveStreamId};
+use domain::pool::Expecter;
 use domain::reason::WarmUpRefusal;
 
 impl Inputs {
@@ -21,6 +22,7 @@ impl Inputs {
         &self,
         place: Place,
         channel: &Channel,
+        by: Expecter,
     ) -> Result<(), WarmUpRefusal> {
         let live_stream = LiveStreamId::of_built_in(&channel.source);
         let access = Arc::new(Access::new(place, channel.source.clone(), live_stream));
@@ -28,7 +30,9 @@ impl Inputs {
         let mut refused = None;
         let tap = self.callers.gateway_login.is_some().then_some(channel);
         let joined = self.joined(&channel.source, tap, spec, |pool, wanted| {
-            pool.warm_up(channel, wanted, self.handle.now()).map_err(|refusal| refused = Some(refusal)).ok()
+            pool.warm_up(channel, wanted, by, self.handle.now())
+                .map_err(|refusal| refused = Some(refusal))
+                .ok()
         });
         match joined {
             Some(_) => Ok(()),

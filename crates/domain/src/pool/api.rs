@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::cadence::Class;
 use crate::clients::TuneConditions;
 use crate::inputs::{Change, ReaderId};
@@ -12,9 +14,12 @@ use crate::key::{
 };
 use crate::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
 use crate::produce::{Produce, ProductionMethod};
-use crate::reason::{CloseReason, Failure, RefuseReason, ReturnReason, StopReason, ZapOutcome};
+use crate::reason::{
+    CloseReason, Failure, RefuseReason, ReturnReason, StopReason, WarmUpRefusal, ZapOutcome,
+};
 use crate::signal::{Signal, Whose};
 use crate::tuners::{self, Timer, TunerHost, TunerLimit};
+use crate::value::Thrift;
 use crate::viewer::{Account, Viewer};
 
 /// The limits that the pool keeps to.
@@ -48,6 +53,31 @@ pub struct Limits {
     pub own_credential: bool,
     /// The server's tuners.
     pub tuners: tuners::Settings,
+    /// How dear a channel is held to be that is warm for nobody; `None` if nothing is reckoned: then the one left longest ago goes first,
+    /// and none is started before anybody asks.
+    pub thrift: Option<Thrift>,
+    /// Whether channels are started before anybody asks.
+    pub starts_ahead: bool,
+}
+
+/// Who expects a viewer at a channel that is warmed up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Expecter {
+    /// Whoever asks for it at `admin.listen`.
+    Operator,
+    /// The pool, by what it knows of viewers.
+    Foresight,
+}
+
+impl Expecter {
+    /// The one spelling of it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Foresight => "foresight",
+        }
+    }
 }
 
 /// A viewer's request for a stream.
@@ -245,6 +275,10 @@ pub enum Event {
     CpuMeasured(Option<f64>),
     /// A reader needs a connection of one of these playlists, and all of them are occupied.
     ConnectionNeeded(Vec<usize>),
+    /// The channels in the order in which players step through them.
+    ChannelOrder(Vec<ItemId>),
+    /// A channel that [`Action::WarmUp`] named was not started.
+    NotStarted(ItemId, WarmUpRefusal),
     /// The gateway is shutting down.
     Shutdown,
 }
@@ -322,6 +356,8 @@ pub enum Action {
     Forget(StreamId),
     /// Forget an input, which is closed.
     ForgetInput(InputId),
+    /// Warm a channel up with [`Pool::warm_up`](super::Pool::warm_up), or report [`Event::NotStarted`].
+    WarmUp(ItemId, Expecter),
     /// Measure how much of the CPU time is idle, then report [`Event::CpuMeasured`].
     MeasureCpu,
     /// Drop the segments that no playlist of the stream lists any more, because memory is short.

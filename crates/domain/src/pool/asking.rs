@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::key::{AskingId, ItemId};
+use crate::time::Timestamp;
 use crate::tuners::Occupancy;
 
 /// An opening that the server has not answered.
 #[derive(Debug)]
 struct Asked {
     item: Option<ItemId>,
+    /// Since when, if the channel was not open then.
+    since: Option<Timestamp>,
     /// Whether its client has gone: what the server opens is given back at once.
     is_abandoned: bool,
 }
@@ -18,9 +21,9 @@ struct Asked {
 pub(super) struct Asking(BTreeMap<AskingId, Asked>);
 
 impl Asking {
-    /// The server is asked to open a channel, whose item may be unknown.
-    pub(super) fn asks(&mut self, id: AskingId, item: Option<ItemId>) {
-        self.0.insert(id, Asked { item, is_abandoned: false });
+    /// The server is asked to open a channel, whose item may be unknown; `since` now, if it is not open.
+    pub(super) fn asks(&mut self, id: AskingId, item: Option<ItemId>, since: Option<Timestamp>) {
+        self.0.insert(id, Asked { item, since, is_abandoned: false });
     }
 
     /// Nobody waits for the answer any more.
@@ -33,6 +36,12 @@ impl Asking {
     /// The server has answered.
     pub(super) fn answered(&mut self, id: AskingId) {
         self.0.remove(&id);
+    }
+
+    /// Since when the server is asked for an item that was not open.
+    pub(super) fn since(&self, item: &ItemId) -> Option<Timestamp> {
+        let of_item = self.0.values().filter(|asked| asked.item.as_ref() == Some(item));
+        of_item.filter_map(|asked| asked.since).min()
     }
 
     /// Whether the server works on none.

@@ -215,7 +215,7 @@ impl Pool {
         leaving: impl IntoIterator<Item = (ConsumerId, LeaveReason)>,
         now: Timestamp,
     ) {
-        let mut deserted = BTreeSet::new();
+        let (mut deserted, mut off) = (BTreeSet::new(), Vec::new());
         for (id, reason) in leaving {
             let is_news = self.crowd.update(id, |consumer| consumer.leave(reason, now)).unwrap_or_default();
             if let Some(consumer) = self.crowd.get(id).filter(|_| is_news) {
@@ -243,6 +243,13 @@ impl Pool {
                     )
                     | (_, None) => {}
                 }
+                match reason {
+                    LeaveReason::Silence
+                    | LeaveReason::Goodbye
+                    | LeaveReason::LoggedOut
+                    | LeaveReason::SentAway => off.push(consumer.viewer().clone()),
+                    LeaveReason::Zapped | LeaveReason::PassedOn => {}
+                }
                 *self.tally.left.entry(reason).or_default() += 1;
             }
         }
@@ -256,6 +263,7 @@ impl Pool {
             self.bound_slots();
             self.bound_disk();
         }
+        self.have_left(&off, now);
     }
 
     /// Tells consumers that time has passed, as far as their deadlines have come.

@@ -1,7 +1,7 @@
 //! Chooses the stream or input that is evicted when slots, tuners, connections, memory or CPU time run short, in one order for all.
 //!
-//! Of the candidates that matter least to those who watched them (`clients::Priority`), the one that was left longest ago is evicted
-//! first, since viewers mostly zap back to the previous channel. A channel that a viewer has just opened comes last, since that viewer is about to request it. A stream or input that somebody
+//! Of the candidates that matter least to those who watched them (`clients::Priority`), the one that is worth least is evicted first
+//! (docs/worth.md); where that is not reckoned, the one that was left longest ago, since viewers mostly zap back to the previous channel. A channel that a viewer has just opened comes last, since that viewer is about to request it. A stream or input that somebody
 //! watches or reads is never evicted. A suspect consumer still counts as watching: its silence may be a gap in its network.
 
 use std::collections::BTreeMap;
@@ -22,6 +22,8 @@ struct Candidate {
     has_prefetch: bool,
     /// That of the most important of its streams.
     priority: Priority,
+    /// What its channel is worth, in billionths; 0 where that is not reckoned.
+    worth: i64,
     /// When its last viewer or reader left.
     since: Timestamp,
     /// The streams that are stopped with it.
@@ -151,6 +153,7 @@ impl Pool {
         let idle = self.streams.keys().filter_map(|&id| Some((id, self.idle_since(id)?)));
         idle.filter(move |(id, _)| suits(*id)).map(|(id, since)| Candidate {
             priority: self.priority_of(&[id]),
+            worth: self.worth_of(&[id]),
             since,
             streams: vec![id],
             ..Candidate::default()
@@ -164,10 +167,11 @@ impl Pool {
                 let streams = input.streams();
                 let idle: Option<Vec<_>> = streams.iter().map(|&stream| self.idle_since(stream)).collect();
                 let since = idle?.into_iter().chain(input.left_at()).max().unwrap_or_default();
-                let priority = self.priority_of(&streams);
+                let (priority, worth) = (self.priority_of(&streams), self.worth_of(&streams));
                 Some(Candidate {
                     has_prefetch: input.has_prefetch(),
                     priority,
+                    worth,
                     since,
                     streams,
                     inputs: vec![id],
@@ -202,10 +206,18 @@ impl Pool {
             channel.streams.extend(streams);
             channel.inputs.push(id);
         }
-        let priced = channels
-            .into_values()
-            .map(|channel| Candidate { priority: self.priority_of(&channel.streams), ..channel });
+        let priced = channels.into_values().map(|channel| Candidate {
+            priority: self.priority_of(&channel.streams),
+            worth: self.worth_of(&channel.streams),
+            ..channel
+        });
         priced.collect()
+    }
+
+    /// What the channel of these streams is worth.
+    fn worth_of(&self, streams: &[StreamId]) -> i64 {
+        let items = streams.iter().filter_map(|id| Some(&self.streams.get(id)?.key.channel.item));
+        items.map(|item| self.foresight.ranked(item)).max().unwrap_or_default()
     }
 
     /// The priority of the most important of these streams; the usual one where there is none.

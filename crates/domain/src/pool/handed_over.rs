@@ -8,8 +8,8 @@
 //! ```
 //!
 //! A frozen pool takes in what happens, but starts nothing, and time does not pass for it: it judges nobody and gives nothing back.
-//! To the new pool each stream is one whose generation has just ended, without anybody's fault. What was learned of habits, and which
-//! attempts have failed, is learned anew.
+//! To the new pool each stream is one whose generation has just ended, without anybody's fault. What the operator has warmed up is warmed
+//! up anew. What was learned of habits and of viewers' next channels, and which attempts have failed, is learned anew.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -19,9 +19,9 @@ use serde::{Deserialize, Serialize};
 use super::Pool;
 use crate::consumer::Consumer;
 use crate::consumer::parts::ConsumerParts;
-use crate::key::{Channel, ConsumerId, DeviceId, StreamId, StreamKey, UserId};
+use crate::key::{Channel, ConsumerId, DeviceId, ItemId, StreamId, StreamKey, UserId};
 use crate::openings::parts::OpeningsParts;
-use crate::pool::api::Action;
+use crate::pool::api::{Action, Expecter};
 use crate::pool::legacy::Legacy;
 use crate::pool::sent_away::Place;
 use crate::pool::stream::Stream;
@@ -43,6 +43,8 @@ pub struct PoolParts {
     users: Vec<(Account, UserId)>,
     bypassed: Vec<(Viewer, Channel, Timestamp)>,
     sent_away: Vec<((Account, Place), Timestamp)>,
+    /// The channels that the operator has warmed up.
+    warmed_up: Vec<ItemId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,6 +81,7 @@ impl Pool {
     /// further connection for it, unless clients read it as it is.
     pub fn freeze(&mut self, now: Timestamp) -> PoolParts {
         self.is_frozen = true;
+        let warmed_up = self.warmed_up_by_operator();
         self.inputs.close_pulled(CloseReason::HandedOver);
         let handed_over: Vec<_> = self.running().into_iter().filter(|&id| self.is_handed_over(id)).collect();
         let parts_of = |&id: &StreamId| Some((id, self.streams.get(&id)?));
@@ -106,6 +109,7 @@ impl Pool {
             users: self.users.iter().map(|(account, user)| (*account, user.clone())).collect(),
             bypassed: self.bypassed.iter().collect(),
             sent_away: self.sent_away.parts(),
+            warmed_up,
         }
     }
 
@@ -117,7 +121,17 @@ impl Pool {
     /// Goes on with the streams of another pool, which has been frozen: starts a generation of each. This pool is empty, and its clock
     /// is the other's.
     pub fn go_on_with(&mut self, parts: PoolParts) {
-        let PoolParts { next_stream, streams, consumers, openings, users, bypassed, sent_away, .. } = parts;
+        let PoolParts {
+            now: _,
+            next_stream,
+            streams,
+            consumers,
+            openings,
+            users,
+            bypassed,
+            sent_away,
+            warmed_up,
+        } = parts;
         self.next_stream = next_stream;
         self.users = users.into_iter().collect();
         bypassed
@@ -140,6 +154,8 @@ impl Pool {
             let terms = self.terms(consumer.stream, consumer.class(), consumer.list());
             self.crowd.insert(id, Consumer::of_parts(consumer, &terms));
         }
+        let warmed_up = warmed_up.into_iter();
+        self.actions.extend(warmed_up.map(|item| Action::WarmUp(item, Expecter::Operator)));
         self.check_invariants();
     }
 

@@ -127,6 +127,9 @@ impl Pool {
             self.channel_ended(channel.source.clone(), grew_at, failure, now);
         }
         let streams = self.inputs.get(id).map(|input| input.streams()).unwrap_or_default();
+        if let Some(item) = self.warmed_up_from(id) {
+            self.foresight.has_failed(&item, now);
+        }
         self.inputs.ended(id);
         // A channel that comes to nothing is not tried again and again for nobody.
         self.inputs.dismiss_expected(id, CloseReason::Unneeded);

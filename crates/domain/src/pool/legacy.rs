@@ -46,6 +46,11 @@ impl Legacy {
         }
     }
 
+    /// Whether one of them wants it kept for a certain time.
+    pub(super) const fn is_wished(&self) -> bool {
+        self.linger.is_some()
+    }
+
     /// How important the stream is.
     pub(super) fn priority(&self) -> Priority {
         self.priority.unwrap_or_default()

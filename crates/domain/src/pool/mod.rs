@@ -13,10 +13,13 @@ mod bypassed;
 mod consumers;
 mod crowd;
 mod failed_attempts;
+pub mod foresight;
 mod giving_way;
 pub mod handed_over;
 mod inputs;
 mod legacy;
+mod looking_ahead;
+mod opened;
 mod operator;
 mod own_openings;
 mod pace;
@@ -38,18 +41,20 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::cadence::{Class, Habits};
 use crate::consumer::{Consumer, Presence};
-use crate::inputs::{Inputs, Member};
-use crate::key::{ConsumerId, DeviceId, ItemId, LiveStreamId, OpeningId, StreamId, UserId};
+use crate::inputs::Inputs;
+use crate::key::{ConsumerId, DeviceId, ItemId, StreamId, UserId};
 use crate::multiset::Multiset;
-use crate::openings::{Mention, Openings};
+use crate::openings::Openings;
 use crate::pool::asking::Asking;
 use crate::pool::bypassed::Bypassed;
 use crate::pool::crowd::Crowd;
 use crate::pool::failed_attempts::FailedAttempts;
+use crate::pool::foresight::Foresight;
 use crate::pool::own_openings::OwnOpenings;
 use crate::pool::sent_away::SentAway;
 use crate::pool::shared_devices::SharedDevices;
 use crate::pool::stream::Stream;
+use crate::pool::warm_up::Expected;
 use crate::producer::State;
 use crate::reason::StopReason;
 use crate::time::Timestamp;
@@ -57,8 +62,8 @@ use crate::tuners::ServerTuners;
 use crate::viewer::Account;
 
 pub use crate::pool::api::{
-    Action, Admission, Closing, Event, Limits, Open, Output, OwnOpening, PlaylistHints, SegmentRequest, Tune,
-    Warmth,
+    Action, Admission, Closing, Event, Expecter, Limits, Open, Output, OwnOpening, PlaylistHints,
+    SegmentRequest, Tune, Warmth,
 };
 pub use crate::pool::snapshot::{
     ConsumerView, InputView, Snapshot, StreamView, Tally, TunersView, WarmedUpView,
@@ -87,7 +92,8 @@ pub struct Pool {
     shared_devices: SharedDevices,
     sent_away: SentAway,
     /// The viewers who may come, by the channel that is warmed up for each.
-    expected: BTreeMap<ItemId, Member>,
+    expected: BTreeMap<ItemId, Expected>,
+    foresight: Foresight,
     /// Whether a measurement of the CPU is under way.
     measures_cpu: bool,
     actions: VecDeque<Action>,
@@ -124,6 +130,7 @@ impl Pool {
             shared_devices: SharedDevices::default(),
             sent_away: SentAway::default(),
             expected: BTreeMap::new(),
+            foresight: Foresight::default(),
             measures_cpu: false,
             actions: VecDeque::new(),
             driver_sleeps_until: None,
@@ -156,6 +163,7 @@ impl Pool {
                 | Event::Opened(..)
                 | Event::Reopened(..)
         );
+        let frees = matches!(event, Event::Retired(_) | Event::InputClosed(_) | Event::OpeningReturned(_));
         match event {
             Event::PassedOn(viewer, channel) => self.passed_on(viewer, channel, now),
             Event::Opening { item, account } => {
@@ -163,7 +171,10 @@ impl Pool {
                 item.iter().for_each(|item| self.opening(item, now));
                 self.tuners.asked(now);
             }
-            Event::Asks(id, item) => self.asking.asks(id, item),
+            Event::Asks(id, item) => {
+                let is_open = item.as_ref().is_some_and(|item| self.occupancy(now).has_item(item));
+                self.asking.asks(id, item, (!is_open).then_some(now));
+            }
             Event::AskedInVain(id) => self.asking.abandon(id),
             Event::Answered(id) => self.asking.answered(id),
             Event::Zapping(account, device, item) => {
@@ -171,6 +182,7 @@ impl Pool {
                 self.give_back(now);
             }
             Event::Opened(id, opening) => {
+                self.has_opened(&opening, now);
                 let forgotten = self.openings.opened(id, opening, now);
                 self.actions.extend(forgotten.map(Action::ForgetOpening));
                 // At once, so that whoever waits for a tuner sees that one is being freed.
@@ -213,7 +225,10 @@ impl Pool {
             Event::TunerDenied(wanted) => self.tuner_denied(wanted.as_ref(), now),
             Event::DenialProved => self.tuners.denial_proved(now),
             Event::RecordingBegins(wanted) => self.recording_begins(wanted.as_ref(), now),
-            Event::LimitsChanged(limits) => self.keep_to(limits),
+            Event::LimitsChanged(limits) => {
+                self.keep_to(limits);
+                self.review(now);
+            }
             Event::TunerHosts(hosts) => self.tuners.set_hosts(hosts),
             Event::ProviderTold(playlist, told) => {
                 let allowed = self.tuners.provider_told(playlist, told);
@@ -227,6 +242,8 @@ impl Pool {
             }
             Event::CpuMeasured(idle) => self.cpu_measured(idle, now),
             Event::ConnectionNeeded(playlists) => self.free_connection(&playlists, now),
+            Event::ChannelOrder(items) => self.foresight.set_order(&items),
+            Event::NotStarted(item, why) => self.not_started(&item, why, now),
             Event::Shutdown => {
                 self.draining = true;
                 for stream in self.running() {
@@ -243,6 +260,9 @@ impl Pool {
         if concerns_tuners {
             self.keep_tuners_free(now);
         }
+        if frees {
+            self.start_in_place(now);
+        }
         self.check_invariants();
     }
 
@@ -258,6 +278,9 @@ impl Pool {
         for stream in self.running() {
             self.retry_or_give_up(stream, now);
             self.cool_down(stream, now);
+        }
+        if self.review_at().is_some_and(|at| at <= now) {
+            self.look_again(now);
         }
         self.mind_pace(now);
         self.keep_tuners_free(now);
@@ -280,7 +303,7 @@ impl Pool {
         let idle = self.streams.keys().filter_map(|&stream| self.cool_down_at(stream));
         let others = [self.crowd.deadline(), self.bypassed.deadline(), self.openings.deadline()];
         let others = others.into_iter().chain([self.inputs.deadline(), self.tuners.deadline()]);
-        let others = others.chain([self.pace_deadline()]);
+        let others = others.chain([self.pace_deadline(), self.review_at()]);
         retries.chain(idle).chain(others.flatten()).min()
     }
 
@@ -313,58 +336,6 @@ impl Pool {
         changed.map(|(&id, stream)| (id, stream.publish())).collect()
     }
 
-    /// Whether the gateway has closed the account's opening of this live stream in its name, and it has not opened it since.
-    #[must_use]
-    pub fn is_closed_for(&self, account: Account, live_stream: &LiveStreamId) -> bool {
-        self.openings.is_closed_for(account, live_stream)
-    }
-
-    /// The live streams of an account for which a goodbye is under way.
-    pub fn goodbyes(&self, account: Account) -> impl Iterator<Item = &LiveStreamId> {
-        self.openings.goodbyes(account)
-    }
-
-    /// Whether a client has an opening that a request mentions.
-    #[must_use]
-    pub fn has_opening(&self, mention: &Mention) -> bool {
-        self.openings.has(mention)
-    }
-
-    /// Whether a client has openings that a request mentions, and the server has no record that it plays by any of them.
-    #[must_use]
-    pub fn is_unreported(&self, mention: &Mention) -> bool {
-        self.openings.is_unreported(mention)
-    }
-
-    /// Whether a `Stopped` of the account may be about what the server has no record of.
-    #[must_use]
-    pub fn may_lack_record(&self, account: Account) -> bool {
-        self.openings.may_lack_record(account)
-    }
-
-    /// Whether a client of another account has an opening of the live stream.
-    #[must_use]
-    pub fn is_open_for_others(&self, account: Account, live_stream: &LiveStreamId) -> bool {
-        self.openings.is_open_for_others(account, live_stream)
-    }
-
-    /// The live streams that clients have open and have not stopped.
-    #[must_use]
-    pub fn open_by_clients(&self) -> BTreeSet<LiveStreamId> {
-        self.openings.live_streams().map(|(live_stream, _)| live_stream.clone()).collect()
-    }
-
-    /// A client has shown its account for openings that an earlier process of the gateway saw. Returns them.
-    pub fn claim(&mut self, mention: &Mention, device: Option<&DeviceId>) -> Vec<OpeningId> {
-        self.openings.claim(mention, device)
-    }
-
-    /// Whether the account has given this live stream back, by its own report or in its name.
-    #[must_use]
-    pub fn has_returned(&self, account: Account, live_stream: &LiveStreamId) -> bool {
-        self.openings.has_returned(account, live_stream)
-    }
-
     fn check_invariants(&self) {
         if cfg!(debug_assertions) {
             for action in &self.actions {
@@ -383,6 +354,7 @@ impl Pool {
                     | Action::GiveBack { .. }
                     | Action::MarkUncertain(_)
                     | Action::MeasureCpu
+                    | Action::WarmUp(..)
                     | Action::ForgetOpening(_) => {}
                 }
             }

@@ -28,6 +28,11 @@ impl OwnOpenings {
         self.0.remove(&open);
     }
 
+    /// Whether the server is asked for one and has not answered.
+    pub(super) fn are_asked(&self) -> bool {
+        self.0.values().any(|attempt| attempt.state == OwnOpening::Asked)
+    }
+
     /// How far the last one has come. Where nothing was told, it is open: a client has opened it.
     pub(super) fn state(&self, open: Open) -> OwnOpening {
         self.0.get(&open).map_or(OwnOpening::Granted, |attempt| attempt.state)

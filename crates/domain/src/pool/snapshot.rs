@@ -7,6 +7,8 @@ use crate::cadence::laws::Rates;
 use crate::consumer::{Consumer, Verdict};
 use crate::inputs::Input;
 use crate::key::{ConsumerId, InputId, ItemId, StreamId, UserId};
+use crate::pool::api::Expecter;
+use crate::pool::foresight::Forethought;
 use crate::pool::stream::Stream;
 use crate::produce::ProductionMethod;
 use crate::producer::State;
@@ -129,10 +131,14 @@ pub struct InputView {
 pub struct WarmedUpView {
     /// Its item.
     pub item: ItemId,
+    /// Who expects a viewer there.
+    pub by: Expecter,
     /// Whether bytes of it have come.
     pub is_ready: bool,
-    /// Until when it is kept, if no viewer comes.
+    /// Until when it is kept at most, if no viewer comes.
     pub until: Option<Timestamp>,
+    /// Why it was started, if nobody asked for it.
+    pub why: Option<Forethought>,
 }
 
 /// A consumer at a moment.

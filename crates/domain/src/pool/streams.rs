@@ -95,6 +95,7 @@ impl Pool {
 
     pub(super) fn segment_ready(&mut self, id: StreamId, generation: u32, output: Output, now: Timestamp) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
+        let begins = stream.producer.state() == State::Starting;
         stream.producer.produced(generation, output.duration);
         stream.target = Some(output.target);
         stream.grew_at = Some(now);
@@ -107,6 +108,9 @@ impl Pool {
         }
         self.bound_disk();
         self.bound_memory();
+        if begins {
+            self.has_begun(id, now);
+        }
     }
 
     pub(super) fn failed(&mut self, id: StreamId, generation: u32, failure: Failure, now: Timestamp) {
@@ -186,6 +190,7 @@ impl Pool {
         match reason {
             StopReason::Idle
             | StopReason::Evicted
+            | StopReason::Outbid
             | StopReason::TunerNeeded
             | StopReason::Recording
             | StopReason::Reserve

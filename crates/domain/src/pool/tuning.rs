@@ -54,9 +54,12 @@ impl Pool {
                 Err(reason) => return Admission::Refused(reason),
             },
         };
-        let fresh = tune.fresh;
+        let (fresh, viewer) = (tune.fresh, tune.viewer.clone());
         let consumer = self.lease(stream, tune, now);
-        *self.tally.tuned.entry(warmth.as_str()).or_default() += u64::from(consumer == fresh);
+        if consumer == fresh {
+            *self.tally.tuned.entry(warmth.as_str()).or_default() += 1;
+            self.has_come(&viewer, stream, now);
+        }
         Admission::Serve { stream, consumer, warmth }
     }
 

@@ -5,11 +5,24 @@
 
 use super::Pool;
 use crate::inputs::{Input, Joined, Member, Stay, Wanted};
-use crate::key::{Channel, ItemId};
+use crate::key::{Channel, InputId, ItemId};
 use crate::lineup::tuners::Busy;
+use crate::pool::api::Expecter;
 use crate::pool::snapshot::WarmedUpView;
 use crate::reason::{CloseReason, WarmUpRefusal};
 use crate::time::Timestamp;
+use crate::tuners::Occupancy;
+
+/// A viewer who may come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expected {
+    /// What keeps the channel's input open.
+    member: Member,
+    /// Who expects the viewer.
+    pub(super) by: Expecter,
+    /// Since when.
+    pub(super) since: Timestamp,
+}
 
 impl Pool {
     /// Opens the input of a channel, or keeps the one that is open, for as long as `warm.feed` says.
@@ -20,6 +33,7 @@ impl Pool {
         &mut self,
         channel: &Channel,
         wanted: &Wanted,
+        by: Expecter,
         now: Timestamp,
     ) -> Result<Joined, WarmUpRefusal> {
         if self.draining || self.is_frozen {
@@ -31,17 +45,44 @@ impl Pool {
             return Err(WarmUpRefusal::Tuners);
         }
         let inputs = &self.inputs;
-        self.expected.retain(|_, member| inputs.of(*member).is_some());
+        self.expected.retain(|_, expected| inputs.of(expected.member).is_some());
         let known = self.expected.get(&channel.item).copied();
         if known.is_none() && self.expected.len() >= self.limits.slots {
             return Err(WarmUpRefusal::Slots);
         }
-        let member = known.unwrap_or_else(|| Member::Expected(self.inputs.number()));
+        let wanted = self.with_room(wanted, now);
+        let is_pulled = wanted.lineup.as_ref().is_some_and(|lineup| !lineup.playlists.is_empty());
+        if by == Expecter::Foresight && !is_open && !is_pulled {
+            self.may_delay_nobody(channel, &open, now)?;
+        }
+        // Whoever asks for it means it.
+        let by = known.map_or(by, |known| if known.by == Expecter::Operator { known.by } else { by });
+        let member = known.map_or_else(|| Member::Expected(self.inputs.number()), |known| known.member);
         let stay = Stay { since: now, until: Some(now + self.limits.warm_feed) };
-        let joined = self.inputs.join(member, stay, &self.with_room(wanted, now));
+        let joined = self.inputs.join(member, stay, &wanted);
         let joined = joined.map_err(|Busy { .. }| WarmUpRefusal::Connections)?;
-        self.expected.insert(channel.item.clone(), member);
+        let since = known.map_or(now, |known| known.since);
+        self.expected.insert(channel.item.clone(), Expected { member, by, since });
         Ok(joined)
+    }
+
+    /// Whether the server can be asked to open a channel that nobody has asked for. It opens one after another, so that a viewer who tunes
+    /// meanwhile waits.
+    fn may_delay_nobody(
+        &self,
+        channel: &Channel,
+        open: &Occupancy,
+        now: Timestamp,
+    ) -> Result<(), WarmUpRefusal> {
+        if self.tuners.limit_for(open, Some(&channel.source)).is_none() {
+            Err(WarmUpRefusal::NoLimit)
+        } else if !self.foresight.opens_quickly(&channel.item, now) {
+            Err(WarmUpRefusal::Slow)
+        } else if !self.asking.is_empty() || self.own_openings.are_asked() {
+            Err(WarmUpRefusal::Busy)
+        } else {
+            Ok(())
+        }
     }
 
     /// Expects nobody at a channel any more. Returns whether somebody was expected.
@@ -49,7 +90,7 @@ impl Pool {
         if self.is_frozen {
             return false;
         }
-        let Some(member) = self.expected.remove(item) else { return false };
+        let Some(Expected { member, .. }) = self.expected.remove(item) else { return false };
         let is_open = self.inputs.of(member).is_some();
         self.inputs.dismiss_member(member, CloseReason::Unneeded);
         is_open
@@ -57,7 +98,14 @@ impl Pool {
 
     /// The input of a channel at which a viewer is expected.
     pub(super) fn warmed_up(&self, item: &ItemId) -> Option<&Input> {
-        self.inputs.get(self.inputs.of(*self.expected.get(item)?)?)
+        self.inputs.get(self.inputs.of(self.expected.get(item)?.member)?)
+    }
+
+    /// The channel that is warmed up from an input.
+    pub(super) fn warmed_up_from(&self, input: InputId) -> Option<ItemId> {
+        let mut expected = self.expected.iter();
+        let found = expected.find(|(_, expected)| self.inputs.of(expected.member) == Some(input));
+        found.map(|(item, _)| item.clone())
     }
 
     /// Whether bytes have come of what is pulled for an item, for whomever; `None` if nothing is.
@@ -71,12 +119,21 @@ impl Pool {
         inputs.filter(|input| input.is_open()).map(|input| input.grew_at().is_some()).max()
     }
 
+    /// The channels that the operator has warmed up.
+    pub(super) fn warmed_up_by_operator(&self) -> Vec<ItemId> {
+        let theirs = self.expected.iter().filter(|(_, expected)| expected.by == Expecter::Operator);
+        theirs.map(|(item, _)| item.clone()).filter(|item| self.warmed_up(item).is_some()).collect()
+    }
+
     pub(super) fn warmed_up_views(&self) -> Vec<WarmedUpView> {
-        let view = |item: &ItemId| {
+        let view = |(item, expected): (&ItemId, &Expected)| {
             let input = self.warmed_up(item)?;
             let (is_ready, until) = (input.grew_at().is_some(), input.expected_until());
-            Some(WarmedUpView { item: item.clone(), is_ready, until })
+            let is_theirs = expected.by == Expecter::Foresight;
+            let mut decisions = self.foresight.decisions().rev();
+            let why = is_theirs.then(|| decisions.find(|decision| decision.item == *item).cloned()).flatten();
+            Some(WarmedUpView { item: item.clone(), by: expected.by, is_ready, until, why })
         };
-        self.expected.keys().filter_map(view).collect()
+        self.expected.iter().filter_map(view).collect()
     }
 }

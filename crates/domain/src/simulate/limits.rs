@@ -22,5 +22,7 @@ pub(super) fn usual() -> Limits {
         memory: u64::MAX,
         own_credential: true,
         tuners: tuners::Settings::default(),
+        thrift: None,
+        starts_ahead: true,
     }
 }

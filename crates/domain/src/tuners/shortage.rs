@@ -104,12 +104,25 @@ impl ServerTuners {
         asked: &BTreeSet<&ItemId>,
         wanted: Option<&MediaSourceId>,
     ) -> bool {
+        self.spare(open, asked, wanted).is_none_or(|spare| spare > 0)
+    }
+
+    /// How many channels such as `wanted` can be opened for nobody yet; `None` where no number of tuners is known.
+    #[must_use]
+    pub fn spare(
+        &self,
+        open: &Occupancy,
+        asked: &BTreeSet<&ItemId>,
+        wanted: Option<&MediaSourceId>,
+    ) -> Option<usize> {
         let is_wanted_in = |scope| wanted.is_none_or(|source| self.is_in(scope, source));
-        let mut limits = self.limits(open).filter(|(scope, _)| is_wanted_in(*scope));
-        limits.all(|(scope, limit)| {
+        let limits = self.limits(open).filter(|(scope, _)| is_wanted_in(*scope));
+        let spare = limits.map(|(scope, limit)| {
             let in_use = asked.len() + self.open_in(scope, open, |_| true);
-            in_use + 1 + self.reserve(limit).max(1) as usize <= self.certain(scope, limit) as usize
-        })
+            let kept = in_use + self.reserve(limit).max(1) as usize;
+            (self.certain(scope, limit) as usize).saturating_sub(kept)
+        });
+        spare.min()
     }
 
     /// Whether a channel has to go before `wanted` is opened, since nobody would refuse that: a provider may end another channel for it.

@@ -1,7 +1,7 @@
 //! One pool goes on with what another one has.
 
 use super::*;
-use crate::key::LiveStreamId;
+use crate::key::{LiveStreamId, OpeningId};
 use crate::openings::ClientOpening;
 use crate::reason::{CloseReason, ReturnReason};
 

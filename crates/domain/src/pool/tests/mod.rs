@@ -19,6 +19,7 @@ mod budgets;
 mod handed_over;
 mod inputs;
 mod limits;
+mod looking_ahead;
 mod operator;
 mod presence;
 mod pressure;
@@ -54,6 +55,8 @@ const LIMITS: Limits = Limits {
     memory: 1000,
     own_credential: false,
     tuners: Settings { limit: None, reserve: Reserve::Auto },
+    thrift: None,
+    starts_ahead: true,
 };
 
 const LIST: JoinPoint = JoinPoint {

@@ -508,6 +508,7 @@ fn a_million_events_leave_nothing_behind() {
                 | Action::Forget(_)
                 | Action::MarkUncertain(_)
                 | Action::MeasureCpu
+                | Action::WarmUp(..)
                 | Action::TrimWindow(_) => {}
             }
         }
@@ -537,6 +538,7 @@ fn a_million_events_leave_nothing_behind() {
                 | Action::MarkUncertain(_)
                 | Action::ForgetOpening(_)
                 | Action::MeasureCpu
+                | Action::WarmUp(..)
                 | Action::TrimWindow(_) => {}
             }
         }

@@ -5,6 +5,10 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::value::Thrift;
+
+/// Channels are started ahead, too.
+const AHEAD: Limits = Limits { thrift: Some(Thrift::Generous), ..LIMITS };
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -61,7 +65,8 @@ proptest! {
     /// No viewer is ever cut by a decision of the pool's, deadlines always move on, and nothing is left at the end.
     #[test]
     fn whatever_happens(steps in proptest::collection::vec(step(), 1..300)) {
-        let mut bench = Bench::new(LIMITS);
+        let mut bench = Bench::new(AHEAD);
+        bench.pool.handle_event(Event::ChannelOrder((0..8).map(|channel| key(channel).channel.item).collect()), at(0));
         let mut now = 0;
         let mut slots = LIMITS.slots;
         let (mut open, mut closing) = (BTreeSet::new(), BTreeSet::new());
@@ -96,7 +101,7 @@ proptest! {
                     bench.pool.prefetch(&key(channel).channel, account, &either(channel), at(now));
                 }
                 Step::WarmUp(channel) => {
-                    let _ = bench.pool.warm_up(&key(channel).channel, &either(channel), at(now));
+                    let _ = bench.pool.warm_up(&key(channel).channel, &either(channel), Expecter::Operator, at(now));
                 }
                 Step::Release(channel) => { bench.pool.release(&key(channel).channel.item); }
                 Step::Read(channel) => { let _ = bench.pool.read_input(&lineup(channel), at(now)); }
@@ -120,7 +125,7 @@ proptest! {
                 }
                 Step::LimitsChanged(number, bytes) => {
                     slots = number;
-                    let limits = Limits { slots, memory: bytes, disk_budget: bytes, ..LIMITS };
+                    let limits = Limits { slots, memory: bytes, disk_budget: bytes, ..AHEAD };
                     bench.pool.handle_event(Event::LimitsChanged(limits), at(now));
                 }
                 Step::TunerDenied => bench.pool.handle_event(Event::TunerDenied(None), at(now)),
@@ -135,6 +140,10 @@ proptest! {
             let are_watched = || running.iter().all(|&id| bench.pool.is_watched(id));
             prop_assert!(running.len() <= slots || are_watched(), "more than there are slots, and one for nobody");
             for action in bench.actions() {
+                if let Action::WarmUp(item, by) = &action {
+                    let channel = (0..8).find(|&channel| key(channel).channel.item == *item).unwrap();
+                    let _ = bench.pool.warm_up(&key(channel).channel, &either(channel), *by, at(now));
+                }
                 if let Action::OpenInput { input, .. } = action {
                     prop_assert!(open.insert(input), "opened twice");
                 }
@@ -144,6 +153,7 @@ proptest! {
                 if let Action::Stop { stream, reason } = action {
                     match reason {
                         StopReason::Evicted
+                        | StopReason::Outbid
                         | StopReason::TunerNeeded
                         | StopReason::Recording
                         | StopReason::Reserve

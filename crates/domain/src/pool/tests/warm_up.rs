@@ -17,7 +17,7 @@ fn warmer(tuners: u32) -> Bench {
 
 impl Bench {
     fn warms(&mut self, channel: u8, now: Timestamp) -> Result<Joined, WarmUpRefusal> {
-        self.pool.warm_up(&key(channel).channel, &tap(channel), now)
+        self.pool.warm_up(&key(channel).channel, &tap(channel), Expecter::Operator, now)
     }
 }
 

@@ -8,6 +8,7 @@
 //!
 //! The same household gives the same week.
 
+mod ahead;
 mod house;
 mod people;
 mod server;

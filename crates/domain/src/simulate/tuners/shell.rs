@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use crate::guid;
 use crate::key::{
-    AskingId, Channel, ConsumerId, DeviceId, ItemId, LiveStreamId, MediaSourceId, OpeningId, PlaySessionId,
-    StreamId,
+    AskingId, Channel, ConsumerId, DeviceId, InputId, ItemId, LiveStreamId, MediaSourceId, OpeningId,
+    PlaySessionId, StreamId,
 };
-use crate::pool::{Action, Event, Output, Pool};
+use crate::pool::{Action, Event, Limits, Output, Pool};
 use crate::reason::{Failure, ReturnReason, StopReason};
 use crate::simulate::limits;
-use crate::simulate::tuners::house::{DEVICES, House};
+use crate::simulate::tuners::ahead::Ahead;
+use crate::simulate::tuners::house::{CHANNELS, DEVICES, House};
 use crate::simulate::tuners::server::{Recording, Server, at};
 use crate::simulate::tuners::week::{Household, Week};
 use crate::tuners::{HostKind, Timer, TimerStatus, TunerHost};
@@ -22,7 +23,7 @@ const DAY: f64 = 86_400_000.0;
 /// How long things take, in milliseconds.
 pub(super) const CLOSING: u64 = 300;
 pub(super) const TUNING: u64 = 500;
-const STARTING: u64 = 3000;
+pub(super) const STARTING: u64 = 3000;
 const TIMERS: u64 = 60_000;
 /// How long after a viewer fell silent its channel counts as one that somebody needs.
 const DOUBT: u64 = 120_000;
@@ -45,6 +46,9 @@ pub(super) enum Moment {
     Failed(StreamId, u32),
     Retired(StreamId),
     Returned(OpeningId, ReturnReason),
+    Grew(InputId),
+    Ended(InputId),
+    Closed(InputId),
     Timers,
 }
 
@@ -73,6 +77,8 @@ pub(super) struct Shell {
     pub(super) openings: BTreeMap<OpeningId, (u8, u8)>,
     /// The channels that the server is opening.
     pub(super) under_way: BTreeMap<AskingId, u8>,
+    /// What the pool has open ahead.
+    pub(super) ahead: BTreeMap<InputId, Ahead>,
     /// When somebody was last on a channel.
     pub(super) watched_at: BTreeMap<u8, u64>,
     queue: BTreeMap<(u64, u64), Moment>,
@@ -103,7 +109,7 @@ impl Shell {
     pub(super) fn new(household: &Household) -> Self {
         let server = Server { tuners: household.tuners as usize, ..Server::default() };
         Self {
-            pool: Pool::new(limits::usual(), []),
+            pool: Pool::new(Limits { thrift: household.ahead, ..limits::usual() }, []),
             server,
             house: House::new(household.seed),
             devices: (0..DEVICES).map(|device| (device, Device::default())).collect(),
@@ -111,6 +117,7 @@ impl Shell {
             held: BTreeSet::new(),
             openings: BTreeMap::new(),
             under_way: BTreeMap::new(),
+            ahead: BTreeMap::new(),
             watched_at: BTreeMap::new(),
             queue: BTreeMap::new(),
             number: 0,
@@ -139,6 +146,7 @@ impl Shell {
         let count = if household.tells { household.tuners } else { 0 };
         let kind = HostKind::M3u(guid::md5("list"));
         self.tell(Event::TunerHosts(vec![TunerHost { id: "host".to_owned(), kind, count, provider: None }]));
+        self.tell(Event::ChannelOrder((0_u8..).take(CHANNELS).map(|number| channel(number).item).collect()));
         for device in 0..DEVICES {
             self.later(u64::from(device) * 1000, Moment::Zap(device));
         }
@@ -216,6 +224,9 @@ impl Shell {
                 }
                 self.tell(Event::OpeningReturned(opening));
             }
+            Moment::Grew(input) => self.ahead_grew(input),
+            Moment::Ended(input) => self.ahead_ended(input),
+            Moment::Closed(input) => self.ahead_closed(input),
             Moment::Timers => self.tell_timers(),
         }
     }
@@ -293,9 +304,10 @@ impl Shell {
                         self.server.stopped(device, channel);
                     }
                 }
+                Action::WarmUp(item, by) => self.warm_up(&item, by),
+                Action::OpenInput { input, .. } => self.open_ahead(input),
+                Action::CloseInput { input, .. } => self.close_ahead(input),
                 Action::Rest { .. }
-                | Action::OpenInput { .. }
-                | Action::CloseInput { .. }
                 | Action::MarkUncertain(_)
                 | Action::Forget(_)
                 | Action::ForgetInput(_)
@@ -313,6 +325,7 @@ impl Shell {
             }
             StopReason::Idle
             | StopReason::Evicted
+            | StopReason::Outbid
             | StopReason::TunerNeeded
             | StopReason::Recording
             | StopReason::Reserve

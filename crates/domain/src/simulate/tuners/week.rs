@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::value::Thrift;
+
 /// A household and its server.
 #[derive(Clone, Copy, Debug)]
 pub struct Household {
@@ -13,6 +15,8 @@ pub struct Household {
     pub days: f64,
     /// What it draws its chances from.
     pub seed: u64,
+    /// How dear a channel is held to be that is started before anybody asks; `None` if none is.
+    pub ahead: Option<Thrift>,
 }
 
 /// What happened.
@@ -26,6 +30,8 @@ pub struct Week {
     pub refused_for_warmth: u64,
     /// Openings that found their channel open.
     pub warm: u64,
+    /// Channels that were opened before anybody asked.
+    pub started_ahead: u64,
     /// Recordings.
     pub recordings: u64,
     /// Their attempts that were denied a tuner since viewers and other recordings had all of them.

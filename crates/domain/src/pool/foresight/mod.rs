@@ -1,0 +1,276 @@
+//! What is expected of viewers, by the names that the pool has for them and for channels: who comes to which channel, what that would
+//! spare a viewer, and how quickly the server has opened the channel lately.
+//!
+//! It starts and stops nothing.
+
+mod numbers;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use crate::key::{DeviceId, ItemId};
+use crate::pool::foresight::numbers::Numbers;
+use crate::prediction::{ChannelKey, ChannelOrder, Prediction, ViewerKey};
+use crate::time::Timestamp;
+use crate::value::{Appraisal, ColdWaits, Decision, Offer, Readiness, Thrift, Verdict, Worth, next_time_out};
+use crate::viewer::{Account, Viewer};
+
+/// The most channels, and the most players, that are told apart.
+const CHANNELS: usize = 4096;
+const PLAYERS: usize = 256;
+/// The most decisions that are kept for whoever looks.
+const DECISIONS: usize = 100;
+/// The server opens channels one after another, and takes nothing back: it is asked for a channel that nobody watches only if it
+/// opened that within so long, no longer ago than this. A viewer who tunes meanwhile waits no longer than that.
+const QUICK: Duration = Duration::from_secs(3);
+const LATELY: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long nothing is tried again with a channel that could not be started ahead; twice as long each time, up to a day.
+const PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);
+
+/// How long a channel waits for another one to be closed.
+const AFTER: Duration = Duration::from_secs(5);
+
+/// A player: viewers have habits by the device that they use.
+pub(super) type Player = (Account, Option<DeviceId>);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Foresight {
+    prediction: Prediction,
+    waits: ColdWaits,
+    channels: Numbers<ItemId>,
+    players: Numbers<Player>,
+    /// How long the server took to open a channel that was not open, and when.
+    opened: BTreeMap<u32, (Duration, Timestamp)>,
+    /// How often a channel could not be started in a row, and until when it is not tried.
+    failures: BTreeMap<u32, (u32, Timestamp)>,
+    /// The local time of day at the pool's start.
+    began_at: Duration,
+    /// When the channels that nobody watches are to be looked at again.
+    pub(super) review_at: Option<Timestamp>,
+    /// Until when the players are known that have begun to view.
+    settled_until: Timestamp,
+    /// What channels were worth when they were last ranked, in billionths.
+    ranks: BTreeMap<ItemId, i64>,
+    /// The channels that are started once those are closed that make room for them, and since when they wait.
+    waiting: Vec<(ItemId, Timestamp)>,
+    decisions: VecDeque<Forethought>,
+}
+
+/// A decision about a channel that nobody watches, and what spoke for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forethought {
+    /// When it was made.
+    pub at: Timestamp,
+    /// What was decided.
+    pub verdict: &'static str,
+    /// Of which channel.
+    pub item: ItemId,
+    /// What the channel is worth.
+    pub worth: Worth,
+    /// The player that wants it most probably.
+    pub wanted_by: Option<(Account, Option<DeviceId>)>,
+    /// What a warm second had to be worth.
+    pub price: f64,
+    /// The channel that it would have been otherwise, and what that is worth.
+    pub runner_up: Option<(ItemId, f64)>,
+    /// The channel that makes room for it.
+    pub instead_of: Option<ItemId>,
+}
+
+/// The player of a viewer.
+pub(super) fn player(viewer: &Viewer) -> Player {
+    (viewer.account, viewer.device.clone())
+}
+
+impl Default for Foresight {
+    fn default() -> Self {
+        Self {
+            prediction: Prediction::default(),
+            waits: ColdWaits::default(),
+            channels: Numbers::new(CHANNELS),
+            players: Numbers::new(PLAYERS),
+            opened: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            began_at: Duration::ZERO,
+            review_at: None,
+            settled_until: Timestamp::default(),
+            ranks: BTreeMap::new(),
+            waiting: Vec::new(),
+            decisions: VecDeque::new(),
+        }
+    }
+}
+
+impl Foresight {
+    /// The pool has begun at this local time of day.
+    pub(super) const fn began_at(&mut self, time_of_day: Duration) {
+        self.began_at = time_of_day;
+    }
+
+    /// The channels have this order, in which the keys for the next and the previous one step.
+    pub(super) fn set_order(&mut self, items: &[ItemId]) {
+        let items = items.iter().take(CHANNELS);
+        let channels = items.map(|item| ChannelKey(self.channels.of(item))).collect();
+        self.prediction.set_order(ChannelOrder::new(channels));
+    }
+
+    /// A viewer has tuned to a channel.
+    pub(super) fn tuned(&mut self, viewer: &Viewer, item: &ItemId, now: Timestamp) {
+        let viewer = ViewerKey(self.players.of(&player(viewer)));
+        let channel = ChannelKey(self.channels.of(item));
+        self.prediction.tuned(viewer, channel, now, self.hour(now));
+    }
+
+    /// A viewer has switched off.
+    pub(super) fn left(&mut self, viewer: &Viewer, now: Timestamp) {
+        if let Some(number) = self.players.known(&player(viewer)) {
+            self.prediction.left(ViewerKey(number), now);
+        }
+    }
+
+    /// The server has opened a channel that was not open, within so long.
+    pub(super) fn opened(&mut self, item: &ItemId, took: Duration, now: Timestamp) {
+        let channel = self.channels.of(item);
+        if self.opened.len() >= CHANNELS {
+            self.opened.retain(|_, (_, at)| now.since(*at) <= LATELY);
+        }
+        self.opened.insert(channel, (took, now));
+    }
+
+    /// A stream of a channel that was not warm has had its first segment so long after it began.
+    pub(super) fn has_started(&mut self, item: &ItemId, took: Duration) {
+        let channel = self.channels.of(item);
+        let opening = self.opened.get(&channel).map_or(Duration::ZERO, |(took, _)| *took);
+        self.waits.measured(ChannelKey(channel), opening + took);
+        self.failures.remove(&channel);
+    }
+
+    /// A channel could not be started ahead.
+    pub(super) fn has_failed(&mut self, item: &ItemId, now: Timestamp) {
+        let channel = self.channels.of(item);
+        let (count, _) = self.failures.get(&channel).copied().unwrap_or((0, now));
+        let pause = PAUSE.saturating_mul(1 << count.min(16)).min(LONGEST_PAUSE);
+        self.failures.insert(channel, (count.saturating_add(1), now + pause));
+    }
+
+    /// Whether the server has opened a channel quickly lately.
+    pub(super) fn opens_quickly(&self, item: &ItemId, now: Timestamp) -> bool {
+        let opened = self.channels.known(item).and_then(|channel| self.opened.get(&channel));
+        opened.is_some_and(|(took, at)| *took <= QUICK && now.since(*at) <= LATELY)
+    }
+
+    /// The players that have begun to view since this was last asked: other channels are likely to be wanted by them then.
+    pub(super) fn settled(&mut self, now: Timestamp) -> Vec<Player> {
+        let since = std::mem::replace(&mut self.settled_until, now);
+        let settled = self.prediction.settled(since, now);
+        settled.filter_map(|viewer| self.players.thing(viewer.0).cloned()).collect()
+    }
+
+    /// When the next player begins to view.
+    pub(super) fn next_settled(&self, now: Timestamp) -> Option<Timestamp> {
+        self.prediction.next_settled(now)
+    }
+
+    /// The channels that may be worth a start ahead of a player. Those that failed a while ago are left out.
+    pub(super) fn candidates(&self, player: &Player, now: Timestamp) -> Vec<ItemId> {
+        let Some(viewer) = self.players.known(player).map(ViewerKey) else { return Vec::new() };
+        let candidates = self.prediction.candidates(viewer, now).into_iter();
+        let may_be_tried =
+            |channel: &ChannelKey| self.failures.get(&channel.0).is_none_or(|(_, until)| *until <= now);
+        let items = candidates.filter(may_be_tried).filter_map(|channel| self.channels.thing(channel.0));
+        items.cloned().collect()
+    }
+
+    /// What a channel offers whose warmth takes one tuner or connection.
+    pub(super) fn offer(&self, item: &ItemId, readiness: Readiness) -> Option<Offer> {
+        let channel = ChannelKey(self.channels.known(item)?);
+        Some(Offer { channel, readiness, price: 1.0 })
+    }
+
+    /// What channels are worth at a moment.
+    pub(super) fn appraisal(&self, thrift: Thrift, now: Timestamp) -> Appraisal<'_> {
+        Appraisal::new(self.prediction.at(now, self.hour(now)), &self.waits, thrift, now)
+    }
+
+    /// When one of the channels that nobody watches will be worth less than it costs.
+    pub(super) fn next_time_out(&self, idle: &[Offer], thrift: Thrift, now: Timestamp) -> Option<Timestamp> {
+        next_time_out(idle, &self.prediction, &self.waits, thrift, now, self.hour(now))
+    }
+
+    /// Remembers a decision. Returns its channel, and the one that makes room for it.
+    pub(super) fn note(&mut self, decision: &Decision, now: Timestamp) -> Option<(ItemId, Option<ItemId>)> {
+        let item = |channel: ChannelKey| self.channels.thing(channel.0).cloned();
+        let instead_of = match decision.verdict {
+            Verdict::StartAhead { instead_of } => instead_of.and_then(item),
+            Verdict::Evict | Verdict::TimeOut => None,
+        };
+        let runner_up = decision.runner_up.and_then(|(other, worth)| Some((item(other)?, worth.index)));
+        let wanted_by = decision.worth.most_by.and_then(|viewer| self.players.thing(viewer.0)).cloned();
+        let made = Forethought {
+            at: now,
+            verdict: decision.verdict.as_str(),
+            item: item(decision.channel)?,
+            worth: decision.worth,
+            wanted_by,
+            price: decision.price,
+            runner_up,
+            instead_of,
+        };
+        let of = (made.item.clone(), made.instead_of.clone());
+        if self.decisions.len() >= DECISIONS {
+            self.decisions.pop_front();
+        }
+        self.decisions.push_back(made);
+        Some(of)
+    }
+
+    /// Ranks channels that are warm by what they are worth.
+    pub(super) fn rank<'a>(
+        &mut self,
+        items: impl Iterator<Item = &'a ItemId>,
+        thrift: Thrift,
+        now: Timestamp,
+    ) {
+        let offers = items.filter_map(|item| Some((item, self.offer(item, Readiness::Ready)?)));
+        let appraisal = self.appraisal(thrift, now);
+        let ranks = offers.map(|(item, offer)| {
+            let index = appraisal.worth(&offer).index;
+            (item.clone(), (index * 1e9) as i64)
+        });
+        self.ranks = ranks.collect();
+    }
+
+    /// Forgets what channels were worth: where nothing is reckoned, all are alike.
+    pub(super) fn rank_none(&mut self) {
+        self.ranks.clear();
+    }
+
+    /// What a channel was worth when it was last ranked.
+    pub(super) fn ranked(&self, item: &ItemId) -> i64 {
+        self.ranks.get(item).copied().unwrap_or_default()
+    }
+
+    /// A channel is started once another one is closed.
+    pub(super) fn starts_after_that(&mut self, item: ItemId, now: Timestamp) {
+        self.waiting.push((item, now));
+    }
+
+    /// The channels that can be started now, but for those whose viewer has gone on meanwhile.
+    pub(super) fn take_waiting(&mut self, now: Timestamp) -> Vec<ItemId> {
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        waiting.filter(|(_, since)| now.since(*since) <= AFTER).map(|(item, _)| item).collect()
+    }
+
+    /// The last decisions, the oldest first.
+    pub(super) fn decisions(&self) -> impl DoubleEndedIterator<Item = &Forethought> {
+        self.decisions.iter()
+    }
+
+    /// The hour of the local day.
+    fn hour(&self, now: Timestamp) -> u8 {
+        let hours = (self.began_at + now.elapsed()).as_secs() / 3600;
+        u8::try_from(hours % 24).unwrap_or_default()
+    }
+}

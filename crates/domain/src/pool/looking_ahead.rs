@@ -1,0 +1,256 @@
+//! Starts channels before anybody asks for them, and lets them go again, by what they are worth (docs/worth.md).
+//!
+//! Such a channel is warmed up like any other (`warm_up`): its input is open. It is started for a viewer whose own channel plays, so that it
+//! delays none that somebody waits for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::Pool;
+use crate::key::{ItemId, StreamId};
+use crate::openings::ClientOpening;
+use crate::pool::api::{Action, Expecter};
+use crate::pool::foresight::{Forethought, Player, player};
+use crate::producer::State;
+use crate::reason::{StopReason, WarmUpRefusal};
+use crate::time::Timestamp;
+use crate::value::{Idle, Readiness, Room};
+use crate::viewer::Viewer;
+
+/// How many slots stay free for whatever a viewer asks for.
+const RESERVE: usize = 1;
+/// The most channels that are being started at a time.
+const STARTING: usize = 3;
+/// How long a channel is left alone that somebody has just left, or has opened and is about to watch.
+const FRESH: Duration = Duration::from_secs(10);
+/// The most viewers of a stream for whom channels are started when it begins: more rarely begin at once.
+const VIEWERS: usize = 4;
+
+impl Pool {
+    /// The pool has begun at this local time of day, which decides what is expected at which hour.
+    pub const fn began_at(&mut self, time_of_day: Duration) {
+        self.foresight.began_at(time_of_day);
+    }
+
+    /// The last decisions about channels that nobody watches, the oldest first.
+    pub fn decisions(&self) -> impl DoubleEndedIterator<Item = &Forethought> {
+        self.foresight.decisions()
+    }
+
+    /// A client has opened a channel.
+    pub(super) fn has_opened(&mut self, opening: &ClientOpening, now: Timestamp) {
+        if let Some(item) = &opening.item
+            && let Some(since) = self.asking.since(item)
+        {
+            self.foresight.opened(item, now.since(since), now);
+        }
+    }
+
+    /// A viewer has come to a stream of a channel.
+    pub(super) fn has_come(&mut self, viewer: &Viewer, stream: StreamId, now: Timestamp) {
+        let Some(running) = self.streams.get(&stream) else { return };
+        self.foresight.tuned(viewer, &running.key.channel.item, now);
+        if running.producer.state() == State::Live {
+            self.look_ahead(&player(viewer), now);
+        }
+    }
+
+    /// Viewers have switched off.
+    pub(super) fn have_left(&mut self, viewers: &[Viewer], now: Timestamp) {
+        let mut is_news = false;
+        for viewer in viewers {
+            let mut elsewhere = self.crowd.of_device(viewer.account, viewer.device.as_ref());
+            if !elsewhere.any(|(_, consumer)| consumer.is_present()) {
+                self.foresight.left(viewer, now);
+                is_news = true;
+            }
+        }
+        if is_news {
+            self.review(now);
+        }
+    }
+
+    /// A stream has its first segment: its channel was not warm before.
+    pub(super) fn has_begun(&mut self, stream: StreamId, now: Timestamp) {
+        let Some(running) = self.streams.get(&stream) else { return };
+        let (item, took) = (running.key.channel.item.clone(), now.since(running.begun));
+        if self.limits.thrift.is_some() && running.producer.generation() == 1 {
+            self.foresight.has_started(&item, took);
+        }
+        let watching = self.crowd.of_stream(stream).filter(|(_, consumer)| consumer.is_present());
+        let watching: Vec<_> =
+            watching.take(VIEWERS).map(|(_, consumer)| player(consumer.viewer())).collect();
+        watching.iter().for_each(|player| self.look_ahead(player, now));
+    }
+
+    /// The gateway was not able to start a channel ahead.
+    pub(super) fn not_started(&mut self, item: &ItemId, why: WarmUpRefusal, now: Timestamp) {
+        match why {
+            // That may be otherwise a moment later.
+            WarmUpRefusal::Closing
+            | WarmUpRefusal::Tuners
+            | WarmUpRefusal::Connections
+            | WarmUpRefusal::Slots
+            | WarmUpRefusal::Busy => {}
+            WarmUpRefusal::Unknown
+            | WarmUpRefusal::NoKey
+            | WarmUpRefusal::Slow
+            | WarmUpRefusal::NoLimit
+            | WarmUpRefusal::Excluded => self.foresight.has_failed(item, now),
+        }
+    }
+
+    /// Starts the channels that a viewer is likely to want next, as far as they are worth it and there is room, or another channel that
+    /// nobody watches is worth less.
+    fn look_ahead(&mut self, player: &Player, now: Timestamp) {
+        self.review(now);
+        if !self.limits.starts_ahead || self.draining || self.is_frozen {
+            return;
+        }
+        let Some(thrift) = self.limits.thrift else { return };
+        let mut items = self.foresight.candidates(player, now);
+        items.retain(|item| !self.is_under_way(item));
+        let candidates: Vec<_> =
+            items.iter().filter_map(|item| self.foresight.offer(item, Readiness::NotStarted)).collect();
+        let idle: Vec<_> = self.unwatched(now).into_values().collect();
+        let starting = idle.iter().filter(|idle| idle.offer.readiness != Readiness::Ready).count();
+        let used = self.running().len() + self.started_ahead().count() + RESERVE;
+        let free = self.limits.slots.saturating_sub(used).min(self.spare_tuners(&items, now));
+        let room = Room { free, starts: STARTING.saturating_sub(starting) };
+        for decision in self.foresight.appraisal(thrift, now).starts(&candidates, &idle, room) {
+            let Some((item, instead_of)) = self.foresight.note(&decision, now) else { continue };
+            match instead_of {
+                None => self.actions.push_back(Action::WarmUp(item, Expecter::Foresight)),
+                Some(other) => {
+                    self.let_go(&other, StopReason::Outbid);
+                    // Its tuner is not free yet.
+                    self.foresight.starts_after_that(item, now);
+                }
+            }
+        }
+    }
+
+    /// The most tuners that can be spared for one of these channels, as far as is known: `warm_up` looks closer.
+    fn spare_tuners(&self, items: &[ItemId], now: Timestamp) -> usize {
+        let open = self.occupancy(now);
+        let asked = self.asking.items(&open);
+        let spare = |item| self.tuners.spare(&open, &asked, Some(self.tuners.source_of(item)?));
+        items.iter().map(|item| spare(item).unwrap_or(usize::MAX)).max().unwrap_or_default()
+    }
+
+    /// Starts the channels in whose place others have been closed, once these are.
+    pub(super) fn start_in_place(&mut self, now: Timestamp) {
+        if self.closing().is_empty() {
+            let waiting = self.foresight.take_waiting(now);
+            self.actions.extend(waiting.into_iter().map(|item| Action::WarmUp(item, Expecter::Foresight)));
+        }
+    }
+
+    /// It is time to look at the channels that nobody watches, and at the viewers who have begun to view: others are likely then.
+    pub(super) fn look_again(&mut self, now: Timestamp) {
+        self.review(now);
+        for player in self.foresight.settled(now) {
+            self.look_ahead(&player, now);
+        }
+    }
+
+    /// When that is.
+    pub(super) fn review_at(&self) -> Option<Timestamp> {
+        let is_any = || !self.streams.is_empty() || self.started_ahead().next().is_some();
+        self.foresight.review_at.filter(|_| is_any())
+    }
+
+    /// Lets go of the channels that nobody watches and that are worth less than they cost, and expects nobody any more where somebody
+    /// watches.
+    pub(super) fn review(&mut self, now: Timestamp) {
+        let thrift = self.limits.thrift;
+        let is_off = thrift.is_none() || !self.limits.starts_ahead;
+        let over =
+            self.started_ahead().filter(|item| is_off || self.running_streams_of(item).next().is_some());
+        for item in over.cloned().collect::<Vec<_>>() {
+            self.release(&item);
+        }
+        let Some(thrift) = thrift.filter(|_| !self.is_frozen) else {
+            self.foresight.review_at = None;
+            self.foresight.rank_none();
+            return;
+        };
+        let offers =
+            |pool: &Self| pool.unwatched(now).into_values().map(|idle| idle.offer).collect::<Vec<_>>();
+        for decision in self.foresight.appraisal(thrift, now).time_outs(&offers(self)) {
+            if let Some((item, _)) = self.foresight.note(&decision, now) {
+                self.let_go(&item, StopReason::Idle);
+            }
+        }
+        self.foresight.rank(self.streams.values().map(|stream| &stream.key.channel.item), thrift, now);
+        let ends = self.started_ahead().filter_map(|item| self.warmed_up(item)?.expected_until()).max();
+        let too_dear = self.foresight.next_time_out(&offers(self), thrift, now);
+        let settled = self.foresight.next_settled(now).filter(|_| self.limits.starts_ahead);
+        self.foresight.review_at = too_dear.into_iter().chain(ends).chain(settled).min();
+    }
+
+    /// The channels that are open for nobody, and that nobody in particular wants kept.
+    fn unwatched(&self, now: Timestamp) -> BTreeMap<ItemId, Idle> {
+        let (mut idle, mut kept) = (BTreeMap::new(), BTreeSet::new());
+        for (&id, stream) in self.streams.iter().filter(|(_, stream)| !stream.producer.is_retiring()) {
+            let item = &stream.key.channel.item;
+            let input = self.input_of(id).and_then(|input| self.inputs.get(input));
+            let is_awaited = input.is_some_and(|input| input.is_read() || input.has_prefetch());
+            let is_fresh = now.since(stream.watched_at) < FRESH;
+            if self.is_watched(id) || stream.is_pinned || stream.legacy.is_wished() || is_awaited || is_fresh
+            {
+                kept.insert(item);
+                continue;
+            }
+            let readiness = match stream.producer.state() {
+                State::Live | State::Resting => Readiness::Ready,
+                State::Starting | State::BackingOff { .. } | State::Retiring(_) => {
+                    Readiness::Starting(stream.begun)
+                }
+            };
+            if let Some(offer) = self.foresight.offer(item, readiness) {
+                idle.insert(item.clone(), Idle { offer, started_at: stream.begun });
+            }
+        }
+        for (item, expected) in
+            self.expected.iter().filter(|(_, expected)| expected.by == Expecter::Foresight)
+        {
+            let Some(input) = self.warmed_up(item).filter(|input| !input.is_read()) else { continue };
+            let readiness = match input.grew_at() {
+                Some(_) => Readiness::Ready,
+                None => Readiness::Starting(expected.since),
+            };
+            if let Some(offer) = self.foresight.offer(item, readiness) {
+                idle.entry(item.clone()).or_insert(Idle { offer, started_at: expected.since });
+            }
+        }
+        let operators = self.expected.iter().filter(|(_, expected)| expected.by == Expecter::Operator);
+        kept.extend(operators.map(|(item, _)| item));
+        idle.retain(|item, _| !kept.contains(item));
+        idle
+    }
+
+    /// Closes a channel that nobody watches, with all that is made of it.
+    fn let_go(&mut self, item: &ItemId, why: StopReason) {
+        for stream in self.running_streams_of(item).collect::<Vec<_>>() {
+            self.stop(stream, why);
+        }
+        self.release(item);
+    }
+
+    /// The channels that the pool itself has started ahead and that are still open.
+    fn started_ahead(&self) -> impl Iterator<Item = &ItemId> {
+        let ahead = self.expected.iter().filter(|(_, expected)| expected.by == Expecter::Foresight);
+        ahead.map(|(item, _)| item).filter(|item| self.warmed_up(item).is_some())
+    }
+
+    /// Whether a channel is open here already, or is being opened.
+    fn is_under_way(&self, item: &ItemId) -> bool {
+        self.running_streams_of(item).next().is_some() || self.input_warmth(item).is_some()
+    }
+
+    fn running_streams_of(&self, item: &ItemId) -> impl Iterator<Item = StreamId> {
+        let running = self.streams.iter().filter(|(_, stream)| !stream.producer.is_retiring());
+        running.filter(move |(_, stream)| stream.key.channel.item == *item).map(|(&id, _)| id)
+    }
+}
