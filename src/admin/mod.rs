@@ -119,6 +119,7 @@ impl Admin {
             (true, ["api", "v1", "zaps"]) => {
                 Ok(json(&serde_json::json!({"zaps": self.published.zaps_from(0)})))
             }
+            (true, ["api", "v1", "decisions"]) => Ok(json(&self.published.decisions())),
             (true, ["api", "v1", "summary"]) => Ok(json(&published::summarized(&self.published.moment()))),
             (true, ["api", "v1", "doctor"]) => {
                 let (found, findings) = self.examiner.examine().await;

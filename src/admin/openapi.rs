@@ -10,8 +10,8 @@ use crate::admin::{problem, views};
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        state, streams, stream, tuners, zaps, summary, doctor, events, health, metrics, stop, kick, channels,
-        channel, ready, warm, release, pin, unpin
+        state, streams, stream, tuners, zaps, decisions, summary, doctor, events, health, metrics, stop,
+        kick, channels, channel, ready, warm, release, pin, unpin
     ),
     components(schemas(views::State, views::Zap, views::Summary, problem::Details)),
     info(title = "Warmgate", description = "What runs, for whom, and how long viewers waited.")
@@ -42,6 +42,10 @@ fn tuners() {}
 /// The last changes of channel, the oldest first.
 #[utoipa::path(get, path = "/api/v1/zaps", responses((status = 200, description = "An object with zaps: a list", body = [views::Zap]), (status = 401, body = problem::Details)))]
 fn zaps() {}
+
+/// The last decisions about channels that nobody watches, the oldest first: which were opened ahead, which were let go, and why.
+#[utoipa::path(get, path = "/api/v1/decisions", responses((status = 200, body = [views::Decision]), (status = 401, body = problem::Details)))]
+fn decisions() {}
 
 /// One flat object, for sensors.
 #[utoipa::path(get, path = "/api/v1/summary", responses((status = 200, body = views::Summary), (status = 401, body = problem::Details)))]

@@ -117,6 +117,10 @@ const fn not_warmed(refusal: WarmUpRefusal) -> (StatusCode, &'static str) {
         WarmUpRefusal::Unknown => {
             (StatusCode::NOT_FOUND, "Jellyfin does not know this channel, or does not say what it plays")
         }
+        // Whoever asks here is not refused for these.
+        WarmUpRefusal::Busy | WarmUpRefusal::Slow | WarmUpRefusal::NoLimit | WarmUpRefusal::Excluded => {
+            (StatusCode::CONFLICT, "The channel may not be started before anybody asks for it")
+        }
         WarmUpRefusal::NoKey => (
             StatusCode::CONFLICT,
             "The gateway needs a key of its own to open a channel: set upstream.api_key",

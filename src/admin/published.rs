@@ -13,6 +13,7 @@ use crate::admin::views;
 use crate::supervisor::Supervisor;
 use domain::consumer::Presence;
 use domain::key::ItemId;
+use domain::pool::foresight::Forethought;
 use domain::pool::{ConsumerView, Snapshot, StreamView, Tally, WarmedUpView};
 use domain::producer::State;
 use domain::reason::ZapOutcome;
@@ -113,6 +114,32 @@ impl Published {
             channel: self.channel(&warmed.item),
             ready: warmed.is_ready,
             goes_in: warmed.until.map(|until| until.since(now).as_secs_f64()),
+            by: warmed.by.as_str(),
+            why: sentences::warmed_up(warmed.why.as_ref()),
+        }
+    }
+
+    /// The last decisions about channels that nobody watches, the oldest first.
+    pub(super) fn decisions(&self) -> Vec<views::Decision> {
+        let now = (self.supervisor.now(), SystemTime::now());
+        self.supervisor.decisions().iter().map(|decision| self.decision(decision, now)).collect()
+    }
+
+    fn decision(&self, decision: &Forethought, (now, today): (Timestamp, SystemTime)) -> views::Decision {
+        let device = decision.wanted_by.as_ref().and_then(|(_, device)| device.as_ref());
+        views::Decision {
+            at: moment(today - now.since(decision.at)),
+            verdict: decision.verdict,
+            channel: self.channel(&decision.item),
+            why: sentences::decided(decision),
+            worth: decision.worth.index,
+            price: decision.price,
+            wanted: decision.worth.wanted,
+            within: decision.worth.horizon,
+            spares: decision.worth.spared,
+            device: device.map(|device| device.as_str().to_owned()),
+            instead_of: decision.instead_of.as_ref().map(|item| self.channel(item)),
+            runner_up: decision.runner_up.as_ref().map(|(item, _)| self.channel(item)),
         }
     }
 

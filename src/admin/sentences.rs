@@ -5,8 +5,10 @@
 use std::time::Duration;
 
 use domain::pool::StreamView;
+use domain::pool::foresight::Forethought;
 use domain::producer::State;
 use domain::time::Timestamp;
+use domain::value::Worth;
 
 /// Why a stream is there.
 pub(super) fn why(stream: &StreamView, now: Timestamp) -> String {
@@ -36,6 +38,25 @@ pub(super) fn why(stream: &StreamView, now: Timestamp) -> String {
         }
         (State::Retiring(reason), _) => format!("it is being closed ({})", reason.as_str()),
     }
+}
+
+/// Why a channel is open that nobody watches; `None` where the operator asked for it.
+pub(super) fn warmed_up(why: Option<&Forethought>) -> String {
+    why.map_or_else(|| "somebody asked for it here".to_owned(), decided)
+}
+
+/// What was decided of a channel, and why.
+pub(super) fn decided(decision: &Forethought) -> String {
+    let Worth { index, horizon, wanted, spared, .. } = decision.worth;
+    let device = decision.wanted_by.as_ref().and_then(|(_, device)| device.as_ref());
+    let who = device.map_or("somebody", |device| device.as_str());
+    let chance = (wanted * 100.0).round();
+    let within = span(Duration::from_secs_f64(horizon));
+    let compared = if index < decision.price { "less than" } else { "at least" };
+    format!(
+        "{who} wants it with {chance} % within {within}, which spares {spared:.1} s: {index:.4} s for each second of warmth, {compared} {}",
+        decision.price
+    )
 }
 
 /// A length of time as people say it, rounded down.

@@ -54,9 +54,45 @@ pub(super) struct WarmedUp {
     pub(super) channel: Channel,
     /// Whether a viewer who tunes has a picture at once.
     pub(super) ready: bool,
-    /// In how long it is given up, if nobody comes.
+    /// In how long it is given up at the latest, if nobody comes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) goes_in: Option<f64>,
+    /// Who expects a viewer: `operator` or `foresight`.
+    pub(super) by: &'static str,
+    /// Why it is open, in a sentence.
+    pub(super) why: String,
+}
+
+/// A decision about a channel that nobody watches (docs/worth.md).
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct Decision {
+    /// When it was made (RFC 3339).
+    pub(super) at: String,
+    /// What was decided: `start-ahead`, `time-out` or `evict`.
+    pub(super) verdict: &'static str,
+    /// Of which channel.
+    pub(super) channel: Channel,
+    /// The same in a sentence.
+    pub(super) why: String,
+    /// The seconds of waiting that each second of its warmth is expected to spare.
+    pub(super) worth: f64,
+    /// What that has to be at least.
+    pub(super) price: f64,
+    /// How probably somebody wants it within `within` seconds.
+    pub(super) wanted: f64,
+    /// See `wanted`.
+    pub(super) within: f64,
+    /// The seconds of waiting that its warmth spares a viewer.
+    pub(super) spares: f64,
+    /// The device that wants it most probably.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) device: Option<String>,
+    /// The channel that makes room for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) instead_of: Option<Channel>,
+    /// The channel that it would have been otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) runner_up: Option<Channel>,
 }
 
 /// A channel, and how warm it is.

@@ -5,6 +5,7 @@
 
 mod admin;
 mod adoption;
+mod ahead;
 mod changes;
 mod cli;
 mod client_limits;

@@ -15,7 +15,7 @@ export function Warmed({ warmed }) {
   );
 }
 
-function One({ channel, ready, goes_in }) {
+function One({ channel, ready, goes_in, by, why }) {
   const name = channelName(channel);
   return (
     <li class={`card panel idle ${ready ? 'live' : 'starting'}`}>
@@ -24,7 +24,7 @@ function One({ channel, ready, goes_in }) {
         <h3 title={name}>{name}</h3>
         <span class="state"><i />{ready ? 'warmed up' : 'being opened'}</span>
       </div>
-      <p class="why">{ready ? 'Whoever tunes in has a picture at once.' : 'Jellyfin opens the channel.'}</p>
+      <p class="why">{by === 'foresight' ? `Opened ahead: ${why}.` : ready ? 'Whoever tunes in has a picture at once.' : 'Jellyfin opens the channel.'}</p>
       <div class="bottom">
         <p class="going">{goes_in !== undefined && <>Goes in <b><Countdown seconds={goes_in} /></b> if nobody comes</>}</p>
         <button class="quiet" onClick={() => release(channel)} disabled={pending.value.has(`channels/${channel.item}/release`)} aria-label={`Let go of ${name}`}>

@@ -5,6 +5,7 @@ const TUNED = { warm: 'met a warm channel', warming: 'met a channel that was jus
 const STOPPED = {
   idle: 'nobody came for long enough',
   evicted: 'another channel needed the place',
+  outbid: 'another channel was likelier to be wanted',
   'tuner-needed': 'somebody needed the tuner',
   recording: 'a recording needed the tuner',
   reserve: 'a tuner has to stay free',
