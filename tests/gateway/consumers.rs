@@ -144,16 +144,16 @@ async fn when_nobody_is_left_everything_is_given_back() {
     stage.nothing_open().await;
     let counts = stage.origin().counts();
     assert_eq!((counts.opens, counts.closes), (2, 2));
-    let own: Vec<_> = stage
-        .origin()
-        .requests()
-        .into_iter()
-        .filter(|seen| seen.user_agent.as_deref().is_some_and(|agent| agent.starts_with("warmgate")))
-        .filter(|seen| seen.path == "/Videos/ActiveEncodings" || seen.path == "/LiveStreams/Close")
-        .map(|seen| (seen.path, seen.status))
-        .collect();
+    let own = || {
+        let requests = stage.origin().requests().into_iter();
+        let own = requests
+            .filter(|seen| seen.user_agent.as_deref().is_some_and(|agent| agent.starts_with("warmgate")))
+            .filter(|seen| seen.path == "/Videos/ActiveEncodings" || seen.path == "/LiveStreams/Close");
+        own.map(|seen| (seen.path, seen.status)).collect::<Vec<_>>()
+    };
     let expected = ["/Videos/ActiveEncodings", "/LiveStreams/Close"].map(|path| (path.to_owned(), Some(204)));
-    assert_eq!(own, expected);
+    eventually("both are answered", async || own().iter().all(|(_, status)| status.is_some())).await;
+    assert_eq!(own(), expected);
     eventually("and forgotten", async || stage.snapshot().streams.is_empty()).await;
     assert_eq!(stage.snapshot().tally.stopped.get(&StopReason::Idle), Some(&1));
     // The next request starts it again.

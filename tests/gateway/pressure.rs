@@ -8,6 +8,8 @@ use domain::produce::{Produce, ProductionMethod};
 use domain::reason::{Failure, StopReason};
 use jellyfin_alike::viewer::Playback;
 
+use warmgate::config::ThriftChoice;
+
 use crate::support::stage::{Stage, is_hit, poll, tune, tune_with, warm};
 use crate::support::wait::{eventually, soon};
 
@@ -65,6 +67,7 @@ async fn encodings_for_nobody_go_when_a_watched_stream_falls_behind() {
         |config| {
             config.produce.default = Produce::Auto;
             config.pool.slots = 8;
+            config.pool.thrift = ThriftChoice::Lru;
             config.pool.idle_timeout = NEVER;
             config.warm.encode = NEVER;
             config.feed.stall = NEVER;
