@@ -43,7 +43,7 @@ fn tuners() {}
 #[utoipa::path(get, path = "/api/v1/zaps", responses((status = 200, description = "An object with zaps: a list", body = [views::Zap]), (status = 401, body = problem::Details)))]
 fn zaps() {}
 
-/// The last decisions about channels that nobody watches, the oldest first: which were opened ahead, which were let go, and why.
+/// The last decisions about channels that nobody watches, the oldest first: which were to be opened ahead, which were let go, and why.
 #[utoipa::path(get, path = "/api/v1/decisions", responses((status = 200, body = [views::Decision]), (status = 401, body = problem::Details)))]
 fn decisions() {}
 

@@ -49,12 +49,12 @@ pub(super) fn warmed_up(why: Option<&Forethought>) -> String {
 pub(super) fn decided(decision: &Forethought) -> String {
     let Worth { index, horizon, wanted, spared, .. } = decision.worth;
     let device = decision.wanted_by.as_ref().and_then(|(_, device)| device.as_ref());
-    let who = device.map_or("somebody", |device| device.as_str());
+    let who = device.map_or_else(String::new, |device| format!(", most likely {},", device.as_str()));
     let chance = (wanted * 100.0).round();
     let within = span(Duration::from_secs_f64(horizon));
     let compared = if index < decision.price { "less than" } else { "at least" };
     format!(
-        "{who} wants it with {chance} % within {within}, which spares {spared:.1} s: {index:.4} s for each second of warmth, {compared} {}",
+        "somebody{who} comes within {within} with a probability of {chance} %, which spares {spared:.1} s: {index:.4} s for each second of warmth, {compared} {}",
         decision.price
     )
 }

@@ -68,7 +68,7 @@ pub(super) struct WarmedUp {
 pub(super) struct Decision {
     /// When it was made (RFC 3339).
     pub(super) at: String,
-    /// What was decided: `start-ahead`, `time-out` or `evict`.
+    /// What was decided: `start-ahead`, where opening may still have come to nothing, or `time-out`.
     pub(super) verdict: &'static str,
     /// Of which channel.
     pub(super) channel: Channel,

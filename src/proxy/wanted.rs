@@ -90,7 +90,12 @@ impl Gateway {
         );
         let mode = tuning.decided.conditions.mode;
         let (mut wish, recipe) = wanted.map_err(|miss| {
-            if miss.is_final(mode) { Unserved::Refusal(no_answer(miss)) } else { Unserved::Miss(miss) }
+            if miss.is_final(mode) {
+                return Unserved::Refusal(no_answer(miss));
+            }
+            // Who plays the server's stream goes on with it, whatever it wishes later.
+            self.has_tuned(&tuning);
+            Unserved::Miss(miss)
         })?;
         wish.since = self.wants_since(&tuning, &live.prefix, &wish).await;
         let awaited = self.awaited_segment(wish.listing, &live.query);

@@ -118,6 +118,8 @@ impl Names {
             return false;
         };
         match self.jellyfin.channels(&prefix, &login).await {
+            // A server that is starting lists none.
+            Ok(channels) if channels.is_empty() => return false,
             Ok(channels) => self.channels().known = channels.into_iter().collect(),
             Err(error) => {
                 debug!(cause = %error, "cannot ask for the channels' names");

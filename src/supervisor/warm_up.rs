@@ -77,12 +77,12 @@ impl WarmUps {
         if self.never_ahead.is_empty() {
             return false;
         }
-        let name = self.names.channel(item);
-        let called =
-            name.iter().flat_map(|name| [Some(name.name.as_str()), name.number.as_deref()]).flatten();
+        // It may be one of them by its name.
+        let Some(name) = self.names.channel(item) else { return true };
         let id = item.to_string();
-        let mut called = called.chain([id.as_str()]);
-        called.any(|called| self.never_ahead.iter().any(|never| never.eq_ignore_ascii_case(called)))
+        let called = [Some(name.name.as_str()), name.number.as_deref(), Some(&id)];
+        let is_never = |called: &str| self.never_ahead.iter().any(|never| never.eq_ignore_ascii_case(called));
+        called.into_iter().flatten().any(is_never)
     }
 }
 

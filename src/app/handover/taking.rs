@@ -115,7 +115,7 @@ impl Before {
     /// # Errors
     /// If the other process says something else.
     pub(super) async fn confirm(&mut self) -> Result<(), HandoverError> {
-        // Whether it has gone is heard next.
+        // Whether it has gone is heard next: a socket whose other end was lost with unread messages fails.
         let _ = self.sender.send(&FromNew::Taken).await;
         match self.receiver.receive().await.map(|received| received.message) {
             Ok(FromOld::HandedOver) | Err(LinkError::Gone | LinkError::Io(_)) => {

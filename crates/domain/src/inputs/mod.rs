@@ -154,16 +154,10 @@ impl Inputs {
         self.connections.allow(playlist, allowed);
     }
 
-    /// Whether `playlist` has a connection left.
+    /// The connections to providers.
     #[must_use]
-    pub fn has_connection(&self, playlist: usize) -> bool {
-        self.connections.has_left(playlist)
-    }
-
-    /// Whether `playlist` allows any number of connections.
-    #[must_use]
-    pub fn is_unlimited(&self, playlist: usize) -> bool {
-        self.connections.is_unlimited(playlist)
+    pub const fn connections(&self) -> &Tuners<InputId> {
+        &self.connections
     }
 
     /// Records that the pull of an input has ended by itself, and frees its connection. The members stay until they leave or

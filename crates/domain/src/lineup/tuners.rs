@@ -68,6 +68,14 @@ impl<H: Ord> Tuners<H> {
         self.playlists.get(playlist).is_none_or(|playlist| !playlist.is_full())
     }
 
+    /// Whether `playlist` is known to have one left beside the last.
+    #[must_use]
+    pub fn can_spare(&self, playlist: usize) -> bool {
+        self.playlists
+            .get(playlist)
+            .is_some_and(|playlist| playlist.holders.len() + 1 < playlist.allowed as usize)
+    }
+
     /// The holders of connections of `playlist`, in order.
     pub fn holders(&self, playlist: usize) -> impl Iterator<Item = &H> {
         self.playlists.get(playlist).into_iter().flat_map(|playlist| &playlist.holders)
@@ -102,6 +110,14 @@ mod tests {
         tuners.give_back(0, &"a");
         assert_eq!(tuners.take(0, "b"), Ok(()));
         assert_eq!(tuners.holders(0).collect::<Vec<_>>(), [&"b"]);
+    }
+
+    #[test]
+    fn the_last_one_is_not_spared_nor_one_of_a_number_that_nobody_knows() {
+        let mut tuners = Tuners::new([2, 0]);
+        assert!(tuners.can_spare(0) && !tuners.can_spare(1) && !tuners.can_spare(9));
+        tuners.take(0, "a").unwrap();
+        assert!(!tuners.can_spare(0));
     }
 
     #[test]

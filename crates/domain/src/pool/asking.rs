@@ -38,6 +38,11 @@ impl Asking {
         self.0.remove(&id);
     }
 
+    /// Whether the server is asked for an item, and somebody waits for it.
+    pub(super) fn asks_for(&self, item: &ItemId) -> bool {
+        self.0.values().any(|asked| asked.item.as_ref() == Some(item) && !asked.is_abandoned)
+    }
+
     /// Since when the server is asked for an item that was not open.
     pub(super) fn since(&self, item: &ItemId) -> Option<Timestamp> {
         let of_item = self.0.values().filter(|asked| asked.item.as_ref() == Some(item));

@@ -219,7 +219,7 @@ impl Pool {
         for (id, reason) in leaving {
             let is_news = self.crowd.update(id, |consumer| consumer.leave(reason, now)).unwrap_or_default();
             if let Some(consumer) = self.crowd.get(id).filter(|_| is_news) {
-                deserted.insert(consumer.stream());
+                deserted.insert((consumer.stream(), reason == LeaveReason::Silence));
                 match (reason, &consumer.viewer().play_session) {
                     (
                         LeaveReason::Silence
@@ -253,9 +253,10 @@ impl Pool {
                 *self.tally.left.entry(reason).or_default() += 1;
             }
         }
-        for &id in &deserted {
+        for &(id, is_silence) in &deserted {
             if let Some(stream) = self.streams.get_mut(&id) {
                 stream.watched_at = now;
+                stream.is_doubted = is_silence;
             }
             self.crowd.forget_all_but(REMEMBERED, id);
         }

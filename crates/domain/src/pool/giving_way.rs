@@ -81,7 +81,7 @@ impl Pool {
         !self.closing().is_empty()
             || playlists
                 .iter()
-                .any(|&playlist| self.inputs.has_connection(playlist) && self.has_room(playlist, now))
+                .any(|&playlist| self.inputs.connections().has_left(playlist) && self.has_room(playlist, now))
             || !self.connections_for_nobody(playlists, now).is_empty()
     }
 
@@ -96,7 +96,7 @@ impl Pool {
         let has_one = |input: &Input| input.playlist().is_some_and(|playlist| playlists.contains(&playlist));
         let mut candidates: Vec<_> =
             self.idle_inputs(|input| has_one(input) && !input.has_prefetch()).collect();
-        let of_server = playlists.iter().filter(|&&playlist| self.inputs.has_connection(playlist));
+        let of_server = playlists.iter().filter(|&&playlist| self.inputs.connections().has_left(playlist));
         let scopes: Vec<_> =
             of_server.flat_map(|&playlist| self.tuners.scopes_of_provider(playlist)).collect();
         if !scopes.is_empty() {
@@ -167,7 +167,9 @@ impl Pool {
                 let streams = input.streams();
                 let idle: Option<Vec<_>> = streams.iter().map(|&stream| self.idle_since(stream)).collect();
                 let since = idle?.into_iter().chain(input.left_at()).max().unwrap_or_default();
-                let (priority, worth) = (self.priority_of(&streams), self.worth_of(&streams));
+                let ahead = self.warmed_up_from(id).map(|item| self.foresight.ranked(&item));
+                let worth = self.worth_of(&streams).max(ahead.unwrap_or_default());
+                let priority = self.priority_of(&streams);
                 Some(Candidate {
                     has_prefetch: input.has_prefetch(),
                     priority,
@@ -214,10 +216,17 @@ impl Pool {
         priced.collect()
     }
 
-    /// What the channel of these streams is worth.
+    /// What the channel of these streams is worth; most of all one that a client has just opened.
     fn worth_of(&self, streams: &[StreamId]) -> i64 {
-        let items = streams.iter().filter_map(|id| Some(&self.streams.get(id)?.key.channel.item));
-        items.map(|item| self.foresight.ranked(item)).max().unwrap_or_default()
+        let channels = streams.iter().filter_map(|id| Some(&self.streams.get(id)?.key.channel));
+        let worth = channels.map(|channel| {
+            if self.limits.thrift.is_some() && self.is_opened(channel) {
+                i64::MAX
+            } else {
+                self.foresight.ranked(&channel.item)
+            }
+        });
+        worth.max().unwrap_or_default()
     }
 
     /// The priority of the most important of these streams; the usual one where there is none.

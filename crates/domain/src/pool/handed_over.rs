@@ -116,6 +116,7 @@ impl Pool {
     /// Goes on after all.
     pub fn thaw(&mut self) {
         self.is_frozen = false;
+        self.foresight.review_at = Some(Timestamp::default());
     }
 
     /// Goes on with the streams of another pool, which has been frozen: starts a generation of each. This pool is empty, and its clock
@@ -195,6 +196,7 @@ fn resumed(parts: StreamParts, producer: Producer) -> Stream {
         cut: BTreeSet::new(),
         watched_at,
         legacy,
+        is_doubted: false,
         is_pinned,
         written: 0,
         held,

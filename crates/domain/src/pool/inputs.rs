@@ -80,7 +80,7 @@ impl Pool {
     /// Whether `playlist` allows any number of connections.
     #[must_use]
     pub fn is_unlimited(&self, playlist: usize) -> bool {
-        self.inputs.is_unlimited(playlist) && self.tuners.bound_of_provider(playlist).is_none()
+        self.inputs.connections().is_unlimited(playlist) && self.tuners.bound_of_provider(playlist).is_none()
     }
 
     /// What is wanted, without the playlists whose provider has no connection left beside those that the server has taken.

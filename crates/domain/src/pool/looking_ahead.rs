@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Pool;
-use crate::key::{ItemId, StreamId};
+use crate::key::{Channel, ItemId, StreamId};
 use crate::openings::ClientOpening;
 use crate::pool::api::{Action, Expecter};
 use crate::pool::foresight::{Forethought, Player, player};
@@ -92,11 +92,9 @@ impl Pool {
             | WarmUpRefusal::Connections
             | WarmUpRefusal::Slots
             | WarmUpRefusal::Busy => {}
-            WarmUpRefusal::Unknown
-            | WarmUpRefusal::NoKey
-            | WarmUpRefusal::Slow
-            | WarmUpRefusal::NoLimit
-            | WarmUpRefusal::Excluded => self.foresight.has_failed(item, now),
+            WarmUpRefusal::Unknown | WarmUpRefusal::NoKey => self.foresight.has_failed(item, now),
+            WarmUpRefusal::Slow | WarmUpRefusal::NoLimit => self.foresight.pauses(item, false, now),
+            WarmUpRefusal::Excluded => self.foresight.pauses(item, true, now),
         }
     }
 
@@ -104,7 +102,7 @@ impl Pool {
     /// nobody watches is worth less.
     fn look_ahead(&mut self, player: &Player, now: Timestamp) {
         self.review(now);
-        if !self.limits.starts_ahead || self.draining || self.is_frozen {
+        if !self.limits.starts_ahead || !self.limits.own_credential || self.draining || self.is_frozen {
             return;
         }
         let Some(thrift) = self.limits.thrift else { return };
@@ -117,7 +115,13 @@ impl Pool {
         let used = self.running().len() + self.started_ahead().count() + RESERVE;
         let free = self.limits.slots.saturating_sub(used).min(self.spare_tuners(&items, now));
         let room = Room { free, starts: STARTING.saturating_sub(starting) };
-        for decision in self.foresight.appraisal(thrift, now).starts(&candidates, &idle, room) {
+        let mut decisions = self.foresight.appraisal(thrift, now).starts(&candidates, &idle, room);
+        decisions.retain(|decision| match self.foresight.channels_of(decision) {
+            Some((item, Some(other))) => self.makes_room(&other, &item, now),
+            Some((_, None)) => true,
+            None => false,
+        });
+        for decision in decisions {
             let Some((item, instead_of)) = self.foresight.note(&decision, now) else { continue };
             match instead_of {
                 None => self.actions.push_back(Action::WarmUp(item, Expecter::Foresight)),
@@ -128,6 +132,20 @@ impl Pool {
                 }
             }
         }
+    }
+
+    /// Whether `other`, which nobody watches, is all that keeps the server from opening a channel that nobody has asked for: nothing is closed
+    /// in vain.
+    fn makes_room(&self, other: &ItemId, item: &ItemId, now: Timestamp) -> bool {
+        let (Some(wanted), Some(given_up)) = (self.tuners.source_of(item), self.tuners.source_of(other))
+        else {
+            return false;
+        };
+        let open = self.occupancy(now);
+        open.idle().any(|source| source == given_up)
+            && self.foresight.opens_quickly(item, now)
+            && self.tuners.limit_for(&open, Some(wanted)).is_some()
+            && self.tuners.can_spare_instead(&open, &self.asking.items(&open), wanted, given_up)
     }
 
     /// The most tuners that can be spared for one of these channels, as far as is known: `warm_up` looks closer.
@@ -163,6 +181,7 @@ impl Pool {
     /// Lets go of the channels that nobody watches and that are worth less than they cost, and expects nobody any more where somebody
     /// watches.
     pub(super) fn review(&mut self, now: Timestamp) {
+        self.foresight.settle_departures(now);
         let thrift = self.limits.thrift;
         let is_off = thrift.is_none() || !self.limits.starts_ahead;
         let over =
@@ -182,11 +201,17 @@ impl Pool {
                 self.let_go(&item, StopReason::Idle);
             }
         }
-        self.foresight.rank(self.streams.values().map(|stream| &stream.key.channel.item), thrift, now);
+        let streams = self.streams.values().map(|stream| stream.key.channel.item.clone());
+        let warm: BTreeSet<_> = streams.chain(self.expected.keys().cloned()).collect();
+        self.foresight.rank(&warm, thrift, now);
+        let fresh =
+            self.streams.values().map(|stream| stream.watched_at + FRESH).filter(|&at| at > now).min();
+        let others = [fresh, self.foresight.next_departure()];
         let ends = self.started_ahead().filter_map(|item| self.warmed_up(item)?.expected_until()).max();
         let too_dear = self.foresight.next_time_out(&offers(self), thrift, now);
         let settled = self.foresight.next_settled(now).filter(|_| self.limits.starts_ahead);
-        self.foresight.review_at = too_dear.into_iter().chain(ends).chain(settled).min();
+        let others = others.into_iter().chain([ends, too_dear, settled]);
+        self.foresight.review_at = others.flatten().min();
     }
 
     /// The channels that are open for nobody, and that nobody in particular wants kept.
@@ -197,8 +222,9 @@ impl Pool {
             let input = self.input_of(id).and_then(|input| self.inputs.get(input));
             let is_awaited = input.is_some_and(|input| input.is_read() || input.has_prefetch());
             let is_fresh = now.since(stream.watched_at) < FRESH;
-            if self.is_watched(id) || stream.is_pinned || stream.legacy.is_wished() || is_awaited || is_fresh
-            {
+            let is_wanted = stream.is_pinned || stream.is_doubted || stream.legacy.is_wished();
+            let is_opened = || self.is_opened(&stream.key.channel);
+            if self.is_watched(id) || is_wanted || is_awaited || is_fresh || is_opened() {
                 kept.insert(item);
                 continue;
             }
@@ -228,6 +254,15 @@ impl Pool {
         kept.extend(operators.map(|(item, _)| item));
         idle.retain(|item, _| !kept.contains(item));
         idle
+    }
+
+    /// Whether a client has a channel open, or the server is asked to open it for one: somebody is about to watch, or may come back.
+    pub(super) fn is_opened(&self, channel: &Channel) -> bool {
+        let mut open = self.openings.live_streams();
+        self.asking.asks_for(&channel.item)
+            || open.any(|(live_stream, item)| {
+                item == Some(&channel.item) || live_stream.media_source().as_ref() == Some(&channel.source)
+            })
     }
 
     /// Closes a channel that nobody watches, with all that is made of it.

@@ -29,6 +29,8 @@ pub(super) struct Stream {
     pub(super) watched_at: Timestamp,
     /// What its viewers since then want of it once they have left.
     pub(super) legacy: Legacy,
+    /// Whether its last viewer has only fallen silent: it may come back, by the token that goes with the stream.
+    pub(super) is_doubted: bool,
     /// Whether the operator has it kept until its place is needed.
     pub(super) is_pinned: bool,
     /// Bytes on the server's disk, without those of the input.

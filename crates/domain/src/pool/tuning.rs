@@ -55,9 +55,11 @@ impl Pool {
             },
         };
         let (fresh, viewer) = (tune.fresh, tune.viewer.clone());
+        let was_present = self.crowd.find(stream, &viewer).and_then(|id| self.crowd.get(id));
+        let was_present = was_present.is_some_and(Consumer::is_present);
         let consumer = self.lease(stream, tune, now);
-        if consumer == fresh {
-            *self.tally.tuned.entry(warmth.as_str()).or_default() += 1;
+        *self.tally.tuned.entry(warmth.as_str()).or_default() += u64::from(consumer == fresh);
+        if !was_present {
             self.has_come(&viewer, stream, now);
         }
         Admission::Serve { stream, consumer, warmth }
@@ -202,6 +204,7 @@ impl Pool {
             grew_at: None,
             watched_at: now,
             legacy: Legacy::default(),
+            is_doubted: false,
             is_pinned: false,
             written: 0,
             held: 0,

@@ -4,7 +4,7 @@
 //! expects a viewer, and why, is not known here.
 
 use super::Pool;
-use crate::inputs::{Input, Joined, Member, Stay, Wanted};
+use crate::inputs::{Input, InputKey, Joined, Member, Stay, Wanted};
 use crate::key::{Channel, InputId, ItemId};
 use crate::lineup::tuners::Busy;
 use crate::pool::api::Expecter;
@@ -50,10 +50,12 @@ impl Pool {
         if known.is_none() && self.expected.len() >= self.limits.slots {
             return Err(WarmUpRefusal::Slots);
         }
-        let wanted = self.with_room(wanted, now);
-        let is_pulled = wanted.lineup.as_ref().is_some_and(|lineup| !lineup.playlists.is_empty());
-        if by == Expecter::Foresight && !is_open && !is_pulled {
-            self.may_delay_nobody(channel, &open, now)?;
+        let mut wanted = self.with_room(wanted, now);
+        if by == Expecter::Foresight {
+            self.spare(&mut wanted);
+            if wanted.lineup.is_none() && !is_open {
+                self.may_delay_nobody(channel, &open, now)?;
+            }
         }
         // Whoever asks for it means it.
         let by = known.map_or(by, |known| if known.by == Expecter::Operator { known.by } else { by });
@@ -64,6 +66,32 @@ impl Pool {
         let since = known.map_or(now, |known| known.since);
         self.expected.insert(channel.item.clone(), Expected { member, by, since });
         Ok(joined)
+    }
+
+    /// Leaves of what is wanted what may be opened that nobody has asked for: from a provider, if more than the last of its connections is
+    /// known to be left; a provider whose number nobody knows may end what is watched.
+    fn spare(&self, wanted: &mut Wanted) {
+        let is_spared = |&playlist: &usize| {
+            let is_told = self.tuners.bound_of_provider(playlist).is_some();
+            let connections = self.inputs.connections();
+            connections.can_spare(playlist) || (is_told && connections.is_unlimited(playlist))
+        };
+        let lineup = wanted.lineup.take().filter(|lineup| lineup.may_open);
+        wanted.lineup = lineup.and_then(|mut lineup| {
+            lineup.playlists.retain(is_spared);
+            (!lineup.playlists.is_empty()).then_some(lineup)
+        });
+        if wanted.lineup.is_some() {
+            wanted.tap = None;
+        }
+    }
+
+    /// Whether a channel is being opened at the server for a viewer who may come.
+    fn opens_ahead(&self) -> bool {
+        let inputs =
+            self.expected.values().filter_map(|expected| self.inputs.get(self.inputs.of(expected.member)?));
+        let mut opening = inputs.filter(|input| input.is_open() && input.grew_at().is_none());
+        opening.any(|input| matches!(input.key(), InputKey::Tap(_)))
     }
 
     /// Whether the server can be asked to open a channel that nobody has asked for. It opens one after another, so that a viewer who tunes
@@ -78,7 +106,7 @@ impl Pool {
             Err(WarmUpRefusal::NoLimit)
         } else if !self.foresight.opens_quickly(&channel.item, now) {
             Err(WarmUpRefusal::Slow)
-        } else if !self.asking.is_empty() || self.own_openings.are_asked() {
+        } else if !self.asking.is_empty() || self.own_openings.are_asked() || self.opens_ahead() {
             Err(WarmUpRefusal::Busy)
         } else {
             Ok(())

@@ -107,6 +107,24 @@ impl ServerTuners {
         self.spare(open, asked, wanted).is_none_or(|spare| spare > 0)
     }
 
+    /// Whether `wanted` could be opened for nobody if `given_up` were closed, which nobody needs.
+    #[must_use]
+    pub fn can_spare_instead(
+        &self,
+        open: &Occupancy,
+        asked: &BTreeSet<&ItemId>,
+        wanted: &MediaSourceId,
+        given_up: &MediaSourceId,
+    ) -> bool {
+        let mut limits = self.limits(open).filter(|(scope, _)| self.is_in(*scope, wanted));
+        limits.all(|(scope, limit)| {
+            let freed = usize::from(self.is_in(scope, given_up));
+            let in_use = asked.len() + self.open_in(scope, open, |_| true);
+            let kept = self.reserve(limit).max(1) as usize;
+            in_use + kept < self.certain(scope, limit) as usize + freed
+        })
+    }
+
     /// How many channels such as `wanted` can be opened for nobody yet; `None` where no number of tuners is known.
     #[must_use]
     pub fn spare(

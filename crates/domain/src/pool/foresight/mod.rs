@@ -28,6 +28,8 @@ const LATELY: Duration = Duration::from_secs(7 * 24 * 3600);
 const PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);
 
+/// A viewer who tunes again within this time after it has left has changed channel: players say goodbye before they open the next.
+const PAUSES: Duration = Duration::from_secs(30);
 /// How long a channel waits for another one to be closed.
 const AFTER: Duration = Duration::from_secs(5);
 
@@ -41,6 +43,8 @@ pub(super) struct Foresight {
     waits: ColdWaits,
     channels: Numbers<ItemId>,
     players: Numbers<Player>,
+    /// The players that have left, and when, of which it is not certain that they have switched off.
+    leaving: BTreeMap<Player, Timestamp>,
     /// How long the server took to open a channel that was not open, and when.
     opened: BTreeMap<u32, (Duration, Timestamp)>,
     /// How often a channel could not be started in a row, and until when it is not tried.
@@ -91,6 +95,7 @@ impl Default for Foresight {
             waits: ColdWaits::default(),
             channels: Numbers::new(CHANNELS),
             players: Numbers::new(PLAYERS),
+            leaving: BTreeMap::new(),
             opened: BTreeMap::new(),
             failures: BTreeMap::new(),
             began_at: Duration::ZERO,
@@ -111,23 +116,39 @@ impl Foresight {
 
     /// The channels have this order, in which the keys for the next and the previous one step.
     pub(super) fn set_order(&mut self, items: &[ItemId]) {
-        let items = items.iter().take(CHANNELS);
+        // Channels are watched that the server does not list, too.
+        let items = items.iter().take(CHANNELS / 2);
         let channels = items.map(|item| ChannelKey(self.channels.of(item))).collect();
         self.prediction.set_order(ChannelOrder::new(channels));
     }
 
     /// A viewer has tuned to a channel.
     pub(super) fn tuned(&mut self, viewer: &Viewer, item: &ItemId, now: Timestamp) {
+        self.leaving.remove(&player(viewer));
         let viewer = ViewerKey(self.players.of(&player(viewer)));
         let channel = ChannelKey(self.channels.of(item));
         self.prediction.tuned(viewer, channel, now, self.hour(now));
     }
 
-    /// A viewer has switched off.
+    /// A viewer has left, and switched off unless it tunes again soon.
     pub(super) fn left(&mut self, viewer: &Viewer, now: Timestamp) {
-        if let Some(number) = self.players.known(&player(viewer)) {
-            self.prediction.left(ViewerKey(number), now);
+        if self.players.known(&player(viewer)).is_some() {
+            self.leaving.entry(player(viewer)).or_insert(now);
         }
+    }
+
+    /// Those have switched off who left a while ago.
+    pub(super) fn settle_departures(&mut self, now: Timestamp) {
+        for (player, at) in self.leaving.extract_if(.., |_, at| *at + PAUSES <= now) {
+            if let Some(number) = self.players.known(&player) {
+                self.prediction.left(ViewerKey(number), at);
+            }
+        }
+    }
+
+    /// When the next of them has switched off.
+    pub(super) fn next_departure(&self) -> Option<Timestamp> {
+        self.leaving.values().min().map(|&at| at + PAUSES)
     }
 
     /// The server has opened a channel that was not open, within so long.
@@ -135,6 +156,9 @@ impl Foresight {
         let channel = self.channels.of(item);
         if self.opened.len() >= CHANNELS {
             self.opened.retain(|_, (_, at)| now.since(*at) <= LATELY);
+        }
+        if self.opened.len() >= CHANNELS {
+            self.opened.pop_first();
         }
         self.opened.insert(channel, (took, now));
     }
@@ -152,7 +176,15 @@ impl Foresight {
         let channel = self.channels.of(item);
         let (count, _) = self.failures.get(&channel).copied().unwrap_or((0, now));
         let pause = PAUSE.saturating_mul(1 << count.min(16)).min(LONGEST_PAUSE);
+        self.failures.retain(|_, (_, until)| *until + LONGEST_PAUSE > now);
         self.failures.insert(channel, (count.saturating_add(1), now + pause));
+    }
+
+    /// A channel may not be started ahead: it is looked at again after a pause, or after a `long` one.
+    pub(super) fn pauses(&mut self, item: &ItemId, long: bool, now: Timestamp) {
+        let channel = self.channels.of(item);
+        let count = self.failures.get(&channel).map_or(0, |(count, _)| *count);
+        self.failures.insert(channel, (count, now + if long { LONGEST_PAUSE } else { PAUSE }));
     }
 
     /// Whether the server has opened a channel quickly lately.
@@ -199,19 +231,26 @@ impl Foresight {
         next_time_out(idle, &self.prediction, &self.waits, thrift, now, self.hour(now))
     }
 
-    /// Remembers a decision. Returns its channel, and the one that makes room for it.
-    pub(super) fn note(&mut self, decision: &Decision, now: Timestamp) -> Option<(ItemId, Option<ItemId>)> {
+    /// The channel that a decision is about, and the one that makes room for it.
+    pub(super) fn channels_of(&self, decision: &Decision) -> Option<(ItemId, Option<ItemId>)> {
         let item = |channel: ChannelKey| self.channels.thing(channel.0).cloned();
         let instead_of = match decision.verdict {
             Verdict::StartAhead { instead_of } => instead_of.and_then(item),
             Verdict::Evict | Verdict::TimeOut => None,
         };
+        Some((item(decision.channel)?, instead_of))
+    }
+
+    /// Remembers a decision. Returns its channel, and the one that makes room for it.
+    pub(super) fn note(&mut self, decision: &Decision, now: Timestamp) -> Option<(ItemId, Option<ItemId>)> {
+        let item = |channel: ChannelKey| self.channels.thing(channel.0).cloned();
+        let (of, instead_of) = self.channels_of(decision)?;
         let runner_up = decision.runner_up.and_then(|(other, worth)| Some((item(other)?, worth.index)));
         let wanted_by = decision.worth.most_by.and_then(|viewer| self.players.thing(viewer.0)).cloned();
         let made = Forethought {
             at: now,
             verdict: decision.verdict.as_str(),
-            item: item(decision.channel)?,
+            item: of,
             worth: decision.worth,
             wanted_by,
             price: decision.price,
@@ -229,11 +268,11 @@ impl Foresight {
     /// Ranks channels that are warm by what they are worth.
     pub(super) fn rank<'a>(
         &mut self,
-        items: impl Iterator<Item = &'a ItemId>,
+        items: impl IntoIterator<Item = &'a ItemId>,
         thrift: Thrift,
         now: Timestamp,
     ) {
-        let offers = items.filter_map(|item| Some((item, self.offer(item, Readiness::Ready)?)));
+        let offers = items.into_iter().filter_map(|item| Some((item, self.offer(item, Readiness::Ready)?)));
         let appraisal = self.appraisal(thrift, now);
         let ranks = offers.map(|(item, offer)| {
             let index = appraisal.worth(&offer).index;

@@ -1,4 +1,4 @@
-//! Gives things numbers, and finds them again by these. Of more than a certain number, what was numbered first is forgotten.
+//! Gives things numbers, and finds them again by these. Of more than a certain number, what was asked for longest ago is forgotten.
 
 use std::collections::BTreeMap;
 
@@ -6,31 +6,35 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub(super) struct Numbers<T> {
     numbers: BTreeMap<T, u32>,
-    things: BTreeMap<u32, T>,
+    /// The things, each with the turn in which it was last asked for.
+    things: BTreeMap<u32, (T, u64)>,
     next: u32,
+    turn: u64,
     most: usize,
 }
 
 impl<T: Ord + Clone> Numbers<T> {
     /// For this many things at most.
     pub(super) const fn new(most: usize) -> Self {
-        Self { numbers: BTreeMap::new(), things: BTreeMap::new(), next: 0, most }
+        Self { numbers: BTreeMap::new(), things: BTreeMap::new(), next: 0, turn: 0, most }
     }
 
     /// The number of a thing, which it gets now if it has none.
     pub(super) fn of(&mut self, thing: &T) -> u32 {
+        self.turn += 1;
         if let Some(known) = self.known(thing) {
+            if let Some((_, turn)) = self.things.get_mut(&known) {
+                *turn = self.turn;
+            }
             return known;
+        }
+        if self.things.len() >= self.most {
+            self.forget_oldest();
         }
         let number = self.next;
         self.next = self.next.wrapping_add(1);
         self.numbers.insert(thing.clone(), number);
-        self.things.insert(number, thing.clone());
-        if self.things.len() > self.most
-            && let Some((_, first)) = self.things.pop_first()
-        {
-            self.numbers.remove(&first);
-        }
+        self.things.insert(number, (thing.clone(), self.turn));
         number
     }
 
@@ -41,7 +45,14 @@ impl<T: Ord + Clone> Numbers<T> {
 
     /// The thing with this number, unless it is forgotten.
     pub(super) fn thing(&self, number: u32) -> Option<&T> {
-        self.things.get(&number)
+        self.things.get(&number).map(|(thing, _)| thing)
+    }
+
+    fn forget_oldest(&mut self) {
+        let oldest = self.things.iter().min_by_key(|(_, (_, turn))| *turn).map(|(&number, _)| number);
+        if let Some((thing, _)) = oldest.and_then(|oldest| self.things.remove(&oldest)) {
+            self.numbers.remove(&thing);
+        }
     }
 }
 
@@ -50,11 +61,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_numbered_first_is_forgotten() {
+    fn what_was_asked_for_longest_ago_is_forgotten() {
         let mut numbers = Numbers::new(2);
         assert_eq!([numbers.of(&'a'), numbers.of(&'b'), numbers.of(&'a')], [0, 1, 0]);
         assert_eq!(numbers.of(&'c'), 2);
-        assert_eq!([0, 1, 2].map(|number| numbers.thing(number).copied()), [None, Some('b'), Some('c')]);
-        assert_eq!((numbers.known(&'a'), numbers.of(&'a')), (None, 3), "it is new again");
+        assert_eq!([0, 1, 2].map(|number| numbers.thing(number).copied()), [Some('a'), None, Some('c')]);
+        assert_eq!((numbers.known(&'b'), numbers.of(&'b')), (None, 3), "it is new again");
     }
 }

@@ -186,6 +186,8 @@ fn what_was_open_already_tells_nothing_of_how_long_opening_takes() {
 fn what_is_worth_less_makes_room() {
     let mut stepper = Stepper::with(Limits { slots: 3, thrift: Some(Thrift::Full), ..AHEAD }, 9);
     stepper.bench.pool.foresight.has_started(&item(2), Duration::from_secs(20));
+    stepper.opens(2, 500);
+    stepper.bench.pool.item_has_source(&item(2), &key(2).channel.source);
     let (other, ..) = stepper.bench.serve(9, 2, stepper.at());
     stepper.bench.segment(other, 0, stepper.at());
     stepper.bench.pool.handle_event(goodbye("play-2"), stepper.at());
@@ -209,4 +211,77 @@ fn what_fails_is_left_alone_for_a_while() {
         stepper.bench.pool.foresight.candidates(&player(&viewer(1)), now).contains(&item(4))
     };
     assert_eq!([0, 59_999, 60_000].map(is_candidate), [false, false, true]);
+}
+
+/// Players say goodbye before they open the next channel.
+#[test]
+fn who_says_goodbye_and_tunes_again_has_stepped() {
+    let mut stepper = Stepper::with(AHEAD, 6);
+    stepper.opens(4, 500);
+    let mut done = Vec::new();
+    for channel in 1..=3 {
+        done = stepper.tunes(channel);
+        stepper.bench.pool.handle_event(goodbye("play-1"), stepper.at());
+        stepper.now += 3000;
+        stepper.bench.pool.handle_timeout(stepper.at());
+    }
+    assert!(done.contains(&ahead(4)), "{done:?}");
+}
+
+#[test]
+fn what_nobody_watches_is_looked_at_again_although_nothing_happens() {
+    let mut stepper = Stepper::with(AHEAD, 6);
+    let (stream, ..) = stepper.bench.serve(1, 1, stepper.at());
+    stepper.bench.segment(stream, 0, stepper.at());
+    stepper.bench.pool.handle_event(goodbye("play-1"), stepper.at());
+    let begun = stepper.at();
+    let stopped_at = loop {
+        let due = stepper.bench.pool.next_deadline().unwrap();
+        stepper.bench.pool.handle_timeout(due);
+        if stepper.bench.actions().contains(&Action::Stop { stream, reason: StopReason::Idle }) {
+            break due;
+        }
+    };
+    let kept = stopped_at.since(begun);
+    assert!(kept > Duration::from_secs(10) && kept < AHEAD.idle_timeout, "{kept:?}");
+}
+
+/// It may watch it in a moment, and holds the tuner in any case.
+#[test]
+fn what_a_client_has_open_is_not_let_go() {
+    let mut stepper = Stepper::with(AHEAD, 6);
+    let (stream, ..) = stepper.bench.serve(1, 1, stepper.at());
+    stepper.bench.segment(stream, 0, stepper.at());
+    stepper.bench.pool.handle_event(goodbye("play-1"), stepper.at());
+    stepper.bench.pool.handle_event(Event::Asks(AskingId(7), Some(item(1))), stepper.at());
+    let waits = at(stepper.now + 300_000);
+    while let Some(due) = stepper.bench.pool.next_deadline().filter(|due| *due < waits) {
+        stepper.bench.pool.handle_timeout(due);
+    }
+    assert!(!stepper.bench.actions().contains(&Action::Stop { stream, reason: StopReason::Idle }));
+}
+
+#[test]
+fn of_a_provider_neither_the_last_connection_is_taken_nor_one_of_an_unknown_number() {
+    let warms = |connections: [u32; 1]| {
+        let mut pool = Pool::new(AHEAD, connections);
+        pool.warm_up(&key(1).channel, &lineup(1), Expecter::Foresight, at(0)).map(|joined| joined.opens)
+    };
+    assert_eq!(warms([2]), Ok(true));
+    assert!(warms([1]).is_err(), "the last one");
+    assert!(warms([0]).is_err(), "nobody knows how many");
+    let mut pool = Pool::new(AHEAD, [0]);
+    assert!(pool.warm_up(&key(1).channel, &lineup(1), Expecter::Operator, at(0)).is_ok());
+}
+
+#[test]
+fn the_server_opens_one_channel_at_a_time_for_nobody() {
+    let mut stepper = Stepper::with(AHEAD, 8);
+    stepper.opens(2, 500);
+    stepper.opens(3, 500);
+    let joined = stepper.warms(2).unwrap();
+    assert_eq!(stepper.warms(3).unwrap_err(), WarmUpRefusal::Busy);
+    let grew = Event::InputGrew { input: joined.input, held: 1, pulled: 1 };
+    stepper.bench.pool.handle_event(grew, stepper.at());
+    assert!(stepper.warms(3).is_ok());
 }

@@ -9,7 +9,7 @@ use crate::value::Thrift;
 fn no_recording_and_no_viewer_pays_for_what_is_kept_warm() {
     let mut started_ahead = 0;
     for tuners in 1..=5 {
-        let ahead = (tuners > 3).then_some((true, Some(Thrift::Full)));
+        let ahead = (tuners > 3).then_some((true, Some(Thrift::Generous)));
         for (tells, ahead) in [(true, None), (false, None)].into_iter().chain(ahead) {
             let day = live(&Household { tuners, tells, days: 0.5, seed: u64::from(tuners), ahead });
             let what = format!("{tuners} tuners, told {tells}, ahead {ahead:?}: {day:#?}");
@@ -18,7 +18,8 @@ fn no_recording_and_no_viewer_pays_for_what_is_kept_warm() {
             // Where the limit is unknown, a recording costs one idle channel, whose tuner a viewer may take before it begins.
             assert!(!tells || day.recordings_late_for_warmth == 0, "{what}");
             assert_eq!(day.cut, BTreeMap::new(), "{what}");
-            assert_eq!(day.refused_for_warmth, 0, "{what}");
+            // One may be refused in the minute until the gateway hears of a recording that has just begun.
+            assert!(day.refused_for_warmth <= u64::from(ahead.is_some()), "{what}");
             assert!(ahead.is_some() || day.started_ahead == 0, "{what}");
             started_ahead += day.started_ahead;
         }
