@@ -15,7 +15,7 @@ use crate::supervisor::handle::Handle;
 use crate::supervisor::held::client_openings::ClientOpenings;
 use crate::supervisor::inputs::Inputs;
 use crate::supervisor::streams::Streams;
-use crate::supervisor::warm_up::WarmUps;
+use crate::supervisor::warm_ups::WarmUps;
 use domain::key::StreamId;
 use domain::pool::{Action, Event};
 use domain::producer::State;

@@ -2,6 +2,7 @@
 //!
 //! [`Supervisor`] is the interface for the proxy, which parses requests and writes answers: the module knows nothing of HTTP.
 
+mod accounts;
 mod answering;
 mod driver;
 mod ended_answers;
@@ -24,15 +25,14 @@ pub mod tune_request;
 pub mod tuners;
 pub mod vital_tasks;
 pub mod warm_up;
+mod warm_ups;
 pub mod zaps;
 
 pub use crate::supervisor::handle::{AtEnd, random};
 pub use crate::supervisor::settings::Settings;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -55,7 +55,7 @@ use crate::supervisor::streams::Streams;
 use crate::supervisor::tuners::Tuners;
 use crate::supervisor::tuners::learned::LearnedLimits;
 use crate::supervisor::vital_tasks::VitalTasks;
-use crate::supervisor::warm_up::WarmUps;
+use crate::supervisor::warm_ups::WarmUps;
 use crate::supervisor::zaps::Zaps;
 use crate::upstream::jellyfin::{Jellyfin, Login};
 use domain::key::{Channel, DeviceId, ItemId, LiveStreamId, PlaySessionId, StreamKey};
@@ -65,9 +65,6 @@ use domain::produce::Produce;
 use domain::reason::OpeningRefusal;
 use domain::signal::{Signal, Whose};
 use domain::viewer::{Account, Viewer};
-
-/// How long an opening waits for leftovers to be closed.
-const LEFTOVERS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The interface of the supervisor. Clones share everything.
 #[derive(Clone, Debug)]
@@ -218,17 +215,6 @@ impl Supervisor {
         &self.explainer
     }
 
-    /// The server has told that an account is of the user with this id.
-    pub fn account_is_of(&self, account: Account, user: &str) {
-        self.handle.pool().account_is_of(account, user);
-    }
-
-    /// Whether the user of an account may watch one stream more on `device`, where it may watch `limit` at once.
-    #[must_use]
-    pub fn may_watch(&self, account: Account, device: Option<&DeviceId>, limit: u32) -> bool {
-        self.handle.pool().may_watch(account, device, limit)
-    }
-
     /// The server sends a live stream of its own to a player of this account, until the value is dropped.
     #[must_use]
     pub fn media_begins(&self, account: Account, device: Option<DeviceId>) -> AtEnd {
@@ -244,20 +230,6 @@ impl Supervisor {
     /// Tells the pool that a client is asking the server to open a channel; `None` where the request does not say.
     pub fn opening(&self, item: Option<ItemId>, account: Option<Account>) {
         self.handle.tell(Event::Opening { item, account });
-    }
-
-    /// Closes what only this account's token can close, since it is about to be revoked. Returns after `patience` at the latest.
-    pub async fn logging_out(&self, account: Account, patience: Duration) {
-        self.handle.tell_and_wait(Event::LoggingOut(account), patience).await;
-        self.inputs.forget(account);
-        self.streams.forget(account);
-        self.tuners.forget(account);
-        self.callers.leftovers.forget(account);
-    }
-
-    /// Tells the pool that the server has answered the revocation of a token.
-    pub fn logged_out(&self, account: Account) {
-        self.handle.tell(Event::LoggedOut(account));
     }
 
     /// Whether the gateway has a credential of its own.
@@ -393,14 +365,6 @@ impl Supervisor {
     #[must_use]
     pub const fn inputs(&self) -> &Inputs {
         &self.inputs
-    }
-
-    /// Closes the leftovers with the gateway's own credential, or else with `login`, which belongs to `user`. They may occupy every
-    /// tuner, so an opening waits for them, for a few seconds at most.
-    pub async fn close_leftovers(&self, account: Account, login: &Login, user: Option<&str>) {
-        let leftovers = &self.callers.leftovers;
-        leftovers.offer(account, login, user);
-        let _ = timeout(LEFTOVERS_TIMEOUT, leftovers.tried()).await;
     }
 }
 

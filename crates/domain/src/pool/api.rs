@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::cadence::Class;
 use crate::clients::TuneConditions;
 use crate::inputs::{Change, ReaderId};
@@ -13,6 +11,7 @@ use crate::key::{
     StreamId, StreamKey,
 };
 use crate::openings::{ClientOpening, Mention, MentionKind, PlaybackReport};
+use crate::pool::expected::Expecter;
 use crate::produce::{Produce, ProductionMethod};
 use crate::reason::{
     CloseReason, Failure, RefuseReason, ReturnReason, StopReason, WarmUpRefusal, ZapOutcome,
@@ -58,26 +57,6 @@ pub struct Limits {
     pub thrift: Option<Thrift>,
     /// Whether channels are started before anybody asks.
     pub starts_ahead: bool,
-}
-
-/// Who expects a viewer at a channel that is warmed up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Expecter {
-    /// Whoever asks for it at `admin.listen`.
-    Operator,
-    /// The pool, by what it knows of viewers.
-    Foresight,
-}
-
-impl Expecter {
-    /// The one spelling of it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Operator => "operator",
-            Self::Foresight => "foresight",
-        }
-    }
 }
 
 /// A viewer's request for a stream.

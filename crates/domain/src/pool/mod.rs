@@ -12,6 +12,7 @@ mod budgets;
 mod bypassed;
 mod consumers;
 mod crowd;
+mod expected;
 mod failed_attempts;
 pub mod foresight;
 mod giving_way;
@@ -48,13 +49,13 @@ use crate::openings::Openings;
 use crate::pool::asking::Asking;
 use crate::pool::bypassed::Bypassed;
 use crate::pool::crowd::Crowd;
+use crate::pool::expected::Expected;
 use crate::pool::failed_attempts::FailedAttempts;
 use crate::pool::foresight::Foresight;
 use crate::pool::own_openings::OwnOpenings;
 use crate::pool::sent_away::SentAway;
 use crate::pool::shared_devices::SharedDevices;
 use crate::pool::stream::Stream;
-use crate::pool::warm_up::Expected;
 use crate::producer::State;
 use crate::reason::StopReason;
 use crate::time::Timestamp;
@@ -62,9 +63,10 @@ use crate::tuners::ServerTuners;
 use crate::viewer::Account;
 
 pub use crate::pool::api::{
-    Action, Admission, Closing, Event, Expecter, Limits, Open, Output, OwnOpening, PlaylistHints,
-    SegmentRequest, Tune, Warmth,
+    Action, Admission, Closing, Event, Limits, Open, Output, OwnOpening, PlaylistHints, SegmentRequest, Tune,
+    Warmth,
 };
+pub use crate::pool::expected::Expecter;
 pub use crate::pool::snapshot::{
     ConsumerView, InputView, Snapshot, StreamView, Tally, TunersView, WarmedUpView,
 };

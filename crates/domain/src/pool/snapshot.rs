@@ -7,7 +7,7 @@ use crate::cadence::laws::Rates;
 use crate::consumer::{Consumer, Verdict};
 use crate::inputs::Input;
 use crate::key::{ConsumerId, InputId, ItemId, StreamId, UserId};
-use crate::pool::api::Expecter;
+use crate::pool::expected::Expecter;
 use crate::pool::foresight::Forethought;
 use crate::pool::stream::Stream;
 use crate::produce::ProductionMethod;

@@ -7,22 +7,11 @@ use super::Pool;
 use crate::inputs::{Input, InputKey, Joined, Member, Stay, Wanted};
 use crate::key::{Channel, InputId, ItemId};
 use crate::lineup::tuners::Busy;
-use crate::pool::api::Expecter;
+use crate::pool::expected::{Expected, Expecter};
 use crate::pool::snapshot::WarmedUpView;
 use crate::reason::{CloseReason, WarmUpRefusal};
 use crate::time::Timestamp;
 use crate::tuners::Occupancy;
-
-/// A viewer who may come.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Expected {
-    /// What keeps the channel's input open.
-    member: Member,
-    /// Who expects the viewer.
-    pub(super) by: Expecter,
-    /// Since when.
-    pub(super) since: Timestamp,
-}
 
 impl Pool {
     /// Opens the input of a channel, or keeps the one that is open, for as long as `warm.feed` says.

@@ -5,15 +5,7 @@ use crate::key::{InputId, ItemId};
 use crate::pool::{Event, Expecter};
 use crate::reason::Failure;
 use crate::simulate::tuners::server::at;
-use crate::simulate::tuners::shell::{CLOSING, Moment, STARTING, Shell, TUNING, channel};
-
-/// The input of a channel.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ahead {
-    channel: u8,
-    /// Whether it holds a consumer.
-    is_held: bool,
-}
+use crate::simulate::tuners::shell::{Ahead, CLOSING, Moment, STARTING, Shell, TUNING, channel};
 
 impl Shell {
     pub(super) fn warm_up(&mut self, item: &ItemId, by: Expecter) {

@@ -11,7 +11,6 @@ use crate::key::{
 use crate::pool::{Action, Event, Limits, Output, Pool};
 use crate::reason::{Failure, ReturnReason, StopReason};
 use crate::simulate::limits;
-use crate::simulate::tuners::ahead::Ahead;
 use crate::simulate::tuners::house::{CHANNELS, DEVICES, House};
 use crate::simulate::tuners::server::{Recording, Server, at};
 use crate::simulate::tuners::week::{Household, Week};
@@ -62,6 +61,14 @@ pub(super) struct Device {
     pub(super) asking: Option<AskingId>,
     pub(super) consumer: Option<ConsumerId>,
     pub(super) is_silent: bool,
+}
+
+/// The input of a channel that the pool has started ahead.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ahead {
+    pub(super) channel: u8,
+    /// Whether it holds a consumer.
+    pub(super) is_held: bool,
 }
 
 /// See the module.
