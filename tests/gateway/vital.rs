@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
-use warmgate::config::{Config, Secret};
+use warmgate::config::{Config, Secret, ThriftChoice};
 
 use crate::support::stage::{Stage, tune};
 use crate::support::wait::{eventually, soon};
@@ -66,7 +66,12 @@ async fn a_driver_that_dies_ends_the_gateway_and_leaves_nothing_open_for_good() 
 /// What the gateway holds is given back by a driver that lives again and again for as long as that takes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_driver_that_dies_gives_back_what_is_warm() {
-    let stage = Stage::with(|_| (), |config| config.pool.idle_timeout = BEYOND_TIME).await;
+    let config = |config: &mut Config| {
+        // Else it would look at the channel before.
+        config.pool.thrift = ThriftChoice::Lru;
+        config.pool.idle_timeout = BEYOND_TIME;
+    };
+    let stage = Stage::with(|_| (), config).await;
     let viewer = stage.viewer(0, "tv");
     let (playback, _) = tune(&viewer, &stage.channel(1)).await;
     soon(viewer.report(&playback, "Playing")).await.unwrap();

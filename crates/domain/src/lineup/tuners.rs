@@ -68,6 +68,12 @@ impl<H: Ord> Tuners<H> {
         self.playlists.get(playlist).is_none_or(|playlist| !playlist.is_full())
     }
 
+    /// Whether there are no playlists.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.playlists.is_empty()
+    }
+
     /// Whether `playlist` is known to have one left beside the last.
     #[must_use]
     pub fn can_spare(&self, playlist: usize) -> bool {

@@ -24,7 +24,7 @@ const RESERVE: usize = 1;
 const STARTING: usize = 3;
 /// How long a channel is left alone that somebody has just left, or has opened and is about to watch.
 const FRESH: Duration = Duration::from_secs(10);
-/// The most viewers of a stream for whom channels are started when it begins: more rarely begin at once.
+/// The most viewers of a stream for whom channels are started when it begins; it is seldom that more wait for it.
 const VIEWERS: usize = 4;
 
 impl Pool {
@@ -108,7 +108,10 @@ impl Pool {
         }
         let Some(thrift) = self.limits.thrift else { return };
         let mut items = self.foresight.candidates(player, now);
-        items.retain(|item| !self.is_under_way(item));
+        // What would be refused is not decided: at the server alone, only what it opens quickly can be started.
+        let is_possible =
+            |item: &ItemId| !self.inputs.connections().is_empty() || self.foresight.opens_quickly(item, now);
+        items.retain(|item| !self.is_under_way(item) && is_possible(item));
         let candidates: Vec<_> =
             items.iter().filter_map(|item| self.foresight.offer(item, Readiness::NotStarted)).collect();
         let idle: Vec<_> = self.unwatched(now).into_values().collect();

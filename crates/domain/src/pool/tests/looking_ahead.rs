@@ -34,7 +34,10 @@ fn ahead(channel: u8) -> Action {
 
 impl Stepper {
     fn with(limits: Limits, tuners: u32) -> Self {
-        let mut bench = Bench::new(limits);
+        Self::before(Bench::new(limits), tuners)
+    }
+
+    fn before(mut bench: Bench, tuners: u32) -> Self {
         let host = TunerHost { id: "host".to_owned(), kind: HostKind::Other, count: tuners, provider: None };
         bench.pool.handle_event(Event::TunerHosts(vec![host]), at(0));
         bench.pool.handle_event(Event::ChannelOrder((1..=9).map(item).collect()), at(0));
@@ -165,6 +168,22 @@ fn the_server_is_asked_only_where_that_delays_nobody_for_long() {
     let mut untold = Stepper { bench: Bench::new(AHEAD), now: 1000, number: 0 };
     untold.opens(2, 500);
     assert_eq!(untold.warms(2).unwrap_err(), WarmUpRefusal::NoLimit, "a provider may end what is watched");
+}
+
+/// Every look would decide it anew, and be refused.
+#[test]
+fn at_the_server_alone_only_what_it_opens_quickly_is_decided() {
+    for is_known in [true, false] {
+        let alone = Bench { pool: Pool::new(AHEAD, []), tokens: 0, now: at(0) };
+        let mut stepper = Stepper::before(alone, 6);
+        if is_known {
+            stepper.opens(4, 500);
+        }
+        let done: Vec<_> = (1..=3).flat_map(|channel| stepper.tunes(channel)).collect();
+        assert_eq!(done.contains(&ahead(4)), is_known, "{done:?}");
+        let decided = stepper.bench.pool.decisions().filter(|decision| decision.verdict == "start-ahead");
+        assert_eq!(decided.count(), usize::from(is_known));
+    }
 }
 
 #[test]

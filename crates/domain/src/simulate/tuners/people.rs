@@ -127,7 +127,7 @@ impl Shell {
         let opening = OpeningId(self.number());
         self.openings.insert(opening, (device, channel));
         let opened = ClientOpening {
-            item: None,
+            item: Some(shell::channel(channel).item),
             account: Some(account),
             device: id,
             live_stream: live_stream(channel),
