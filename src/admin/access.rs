@@ -23,8 +23,8 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// Whether a request with this method and these fields may be answered. Over HTTP/2 its target names the host. One without the token may still see that the gateway lives, and the page
-    /// that asks for the token, which are `public`.
+    /// Whether a request with this method and these fields may be answered; over HTTP/2 its `target` names the host. A request without
+    /// the token may still see that the gateway lives, and the page that asks for the token, which are `public`.
     ///
     /// # Errors
     /// What is wrong with it.

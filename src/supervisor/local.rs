@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use jiff::Zoned;
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Seconds of a day.
+const DAY: u64 = 24 * 3600;
 
 /// What it was so long ago.
 pub(super) fn time_of_day(ago: Duration) -> Duration {
@@ -14,9 +15,7 @@ pub(super) fn time_of_day(ago: Duration) -> Duration {
 }
 
 fn before(time_of_day: Duration, ago: Duration) -> Duration {
-    let ago = Duration::from_secs(ago.as_secs() % DAY.as_secs());
-    let later = time_of_day + DAY - ago;
-    if later >= DAY { later - DAY } else { later }
+    Duration::from_secs((time_of_day.as_secs() + DAY - ago.as_secs() % DAY) % DAY)
 }
 
 #[cfg(test)]

@@ -52,6 +52,7 @@ impl Pool {
         let Some(running) = self.streams.get(&stream) else { return };
         self.foresight.tuned(viewer, &running.key.channel.item, now);
         if running.producer.state() == State::Live {
+            self.review(now);
             self.look_ahead(&player(viewer), now);
         }
     }
@@ -81,6 +82,9 @@ impl Pool {
         let watching = self.crowd.of_stream(stream).filter(|(_, consumer)| consumer.is_present());
         let watching: Vec<_> =
             watching.take(VIEWERS).map(|(_, consumer)| player(consumer.viewer())).collect();
+        if !watching.is_empty() {
+            self.review(now);
+        }
         watching.iter().for_each(|player| self.look_ahead(player, now));
     }
 
@@ -100,9 +104,8 @@ impl Pool {
     }
 
     /// Starts the channels that a viewer is likely to want next, as far as they are worth it and there is room, or another channel that
-    /// nobody watches is worth less.
+    /// nobody watches is worth less. What is not worth it any more has been let go before (`review`).
     fn look_ahead(&mut self, player: &Player, now: Timestamp) {
-        self.review(now);
         if !self.limits.starts_ahead || !self.limits.own_credential || self.draining || self.is_frozen {
             return;
         }
@@ -119,17 +122,17 @@ impl Pool {
         let used = self.running().len() + self.started_ahead().count() + RESERVE;
         let free = self.limits.slots.saturating_sub(used).min(self.spare_tuners(&items, now));
         let room = Room { free, starts: STARTING.saturating_sub(starting) };
-        let mut decisions = self.foresight.appraisal(thrift, now).starts(&candidates, &idle, room);
-        decisions.retain(|decision| match self.foresight.channels_of(decision) {
-            Some((item, Some(other))) => self.makes_room(&other, &item, now),
-            Some((_, None)) => true,
-            None => false,
-        });
-        for decision in decisions {
-            let Some((item, instead_of)) = self.foresight.note(&decision, now) else { continue };
-            match instead_of {
-                None => self.actions.push_back(Action::WarmUp(item, Expecter::Foresight)),
+        for decision in self.foresight.appraisal(thrift, now).starts(&candidates, &idle, room) {
+            let Some(thought) = self.foresight.thought(&decision, now) else { continue };
+            let item = thought.item.clone();
+            match thought.instead_of.clone() {
+                None => {
+                    self.foresight.note(thought);
+                    self.actions.push_back(Action::WarmUp(item, Expecter::Foresight));
+                }
+                Some(other) if !self.makes_room(&other, &item, now) => {}
                 Some(other) => {
+                    self.foresight.note(thought);
                     self.let_go(&other, StopReason::Outbid);
                     // Its tuner is not free yet.
                     self.foresight.starts_after_that(item, now);
@@ -156,7 +159,7 @@ impl Pool {
     fn spare_tuners(&self, items: &[ItemId], now: Timestamp) -> usize {
         let open = self.occupancy(now);
         let asked = self.asking.items(&open);
-        let spare = |item| self.tuners.spare(&open, &asked, Some(self.tuners.source_of(item)?));
+        let spare = |item| self.tuners.spare(&open, &asked, self.tuners.source_of(item)?);
         items.iter().map(|item| spare(item).unwrap_or(usize::MAX)).max().unwrap_or_default()
     }
 
@@ -188,8 +191,7 @@ impl Pool {
         self.foresight.settle_departures(now);
         let thrift = self.limits.thrift;
         let is_off = thrift.is_none() || !self.limits.starts_ahead;
-        let over =
-            self.started_ahead().filter(|item| is_off || self.running_streams_of(item).next().is_some());
+        let over = self.started_ahead().filter(|item| is_off || self.runs_item(item));
         for item in over.cloned().collect::<Vec<_>>() {
             self.release(&item);
         }
@@ -198,11 +200,15 @@ impl Pool {
             self.foresight.rank_none();
             return;
         };
-        let offers =
-            |pool: &Self| pool.unwatched(now).into_values().map(|idle| idle.offer).collect::<Vec<_>>();
-        for decision in self.foresight.appraisal(thrift, now).time_outs(&offers(self)) {
-            if let Some((item, _)) = self.foresight.note(&decision, now) {
-                self.let_go(&item, StopReason::Idle);
+        let mut unwatched = self.unwatched(now);
+        let offers = |unwatched: &BTreeMap<ItemId, Idle>| -> Vec<_> {
+            unwatched.values().map(|idle| idle.offer).collect()
+        };
+        for decision in self.foresight.appraisal(thrift, now).time_outs(&offers(&unwatched)) {
+            if let Some(thought) = self.foresight.thought(&decision, now) {
+                self.let_go(&thought.item, StopReason::Idle);
+                unwatched.remove(&thought.item);
+                self.foresight.note(thought);
             }
         }
         let streams = self.streams.values().map(|stream| stream.key.channel.item.clone());
@@ -210,12 +216,11 @@ impl Pool {
         self.foresight.rank(&warm, thrift, now);
         let fresh =
             self.streams.values().map(|stream| stream.watched_at + FRESH).filter(|&at| at > now).min();
-        let others = [fresh, self.foresight.next_departure()];
         let ends = self.started_ahead().filter_map(|item| self.warmed_up(item)?.expected_until()).max();
-        let too_dear = self.foresight.next_time_out(&offers(self), thrift, now);
+        let too_dear = self.foresight.next_time_out(&offers(&unwatched), thrift, now);
         let settled = self.foresight.next_settled(now).filter(|_| self.limits.starts_ahead);
-        let others = others.into_iter().chain([ends, too_dear, settled]);
-        self.foresight.review_at = others.flatten().min();
+        let departure = self.foresight.next_departure();
+        self.foresight.review_at = [fresh, ends, too_dear, settled, departure].into_iter().flatten().min();
     }
 
     /// The channels that are open for nobody, and that nobody in particular wants kept.
@@ -285,7 +290,12 @@ impl Pool {
 
     /// Whether a channel is open here already, or is being opened.
     fn is_under_way(&self, item: &ItemId) -> bool {
-        self.running_streams_of(item).next().is_some() || self.input_warmth(item).is_some()
+        self.runs_item(item) || self.input_warmth(item).is_some()
+    }
+
+    /// Whether a stream of a channel runs, or rests, in whatever profile.
+    pub(super) fn runs_item(&self, item: &ItemId) -> bool {
+        self.running_streams_of(item).next().is_some()
     }
 
     fn running_streams_of(&self, item: &ItemId) -> impl Iterator<Item = StreamId> {

@@ -138,8 +138,7 @@ impl Pool {
     /// Whether a stream of this channel runs, or rests, in whatever profile, or the channel is warmed up.
     #[must_use]
     pub fn is_near(&self, item: &ItemId) -> bool {
-        let runs = |stream: &Stream| !stream.producer.is_retiring() && stream.key.channel.item == *item;
-        self.streams.values().any(runs) || self.warmed_up(item).is_some()
+        self.runs_item(item) || self.warmed_up(item).is_some()
     }
 
     /// Whether the server's own answer serves a newcomer better than this stream.

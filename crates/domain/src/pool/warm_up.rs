@@ -30,7 +30,7 @@ impl Pool {
         }
         let open = self.occupancy(now);
         let is_open = open.is_kept_open(&channel.source);
-        if !is_open && !self.tuners.can_spare(&open, &self.asking.items(&open), Some(&channel.source)) {
+        if !is_open && !self.tuners.can_spare(&open, &self.asking.items(&open), &channel.source) {
             return Err(WarmUpRefusal::Tuners);
         }
         let inputs = &self.inputs;

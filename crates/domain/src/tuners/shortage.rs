@@ -98,12 +98,7 @@ impl ServerTuners {
     /// Whether `wanted` can be opened for nobody yet: then a tuner is left besides, and the reserve. Where no number of tuners is known,
     /// it can. The items `asked` for may be open besides.
     #[must_use]
-    pub fn can_spare(
-        &self,
-        open: &Occupancy,
-        asked: &BTreeSet<&ItemId>,
-        wanted: Option<&MediaSourceId>,
-    ) -> bool {
+    pub fn can_spare(&self, open: &Occupancy, asked: &BTreeSet<&ItemId>, wanted: &MediaSourceId) -> bool {
         self.spare(open, asked, wanted).is_none_or(|spare| spare > 0)
     }
 
@@ -116,13 +111,8 @@ impl ServerTuners {
         wanted: &MediaSourceId,
         given_up: &MediaSourceId,
     ) -> bool {
-        let mut limits = self.limits(open).filter(|(scope, _)| self.is_in(*scope, wanted));
-        limits.all(|(scope, limit)| {
-            let freed = usize::from(self.is_in(scope, given_up));
-            let in_use = asked.len() + self.open_in(scope, open, |_| true);
-            let kept = self.reserve(limit).max(1) as usize;
-            in_use + kept < self.certain(scope, limit) as usize + freed
-        })
+        let mut left = self.left_beside_reserve(open, asked, wanted);
+        left.all(|(scope, left)| left + isize::from(self.is_in(scope, given_up)) > 0)
     }
 
     /// How many channels such as `wanted` can be opened for nobody yet; `None` where no number of tuners is known.
@@ -131,16 +121,26 @@ impl ServerTuners {
         &self,
         open: &Occupancy,
         asked: &BTreeSet<&ItemId>,
-        wanted: Option<&MediaSourceId>,
+        wanted: &MediaSourceId,
     ) -> Option<usize> {
-        let is_wanted_in = |scope| wanted.is_none_or(|source| self.is_in(scope, source));
-        let limits = self.limits(open).filter(|(scope, _)| is_wanted_in(*scope));
-        let spare = limits.map(|(scope, limit)| {
-            let in_use = asked.len() + self.open_in(scope, open, |_| true);
-            let kept = in_use + self.reserve(limit).max(1) as usize;
-            (self.certain(scope, limit) as usize).saturating_sub(kept)
-        });
-        spare.min()
+        let least = self.left_beside_reserve(open, asked, wanted).map(|(_, left)| left).min()?;
+        Some(usize::try_from(least).unwrap_or_default())
+    }
+
+    /// How many tuners that `wanted` may have are left beside the reserve, or the last one; below 0 where more are in use.
+    fn left_beside_reserve<'a>(
+        &'a self,
+        open: &'a Occupancy,
+        asked: &BTreeSet<&ItemId>,
+        wanted: &'a MediaSourceId,
+    ) -> impl Iterator<Item = (Scope, isize)> + use<'a> {
+        let asked = asked.len();
+        let limits = self.limits(open).filter(|(scope, _)| self.is_in(*scope, wanted));
+        limits.map(move |(scope, limit)| {
+            let in_use = asked + self.open_in(scope, open, |_| true);
+            let kept = self.reserve(limit).max(1) as usize;
+            (scope, (self.certain(scope, limit) as usize).cast_signed() - (in_use + kept).cast_signed())
+        })
     }
 
     /// Whether a channel has to go before `wanted` is opened, since nobody would refuse that: a provider may end another channel for it.

@@ -231,38 +231,33 @@ impl Foresight {
         next_time_out(idle, &self.prediction, &self.waits, thrift, now, self.hour(now))
     }
 
-    /// The channel that a decision is about, and the one that makes room for it.
-    pub(super) fn channels_of(&self, decision: &Decision) -> Option<(ItemId, Option<ItemId>)> {
+    /// A decision in the pool's own words; `None` if it is about a channel that has been forgotten.
+    pub(super) fn thought(&self, decision: &Decision, now: Timestamp) -> Option<Forethought> {
         let item = |channel: ChannelKey| self.channels.thing(channel.0).cloned();
         let instead_of = match decision.verdict {
             Verdict::StartAhead { instead_of } => instead_of.and_then(item),
             Verdict::Evict | Verdict::TimeOut => None,
         };
-        Some((item(decision.channel)?, instead_of))
-    }
-
-    /// Remembers a decision. Returns its channel, and the one that makes room for it.
-    pub(super) fn note(&mut self, decision: &Decision, now: Timestamp) -> Option<(ItemId, Option<ItemId>)> {
-        let item = |channel: ChannelKey| self.channels.thing(channel.0).cloned();
-        let (of, instead_of) = self.channels_of(decision)?;
         let runner_up = decision.runner_up.and_then(|(other, worth)| Some((item(other)?, worth.index)));
         let wanted_by = decision.worth.most_by.and_then(|viewer| self.players.thing(viewer.0)).cloned();
-        let made = Forethought {
+        Some(Forethought {
             at: now,
             verdict: decision.verdict.as_str(),
-            item: of,
+            item: item(decision.channel)?,
             worth: decision.worth,
             wanted_by,
             price: decision.price,
             runner_up,
             instead_of,
-        };
-        let of = (made.item.clone(), made.instead_of.clone());
+        })
+    }
+
+    /// Remembers a decision.
+    pub(super) fn note(&mut self, thought: Forethought) {
         if self.decisions.len() >= DECISIONS {
             self.decisions.pop_front();
         }
-        self.decisions.push_back(made);
-        Some(of)
+        self.decisions.push_back(thought);
     }
 
     /// Ranks channels that are warm by what they are worth.

@@ -83,6 +83,18 @@ impl Stepper {
         self.bench.pool.warm_up(&key(channel).channel, &tap(channel), Expecter::Foresight, at(self.now))
     }
 
+    /// Lets time pass until the pool does something. Returns how long that took.
+    fn waits_for(&mut self, action: &Action) -> Duration {
+        let begun = self.at();
+        loop {
+            let due = self.bench.pool.next_deadline().unwrap();
+            self.bench.pool.handle_timeout(due);
+            if self.bench.actions().contains(action) {
+                return due.since(begun);
+            }
+        }
+    }
+
     /// The viewer has stepped from 1 to 3, and 4 was opened for that.
     fn at_the_third() -> (Self, Joined) {
         let mut stepper = Self::with(AHEAD, 6);
@@ -121,15 +133,7 @@ fn who_steps_finds_the_next_channel_open() {
 fn what_is_not_worth_it_any_more_is_closed() {
     let (mut stepper, joined) = Stepper::at_the_third();
     let closed = Action::CloseInput { input: joined.input, reason: CloseReason::Unneeded };
-    let begun = stepper.at();
-    let closed_at = loop {
-        let due = stepper.bench.pool.next_deadline().unwrap();
-        stepper.bench.pool.handle_timeout(due);
-        if stepper.bench.actions().contains(&closed) {
-            break due;
-        }
-    };
-    let kept = closed_at.since(begun);
+    let kept = stepper.waits_for(&closed);
     assert!(kept > Duration::from_secs(5) && kept < AHEAD.warm_feed, "{kept:?}");
     let last = stepper.bench.pool.decisions().rfind(|decision| decision.item == item(4)).unwrap();
     assert_eq!(last.verdict, "time-out");
@@ -253,15 +257,7 @@ fn what_nobody_watches_is_looked_at_again_although_nothing_happens() {
     let (stream, ..) = stepper.bench.serve(1, 1, stepper.at());
     stepper.bench.segment(stream, 0, stepper.at());
     stepper.bench.pool.handle_event(goodbye("play-1"), stepper.at());
-    let begun = stepper.at();
-    let stopped_at = loop {
-        let due = stepper.bench.pool.next_deadline().unwrap();
-        stepper.bench.pool.handle_timeout(due);
-        if stepper.bench.actions().contains(&Action::Stop { stream, reason: StopReason::Idle }) {
-            break due;
-        }
-    };
-    let kept = stopped_at.since(begun);
+    let kept = stepper.waits_for(&Action::Stop { stream, reason: StopReason::Idle });
     assert!(kept > Duration::from_secs(10) && kept < AHEAD.idle_timeout, "{kept:?}");
 }
 

@@ -51,18 +51,12 @@ impl Min {
 }
 
 impl Rules for Min {
-    fn tuned(&mut self, _viewer: u32, _channel: u32, _now: u64) {}
-
     fn victim(&mut self, slots: &Slots, now: u64) -> Option<u32> {
         slots.idle().max_by_key(|&(channel, _)| self.0.wanted(channel, now)).map(|(channel, _)| channel)
     }
 
     fn orders(&mut self, _slots: &Slots, _zapped: Option<u32>, _now: u64) -> Vec<Order> {
         Vec::new()
-    }
-
-    fn deadline(&self, _slots: &Slots, _now: u64) -> Option<u64> {
-        None
     }
 }
 
@@ -77,8 +71,6 @@ impl Ideal {
 }
 
 impl Rules for Ideal {
-    fn tuned(&mut self, _viewer: u32, _channel: u32, _now: u64) {}
-
     fn victim(&mut self, slots: &Slots, _now: u64) -> Option<u32> {
         left_longest_ago(slots, |_| true)
     }
@@ -94,9 +86,5 @@ impl Rules for Ideal {
             return vec![start];
         }
         left_longest_ago(slots, |_| true).map_or_else(Vec::new, |other| vec![Order::Stop(other), start])
-    }
-
-    fn deadline(&self, _slots: &Slots, _now: u64) -> Option<u64> {
-        None
     }
 }

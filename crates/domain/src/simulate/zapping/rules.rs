@@ -14,7 +14,7 @@ pub(super) enum Order {
 /// A rule. It is told what the gateway knows, and no more.
 pub(super) trait Rules {
     /// A viewer has tuned to a channel, which it has left any other one for.
-    fn tuned(&mut self, viewer: u32, channel: u32, now: u64);
+    fn tuned(&mut self, _viewer: u32, _channel: u32, _now: u64) {}
 
     /// A viewer has switched off.
     fn left(&mut self, _viewer: u32, _now: u64) {}
@@ -29,5 +29,7 @@ pub(super) trait Rules {
     fn orders(&mut self, slots: &Slots, zapped: Option<u32>, now: u64) -> Vec<Order>;
 
     /// When `orders` is to be asked again, if nothing happens before.
-    fn deadline(&self, slots: &Slots, now: u64) -> Option<u64>;
+    fn deadline(&self, _slots: &Slots, _now: u64) -> Option<u64> {
+        None
+    }
 }
