@@ -19,6 +19,7 @@ mod order;
 mod outlook;
 mod pairs;
 mod recency;
+mod returns;
 mod steps;
 mod survival;
 mod viewer;
@@ -28,6 +29,7 @@ use std::collections::BTreeMap;
 
 use crate::prediction::dwells::Dwells;
 use crate::prediction::fading::FadingCounts;
+use crate::prediction::returns::Returns;
 use crate::prediction::viewer::{Everybody, SURFING, Viewer};
 use crate::prediction::weights::Weights;
 use crate::time::Timestamp;
@@ -53,6 +55,7 @@ pub struct Prediction {
     viewers: BTreeMap<ViewerKey, Viewer>,
     popular: FadingCounts,
     dwells: Dwells,
+    returns: Returns,
     weights: Weights,
 }
 
@@ -63,6 +66,7 @@ impl Default for Prediction {
             viewers: BTreeMap::new(),
             popular: FadingCounts::new(POPULAR, CHANNELS),
             dwells: Dwells::default(),
+            returns: Returns::default(),
             weights: Weights::default(),
         }
     }
@@ -83,6 +87,9 @@ impl Prediction {
             }
             self.dwells.ended(place.came_by, now.since(place.since).as_secs_f64(), true);
         }
+        if let Some((_, at)) = known.left.take() {
+            self.returns.returned(now.since(at));
+        }
         self.popular.add(channel, now);
         let everybody = Everybody { order: &self.order, popular: &self.popular };
         if let Some(outcome) = known.tuned(channel, &everybody, hour, now) {
@@ -97,13 +104,14 @@ impl Prediction {
         known.seen_at = now;
         if let Some(place) = known.place.take() {
             self.dwells.ended(place.came_by, now.since(place.since).as_secs_f64(), false);
+            known.left = Some((place.channel, now));
         }
     }
 
     /// What is to be expected from this moment on.
     #[must_use]
     pub fn at(&self, now: Timestamp, hour: u8) -> Moment<'_> {
-        Moment::new(&self.viewers, &self.dwells, now, hour)
+        Moment::new(&self.viewers, &self.dwells, &self.returns, now, hour)
     }
 
     /// The channels that may be worth a start ahead for a viewer, the most probable ones first; none for one who is off.

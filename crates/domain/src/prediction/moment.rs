@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::prediction::dwells::Dwells;
 use crate::prediction::key::{ChannelKey, ViewerKey};
 use crate::prediction::outlook::Outlook;
+use crate::prediction::returns::Returns;
 use crate::prediction::viewer::Viewer;
 use crate::time::Timestamp;
 
@@ -15,8 +16,17 @@ pub const HORIZONS: [f64; 7] = [5.0, 15.0, 45.0, 120.0, 300.0, 900.0, 3600.0];
 #[derive(Clone, Debug)]
 pub struct Moment<'a> {
     present: Vec<(ViewerKey, &'a Outlook, [f64; HORIZONS.len()])>,
-    absent: Vec<(ViewerKey, &'a Viewer, [f64; HORIZONS.len()])>,
+    absent: Vec<Absent<'a>>,
     hour: u8,
+}
+
+/// A viewer who is off: how probably it switches on within each horizon, and how probably it is back on the channel that it left.
+#[derive(Clone, Debug)]
+struct Absent<'a> {
+    key: ViewerKey,
+    viewer: &'a Viewer,
+    arrives: [f64; HORIZONS.len()],
+    returns: Option<(ChannelKey, [f64; HORIZONS.len()])>,
 }
 
 /// How probably a channel is wanted.
@@ -32,6 +42,7 @@ impl<'a> Moment<'a> {
     pub(super) fn new(
         viewers: &'a BTreeMap<ViewerKey, Viewer>,
         dwells: &Dwells,
+        returns: &Returns,
         now: Timestamp,
         hour: u8,
     ) -> Self {
@@ -46,7 +57,11 @@ impl<'a> Moment<'a> {
                 None => {
                     let rate = viewer.arrival_rate(hour, now);
                     let arrives = HORIZONS.map(|horizon| 1.0 - (-rate * horizon).exp());
-                    absent.push((key, viewer, arrives));
+                    let returns = viewer.left.map(|(channel, at)| {
+                        let off = now.since(at);
+                        (channel, HORIZONS.map(|horizon| returns.within(off, horizon)))
+                    });
+                    absent.push(Absent { key, viewer, arrives, returns });
                 }
             }
         }
@@ -71,10 +86,14 @@ impl<'a> Moment<'a> {
             wants.iter_mut().zip(HORIZONS).for_each(|(wants, horizon)| *wants *= reach.within(horizon));
             count(*viewer, wants);
         }
-        for (key, viewer, arrives) in &self.absent {
+        for Absent { key, viewer, arrives, returns } in &self.absent {
             let begins = viewer.begins_with(channel, self.hour);
-            if begins > 0.0 {
-                count(*key, arrives.map(|arrives| arrives * begins));
+            let mut wants = arrives.map(|arrives| arrives * begins);
+            if let Some((_, returns)) = returns.filter(|(left, _)| *left == channel) {
+                wants.iter_mut().zip(returns).for_each(|(wants, returns)| *wants += (1.0 - *wants) * returns);
+            }
+            if wants.iter().any(|wants| *wants > 0.0) {
+                count(*key, wants);
             }
         }
         Demand { within: unwanted.map(|unwanted| 1.0 - unwanted), most_by }

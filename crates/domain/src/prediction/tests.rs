@@ -144,6 +144,32 @@ fn a_viewer_who_is_off_is_expected_at_the_hour_and_channel_of_its_habit() {
 }
 
 #[test]
+fn who_has_just_switched_off_is_expected_back() {
+    let mut prediction = ordered(50);
+    prediction.tuned(VIEWER, ChannelKey(7), at(0), 12);
+    prediction.left(VIEWER, at(1000));
+    assert!(
+        soon(&prediction, 7, 1030) > 0.01 && soon(&prediction, 7, 1030) > 10.0 * soon(&prediction, 8, 1030)
+    );
+    assert!(soon(&prediction, 7, 3000) < soon(&prediction, 7, 1030) / 20.0);
+
+    // Where nobody ever comes back at once, nobody is expected to.
+    let began = soon(&prediction, 7, 1030);
+    for day in 1..60 {
+        prediction.tuned(VIEWER, ChannelKey(7), at(86_400 * day), 12);
+        prediction.left(VIEWER, at(86_400 * day + 1000));
+    }
+    let later = 86_400 * 59 + 1030;
+    assert!(soon(&prediction, 7, later) < began / 2.0);
+    // And where they do, it is learned again.
+    for time in 0..60 {
+        prediction.tuned(VIEWER, ChannelKey(7), at(later + 120 * time), 12);
+        prediction.left(VIEWER, at(later + 120 * time + 60));
+    }
+    assert!(soon(&prediction, 7, later + 120 * 59 + 90) > began);
+}
+
+#[test]
 fn who_begins_to_view_is_told_once() {
     let mut prediction = ordered(100);
     prediction.tuned(VIEWER, ChannelKey(1), at(100), EVENING);

@@ -66,6 +66,8 @@ pub(super) struct Outcome {
 pub(super) struct Viewer {
     /// `None` while it is off.
     pub(super) place: Option<Place>,
+    /// The channel that it was on when it switched off, and when that was.
+    pub(super) left: Option<(ChannelKey, Timestamp)>,
     pub(super) seen_at: Timestamp,
     weights: Weights,
     steps: Steps,
@@ -82,6 +84,7 @@ impl Viewer {
     pub(super) fn new(pooled: &Weights, now: Timestamp) -> Self {
         Self {
             place: None,
+            left: None,
             seen_at: now,
             weights: Weights::of_newcomer(pooled),
             steps: Steps::default(),
