@@ -31,7 +31,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use warmgate::app::App;
 use warmgate::body::{self, Body};
-use warmgate::config::Config;
+use warmgate::config::{Config, ThriftChoice};
 use warmgate::server::{Listener, Upload};
 use warmgate::supervisor::vital_tasks::Died;
 
@@ -61,6 +61,9 @@ struct Args {
     /// Milliseconds from the browser to a server and back
     #[arg(long, default_value_t = 0)]
     rtt: u64,
+    /// Whether the source is interlaced, 720 by 576: it has to be encoded
+    #[arg(long)]
+    interlaced: bool,
     /// The seed of the pauses between zaps
     #[arg(long, default_value_t = 1)]
     seed: u32,
@@ -126,6 +129,8 @@ impl Way {
         let mut config = Config::for_upstream(&format!("http://{}", origin.addr()))?;
         config.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         (config.pool.slots, config.window.cut) = (slots, cut);
+        // Each channel that was watched stays warm: what is worth that is not measured here.
+        config.pool.thrift = ThriftChoice::Lru;
         let app = App::bind(config).await?;
         let (at, stop) = (far::away(app.local_addr(), rtt).await?, CancellationToken::new());
         let serving = tokio::spawn(app.serve(stop.clone()));
@@ -157,11 +162,16 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn measure(gop: u64, args: &Args, hls: Vec<u8>) -> anyhow::Result<Vec<Value>> {
+    let real = Settings::real();
+    let (width, height) = if args.interlaced { (720, 576) } else { (real.width, real.height) };
     let settings = Settings {
+        width,
+        height,
+        interlaced: args.interlaced,
         gop: Duration::from_secs(gop),
         lateness: Duration::from_millis(args.late),
         tuners: 6,
-        ..Settings::real()
+        ..real
     };
     let rtt = Duration::from_millis(args.rtt);
     let mut ways = Vec::new();

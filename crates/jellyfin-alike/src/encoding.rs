@@ -32,6 +32,8 @@ pub(crate) struct Video {
     bitrate: u64,
     max_width: u64,
     max_height: u64,
+    /// Whether it makes whole pictures of two fields.
+    deinterlace: bool,
 }
 
 /// How audio is encoded.
@@ -116,6 +118,7 @@ impl Video {
     fn args(&self, segment_seconds: &str) -> Vec<OsString> {
         let (rate, buffer) = (self.bitrate.to_string(), (2 * self.bitrate).to_string());
         let (width, height) = (self.max_width, self.max_height);
+        let deinterlace = if self.deinterlace { "yadif=0:-1:0," } else { "" };
         args![
             "-codec:v:0",
             "libx264",
@@ -131,7 +134,7 @@ impl Video {
             "0",
             "-vf",
             format!(
-                "scale=w='trunc(min({width},iw)/2)*2':h='trunc(min({height},ih)/2)*2':force_original_aspect_ratio=decrease:force_divisible_by=2,format=yuv420p"
+                "{deinterlace}scale=w='trunc(min({width},iw)/2)*2':h='trunc(min({height},ih)/2)*2':force_original_aspect_ratio=decrease:force_divisible_by=2,format=yuv420p"
             ),
             "-flags",
             "-global_header",
@@ -170,12 +173,15 @@ fn video(query: &Query, probed: bool, settings: &Settings) -> Option<Video> {
     let fits = max_width >= u64::from(settings.width)
         && max_height >= u64::from(settings.height)
         && max_rate >= f64::from(FRAME_RATE);
-    let copy = copies(query, "AllowVideoStreamCopy", "VideoCodec", "h264") && (fits || !probed);
+    let deinterlace = settings.interlaced && query.get("h264-deinterlace") == Some("true");
+    let copy =
+        copies(query, "AllowVideoStreamCopy", "VideoCodec", "h264") && !deinterlace && (fits || !probed);
     let asked = query.number("VideoBitrate").unwrap_or(u64::MAX).min(settings.fallback_max_bitrate);
     (!copy).then(|| Video {
         bitrate: asked.clamp(64_000, 4_000_000),
         max_width: max_width.min(u64::from(settings.width)),
         max_height: max_height.min(u64::from(settings.height)),
+        deinterlace,
     })
 }
 

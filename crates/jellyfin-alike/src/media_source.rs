@@ -166,7 +166,7 @@ fn video(settings: &Settings) -> Object {
         .with("AudioSpatialFormat", "None")
         .with("DisplayTitle", format!("{} H264 SDR", resolution(settings.height)))
         .with("NalLengthSize", "0")
-        .with("IsInterlaced", false)
+        .with("IsInterlaced", settings.interlaced)
         .with("BitDepth", 8)
         .with("RefFrames", 1);
     flags(object, settings.version)
@@ -175,7 +175,7 @@ fn video(settings: &Settings) -> Object {
         .with("AverageFrameRate", FRAME_RATE)
         .with("RealFrameRate", FRAME_RATE)
         .with("ReferenceFrameRate", FRAME_RATE)
-        .with("Profile", "Constrained Baseline")
+        .with("Profile", if settings.interlaced { "Main" } else { "Constrained Baseline" })
         .with("Type", "Video")
         .with("AspectRatio", "16:9")
         .with("Index", -1)

@@ -177,7 +177,10 @@ impl Wish<'_> {
     fn add_stream_options(&self, url: &mut Pairs) {
         url.add("h264-level", "30");
         url.add("h264-videobitdepth", "8");
-        url.add("h264-profile", "constrainedbaseline");
+        url.add(
+            "h264-profile",
+            if self.state.server.settings.interlaced { "main" } else { "constrainedbaseline" },
+        );
         url.add_if(self.has_condition("VideoRangeType"), "h264-rangetype", "SDR");
         url.add_if(self.has_condition("IsInterlaced"), "h264-deinterlace", "true");
     }

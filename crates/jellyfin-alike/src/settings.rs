@@ -60,6 +60,8 @@ pub struct Settings {
     pub width: u32,
     /// The height of the pictures, in pixels.
     pub height: u32,
+    /// Whether the pictures consist of two fields, as those of most broadcasters do.
+    pub interlaced: bool,
     /// The length of a segment if the request names none.
     pub segment_length: Duration,
     /// The highest video bitrate of a live stream (`FallbackMaxStreamingBitrate`), in bit/s.
@@ -106,6 +108,7 @@ impl Settings {
             gop: Duration::from_secs(2),
             width: 640,
             height: 360,
+            interlaced: false,
             segment_length: Duration::from_secs(3),
             fallback_max_bitrate: 30_000_000,
             first_play_fails: false,

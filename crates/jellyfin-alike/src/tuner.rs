@@ -186,6 +186,8 @@ fn picture_args(settings: &Settings, channel: &Channel, key_frame: Duration) -> 
         label("%{localtime\\:%X}", height / 8, "h-th-24"),
     );
     let tone = format!("sine=frequency={}:sample_rate=48000", 220 + 55 * channel.number);
+    // The baseline profile has no fields.
+    let (profile, flags) = if settings.interlaced { ("main", "+ildct+ilme") } else { ("baseline", "-ildct") };
     args![
         "-re",
         "-f",
@@ -208,7 +210,9 @@ fn picture_args(settings: &Settings, channel: &Channel, key_frame: Duration) -> 
         "-tune",
         "zerolatency",
         "-profile:v",
-        "baseline",
+        profile,
+        "-flags",
+        flags,
         "-level",
         "3.0",
         "-b:v",
