@@ -22,7 +22,7 @@ pub struct Mapped {
 #[derive(Debug)]
 enum Room {
     Mapped(MmapMut),
-    /// The system refused a mapping, or the buffer is empty.
+    /// The system refused a mapping, such as one more than a process may have, or the buffer is empty.
     Allocated(Vec<u8>),
 }
 
@@ -40,7 +40,7 @@ impl Memory for Mapped {
     fn with_room(bytes: usize) -> Self {
         let room = match MmapMut::map_anon(bytes.max(1)) {
             Ok(mapped) => Room::Mapped(mapped),
-            Err(_) => Room::Allocated(vec![0; bytes]),
+            Err(_) => Room::Allocated(allocated(bytes)),
         };
         Self { room, len: 0 }
     }
@@ -98,6 +98,15 @@ impl From<Mapped> for Bytes {
     }
 }
 
+/// Memory of the allocator. Where there is none it panics, which ends the task that asked, with its one stream or input: left to
+/// itself, the allocator would end the process.
+fn allocated(bytes: usize) -> Vec<u8> {
+    let mut room = Vec::new();
+    assert!(room.try_reserve_exact(bytes).is_ok(), "no memory for {bytes} bytes");
+    room.resize(bytes, 0);
+    room
+}
+
 impl Room {
     fn as_slice(&self) -> &[u8] {
         match self {
@@ -134,5 +143,13 @@ mod tests {
         memory.extend_from_slice(b"x");
         assert_eq!(Bytes::from(memory), [0, 1, 2, b'x'].as_slice());
         assert_eq!(Bytes::from(Mapped::default()), Bytes::new());
+    }
+
+    #[test]
+    fn a_lack_of_memory_ends_the_task_and_not_the_process() {
+        const TOO_MUCH: usize = 1 << 46;
+        assert!(MmapMut::map_anon(TOO_MUCH).is_err());
+        std::panic::catch_unwind(|| Mapped::with_room(TOO_MUCH)).unwrap_err();
+        assert_eq!(allocated(3), [0; 3]);
     }
 }

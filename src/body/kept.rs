@@ -139,6 +139,11 @@ impl Growing {
     }
 }
 
+/// A body of what was read of it, and its rest.
+pub(super) fn rejoined(bytes: Bytes, rest: Body) -> Body {
+    boxed(Rejoined { kept: Some(Kept { bytes, _share: None }), next: None, rest })
+}
+
 /// What was read of a body, and its rest.
 struct Rejoined {
     kept: Option<Kept>,

@@ -5,7 +5,6 @@
 use http::header::{FORWARDED, VIA};
 use http::{HeaderMap, Request};
 
-use crate::body::Body;
 use crate::proxy::gateway::Gateway;
 use crate::proxy::headers::{self, FORWARDED_FOR};
 use crate::server::Connection;
@@ -14,7 +13,7 @@ use domain::signal::{Signal, Whose};
 
 impl Gateway {
     /// The connection of a request, if its player opened it and it may outlive the request.
-    pub(super) fn connection(&self, request: &Request<Body>) -> Option<Connection> {
+    pub(super) fn connection<B>(&self, request: &Request<B>) -> Option<Connection> {
         let direct = !has_been_forwarded(request.headers()) && !self.forwarder.is_from_trusted_proxy(request);
         let persists = !headers::has_token(request.headers(), &http::header::CONNECTION, "close");
         request.extensions().get::<Connection>().filter(|_| direct && persists).cloned()

@@ -15,9 +15,11 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
-use crate::background::noted;
+use crate::background::{noted, survived};
 use crate::body::{self, Body};
 use crate::proxy::error::Fault;
+use crate::proxy::injected_panics::{InjectedPanic, Step};
+use crate::proxy::passage::Passage;
 use crate::proxy::websocket::{Messages, OnMessage};
 use crate::proxy::{forwarded, headers, tunnel};
 use crate::server::{Peer, TrustedProxies, Tunnels};
@@ -73,7 +75,7 @@ impl Forwarder {
 
     /// Whether a request comes from a trusted proxy, so that its claims about itself are believed.
     #[must_use]
-    pub(super) fn is_from_trusted_proxy(&self, request: &Request<Body>) -> bool {
+    pub(super) fn is_from_trusted_proxy<B>(&self, request: &Request<B>) -> bool {
         let peer = request.extensions().get::<Peer>().and_then(Peer::speaks_as);
         self.identity.trusted_proxies.contain(peer)
     }
@@ -105,6 +107,7 @@ impl Forwarder {
     /// # Errors
     /// If the server gave no response head.
     async fn try_forward(&self, request: Request<Body>) -> Result<Response<Body>, upstream::Error> {
+        let passage = Passage::under_way(&request);
         let mut request = request.map(|body| body::drained(body, LINGER));
         let upgrade = Upgrade::wanted(&mut request);
         let protocol = upgrade.as_ref().map(|upgrade| upgrade.protocol.clone());
@@ -116,11 +119,17 @@ impl Forwarder {
             );
             return Ok(self.refuse(&fault));
         }
+        passage.iter().for_each(Passage::mark_sent);
         let response = self.client.send(request).await?;
-        Ok(self.answer(response, upgrade).unwrap_or_else(|fault| self.refuse(&fault)))
+        let answer = self.answer(response, upgrade).unwrap_or_else(|fault| self.refuse(&fault));
+        Ok(match passage {
+            Some(passage) => passage.keep_answer(answer),
+            None => answer,
+        })
     }
 
-    fn refuse(&self, fault: &Fault) -> Response<Body> {
+    /// The answer of the gateway that stands in for the server's.
+    pub(super) fn refuse(&self, fault: &Fault) -> Response<Body> {
         fault.response(&self.identity.name)
     }
 
@@ -213,9 +222,17 @@ impl Upgrade {
     /// Carries the bytes of both sides in a task. `is_plain` says whether frames are sent without extensions.
     fn tunnel(self, upstream: OnUpgrade, is_plain: bool) {
         let mut messages = self.on_message.filter(|_| is_plain).map(Messages::new);
+        let injected = InjectedPanic::current();
         let watch = move |bytes: &[u8]| {
-            if let Some(messages) = &mut messages {
-                messages.read(bytes);
+            let read = messages.as_mut().map(|messages| {
+                survived("the reading of a WebSocket", || {
+                    injected.at(Step::Reading);
+                    messages.read(bytes);
+                })
+            });
+            if read == Some(None) {
+                // Where the next frame begins is not known any more. The tunnel goes on.
+                messages = None;
             }
         };
         let carried = async move {

@@ -24,7 +24,7 @@ use crate::proxy::cors::Cors;
 use crate::proxy::credential::Credential;
 use crate::proxy::error::{Ours, PROXY_STATUS};
 use crate::proxy::forward::{Forwarder, Identity};
-use crate::proxy::injected_panics::InjectedPanic;
+use crate::proxy::injected_panics::{self, InjectedPanic, Step};
 use crate::proxy::list_path;
 use crate::proxy::miss_counters::MissCounters;
 use crate::proxy::openings::hls_warmup::HlsWarmup;
@@ -202,7 +202,9 @@ impl Gateway {
     pub(super) async fn forward(&self, request: Request<Body>) -> Response<Body> {
         let asked = request.headers().get(ORIGIN).cloned();
         let asked = asked.map(|origin| (origin, request.method().clone(), request.uri().clone()));
+        injected_panics::at(Step::Asking);
         let response = self.forwarder.forward(request).await;
+        injected_panics::at(Step::Answered);
         if let Some(Ours { is_server_silent }) = response.extensions().get() {
             // The server may be restarting.
             if *is_server_silent
@@ -301,8 +303,7 @@ impl Service<Request<Upload>> for Handle {
         let gateway = Arc::clone(&self.0);
         Box::pin(async move {
             let injected = InjectedPanic::of(request.headers());
-            let answering = gateway.answered(gateway.answer_or_pass_on(request.map(body::boxed)));
-            let mut response = injected.during(answering).await;
+            let mut response = injected.during(gateway.answered(request.map(body::boxed))).await;
             if response.extensions_mut().remove::<Ours>().is_some() && !gateway.choices().status_fields {
                 response.headers_mut().remove(PROXY_STATUS);
             }

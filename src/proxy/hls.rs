@@ -1,13 +1,11 @@
-//! Answers live TV from the gateway's own streams: playlists for viewers that the server accepts, segments for consumer tokens.
+//! Answers live TV from the gateway's own streams: playlists for viewers that the server accepts.
 //!
 //! A playlist that cannot be served is requested from the server instead, with the reason ([`Miss`]) in `Cache-Status`. It does not know how
 //! streams are produced.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
+use http::header::{AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
@@ -21,27 +19,26 @@ use crate::proxy::injected_panics::{self, Step};
 use crate::proxy::list_path;
 use crate::proxy::miss::Miss;
 use crate::proxy::query::{self, Query};
-use crate::proxy::range::{self, Validators};
 use crate::proxy::route::{BypassReason, Live, prefix};
 use crate::proxy::wanted::{self, NO_RIGHT, Unserved, Wanted};
 use crate::proxy::{headers, reload};
 use crate::server::Connection;
 use crate::supervisor::stream::Readiness;
 use crate::supervisor::tune_request::{Lease, TuneRequest};
-use crate::upstream::jellyfin::{Media, Recipe};
+use crate::upstream::jellyfin::Recipe;
 use domain::key::{Channel, ConsumerId};
 use domain::openings::{Mention, MentionKind};
-use domain::pool::{PlaylistHints, SegmentRequest, Warmth};
+use domain::pool::{PlaylistHints, Warmth};
 use domain::reason::ZapOutcome;
 use domain::signal::{Signal, Whose};
 use domain::viewer::Viewer;
 use domain::window::ListText;
 use domain::zap::Zapper;
 
-const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+pub(super) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// Which stream of the gateway's an answer comes from.
-const STREAM: HeaderName = HeaderName::from_static("warmgate-stream");
+pub(super) const STREAM: HeaderName = HeaderName::from_static("warmgate-stream");
 
 /// What a playlist request tells besides the stream it asks for.
 struct PlaylistRequest<'a> {
@@ -171,62 +168,6 @@ impl Gateway {
             return self.refusal(request.headers(), status, why);
         }
         self.pass_on(Miss::Bypassed(reason), request).await
-    }
-
-    /// Answers for a segment of the gateway's.
-    pub(super) async fn segment(
-        &self,
-        consumer: ConsumerId,
-        sequence: u64,
-        request: Request<Body>,
-    ) -> Response<Body> {
-        let zaps = self.supervisor.zaps().clone();
-        zaps.segment_asked(consumer);
-        let signals = Cmcd::of(request.headers(), Query::of(request.uri()).get("CMCD")).signals();
-        let connection = self.comes_over(self.connection(&request).as_ref(), consumer);
-        let asked = SegmentRequest { sequence, signals: &signals, connection };
-        let Some(((id, stream), listing, answering)) = self.supervisor.segment_requested(consumer, &asked)
-        else {
-            return self.empty_response(request.headers(), StatusCode::NOT_FOUND);
-        };
-        let segment = stream.segment(listing, sequence).await;
-        let (pieces, is_asked_for) =
-            segment.map_or_else(Default::default, |segment| (segment.pieces, segment.is_asked_for));
-        let Some(Media { content_type, modified, .. }) = pieces.first().cloned() else {
-            answering.sent();
-            return self.empty_response(request.headers(), StatusCode::NOT_FOUND);
-        };
-        let pieces: Vec<_> = pieces.into_iter().map(|piece| piece.body).collect();
-        let length: usize = pieces.iter().map(Bytes::len).sum();
-        let etag = format!("\"{sequence:x}-{length:x}\"");
-        let etag = HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static("\"\""));
-        let made = modified.clone();
-        let validators = Validators { etag, modified };
-        // Nothing of another segment may be taken for a part of this one.
-        let none = HeaderMap::new();
-        let asked = if is_asked_for { request.headers() } else { &none };
-        let mut response = range::respond(request.method(), asked, pieces, &validators);
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, content_type);
-        if is_asked_for {
-            let keep = format!("private, max-age={}, immutable", stream.availability().as_secs());
-            insert(headers, CACHE_CONTROL, &keep);
-        } else {
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            headers.remove(ETAG);
-        }
-        self.say(headers, CACHE_STATUS, || format!("{}; hit", self.name));
-        self.say(headers, STREAM, || id.0.to_string());
-        if let Some(age) = made.as_ref().filter(|_| self.choices().status_fields).and_then(since) {
-            self.say(headers, AGE, || age.as_secs().to_string());
-        }
-        let ended = move |whole| {
-            if whole {
-                answering.sent();
-                zaps.segment_sent(consumer);
-            }
-        };
-        self.with_cors(request.headers(), response.map(|body| body::watched(body, ended)))
     }
 
     /// Serves a playlist of the stream that `wish` asks for, which is started by `recipe` if it does not run. If the stream ends
@@ -359,15 +300,4 @@ fn without_directives(mut request: Request<Body>) -> Request<Body> {
         query::replace(&mut request, &query);
     }
     request
-}
-
-/// The time since an HTTP date.
-fn since(date: &HeaderValue) -> Option<Duration> {
-    httpdate::parse_http_date(date.to_str().ok()?).ok()?.elapsed().ok()
-}
-
-fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::try_from(value) {
-        headers.insert(name, value);
-    }
 }

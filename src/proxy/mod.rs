@@ -4,7 +4,7 @@
 //! ```text
 //! request ─► route ─┬─ live.m3u8 ───► auth ─► hls ──► supervisor ─► playlist
 //!                   │                          └───── miss ───────► forward
-//!                   ├─ our segment ─► hls ──────────► supervisor ─► bytes
+//!                   ├─ our segment ─► segments ─────► supervisor ─► bytes
 //!                   ├─ opening ─────► openings ─────► forward, and read from the answer what was opened
 //!                   ├─ report, end ─► signals ──────► supervisor, then forward
 //!                   ├─ timer ───────► timers ───────► supervisor, if a tuner is needed at once; then forward
@@ -33,6 +33,7 @@ mod listing;
 mod miss;
 mod miss_counters;
 mod openings;
+mod passage;
 pub mod passed_on;
 mod passing_on;
 mod playbacks;
@@ -42,6 +43,7 @@ mod range;
 mod recipe;
 mod reload;
 pub mod route;
+mod segments;
 pub mod served_lineup;
 mod signals;
 pub mod succession;

@@ -9,10 +9,10 @@ use http::header::UPGRADE;
 use http::{Method, Request, Response};
 use tracing::warn;
 
-use crate::body::{self, Body};
+use crate::body::Body;
 use crate::proxy::gateway::Gateway;
+use crate::proxy::passage::Passage;
 use crate::proxy::succession::Successor;
-use crate::server::Peer;
 
 impl Gateway {
     /// Requests will be passed on to this process, once it has taken over.
@@ -28,7 +28,9 @@ impl Gateway {
         {
             return self.pass_on_to(successor, request).await;
         }
-        let Some(again) = for_a_list(&request) else { return self.answer(request).await };
+        let Some(passage) = Passage::under_way(&request).filter(|_| is_for_a_list(&request)) else {
+            return self.answer(request).await;
+        };
         let answer = self.answer(request);
         tokio::pin!(answer);
         loop {
@@ -38,13 +40,16 @@ impl Gateway {
                 () = self.succession.begins() => {}
                 answer = &mut answer => return answer,
             }
-            if let Some(successor) = self.succession.successor().await {
+            if let Some(successor) = self.succession.successor().await
+                && let Some(again) = passage.request()
+            {
                 return self.pass_on_to(successor, again).await;
             }
         }
     }
 
     async fn pass_on_to(&self, successor: &Successor, request: Request<Body>) -> Response<Body> {
+        Passage::under_way(&request).iter().for_each(Passage::mark_sent);
         successor.answer(request).await.unwrap_or_else(|fault| {
             warn!(reason = fault.as_str(), "the process that has taken over gave no answer");
             fault.response(&self.name)
@@ -52,16 +57,7 @@ impl Gateway {
     }
 }
 
-/// A copy of a request, if it may be for a list.
-fn for_a_list(request: &Request<Body>) -> Option<Request<Body>> {
-    if *request.method() != Method::GET || !request.uri().path().ends_with(".m3u8") {
-        return None;
-    }
-    let mut copy = Request::new(body::empty());
-    *copy.uri_mut() = request.uri().clone();
-    *copy.version_mut() = request.version();
-    *copy.headers_mut() = request.headers().clone();
-    let peer = request.extensions().get::<Peer>().copied();
-    peer.map(|peer| copy.extensions_mut().insert(peer));
-    Some(copy)
+/// Whether a request may be for a list.
+fn is_for_a_list(request: &Request<Body>) -> bool {
+    *request.method() == Method::GET && request.uri().path().ends_with(".m3u8")
 }

@@ -13,11 +13,14 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use tracing::debug;
 
+use crate::background::survived;
 use crate::body::kept::Kept;
 use crate::body::{self, Body};
 use crate::proxy::auth::{Asker, Verdict};
 use crate::proxy::credential::Credential;
 use crate::proxy::gateway::Gateway;
+use crate::proxy::injected_panics::{InjectedPanic, Step};
+use crate::proxy::passage::Passage;
 use crate::proxy::query::Query;
 use crate::proxy::route::{Moment, Report, prefix};
 use crate::proxy::tunnel::AtEnd;
@@ -34,8 +37,8 @@ impl Gateway {
     /// Passes on a player's report about its playback. Runs in a task of its own: what the server makes of the report has to be
     /// known even if the client does not wait.
     pub(super) async fn report(self: &Arc<Self>, report: Report, request: Request<Body>) -> Response<Body> {
-        let gateway = Arc::clone(self);
-        self.to_the_end(async move { gateway.pass_report(report, request).await }).await
+        let (gateway, passage) = (Arc::clone(self), Passage::under_way(&request));
+        self.to_the_end(passage, async move { gateway.pass_report(report, request).await }).await
     }
 
     async fn pass_report(&self, report: Report, request: Request<Body>) -> Response<Body> {
@@ -48,31 +51,36 @@ impl Gateway {
             None => (request, None),
         };
         let (tell, told) = oneshot::channel();
+        let injected = InjectedPanic::current();
         let read = move |body: Option<Kept>| {
-            let subject = Subject::of(&report, body.as_ref().map(|body| &body.bytes()[..]));
-            let signal = match moment {
-                Moment::Started | Moment::Progress => Signal::Report { paused: subject.paused },
-                Moment::Ping => Signal::Ping,
-                Moment::Stopped => Signal::Stopped,
-            };
-            let mention = subject.mention(account);
-            let report = match subject.paused {
-                Some(true) => PlaybackReport::Paused,
-                Some(false) | None => PlaybackReport::Playing,
-            };
-            let kind = match (moment, &mention.live_stream) {
-                (Moment::Stopped, Some(_)) => MentionKind::Stopped,
-                (Moment::Started | Moment::Progress | Moment::Ping, _) | (Moment::Stopped, None) => {
-                    MentionKind::Named
+            // The report passes on whatever comes of this.
+            survived("the reading of a report", || {
+                injected.at(Step::Reading);
+                let subject = Subject::of(&report, body.as_ref().map(|body| &body.bytes()[..]));
+                let signal = match moment {
+                    Moment::Started | Moment::Progress => Signal::Report { paused: subject.paused },
+                    Moment::Ping => Signal::Ping,
+                    Moment::Stopped => Signal::Stopped,
+                };
+                let mention = subject.mention(account);
+                let report = match subject.paused {
+                    Some(true) => PlaybackReport::Paused,
+                    Some(false) | None => PlaybackReport::Playing,
+                };
+                let kind = match (moment, &mention.live_stream) {
+                    (Moment::Stopped, Some(_)) => MentionKind::Stopped,
+                    (Moment::Started | Moment::Progress | Moment::Ping, _) | (Moment::Stopped, None) => {
+                        MentionKind::Named
+                    }
+                };
+                // Before the mention: a viewer that reports is there.
+                if let Some(play_session) = subject.play_session {
+                    supervisor.signal(Whose::PlaySession(play_session), signal);
                 }
-            };
-            // Before the mention: a viewer that reports is there.
-            if let Some(play_session) = subject.play_session {
-                supervisor.signal(Whose::PlaySession(play_session), signal);
-            }
-            supervisor.mentioned(mention.clone(), kind);
-            // Fails if the client has gone: then the server's answer is not learned from either.
-            let _ = tell.send((mention, report));
+                supervisor.mentioned(mention.clone(), kind);
+                // Fails if the client has gone: then the server's answer is not learned from either.
+                let _ = tell.send((mention, report));
+            });
         };
         let request = match account {
             Some(_) => request.map(|body| self.kept_bodies.tee(body, read)),
@@ -230,8 +238,8 @@ impl Gateway {
             debug!("answered a second Close of a live stream in the server's place");
             return self.empty_response(request.headers(), StatusCode::NO_CONTENT);
         }
-        let gateway = Arc::clone(self);
-        self.to_the_end(async move {
+        let (gateway, passage) = (Arc::clone(self), Passage::under_way(&request));
+        self.to_the_end(passage, async move {
             let response = gateway.forward(request).await;
             let kind = if response.status().is_success() { MentionKind::Closed } else { MentionKind::Kept };
             gateway.supervisor.mentioned(mention, kind);
@@ -271,8 +279,8 @@ impl Gateway {
         let Some(credential) = Credential::of(request.headers(), &Query::of(request.uri())) else {
             return self.forward(request).await;
         };
-        let gateway = Arc::clone(self);
-        self.to_the_end(async move {
+        let (gateway, passage) = (Arc::clone(self), Passage::under_way(&request));
+        self.to_the_end(passage, async move {
             let account = gateway.account(credential.token());
             gateway.supervisor.logging_out(account, LOGOUT).await;
             let response = gateway.forward(request).await;

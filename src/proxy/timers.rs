@@ -13,6 +13,7 @@ use tracing::debug;
 use crate::body::Body;
 use crate::proxy::auth::{Asker, Verdict};
 use crate::proxy::gateway::Gateway;
+use crate::proxy::passage::Passage;
 use crate::proxy::query::Query;
 use crate::proxy::route::prefix;
 use crate::proxy::websocket::OnMessage;
@@ -28,8 +29,8 @@ impl Gateway {
     /// the server's recorder, if denied one, tries again only after 60 s. Runs in a task of its own: the server gets the timer even if
     /// the client does not wait until a tuner is free.
     pub(super) async fn timers(self: &Arc<Self>, request: Request<Body>) -> Response<Body> {
-        let gateway = Arc::clone(self);
-        self.to_the_end(async move { gateway.pass_timers(request).await }).await
+        let (gateway, passage) = (Arc::clone(self), Passage::under_way(&request));
+        self.to_the_end(passage, async move { gateway.pass_timers(request).await }).await
     }
 
     async fn pass_timers(&self, request: Request<Body>) -> Response<Body> {

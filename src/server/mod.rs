@@ -269,7 +269,7 @@ impl Listener {
         let (stream, peer, tls) = match next {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
+                places.none_is_accepted(&error);
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 return None;
             }

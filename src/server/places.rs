@@ -127,6 +127,11 @@ impl Places {
         });
     }
 
+    /// Connections cannot be accepted, which the log is told once in a while: it is tried again and again.
+    pub(super) fn none_is_accepted(&self, error: &std::io::Error) {
+        self.0.book().complain(|| tracing::warn!(%error, "cannot accept a connection"));
+    }
+
     fn place(&self, id: ConnectionId) -> Place {
         let told = CancellationToken::new();
         let activity = Arc::new(Activity::new());

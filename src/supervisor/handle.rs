@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::supervisor::clock::{Clock, GoOn};
 use crate::supervisor::ended_answers::{Ended, EndedAnswers};
 use domain::key::{ConsumerId, MediaSourceId};
 use domain::pool::{Closing, Event, Open, Pool};
@@ -25,7 +26,7 @@ pub(super) struct Handle(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    epoch: Instant,
+    clock: Clock,
     pool: Mutex<Pool>,
     ended_answers: EndedAnswers,
     /// Notified when the pool may have actions, or an earlier deadline.
@@ -38,9 +39,8 @@ impl Handle {
     /// A handle to `pool`, whose clock shows `elapsed` now.
     pub(super) fn new(pool: Pool, elapsed: Duration) -> Self {
         let (turns, _) = watch::channel(());
-        let now = Instant::now();
         Self(Arc::new(Shared {
-            epoch: now.checked_sub(elapsed).unwrap_or(now),
+            clock: Clock::showing(elapsed),
             pool: Mutex::new(pool),
             ended_answers: EndedAnswers::default(),
             wake: Notify::new(),
@@ -50,7 +50,17 @@ impl Handle {
 
     /// The present, on the pool's clock.
     pub(super) fn now(&self) -> Timestamp {
-        Timestamp::after_start(self.0.epoch.elapsed())
+        Timestamp::after_start(self.0.clock.elapsed())
+    }
+
+    /// Stops the pool's clock.
+    pub(super) fn stand_still(&self) {
+        self.0.clock.stop();
+    }
+
+    /// Has the pool's clock go on: with what it shows, or with the present.
+    pub(super) fn go_on(&self, from: GoOn) {
+        self.0.clock.go_on(from);
     }
 
     /// Waits until a viewer's request for a playlist cannot be one that was under way when its device tuned away, or until it has been
@@ -64,7 +74,7 @@ impl Handle {
 
     /// Converts a time of the pool's clock to tokio's.
     pub(super) fn instant(&self, at: Timestamp) -> Instant {
-        self.0.epoch + at.elapsed()
+        self.0.clock.instant(at.elapsed())
     }
 
     /// Locks the pool.
@@ -193,7 +203,7 @@ impl Handle {
 
 /// An event that is yet to be told.
 #[derive(Debug)]
-pub struct AtEnd {
+pub(super) struct AtEnd {
     handle: Handle,
     event: Option<Event>,
 }

@@ -3,7 +3,8 @@
 //! [`Supervisor`] is the interface for the proxy, which parses requests and writes answers: the module knows nothing of HTTP.
 
 mod accounts;
-mod answering;
+pub mod answering;
+mod clock;
 mod driver;
 mod ended_answers;
 mod ending;
@@ -16,6 +17,7 @@ pub mod inputs;
 mod local;
 pub mod names;
 mod promises;
+pub mod sent_media;
 mod serving;
 mod settings;
 mod showing;
@@ -28,7 +30,7 @@ pub mod warm_up;
 mod warm_ups;
 pub mod zaps;
 
-pub use crate::supervisor::handle::{AtEnd, random};
+pub use crate::supervisor::handle::random;
 pub use crate::supervisor::settings::Settings;
 
 use std::sync::Arc;
@@ -213,13 +215,6 @@ impl Supervisor {
     #[must_use]
     pub const fn explainer(&self) -> &Explainer {
         &self.explainer
-    }
-
-    /// The server sends a live stream of its own to a player of this account, until the value is dropped.
-    #[must_use]
-    pub fn media_begins(&self, account: Account, device: Option<DeviceId>) -> AtEnd {
-        self.handle.tell(Event::MediaBegins(account, device.clone()));
-        self.handle.tell_at_end(Event::MediaEnds(account, device))
     }
 
     /// Counts an opening that was refused.

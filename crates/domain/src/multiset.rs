@@ -53,6 +53,11 @@ impl<K: Ord> Multiset<K> {
         self.0.range(range).map(|(thing, _)| thing)
     }
 
+    /// All of them in order, each as often as it is there.
+    pub fn all(&self) -> impl Iterator<Item = &K> {
+        self.0.iter().flat_map(|(thing, &count)| std::iter::repeat_n(thing, count))
+    }
+
     /// How often all of them are there together.
     #[must_use]
     pub fn total(&self) -> usize {

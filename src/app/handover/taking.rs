@@ -166,7 +166,7 @@ impl Before {
             }
         }
         supervisor.closes_what_is_left_of(&mut theirs);
-        supervisor.sockets_ended(theirs);
+        supervisor.connections_ended(&theirs);
         let _ = tell.await;
     }
 }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Request, Response, Uri};
 
-use crate::background::noted;
+use crate::background::{noted, survived};
 use crate::body::{self, Body};
 use crate::proxy::auth::Verdict;
 use crate::proxy::credential::Credential;
 use crate::proxy::gateway::Gateway;
+use crate::proxy::passage::Passage;
 use crate::proxy::query::Query;
 use crate::proxy::route::prefix;
 use crate::upstream::jellyfin::RawPath;
@@ -42,8 +43,8 @@ impl Gateway {
         let query = Query::of(request.uri());
         let credential = Credential::of(request.headers(), &query).filter(|_| is_live);
         self.learn_user(&request, &query);
-        let gateway = Arc::clone(self);
-        self.to_the_end(async move {
+        let (gateway, passage) = (Arc::clone(self), Passage::under_way(&request));
+        self.to_the_end(passage, async move {
             let response = gateway.forward(request).await;
             if !response.status().is_success() {
                 return response;
@@ -53,7 +54,10 @@ impl Gateway {
                 Some(credential) => {
                     let account = gateway.account(credential.token());
                     let sent = gateway.supervisor.media_begins(account, credential.device().cloned());
-                    response.map(|body| body::watched(body, move |_| drop(sent)))
+                    let ended = move |_| {
+                        survived("the end of a stream", || drop(sent));
+                    };
+                    response.map(|body| body::watched(body, ended))
                 }
                 None => response,
             }

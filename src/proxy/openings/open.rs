@@ -18,13 +18,15 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
-use crate::background::noted;
+use crate::background::{noted, survived};
 use crate::body::kept::{self, Kept};
 use crate::body::{self, Body};
 use crate::proxy::auth::Verdict;
 use crate::proxy::gateway::Gateway;
+use crate::proxy::injected_panics::{InjectedPanic, Step};
 use crate::proxy::list_path;
 use crate::proxy::openings::open_response::{OpenRequest, OpenedStream, Opener};
+use crate::proxy::passage::Passage;
 use crate::proxy::query::Query;
 use crate::proxy::route::prefix;
 use crate::supervisor::held::opener;
@@ -57,9 +59,9 @@ impl Gateway {
     ) -> Response<Body> {
         let client = CancellationToken::new();
         let _waits = client.clone().drop_guard();
-        let wishes = self.wishes(&request);
+        let (wishes, passage) = (self.wishes(&request), Passage::under_way(&request));
         let opening = Arc::clone(self).open(item, request, wishes.settings, client);
-        let mut response = self.to_the_end(opening).await;
+        let mut response = self.to_the_end(passage, opening).await;
         self.name_ignored(&wishes.ignored, response.headers_mut());
         response
     }
@@ -139,12 +141,16 @@ impl Gateway {
             return response;
         }
         let abandoned = Arc::new(AtomicBool::new(false));
-        let is_abandoned = Arc::clone(&abandoned);
+        let (is_abandoned, injected) = (Arc::clone(&abandoned), InjectedPanic::current());
         let read = move |answer: Option<Bytes>| {
-            let opened = open_request.get().zip(answer).map(|(request, answer)| request.opened(&answer));
-            for opened in opened.unwrap_or_default() {
-                self.opened(&opened, &opener, is_abandoned.load(Ordering::Relaxed));
-            }
+            // It passes on whatever comes of this.
+            survived("the reading of an opening", || {
+                injected.at(Step::Reading);
+                let opened = open_request.get().zip(answer).map(|(request, answer)| request.opened(&answer));
+                for opened in opened.unwrap_or_default() {
+                    self.opened(&opened, &opener, is_abandoned.load(Ordering::Relaxed));
+                }
+            });
             // Now the pool knows what is open.
             drop(asking);
         };
@@ -233,10 +239,10 @@ impl Gateway {
 
     /// Passes an opening on. Where nobody would refuse one channel too many, an idle one is closed first. If the server denies it a
     /// tuner, gives up idle channels one by one and passes it on again, unless its body could not be kept. What is idle when the
-    /// denial comes counts: it may have waited long behind other openings. Where nobody tells the number of tuners, one idle channel
-    /// shows whether a tuner was short: if it was given up in vain, the channel is dead, and costs no other for a while. Where
-    /// nothing can be freed, it is passed on once more if another opening has come to nothing meanwhile; else a client that shows
-    /// it is told why.
+    /// denial comes counts: it may have waited long behind other openings. Where nobody tells the number of tuners, or one counts as
+    /// free and none has become so meanwhile, one idle channel shows whether a tuner was short: if it was given up in vain, the channel is dead, and costs
+    /// no other for a while. Where nothing can be freed, it is passed on once more if another opening has come to nothing meanwhile;
+    /// else a client that shows it is told why.
     async fn forward_opening(
         &self,
         item: Option<ItemId>,
@@ -272,15 +278,22 @@ impl Gateway {
             response.status() == StatusCode::INTERNAL_SERVER_ERROR && !client.is_cancelled()
         };
         let wanted = if is_denied(&response) { source().await } else { None };
-        let is_limit_told = tuners.is_limit_told(wanted.as_ref());
-        let attempts = match (in_vain, is_limit_told) {
-            (true, _) => 0,
-            (false, true) => IDLE_CHANNELS_PER_OPENING,
-            (false, false) => 1,
-        };
-        for _ in 0..attempts {
+        let mut has_cost_one = false;
+        for _ in 0..IDLE_CHANNELS_PER_OPENING {
             let Some(body) = sent.body.get().filter(|_| is_denied(&response)) else { break };
-            if !free_tuner(wanted.clone()).await {
+            let is_free = tuners.is_one_free(wanted.as_ref());
+            let is_explained = tuners.is_limit_told(wanted.as_ref()) && !is_free;
+            if !is_explained && (in_vain || has_cost_one) {
+                break;
+            }
+            // What was being closed has been closed since the server was asked.
+            let before = if is_free { unsettled.take() } else { None };
+            let is_outdated = match before {
+                Some(before) => tuners.settle(&before, wanted.as_ref()).await,
+                None => false,
+            };
+            has_cost_one = !is_outdated && free_tuner(wanted.clone()).await;
+            if !is_outdated && !has_cost_one {
                 let Some(before) = unsettled.take() else { break };
                 let is_news = tuners.settle(&before, wanted.as_ref()).await && !client.is_cancelled();
                 if !is_news || !(free_tuner(wanted.clone()).await || tuners.is_one_free(wanted.as_ref())) {
@@ -292,7 +305,7 @@ impl Gateway {
             (response, asking) = self.ask(item.as_ref(), again, client).await;
             match (response.status(), &item) {
                 (StatusCode::OK, _) => tuners.denial_proved(),
-                (StatusCode::INTERNAL_SERVER_ERROR, Some(item)) if !is_limit_told => {
+                (StatusCode::INTERNAL_SERVER_ERROR, Some(item)) if !is_explained && has_cost_one => {
                     self.tuner_denials.insert(item.clone());
                 }
                 _ => {}
@@ -330,8 +343,11 @@ impl Gateway {
         let (uri, tell) = (request.uri().clone(), sent.clone());
         let read = move |body: Option<Kept>| {
             let bytes = body.as_ref().map(|body| &body.bytes()[..]);
+            let asks = survived("the reading of an opening", || OpenRequest::of(item, &uri, bytes));
             // Each is set once: this is called once.
-            let _ = tell.asks.set(OpenRequest::of(item, &uri, bytes));
+            if let Some(asks) = asks {
+                let _ = tell.asks.set(asks);
+            }
             if let Some(body) = body {
                 let _ = tell.body.set(body);
             }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::supervisor::handed_over::{LedgerEntry, Pieces, SupervisorParts};
 use crate::supervisor::held::leftovers::Leftovers;
 use crate::supervisor::held::opening_book::{self, BookParts};
+use crate::supervisor::stream::numbers;
 use crate::supervisor::streams::Streams;
 use crate::upstream::ledger::{Entry, Ledger};
 use domain::key::DeviceId;
@@ -31,6 +32,8 @@ pub struct Theirs {
     pub(super) entries: BTreeSet<String>,
     /// The sessions with a WebSocket that goes through it.
     pub(super) sockets: Multiset<(Account, Option<DeviceId>)>,
+    /// The players that the server sends a live stream through it.
+    pub(super) media: Multiset<(Account, Option<DeviceId>)>,
 }
 
 /// What clients have opened before.
@@ -51,7 +54,7 @@ pub(in crate::supervisor) struct Estate {
 }
 
 impl Inherited {
-    /// What the process before has kept: the entries of the ledger that it has opened for itself, and WebSockets.
+    /// What the process before has kept: the entries of the ledger that it has opened for itself, WebSockets, and what the server sends.
     #[must_use]
     pub fn theirs(&self) -> Theirs {
         let SupervisorParts { entries, book, leftovers, pool, .. } = &self.parts;
@@ -60,7 +63,9 @@ impl Inherited {
         let entries = names.filter(|name| !ours.contains(name.as_str())).cloned().collect();
         let mut sockets = Multiset::default();
         pool.sockets().for_each(|session| sockets.add(session.clone()));
-        Theirs { entries, sockets }
+        let mut media = Multiset::default();
+        pool.sent_media().for_each(|player| media.add(player.clone()));
+        Theirs { entries, sockets, media }
     }
 }
 
@@ -85,6 +90,7 @@ impl Estate {
             };
         };
         let elapsed = parts.pool.now.elapsed();
+        numbers::go_on_from(parts.numbered);
         parts.streams.into_iter().for_each(|stream| streams.go_on_with(stream, &mut pieces));
         pool.go_on_with(parts.pool);
         let entries = parts.entries.into_iter().map(|(name, LedgerEntry { entry, is_inherited })| {

@@ -13,7 +13,9 @@ use tokio::time::timeout;
 
 use crate::spool::handed_over::Extents;
 use crate::supervisor::Supervisor;
+use crate::supervisor::clock::GoOn;
 use crate::supervisor::handed_over::{LedgerEntry, News, PieceName, SupervisorParts};
+use crate::supervisor::stream::numbers;
 use domain::key::Channel;
 use domain::pool::{Open, Pool};
 use domain::viewer::Viewer;
@@ -52,6 +54,8 @@ impl Supervisor {
         self.callers.ledger.written().await;
         let (sender, news) = unbounded_channel();
         self.late.tell(Some(sender.clone()));
+        // What time passes until it is clear which process goes on is nobody's silence.
+        self.handle.stand_still();
         let pool = self.handle.ask(|pool, now| {
             self.streams.all().iter().for_each(|(_, stream)| stream.freeze());
             pool.freeze(now)
@@ -73,6 +77,7 @@ impl Supervisor {
             book: self.openings.parts(),
             entries: entries.collect(),
             leftovers: self.callers.leftovers.names(),
+            numbered: numbers::even_time(),
         };
         match extents.descriptors() {
             Ok(extents) => Ok(Frozen { parts, pieces: self.pieces(), extents, news }),
@@ -101,6 +106,7 @@ impl Supervisor {
     pub fn thaw(&self, mut news: UnboundedReceiver<News>) {
         self.late.tell(None);
         self.callers.ledger.take_back();
+        self.handle.go_on(GoOn::WhereItStands);
         self.handle.ask(|pool, _| pool.thaw());
         for (id, stream) in self.streams.all() {
             let now = self.handle.now();
@@ -116,6 +122,7 @@ impl Supervisor {
 
     /// The other process goes on with all of it.
     pub fn handed_over(&self) {
+        self.handle.go_on(GoOn::WithThePresent);
         self.callers.leftovers.forget_all();
         self.streams.all().iter().for_each(|(_, stream)| stream.is_gone());
     }

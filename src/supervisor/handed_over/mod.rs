@@ -8,6 +8,8 @@ pub mod giving;
 pub(super) mod late;
 pub mod taking;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::supervisor::held::opener::Opener;
@@ -31,6 +33,8 @@ pub struct SupervisorParts {
     entries: Vec<(String, LedgerEntry)>,
     /// The names of those that are leftovers.
     leftovers: Vec<String>,
+    /// Up to when numbers of segments may have been used.
+    numbered: Duration,
 }
 
 /// An entry, and whether a process before has written it and has not handed it over.
@@ -53,4 +57,8 @@ pub enum News {
     SocketOpened(Account, Option<DeviceId>),
     /// Such a WebSocket has closed.
     SocketClosed(Account, Option<DeviceId>),
+    /// The server begins to send a live stream of its own to a player.
+    MediaBegins(Account, Option<DeviceId>),
+    /// What such a player was sent has ended.
+    MediaEnds(Account, Option<DeviceId>),
 }

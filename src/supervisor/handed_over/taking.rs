@@ -36,6 +36,14 @@ impl Supervisor {
                 theirs.sockets.take(&(account, device.clone()));
                 self.socket_closed(account, device);
             }
+            News::MediaBegins(account, device) => {
+                theirs.media.add((account, device.clone()));
+                self.media_has_begun(account, device);
+            }
+            News::MediaEnds(account, device) => {
+                theirs.media.take(&(account, device.clone()));
+                self.media_has_ended(account, device);
+            }
             News::Opened(..) | News::Reopened(..) => self.learns(news),
         }
     }
@@ -47,16 +55,19 @@ impl Supervisor {
             News::Reopened(opening, opener) => self.openings.reopened(opening, opener),
             News::SocketOpened(account, device) => self.socket_opened(account, device),
             News::SocketClosed(account, device) => self.socket_closed(account, device),
+            News::MediaBegins(account, device) => self.media_has_begun(account, device),
+            News::MediaEnds(account, device) => self.media_has_ended(account, device),
             News::Ledger(_) => {}
         }
     }
 
-    /// The process before has ended, and with it the WebSockets that went through it.
-    pub fn sockets_ended(&self, theirs: Theirs) {
-        for session in theirs.sockets.range(..) {
-            for _ in 0..theirs.sockets.count(session) {
-                self.socket_closed(session.0, session.1.clone());
-            }
+    /// The process before has ended, and with it the WebSockets that went through it, and what the server was sending.
+    pub fn connections_ended(&self, theirs: &Theirs) {
+        for (account, device) in theirs.sockets.all() {
+            self.socket_closed(*account, device.clone());
+        }
+        for (account, device) in theirs.media.all() {
+            self.media_has_ended(*account, device.clone());
         }
     }
 

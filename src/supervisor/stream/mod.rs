@@ -4,13 +4,14 @@
 
 mod frozen;
 pub(super) mod handed_over;
+pub(super) mod numbers;
 mod rewind;
 mod stored;
 mod waiting;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,7 @@ use crate::spool::{Roll, Spool};
 use crate::supervisor::held::access::Access;
 use crate::supervisor::promises::{Fit, KnownLengths, Promises};
 use crate::supervisor::stream::frozen::{Frozen, Waiting};
+use crate::supervisor::stream::numbers::{even_time, unix_time};
 use crate::supervisor::stream::stored::Stored;
 use crate::upstream::jellyfin::{Media, Recipe};
 use domain::cutter::Rule;
@@ -236,7 +238,7 @@ impl Stream {
     ) -> ((Duration, u64), Vec<(u64, Stored)>) {
         let window = window.get_or_insert_with(|| {
             let promise = self.promises.of(method, arrival.duration);
-            Window::new(window::first_sequence(unix_time()), promise, self.lengths())
+            Window::new(window::first_sequence(even_time()), promise, self.lengths())
         });
         let size = media.body.len() as u64;
         let date = unix_time().saturating_sub(arrival.duration);
@@ -362,9 +364,4 @@ impl Stream {
 fn sizes(window: &Window<Stored>) -> (Duration, u64) {
     let targets = Listing::ALL.into_iter().filter_map(|listing| window.target(listing));
     (targets.max().unwrap_or_default(), window.bytes())
-}
-
-/// The time since 1970.
-fn unix_time() -> Duration {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }

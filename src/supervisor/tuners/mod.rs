@@ -92,7 +92,7 @@ impl Tuners {
         self.reason_to_ask.notify_one();
     }
 
-    /// Whether somebody tells how many tuners `wanted` can have one of, so that a refusal while one is free has another reason.
+    /// Whether somebody tells how many tuners `wanted` can have one of.
     #[must_use]
     pub fn is_limit_told(&self, wanted: Option<&MediaSourceId>) -> bool {
         self.handle.pool().is_tuner_limit_told(wanted, self.handle.now())

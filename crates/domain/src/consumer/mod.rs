@@ -40,7 +40,7 @@ use crate::viewer::Viewer;
 use crate::window::JoinPoint;
 
 pub use crate::consumer::presence::{Presence, SignOfLife, Verdict};
-pub use crate::consumer::terms::Terms;
+pub use crate::consumer::terms::{Terms, straggles};
 
 /// For how long a token grants segments after its consumer last showed its credential: longer than any player goes
 /// without a playlist while it plays, short enough that a revoked credential is worth little.

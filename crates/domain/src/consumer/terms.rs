@@ -7,6 +7,8 @@ use crate::cadence::laws::Rates;
 /// For this many target durations after a zap, requests of the old playback are taken for those that were already under
 /// way (docs/presence.md 4).
 const STRAGGLES: u32 = 2;
+/// The target duration of a stream that has none yet: Jellyfin's. A request for its first list is under way until that is there.
+const USUAL_TARGET: Duration = Duration::from_secs(3);
 
 /// What a viewer is judged by, beside its own behaviour.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +31,12 @@ impl Terms {
     /// How long after a zap requests of the old playback may be under way.
     #[must_use]
     pub fn straggles(&self) -> Duration {
-        self.target.unwrap_or_default() * STRAGGLES
+        straggles(self.target)
     }
+}
+
+/// How long after a zap requests of the old playback may be under way, of a stream with this target duration, if it has one yet.
+#[must_use]
+pub fn straggles(target: Option<Duration>) -> Duration {
+    target.unwrap_or(USUAL_TARGET) * STRAGGLES
 }

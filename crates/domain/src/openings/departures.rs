@@ -35,12 +35,15 @@ impl Openings {
         }
     }
 
-    /// A device is denied a tuner for another channel: what it has opened and not played here is due now.
-    pub fn zapping(&mut self, account: Account, device: &DeviceId, now: Timestamp) {
+    /// A device is denied a tuner for another channel: what it has opened and not played here is due now. Returns the play sessions
+    /// of what it has not begun to play at all.
+    pub fn zapping(&mut self, account: Account, device: &DeviceId, now: Timestamp) -> Vec<PlaySessionId> {
+        let mut not_begun = Vec::new();
         for id in self.index.of_device(account, device) {
             let open = self.index.get(id).filter(|open| !open.is_closing);
             match open.map(|open| (open.state, open.reported_at)) {
                 Some((ReturnReason::Unfollowed | ReturnReason::Superseded, None)) => {
+                    not_begun.extend(open.and_then(|open| open.opening.play_session.clone()));
                     self.index.set(id, ReturnReason::Superseded, now);
                 }
                 Some((ReturnReason::PassedOn, _)) => self.index.set(id, ReturnReason::PassedOn, now),
@@ -57,5 +60,6 @@ impl Openings {
                 | None => {}
             }
         }
+        not_begun
     }
 }

@@ -47,15 +47,12 @@ impl Openings {
     #[must_use]
     pub fn parts(&self) -> OpeningsParts {
         let given_back = self.given_back.0.iter();
-        let sockets = self.sockets.range(..);
         OpeningsParts {
             open: self.index.iter().map(|(id, open)| (id, OpenParts::of(open))).collect(),
             given_back: given_back
                 .map(|((account, live), status)| (*account, live.clone(), *status))
                 .collect(),
-            sockets: sockets
-                .flat_map(|session| std::iter::repeat_n(session.clone(), self.sockets.count(session)))
-                .collect(),
+            sockets: self.sockets.all().cloned().collect(),
         }
     }
 

@@ -44,6 +44,7 @@ pub struct PoolParts {
     users: Vec<(Account, UserId)>,
     bypassed: Vec<(Viewer, Channel, Timestamp)>,
     sent_away: Vec<((Account, Place), Timestamp)>,
+    sent_media: Vec<(Account, Option<DeviceId>)>,
     /// The channels that the operator has warmed up.
     warmed_up: Vec<ItemId>,
 }
@@ -69,6 +70,11 @@ impl PoolParts {
     /// The sessions with an open WebSocket, each as often as it has one.
     pub fn sockets(&self) -> impl Iterator<Item = &(Account, Option<DeviceId>)> {
         self.openings.sockets()
+    }
+
+    /// The players that the server is sending a live stream, each as often as it has asked for one.
+    pub fn sent_media(&self) -> impl Iterator<Item = &(Account, Option<DeviceId>)> {
+        self.sent_media.iter()
     }
 
     /// The streams that are handed over.
@@ -110,6 +116,7 @@ impl Pool {
             users: self.users.iter().map(|(account, user)| (*account, user.clone())).collect(),
             bypassed: self.bypassed.iter().collect(),
             sent_away: self.sent_away.parts(),
+            sent_media: self.sent_media.all().cloned().collect(),
             warmed_up,
         }
     }
@@ -132,6 +139,7 @@ impl Pool {
             users,
             bypassed,
             sent_away,
+            sent_media,
             warmed_up,
         } = parts;
         self.next_stream = next_stream;
@@ -140,6 +148,7 @@ impl Pool {
             .into_iter()
             .for_each(|(viewer, channel, until)| self.bypassed.insert(viewer, channel, until));
         self.sent_away.go_on_with(sent_away);
+        sent_media.into_iter().for_each(|player| self.sent_media.add(player));
         self.openings.go_on_with(openings);
         for stream in streams {
             let producer = Producer::resumed(stream.produce, stream.method, stream.generation);

@@ -17,7 +17,7 @@ const REMEMBERED: usize = 1024;
 #[derive(Debug, Default)]
 pub(super) struct SharedDevices {
     devices: BTreeSet<(Account, DeviceId)>,
-    /// The viewers whose streams ended after their devices had tuned away, and until when their requests may have been under way.
+    /// The viewers whose streams or openings ended after their devices had tuned away, and until when their requests may have been under way.
     displaced: BTreeMap<Viewer, Timestamp>,
 }
 
@@ -34,7 +34,7 @@ impl SharedDevices {
         self.devices.insert((account, device));
     }
 
-    /// The stream of a viewer ends, after its device has tuned away. Only a play session tells its requests from those of the
+    /// The stream of a viewer ends, or its opening before it has one, after its device has tuned away. Only a play session tells its requests from those of the
     /// device's next playback.
     pub(super) fn displace(&mut self, viewer: Viewer, until: Timestamp) {
         if viewer.device.is_some() && viewer.play_session.is_some() {

@@ -11,10 +11,10 @@ use crate::pool::snapshot::TunersView;
 use crate::produce::ProductionMethod;
 use crate::reason::{Failure, OpeningRefusal};
 use crate::time::Timestamp;
-use crate::tuners::{Learned, Needed, Occupancy, Purpose, Use, Want};
+use crate::tuners::{Learned, Needed, Occupancy, Purpose, Scope, Use, Want};
 
 impl Pool {
-    /// Whether somebody tells how many tuners `wanted` can have one of, so that a refusal while one is free has another reason.
+    /// Whether somebody tells how many tuners `wanted` can have one of.
     #[must_use]
     pub fn is_tuner_limit_told(&self, wanted: Option<&MediaSourceId>, now: Timestamp) -> bool {
         self.tuners.is_limit_told(&self.occupancy(now), wanted)
@@ -48,8 +48,13 @@ impl Pool {
     /// Whether a tuner is known to be free for `wanted`, even if each opening that the server works on gets one.
     #[must_use]
     pub fn is_tuner_free(&self, wanted: Option<&MediaSourceId>, now: Timestamp) -> bool {
+        self.counted_free(wanted, now).is_some()
+    }
+
+    /// The tuners of which one counts as free for `wanted`.
+    fn counted_free(&self, wanted: Option<&MediaSourceId>, now: Timestamp) -> Option<Scope> {
         let open = self.occupancy(now);
-        self.tuners.short(&open, &self.asking.items(&open), wanted).is_none()
+        self.tuners.counted_free(&open, &self.asking.items(&open), wanted)
     }
 
     /// The openings that the server works on for somebody who waits: how they end is not known yet.
@@ -92,9 +97,19 @@ impl Pool {
         })
     }
 
-    /// The server had no tuner left for somebody, who wants `wanted` if that is known.
+    /// The server had no tuner left for somebody, who wants `wanted` if that is known. Where one counts as free, the count may be wrong:
+    /// a recording has just begun, or a player beside the gateway has one. Then an idle channel goes too, unless a tuner is about to be free.
     pub(super) fn tuner_denied(&mut self, wanted: Option<&MediaSourceId>, now: Timestamp) {
-        let _ = self.tuner_needed(Shortage::Tuner, wanted, now);
+        match self.counted_free(wanted, now) {
+            None => {
+                self.tuner_needed(Shortage::Tuner, wanted, now);
+            }
+            Some(scope) if self.closing().is_empty() => {
+                self.tuners.one_is_unseen(now);
+                self.free_tuner(Shortage::Tuner, scope, wanted, now);
+            }
+            Some(_) => {}
+        }
     }
 
     /// The server is about to need a tuner for a recording, of `wanted` if that is known.

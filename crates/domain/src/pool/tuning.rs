@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Pool;
-use crate::consumer::Consumer;
+use crate::consumer::{Consumer, straggles};
 use crate::key::{Channel, ConsumerId, DeviceId, ItemId, StreamId, StreamKey};
 use crate::pool::api::{Action, Admission, Tune, Warmth};
 use crate::pool::legacy::Legacy;
@@ -94,7 +94,14 @@ impl Pool {
             .map(|(id, _)| (id, LeaveReason::Zapped))
             .collect();
         self.leave(left, now);
-        self.openings.zapping(account, &device, now);
+        for play_session in self.openings.zapping(account, &device, now) {
+            // Its first request for a playlist may be under way.
+            if self.crowd.of_play_session(&play_session).next().is_none() {
+                let viewer =
+                    Viewer { account, device: Some(device.clone()), play_session: Some(play_session) };
+                self.shared_devices.displace(viewer, now + straggles(None));
+            }
+        }
         // What was pulled ahead for it takes a connection that the channel may need.
         let ahead = self.inputs.iter().filter(|(_, input)| input.is_pulled_ahead_for(account));
         for input in ahead.map(|(id, _)| id).collect::<Vec<_>>() {

@@ -21,6 +21,8 @@ const OTHERS: &str = "others";
 
 /// Within which time an opening has to be granted once an idle channel has gone for it, if that is why.
 const PROVED: Duration = Duration::from_secs(30);
+/// How long a tuner that counts as free is held to be taken after the server has denied one: by then the timers have been asked for.
+const UNSEEN: Duration = Duration::from_secs(90);
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -35,6 +37,8 @@ pub struct ServerTuners {
     learning: BTreeMap<String, Learning>,
     harm: Harm,
     denial: Option<Denial>,
+    /// Until when a tuner that counts as free is held to be taken.
+    unseen_until: Option<Timestamp>,
     pub(super) timers: Vec<Timer>,
     /// What was done for timers whose tuner is not known to be free, by timer.
     pub(super) helped: BTreeMap<String, Helped>,
@@ -72,6 +76,7 @@ impl ServerTuners {
             learning: BTreeMap::new(),
             harm: Harm::default(),
             denial: None,
+            unseen_until: None,
             timers: Vec::new(),
             helped: BTreeMap::new(),
             helped_ahead: None,
@@ -143,6 +148,16 @@ impl ServerTuners {
         let on = |index| self.open_on(index, open, |_| true);
         let counts = self.indices().map(|index| u32::try_from(on(index)).unwrap_or(u32::MAX));
         self.denial = (others == 0).then(|| Denial { at: now, open: counts.collect() });
+    }
+
+    /// The server has denied somebody a tuner although one counts as free: somebody has it whom the gateway does not see.
+    pub fn one_is_unseen(&mut self, now: Timestamp) {
+        self.unseen_until = Some(now + UNSEEN);
+    }
+
+    /// How many tuners are held to be taken besides those that are known to be.
+    pub(super) fn unseen(&self) -> usize {
+        usize::from(self.unseen_until.is_some_and(|until| until > self.considered))
     }
 
     /// The one who was denied a tuner got it once an idle channel had gone. So no more can be open than were then.

@@ -73,12 +73,7 @@ impl ServerTuners {
         wanted: Option<&MediaSourceId>,
     ) -> Option<Scope> {
         let host = wanted.and_then(|source| self.hosts.only_host_of(source));
-        let in_use = |scope| {
-            let others = asked
-                .iter()
-                .filter(|item| self.source_of(item).is_none_or(|source| self.is_in(scope, source)));
-            others.count() + self.open_in(scope, open, |_| true)
-        };
+        let in_use = |scope| self.in_use(scope, open, asked);
         let mut limits = self.limits(open).filter(|(scope, _)| match (scope, host) {
             (Scope::All, _) | (_, None) => true,
             (Scope::Host(index), Some(host)) => *index == host,
@@ -93,6 +88,24 @@ impl ServerTuners {
             None if self.settings.limit.is_some() || is_known() => None,
             None => Some(host.map_or(Scope::All, Scope::Host)),
         }
+    }
+
+    /// The tuners of which one counts as free for `wanted`. The items `asked` for may be open besides.
+    #[must_use]
+    pub fn counted_free(
+        &self,
+        open: &Occupancy,
+        asked: &BTreeSet<&ItemId>,
+        wanted: Option<&MediaSourceId>,
+    ) -> Option<Scope> {
+        let (scope, limit) = self.limit_for(open, wanted)?;
+        (self.in_use(scope, open, asked) < self.certain(scope, limit) as usize).then_some(scope)
+    }
+
+    fn in_use(&self, scope: Scope, open: &Occupancy, asked: &BTreeSet<&ItemId>) -> usize {
+        let others =
+            asked.iter().filter(|item| self.source_of(item).is_none_or(|source| self.is_in(scope, source)));
+        others.count() + self.open_in(scope, open, |_| true)
     }
 
     /// Whether `wanted` can be opened for nobody yet: then a tuner is left besides, and the reserve. Where no number of tuners is known,
@@ -137,7 +150,7 @@ impl ServerTuners {
         let asked = asked.len();
         let limits = self.limits(open).filter(|(scope, _)| self.is_in(*scope, wanted));
         limits.map(move |(scope, limit)| {
-            let in_use = asked + self.open_in(scope, open, |_| true);
+            let in_use = asked + self.unseen() + self.open_in(scope, open, |_| true);
             let kept = self.reserve(limit).max(1) as usize;
             (scope, (self.certain(scope, limit) as usize).cast_signed() - (in_use + kept).cast_signed())
         })

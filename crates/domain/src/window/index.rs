@@ -155,19 +155,18 @@ impl Index {
         (self.entries.len(), self.entries.iter().map(|entry| entry.listed.duration).sum())
     }
 
-    /// The first of the fewest newest segments that last `span` and start with a random access point, of at least `least` segments
-    /// or `enough`. `None` while there are none.
-    pub(super) fn join(&self, span: Duration, least: usize, enough: Duration) -> Option<u64> {
+    /// The first of the fewest newest segments that last `span`, are `least` or last `enough`, and start with a random access point.
+    /// `None` while there are none.
+    pub(super) fn join(&self, span: Duration, least: u64, enough: Duration) -> Option<u64> {
         let oldest = self.recent_from.max(self.current_from);
         let wished = self.suffix_lasting(span).max(oldest);
-        let beginnings = self.from(oldest).filter(|entry| entry.independent);
-        let mut beginnings = beginnings.map(|entry| entry.listed.sequence);
-        let first = beginnings.next()?;
-        let start = beginnings.take_while(|&sequence| sequence <= wished).last().unwrap_or(first);
-        let listed = self.list(start);
-        let (count, total) =
-            listed.fold((0, Duration::ZERO), |(count, total), listed| (count + 1, total + listed.duration));
-        (count >= least || total >= enough).then_some(start)
+        let is_enough = |entry: &&Entry| {
+            self.next_sequence - entry.listed.sequence >= least || self.ends - entry.begins >= enough
+        };
+        let mut beginnings = self.from(oldest).filter(|entry| entry.independent);
+        let first = beginnings.next().filter(is_enough)?;
+        let others = beginnings.take_while(|entry| entry.listed.sequence <= wished);
+        Some(others.take_while(is_enough).last().unwrap_or(first).listed.sequence)
     }
 
     /// The last segment that began at `since` at the latest and that a list may start with; else the first one after it.

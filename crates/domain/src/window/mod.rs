@@ -33,7 +33,7 @@ const TOLERANCE: u32 = 400;
 const SHORTEST_GROUP: Duration = Duration::from_millis(900);
 /// A new viewer's first list has this many segments at least, or lasts `ENOUGH`: a player that begins with less would stand still
 /// when it has played it, until the next segment is there.
-const HEAD_START: usize = 2;
+const HEAD_START: u64 = 2;
 /// How long a list of no more than that is held back, for one segment more: about half a segment.
 const LONGEST_HOLD: Duration = Duration::from_millis(250);
 /// See `HEAD_START`.
@@ -260,7 +260,7 @@ impl<P> Window<P> {
     pub fn hold(&self, join: JoinPoint) -> Option<Duration> {
         match (join.listing, self.promise) {
             (Listing::Fine, Promise::Pieces { .. }) => {
-                self.list(join).nth(HEAD_START).is_none().then_some(LONGEST_HOLD)
+                (self.fine.newest() < join.sequence + HEAD_START).then_some(LONGEST_HOLD)
             }
             (Listing::Fine | Listing::Keyed, _) => None,
         }
@@ -346,7 +346,8 @@ impl<P> Window<P> {
             // The first group alone may be a short one. No list begins before there are two.
             let (count, total) = self.keyed.extent();
             let longest = self.distance.1.max(self.keyed.longest());
-            self.keyed_target = target_of_group(longest).filter(|_| count >= HEAD_START || total >= ENOUGH);
+            self.keyed_target =
+                target_of_group(longest).filter(|_| count as u64 >= HEAD_START || total >= ENOUGH);
         }
     }
 

@@ -106,6 +106,13 @@ fn the_first_list_has_enough_to_play_on() {
     assert!(!joins("!...", Listing::Keyed));
     assert!(joins("!...!...", Listing::Keyed));
     assert!(joins("!.......", Listing::Keyed), "four seconds are enough");
+    let window = pieces_of("!...!...!...", PIECES);
+    let start = window.join(Listing::Keyed, secs(1), None).unwrap();
+    assert_eq!(
+        numbers(&window, start),
+        [1, 2],
+        "more than is wished, where that is too little to begin with"
+    );
     let segments = window_of(&[2]);
     assert!(
         segments.join(Listing::Fine, secs(6), None).is_some(),

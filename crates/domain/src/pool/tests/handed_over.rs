@@ -68,6 +68,22 @@ fn whom_the_operator_has_sent_away_stays_away() {
     assert!(matches!(new.tune(1, 1, at(62_000)), Admission::Serve { .. }));
 }
 
+/// The answers go on through the old process, and count for the limit of a user's streams.
+#[test]
+fn what_the_server_is_sending_is_counted_on() {
+    let mut old = Bench::new(LIMITS);
+    let player = || (Account(1), Some(DeviceId::new("phone")));
+    for _ in 0..2 {
+        old.pool.handle_event(Event::MediaBegins(player().0, player().1), at(0));
+    }
+    let mut new = heir(&mut old, at(1000));
+    assert!(!new.pool.may_watch(Account(1), None, 1));
+    new.pool.handle_event(Event::MediaEnds(player().0, player().1), at(2000));
+    assert!(!new.pool.may_watch(Account(1), None, 1), "one of the two");
+    new.pool.handle_event(Event::MediaEnds(player().0, player().1), at(2000));
+    assert!(new.pool.may_watch(Account(1), None, 1));
+}
+
 #[test]
 fn time_does_not_pass_for_a_frozen_pool() {
     let mut old = Bench::new(LIMITS);

@@ -308,6 +308,26 @@ fn a_stream_is_wrongly_taken_once_per_device() {
     assert_eq!(bench.snapshot().tally.starts, 2);
 }
 
+/// A device zaps on before its first list is there, or before its player has asked for one, and there is one tuner. A request that the
+/// gateway reads only after that takes the tuner for nobody, unless it waits until its client is known to be gone.
+#[test]
+fn what_was_under_way_before_a_first_segment_takes_no_tuner_back() {
+    for tunes in [true, false] {
+        let mut bench = Bench::new(PATIENT);
+        bench.pool.handle_event(Event::Opened(OpeningId(1), opening(&viewer(1), 1, false)), at(0));
+        if tunes {
+            bench.serve(1, 1, at(0));
+            bench.actions();
+        }
+        let device = viewer(1).device.unwrap();
+        bench.pool.handle_event(Event::Zapping(viewer(1).account, device, key(2).channel.item), at(1000));
+        bench.pool.handle_event(Event::TunerDenied(None), at(1000));
+        let straggles_until = |bench: &Bench, now| bench.pool.straggles_until(&viewer(1), at(now));
+        assert_eq!(straggles_until(&bench, 1001), Some(at(7000)), "{tunes}");
+        assert_eq!(straggles_until(&bench, 7000), None, "{tunes}: it is another player of the device");
+    }
+}
+
 #[test]
 fn a_suspect_is_not_cut() {
     let mut bench = Bench::new(PATIENT);

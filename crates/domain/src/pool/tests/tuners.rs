@@ -193,14 +193,18 @@ fn one_of_many_tuners_is_not_used_by_what_nobody_watches() {
     assert!(bench.presence(watched).is_some());
 }
 
+/// A recording that has just begun and a player beside the gateway have tuners that it does not count.
 #[test]
-fn a_denial_costs_nothing_while_a_tuner_is_free() {
-    let (mut bench, _) = Bench::warm(6, 5);
-    assert_eq!(bench.stopped(Event::TunerDenied(None), at(9000)), [], "the channel is dead");
-    let (mut bench, streams) = Bench::warm(3, 3);
+fn each_denial_costs_one_idle_channel_even_where_a_tuner_counts_as_free() {
+    let (mut bench, streams) = Bench::warm(6, 5);
     assert_eq!(bench.stopped(Event::TunerDenied(None), at(9000)), [(streams[0], StopReason::TunerNeeded)]);
-    bench.pool.handle_event(Event::Retired(streams[0]), at(9001));
-    assert_eq!(bench.stopped(Event::TunerDenied(None), at(9002)), [], "one is free now");
+    assert_eq!(bench.stopped(Event::TunerDenied(None), at(9001)), [], "one is about to be free");
+    bench.pool.handle_event(Event::Retired(streams[0]), at(9002));
+    assert_eq!(bench.stopped(Event::TunerDenied(None), at(9003)), [(streams[1], StopReason::TunerNeeded)]);
+    let (mut bench, _) = Bench::warm(6, 0);
+    bench.serve(1, 1, at(8000));
+    bench.actions();
+    assert_eq!(bench.stopped(Event::TunerDenied(None), at(9000)), [], "it is watched");
 }
 
 /// The server tunes seconds before it answers.
@@ -216,7 +220,7 @@ fn an_opening_that_is_not_answered_may_have_the_last_tuner() {
     assert_eq!(bench.pool.closing(), Closing::from([Open::Asking(AskingId(1))]), "it is waited for");
     bench.pool.handle_event(Event::Answered(AskingId(1)), at(8500));
     assert_eq!(bench.pool.closing(), Closing::new());
-    assert_eq!(bench.stopped(Event::TunerDenied(None), at(9000)), [], "the channel is dead");
+    assert!(bench.pool.is_tuner_free(None, at(9000)));
 }
 
 #[test]
