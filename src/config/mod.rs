@@ -37,7 +37,7 @@ pub use errors::{Errors, Place, Problem};
 pub use lineup::{Location, Playlist};
 pub use secret::Secret;
 pub use sections::{
-    BlockingReload, LineupServer, LiveTvRight, Log, LogFormat, Pool, Produce, Rewind, Shutdown, Viewers,
+    BlockingReload, History, LineupServer, LiveTvRight, Log, LogFormat, Pool, Produce, Rewind, Shutdown, Viewers,
     Window,
 };
 pub use streams::{CopyWith, Encoders, Feed, Ffmpeg, Warm};

@@ -25,7 +25,10 @@ pub(super) struct Handle(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
+    /// When this process began, on tokio's clock and on the pool's, and when the first one did from which it has taken over.
     epoch: Instant,
+    begin: Timestamp,
+    first: Timestamp,
     pool: Mutex<Pool>,
     ended_answers: EndedAnswers,
     /// Notified when the pool may have actions, or an earlier deadline.
@@ -35,12 +38,13 @@ struct Shared {
 }
 
 impl Handle {
-    /// A handle to `pool`, whose clock shows `elapsed` now.
-    pub(super) fn new(pool: Pool, elapsed: Duration) -> Self {
+    /// A handle to `pool`, whose clock shows `begin` now. The first of the processes that have followed one another began at `first`.
+    pub(super) fn new(pool: Pool, begin: Timestamp, first: Timestamp) -> Self {
         let (turns, _) = watch::channel(());
-        let now = Instant::now();
         Self(Arc::new(Shared {
-            epoch: now.checked_sub(elapsed).unwrap_or(now),
+            epoch: Instant::now(),
+            begin,
+            first,
             pool: Mutex::new(pool),
             ended_answers: EndedAnswers::default(),
             wake: Notify::new(),
@@ -50,7 +54,12 @@ impl Handle {
 
     /// The present, on the pool's clock.
     pub(super) fn now(&self) -> Timestamp {
-        Timestamp::after_start(self.0.epoch.elapsed())
+        self.0.begin + self.0.epoch.elapsed()
+    }
+
+    /// When the first of the processes that have followed one another began.
+    pub(super) fn first(&self) -> Timestamp {
+        self.0.first
     }
 
     /// Waits until a viewer's request for a playlist cannot be one that was under way when its device tuned away, or until it has been
@@ -64,7 +73,9 @@ impl Handle {
 
     /// Converts a time of the pool's clock to tokio's.
     pub(super) fn instant(&self, at: Timestamp) -> Instant {
-        self.0.epoch + at.elapsed()
+        let Shared { epoch, begin, .. } = *self.0;
+        // Tokio's clock may not reach back to what was before this process.
+        epoch.checked_sub(begin.since(at)).unwrap_or(epoch) + at.since(begin)
     }
 
     /// Locks the pool.

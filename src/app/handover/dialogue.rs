@@ -10,7 +10,7 @@ use crate::proxy::handed_over::GatewayParts;
 use crate::supervisor::handed_over::{News, PieceName, SupervisorParts};
 
 /// What both processes have to agree on: it changes with the form of any message.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 
 /// How long the new process may take to be ready, and then to take over.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);

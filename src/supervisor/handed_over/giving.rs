@@ -56,6 +56,9 @@ impl Supervisor {
             self.streams.all().iter().for_each(|(_, stream)| stream.freeze());
             pool.freeze(now)
         });
+        let told = self.handle.pool().take_remembered();
+        self.remembering.remember(told);
+        self.remembering.written().await;
         let mut extents = Extents::default();
         let streams = self.streams.all();
         let handed_over: BTreeSet<_> = pool.streams().collect();
@@ -69,6 +72,7 @@ impl Supervisor {
         });
         let parts = SupervisorParts {
             pool,
+            first: self.handle.first(),
             streams,
             book: self.openings.parts(),
             entries: entries.collect(),
@@ -117,6 +121,7 @@ impl Supervisor {
     /// The other process goes on with all of it.
     pub fn handed_over(&self) {
         self.callers.leftovers.forget_all();
+        self.remembering.hand_over();
         self.streams.all().iter().for_each(|(_, stream)| stream.is_gone());
     }
 
