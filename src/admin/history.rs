@@ -2,7 +2,6 @@
 //!
 //! It does not know where that is kept.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -87,7 +86,7 @@ fn read(text: &str) -> Option<Query> {
 }
 
 /// A moment that was shown, in milliseconds since 1970. A `+` that was not escaped has become a space.
-fn moment(text: &Cow<'_, str>) -> Option<i64> {
+fn moment(text: &str) -> Option<i64> {
     Some(text.replace(' ', "+").parse::<jiff::Timestamp>().ok()?.as_millisecond())
 }
 

@@ -101,15 +101,18 @@ impl History {
         }
     }
 
-    /// Has the name behind a fingerprint written, if names are kept.
-    pub fn name(&self, fingerprint: Option<u64>, name: impl FnOnce() -> String) {
+    /// Has the name behind a fingerprint written, if names are kept and it is known.
+    pub fn name(&self, fingerprint: Option<u64>, name: impl FnOnce() -> Option<String>) {
         let Some(fingerprint) = fingerprint.filter(|_| self.0.settings.identify) else { return };
         let mut named = self.0.named.lock().unwrap_or_else(PoisonError::into_inner);
         if named.len() >= NAMED {
             named.clear();
         }
-        if named.insert(fingerprint) {
-            self.write(Entry::Person(fingerprint, name()));
+        if !named.contains(&fingerprint)
+            && let Some(name) = name()
+        {
+            named.insert(fingerprint);
+            self.write(Entry::Person(fingerprint, name));
         }
     }
 
@@ -137,11 +140,5 @@ impl History {
         let path = self.0.settings.path.clone();
         let read = spawn_blocking(move || reading::read(&path, &query)).await;
         read.unwrap_or(Err(HistoryError::Died))
-    }
-
-    /// How many entries were lost because the queue was full.
-    #[must_use]
-    pub fn lost(&self) -> u64 {
-        self.0.lost.load(Ordering::Relaxed)
     }
 }

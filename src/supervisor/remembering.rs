@@ -78,11 +78,10 @@ impl Remembering {
     pub(super) fn player(&self, user: Option<&str>, device: Option<&DeviceId>) -> PlayerKey {
         let player = self.key.player(user, device.map(DeviceId::as_str));
         if let (Some(history), Some(user)) = (&self.history, user) {
-            let name = || self.names.user(&UserId::new(user));
-            history.name(player.user, || name().map_or_else(|| user.to_owned(), |name| name.to_string()));
+            history.name(player.user, || self.names.user(&UserId::new(user)).map(|name| name.to_string()));
         }
         if let (Some(history), Some(device)) = (&self.history, device) {
-            history.name(player.device, || device.as_str().to_owned());
+            history.name(player.device, || Some(device.as_str().to_owned()));
         }
         player
     }
