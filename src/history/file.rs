@@ -131,6 +131,15 @@ impl File {
                 }
                 Entry::Remembered(Remembered::Left { player, at }) => end(&writing, *player, *at)?,
                 Entry::Remembered(Remembered::Channel(item, known)) => know(&writing, item, known)?,
+                Entry::Remembered(Remembered::Attempt(key, until)) => {
+                    // What cannot be written as text is tried again.
+                    let stream = serde_json::to_string(key).ok();
+                    writing.execute("DELETE FROM attempt WHERE until < ?", [millis(now)])?;
+                    writing.execute(
+                        "INSERT OR REPLACE INTO attempt SELECT ?1, ?2 WHERE ?1 IS NOT NULL",
+                        params![stream, millis(*until)],
+                    )?;
+                }
                 Entry::Zapped(zapped) => meet(&writing, zapped)?,
                 Entry::Channel(item, name, number) => {
                     writing.execute(

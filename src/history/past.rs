@@ -32,7 +32,10 @@ impl Past {
     pub(super) fn order(&self) -> Vec<ItemId> {
         let order = self.remembered.iter().find_map(|remembered| match remembered {
             Remembered::Order(items) => Some(items.clone()),
-            Remembered::Came { .. } | Remembered::Left { .. } | Remembered::Channel(..) => None,
+            Remembered::Came { .. }
+            | Remembered::Left { .. }
+            | Remembered::Channel(..)
+            | Remembered::Attempt(..) => None,
         });
         order.unwrap_or_default()
     }
@@ -77,9 +80,15 @@ pub(super) fn recall(connection: &Connection) -> Result<Past, HistoryError> {
         OTHERS,
         |row| Ok(Some((MediaSourceId::new(row.get::<_, String>(0)?), row.get(1)?))),
     )?;
+    let attempts = rows(connection, "SELECT stream, until FROM attempt LIMIT ?", OTHERS, |row| {
+        let stream = serde_json::from_str(row.get_ref(0)?.as_str()?).ok();
+        Ok(stream.zip(Some(moment(row.get(1)?))))
+    })?;
+    let attempts = attempts.into_iter().map(|(stream, until)| Remembered::Attempt(stream, until));
     let channels = channels.into_iter().map(|(item, known)| Remembered::Channel(item, known));
     let mut remembered = vec![Remembered::Order(order)];
     remembered.extend(channels);
+    remembered.extend(attempts);
     remembered.extend(events(viewed));
     Ok(Past { remembered, sources })
 }

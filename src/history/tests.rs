@@ -10,9 +10,10 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use domain::key::{ItemId, MediaSourceId};
+use domain::key::{Channel, ItemId, MediaSourceId, StreamKey};
 use domain::pool::foresight::{KnownChannel, Remembered};
 use domain::prediction::{ChannelKey, Prediction, Switch, ViewerKey};
+use domain::profile::{Policy, ProfileKey};
 use domain::reason::ZapOutcome;
 use domain::time::Timestamp;
 use domain::viewer::PlayerKey;
@@ -27,6 +28,12 @@ fn settings(folder: &Path) -> Settings {
 
 fn item(channel: u8) -> ItemId {
     ItemId::parse(&format!("{channel:032x}")).unwrap()
+}
+
+fn stream(channel: u8) -> StreamKey {
+    let profile = ProfileKey::from_query([("VideoCodec", "h264")].into_iter(), false, Policy::UNRESTRICTED);
+    let channel = Channel { item: item(channel), source: MediaSourceId::new("source") };
+    StreamKey { channel, profile: profile.unwrap().key }
 }
 
 fn player(number: u64) -> PlayerKey {
@@ -74,6 +81,7 @@ async fn the_next_process_begins_with_what_this_one_told() {
     let told = vec![
         Remembered::Order(vec![item(2), item(1)]),
         Remembered::Channel(item(2), known),
+        Remembered::Attempt(stream(3), at(3_700_000)),
         came(1, 1, Switch::On, at(1000)),
         came(2, 2, Switch::On, at(2000)),
         came(1, 2, Switch::Up, at(3000)),
@@ -340,7 +348,10 @@ fn a_killed_process_loses_the_last_second() {
     assert_eq!(whole, "ok");
     let times = past.remembered.iter().filter_map(|remembered| match remembered {
         Remembered::Came { at, .. } => Some(at.elapsed()),
-        Remembered::Order(_) | Remembered::Left { .. } | Remembered::Channel(..) => None,
+        Remembered::Order(_)
+        | Remembered::Left { .. }
+        | Remembered::Channel(..)
+        | Remembered::Attempt(..) => None,
     });
     let times: Vec<_> = times.collect();
     assert!(times.len() as i64 >= seen);

@@ -9,8 +9,8 @@
 //!
 //! A frozen pool takes in what happens, but starts nothing, and time does not pass for it: it judges nobody and gives nothing back.
 //! To the new pool each stream is one whose generation has just ended, without anybody's fault. What the operator has warmed up is warmed
-//! up anew. What was learned of viewers' next channels is told by `begin_with`, where it is remembered; habits of players and which attempts
-//! have failed are learned anew.
+//! up anew. What was learned of viewers' next channels, and which attempts have failed, is told by `begin_with`, where it is remembered; the
+//! rhythm of players is learned anew.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

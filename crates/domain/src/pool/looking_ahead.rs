@@ -37,6 +37,11 @@ impl Pool {
     /// [`take_remembered`](Self::take_remembered). It comes before [`go_on_with`](Self::go_on_with), after [`began_at`](Self::began_at), and
     /// the clock has to reach back to what is told.
     pub fn begin_with(&mut self, past: impl IntoIterator<Item = Remembered>) {
+        let past = past.into_iter().inspect(|remembered| {
+            if let Remembered::Attempt(key, until) = remembered {
+                self.failed_attempts.recall(key.clone(), *until);
+            }
+        });
         self.foresight.begin_with(past);
     }
 

@@ -116,10 +116,10 @@ impl Foresight {
 
     /// The channels have this order, in which the keys for the next and the previous one step.
     pub(super) fn set_order(&mut self, items: &[ItemId]) {
-        self.tell(|| Remembered::Order(items.to_vec()));
         // Channels are watched that the server does not list, too.
-        let items = items.iter().take(CHANNELS / 2);
-        let channels = items.map(|item| ChannelKey(self.channels.of(item))).collect();
+        let items = items.get(..CHANNELS / 2).unwrap_or(items);
+        self.tell(|| Remembered::Order(items.to_vec()));
+        let channels = items.iter().map(|item| ChannelKey(self.channels.of(item))).collect();
         self.prediction.set_order(ChannelOrder::new(channels));
     }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::key::ItemId;
+use crate::key::{ItemId, StreamKey};
 use crate::prediction::Switch;
 use crate::time::Timestamp;
 use crate::viewer::PlayerKey;
@@ -34,6 +34,8 @@ pub enum Remembered {
     },
     /// What is known of a channel has changed.
     Channel(ItemId, KnownChannel),
+    /// The gateway could not make this stream, and does not try until then.
+    Attempt(StreamKey, Timestamp),
 }
 
 /// What is known of a channel.
@@ -60,6 +62,7 @@ impl Remembered {
                 let failures = failures.map(|(count, until)| (count, moved(until)));
                 Self::Channel(item, KnownChannel { opened, wait, failures })
             }
+            Self::Attempt(key, until) => Self::Attempt(key, moved(until)),
         }
     }
 }

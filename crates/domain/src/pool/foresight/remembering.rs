@@ -36,6 +36,8 @@ impl Foresight {
                 }
                 Remembered::Left { player, at } => self.switched_off(player, at),
                 Remembered::Channel(item, known) => self.knows(&item, known),
+                // The pool itself knows of these.
+                Remembered::Attempt(..) => {}
             }
         }
         self.untold = Some(VecDeque::new());
@@ -80,7 +82,7 @@ impl Foresight {
     }
 
     /// Where nobody takes what is told, the oldest of it is lost.
-    pub(super) fn tell(&mut self, what: impl FnOnce() -> Remembered) {
+    pub(in crate::pool) fn tell(&mut self, what: impl FnOnce() -> Remembered) {
         if let Some(untold) = &mut self.untold {
             if untold.len() >= UNTOLD {
                 untold.pop_front();

@@ -68,9 +68,11 @@ fn each_way_to_come_to_a_channel_is_told() {
     let told = two_evenings(&mut learning());
     let of_first = told.iter().filter_map(|told| match told {
         Remembered::Came { player, how, .. } if player.user == Some(1) => Some(*how),
-        Remembered::Came { .. } | Remembered::Left { .. } | Remembered::Order(_) | Remembered::Channel(..) => {
-            None
-        }
+        Remembered::Came { .. }
+        | Remembered::Left { .. }
+        | Remembered::Order(_)
+        | Remembered::Channel(..)
+        | Remembered::Attempt(..) => None,
     });
     use Switch::{Choice, Down, On, Up};
     assert_eq!(of_first.take(6).collect::<Vec<_>>(), [On, Up, Up, Down, Choice, Choice]);
@@ -138,4 +140,27 @@ fn departures_are_told_by_the_process_that_sees_them() {
     let told = new.pool.take_remembered();
     let player = player_of(&viewer(1));
     assert!(told.iter().any(|told| matches!(told, Remembered::Left { player: left, .. } if *left == player)));
+}
+
+/// The other pool does not try again what could not be made, so that nobody waits for that in vain.
+#[test]
+fn what_could_not_be_made_is_not_tried_by_the_next_pool() {
+    let mut before = Bench::new(LEARNING);
+    before.pool.begin_with([]);
+    let tune = |bench: &mut Bench| {
+        bench.tokens += 1;
+        let fresh = ConsumerId::from_bits(bench.tokens);
+        bench.pool.tune(web_tune(key(1), viewer(1), Produce::Auto, fresh), at(1000));
+        bench.actions().into_iter().find_map(|action| {
+            let Action::Start { stream, generation, method } = action else { return None };
+            Some((stream, generation, method))
+        })
+    };
+    let (stream, generation, method) = tune(&mut before).unwrap();
+    assert_eq!(method, ProductionMethod::Own);
+    before.pool.handle_event(Event::Failed { stream, generation, failure: Failure::Unsuitable }, at(2000));
+    let told = before.pool.take_remembered();
+    let mut after = Bench::new(LEARNING);
+    after.pool.begin_with(told);
+    assert_eq!(tune(&mut after).unwrap().2, ProductionMethod::Adopted);
 }
