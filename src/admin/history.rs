@@ -54,10 +54,7 @@ pub(super) struct Watched {
 }
 
 /// The newest viewings that the query of a request asks for, the newest first.
-pub(super) async fn watched(
-    remembering: &Remembering,
-    query: Option<&str>,
-) -> Result<Vec<Watched>, Problem> {
+pub(super) async fn watched(remembering: &Remembering, query: Option<&str>) -> Result<Vec<Watched>, Problem> {
     let query = read(query.unwrap_or_default()).ok_or(Problem::Query)?;
     match remembering.read(query).await {
         Ok(Some(viewings)) => Ok(viewings.into_iter().map(shown).collect()),
@@ -109,7 +106,8 @@ fn shown(viewing: Viewing) -> Watched {
 }
 
 fn written(at: Timestamp) -> String {
-    let at = jiff::Timestamp::UNIX_EPOCH.checked_add(jiff::SignedDuration::try_from(at.elapsed()).unwrap_or_default());
+    let at = jiff::Timestamp::UNIX_EPOCH
+        .checked_add(jiff::SignedDuration::try_from(at.elapsed()).unwrap_or_default());
     at.map_or_else(|_| String::new(), |at| format!("{at:.3}"))
 }
 

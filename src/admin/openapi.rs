@@ -10,8 +10,8 @@ use crate::admin::{history, problem, views};
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        state, streams, stream, tuners, zaps, watched, decisions, summary, doctor, events, health, metrics, stop,
-        kick, channels, channel, ready, warm, release, pin, unpin
+        state, streams, stream, tuners, zaps, watched, decisions, summary, doctor, events, health, metrics,
+        stop, kick, channels, channel, ready, warm, release, pin, unpin
     ),
     components(schemas(views::State, views::Zap, views::Summary, problem::Details)),
     info(title = "Warmgate", description = "What runs, for whom, and how long viewers waited.")

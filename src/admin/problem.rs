@@ -66,10 +66,9 @@ impl Problem {
                 StatusCode::BAD_REQUEST,
                 "The query may have limit (a number), viewer, channel and before (a moment as in 2026-01-31T20:15:00Z)",
             ),
-            Self::NoHistory => (
-                StatusCode::NOT_FOUND,
-                "Nothing is remembered, or it cannot be read: the log says why",
-            ),
+            Self::NoHistory => {
+                (StatusCode::NOT_FOUND, "Nothing is remembered, or it cannot be read: the log says why")
+            }
             Self::NoSuchThing => (StatusCode::NOT_FOUND, "There is none of this id, or it has gone"),
             Self::Method(_) => (
                 StatusCode::METHOD_NOT_ALLOWED,

@@ -56,7 +56,8 @@ pub(super) async fn history(config: &Config, address: SocketAddr, follows: bool)
     }
     let path = state_file(config, address, "history")?.with_extension("db");
     let settings = history::Settings { path: path.clone(), keep, rows, identify };
-    let opened = spawn_blocking(move || survived("the history's opening", || History::open(settings, follows)));
+    let opened =
+        spawn_blocking(move || survived("the history's opening", || History::open(settings, follows)));
     match opened.await.ok().flatten() {
         Some(Ok((history, past))) => {
             info!(file = %path.display(), remembered = past.remembered.len(), "the history is open");

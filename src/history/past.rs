@@ -74,12 +74,10 @@ pub(super) fn recall(connection: &Connection) -> Result<Past, HistoryError> {
         viewed,
     )?;
     viewed.reverse();
-    let sources = rows(
-        connection,
-        "SELECT source, facts FROM source ORDER BY seen DESC LIMIT ?",
-        OTHERS,
-        |row| Ok(Some((MediaSourceId::new(row.get::<_, String>(0)?), row.get(1)?))),
-    )?;
+    let sources =
+        rows(connection, "SELECT source, facts FROM source ORDER BY seen DESC LIMIT ?", OTHERS, |row| {
+            Ok(Some((MediaSourceId::new(row.get::<_, String>(0)?), row.get(1)?)))
+        })?;
     let attempts = rows(connection, "SELECT stream, until FROM attempt LIMIT ?", OTHERS, |row| {
         let stream = serde_json::from_str(row.get_ref(0)?.as_str()?).ok();
         Ok(stream.zip(Some(moment(row.get(1)?))))
@@ -121,7 +119,9 @@ fn rows<T>(
 }
 
 fn viewed(row: &Row<'_>) -> rusqlite::Result<Option<Viewed>> {
-    let print = |column| Ok::<_, rusqlite::Error>(fingerprint(row.get_ref(column)?.as_str_or_null().unwrap_or_default()));
+    let print = |column| {
+        Ok::<_, rusqlite::Error>(fingerprint(row.get_ref(column)?.as_str_or_null().unwrap_or_default()))
+    };
     let player = PlayerKey { user: print(0)?, device: print(1)? };
     let how: String = row.get(3)?;
     let how = Switch::ALL.into_iter().find(|known| known.as_str() == how);

@@ -299,7 +299,10 @@ fn the_key_is_the_owners_alone_and_stays() {
     let again = History::open(settings.clone(), false).unwrap().0.key().player(Some("ann"), Some("tv"));
     assert_eq!(first, again);
     assert_ne!(first.user, Key::passing(1).player(Some("ann"), None).user);
-    assert_ne!(first.user, History::open(settings.clone(), false).unwrap().0.key().player(None, Some("ann")).device);
+    assert_ne!(
+        first.user,
+        History::open(settings.clone(), false).unwrap().0.key().player(None, Some("ann")).device
+    );
     for file in ["history-1.db", "history-1.key"] {
         let mode = fs::metadata(folder.path().join(file)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");

@@ -88,7 +88,8 @@ impl Remembering {
 
     /// The pool has told these.
     pub(super) fn remember(&self, told: Vec<Remembered>) {
-        let Some(history) = self.history.as_ref().filter(|_| !told.is_empty() && !self.is_handed_over()) else {
+        let Some(history) = self.history.as_ref().filter(|_| !told.is_empty() && !self.is_handed_over())
+        else {
             return;
         };
         let now = Moment::now(self.handle.now());

@@ -78,7 +78,13 @@ impl Prediction {
 
     /// A viewer tunes to a channel, at this hour of its day (0 to 23). Returns how it came there; `None` if it is on that channel already,
     /// so that nothing is learned.
-    pub fn tuned(&mut self, viewer: ViewerKey, channel: ChannelKey, now: Timestamp, hour: u8) -> Option<Switch> {
+    pub fn tuned(
+        &mut self,
+        viewer: ViewerKey,
+        channel: ChannelKey,
+        now: Timestamp,
+        hour: u8,
+    ) -> Option<Switch> {
         let known = self.viewers.entry(viewer).or_insert_with(|| Viewer::new(&self.weights, now));
         if let Some(place) = &known.place {
             if place.channel == channel {
