@@ -12,7 +12,7 @@ use domain::produce::Produce;
 use domain::profile::{Policy, ProfileKey};
 use domain::time::Timestamp;
 use domain::tuners::{Reserve, Settings};
-use domain::viewer::{Account, Viewer};
+use domain::viewer::{Account, PlayerKey, Viewer};
 
 const STREAMS: u64 = 1_000;
 const VIEWERS: u64 = 10;
@@ -57,7 +57,9 @@ fn pool() -> Pool {
             };
             let fresh = ConsumerId::from_bits(u128::from(number) + 1);
             let (key, class, produce) = (key.clone(), Class::Web, Produce::Adopt);
-            let tune = Tune { key, viewer, class, produce, conditions: TuneConditions::default(), fresh };
+            let conditions = TuneConditions::default();
+            let player = PlayerKey { user: Some(number), device: None };
+            let tune = Tune { key, viewer, player, class, produce, conditions, fresh };
             let now = Timestamp::from_millis(number);
             let Admission::Serve { stream, .. } = pool.tune(tune, now) else { panic!("refused") };
             let (target, held) = (Duration::from_secs(4), 1 << 20);

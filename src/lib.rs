@@ -17,6 +17,7 @@ pub mod wire;
 pub mod feed;
 pub mod ffmpeg;
 pub mod handover;
+pub mod history;
 pub mod lineup;
 pub mod server;
 pub mod service_manager;

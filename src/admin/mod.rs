@@ -8,6 +8,7 @@ mod actions;
 mod answer;
 mod events;
 mod examiner;
+mod history;
 mod metrics;
 mod openapi;
 mod page;
@@ -70,7 +71,7 @@ impl Admin {
     async fn answer(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Response<Body> {
         let path = uri.path();
         let answered = match self.access.check((method, uri.authority()), headers, is_public(path)) {
-            Ok(()) => self.allowed(method, path, headers).await,
+            Ok(()) => self.allowed(method, uri, headers).await,
             Err(problem) => Err(problem),
         };
         let mut response = answered.unwrap_or_else(Problem::response);
@@ -83,9 +84,10 @@ impl Admin {
     async fn allowed(
         &self,
         method: &Method,
-        path: &str,
+        uri: &Uri,
         headers: &HeaderMap,
     ) -> Result<Response<Body>, Problem> {
+        let path = uri.path();
         let segments: Vec<_> = path.strip_prefix('/').unwrap_or_default().split('/').collect();
         let is_read = matches!(*method, Method::GET | Method::HEAD);
         match (is_read, &segments[..]) {
@@ -118,6 +120,9 @@ impl Admin {
             (true, ["api", "v1", "tuners"]) => Ok(json(&self.published.moment().state.tuners)),
             (true, ["api", "v1", "zaps"]) => {
                 Ok(json(&serde_json::json!({"zaps": self.published.zaps_from(0)})))
+            }
+            (true, ["api", "v1", "history"]) => {
+                Ok(json(&history::watched(self.supervisor.remembering(), uri.query()).await?))
             }
             (true, ["api", "v1", "decisions"]) => Ok(json(&self.published.decisions())),
             (true, ["api", "v1", "summary"]) => Ok(json(&published::summarized(&self.published.moment()))),

@@ -4,14 +4,14 @@
 
 use utoipa::OpenApi;
 
-use crate::admin::{problem, views};
+use crate::admin::{history, problem, views};
 
 /// Warmgate's API: what runs, for whom, and how long viewers waited.
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        state, streams, stream, tuners, zaps, decisions, summary, doctor, events, health, metrics, stop,
-        kick, channels, channel, ready, warm, release, pin, unpin
+        state, streams, stream, tuners, zaps, watched, decisions, summary, doctor, events, health, metrics,
+        stop, kick, channels, channel, ready, warm, release, pin, unpin
     ),
     components(schemas(views::State, views::Zap, views::Summary, problem::Details)),
     info(title = "Warmgate", description = "What runs, for whom, and how long viewers waited.")
@@ -42,6 +42,10 @@ fn tuners() {}
 /// The last changes of channel, the oldest first.
 #[utoipa::path(get, path = "/api/v1/zaps", responses((status = 200, description = "An object with zaps: a list", body = [views::Zap]), (status = 401, body = problem::Details)))]
 fn zaps() {}
+
+/// The newest of what was watched, the newest first: 100, or up to 1000 with `limit`.
+#[utoipa::path(get, path = "/api/v1/history", params(("limit" = Option<u32>, Query), ("viewer" = Option<String>, Query, description = "As shown"), ("channel" = Option<String>, Query, description = "The item or the name"), ("before" = Option<String>, Query, description = "Those that began before (RFC 3339)")), responses((status = 200, body = [history::Watched]), (status = 400, body = problem::Details), (status = 404, body = problem::Details)))]
+fn watched() {}
 
 /// The last decisions about channels that nobody watches, the oldest first: which were to be opened ahead, which were let go, and why.
 #[utoipa::path(get, path = "/api/v1/decisions", responses((status = 200, body = [views::Decision]), (status = 401, body = problem::Details)))]

@@ -34,6 +34,10 @@ pub(super) enum Problem {
     ForeignOrigin,
     /// There is nothing at this path.
     NoSuchPage,
+    /// Its query cannot be understood.
+    Query,
+    /// Nothing is remembered, or it cannot be read.
+    NoHistory,
     /// There is no such stream or viewer, or it has gone.
     NoSuchThing,
     /// The path takes other methods: these.
@@ -58,6 +62,13 @@ impl Problem {
             ),
             Self::ForeignOrigin => (StatusCode::FORBIDDEN, "The request comes from a page of another origin"),
             Self::NoSuchPage => (StatusCode::NOT_FOUND, "There is nothing at this path"),
+            Self::Query => (
+                StatusCode::BAD_REQUEST,
+                "The query may have limit (a number), viewer, channel and before (a moment as in 2026-01-31T20:15:00Z)",
+            ),
+            Self::NoHistory => {
+                (StatusCode::NOT_FOUND, "Nothing is remembered, or it cannot be read: the log says why")
+            }
             Self::NoSuchThing => (StatusCode::NOT_FOUND, "There is none of this id, or it has gone"),
             Self::Method(_) => (
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -96,6 +107,8 @@ impl Problem {
             Self::ForeignHost
             | Self::ForeignOrigin
             | Self::NoSuchPage
+            | Self::Query
+            | Self::NoHistory
             | Self::NoSuchThing
             | Self::NotWarmed(_) => {}
         }

@@ -85,7 +85,7 @@ impl Published {
         let state = views::State {
             at: moment(SystemTime::now()),
             version: env!("CARGO_PKG_VERSION"),
-            uptime: now.elapsed().as_secs_f64(),
+            uptime: self.supervisor.uptime().as_secs_f64(),
             upstream: self.facts.upstream.clone(),
             slots: self.supervisor.slots(),
             streams,

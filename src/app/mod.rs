@@ -24,7 +24,7 @@ use tracing::{info, warn};
 use crate::admin::{self, Examiner};
 use crate::app::changes::Changes;
 use crate::app::handover::{Before, Giver, Listening, Predecessor};
-use crate::app::resources::{encoding, spool, spool_folder, state_file, tested, usual_state_dir};
+use crate::app::resources::{encoding, history, spool, spool_folder, state_file, tested, usual_state_dir};
 use crate::app::shown::Shown;
 use crate::background::noted;
 use crate::config::{self, Config, Upstream};
@@ -61,7 +61,7 @@ pub async fn run(mut config: Config, path: PathBuf, level: Level, sockets: Socke
     config.state_dir = config.state_dir.or_else(usual_state_dir);
     if config.state_dir.is_none() {
         warn!(
-            "there is no state directory, because none of state_dir, STATE_DIRECTORY and HOME is set: after a crash, what is open at the server stays open"
+            "there is no state directory, because none of state_dir, STATE_DIRECTORY and HOME is set: after a crash, what is open at the server stays open, and what is watched is forgotten"
         );
     }
     config.clients.connections = open_files::room_for(config.clients.connections);
@@ -157,7 +157,7 @@ impl App {
             spool: spool_folder(&config).map(|folder| (folder, config.rewind.budget)),
         };
         let provider = lineups.clone().map(|lineups| Provider::new(lineups, fetcher, ffmpeg));
-        let settings = supervisor::Settings {
+        let mut settings = supervisor::Settings {
             limits: settings::limits(&config),
             size: settings::window_size(&config),
             spool: spool(&config),
@@ -168,6 +168,7 @@ impl App {
             gateway_login,
             ledger: state_file(&config, listener.local_addr(), "open"),
             learned_limits: state_file(&config, listener.local_addr(), "tuners"),
+            history: None,
             never_ahead: config.pool.never_ahead.clone(),
             playlists: settings::playlists(&config),
         };
@@ -179,6 +180,8 @@ impl App {
             }
             None => (None, None),
         };
+        // Now the process before, if there is one, has written all of it.
+        settings.history = history(&config, listener.local_addr(), inherited.is_some()).await;
         let supervisor = Supervisor::new(settings, jellyfin.clone(), inherited);
         let examiner = Arc::new(Examiner::new(places, supervisor.clone()));
         let shown = Shown::new(&config, taken.is_some(), (&supervisor, &examiner)).await;

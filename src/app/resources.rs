@@ -5,15 +5,17 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::app::settings;
 use crate::background::{kept, survived};
-use crate::config::{Config, CopyWith, Ffmpeg};
+use crate::config::{self, Config, CopyWith, Ffmpeg};
 use crate::ffmpeg;
 use crate::ffmpeg::launcher::Launcher;
+use crate::history::{self, History, Past};
 use crate::spool::Spool;
 use crate::supervisor::generation::own::workshop::Encoding;
 use domain::encoding::health;
@@ -40,10 +42,36 @@ pub(super) fn usual_state_dir() -> Option<PathBuf> {
 pub(super) fn state_file(config: &Config, address: SocketAddr, name: &str) -> Option<PathBuf> {
     let folder = config.state_dir.as_ref()?;
     if let Err(cause) = std::fs::create_dir_all(folder) {
-        warn!(folder = %folder.display(), %cause, "cannot create the state directory: after a crash, what is open at the server stays open");
+        warn!(folder = %folder.display(), %cause, "cannot create the state directory: after a crash, what is open at the server stays open, and what is watched is forgotten");
         return None;
     }
     Some(folder.join(format!("{name}-{}.json", address.port())))
+}
+
+/// What was watched, and where that is remembered, if it is. If this process `follows` another one, that has written all that it had to.
+pub(super) async fn history(config: &Config, address: SocketAddr, follows: bool) -> Option<(History, Past)> {
+    let config::History { enabled, identify, keep, rows } = config.history;
+    if !enabled {
+        return None;
+    }
+    let path = state_file(config, address, "history")?.with_extension("db");
+    let settings = history::Settings { path: path.clone(), keep, rows, identify };
+    let opened =
+        spawn_blocking(move || survived("the history's opening", || History::open(settings, follows)));
+    match opened.await.ok().flatten() {
+        Some(Ok((history, past))) => {
+            info!(file = %path.display(), remembered = past.remembered.len(), "the history is open");
+            Some((history, past))
+        }
+        Some(Err(why)) => {
+            warn!(
+                file = %path.display(), %why,
+                "the history cannot be opened: what is watched is forgotten at the end"
+            );
+            None
+        }
+        None => None,
+    }
 }
 
 /// Whether anybody may go back to what is too old for memory.

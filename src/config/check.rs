@@ -14,7 +14,7 @@ use crate::config::errors::Report;
 use crate::config::file::{self, File};
 use crate::config::lineup;
 use crate::config::secret::Secret;
-use crate::config::sections::{LineupServer, Pool, Rewind, Viewers, Window};
+use crate::config::sections::{History, LineupServer, Pool, Rewind, Viewers, Window};
 use crate::config::streams::{Feed, Ffmpeg, Warm};
 use crate::config::tls;
 use crate::config::tuners::Tuners;
@@ -26,6 +26,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
     name(&file.name, report);
     upstream(&file.upstream, report);
     admin::check(&file.admin, report);
+    history(&file.history, report);
     clients::check(&file.clients, report);
     pool(&file.pool, report);
     tuners(&file.tuners, report);
@@ -47,7 +48,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
     let tls = tls::lower(file.tls, folder, report);
     let (lineup_server, produce) = (file.lineup_server, file.produce);
     let File { listen, name, status_fields, trusted_proxies, proxy_protocol, state_dir, .. } = file;
-    let File { admin, zap, upstream, pool, clients, tuners, warm, feed, .. } = file;
+    let File { admin, zap, history, upstream, pool, clients, tuners, warm, feed, .. } = file;
     let File { viewers, window, rewind, ffmpeg, shutdown, log, .. } = file;
     let trust = Trust {
         authority: upstream.ca.map(|path| folder.join(path)),
@@ -74,6 +75,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
         state_dir,
         admin,
         zap,
+        history,
         upstream,
         lineup,
         lineup_server,
@@ -107,6 +109,12 @@ fn upstream(upstream: &file::Upstream, report: &mut Report) {
     report.rule(upstream.failures >= 1, "upstream.failures", &[], "must be at least 1");
     let holds = upstream.disk_budget > ByteSize(0);
     report.rule(holds, "upstream.disk_budget", &[], "must be more than 0");
+}
+
+fn history(history: &History, report: &mut Report) {
+    positive(history.keep, "history.keep", report);
+    let what = "must be at least 1: write enabled: false to keep nothing";
+    report.rule(history.rows >= 1, "history.rows", &[], what);
 }
 
 fn pool(pool: &Pool, report: &mut Report) {

@@ -11,7 +11,7 @@ use crate::config::clients::Clients;
 use crate::config::lineup::Playlist;
 use crate::config::secret::Secret;
 use crate::config::sections::{
-    LineupServer, LiveTvRight, Log, Pool, Produce, Rewind, Shutdown, Viewers, Window,
+    History, LineupServer, LiveTvRight, Log, Pool, Produce, Rewind, Shutdown, Viewers, Window,
 };
 use crate::config::streams::{Feed, Ffmpeg, Warm};
 use crate::config::tls::Tls;
@@ -42,6 +42,8 @@ pub struct Config {
     pub admin: Admin,
     /// What a change of channel is to reach.
     pub zap: Zap,
+    /// What is remembered of what was watched.
+    pub history: History,
     /// The media server.
     pub upstream: Upstream,
     /// The provider's playlists.

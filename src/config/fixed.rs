@@ -21,6 +21,7 @@ impl Config {
         fixed.keep("state_dir", &mut self.state_dir, &running.state_dir);
         fixed.keep("admin", &mut self.admin, &running.admin);
         fixed.keep("zap", &mut self.zap, &running.zap);
+        fixed.keep("history", &mut self.history, &running.history);
         fixed.keep("lineup", &mut self.lineup, &running.lineup);
         fixed.keep("lineup_server", &mut self.lineup_server, &running.lineup_server);
         fixed.keep("clients.connections", &mut self.clients.connections, &running.clients.connections);

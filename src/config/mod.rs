@@ -37,8 +37,8 @@ pub use errors::{Errors, Place, Problem};
 pub use lineup::{Location, Playlist};
 pub use secret::Secret;
 pub use sections::{
-    BlockingReload, LineupServer, LiveTvRight, Log, LogFormat, Pool, Produce, Rewind, Shutdown, Viewers,
-    Window,
+    BlockingReload, History, LineupServer, LiveTvRight, Log, LogFormat, Pool, Produce, Rewind, Shutdown,
+    Viewers, Window,
 };
 pub use streams::{CopyWith, Encoders, Feed, Ffmpeg, Warm};
 pub use thrift::ThriftChoice;

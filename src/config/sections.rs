@@ -208,6 +208,30 @@ pub struct LineupServer {
     pub base: Option<String>,
 }
 
+/// What is remembered of what was watched.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]
+pub struct History {
+    /// Whether anything is.
+    #[serde(deserialize_with = "scalar::one")]
+    pub enabled: bool,
+    /// Whether with names of users and devices, rather than with fingerprints alone.
+    #[serde(deserialize_with = "scalar::one")]
+    pub identify: bool,
+    /// For how long.
+    #[serde(deserialize_with = "scalar::one")]
+    pub keep: Duration,
+    /// The maximum number of viewings. At least 1.
+    #[serde(deserialize_with = "scalar::one")]
+    pub rows: u32,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { enabled: true, identify: false, keep: Duration::from_secs(400 * 24 * 3600), rows: 500_000 }
+    }
+}
+
 /// The time limit for a stop.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a section with keys of its own")]

@@ -3,9 +3,10 @@
 //! It does not know why it stands still.
 
 use std::sync::{PoisonError, RwLock};
-use std::time::Duration;
 
 use tokio::time::Instant;
+
+use domain::time::Timestamp;
 
 /// Where a clock goes on that was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,41 +23,43 @@ pub(super) struct Clock(RwLock<State>);
 
 #[derive(Clone, Copy, Debug)]
 struct State {
-    /// When it would have shown zero.
-    epoch: Instant,
-    /// What it shows while it is stopped.
-    stopped: Option<Duration>,
+    /// A moment on tokio's clock and on this one. Tokio's may not reach back to when this one showed zero.
+    moment: (Instant, Timestamp),
+    is_stopped: bool,
 }
 
 impl Clock {
-    /// A clock that shows `elapsed` now.
-    pub(super) fn showing(elapsed: Duration) -> Self {
-        Self(RwLock::new(State { epoch: epoch_of(elapsed), stopped: None }))
+    /// A clock that shows this now.
+    pub(super) fn showing(shown: Timestamp) -> Self {
+        Self(RwLock::new(State { moment: (Instant::now(), shown), is_stopped: false }))
     }
 
     /// What it shows.
-    pub(super) fn elapsed(&self) -> Duration {
-        let State { epoch, stopped } = self.state();
-        stopped.unwrap_or_else(|| epoch.elapsed())
+    pub(super) fn now(&self) -> Timestamp {
+        let State { moment: (at, shown), is_stopped } = self.state();
+        if is_stopped { shown } else { shown + at.elapsed() }
     }
 
     /// When it shows this, if it is not stopped.
-    pub(super) fn instant(&self, shown: Duration) -> Instant {
-        self.state().epoch + shown
+    pub(super) fn instant(&self, then: Timestamp) -> Instant {
+        let (at, shown) = self.state().moment;
+        at.checked_sub(shown.since(then)).unwrap_or(at) + then.since(shown)
     }
 
     /// Stops it.
     pub(super) fn stop(&self) {
-        let shown = self.elapsed();
-        self.0.write().unwrap_or_else(PoisonError::into_inner).stopped = Some(shown);
+        let shown = self.now();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) =
+            State { moment: (Instant::now(), shown), is_stopped: true };
     }
 
     /// Has it go on.
     pub(super) fn go_on(&self, from: GoOn) {
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(shown), GoOn::WhereItStands) = (state.stopped.take(), from) {
-            state.epoch = epoch_of(shown);
+        if state.is_stopped && from == GoOn::WhereItStands {
+            state.moment.0 = Instant::now();
         }
+        state.is_stopped = false;
     }
 
     fn state(&self) -> State {
@@ -64,32 +67,33 @@ impl Clock {
     }
 }
 
-/// When a clock showed zero that shows `elapsed` now.
-fn epoch_of(elapsed: Duration) -> Instant {
-    let now = Instant::now();
-    now.checked_sub(elapsed).unwrap_or(now)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::time::advance;
 
     use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::after_start(Duration::from_secs(seconds))
+    }
 
     #[tokio::test(start_paused = true)]
     async fn the_time_in_which_it_stands_still_does_not_count() {
         const SECOND: Duration = Duration::from_secs(1);
         for (from, shown) in [(GoOn::WhereItStands, 3), (GoOn::WithThePresent, 8)] {
-            let clock = Clock::showing(SECOND);
+            let clock = Clock::showing(at(1));
             advance(2 * SECOND).await;
             clock.stop();
             advance(5 * SECOND).await;
-            assert_eq!(clock.elapsed(), 3 * SECOND);
+            assert_eq!(clock.now(), at(3));
             clock.go_on(from);
-            assert_eq!(clock.elapsed(), shown * SECOND, "{from:?}");
-            assert_eq!(clock.instant(10 * SECOND), Instant::now() + (10 - shown) * SECOND, "{from:?}");
+            assert_eq!(clock.now(), at(shown), "{from:?}");
+            let due = Instant::now() + SECOND * (10 - u32::try_from(shown).unwrap());
+            assert_eq!(clock.instant(at(10)), due, "{from:?}");
             advance(SECOND).await;
-            assert_eq!(clock.elapsed(), (shown + 1) * SECOND, "{from:?}");
+            assert_eq!(clock.now(), at(shown + 1), "{from:?}");
         }
     }
 }

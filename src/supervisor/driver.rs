@@ -14,9 +14,11 @@ use crate::supervisor::generation::Generations;
 use crate::supervisor::handle::Handle;
 use crate::supervisor::held::client_openings::ClientOpenings;
 use crate::supervisor::inputs::Inputs;
+use crate::supervisor::remembering::Remembering;
 use crate::supervisor::streams::Streams;
 use crate::supervisor::warm_ups::WarmUps;
 use domain::key::StreamId;
+use domain::pool::foresight::Remembered;
 use domain::pool::{Action, Event};
 use domain::producer::State;
 use domain::reason::{Failure, StopReason};
@@ -34,12 +36,14 @@ pub(super) struct Driver {
     pub(super) generations: Generations,
     pub(super) openings: Arc<ClientOpenings>,
     pub(super) warm_ups: WarmUps,
+    pub(super) remembering: Remembering,
     pub(super) tasks: TaskTracker,
 }
 
 /// How a turn ends, once there is no action left.
 struct TurnEnd {
     states: Vec<(StreamId, State)>,
+    remembered: Vec<Remembered>,
     deadline: Option<Timestamp>,
 }
 
@@ -48,13 +52,14 @@ impl Driver {
     pub(super) async fn run(self: Arc<Self>) {
         loop {
             self.handle.pool().handle_timeout(self.handle.now());
-            let TurnEnd { states, deadline } = loop {
+            let TurnEnd { states, remembered, deadline } = loop {
                 match self.next_action() {
                     Ok(action) => self.perform(action),
                     Err(done) => break done,
                 }
             };
             self.streams.publish(states);
+            self.remembering.remember(remembered);
             self.handle.turned();
             let due = async {
                 match deadline {
@@ -72,8 +77,11 @@ impl Driver {
 
     fn next_action(&self) -> Result<Action, TurnEnd> {
         let mut pool = self.handle.pool();
-        pool.poll_action()
-            .ok_or_else(|| TurnEnd { states: pool.changed_states(), deadline: pool.sleep_until() })
+        pool.poll_action().ok_or_else(|| TurnEnd {
+            states: pool.changed_states(),
+            remembered: pool.take_remembered(),
+            deadline: pool.sleep_until(),
+        })
     }
 
     /// Drives on after its own death, which it may die again and again: each wake-up call is a new life.

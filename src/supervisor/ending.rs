@@ -39,6 +39,7 @@ impl Supervisor {
         };
         let _ = timeout(grace, all).await;
         self.callers.ledger.written().await;
+        self.remembering.end().await;
         self.ended.cancel();
         self.vital.first_died().map_or(Ok(()), Err)
     }

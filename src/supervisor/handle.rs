@@ -27,6 +27,8 @@ pub(super) struct Handle(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     clock: Clock,
+    /// When the first of the processes that have followed one another began.
+    first: Timestamp,
     pool: Mutex<Pool>,
     ended_answers: EndedAnswers,
     /// Notified when the pool may have actions, or an earlier deadline.
@@ -36,11 +38,12 @@ struct Shared {
 }
 
 impl Handle {
-    /// A handle to `pool`, whose clock shows `elapsed` now.
-    pub(super) fn new(pool: Pool, elapsed: Duration) -> Self {
+    /// A handle to `pool`, whose clock shows `begin` now. The first of the processes that have followed one another began at `first`.
+    pub(super) fn new(pool: Pool, begin: Timestamp, first: Timestamp) -> Self {
         let (turns, _) = watch::channel(());
         Self(Arc::new(Shared {
-            clock: Clock::showing(elapsed),
+            clock: Clock::showing(begin),
+            first,
             pool: Mutex::new(pool),
             ended_answers: EndedAnswers::default(),
             wake: Notify::new(),
@@ -50,7 +53,7 @@ impl Handle {
 
     /// The present, on the pool's clock.
     pub(super) fn now(&self) -> Timestamp {
-        Timestamp::after_start(self.0.clock.elapsed())
+        self.0.clock.now()
     }
 
     /// Stops the pool's clock.
@@ -61,6 +64,11 @@ impl Handle {
     /// Has the pool's clock go on: with what it shows, or with the present.
     pub(super) fn go_on(&self, from: GoOn) {
         self.0.clock.go_on(from);
+    }
+
+    /// When the first of the processes that have followed one another began.
+    pub(super) fn first(&self) -> Timestamp {
+        self.0.first
     }
 
     /// Waits until a viewer's request for a playlist cannot be one that was under way when its device tuned away, or until it has been
@@ -74,7 +82,7 @@ impl Handle {
 
     /// Converts a time of the pool's clock to tokio's.
     pub(super) fn instant(&self, at: Timestamp) -> Instant {
-        self.0.clock.instant(at.elapsed())
+        self.0.clock.instant(at)
     }
 
     /// Locks the pool.

@@ -17,6 +17,7 @@ pub mod inputs;
 mod local;
 pub mod names;
 mod promises;
+pub mod remembering;
 pub mod sent_media;
 mod serving;
 mod settings;
@@ -53,6 +54,7 @@ use crate::supervisor::inputs::Inputs;
 use crate::supervisor::inputs::prefetch::OpenedChannel;
 use crate::supervisor::inputs::provider::Provider;
 use crate::supervisor::names::Names;
+use crate::supervisor::remembering::{Moment, Remembering, since_1970};
 use crate::supervisor::streams::Streams;
 use crate::supervisor::tuners::Tuners;
 use crate::supervisor::tuners::learned::LearnedLimits;
@@ -66,6 +68,7 @@ use domain::pool::{Event, Limits, Pool};
 use domain::produce::Produce;
 use domain::reason::OpeningRefusal;
 use domain::signal::{Signal, Whose};
+use domain::time::Timestamp;
 use domain::viewer::{Account, Viewer};
 
 /// The interface of the supervisor. Clones share everything.
@@ -81,6 +84,7 @@ pub struct Supervisor {
     explainer: Explainer,
     zaps: Zaps,
     names: Names,
+    remembering: Remembering,
     warm_ups: WarmUps,
     driver: Arc<Driver>,
     tasks: TaskTracker,
@@ -95,18 +99,24 @@ impl Supervisor {
     pub fn new(settings: Settings, jellyfin: Jellyfin, inherited: Option<Inherited>) -> Self {
         let Settings { limits, size, spool, feed, provider, connections, encoding, gateway_login, .. } =
             settings;
-        let Settings { ledger, learned_limits, never_ahead, playlists, .. } = settings;
+        let Settings { ledger, learned_limits, history, never_ahead, playlists, .. } = settings;
         let mut pool = Pool::new(limits, connections);
         let learned_limits = LearnedLimits::recalled(learned_limits, &mut pool);
         let streams = Arc::new(Streams::new(size, spool));
-        let Estate { ledger, leftovers, openings: inherited, elapsed } =
+        // The clock begins at the calendar's, so that it reaches back to what is remembered.
+        let since = Timestamp::after_start(since_1970());
+        let (begin, first) = inherited.as_ref().map_or((since, since), Inherited::clock);
+        pool.began_at(local::time_of_day(begin.elapsed()));
+        let (history, past) = history.unzip();
+        let begin_with = |past| remembering::begin_with(past, &mut pool, Moment::now(begin));
+        let sources = past.map(begin_with).unwrap_or_default();
+        let Estate { ledger, leftovers, openings: inherited } =
             Estate::new(ledger, inherited, &mut pool, &streams);
-        pool.began_at(local::time_of_day(elapsed));
         let callers = Callers { jellyfin, gateway_login, ledger, leftovers };
         let (tasks, ended) = (TaskTracker::new(), CancellationToken::new());
         let vital = VitalTasks::new(ended.clone());
 
-        let handle = Handle::new(pool, elapsed);
+        let handle = Handle::new(pool, begin, first);
         vital.start("learned limits", learned_limits.run(handle.clone()));
         if let Some(told) = provider.as_ref().map(Provider::told) {
             vital.start("providers", tuners::providers_tell(handle.clone(), told));
@@ -124,17 +134,18 @@ impl Supervisor {
             InheritedOpenings::Left(entries) => openings.inherit(entries),
             InheritedOpenings::HandedOver(book) => openings.go_on_with(book),
         }
-        let generations = Generations {
-            handle: handle.clone(),
-            callers: callers.clone(),
-            inputs: inputs.clone(),
-            workshop: Arc::new(Workshop::new(encoding, callers.clone())),
-            tasks: tasks.clone(),
-        };
         let Callers { jellyfin, gateway_login, .. } = callers.clone();
         let tuners = Tuners::new(handle.clone(), jellyfin.clone(), gateway_login.clone(), playlists);
         let tuners = Arc::new(tuners);
         let names = Names::new(jellyfin.clone(), Arc::clone(&tuners));
+        let remembering = Remembering::new(history, handle.clone(), names.clone());
+        let generations = Generations {
+            handle: handle.clone(),
+            callers: callers.clone(),
+            inputs: inputs.clone(),
+            workshop: Arc::new(Workshop::new(encoding, callers.clone(), (remembering.clone(), sources))),
+            tasks: tasks.clone(),
+        };
         let warm_ups = WarmUps {
             handle: handle.clone(),
             gateway_login: gateway_login.clone(),
@@ -150,6 +161,7 @@ impl Supervisor {
             generations,
             openings: Arc::clone(&openings),
             warm_ups: warm_ups.clone(),
+            remembering: remembering.clone(),
             tasks: tasks.clone(),
         });
         if gateway_login.is_some() {
@@ -157,7 +169,7 @@ impl Supervisor {
         }
         let explainer = Explainer::new(jellyfin, gateway_login);
         vital.start("tuners", Arc::clone(&tuners).run());
-        let zaps = Zaps::new(handle.clone());
+        let zaps = Zaps::new(handle.clone(), remembering.clone());
         Self {
             handle,
             streams,
@@ -169,6 +181,7 @@ impl Supervisor {
             explainer,
             zaps,
             names,
+            remembering,
             warm_ups,
             driver,
             tasks,

@@ -57,6 +57,11 @@ impl Names {
         known
     }
 
+    /// The same, without asking.
+    pub(super) fn known(&self, item: &ItemId) -> Option<ChannelName> {
+        self.channels().known.get(item).cloned()
+    }
+
     fn look_up(&self, channels: &mut Channels) {
         if channels.asked_at.is_none_or(|at| at.elapsed() >= ASK_AGAIN) {
             channels.asked_at = Some(Instant::now());

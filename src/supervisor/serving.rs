@@ -30,11 +30,12 @@ impl Supervisor {
         let &TuneRequest { token, class, listing, since, longest, produce, conditions, .. } = request;
         let account = viewer.account;
         self.handle.until_no_straggler(viewer).await;
+        let player = self.remembering.player(user.as_deref(), viewer.device.as_ref());
         let (lease, input) = self.handle.ask(|pool, now| {
             let token = token.filter(|token| !pool.is_token(*token));
             let fresh = token.unwrap_or_else(|| ConsumerId::from_bits(random()));
             let (key, viewer) = (key.clone(), viewer.clone());
-            let tune = Tune { key, viewer, class, produce, conditions, fresh };
+            let tune = Tune { key, viewer, player, class, produce, conditions, fresh };
             match pool.playlist_requested(tune, mention, now) {
                 Admission::Refused(reason) => Err(reason),
                 Admission::Serve { stream: id, consumer, warmth } => {

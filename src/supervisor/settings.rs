@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::feed;
+use crate::history::{History, Past};
 use crate::spool::Spool;
 use crate::supervisor::generation::own::workshop::Encoding;
 use crate::supervisor::inputs::provider::Provider;
@@ -34,6 +35,8 @@ pub struct Settings {
     pub ledger: Option<PathBuf>,
     /// The file in which it remembers what it has learned of the server's tuners.
     pub learned_limits: Option<PathBuf>,
+    /// Where it is remembered what was watched, and what was remembered before, if anything is.
+    pub history: Option<(History, Past)>,
     /// The channels that are never started before anybody asks: their names, numbers or ids.
     pub never_ahead: Vec<String>,
     /// The places of the playlists in `lineup:`, by the MD5 of their URL or their device's.

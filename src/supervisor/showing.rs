@@ -2,8 +2,11 @@
 //!
 //! It does not know who looks.
 
+use std::time::Duration;
+
 use crate::supervisor::Supervisor;
 use crate::supervisor::names::Names;
+use crate::supervisor::remembering::Remembering;
 use crate::supervisor::zaps::Zaps;
 use domain::key::{ConsumerId, ItemId, StreamId, UserId};
 use domain::pool::Snapshot;
@@ -56,6 +59,18 @@ impl Supervisor {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.handle.now()
+    }
+
+    /// How long the gateway has been running, with the processes from which this one has taken over.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.handle.now().since(self.handle.first())
+    }
+
+    /// What is remembered of viewers and channels.
+    #[must_use]
+    pub const fn remembering(&self) -> &Remembering {
+        &self.remembering
     }
 
     /// The names of channels and users.

@@ -103,6 +103,7 @@ fn still(fake: &Fake) -> Supervisor {
         gateway_login: None,
         ledger: None,
         learned_limits: None,
+        history: None,
         never_ahead: Vec::new(),
         playlists: BTreeMap::new(),
     };

@@ -1,4 +1,4 @@
-//! Keeps the book of zaps on the pool's clock, and tells whoever follows it when one is over.
+//! Keeps the book of zaps on the pool's clock, has those remembered that are over, and tells whoever follows it.
 //!
 //! It costs a request for a segment nothing while no zap is under way. What a zap consists of is the domain's.
 
@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::supervisor::handle::Handle;
+use crate::supervisor::remembering::Remembering;
 use domain::key::ConsumerId;
 use domain::reason::ZapOutcome;
 use domain::time::Timestamp;
@@ -21,6 +22,7 @@ pub struct Zaps(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     handle: Handle,
+    remembering: Remembering,
     book: Mutex<ZapBook>,
     is_any_under_way: AtomicBool,
     /// How many are over.
@@ -28,10 +30,11 @@ struct Shared {
 }
 
 impl Zaps {
-    pub(super) fn new(handle: Handle) -> Self {
+    pub(super) fn new(handle: Handle, remembering: Remembering) -> Self {
         let (over, _) = watch::channel(0);
         Self(Arc::new(Shared {
             handle,
+            remembering,
             book: Mutex::default(),
             is_any_under_way: AtomicBool::new(false),
             over,
@@ -96,10 +99,16 @@ impl Zaps {
     fn note<T>(&self, note: impl FnOnce(&mut ZapBook, Timestamp) -> T) -> T {
         let now = self.0.handle.now();
         let mut book = self.0.book.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = book.count();
         let noted = note(&mut book, now);
         self.0.is_any_under_way.store(book.is_any_under_way(), Ordering::Relaxed);
         let over = book.count();
+        let is_news = over > before && self.0.remembering.is_on();
+        let news = if is_news { (over - before) as usize } else { 0 };
+        let mut news: Vec<_> = book.over().rev().take(news).cloned().collect();
         drop(book);
+        news.reverse();
+        self.0.remembering.zapped(news);
         // Another may have told of more meanwhile.
         self.0.over.send_if_modified(|told| over > *told && std::mem::replace(told, over) != over);
         noted

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use jellyfin_alike::viewer::{Answer, Playback, Viewer};
 use jellyfin_alike::{LoggedRequest, Origin, Settings};
+use rusqlite::Connection;
 use rustix::process::Signal;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -224,6 +225,13 @@ async fn nobody_notices_many_hand_overs() {
         })
         .await;
     }
+    // Each viewing is remembered once, and has not ended.
+    let is_history = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "db");
+    let files = fs::read_dir(setting.state.path()).unwrap().map(|entry| entry.unwrap().path());
+    let history = Connection::open(files.into_iter().find(is_history).unwrap()).unwrap();
+    let count = "SELECT count(*), count(ended) FROM viewing WHERE how IS NOT NULL";
+    let counted: (i64, i64) = history.query_row(count, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    assert_eq!(counted, (21, 0));
     setting.program.all_end().await;
 }
 

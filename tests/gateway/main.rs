@@ -23,6 +23,7 @@ mod goodbyes;
 mod grammar;
 mod handover;
 mod health;
+mod history;
 mod leftovers;
 mod lineup;
 mod listing;

@@ -11,7 +11,7 @@ use std::path::Path;
 use serde_yaml::Value;
 
 /// The layer of each module; a module may name only lower ones, and itself.
-const RANKS: [(&str, u8); 32] = [
+const RANKS: [(&str, u8); 33] = [
     ("domain", 1),
     ("jellyfin-alike", 1),
     ("body", 1),
@@ -28,6 +28,7 @@ const RANKS: [(&str, u8); 32] = [
     ("spool", 3),
     ("ffmpeg", 3),
     ("handover", 3),
+    ("history", 3),
     ("lineup", 3),
     ("server", 3),
     ("service_manager", 3),
@@ -52,13 +53,14 @@ const NOT_IN_DOMAIN: [&str; 8] =
     ["hyper", "hyper-util", "libc", "memmap2", "rustix", "tokio", "tower", "tracing"];
 
 /// Files that spawn what they do not wait for, and who notices its death.
-const NOTICED: [(&str, &str); 21] = [
+const NOTICED: [(&str, &str); 22] = [
     ("src/app/resources.rs", "the blocking part survives and is awaited"),
     ("src/body/mod.rs", "the client sees a reset instead of an early answer"),
     ("src/feed/mod.rs", "the feed's channels close, and its input ends"),
     ("src/ffmpeg/launcher.rs", "the thread survives, and the start fails"),
     ("src/ffmpeg/mod.rs", "the process's channel closes: Failure::Panicked"),
     ("src/handover/successor.rs", "who starts the process waits for its end"),
+    ("src/history/mod.rs", "the thread survives, and what it was to write is lost"),
     ("src/lineup/mod.rs", "noted and begun anew"),
     ("src/lineup/guide.rs", "awaited"),
     ("src/proxy/forward.rs", "the tunnel is noted, and its end told"),

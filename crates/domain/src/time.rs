@@ -1,11 +1,11 @@
-//! Defines time for the domain: what has passed since the gateway started, as the caller tells it.
+//! Defines time for the domain: what has passed since a beginning of the caller's choice, as the caller tells it.
 
 use std::ops::Add;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A moment: the time since the gateway started.
+/// A moment: the time since the beginning of the caller's clock, which may lie long before the process began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Timestamp(Duration);
 

@@ -17,7 +17,7 @@ use crate::config::clients::Clients;
 use crate::config::errors::{Errors, Place, Report};
 use crate::config::secret::Secret;
 use crate::config::sections::{
-    LineupServer, LiveTvRight, Log, Pool, Produce, Rewind, Shutdown, Viewers, Window,
+    History, LineupServer, LiveTvRight, Log, Pool, Produce, Rewind, Shutdown, Viewers, Window,
 };
 use crate::config::streams::{Feed, Ffmpeg, Warm};
 use crate::config::tls::WrittenTls;
@@ -50,6 +50,7 @@ pub(super) struct File {
     pub(super) state_dir: Option<PathBuf>,
     pub(super) admin: Admin,
     pub(super) zap: Zap,
+    pub(super) history: History,
     pub(super) upstream: Upstream,
     #[serde(deserialize_with = "lineup::playlists")]
     pub(super) lineup: Vec<lineup::WrittenPlaylist>,
@@ -80,6 +81,7 @@ impl Default for File {
             state_dir: None,
             admin: Admin::default(),
             zap: Zap::default(),
+            history: History::default(),
             upstream: Upstream::default(),
             lineup: Vec::new(),
             lineup_server: LineupServer::default(),

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::supervisor::handed_over::{LedgerEntry, Pieces, SupervisorParts};
 use crate::supervisor::held::leftovers::Leftovers;
@@ -14,6 +13,7 @@ use crate::upstream::ledger::{Entry, Ledger};
 use domain::key::DeviceId;
 use domain::multiset::Multiset;
 use domain::pool::Pool;
+use domain::time::Timestamp;
 use domain::viewer::Account;
 
 /// What the process before has handed over.
@@ -49,11 +49,14 @@ pub(in crate::supervisor) struct Estate {
     pub(in crate::supervisor) ledger: Arc<Ledger>,
     pub(in crate::supervisor) leftovers: Arc<Leftovers>,
     pub(in crate::supervisor) openings: InheritedOpenings,
-    /// What the pool's clock shows.
-    pub(in crate::supervisor) elapsed: Duration,
 }
 
 impl Inherited {
+    /// What the pool's clock shows, and when it was that the first process began.
+    pub(in crate::supervisor) const fn clock(&self) -> (Timestamp, Timestamp) {
+        (self.parts.pool.now, self.parts.first)
+    }
+
     /// What the process before has kept: the entries of the ledger that it has opened for itself, WebSockets, and what the server sends.
     #[must_use]
     pub fn theirs(&self) -> Theirs {
@@ -82,14 +85,8 @@ impl Estate {
             let ledger = Arc::new(ledger);
             let (of_clients, left) = opening_book::of_clients(left);
             let leftovers = Arc::new(Leftovers::new(Arc::clone(&ledger), left));
-            return Self {
-                ledger,
-                leftovers,
-                openings: InheritedOpenings::Left(of_clients),
-                elapsed: Duration::ZERO,
-            };
+            return Self { ledger, leftovers, openings: InheritedOpenings::Left(of_clients) };
         };
-        let elapsed = parts.pool.now.elapsed();
         numbers::go_on_from(parts.numbered);
         parts.streams.into_iter().for_each(|stream| streams.go_on_with(stream, &mut pieces));
         pool.go_on_with(parts.pool);
@@ -99,6 +96,6 @@ impl Estate {
         let ledger = Arc::new(Ledger::handed_over(path, entries.collect()));
         let leftovers = Arc::new(Leftovers::new(Arc::clone(&ledger), BTreeMap::new()));
         parts.leftovers.iter().for_each(|name| leftovers.keep(name));
-        Self { ledger, leftovers, openings: InheritedOpenings::HandedOver(parts.book), elapsed }
+        Self { ledger, leftovers, openings: InheritedOpenings::HandedOver(parts.book) }
     }
 }

@@ -60,6 +60,9 @@ impl Supervisor {
             self.streams.all().iter().for_each(|(_, stream)| stream.freeze());
             pool.freeze(now)
         });
+        let told = self.handle.pool().take_remembered();
+        self.remembering.remember(told);
+        self.remembering.written().await;
         let mut extents = Extents::default();
         let streams = self.streams.all();
         let handed_over: BTreeSet<_> = pool.streams().collect();
@@ -73,6 +76,7 @@ impl Supervisor {
         });
         let parts = SupervisorParts {
             pool,
+            first: self.handle.first(),
             streams,
             book: self.openings.parts(),
             entries: entries.collect(),
@@ -124,6 +128,7 @@ impl Supervisor {
     pub fn handed_over(&self) {
         self.handle.go_on(GoOn::WithThePresent);
         self.callers.leftovers.forget_all();
+        self.remembering.hand_over();
         self.streams.all().iter().for_each(|(_, stream)| stream.is_gone());
     }
 

@@ -19,6 +19,7 @@ use crate::upstream::ledger::{Change, Entry};
 use domain::key::DeviceId;
 use domain::openings::ClientOpening;
 use domain::pool::handed_over::PoolParts;
+use domain::time::Timestamp;
 use domain::viewer::Account;
 
 pub use crate::supervisor::stream::handed_over::{PieceName, Pieces};
@@ -27,6 +28,8 @@ pub use crate::supervisor::stream::handed_over::{PieceName, Pieces};
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SupervisorParts {
     pool: PoolParts,
+    /// When the first process began.
+    first: Timestamp,
     streams: Vec<StreamParts>,
     book: BookParts,
     /// The entries of the ledger, by name.

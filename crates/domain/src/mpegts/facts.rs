@@ -2,8 +2,10 @@
 //!
 //! It does not know which of them a client asked for, nor what may be copied.
 
+use serde::{Deserialize, Serialize};
+
 /// The audio and video of a program.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
     /// The video stream; `None` for radio.
     pub video: Option<Video>,
@@ -21,7 +23,7 @@ impl Facts {
 }
 
 /// A video stream. A field is `None` until the stream has told it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Video {
     /// The codec.
     pub codec: VideoCodec,
@@ -80,7 +82,7 @@ impl Video {
 }
 
 /// A profile of H.264, HEVC or MPEG-2.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
     /// `profile_idc`.
     pub idc: u32,
@@ -89,7 +91,7 @@ pub struct Profile {
 }
 
 /// A video codec.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum VideoCodec {
     /// H.264, ISO/IEC 14496-10.
     H264,
@@ -102,7 +104,7 @@ pub enum VideoCodec {
 }
 
 /// An audio stream. A field is `None` until the stream has told it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Audio {
     /// The codec.
     pub codec: AudioCodec,
@@ -119,7 +121,7 @@ pub struct Audio {
 }
 
 /// An audio codec.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AudioCodec {
     /// AAC in ADTS.
     Aac,

@@ -19,7 +19,7 @@ use crate::reason::{
 use crate::signal::{Signal, Whose};
 use crate::tuners::{self, Timer, TunerHost, TunerLimit};
 use crate::value::Thrift;
-use crate::viewer::{Account, Viewer};
+use crate::viewer::{Account, PlayerKey, Viewer};
 
 /// The limits that the pool keeps to.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +66,8 @@ pub struct Tune {
     pub key: StreamKey,
     /// The viewer who requests it.
     pub viewer: Viewer,
+    /// The player that it is, by which its habits are known.
+    pub player: PlayerKey,
     /// The class of its player, which predicts the rhythm of its requests.
     pub class: Class,
     /// The preference for how the stream is produced.

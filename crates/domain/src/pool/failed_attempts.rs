@@ -32,16 +32,26 @@ struct Attempt {
 }
 
 impl FailedAttempts {
-    /// An attempt to make `key` for `accounts` has failed; `worked` says whether it had given segments before.
+    /// An attempt to make `key` for `accounts` has failed; `worked` says whether it had given segments before. Returns until when that counts.
     pub(super) fn note(
         &mut self,
         key: StreamKey,
         accounts: BTreeSet<Account>,
         (failure, worked): (Failure, bool),
         now: Timestamp,
-    ) {
-        let Some(span) = counts_for(failure, worked) else { return };
-        self.0.insert(key, Attempt { until: now + span, accounts });
+    ) -> Option<Timestamp> {
+        let until = now + counts_for(failure, worked)?;
+        self.insert(key, Attempt { until, accounts });
+        Some(until)
+    }
+
+    /// An attempt has failed, before the pool began, whose failure counts until then.
+    pub(super) fn recall(&mut self, key: StreamKey, until: Timestamp) {
+        self.insert(key, Attempt { until, accounts: BTreeSet::new() });
+    }
+
+    fn insert(&mut self, key: StreamKey, attempt: Attempt) {
+        self.0.insert(key, attempt);
         if self.0.len() > AT_MOST
             && let Some((first, _)) = self.0.iter().min_by_key(|(_, attempt)| attempt.until)
         {

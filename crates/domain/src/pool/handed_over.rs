@@ -9,7 +9,8 @@
 //!
 //! A frozen pool takes in what happens, but starts nothing, and time does not pass for it: it judges nobody and gives nothing back.
 //! To the new pool each stream is one whose generation has just ended, without anybody's fault. What the operator has warmed up is warmed
-//! up anew. What was learned of habits and of viewers' next channels, and which attempts have failed, is learned anew.
+//! up anew. What was learned of viewers' next channels, and which attempts have failed, is told by `begin_with`, where it is remembered; the
+//! rhythm of players is learned anew.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::key::{Channel, ConsumerId, DeviceId, ItemId, StreamId, StreamKey, Use
 use crate::openings::parts::OpeningsParts;
 use crate::pool::api::Action;
 use crate::pool::expected::Expecter;
+use crate::pool::foresight::remembering::ForesightParts;
 use crate::pool::legacy::Legacy;
 use crate::pool::sent_away::Place;
 use crate::pool::stream::Stream;
@@ -47,6 +49,7 @@ pub struct PoolParts {
     sent_media: Vec<(Account, Option<DeviceId>)>,
     /// The channels that the operator has warmed up.
     warmed_up: Vec<ItemId>,
+    foresight: ForesightParts,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -118,6 +121,7 @@ impl Pool {
             sent_away: self.sent_away.parts(),
             sent_media: self.sent_media.all().cloned().collect(),
             warmed_up,
+            foresight: self.foresight.parts(),
         }
     }
 
@@ -141,6 +145,7 @@ impl Pool {
             sent_away,
             sent_media,
             warmed_up,
+            foresight,
         } = parts;
         self.next_stream = next_stream;
         self.users = users.into_iter().collect();
@@ -149,6 +154,7 @@ impl Pool {
             .for_each(|(viewer, channel, until)| self.bypassed.insert(viewer, channel, until));
         self.sent_away.go_on_with(sent_away);
         sent_media.into_iter().for_each(|player| self.sent_media.add(player));
+        self.foresight.go_on_with(foresight);
         self.openings.go_on_with(openings);
         for stream in streams {
             let producer = Producer::resumed(stream.produce, stream.method, stream.generation);

@@ -11,12 +11,12 @@ use crate::key::{Channel, ItemId, StreamId};
 use crate::openings::ClientOpening;
 use crate::pool::api::Action;
 use crate::pool::expected::Expecter;
-use crate::pool::foresight::{Forethought, Player, player};
+use crate::pool::foresight::{Forethought, Remembered};
 use crate::producer::State;
 use crate::reason::{StopReason, WarmUpRefusal};
 use crate::time::Timestamp;
 use crate::value::{Idle, Readiness, Room};
-use crate::viewer::Viewer;
+use crate::viewer::{PlayerKey, Viewer};
 
 /// How many slots stay free for whatever a viewer asks for.
 const RESERVE: usize = 1;
@@ -33,6 +33,23 @@ impl Pool {
         self.foresight.began_at(time_of_day);
     }
 
+    /// Begins with what another pool has told of viewers and channels, and tells what it learns itself from now on: see
+    /// [`take_remembered`](Self::take_remembered). It comes before [`go_on_with`](Self::go_on_with), after [`began_at`](Self::began_at), and
+    /// the clock has to reach back to what is told.
+    pub fn begin_with(&mut self, past: impl IntoIterator<Item = Remembered>) {
+        let past = past.into_iter().inspect(|remembered| {
+            if let Remembered::Attempt(key, until) = remembered {
+                self.failed_attempts.recall(key.clone(), *until);
+            }
+        });
+        self.foresight.begin_with(past);
+    }
+
+    /// What it has learned since this was last called, for whoever remembers it.
+    pub fn take_remembered(&mut self) -> Vec<Remembered> {
+        self.foresight.take_untold()
+    }
+
     /// The last decisions about channels that nobody watches, the oldest first.
     pub fn decisions(&self) -> impl DoubleEndedIterator<Item = &Forethought> {
         self.foresight.decisions()
@@ -47,13 +64,13 @@ impl Pool {
         }
     }
 
-    /// A viewer has come to a stream of a channel.
-    pub(super) fn has_come(&mut self, viewer: &Viewer, stream: StreamId, now: Timestamp) {
+    /// A viewer, who is this player, has come to a stream of a channel.
+    pub(super) fn has_come(&mut self, player: PlayerKey, viewer: &Viewer, stream: StreamId, now: Timestamp) {
         let Some(running) = self.streams.get(&stream) else { return };
-        self.foresight.tuned(viewer, &running.key.channel.item, now);
+        self.foresight.tuned(player, viewer, &running.key.channel.item, now);
         if running.producer.state() == State::Live {
             self.review(now);
-            self.look_ahead(&player(viewer), now);
+            self.look_ahead(player, now);
         }
     }
 
@@ -81,11 +98,11 @@ impl Pool {
         }
         let watching = self.crowd.of_stream(stream).filter(|(_, consumer)| consumer.is_present());
         let watching: Vec<_> =
-            watching.take(VIEWERS).map(|(_, consumer)| player(consumer.viewer())).collect();
+            watching.take(VIEWERS).map(|(_, consumer)| self.foresight.player_of(consumer.viewer())).collect();
         if !watching.is_empty() {
             self.review(now);
         }
-        watching.iter().for_each(|player| self.look_ahead(player, now));
+        watching.into_iter().flatten().for_each(|player| self.look_ahead(player, now));
     }
 
     /// The gateway was not able to start a channel ahead.
@@ -105,7 +122,7 @@ impl Pool {
 
     /// Starts the channels that a viewer is likely to want next, as far as they are worth it and there is room, or another channel that
     /// nobody watches is worth less. What is not worth it any more has been let go before (`review`).
-    fn look_ahead(&mut self, player: &Player, now: Timestamp) {
+    fn look_ahead(&mut self, player: PlayerKey, now: Timestamp) {
         if !self.limits.starts_ahead || !self.limits.own_credential || self.draining || self.is_frozen {
             return;
         }
@@ -175,14 +192,15 @@ impl Pool {
     pub(super) fn look_again(&mut self, now: Timestamp) {
         self.review(now);
         for player in self.foresight.settled(now) {
-            self.look_ahead(&player, now);
+            self.look_ahead(player, now);
         }
     }
 
     /// When that is.
     pub(super) fn review_at(&self) -> Option<Timestamp> {
         let is_any = || !self.streams.is_empty() || self.started_ahead().next().is_some();
-        self.foresight.review_at.filter(|_| is_any())
+        let review = self.foresight.review_at.filter(|_| is_any());
+        [review, self.foresight.next_departure()].into_iter().flatten().min()
     }
 
     /// Lets go of the channels that nobody watches and that are worth less than they cost, and expects nobody any more where somebody
@@ -219,8 +237,7 @@ impl Pool {
         let ends = self.started_ahead().filter_map(|item| self.warmed_up(item)?.expected_until()).max();
         let too_dear = self.foresight.next_time_out(&offers(&unwatched), thrift, now);
         let settled = self.foresight.next_settled(now).filter(|_| self.limits.starts_ahead);
-        let departure = self.foresight.next_departure();
-        self.foresight.review_at = [fresh, ends, too_dear, settled, departure].into_iter().flatten().min();
+        self.foresight.review_at = [fresh, ends, too_dear, settled].into_iter().flatten().min();
     }
 
     /// The channels that are open for nobody, and that nobody in particular wants kept.

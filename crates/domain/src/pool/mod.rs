@@ -315,12 +315,13 @@ impl Pool {
         self.driver_sleeps_until
     }
 
-    /// Whether the driver has to be woken: an action waits, a producer's state has changed, or a deadline comes before the one
-    /// that the driver sleeps until.
+    /// Whether the driver has to be woken: an action waits, something is to be remembered, a producer's state has changed, or a
+    /// deadline comes before the one that the driver sleeps until.
     #[must_use]
     pub fn needs_driver(&self) -> bool {
         let comes_first = |deadline| self.driver_sleeps_until.is_none_or(|until| deadline < until);
         !self.actions.is_empty()
+            || self.foresight.has_untold()
             || self.inputs.has_changes()
             || self.streams.values().any(Stream::is_unpublished)
             || self.next_deadline().is_some_and(comes_first)

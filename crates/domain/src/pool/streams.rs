@@ -7,6 +7,7 @@ use crate::consumer::Presence;
 use crate::inputs::Member;
 use crate::key::{ItemId, StreamId};
 use crate::pool::api::{Action, Open, Output};
+use crate::pool::foresight::Remembered;
 use crate::pool::legacy::Keep;
 use crate::pool::pace::Pace;
 use crate::pool::stream::Stream;
@@ -130,7 +131,10 @@ impl Pool {
             stream.written = 0;
         } else if stream.producer.method() == ProductionMethod::Adopted {
             let how = (failure, stream.target.is_some());
-            self.failed_attempts.note(stream.key.clone(), stream.accounts.clone(), how, now);
+            let key = stream.key.clone();
+            if let Some(until) = self.failed_attempts.note(key.clone(), stream.accounts.clone(), how, now) {
+                self.foresight.tell(|| Remembered::Attempt(key, until));
+            }
         }
         *self.tally.failures.entry(failure).or_default() += 1;
         if failure == Failure::Overlong {

@@ -54,13 +54,13 @@ impl Pool {
                 Err(reason) => return Admission::Refused(reason),
             },
         };
-        let (fresh, viewer) = (tune.fresh, tune.viewer.clone());
+        let (fresh, player, viewer) = (tune.fresh, tune.player, tune.viewer.clone());
         let was_present = self.crowd.find(stream, &viewer).and_then(|id| self.crowd.get(id));
         let was_present = was_present.is_some_and(Consumer::is_present);
         let consumer = self.lease(stream, tune, now);
         *self.tally.tuned.entry(warmth.as_str()).or_default() += u64::from(consumer == fresh);
         if !was_present {
-            self.has_come(&viewer, stream, now);
+            self.has_come(player, &viewer, stream, now);
         }
         Admission::Serve { stream, consumer, warmth }
     }

@@ -22,6 +22,7 @@ mod recency;
 mod returns;
 mod steps;
 mod survival;
+mod switch;
 mod viewer;
 mod weights;
 
@@ -38,6 +39,7 @@ pub use crate::prediction::expert::Expert;
 pub use crate::prediction::key::{ChannelKey, ViewerKey};
 pub use crate::prediction::moment::{Demand, HORIZONS, Moment};
 pub use crate::prediction::order::{ChannelOrder, Direction};
+pub use crate::prediction::switch::Switch;
 
 /// The most viewers that are remembered; of more, the one that was seen longest ago is forgotten.
 const VIEWERS: usize = 64;
@@ -78,12 +80,19 @@ impl Prediction {
         self.order = order;
     }
 
-    /// A viewer tunes to a channel, at this hour of its day (0 to 23). Nothing is learned if it is on that channel already.
-    pub fn tuned(&mut self, viewer: ViewerKey, channel: ChannelKey, now: Timestamp, hour: u8) {
+    /// A viewer tunes to a channel, at this hour of its day (0 to 23). Returns how it came there; `None` if it is on that channel already,
+    /// so that nothing is learned.
+    pub fn tuned(
+        &mut self,
+        viewer: ViewerKey,
+        channel: ChannelKey,
+        now: Timestamp,
+        hour: u8,
+    ) -> Option<Switch> {
         let known = self.viewers.entry(viewer).or_insert_with(|| Viewer::new(&self.weights, now));
         if let Some(place) = &known.place {
             if place.channel == channel {
-                return;
+                return None;
             }
             self.dwells.ended(place.came_by, now.since(place.since).as_secs_f64(), true);
         }
@@ -92,10 +101,12 @@ impl Prediction {
         }
         self.popular.add(channel, now);
         let everybody = Everybody { order: &self.order, popular: &self.popular };
-        if let Some(outcome) = known.tuned(channel, &everybody, hour, now) {
+        let (outcome, switch) = known.tuned(channel, &everybody, hour, now);
+        if let Some(outcome) = outcome {
             self.weights.learn_pooled(outcome.context, &outcome.probabilities);
         }
         self.forget_beyond_bound();
+        Some(switch)
     }
 
     /// A viewer has switched off.

@@ -12,6 +12,7 @@ use crate::prediction::outlook::{LOOK_AHEAD, Outlook, Run, Shares};
 use crate::prediction::pairs::Pairs;
 use crate::prediction::recency::Recency;
 use crate::prediction::steps::Steps;
+use crate::prediction::switch::Switch;
 use crate::prediction::weights::{Context, Weights};
 use crate::time::Timestamp;
 
@@ -97,22 +98,23 @@ impl Viewer {
         }
     }
 
-    /// The viewer tunes to a channel. Returns what the experts had said if it was on another one.
+    /// The viewer tunes to a channel. Returns what the experts had said if it was on another one, and how it came.
     pub(super) fn tuned(
         &mut self,
         channel: ChannelKey,
         everybody: &Everybody<'_>,
         hour: u8,
         now: Timestamp,
-    ) -> Option<Outcome> {
+    ) -> (Option<Outcome>, Switch) {
         self.seen_at = now;
         let before = self.place.take();
-        let mut came_by = Arrival::First;
+        let (mut came_by, mut switch) = (Arrival::First, Switch::On);
         let outcome = before.map(|before| {
             let age = now.since(before.since).as_secs_f64();
             let outcome = before.outcome(channel, age);
             self.weights.learn(outcome.context, &outcome.probabilities);
             self.pairs.followed(before.channel, channel);
+            let last = self.recent.returns(before.channel).next().map(|(last, _)| last);
             self.recent.went(before.channel, channel);
             self.viewed.went(before.channel, channel);
             if age >= SURFING.as_secs_f64() {
@@ -123,6 +125,8 @@ impl Viewer {
             }
             let direction = everybody.order.direction(before.channel, channel);
             came_by = direction.map_or(Arrival::Choice, Arrival::Step);
+            let chosen = if last == Some(channel) { Switch::Back } else { Switch::Choice };
+            switch = direction.map_or(chosen, Switch::step);
             if let Some(direction) = direction {
                 self.steps.made(direction, before.came_by.direction());
             }
@@ -137,7 +141,7 @@ impl Viewer {
             self.likes(channel, hour, now);
         }
         self.place = Some(self.look_around(channel, came_by, everybody, hour, now));
-        outcome
+        (outcome, switch)
     }
 
     /// The viewer has chosen a channel, or stayed where it came to by a step.

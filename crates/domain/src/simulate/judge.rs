@@ -13,7 +13,7 @@ use crate::simulate::detector::{Delay, Detector, Row};
 use crate::simulate::limits;
 use crate::simulate::trace::{Seen, Trace};
 use crate::time::Timestamp;
-use crate::viewer::{Account, Viewer};
+use crate::viewer::{Account, PlayerKey, Viewer};
 
 /// How long a viewer stays present after a goodbye, by any rule; milliseconds, as `viewers.goodbye`.
 const FAREWELL: u64 = 2000;
@@ -268,6 +268,7 @@ fn tune(trace: &Trace, number: u32) -> Option<Tune> {
             device: Some(DeviceId::new(format!("device-{number}"))),
             play_session: Some(PlaySessionId::new(format!("play-{number}"))),
         },
+        player: PlayerKey { user: Some(u64::from(number)), device: None },
         class: trace.class,
         produce: Produce::Adopt,
         conditions: TuneConditions::default(),

@@ -35,14 +35,32 @@ impl ColdWaits {
         self.of_all += NEWEST_OF_ALL * (wait - self.of_all);
         let mean = self.by_channel.entry(channel).or_insert(wait);
         *mean += NEWEST * (wait - *mean);
-        if self.by_channel.len() > CHANNELS {
-            self.by_channel.pop_first();
-        }
+        self.forget_beyond_bound();
+    }
+
+    /// Viewers of a channel have waited for so long on average, as was measured before.
+    pub fn recall(&mut self, channel: ChannelKey, wait: Duration) {
+        let wait = wait.as_secs_f64();
+        self.of_all += NEWEST_OF_ALL * (wait - self.of_all);
+        self.by_channel.insert(channel, wait);
+        self.forget_beyond_bound();
+    }
+
+    /// How long viewers wait for a channel, if that was measured.
+    #[must_use]
+    pub fn of(&self, channel: ChannelKey) -> Option<Duration> {
+        self.by_channel.get(&channel).and_then(|&wait| Duration::try_from_secs_f64(wait).ok())
     }
 
     /// The seconds of waiting that a viewer of this channel is spared if it is warm.
     #[must_use]
     pub fn spared(&self, channel: ChannelKey) -> f64 {
         (self.by_channel.get(&channel).copied().unwrap_or(self.of_all) - WARM).max(0.0)
+    }
+
+    fn forget_beyond_bound(&mut self) {
+        if self.by_channel.len() > CHANNELS {
+            self.by_channel.pop_first();
+        }
     }
 }

@@ -6,9 +6,11 @@ use crate::ffmpeg::Ffmpeg;
 use crate::supervisor::generation::own::hardware::ServerHardware;
 use crate::supervisor::generation::own::source_facts::SourceFacts;
 use crate::supervisor::held::caller::Callers;
+use crate::supervisor::remembering::Remembering;
 use crate::supervisor::stream::Stream;
 use domain::encoding::at_server::encodes_video;
 use domain::encoding::plan::Plan;
+use domain::key::MediaSourceId;
 
 /// The parts that own generations share.
 #[derive(Debug)]
@@ -34,8 +36,14 @@ pub struct Encoding {
 }
 
 impl Workshop {
-    pub(in crate::supervisor) fn new(encoding: Option<Encoding>, callers: Callers) -> Self {
-        Self { encoding, source_facts: SourceFacts::default(), hardware: ServerHardware::default(), callers }
+    /// `sources` are what is remembered of what sources carry, and who remembers more of it.
+    pub(in crate::supervisor) fn new(
+        encoding: Option<Encoding>,
+        callers: Callers,
+        (remembering, sources): (Remembering, Vec<(MediaSourceId, String)>),
+    ) -> Self {
+        let source_facts = SourceFacts::new(remembering, sources);
+        Self { encoding, source_facts, hardware: ServerHardware::default(), callers }
     }
 
     /// Whether a job of the server's for `stream` encodes the video, as far as is known.

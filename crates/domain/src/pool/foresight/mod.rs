@@ -1,23 +1,28 @@
 //! What is expected of viewers, by the names that the pool has for them and for channels: who comes to which channel, what that would
 //! spare a viewer, and how quickly the server has opened the channel lately.
 //!
-//! It starts and stops nothing.
+//! It starts and stops nothing. What it learns it tells whoever remembers that beyond the pool's life, if anybody does.
 
 mod numbers;
+mod players;
+mod remembered;
+pub(super) mod remembering;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::key::{DeviceId, ItemId};
 use crate::pool::foresight::numbers::Numbers;
-use crate::prediction::{ChannelKey, ChannelOrder, Prediction, ViewerKey};
+use crate::pool::foresight::players::{Players, player};
+use crate::prediction::{ChannelKey, ChannelOrder, Prediction};
 use crate::time::Timestamp;
 use crate::value::{Appraisal, ColdWaits, Decision, Offer, Readiness, Thrift, Verdict, Worth, next_time_out};
-use crate::viewer::{Account, Viewer};
+use crate::viewer::{Account, PlayerKey, Viewer};
 
-/// The most channels, and the most players, that are told apart.
+pub use crate::pool::foresight::remembered::{KnownChannel, Remembered};
+
+/// The most channels that are told apart.
 const CHANNELS: usize = 4096;
-const PLAYERS: usize = 256;
 /// The most decisions that are kept for whoever looks.
 const DECISIONS: usize = 100;
 /// The server opens channels one after another, and takes nothing back: it is asked for a channel that nobody watches only if it
@@ -33,18 +38,15 @@ const PAUSES: Duration = Duration::from_secs(30);
 /// How long a channel waits for another one to be closed.
 const AFTER: Duration = Duration::from_secs(5);
 
-/// A player: viewers have habits by the device that they use.
-pub(super) type Player = (Account, Option<DeviceId>);
-
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Foresight {
     prediction: Prediction,
     waits: ColdWaits,
     channels: Numbers<ItemId>,
-    players: Numbers<Player>,
+    players: Players,
     /// The players that have left, and when, of which it is not certain that they have switched off.
-    leaving: BTreeMap<Player, Timestamp>,
+    leaving: BTreeMap<PlayerKey, Timestamp>,
     /// How long the server took to open a channel that was not open, and when.
     opened: BTreeMap<u32, (Duration, Timestamp)>,
     /// How often a channel could not be started in a row, and until when it is not tried.
@@ -60,6 +62,8 @@ pub(super) struct Foresight {
     /// The channels that are started once those are closed that make room for them, and since when they wait.
     waiting: Vec<(ItemId, Timestamp)>,
     decisions: VecDeque<Forethought>,
+    /// What is yet to be told to whoever remembers it; `None` if nobody does.
+    untold: Option<VecDeque<Remembered>>,
 }
 
 /// A decision about a channel that nobody watches, and what spoke for it.
@@ -73,7 +77,7 @@ pub struct Forethought {
     pub item: ItemId,
     /// What the channel is worth.
     pub worth: Worth,
-    /// The player that wants it most probably.
+    /// The player that wants it most probably, if it has been seen since the start.
     pub wanted_by: Option<(Account, Option<DeviceId>)>,
     /// What a warm second had to be worth.
     pub price: f64,
@@ -83,18 +87,13 @@ pub struct Forethought {
     pub instead_of: Option<ItemId>,
 }
 
-/// The player of a viewer.
-pub(super) fn player(viewer: &Viewer) -> Player {
-    (viewer.account, viewer.device.clone())
-}
-
 impl Default for Foresight {
     fn default() -> Self {
         Self {
             prediction: Prediction::default(),
             waits: ColdWaits::default(),
             channels: Numbers::new(CHANNELS),
-            players: Numbers::new(PLAYERS),
+            players: Players::default(),
             leaving: BTreeMap::new(),
             opened: BTreeMap::new(),
             failures: BTreeMap::new(),
@@ -104,6 +103,7 @@ impl Default for Foresight {
             ranks: BTreeMap::new(),
             waiting: Vec::new(),
             decisions: VecDeque::new(),
+            untold: None,
         }
     }
 }
@@ -117,33 +117,47 @@ impl Foresight {
     /// The channels have this order, in which the keys for the next and the previous one step.
     pub(super) fn set_order(&mut self, items: &[ItemId]) {
         // Channels are watched that the server does not list, too.
-        let items = items.iter().take(CHANNELS / 2);
-        let channels = items.map(|item| ChannelKey(self.channels.of(item))).collect();
+        let items = items.get(..CHANNELS / 2).unwrap_or(items);
+        self.tell(|| Remembered::Order(items.to_vec()));
+        let channels = items.iter().map(|item| ChannelKey(self.channels.of(item))).collect();
         self.prediction.set_order(ChannelOrder::new(channels));
     }
 
-    /// A viewer has tuned to a channel.
-    pub(super) fn tuned(&mut self, viewer: &Viewer, item: &ItemId, now: Timestamp) {
-        self.leaving.remove(&player(viewer));
-        let viewer = ViewerKey(self.players.of(&player(viewer)));
+    /// A viewer, who is this player, has tuned to a channel.
+    pub(super) fn tuned(&mut self, key: PlayerKey, viewer: &Viewer, item: &ItemId, now: Timestamp) {
+        self.players.seen(key, &player(viewer));
+        self.came(key, item, now);
+    }
+
+    fn came(&mut self, player: PlayerKey, item: &ItemId, at: Timestamp) {
+        self.leaving.remove(&player);
+        let viewer = self.players.number(player);
         let channel = ChannelKey(self.channels.of(item));
-        self.prediction.tuned(viewer, channel, now, self.hour(now));
+        if let Some(how) = self.prediction.tuned(viewer, channel, at, self.hour(at)) {
+            self.tell(|| Remembered::Came { player, item: item.clone(), how, at });
+        }
     }
 
     /// A viewer has left, and switched off unless it tunes again soon.
     pub(super) fn left(&mut self, viewer: &Viewer, now: Timestamp) {
-        if self.players.known(&player(viewer)).is_some() {
-            self.leaving.entry(player(viewer)).or_insert(now);
+        if let Some(key) = self.players.of(&player(viewer)) {
+            self.leaving.entry(key).or_insert(now);
         }
     }
 
     /// Those have switched off who left a while ago.
     pub(super) fn settle_departures(&mut self, now: Timestamp) {
-        for (player, at) in self.leaving.extract_if(.., |_, at| *at + PAUSES <= now) {
-            if let Some(number) = self.players.known(&player) {
-                self.prediction.left(ViewerKey(number), at);
-            }
+        let settled: Vec<_> = self.leaving.extract_if(.., |_, at| *at + PAUSES <= now).collect();
+        for (player, at) in settled {
+            self.switched_off(player, at);
         }
+    }
+
+    fn switched_off(&mut self, player: PlayerKey, at: Timestamp) {
+        if let Some(viewer) = self.players.known(player) {
+            self.prediction.left(viewer, at);
+        }
+        self.tell(|| Remembered::Left { player, at });
     }
 
     /// When the next of them has switched off.
@@ -161,6 +175,7 @@ impl Foresight {
             self.opened.pop_first();
         }
         self.opened.insert(channel, (took, now));
+        self.tell_channel(item);
     }
 
     /// A stream of a channel that was not warm has had its first segment so long after it began.
@@ -169,6 +184,7 @@ impl Foresight {
         let opening = self.opened.get(&channel).map_or(Duration::ZERO, |(took, _)| *took);
         self.waits.measured(ChannelKey(channel), opening + took);
         self.failures.remove(&channel);
+        self.tell_channel(item);
     }
 
     /// A channel could not be started ahead.
@@ -178,6 +194,7 @@ impl Foresight {
         let pause = PAUSE.saturating_mul(1 << count.min(16)).min(LONGEST_PAUSE);
         self.failures.retain(|_, (_, until)| *until + LONGEST_PAUSE > now);
         self.failures.insert(channel, (count.saturating_add(1), now + pause));
+        self.tell_channel(item);
     }
 
     /// A channel may not be started ahead: it is looked at again after a pause, or after a `long` one.
@@ -185,6 +202,7 @@ impl Foresight {
         let channel = self.channels.of(item);
         let count = self.failures.get(&channel).map_or(0, |(count, _)| *count);
         self.failures.insert(channel, (count, now + if long { LONGEST_PAUSE } else { PAUSE }));
+        self.tell_channel(item);
     }
 
     /// Whether the server has opened a channel quickly lately.
@@ -194,10 +212,15 @@ impl Foresight {
     }
 
     /// The players that have begun to view since this was last asked: other channels are likely to be wanted by them then.
-    pub(super) fn settled(&mut self, now: Timestamp) -> Vec<Player> {
+    pub(super) fn settled(&mut self, now: Timestamp) -> Vec<PlayerKey> {
         let since = std::mem::replace(&mut self.settled_until, now);
         let settled = self.prediction.settled(since, now);
-        settled.filter_map(|viewer| self.players.thing(viewer.0).cloned()).collect()
+        settled.filter_map(|viewer| self.players.key(viewer)).collect()
+    }
+
+    /// The player that a viewer is.
+    pub(super) fn player_of(&self, viewer: &Viewer) -> Option<PlayerKey> {
+        self.players.of(&player(viewer))
     }
 
     /// When the next player begins to view.
@@ -206,8 +229,8 @@ impl Foresight {
     }
 
     /// The channels that may be worth a start ahead of a player. Those that failed a while ago are left out.
-    pub(super) fn candidates(&self, player: &Player, now: Timestamp) -> Vec<ItemId> {
-        let Some(viewer) = self.players.known(player).map(ViewerKey) else { return Vec::new() };
+    pub(super) fn candidates(&self, player: PlayerKey, now: Timestamp) -> Vec<ItemId> {
+        let Some(viewer) = self.players.known(player) else { return Vec::new() };
         let candidates = self.prediction.candidates(viewer, now).into_iter();
         let may_be_tried =
             |channel: &ChannelKey| self.failures.get(&channel.0).is_none_or(|(_, until)| *until <= now);
@@ -239,7 +262,7 @@ impl Foresight {
             Verdict::Evict | Verdict::TimeOut => None,
         };
         let runner_up = decision.runner_up.and_then(|(other, worth)| Some((item(other)?, worth.index)));
-        let wanted_by = decision.worth.most_by.and_then(|viewer| self.players.thing(viewer.0)).cloned();
+        let wanted_by = decision.worth.most_by.and_then(|viewer| self.players.viewer(viewer)).cloned();
         Some(Forethought {
             at: now,
             verdict: decision.verdict.as_str(),

@@ -3,7 +3,6 @@
 use super::*;
 use crate::key::{AskingId, LiveStreamId, OpeningId};
 use crate::openings::ClientOpening;
-use crate::pool::foresight::player;
 use crate::reason::{CloseReason, StopReason, WarmUpRefusal};
 use crate::tuners::{HostKind, TunerHost};
 use crate::value::Thrift;
@@ -231,7 +230,7 @@ fn what_fails_is_left_alone_for_a_while() {
     stepper.bench.pool.handle_event(Event::InputClosed(joined.input), stepper.at());
     let is_candidate = |pause| {
         let now = at(stepper.now + pause);
-        stepper.bench.pool.foresight.candidates(&player(&viewer(1)), now).contains(&item(4))
+        stepper.bench.pool.foresight.candidates(player_of(&viewer(1)), now).contains(&item(4))
     };
     assert_eq!([0, 59_999, 60_000].map(is_candidate), [false, false, true]);
 }

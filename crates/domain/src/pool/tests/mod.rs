@@ -12,7 +12,7 @@ use crate::profile::{Policy, ProfileKey};
 use crate::reason::{Failure, LeaveReason, RefuseReason};
 use crate::signal::{Signal, Whose};
 use crate::tuners::{Reserve, Settings};
-use crate::viewer::Viewer;
+use crate::viewer::{PlayerKey, Viewer};
 use crate::window::{JoinPoint, Listing};
 
 mod budgets;
@@ -25,6 +25,7 @@ mod presence;
 mod pressure;
 mod producing;
 mod providers;
+mod remembering;
 mod storm;
 mod streams_at_once;
 mod tuners;
@@ -36,8 +37,14 @@ const USUAL: TuneConditions =
     TuneConditions { mode: Mode::Auto, max_age: None, linger: None, priority: None };
 
 /// What a browser asks for that has no wishes.
+/// The player that a viewer is, as a shell would tell it.
+fn player_of(viewer: &Viewer) -> PlayerKey {
+    PlayerKey { user: Some(viewer.account.0), device: None }
+}
+
 fn web_tune(key: StreamKey, viewer: Viewer, produce: Produce, fresh: ConsumerId) -> Tune {
-    Tune { key, viewer, class: Class::Web, produce, conditions: USUAL, fresh }
+    let player = player_of(&viewer);
+    Tune { key, viewer, player, class: Class::Web, produce, conditions: USUAL, fresh }
 }
 
 const LIMITS: Limits = Limits {

@@ -284,11 +284,7 @@ fn a_stream_is_wrongly_taken_once_per_device() {
     let tune = |bench: &mut Bench, channel: u8, now| {
         bench.tokens += 1;
         let fresh = ConsumerId::from_bits(bench.tokens);
-        let (class, produce) = (Class::Web, Produce::Adopt);
-        match bench.pool.tune(
-            Tune { key: key(channel), viewer: tab(channel), class, produce, conditions: USUAL, fresh },
-            at(now),
-        ) {
+        match bench.pool.tune(web_tune(key(channel), tab(channel), Produce::Adopt, fresh), at(now)) {
             Admission::Serve { stream, .. } => Ok(stream),
             Admission::Refused(reason) => Err(reason),
         }
@@ -473,10 +469,10 @@ fn a_million_events_leave_nothing_behind() {
                 let (key, viewer) = (keys[pick(20, 4)].clone(), viewers[pick(24, 8)].clone());
                 let class = Class::ALL[pick(28, 4)];
                 let fresh = ConsumerId::from_bits(token);
-                if let Admission::Serve { stream, .. } = bench.pool.tune(
-                    Tune { key, viewer, class, produce: Produce::ALL[pick(34, 3)], conditions: USUAL, fresh },
-                    at(now),
-                ) {
+                if let Admission::Serve { stream, .. } = bench
+                    .pool
+                    .tune(Tune { class, ..web_tune(key, viewer, Produce::ALL[pick(34, 3)], fresh) }, at(now))
+                {
                     streams.insert(stream);
                     let target = Duration::from_secs(4);
                     let output =

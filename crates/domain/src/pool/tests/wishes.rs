@@ -26,8 +26,8 @@ impl Bench {
     ) -> Admission {
         self.tokens += 1;
         let (key, viewer, fresh) = (key(channel), viewer(number), ConsumerId::from_bits(self.tokens));
-        self.pool
-            .tune(Tune { key, viewer, class: Class::Web, produce: Produce::Adopt, conditions, fresh }, now)
+        let tune = Tune { conditions, ..web_tune(key, viewer, Produce::Adopt, fresh) };
+        self.pool.tune(tune, now)
     }
 
     fn served(

@@ -13,7 +13,7 @@ use crate::signal::{Signal, Whose};
 use crate::simulate::tuners::house::Leave;
 use crate::simulate::tuners::server::at;
 use crate::simulate::tuners::shell::{self, CLOSING, Device, Moment, Shell, TUNING, live_stream, viewer};
-use crate::viewer::{Account, Viewer};
+use crate::viewer::{Account, PlayerKey, Viewer};
 use crate::window::{JoinPoint, Listing};
 
 /// The list that every viewer gets.
@@ -167,6 +167,7 @@ impl Shell {
         let tune = Tune {
             key,
             viewer,
+            player: PlayerKey { user: None, device: Some(u64::from(device)) },
             class: Class::Web,
             produce: Produce::Adopt,
             conditions: TuneConditions::default(),
