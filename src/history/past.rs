@@ -13,8 +13,8 @@ use domain::prediction::Switch;
 use domain::time::Timestamp;
 use domain::viewer::PlayerKey;
 
-/// How many viewings are recalled: more than anybody's habits rest on.
-const RECALLED: i64 = 20_000;
+/// How many viewings are recalled: more than anybody's habits rest on. While they are replayed in a hand-over, players wait.
+const RECALLED: i64 = 10_000;
 /// How many channels and sources.
 const OTHERS: i64 = 4096;
 
