@@ -15,6 +15,7 @@ mod problem;
 mod published;
 mod sentences;
 mod views;
+mod waits;
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -90,17 +91,19 @@ impl Admin {
         let is_read = matches!(*method, Method::GET | Method::HEAD);
         match (is_read, &segments[..]) {
             (true, ["api", "v1", "health"]) => Ok(json(&serde_json::json!({"status": "ok"}))),
-            (true, ["api", "v1", "state"]) => Ok(json(&self.published.moment().state)),
-            (true, ["api", "v1", "streams"]) => Ok(json(&self.published.moment().state.streams)),
+            (true, ["api", "v1", "state"]) => Ok(json(&self.published.moment().await?.state)),
+            (true, ["api", "v1", "streams"]) => {
+                Ok(json(&self.published.moment().await?.state.streams))
+            }
             (true, ["api", "v1", "streams", id]) => {
-                let moment = self.published.moment();
+                let moment = self.published.moment().await?;
                 let id: u64 = id.parse().map_err(|_| Problem::NoSuchThing)?;
                 let streams = &moment.state.streams;
                 // They stand in the order of their ids.
                 let at = streams.binary_search_by_key(&id, |stream| stream.id);
                 at.map(|at| json(&streams[at])).map_err(|_| Problem::NoSuchThing)
             }
-            (true, ["api", "v1", "channels"]) => Ok(json(&self.published.channels())),
+            (true, ["api", "v1", "channels"]) => Ok(json(&self.published.channels().await?)),
             (true, ["api", "v1", "channels", id]) => {
                 let item = ItemId::parse(id).ok_or(Problem::NoSuchThing)?;
                 Ok(json(&self.published.warm_channel(&item)))
@@ -115,12 +118,17 @@ impl Admin {
                     ChannelWarmth::Cold => Err(Problem::NoSuchThing),
                 }
             }
-            (true, ["api", "v1", "tuners"]) => Ok(json(&self.published.moment().state.tuners)),
+            (true, ["api", "v1", "tuners"]) => {
+                Ok(json(&self.published.moment().await?.state.tuners))
+            }
             (true, ["api", "v1", "zaps"]) => {
                 Ok(json(&serde_json::json!({"zaps": self.published.zaps_from(0)})))
             }
             (true, ["api", "v1", "decisions"]) => Ok(json(&self.published.decisions())),
-            (true, ["api", "v1", "summary"]) => Ok(json(&published::summarized(&self.published.moment()))),
+            (true, ["api", "v1", "summary"]) => {
+                let moment = self.published.moment().await?;
+                Ok(json(&waits::summarized(&moment.state, &moment.zaps)))
+            }
             (true, ["api", "v1", "doctor"]) => {
                 let (found, findings) = self.examiner.examine().await;
                 Ok(json(&views::Doctor::of(&found, &findings)))
@@ -138,7 +146,9 @@ impl Admin {
                 fields.insert("x-accel-buffering", HeaderValue::from_static("no"));
                 Ok(response)
             }
-            (true, ["metrics"]) => Ok(of_type(metrics::CONTENT_TYPE, metrics::text(self.published.moment()))),
+            (true, ["metrics"]) => {
+                Ok(of_type(metrics::CONTENT_TYPE, metrics::text(self.published.moment().await?)))
+            }
             (false, ["api", "v1", "streams", id, "stop"]) if *method == Method::POST => {
                 actions::stop(&self.supervisor, id)
             }

@@ -44,6 +44,8 @@ pub(super) enum Problem {
     NotWarmed(WarmUpRefusal),
     /// A channel that is being warmed up is not ready.
     NotReady,
+    /// A bug keeps the state from being shown.
+    Broken,
 }
 
 impl Problem {
@@ -66,6 +68,10 @@ impl Problem {
             Self::TooManyListeners => (StatusCode::SERVICE_UNAVAILABLE, "Too many listen to events already"),
             Self::NotWarmed(refusal) => not_warmed(refusal),
             Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "The channel is being opened: ask again"),
+            Self::Broken => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "A bug in the gateway: its log says more, please report it",
+            ),
         }
     }
 
@@ -97,7 +103,8 @@ impl Problem {
             | Self::ForeignOrigin
             | Self::NoSuchPage
             | Self::NoSuchThing
-            | Self::NotWarmed(_) => {}
+            | Self::NotWarmed(_)
+            | Self::Broken => {}
         }
         response
     }

@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::supervisor::warm_up::ChannelWarmth;
+use crate::upstream::live_tv::ChannelName;
 use domain::doctor;
+use domain::key::ItemId;
 
 /// Everything at a moment, at most a second old.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -45,6 +48,14 @@ pub(super) struct Channel {
     /// Its number in the guide.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) number: Option<String>,
+}
+
+impl Channel {
+    /// A channel as the server has told of it, if it has.
+    pub(super) fn of(item: &ItemId, known: Option<ChannelName>) -> Self {
+        let (name, number) = known.map_or((None, None), |known| (Some(known.name), known.number));
+        Self { item: item.to_string(), name, number }
+    }
 }
 
 /// A channel that is warmed up.
@@ -104,6 +115,12 @@ pub(super) struct WarmChannel {
     pub(super) warmth: &'static str,
     /// Whether a viewer who tunes has a picture at once.
     pub(super) ready: bool,
+}
+
+impl WarmChannel {
+    pub(super) fn of(channel: Channel, warmth: ChannelWarmth) -> Self {
+        Self { channel, warmth: warmth.as_str(), ready: warmth.is_ready() }
+    }
 }
 
 /// A stream.

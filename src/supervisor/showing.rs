@@ -2,6 +2,8 @@
 //!
 //! It does not know who looks.
 
+use std::collections::BTreeMap;
+
 use crate::supervisor::Supervisor;
 use crate::supervisor::names::Names;
 use crate::supervisor::zaps::Zaps;
@@ -11,27 +13,12 @@ use domain::pool::foresight::Forethought;
 use domain::time::Timestamp;
 use domain::viewer::Account;
 
-/// How many viewers a snapshot reads at a time.
-const PAGE: usize = 64;
-
 impl Supervisor {
     /// A snapshot of the pool, for which its lock is not held long at a time: viewers wait for that. A viewer that comes or goes meanwhile
     /// may be missing.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let mut snapshot = self.handle.pool().outline(self.handle.now());
-        for stream in &mut snapshot.streams {
-            loop {
-                let after = stream.consumers.last().map(|viewer| viewer.id);
-                let page = self.handle.pool().viewers_of(stream.id, after, PAGE, self.handle.now());
-                let is_last = page.len() < PAGE;
-                stream.consumers.extend(page);
-                if is_last {
-                    break;
-                }
-            }
-        }
-        snapshot
+        Snapshot::in_parts(|| self.handle.pool(), || self.handle.now())
     }
 
     /// The last decisions about channels that nobody watches, the oldest first.
@@ -82,10 +69,11 @@ impl Supervisor {
         self.handle.pool().tuners_view(self.handle.now()).limit.map(|limit| limit.count)
     }
 
-    /// The user of an account, if the server has told it.
+    /// The users of these accounts, as far as the server has told them.
     #[must_use]
-    pub fn user_of(&self, account: Account) -> Option<UserId> {
-        self.handle.pool().user_of(account).cloned()
+    pub fn users_of(&self, accounts: impl Iterator<Item = Account>) -> BTreeMap<Account, UserId> {
+        let pool = self.handle.pool();
+        accounts.filter_map(|account| Some((account, pool.user_of(account)?.clone()))).collect()
     }
 
     /// Stops a stream, whoever watches it. Returns whether it ran.

@@ -68,7 +68,7 @@ pub use crate::pool::api::{
 };
 pub use crate::pool::expected::Expecter;
 pub use crate::pool::snapshot::{
-    ConsumerView, InputView, Snapshot, StreamView, Tally, TunersView, WarmedUpView,
+    ConsumerView, InputView, Snapshot, StartsAhead, StreamView, Tally, TunersView, WarmedUpView,
 };
 
 /// See the module.
