@@ -8,6 +8,7 @@ mod actions;
 mod answer;
 mod events;
 mod examiner;
+mod facts;
 mod metrics;
 mod openapi;
 mod page;
@@ -38,7 +39,7 @@ use crate::supervisor::warm_up::ChannelWarmth;
 use domain::key::ItemId;
 
 pub use crate::admin::examiner::{Examiner, Places};
-pub use crate::admin::published::Facts;
+pub use crate::admin::facts::Facts;
 
 /// Nothing from elsewhere, and no script or style within the page.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \

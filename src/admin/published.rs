@@ -10,30 +10,22 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
+use crate::admin::facts::{Facts, Figures};
 use crate::admin::problem::Problem;
-use crate::admin::{sentences, views, waits};
+use crate::admin::{facts, sentences, views, waits};
 use crate::background::survived;
 use crate::supervisor::Supervisor;
 use crate::supervisor::warm_up::ChannelWarmth;
 use domain::consumer::Presence;
 use domain::key::ItemId;
 use domain::pool::foresight::Forethought;
-use domain::pool::{ConsumerView, Snapshot, StreamView, Tally, WarmedUpView};
+use domain::pool::{ConsumerView, Snapshot, StreamView, WarmedUpView};
 use domain::producer::State;
 use domain::time::Timestamp;
 use domain::zap::{Zap, ZapBook};
 
 /// How old the state may be that is shown.
 const FRESH: Duration = Duration::from_secs(1);
-
-/// What does not change while the gateway runs.
-#[derive(Clone, Debug)]
-pub struct Facts {
-    /// Where the media server is.
-    pub upstream: String,
-    /// How long a zap may take.
-    pub slo: Duration,
-}
 
 /// A snapshot, and what is shown of it.
 #[derive(Debug)]
@@ -46,6 +38,8 @@ pub(super) struct Moment {
     pub(super) zaps: ZapBook,
     /// How warm each channel is of which something is open.
     warmths: BTreeMap<ItemId, ChannelWarmth>,
+    /// What is only counted.
+    pub(super) figures: Figures,
     made: Instant,
 }
 
@@ -103,10 +97,12 @@ impl Published {
             streams,
             warmed_up: snapshot.warmed_up.iter().map(|warmed| self.warmed_up(warmed, now)).collect(),
             tuners: tuners(&snapshot),
-            counts: counts(&snapshot.tally),
+            counts: facts::counts(&snapshot.tally),
             zaps: waits::summary(&zaps, self.facts.slo),
         };
-        Moment { warmths: ChannelWarmth::of_all(&snapshot), snapshot, state, zaps, made: Instant::now() }
+        let figures = Figures::now(&self.facts, &self.supervisor);
+        let warmths = ChannelWarmth::of_all(&snapshot);
+        Moment { snapshot, state, zaps, warmths, figures, made: Instant::now() }
     }
 
     /// The channels whose names are known, in the order of their items.
@@ -283,26 +279,5 @@ fn tuners(snapshot: &Snapshot) -> views::Tuners {
         closing: tuners.closing,
         openings: snapshot.openings,
         hosts: hosts.collect(),
-    }
-}
-
-fn counts(tally: &Tally) -> views::Counts {
-    fn named<K: Copy>(
-        counts: &BTreeMap<K, u64>,
-        name: impl Fn(K) -> &'static str,
-    ) -> BTreeMap<&'static str, u64> {
-        counts.iter().map(|(&key, &count)| (name(key), count)).collect()
-    }
-    views::Counts {
-        starts: tally.starts,
-        revived: tally.revived,
-        tuned: tally.tuned.clone(),
-        refused: named(&tally.refused, |reason| reason.as_str()),
-        refused_openings: named(&tally.refused_openings, |reason| reason.as_str()),
-        stopped: named(&tally.stopped, |reason| reason.as_str()),
-        rested: named(&tally.rested, |reason| reason.as_str()),
-        failures: named(&tally.failures, |failure| failure.as_str()),
-        returned: named(&tally.returned, |reason| reason.as_str()),
-        left: named(&tally.left, |reason| reason.as_str()),
     }
 }

@@ -231,6 +231,12 @@ pub(super) struct TunerHost {
 pub(super) struct Counts {
     /// Streams that were begun, again after a failure included.
     pub(super) starts: u64,
+    /// Channels that were started before anybody asked for them.
+    pub(super) starts_ahead: u64,
+    /// Those of them to which somebody came.
+    pub(super) starts_ahead_hit: u64,
+    /// Those of them that were closed before.
+    pub(super) starts_ahead_in_vain: u64,
     /// Viewers that were believed gone and asked again.
     pub(super) revived: u64,
     /// New viewers, by what they met.

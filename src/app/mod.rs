@@ -41,6 +41,7 @@ use crate::supervisor::inputs::provider::Provider;
 use crate::supervisor::vital_tasks::Died;
 use crate::supervisor::{self, Supervisor};
 use crate::telemetry::Level;
+use crate::telemetry::counts::Requests;
 use crate::upstream::client::{Client, Target, Timeouts};
 use crate::upstream::jellyfin::{Jellyfin, Login};
 use crate::wire::trust::{ClientTls, TrustError};
@@ -132,7 +133,9 @@ impl App {
         let connections = server::Limits {
             connections: config.clients.connections,
             trusted_proxies: trusted_proxies.clone(),
+            ..server::Limits::default()
         };
+        let (requests, connection_ends) = (Requests::default(), connections.ends.clone());
         let listener = listener(&config, sockets).await?.limited(connections);
         let listener = listener.with_proxy_headers(config.proxy_protocol).following(Phases::from(&phases));
         let listening = Listening::at(&listener)?;
@@ -169,7 +172,17 @@ impl App {
             ledger: state_file(&config, listener.local_addr(), "open"),
             learned_limits: state_file(&config, listener.local_addr(), "tuners"),
             never_ahead: config.pool.never_ahead.clone(),
+            zap_objective: config.zap.slo,
             playlists: settings::playlists(&config),
+        };
+        let facts = admin::Facts {
+            upstream: config.upstream.url.to_string(),
+            slo: config.zap.slo,
+            requests: requests.clone(),
+            connection_ends,
+            health: client.health().clone(),
+            spool: settings.spool.clone(),
+            tls: listener.tls(),
         };
         let (taken, inherited) = match predecessor {
             Some(predecessor) => {
@@ -181,12 +194,13 @@ impl App {
         };
         let supervisor = Supervisor::new(settings, jellyfin.clone(), inherited);
         let examiner = Arc::new(Examiner::new(places, supervisor.clone()));
-        let shown = Shown::new(&config, taken.is_some(), (&supervisor, &examiner)).await;
+        let shown = Shown::new(&config, taken.is_some(), (&supervisor, &examiner), facts).await;
         let secret = taken.as_ref().map_or_else(supervisor::random, |taken| taken.gateway.secret);
         let settings = settings::gateway(
             &config,
             (trusted_proxies.clone(), lineups.clone()),
             (secret, Phases::from(&phases)),
+            requests,
         );
         let settings = (settings, settings::choices(&config));
         let gateway = Arc::new(Gateway::new(settings, client, jellyfin, supervisor.clone()));

@@ -13,6 +13,7 @@ use crate::proxy::gateway::{self, Choices};
 use crate::proxy::served_lineup::ServedLineup;
 use crate::server::{Phases, TrustedProxies};
 use crate::supervisor::stream::WindowSize;
+use crate::telemetry::counts::Requests;
 use domain::guid;
 use domain::lineup::site::Site;
 use domain::pool::Limits;
@@ -27,6 +28,7 @@ pub(super) fn gateway(
     config: &Config,
     (trusted_proxies, lineups): (TrustedProxies, Option<Lineups>),
     (secret, phases): (u128, Phases),
+    requests: Requests,
 ) -> gateway::Settings {
     gateway::Settings {
         identity: Identity { name: config.name.clone(), trusted_proxies },
@@ -35,6 +37,7 @@ pub(super) fn gateway(
         lineup: lineups.and_then(|lineups| served(&config.lineup_server, lineups)),
         secret,
         phases,
+        requests,
     }
 }
 

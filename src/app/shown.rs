@@ -39,12 +39,12 @@ impl Shown {
         config: &Config,
         follows: bool,
         (supervisor, examiner): (&Supervisor, &Arc<Examiner>),
+        facts: admin::Facts,
     ) -> Option<Self> {
         let config::Admin { enabled, listen, token, hosts } = config.admin.clone();
         if !enabled {
             return None;
         }
-        let facts = admin::Facts { upstream: config.upstream.url.to_string(), slo: config.zap.slo };
         let admin = Admin::new((supervisor.clone(), Arc::clone(examiner)), facts, (token, hosts));
         let listener = Listener::bind(listen).await;
         if let (Err(error), false) = (&listener, follows) {

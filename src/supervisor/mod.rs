@@ -93,7 +93,7 @@ impl Supervisor {
     pub fn new(settings: Settings, jellyfin: Jellyfin, inherited: Option<Inherited>) -> Self {
         let Settings { limits, size, spool, feed, provider, connections, encoding, gateway_login, .. } =
             settings;
-        let Settings { ledger, learned_limits, never_ahead, playlists, .. } = settings;
+        let Settings { ledger, learned_limits, never_ahead, playlists, zap_objective, .. } = settings;
         let mut pool = Pool::new(limits, connections);
         let learned_limits = LearnedLimits::recalled(learned_limits, &mut pool);
         let streams = Arc::new(Streams::new(size, spool));
@@ -155,7 +155,7 @@ impl Supervisor {
         }
         let explainer = Explainer::new(jellyfin, gateway_login);
         vital.start("tuners", Arc::clone(&tuners).run());
-        let zaps = Zaps::new(handle.clone());
+        let zaps = Zaps::new(handle.clone(), zap_objective);
         Self {
             handle,
             streams,

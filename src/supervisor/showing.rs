@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use crate::supervisor::Supervisor;
 use crate::supervisor::names::Names;
 use crate::supervisor::zaps::Zaps;
@@ -45,6 +47,12 @@ impl Supervisor {
         self.handle.now()
     }
 
+    /// What a stream shows, as JPEG, a few seconds old; `None` if there is no such stream, and `Some(None)` if there is no picture of it.
+    pub async fn picture(&self, stream: StreamId) -> Option<Option<Bytes>> {
+        self.streams.get(stream)?;
+        Some(self.pictures.of(stream).await)
+    }
+
     /// The names of channels and users.
     #[must_use]
     pub const fn names(&self) -> &Names {
@@ -61,6 +69,12 @@ impl Supervisor {
     #[must_use]
     pub fn slots(&self) -> usize {
         self.handle.pool().slots()
+    }
+
+    /// The memory that segments and inputs may take, in bytes.
+    #[must_use]
+    pub fn memory_limit(&self) -> u64 {
+        self.handle.pool().memory_limit()
     }
 
     /// How many tuners the server has, if that is known.

@@ -104,6 +104,7 @@ fn still(fake: &Fake) -> Supervisor {
         ledger: None,
         learned_limits: None,
         never_ahead: Vec::new(),
+        zap_objective: Duration::from_millis(500),
         playlists: BTreeMap::new(),
     };
     Supervisor::new(settings, fake.jellyfin.clone(), None)

@@ -28,11 +28,11 @@ struct Shared {
 }
 
 impl Zaps {
-    pub(super) fn new(handle: Handle) -> Self {
+    pub(super) fn new(handle: Handle, objective: Duration) -> Self {
         let (over, _) = watch::channel(0);
         Self(Arc::new(Shared {
             handle,
-            book: Mutex::default(),
+            book: Mutex::new(ZapBook::judging(objective)),
             is_any_under_way: AtomicBool::new(false),
             over,
         }))

@@ -69,6 +69,12 @@ async fn a_zap_is_shown_with_its_times_and_who_watches() {
         "warmgate_zaps_total{outcome=\"cold\"} 1",
         "warmgate_zap_duration_seconds_count{outcome=\"cold\"} 1",
         "warmgate_starts_total 1",
+        "warmgate_zap_objective_seconds 0.5",
+        "warmgate_zaps_total{outcome=\"hit\"} 0",
+        "warmgate_stopped_total{reason=\"evicted\"} 0",
+        "warmgate_requests_total{route=\"opening\",status=\"2xx\"} 1",
+        "warmgate_connections_refused_total{reason=\"overload\"} 0",
+        "warmgate_upstream_up 1",
         "# EOF",
     ] {
         assert!(metrics.contains(line), "{line} in\n{metrics}");

@@ -14,17 +14,16 @@ const PAGE: usize = 64;
 
 impl Snapshot {
     /// Reads a pool part by part: `lock` gives it out for each, at `now`. What comes or goes meanwhile may be missing.
+    #[must_use]
     pub fn in_parts<P: Deref<Target = Pool>>(lock: impl Fn() -> P, now: impl Fn() -> Timestamp) -> Self {
         let mut snapshot = lock().outline(now());
-        snapshot.streams = all(|last: Option<&StreamView>| {
-            lock().streams_after(last.map(|stream| stream.id))
-        });
+        snapshot.streams =
+            all(|last: Option<&StreamView>| lock().streams_after(last.map(|stream| stream.id)));
         snapshot.inputs = all(|last: Option<&InputView>| lock().inputs_after(last.map(|input| input.id)));
         for stream in &mut snapshot.streams {
             let id = stream.id;
-            stream.consumers = all(|last: Option<&ConsumerView>| {
-                lock().viewers_of(id, last.map(|viewer| viewer.id), now())
-            });
+            stream.consumers =
+                all(|last: Option<&ConsumerView>| lock().viewers_of(id, last.map(|viewer| viewer.id), now()));
         }
         snapshot
     }
@@ -75,9 +74,11 @@ impl Pool {
     fn inputs_after(&self, after: Option<InputId>) -> Vec<InputView> {
         let inputs = self.inputs.after(after).take(PAGE);
         let views = inputs.map(|(id, input)| {
-            let mut items: Vec<_> = input.streams().into_iter().filter_map(|stream| {
-                Some(self.streams.get(&stream)?.key.channel.item.clone())
-            }).collect();
+            let mut items: Vec<_> = input
+                .streams()
+                .into_iter()
+                .filter_map(|stream| Some(self.streams.get(&stream)?.key.channel.item.clone()))
+                .collect();
             match input.key() {
                 InputKey::Tap(channel) => items.push(channel.item.clone()),
                 InputKey::Lineup(_) => {}
@@ -107,5 +108,11 @@ impl Pool {
     #[must_use]
     pub const fn slots(&self) -> usize {
         self.limits.slots
+    }
+
+    /// The memory that segments and inputs may take, in bytes.
+    #[must_use]
+    pub const fn memory_limit(&self) -> u64 {
+        self.limits.memory
     }
 }

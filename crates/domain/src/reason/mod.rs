@@ -23,8 +23,10 @@ macro_rules! reasons {
     };
 }
 
+mod requests;
 mod warm_up;
 
+pub use crate::reason::requests::RouteClass;
 pub use crate::reason::warm_up::WarmUpRefusal;
 
 reasons! {
@@ -112,6 +114,17 @@ reasons! {
         Failed = "failed",
         /// Nothing, since its viewer turned away first, or asked for nothing more.
         Abandoned = "abandoned",
+    }
+}
+
+impl ZapOutcome {
+    /// Whether its viewer comes to a picture, so that there is a wait.
+    #[must_use]
+    pub const fn has_picture(self) -> bool {
+        match self {
+            Self::Hit | Self::Joined | Self::Near | Self::Cold | Self::Bypass => true,
+            Self::Conflict | Self::Failed | Self::Abandoned => false,
+        }
     }
 }
 
@@ -391,6 +404,7 @@ mod tests {
             let unique: std::collections::BTreeSet<_> = all.into_iter().collect();
             assert_eq!(unique.len(), count);
         };
+        spellings(RouteClass::ALL.iter().map(|class| class.as_str()).collect());
         spellings(WarmUpRefusal::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(RefuseReason::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(IgnoredWish::ALL.iter().map(|reason| reason.as_str()).collect());
