@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use crate::admin::views;
+use crate::config::Running;
 use crate::server::tls::Tls;
 use crate::spool::{Spool, SpoolView};
 use crate::supervisor::Supervisor;
@@ -23,6 +24,8 @@ pub struct Facts {
     pub upstream: String,
     /// How long a zap may take.
     pub slo: Duration,
+    /// The configuration in effect.
+    pub running: Running,
     /// The requests of players.
     pub requests: Requests,
     /// Their connections that were refused or ended.

@@ -9,6 +9,7 @@ mod answer;
 mod events;
 mod examiner;
 mod facts;
+mod ledger;
 mod metrics;
 mod openapi;
 mod page;
@@ -125,6 +126,8 @@ impl Admin {
             (true, ["api", "v1", "zaps"]) => {
                 Ok(json(&serde_json::json!({"zaps": self.published.zaps_from(0)})))
             }
+            (true, ["api", "v1", "config"]) => Ok(json(&self.published.config())),
+            (true, ["api", "v1", "ledger"]) => Ok(json(&ledger::all(&self.supervisor, &self.published))),
             (true, ["api", "v1", "decisions"]) => Ok(json(&self.published.decisions())),
             (true, ["api", "v1", "summary"]) => {
                 let moment = self.published.moment().await?;

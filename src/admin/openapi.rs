@@ -4,13 +4,13 @@
 
 use utoipa::OpenApi;
 
-use crate::admin::{problem, views};
+use crate::admin::{ledger, problem, views};
 
 /// Warmgate's API: what runs, for whom, and how long viewers waited.
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        state, streams, stream, tuners, zaps, decisions, summary, doctor, events, health, metrics, stop,
+        state, streams, stream, tuners, zaps, decisions, config, ledger, summary, doctor, events, health, metrics, stop,
         kick, channels, channel, ready, warm, release, pin, unpin
     ),
     components(schemas(views::State, views::Zap, views::Summary, problem::Details)),
@@ -46,6 +46,15 @@ fn zaps() {}
 /// The last decisions about channels that nobody watches, the oldest first: which were to be opened ahead, which were let go, and why.
 #[utoipa::path(get, path = "/api/v1/decisions", responses((status = 200, body = [views::Decision]), (status = 401, body = problem::Details)))]
 fn decisions() {}
+
+/// The configuration in effect, with the keys of gateway.yaml, each with its value or its default. Secrets are left out: `…` stands for
+/// one that is set, and of a provider's URL only scheme and host are shown.
+#[utoipa::path(get, path = "/api/v1/config", responses((status = 200, description = "The configuration", body = Object), (status = 401, body = problem::Details)))]
+fn config() {}
+
+/// What is open at Jellyfin on the gateway's account: streams, inputs, and what clients have opened and may leave open.
+#[utoipa::path(get, path = "/api/v1/ledger", responses((status = 200, body = [ledger::OpenAtServer]), (status = 401, body = problem::Details)))]
+fn ledger() {}
 
 /// One flat object, for sensors.
 #[utoipa::path(get, path = "/api/v1/summary", responses((status = 200, body = views::Summary), (status = 401, body = problem::Details)))]

@@ -130,6 +130,11 @@ impl Published {
         }
     }
 
+    /// The configuration in effect, without its secrets.
+    pub(super) fn config(&self) -> serde_json::Value {
+        self.facts.running.get().shown()
+    }
+
     /// The last decisions about channels that nobody watches, the oldest first.
     pub(super) fn decisions(&self) -> Vec<views::Decision> {
         let now = (self.supervisor.now(), SystemTime::now());
@@ -154,7 +159,8 @@ impl Published {
         }
     }
 
-    fn channel(&self, item: &ItemId) -> views::Channel {
+    /// A channel, with its name as far as it is known.
+    pub(super) fn channel(&self, item: &ItemId) -> views::Channel {
         views::Channel::of(item, self.supervisor.names().channel(item))
     }
 
@@ -235,7 +241,7 @@ pub(super) fn viewer_id(viewer: &ConsumerView) -> String {
 }
 
 /// A moment as RFC 3339 writes it, to the millisecond.
-fn moment(at: SystemTime) -> String {
+pub(super) fn moment(at: SystemTime) -> String {
     jiff::Timestamp::try_from(at).map_or_else(|_| String::new(), |at| format!("{at:.3}"))
 }
 

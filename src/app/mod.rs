@@ -27,7 +27,7 @@ use crate::app::handover::{Before, Giver, Listening, Predecessor};
 use crate::app::resources::{encoding, spool, spool_folder, state_file, tested, usual_state_dir};
 use crate::app::shown::Shown;
 use crate::background::noted;
-use crate::config::{self, Config, Upstream};
+use crate::config::{self, Config, Running, Upstream};
 use crate::fetch::{self, Fetcher};
 use crate::ffmpeg::launcher::Launcher;
 use crate::lineup::{Intervals, Lineups};
@@ -175,7 +175,9 @@ impl App {
             zap_objective: config.zap.slo,
             playlists: settings::playlists(&config),
         };
+        let running = Running::new(written);
         let facts = admin::Facts {
+            running: running.clone(),
             upstream: config.upstream.url.to_string(),
             slo: config.zap.slo,
             requests: requests.clone(),
@@ -204,7 +206,7 @@ impl App {
         );
         let settings = (settings, settings::choices(&config));
         let gateway = Arc::new(Gateway::new(settings, client, jellyfin, supervisor.clone()));
-        let changes = Changes::new(written, (Arc::clone(&gateway), supervisor.clone(), trusted_proxies));
+        let changes = Changes::new(running, (Arc::clone(&gateway), supervisor.clone(), trusted_proxies));
         let mut giver = Giver::new(
             (listening, addresses(&config), config.upstream.url.to_string()),
             phases,

@@ -16,9 +16,11 @@ mod file;
 mod fixed;
 mod lines;
 mod lineup;
+mod running;
 mod scalar;
 mod secret;
 mod sections;
+mod shown;
 mod streams;
 mod thrift;
 mod tls;
@@ -35,6 +37,7 @@ pub use checked::{Config, Upstream};
 pub use clients::{Believed, ClientRule, ClientSettings, Clients, Conditions};
 pub use errors::{Errors, Place, Problem};
 pub use lineup::{Location, Playlist};
+pub use running::Running;
 pub use secret::Secret;
 pub use sections::{
     BlockingReload, LineupServer, LiveTvRight, Log, LogFormat, Pool, Produce, Rewind, Shutdown, Viewers,

@@ -15,6 +15,7 @@ pub mod held;
 pub mod inputs;
 mod local;
 pub mod names;
+pub mod open_at_server;
 mod promises;
 mod serving;
 mod settings;

@@ -211,8 +211,21 @@ async fn no_output_contains_a_secret() {
     let settings = jellyfin_alike::Settings::quick();
     let consumer = stage.snapshot().streams[0].consumers[0].id.to_string();
     let secrets = [settings.api_key.as_str(), settings.users[0].token(), &consumer];
-    for path in ["/api/v1/state", "/api/v1/zaps", "/api/v1/summary", "/metrics", "/api/v1/openapi.json", "/"]
-    {
+    let ledger = read(admin, "/api/v1/ledger").await;
+    let reasons: Vec<_> = ledger.as_array().unwrap().iter().map(|open| &open["reason"]).collect();
+    assert!(reasons.contains(&&"client".into()) && ledger[0]["channel"]["item"].is_string(), "{ledger}");
+    assert_eq!(read(admin, "/api/v1/config").await["upstream"]["api_key"], "…");
+    for path in [
+        "/api/v1/state",
+        "/api/v1/zaps",
+        "/api/v1/summary",
+        "/api/v1/config",
+        "/api/v1/ledger",
+        "/api/v1/decisions",
+        "/metrics",
+        "/api/v1/openapi.json",
+        "/",
+    ] {
         let (_, _, body) = ask(admin, &Method::GET, path, &[]).await;
         for secret in secrets {
             assert!(!body.contains(secret), "{path} tells {secret}");
