@@ -25,6 +25,7 @@ pub mod upstream;
 
 pub mod supervisor;
 
+pub mod access_log;
 pub mod admin;
 pub mod proxy;
 

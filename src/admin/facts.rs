@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use crate::access_log::AccessLog;
 use crate::admin::views;
 use crate::config::Running;
 use crate::server::tls::Tls;
@@ -34,6 +35,8 @@ pub struct Facts {
     pub health: Health,
     /// The old pieces on disk, if any are kept.
     pub spool: Option<Spool>,
+    /// The log of their requests, if there is one.
+    pub access_log: Option<AccessLog>,
     /// What shows players a certificate, if anything does.
     pub tls: Option<Tls>,
 }
@@ -49,6 +52,8 @@ pub(super) struct Figures {
     pub(super) is_upstream_up: bool,
     /// The requests that it did not answer.
     pub(super) upstream_failures: Vec<(&'static str, u64)>,
+    /// Lines of the access log that were dropped.
+    pub(super) access_log_dropped: u64,
     /// The old pieces on disk.
     pub(super) spool: SpoolView,
     /// When the certificate for players expires, if there is one.
@@ -60,13 +65,14 @@ pub(super) struct Figures {
 impl Figures {
     /// Reads them.
     pub(super) fn now(facts: &Facts, supervisor: &Supervisor) -> Self {
-        let Facts { requests, connection_ends, health, spool, tls, .. } = facts;
+        let Facts { requests, connection_ends, health, spool, tls, access_log, .. } = facts;
         let ends = ConnectionEnd::ALL.iter();
         Self {
             requests: RouteClass::ALL.iter().map(|class| (*class, requests.get(*class))).collect(),
             connection_ends: ends.map(|end| (end.as_str(), connection_ends.get(*end as usize))).collect(),
             is_upstream_up: !health.is_away(),
             upstream_failures: health.failures().collect(),
+            access_log_dropped: access_log.as_ref().map_or(0, AccessLog::dropped),
             spool: spool.as_ref().map(Spool::view).unwrap_or_default(),
             certificate_ends: tls.as_ref().and_then(Tls::expires),
             memory_limit: supervisor.memory_limit(),

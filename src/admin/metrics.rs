@@ -158,6 +158,8 @@ fn requests(out: &mut Out<'_>, figures: &Figures) -> fmt::Result {
             ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
         }
     }
+    let help = "Lines of the access log dropped, since they could not be written as fast";
+    out.counter("access_log_dropped", help, figures.access_log_dropped)?;
     let help = "Connections of players refused, or ended to make room, by reason";
     out.counters("connections_refused", help, "reason", figures.connection_ends.iter().copied())?;
     let help = "When the certificate for players expires, since the epoch; absent if there is none";

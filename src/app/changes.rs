@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::access_log::AccessLog;
 use crate::app::settings;
 use crate::config::{Config, Running};
 use crate::proxy::gateway::Gateway;
@@ -22,20 +23,27 @@ struct Shared {
     /// Whether FFmpeg was tested at the start.
     has_encoder: bool,
     running: Running,
+    access_log: Option<AccessLog>,
 }
 
 impl Changes {
     pub(super) fn new(
         running: Running,
         (gateway, supervisor, trusted_proxies): (Arc<Gateway>, Supervisor, TrustedProxies),
+        access_log: Option<AccessLog>,
     ) -> Self {
         let has_encoder = settings::makes_streams(&running.get());
-        Self(Arc::new(Shared { gateway, supervisor, trusted_proxies, has_encoder, running }))
+        Self(Arc::new(Shared { gateway, supervisor, trusted_proxies, has_encoder, running, access_log }))
+    }
+
+    /// Writes to the files that are now at the logs' paths.
+    pub fn reopen_logs(&self) {
+        self.0.access_log.iter().for_each(AccessLog::reopen);
     }
 
     /// Goes on with `new`. Returns the keys whose new values need a restart.
     pub fn apply(&self, mut new: Config) -> Vec<&'static str> {
-        let Shared { gateway, supervisor, trusted_proxies, has_encoder, running } = &*self.0;
+        let Shared { gateway, supervisor, trusted_proxies, has_encoder, running, .. } = &*self.0;
         let mut running = running.get();
         let mut waiting = new.keep_fixed(&running);
         if settings::makes_streams(&new) && !has_encoder {

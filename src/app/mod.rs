@@ -24,7 +24,7 @@ use tracing::{info, warn};
 use crate::admin::{self, Examiner};
 use crate::app::changes::Changes;
 use crate::app::handover::{Before, Giver, Listening, Predecessor};
-use crate::app::resources::{encoding, spool, spool_folder, state_file, tested, usual_state_dir};
+use crate::app::resources::{access_log, encoding, spool, spool_folder, state_file, tested, usual_state_dir};
 use crate::app::shown::Shown;
 use crate::background::noted;
 use crate::config::{self, Config, Running, Upstream};
@@ -175,7 +175,7 @@ impl App {
             zap_objective: config.zap.slo,
             playlists: settings::playlists(&config),
         };
-        let running = Running::new(written);
+        let (running, access_log) = (Running::new(written), access_log(&config));
         let facts = admin::Facts {
             running: running.clone(),
             upstream: config.upstream.url.to_string(),
@@ -185,6 +185,7 @@ impl App {
             health: client.health().clone(),
             spool: settings.spool.clone(),
             tls: listener.tls(),
+            access_log: access_log.clone(),
         };
         let (taken, inherited) = match predecessor {
             Some(predecessor) => {
@@ -202,11 +203,12 @@ impl App {
             &config,
             (trusted_proxies.clone(), lineups.clone()),
             (secret, Phases::from(&phases)),
-            requests,
+            (requests, access_log.clone()),
         );
         let settings = (settings, settings::choices(&config));
         let gateway = Arc::new(Gateway::new(settings, client, jellyfin, supervisor.clone()));
-        let changes = Changes::new(running, (Arc::clone(&gateway), supervisor.clone(), trusted_proxies));
+        let parts = (Arc::clone(&gateway), supervisor.clone(), trusted_proxies);
+        let changes = Changes::new(running, parts, access_log);
         let mut giver = Giver::new(
             (listening, addresses(&config), config.upstream.url.to_string()),
             phases,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::access_log::AccessLog;
 use crate::config::{Config, LineupServer, Location, Secret, Window};
 use crate::feed;
 use crate::lineup::{self, Lineups};
@@ -28,7 +29,7 @@ pub(super) fn gateway(
     config: &Config,
     (trusted_proxies, lineups): (TrustedProxies, Option<Lineups>),
     (secret, phases): (u128, Phases),
-    requests: Requests,
+    (requests, access_log): (Requests, Option<AccessLog>),
 ) -> gateway::Settings {
     gateway::Settings {
         identity: Identity { name: config.name.clone(), trusted_proxies },
@@ -38,6 +39,7 @@ pub(super) fn gateway(
         secret,
         phases,
         requests,
+        access_log,
     }
 }
 

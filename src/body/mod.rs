@@ -1,7 +1,8 @@
-//! The one HTTP body type of the gateway, and wrappers that copy (`kept`), watch or drain a body as it is streamed.
+//! The one HTTP body type of the gateway, and wrappers that copy (`kept`), count (`counted`), watch or drain a body as it is streamed.
 //!
 //! It does not know where the bytes come from or go to.
 
+pub mod counted;
 pub mod kept;
 pub mod paced;
 

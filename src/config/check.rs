@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::admin;
-use crate::config::checked::{Config, Upstream};
+use crate::config::checked::{AccessLogTo, Config, Upstream};
 use crate::config::clients;
 use crate::config::errors::Report;
 use crate::config::file::{self, File};
@@ -48,7 +48,11 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
     let (lineup_server, produce) = (file.lineup_server, file.produce);
     let File { listen, name, status_fields, trusted_proxies, proxy_protocol, state_dir, .. } = file;
     let File { admin, zap, upstream, pool, clients, tuners, warm, feed, .. } = file;
-    let File { viewers, window, rewind, ffmpeg, shutdown, log, .. } = file;
+    let File { viewers, window, rewind, ffmpeg, shutdown, log, access_log, .. } = file;
+    let access_log = access_log.map(|to| match to.to_str() {
+        Some("stdout") => AccessLogTo::Stdout,
+        Some(_) | None => AccessLogTo::File(folder.join(to)),
+    });
     let trust = Trust {
         authority: upstream.ca.map(|path| folder.join(path)),
         identity: tls::identity((upstream.certificate, upstream.key), folder, report),
@@ -89,6 +93,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
         ffmpeg,
         shutdown,
         log,
+        access_log,
     })
 }
 

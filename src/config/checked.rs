@@ -72,6 +72,17 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// The level and format of the log.
     pub log: Log,
+    /// Where a line is written for each request of a player, if anywhere.
+    pub access_log: Option<AccessLogTo>,
+}
+
+/// Where the lines of the access log go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessLogTo {
+    /// To standard output.
+    Stdout,
+    /// To this file.
+    File(PathBuf),
 }
 
 /// The media server, and the time limits for its answers.

@@ -31,6 +31,7 @@ impl Config {
         fixed.keep("ffmpeg", &mut self.ffmpeg, &running.ffmpeg);
         fixed.keep("shutdown", &mut self.shutdown, &running.shutdown);
         fixed.keep("log.format", &mut self.log.format, &running.log.format);
+        fixed.keep("access_log", &mut self.access_log, &running.access_log);
         fixed.keep_upstream(&mut self.upstream, &running.upstream);
         fixed.keep_window(&mut self.window, &running.window);
         // The file may keep rules that do not hold with what is kept.

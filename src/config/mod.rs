@@ -33,7 +33,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 pub use admin::{Admin, Zap};
-pub use checked::{Config, Upstream};
+pub use checked::{AccessLogTo, Config, Upstream};
 pub use clients::{Believed, ClientRule, ClientSettings, Clients, Conditions};
 pub use errors::{Errors, Place, Problem};
 pub use lineup::{Location, Playlist};

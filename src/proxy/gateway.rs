@@ -15,6 +15,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use hyper::service::Service;
 
+use crate::access_log::AccessLog;
 use crate::body::kept::{Budget, Kept};
 use crate::body::{self, Body};
 use crate::config::{Believed, BlockingReload, LiveTvRight, Refusal};
@@ -75,6 +76,8 @@ pub struct Settings {
     pub phases: Phases,
     /// Where requests are counted.
     pub requests: Requests,
+    /// Where a line is written for each request, if anywhere.
+    pub access_log: Option<AccessLog>,
 }
 
 /// What the operator decides about the answers, and may change at any time.
@@ -124,6 +127,7 @@ pub struct Gateway {
     pub(super) kept_bodies: Budget,
     pub(super) succession: Succession,
     requests: Requests,
+    pub(super) access_log: Option<AccessLog>,
     cors: Cors,
     fingerprint: RandomState,
     /// Hashes tokens into accounts, so that no token is kept where an account is enough.
@@ -139,7 +143,8 @@ impl Gateway {
         jellyfin: Jellyfin,
         supervisor: Supervisor,
     ) -> Self {
-        let Settings { identity, live_tv_right, patience, lineup, secret, phases, requests } = settings;
+        let Settings { identity, live_tv_right, patience, lineup, secret, phases, .. } = settings;
+        let Settings { requests, access_log, .. } = settings;
         Self {
             name: identity.name.clone(),
             choices: ArcSwap::from_pointee(choices),
@@ -159,6 +164,7 @@ impl Gateway {
             kept_bodies: Budget::new(KEPT, LARGEST_KEPT, KEPT_INCOMPLETE),
             succession: Succession::following(phases),
             requests,
+            access_log,
             cors: Cors::default(),
             fingerprint: RandomState::new(),
             secret,
@@ -310,7 +316,9 @@ impl Service<Request<Upload>> for Handle {
         let gateway = Arc::clone(&self.0);
         Box::pin(async move {
             let injected = InjectedPanic::of(request.headers());
-            let answering = gateway.answered(gateway.answer_or_pass_on(request.map(body::boxed)));
+            let request = request.map(body::boxed);
+            let asked = gateway.noted(&request);
+            let answering = gateway.answered(gateway.answer_or_pass_on(request));
             let mut response = injected.during(answering).await;
             if response.extensions_mut().remove::<Ours>().is_some() && !gateway.choices().status_fields {
                 response.headers_mut().remove(PROXY_STATUS);
@@ -318,7 +326,10 @@ impl Service<Request<Upload>> for Handle {
             // After a panic, or from another process, it says nothing.
             let class = response.extensions_mut().remove::<RouteClass>().unwrap_or(RouteClass::Other);
             gateway.requests.add(class, response.status());
-            Ok(response)
+            Ok(match asked {
+                Some(asked) => asked.answered(response, class),
+                None => response,
+            })
         })
     }
 }

@@ -66,6 +66,7 @@ pub(super) struct File {
     pub(super) ffmpeg: Ffmpeg,
     pub(super) shutdown: Shutdown,
     pub(super) log: Log,
+    pub(super) access_log: Option<PathBuf>,
 }
 
 impl Default for File {
@@ -95,6 +96,7 @@ impl Default for File {
             ffmpeg: Ffmpeg::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),
+            access_log: None,
         }
     }
 }

@@ -12,7 +12,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::config::admin::{Admin, Zap};
-use crate::config::checked::{Config, Upstream};
+use crate::config::checked::{AccessLogTo, Config, Upstream};
 use crate::config::sections::{LineupServer, Log, Pool, Produce, Rewind, Shutdown, Viewers, Window};
 use crate::config::shown::values::{address, secret, span};
 use crate::config::streams::{Encoders, Feed, Ffmpeg, Warm};
@@ -52,6 +52,7 @@ impl Config {
             "ffmpeg": ffmpeg(&self.ffmpeg),
             "shutdown": shutdown(&self.shutdown),
             "log": log(&self.log),
+            "access_log": self.access_log.as_ref().map(access_log),
         })
     }
 }
@@ -185,6 +186,13 @@ fn shutdown(Shutdown { grace }: &Shutdown) -> Value {
 
 fn log(Log { level, format }: &Log) -> Value {
     json!({"level": level, "format": format.as_str()})
+}
+
+fn access_log(to: &AccessLogTo) -> String {
+    match to {
+        AccessLogTo::Stdout => "stdout".to_owned(),
+        AccessLogTo::File(path) => path.display().to_string(),
+    }
 }
 
 #[cfg(test)]
