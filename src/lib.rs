@@ -22,6 +22,7 @@ pub mod server;
 pub mod service_manager;
 pub mod spool;
 pub mod upstream;
+pub mod webhooks;
 
 pub mod supervisor;
 

@@ -13,6 +13,7 @@ use crate::spool::{Spool, SpoolView};
 use crate::supervisor::Supervisor;
 use crate::telemetry::counts::{Counts, Requests, STATUS_CLASSES};
 use crate::upstream::client::Health;
+use crate::webhooks::Webhooks;
 use domain::pool::{Tally, Warmth};
 use domain::reason::{
     ConnectionEnd, Failure, LeaveReason, OpeningRefusal, RefuseReason, ReturnReason, RouteClass, StopReason,
@@ -27,6 +28,8 @@ pub struct Facts {
     pub slo: Duration,
     /// The configuration in effect.
     pub running: Running,
+    /// Who is told what happens.
+    pub webhooks: Webhooks,
     /// The requests of players.
     pub requests: Requests,
     /// Their connections that were refused or ended.
@@ -95,6 +98,7 @@ pub(super) fn counts(tally: &Tally) -> views::Counts {
         starts_ahead: tally.ahead.made,
         starts_ahead_hit: tally.ahead.hit,
         starts_ahead_in_vain: tally.ahead.in_vain,
+        recordings_helped: tally.recordings_helped,
         revived: tally.revived,
         tuned: named(&warmths, &tally.tuned, |warmth| warmth),
         refused: named(RefuseReason::ALL, &tally.refused, RefuseReason::as_str),

@@ -56,15 +56,9 @@ impl Collector for Metrics {
 fn streams(out: &mut Out<'_>, state: &views::State) -> fmt::Result {
     let streams = |wanted: &str| state.streams.iter().filter(|stream| stream.state == wanted).count();
     let states = ["starting", "live", "resting", "backing-off", "retiring"];
-    out.gauges(
-        "streams",
-        "Streams, by state",
-        "state",
-        states.map(|state| (state, streams(state) as f64)),
-    )?;
-    let methods = ["own", "adopted"].map(|method| {
-        (method, state.streams.iter().filter(|stream| stream.method == method).count() as f64)
-    });
+    out.gauges("streams", "Streams, by state", "state", states.map(|state| (state, streams(state) as f64)))?;
+    let methods = ["own", "adopted"]
+        .map(|method| (method, state.streams.iter().filter(|stream| stream.method == method).count() as f64));
     out.gauges("streams_made", "Streams, by who makes them", "method", methods)?;
     let idle = state.streams.iter().filter(|stream| stream.idle.is_some()).count();
     out.gauge("streams_idle", "Streams that nobody watches", None, idle as f64)?;
@@ -110,6 +104,8 @@ fn counts(out: &mut Out<'_>, counts: &views::Counts) -> fmt::Result {
     let ends = [("hit", counts.starts_ahead_hit), ("in-vain", counts.starts_ahead_in_vain)];
     let help = "Channels started ahead, by whether somebody came before they were closed";
     out.counters("starts_ahead_ended", help, "end", ends)?;
+    let help = "Channels closed so that a recording had their tuner";
+    out.counter("recordings_helped", help, counts.recordings_helped)?;
     out.counter("revived", "Viewers believed gone that asked again", counts.revived)?;
     for (name, help, label, counts) in [
         ("tuned", "New viewers, by what they met", "warmth", &counts.tuned),

@@ -6,11 +6,13 @@
 mod access;
 mod actions;
 mod answer;
+mod deliveries;
 mod events;
 mod examiner;
 mod facts;
 mod ledger;
 mod metrics;
+mod notices;
 mod openapi;
 mod page;
 mod problem;
@@ -22,6 +24,7 @@ mod waits;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
@@ -68,6 +71,18 @@ impl Admin {
         let published = Arc::new(Published::new(supervisor.clone(), facts));
         let events = Events::new(Arc::clone(&published), supervisor.zaps().follow());
         Self { access: Access { token, hosts }, supervisor, published, events, examiner }
+    }
+
+    /// Tells webhooks for ever what happens.
+    pub async fn watch(&self) {
+        notices::watch(Arc::clone(&self.published), self.published.webhooks().clone()).await;
+    }
+
+    /// Tells webhooks that the gateway has started, or that it stops, and then waits for `patience` at most until they have taken it.
+    pub async fn tell(&self, is_up: bool, patience: Duration) {
+        let webhooks = self.published.webhooks();
+        webhooks.tell(&notices::of_gateway(is_up));
+        webhooks.all_told(patience).await;
     }
 
     async fn answer(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Response<Body> {
@@ -128,6 +143,7 @@ impl Admin {
             }
             (true, ["api", "v1", "config"]) => Ok(json(&self.published.config())),
             (true, ["api", "v1", "ledger"]) => Ok(json(&ledger::all(&self.supervisor, &self.published))),
+            (true, ["api", "v1", "webhooks"]) => Ok(json(&deliveries::Told::of(self.published.webhooks()))),
             (true, ["api", "v1", "decisions"]) => Ok(json(&self.published.decisions())),
             (true, ["api", "v1", "summary"]) => {
                 let moment = self.published.moment().await?;

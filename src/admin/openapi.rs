@@ -4,13 +4,13 @@
 
 use utoipa::OpenApi;
 
-use crate::admin::{ledger, problem, views};
+use crate::admin::{deliveries, ledger, problem, views};
 
 /// Warmgate's API: what runs, for whom, and how long viewers waited.
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        state, streams, stream, tuners, zaps, decisions, config, ledger, summary, doctor, events, health, metrics, stop,
+        state, streams, stream, tuners, zaps, decisions, config, ledger, webhooks, summary, doctor, events, health, metrics, stop,
         kick, channels, channel, ready, warm, release, pin, unpin
     ),
     components(schemas(views::State, views::Zap, views::Summary, problem::Details)),
@@ -51,6 +51,10 @@ fn decisions() {}
 /// one that is set, and of a provider's URL only scheme and host are shown.
 #[utoipa::path(get, path = "/api/v1/config", responses((status = 200, description = "The configuration", body = Object), (status = 401, body = problem::Details)))]
 fn config() {}
+
+/// Who is told what happens, and what became of the last deliveries.
+#[utoipa::path(get, path = "/api/v1/webhooks", responses((status = 200, body = deliveries::Told), (status = 401, body = problem::Details)))]
+fn webhooks() {}
 
 /// What is open at Jellyfin on the gateway's account: streams, inputs, and what clients have opened and may leave open.
 #[utoipa::path(get, path = "/api/v1/ledger", responses((status = 200, body = [ledger::OpenAtServer]), (status = 401, body = problem::Details)))]

@@ -16,6 +16,7 @@ use crate::admin::{facts, sentences, views, waits};
 use crate::background::survived;
 use crate::supervisor::Supervisor;
 use crate::supervisor::warm_up::ChannelWarmth;
+use crate::webhooks::Webhooks;
 use domain::consumer::Presence;
 use domain::key::ItemId;
 use domain::pool::foresight::Forethought;
@@ -82,6 +83,16 @@ impl Published {
         let users = self.supervisor.users_of(numbered.iter().map(|(zap, _)| zap.zapper.account));
         let user = |zap: &Zap| self.supervisor.names().user(users.get(&zap.zapper.account)?);
         numbered.iter().map(|(zap, id)| self.zap(zap, *id, user(zap), now)).collect()
+    }
+
+    /// How many zaps are over.
+    pub(super) fn zaps_over(&self) -> u64 {
+        self.supervisor.zaps().read(ZapBook::count)
+    }
+
+    /// Who is told what happens.
+    pub(super) fn webhooks(&self) -> &Webhooks {
+        &self.facts.webhooks
     }
 
     fn make(&self) -> Moment {

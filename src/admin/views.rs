@@ -124,7 +124,7 @@ impl WarmChannel {
 }
 
 /// A stream.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub(super) struct Stream {
     /// Its id, as in `Warmgate-Stream`.
     pub(super) id: u64,
@@ -165,7 +165,7 @@ pub(super) struct Stream {
 }
 
 /// A viewer of a stream.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub(super) struct Viewer {
     /// Its id, for `kick`.
     pub(super) id: String,
@@ -237,6 +237,8 @@ pub(super) struct Counts {
     pub(super) starts_ahead_hit: u64,
     /// Those of them that were closed before.
     pub(super) starts_ahead_in_vain: u64,
+    /// Channels that nobody watched and that were closed so that a recording had their tuner.
+    pub(super) recordings_helped: u64,
     /// Viewers that were believed gone and asked again.
     pub(super) revived: u64,
     /// New viewers, by what they met.
@@ -286,7 +288,7 @@ pub(super) struct Waits {
 }
 
 /// A change of channel. All moments are seconds since it began.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub(super) struct Zap {
     /// Counts up; the last ones are kept.
     pub(super) id: u64,

@@ -44,6 +44,7 @@ use crate::telemetry::Level;
 use crate::telemetry::counts::Requests;
 use crate::upstream::client::{Client, Target, Timeouts};
 use crate::upstream::jellyfin::{Jellyfin, Login};
+use crate::webhooks::Webhooks;
 use crate::wire::trust::{ClientTls, TrustError};
 
 /// Runs the gateway until it is asked to stop, with the configuration that was read from the file at `path`. Whatever changes there
@@ -159,7 +160,7 @@ impl App {
             ffmpeg: ffmpeg.clone(),
             spool: spool_folder(&config).map(|folder| (folder, config.rewind.budget)),
         };
-        let provider = lineups.clone().map(|lineups| Provider::new(lineups, fetcher, ffmpeg));
+        let provider = lineups.clone().map(|lineups| Provider::new(lineups, fetcher.clone(), ffmpeg));
         let settings = supervisor::Settings {
             limits: settings::limits(&config),
             size: settings::window_size(&config),
@@ -178,6 +179,7 @@ impl App {
         let (running, access_log) = (Running::new(written), access_log(&config));
         let facts = admin::Facts {
             running: running.clone(),
+            webhooks: Webhooks::start(config.webhooks.clone(), &fetcher),
             upstream: config.upstream.url.to_string(),
             slo: config.zap.slo,
             requests: requests.clone(),
@@ -272,7 +274,7 @@ impl App {
         let Self { config, listener, supervisor, gateway, giver, before, shown, .. } = self;
         let (stop, grace) = (stop.child_token(), config.shutdown.grace);
         let hidden = stop.child_token();
-        let showing = OptionFuture::from(shown.map(|shown| shown.serve(hidden.clone())));
+        let showing = OptionFuture::from(shown.map(|shown| shown.serve(hidden.clone(), stop.clone())));
         let back_door = before.map(|(back_door, before)| {
             let following = before.follow(supervisor.clone());
             tokio::spawn(noted("the news of the process before this one", following));

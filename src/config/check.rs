@@ -19,6 +19,7 @@ use crate::config::streams::{Feed, Ffmpeg, Warm};
 use crate::config::tls;
 use crate::config::tuners::Tuners;
 use crate::config::units::ByteSize;
+use crate::config::webhooks;
 use crate::wire::trust::Trust;
 
 /// Checks `file`, read from `path`, and reports what is wrong; `None` if it names no upstream.
@@ -49,6 +50,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
     let File { listen, name, status_fields, trusted_proxies, proxy_protocol, state_dir, .. } = file;
     let File { admin, zap, upstream, pool, clients, tuners, warm, feed, .. } = file;
     let File { viewers, window, rewind, ffmpeg, shutdown, log, access_log, .. } = file;
+    let webhooks = webhooks::lower(file.webhooks, admin.enabled, report);
     let access_log = access_log.map(|to| match to.to_str() {
         Some("stdout") => AccessLogTo::Stdout,
         Some(_) | None => AccessLogTo::File(folder.join(to)),
@@ -94,6 +96,7 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
         shutdown,
         log,
         access_log,
+        webhooks,
     })
 }
 

@@ -27,6 +27,7 @@ mod tls;
 mod tuners;
 mod units;
 mod upstream_url;
+mod webhooks;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -49,6 +50,7 @@ pub use tls::Tls;
 pub use tuners::{Refusal, Tuners};
 pub use units::{BitRate, ByteSize};
 pub use upstream_url::UpstreamUrl;
+pub use webhooks::Webhook;
 
 impl Config {
     /// Reads the file at `path` and overrides it with the process's environment.

@@ -11,7 +11,7 @@ use std::path::Path;
 use serde_yaml::Value;
 
 /// The layer of each module; a module may name only lower ones, and itself.
-const RANKS: [(&str, u8); 33] = [
+const RANKS: [(&str, u8); 34] = [
     ("domain", 1),
     ("jellyfin-alike", 1),
     ("body", 1),
@@ -33,6 +33,7 @@ const RANKS: [(&str, u8); 33] = [
     ("server", 3),
     ("service_manager", 3),
     ("upstream", 3),
+    ("webhooks", 3),
     ("supervisor", 4),
     ("admin", 5),
     ("proxy", 5),

@@ -14,11 +14,12 @@ use serde_json::{Value, json};
 use crate::config::admin::{Admin, Zap};
 use crate::config::checked::{AccessLogTo, Config, Upstream};
 use crate::config::sections::{LineupServer, Log, Pool, Produce, Rewind, Shutdown, Viewers, Window};
-use crate::config::shown::values::{address, secret, span};
+use crate::config::shown::values::{HIDDEN, address, secret, span};
 use crate::config::streams::{Encoders, Feed, Ffmpeg, Warm};
 use crate::config::tls::Tls;
 use crate::config::tuners::Tuners;
 use crate::config::units::spell_size;
+use crate::config::webhooks::Webhook;
 use crate::wire::trust::Trust;
 use domain::encoding::abilities::VideoEncoder;
 use domain::tuners::Reserve;
@@ -53,6 +54,7 @@ impl Config {
             "shutdown": shutdown(&self.shutdown),
             "log": log(&self.log),
             "access_log": self.access_log.as_ref().map(access_log),
+            "webhooks": self.webhooks.iter().map(webhook).collect::<Vec<_>>(),
         })
     }
 }
@@ -195,6 +197,13 @@ fn access_log(to: &AccessLogTo) -> String {
     }
 }
 
+fn webhook(webhook: &Webhook) -> Value {
+    let Webhook { url, events, template } = webhook;
+    let events: Vec<_> = events.iter().map(|event| event.as_str()).collect();
+    // A receiver may want its key in the body.
+    json!({"url": url.to_string(), "events": events, "template": template.as_ref().map(|_| HIDDEN)})
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -226,6 +235,9 @@ lineup:
   headers: {X-Key: PLANTED}
   channels:
     news: {urls: ["http://me:PLANTED@other.example/PLANTED/1.ts"]}
+webhooks:
+- url: https://me:PLANTED@ntfy.example/PLANTED?auth=PLANTED
+  template: '{"key": "PLANTED", "message": "{{text}}"}'
 clients:
   rules:
   - match: {header: {X-Secret: PLANTED}}

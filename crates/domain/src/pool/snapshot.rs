@@ -42,6 +42,8 @@ pub struct Tally {
     pub left: BTreeMap<LeaveReason, u64>,
     /// Channels that were started before anybody asked for them.
     pub ahead: StartsAhead,
+    /// Channels that were closed so that a recording had their tuner.
+    pub recordings_helped: u64,
 }
 
 /// The channels that were started before anybody asked for them.

@@ -23,9 +23,11 @@ macro_rules! reasons {
     };
 }
 
+mod notices;
 mod requests;
 mod warm_up;
 
+pub use crate::reason::notices::NoticeKind;
 pub use crate::reason::requests::RouteClass;
 pub use crate::reason::warm_up::WarmUpRefusal;
 
@@ -404,6 +406,7 @@ mod tests {
             let unique: std::collections::BTreeSet<_> = all.into_iter().collect();
             assert_eq!(unique.len(), count);
         };
+        spellings(NoticeKind::ALL.iter().map(|kind| kind.as_str()).collect());
         spellings(RouteClass::ALL.iter().map(|class| class.as_str()).collect());
         spellings(WarmUpRefusal::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(RefuseReason::ALL.iter().map(|reason| reason.as_str()).collect());
