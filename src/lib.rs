@@ -14,6 +14,7 @@ pub mod shutdown;
 pub mod telemetry;
 pub mod wire;
 
+pub mod access_log;
 pub mod feed;
 pub mod ffmpeg;
 pub mod handover;
@@ -26,7 +27,6 @@ pub mod webhooks;
 
 pub mod supervisor;
 
-pub mod access_log;
 pub mod admin;
 pub mod proxy;
 

@@ -40,13 +40,13 @@ use crate::config::Secret;
 use crate::server::Upload;
 use crate::supervisor::Supervisor;
 use crate::supervisor::warm_up::ChannelWarmth;
-use domain::key::ItemId;
+use domain::key::{ItemId, StreamId};
 
 pub use crate::admin::examiner::{Examiner, Places};
 pub use crate::admin::facts::Facts;
 
 /// Nothing from elsewhere, and no script or style within the page.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src blob:; connect-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Answers the requests of all connections to the listener.
@@ -109,9 +109,7 @@ impl Admin {
         match (is_read, &segments[..]) {
             (true, ["api", "v1", "health"]) => Ok(json(&serde_json::json!({"status": "ok"}))),
             (true, ["api", "v1", "state"]) => Ok(json(&self.published.moment().await?.state)),
-            (true, ["api", "v1", "streams"]) => {
-                Ok(json(&self.published.moment().await?.state.streams))
-            }
+            (true, ["api", "v1", "streams"]) => Ok(json(&self.published.moment().await?.state.streams)),
             (true, ["api", "v1", "streams", id]) => {
                 let moment = self.published.moment().await?;
                 let id: u64 = id.parse().map_err(|_| Problem::NoSuchThing)?;
@@ -119,6 +117,21 @@ impl Admin {
                 // They stand in the order of their ids.
                 let at = streams.binary_search_by_key(&id, |stream| stream.id);
                 at.map(|at| json(&streams[at])).map_err(|_| Problem::NoSuchThing)
+            }
+            (true, ["api", "v1", "streams", id, "picture"]) => {
+                let id = id.parse().map_err(|_| Problem::NoSuchThing)?;
+                let picture = self.supervisor.picture(StreamId(id)).await.ok_or(Problem::NoSuchThing)?;
+                Ok(picture.map_or_else(actions::done, answer::jpeg))
+            }
+            (true, ["api", "v1", "streams", id, "preview", file]) => {
+                let id = StreamId(id.parse().map_err(|_| Problem::NoSuchThing)?);
+                if *file == "live.m3u8" {
+                    let list = self.supervisor.preview_list(id).ok_or(Problem::NoSuchThing)?;
+                    return Ok(of_type("application/vnd.apple.mpegurl", list));
+                }
+                let sequence = file.strip_suffix(".ts").and_then(|number| number.parse().ok());
+                let segment = self.supervisor.preview_segment(id, sequence.ok_or(Problem::NoSuchPage)?).await;
+                Ok(of_type("video/mp2t", segment.ok_or(Problem::NoSuchThing)?))
             }
             (true, ["api", "v1", "channels"]) => Ok(json(&self.published.channels().await?)),
             (true, ["api", "v1", "channels", id]) => {
@@ -135,9 +148,7 @@ impl Admin {
                     ChannelWarmth::Cold => Err(Problem::NoSuchThing),
                 }
             }
-            (true, ["api", "v1", "tuners"]) => {
-                Ok(json(&self.published.moment().await?.state.tuners))
-            }
+            (true, ["api", "v1", "tuners"]) => Ok(json(&self.published.moment().await?.state.tuners)),
             (true, ["api", "v1", "zaps"]) => {
                 Ok(json(&serde_json::json!({"zaps": self.published.zaps_from(0)})))
             }

@@ -10,8 +10,32 @@ use crate::admin::{deliveries, ledger, problem, views};
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        state, streams, stream, tuners, zaps, decisions, config, ledger, webhooks, summary, doctor, events, health, metrics, stop,
-        kick, channels, channel, ready, warm, release, pin, unpin
+        state,
+        streams,
+        stream,
+        picture,
+        preview,
+        preview_segment,
+        tuners,
+        zaps,
+        decisions,
+        config,
+        ledger,
+        webhooks,
+        summary,
+        doctor,
+        events,
+        health,
+        metrics,
+        stop,
+        kick,
+        channels,
+        channel,
+        ready,
+        warm,
+        release,
+        pin,
+        unpin
     ),
     components(schemas(views::State, views::Zap, views::Summary, problem::Details)),
     info(title = "Warmgate", description = "What runs, for whom, and how long viewers waited.")
@@ -34,6 +58,18 @@ fn streams() {}
 /// A stream.
 #[utoipa::path(get, path = "/api/v1/streams/{id}", params(("id" = u64, Path)), responses((status = 200, body = views::Stream), (status = 404, body = problem::Details)))]
 fn stream() {}
+
+/// What a stream shows, a few seconds old: made when somebody asks, one at a time and each ten seconds at most.
+#[utoipa::path(get, path = "/api/v1/streams/{id}/picture", params(("id" = u64, Path)), responses((status = 200, description = "A picture", content_type = "image/jpeg"), (status = 204, description = "There is none: no FFmpeg, nothing to show, or no CPU time for it"), (status = 404, body = problem::Details)))]
+fn picture() {}
+
+/// A list of the newest segments of a stream, for a player on the dashboard. Whoever plays it is no viewer, and keeps nothing running.
+#[utoipa::path(get, path = "/api/v1/streams/{id}/preview/live.m3u8", params(("id" = u64, Path)), responses((status = 200, description = "A media playlist", content_type = "application/vnd.apple.mpegurl"), (status = 404, body = problem::Details)))]
+fn preview() {}
+
+/// A segment in that list.
+#[utoipa::path(get, path = "/api/v1/streams/{id}/preview/{number}.ts", params(("id" = u64, Path), ("number" = u64, Path)), responses((status = 200, description = "A transport stream", content_type = "video/mp2t"), (status = 404, body = problem::Details)))]
+fn preview_segment() {}
 
 /// The server's tuners.
 #[utoipa::path(get, path = "/api/v1/tuners", responses((status = 200, body = views::Tuners), (status = 401, body = problem::Details)))]

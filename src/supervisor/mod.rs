@@ -16,6 +16,8 @@ pub mod inputs;
 mod local;
 pub mod names;
 pub mod open_at_server;
+mod pictures;
+mod preview;
 mod promises;
 mod serving;
 mod settings;
@@ -52,6 +54,7 @@ use crate::supervisor::inputs::Inputs;
 use crate::supervisor::inputs::prefetch::OpenedChannel;
 use crate::supervisor::inputs::provider::Provider;
 use crate::supervisor::names::Names;
+use crate::supervisor::pictures::Pictures;
 use crate::supervisor::streams::Streams;
 use crate::supervisor::tuners::Tuners;
 use crate::supervisor::tuners::learned::LearnedLimits;
@@ -79,6 +82,7 @@ pub struct Supervisor {
     tuners: Arc<Tuners>,
     explainer: Explainer,
     zaps: Zaps,
+    pictures: Pictures,
     names: Names,
     warm_ups: WarmUps,
     driver: Arc<Driver>,
@@ -123,6 +127,7 @@ impl Supervisor {
             InheritedOpenings::Left(entries) => openings.inherit(entries),
             InheritedOpenings::HandedOver(book) => openings.go_on_with(book),
         }
+        let ffmpeg = encoding.as_ref().map(|encoding| encoding.ffmpeg.clone());
         let generations = Generations {
             handle: handle.clone(),
             callers: callers.clone(),
@@ -156,6 +161,7 @@ impl Supervisor {
         }
         let explainer = Explainer::new(jellyfin, gateway_login);
         vital.start("tuners", Arc::clone(&tuners).run());
+        let pictures = Pictures::new(Arc::clone(&streams), ffmpeg);
         let zaps = Zaps::new(handle.clone(), zap_objective);
         Self {
             handle,
@@ -167,6 +173,7 @@ impl Supervisor {
             tuners,
             explainer,
             zaps,
+            pictures,
             names,
             warm_ups,
             driver,
