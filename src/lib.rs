@@ -14,6 +14,7 @@ pub mod shutdown;
 pub mod telemetry;
 pub mod wire;
 
+pub mod access_log;
 pub mod feed;
 pub mod ffmpeg;
 pub mod handover;
@@ -23,6 +24,7 @@ pub mod server;
 pub mod service_manager;
 pub mod spool;
 pub mod upstream;
+pub mod webhooks;
 
 pub mod supervisor;
 

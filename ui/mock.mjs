@@ -11,9 +11,11 @@ import { fileURLToPath } from 'node:url';
 
 import { World } from './mock/world.mjs';
 
-const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; base-uri 'none'; "
+const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src blob:; connect-src 'self'; font-src 'self'; base-uri 'none'; "
   + "form-action 'none'; frame-ancestors 'none'";
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8' };
+/** A grey picture of one pixel. */
+const PICTURE = Buffer.from('/9j/4AAQSkZJRgABAQEASABIAAD/2wBDAP//////////////////////////////////////////////////////////////////////////////////////wAALCAABAAEBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAACf/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AVN//2Q==', 'base64');
 const DIST = new URL('./dist/', import.meta.url);
 
 /** The server, and what a test does to it. */
@@ -21,6 +23,8 @@ export class Mock {
   world;
   /** Empty: none is needed. */
   token = '';
+  /** The streams whose pictures were asked for. */
+  asked = [];
   /** The next requests of buttons get this problem. */
   refusal = null;
   /** `up`; `down` refuses connections' requests at once; `silent` accepts them and says nothing more. */
@@ -86,6 +90,7 @@ export class Mock {
     }
     const [kind, id, act] = pathname.slice('/api/v1/'.length).split('/').map(decodeURIComponent);
     if (request.method === 'POST') return this.#act(answer, kind, id, act);
+    if (kind === 'streams' && act === 'picture') return this.#picture(answer, Number(id));
     if (kind === 'state') return json(answer, this.world.state());
     if (kind === 'channels') return json(answer, this.world.channels());
     if (kind === 'zaps') return json(answer, { zaps: this.world.zaps() });
@@ -105,6 +110,14 @@ export class Mock {
       return problem(answer, 404, 'There is no such thing', 'It has gone in the meantime.');
     }
     answer.writeHead(204).end();
+  }
+
+  #picture(answer, id) {
+    if (!this.world.has(id)) return problem(answer, 404, 'There is no such thing', 'It has gone.');
+    this.asked.push(id);
+    // Odd streams have none, as while the CPU is short.
+    if (id % 2) return answer.writeHead(204).end();
+    answer.writeHead(200, { 'Content-Type': 'image/jpeg' }).end(PICTURE);
   }
 
   #follow(request, answer) {

@@ -2,5 +2,5 @@
 
 [.. | objects | .expr // empty]
 | unique
-| map(gsub("[$](window|__rate_interval)"; "1h") | gsub("[$](objective|target)"; "0.5"))
+| map(gsub("[$](window|__rate_interval)"; "1h") | gsub("[$]target"; "0.5"))
 | {groups: [{name: "board", rules: (to_entries | map({record: "board:\(.key)", expr: .value}))}]}

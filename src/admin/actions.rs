@@ -71,7 +71,8 @@ pub(super) fn release(supervisor: &Supervisor, id: &str) -> Result<Response<Body
     Ok(done())
 }
 
-fn done() -> Response<Body> {
+/// An answer that says nothing more.
+pub(super) fn done() -> Response<Body> {
     let mut response = Response::new(body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     response

@@ -89,7 +89,7 @@ impl Listener {
             tokio::select! {
                 biased;
                 changed = self.over.changed() => if changed.is_err() { std::future::pending::<()>().await },
-                () = look => self.look(),
+                () = look => self.look().await,
             }
             let zaps = self.published.zaps_from(self.next_zap);
             for zap in &zaps {
@@ -99,9 +99,9 @@ impl Listener {
         }
     }
 
-    fn look(&mut self) {
+    async fn look(&mut self) {
         self.look_at = Instant::now() + LOOK;
-        let moment = self.published.moment();
+        let Ok(moment) = self.published.moment().await else { return };
         let print = fingerprint(&moment);
         if self.told.is_none_or(|(told, at)| told != print || at.elapsed() >= AT_LEAST) {
             self.told = Some((print, Instant::now()));

@@ -6,20 +6,26 @@
 mod access;
 mod actions;
 mod answer;
+mod deliveries;
 mod events;
 mod examiner;
+mod facts;
 mod history;
+mod ledger;
 mod metrics;
+mod notices;
 mod openapi;
 mod page;
 mod problem;
 mod published;
 mod sentences;
 mod views;
+mod waits;
 
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
@@ -35,13 +41,13 @@ use crate::config::Secret;
 use crate::server::Upload;
 use crate::supervisor::Supervisor;
 use crate::supervisor::warm_up::ChannelWarmth;
-use domain::key::ItemId;
+use domain::key::{ItemId, StreamId};
 
 pub use crate::admin::examiner::{Examiner, Places};
-pub use crate::admin::published::Facts;
+pub use crate::admin::facts::Facts;
 
 /// Nothing from elsewhere, and no script or style within the page.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src blob:; connect-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Answers the requests of all connections to the listener.
@@ -68,6 +74,18 @@ impl Admin {
         Self { access: Access { token, hosts }, supervisor, published, events, examiner }
     }
 
+    /// Tells webhooks for ever what happens.
+    pub async fn watch(&self) {
+        notices::watch(Arc::clone(&self.published), self.published.webhooks().clone()).await;
+    }
+
+    /// Tells webhooks that the gateway has started, or that it stops, and then waits for `patience` at most until they have taken it.
+    pub async fn tell(&self, is_up: bool, patience: Duration) {
+        let webhooks = self.published.webhooks();
+        webhooks.tell(&notices::of_gateway(is_up));
+        webhooks.all_told(patience).await;
+    }
+
     async fn answer(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Response<Body> {
         let path = uri.path();
         let answered = match self.access.check((method, uri.authority()), headers, is_public(path)) {
@@ -92,17 +110,32 @@ impl Admin {
         let is_read = matches!(*method, Method::GET | Method::HEAD);
         match (is_read, &segments[..]) {
             (true, ["api", "v1", "health"]) => Ok(json(&serde_json::json!({"status": "ok"}))),
-            (true, ["api", "v1", "state"]) => Ok(json(&self.published.moment().state)),
-            (true, ["api", "v1", "streams"]) => Ok(json(&self.published.moment().state.streams)),
+            (true, ["api", "v1", "state"]) => Ok(json(&self.published.moment().await?.state)),
+            (true, ["api", "v1", "streams"]) => Ok(json(&self.published.moment().await?.state.streams)),
             (true, ["api", "v1", "streams", id]) => {
-                let moment = self.published.moment();
+                let moment = self.published.moment().await?;
                 let id: u64 = id.parse().map_err(|_| Problem::NoSuchThing)?;
                 let streams = &moment.state.streams;
                 // They stand in the order of their ids.
                 let at = streams.binary_search_by_key(&id, |stream| stream.id);
                 at.map(|at| json(&streams[at])).map_err(|_| Problem::NoSuchThing)
             }
-            (true, ["api", "v1", "channels"]) => Ok(json(&self.published.channels())),
+            (true, ["api", "v1", "streams", id, "picture"]) => {
+                let id = id.parse().map_err(|_| Problem::NoSuchThing)?;
+                let picture = self.supervisor.picture(StreamId(id)).await.ok_or(Problem::NoSuchThing)?;
+                Ok(picture.map_or_else(actions::done, answer::jpeg))
+            }
+            (true, ["api", "v1", "streams", id, "preview", file]) => {
+                let id = StreamId(id.parse().map_err(|_| Problem::NoSuchThing)?);
+                if *file == "live.m3u8" {
+                    let list = self.supervisor.preview_list(id).ok_or(Problem::NoSuchThing)?;
+                    return Ok(of_type("application/vnd.apple.mpegurl", list));
+                }
+                let sequence = file.strip_suffix(".ts").and_then(|number| number.parse().ok());
+                let segment = self.supervisor.preview_segment(id, sequence.ok_or(Problem::NoSuchPage)?).await;
+                Ok(of_type("video/mp2t", segment.ok_or(Problem::NoSuchThing)?))
+            }
+            (true, ["api", "v1", "channels"]) => Ok(json(&self.published.channels().await?)),
             (true, ["api", "v1", "channels", id]) => {
                 let item = ItemId::parse(id).ok_or(Problem::NoSuchThing)?;
                 Ok(json(&self.published.warm_channel(&item)))
@@ -117,15 +150,21 @@ impl Admin {
                     ChannelWarmth::Cold => Err(Problem::NoSuchThing),
                 }
             }
-            (true, ["api", "v1", "tuners"]) => Ok(json(&self.published.moment().state.tuners)),
+            (true, ["api", "v1", "tuners"]) => Ok(json(&self.published.moment().await?.state.tuners)),
             (true, ["api", "v1", "zaps"]) => {
                 Ok(json(&serde_json::json!({"zaps": self.published.zaps_from(0)})))
             }
             (true, ["api", "v1", "history"]) => {
                 Ok(json(&history::watched(self.supervisor.remembering(), uri.query()).await?))
             }
+            (true, ["api", "v1", "config"]) => Ok(json(&self.published.config())),
+            (true, ["api", "v1", "ledger"]) => Ok(json(&ledger::all(&self.supervisor, &self.published))),
+            (true, ["api", "v1", "webhooks"]) => Ok(json(&deliveries::Told::of(self.published.webhooks()))),
             (true, ["api", "v1", "decisions"]) => Ok(json(&self.published.decisions())),
-            (true, ["api", "v1", "summary"]) => Ok(json(&published::summarized(&self.published.moment()))),
+            (true, ["api", "v1", "summary"]) => {
+                let moment = self.published.moment().await?;
+                Ok(json(&waits::summarized(&moment.state, &moment.zaps)))
+            }
             (true, ["api", "v1", "doctor"]) => {
                 let (found, findings) = self.examiner.examine().await;
                 Ok(json(&views::Doctor::of(&found, &findings)))
@@ -143,7 +182,9 @@ impl Admin {
                 fields.insert("x-accel-buffering", HeaderValue::from_static("no"));
                 Ok(response)
             }
-            (true, ["metrics"]) => Ok(of_type(metrics::CONTENT_TYPE, metrics::text(self.published.moment()))),
+            (true, ["metrics"]) => {
+                Ok(of_type(metrics::CONTENT_TYPE, metrics::text(self.published.moment().await?)))
+            }
             (false, ["api", "v1", "streams", id, "stop"]) if *method == Method::POST => {
                 actions::stop(&self.supervisor, id)
             }

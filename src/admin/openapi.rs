@@ -4,14 +4,39 @@
 
 use utoipa::OpenApi;
 
-use crate::admin::{history, problem, views};
+use crate::admin::{deliveries, history, ledger, problem, views};
 
 /// Warmgate's API: what runs, for whom, and how long viewers waited.
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        state, streams, stream, tuners, zaps, watched, decisions, summary, doctor, events, health, metrics,
-        stop, kick, channels, channel, ready, warm, release, pin, unpin
+        state,
+        streams,
+        stream,
+        picture,
+        preview,
+        preview_segment,
+        tuners,
+        zaps,
+        watched,
+        decisions,
+        config,
+        ledger,
+        webhooks,
+        summary,
+        doctor,
+        events,
+        health,
+        metrics,
+        stop,
+        kick,
+        channels,
+        channel,
+        ready,
+        warm,
+        release,
+        pin,
+        unpin
     ),
     components(schemas(views::State, views::Zap, views::Summary, problem::Details)),
     info(title = "Warmgate", description = "What runs, for whom, and how long viewers waited.")
@@ -35,6 +60,18 @@ fn streams() {}
 #[utoipa::path(get, path = "/api/v1/streams/{id}", params(("id" = u64, Path)), responses((status = 200, body = views::Stream), (status = 404, body = problem::Details)))]
 fn stream() {}
 
+/// What a stream shows, a few seconds old: made when somebody asks, one at a time and each ten seconds at most.
+#[utoipa::path(get, path = "/api/v1/streams/{id}/picture", params(("id" = u64, Path)), responses((status = 200, description = "A picture", content_type = "image/jpeg"), (status = 204, description = "There is none: no FFmpeg, nothing to show, or no CPU time for it"), (status = 404, body = problem::Details)))]
+fn picture() {}
+
+/// A list of the newest segments of a stream, for a player on the dashboard. Whoever plays it is no viewer, and keeps nothing running.
+#[utoipa::path(get, path = "/api/v1/streams/{id}/preview/live.m3u8", params(("id" = u64, Path)), responses((status = 200, description = "A media playlist", content_type = "application/vnd.apple.mpegurl"), (status = 404, body = problem::Details)))]
+fn preview() {}
+
+/// A segment in that list.
+#[utoipa::path(get, path = "/api/v1/streams/{id}/preview/{number}.ts", params(("id" = u64, Path), ("number" = u64, Path)), responses((status = 200, description = "A transport stream", content_type = "video/mp2t"), (status = 404, body = problem::Details)))]
+fn preview_segment() {}
+
 /// The server's tuners.
 #[utoipa::path(get, path = "/api/v1/tuners", responses((status = 200, body = views::Tuners), (status = 401, body = problem::Details)))]
 fn tuners() {}
@@ -50,6 +87,19 @@ fn watched() {}
 /// The last decisions about channels that nobody watches, the oldest first: which were to be opened ahead, which were let go, and why.
 #[utoipa::path(get, path = "/api/v1/decisions", responses((status = 200, body = [views::Decision]), (status = 401, body = problem::Details)))]
 fn decisions() {}
+
+/// The configuration in effect, with the keys of gateway.yaml, each with its value or its default. Secrets are left out: `…` stands for
+/// one that is set, and of a provider's URL only scheme and host are shown.
+#[utoipa::path(get, path = "/api/v1/config", responses((status = 200, description = "The configuration", body = Object), (status = 401, body = problem::Details)))]
+fn config() {}
+
+/// Who is told what happens, and what became of the last deliveries.
+#[utoipa::path(get, path = "/api/v1/webhooks", responses((status = 200, body = deliveries::Told), (status = 401, body = problem::Details)))]
+fn webhooks() {}
+
+/// What is open at Jellyfin on the gateway's account: streams, inputs, and what clients have opened and may leave open.
+#[utoipa::path(get, path = "/api/v1/ledger", responses((status = 200, body = [ledger::OpenAtServer]), (status = 401, body = problem::Details)))]
+fn ledger() {}
 
 /// One flat object, for sensors.
 #[utoipa::path(get, path = "/api/v1/summary", responses((status = 200, body = views::Summary), (status = 401, body = problem::Details)))]

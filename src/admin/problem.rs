@@ -48,6 +48,8 @@ pub(super) enum Problem {
     NotWarmed(WarmUpRefusal),
     /// A channel that is being warmed up is not ready.
     NotReady,
+    /// A bug keeps the state from being shown.
+    Broken,
 }
 
 impl Problem {
@@ -77,6 +79,10 @@ impl Problem {
             Self::TooManyListeners => (StatusCode::SERVICE_UNAVAILABLE, "Too many listen to events already"),
             Self::NotWarmed(refusal) => not_warmed(refusal),
             Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "The channel is being opened: ask again"),
+            Self::Broken => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "A bug in the gateway: its log says more, please report it",
+            ),
         }
     }
 
@@ -110,7 +116,8 @@ impl Problem {
             | Self::Query
             | Self::NoHistory
             | Self::NoSuchThing
-            | Self::NotWarmed(_) => {}
+            | Self::NotWarmed(_)
+            | Self::Broken => {}
         }
         response
     }

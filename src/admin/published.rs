@@ -3,36 +3,30 @@
 //! Metrics, API and dashboard show the same, so that they agree. It changes nothing.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
-use crate::admin::sentences;
-use crate::admin::views;
+use crate::admin::facts::{Facts, Figures};
+use crate::admin::problem::Problem;
+use crate::admin::{facts, sentences, views, waits};
+use crate::background::survived;
 use crate::supervisor::Supervisor;
+use crate::supervisor::warm_up::ChannelWarmth;
+use crate::webhooks::Webhooks;
 use domain::consumer::Presence;
 use domain::key::ItemId;
 use domain::pool::foresight::Forethought;
-use domain::pool::{ConsumerView, Snapshot, StreamView, Tally, WarmedUpView};
+use domain::pool::{ConsumerView, Snapshot, StreamView, WarmedUpView};
 use domain::producer::State;
-use domain::reason::ZapOutcome;
 use domain::time::Timestamp;
 use domain::zap::{Zap, ZapBook};
 
 /// How old the state may be that is shown.
 const FRESH: Duration = Duration::from_secs(1);
-/// How many of the last zaps the medians are of.
-const LAST: usize = 200;
-
-/// What does not change while the gateway runs.
-#[derive(Clone, Debug)]
-pub struct Facts {
-    /// Where the media server is.
-    pub upstream: String,
-    /// How long a zap may take.
-    pub slo: Duration,
-}
 
 /// A snapshot, and what is shown of it.
 #[derive(Debug)]
@@ -43,6 +37,10 @@ pub(super) struct Moment {
     pub(super) state: views::State,
     /// The zaps.
     pub(super) zaps: ZapBook,
+    /// How warm each channel is of which something is open.
+    warmths: BTreeMap<ItemId, ChannelWarmth>,
+    /// What is only counted.
+    pub(super) figures: Figures,
     made: Instant,
 }
 
@@ -51,6 +49,7 @@ pub(super) struct Moment {
 pub(super) struct Published {
     supervisor: Supervisor,
     facts: Facts,
+    /// Whoever finds it too old makes it anew, and all who ask meanwhile wait for that one.
     last: Mutex<Option<Arc<Moment>>>,
 }
 
@@ -59,13 +58,19 @@ impl Published {
         Self { supervisor, facts, last: Mutex::default() }
     }
 
-    /// The state, a second old at most.
-    pub(super) fn moment(&self) -> Arc<Moment> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*last {
-            Some(moment) if moment.made.elapsed() < FRESH => Arc::clone(moment),
-            Some(_) | None => Arc::clone(last.insert(Arc::new(self.make()))),
+    /// The state, a second old at most. With many viewers it takes some milliseconds to make, in a thread that serves none of them.
+    ///
+    /// # Errors
+    /// [`Problem::Broken`] if that has died.
+    pub(super) async fn moment(self: &Arc<Self>) -> Result<Arc<Moment>, Problem> {
+        let mut last = self.last.lock().await;
+        if let Some(moment) = last.as_ref().filter(|moment| moment.made.elapsed() < FRESH) {
+            return Ok(Arc::clone(moment));
         }
+        let this = Arc::clone(self);
+        let made = spawn_blocking(move || survived("what is shown", || this.make())).await;
+        let made = made.ok().flatten().ok_or(Problem::Broken)?;
+        Ok(Arc::clone(last.insert(Arc::new(made))))
     }
 
     /// The last zaps that are over, from the one with this number on.
@@ -75,7 +80,19 @@ impl Published {
             let oldest = book.count() - book.over().count() as u64;
             book.over().cloned().zip(oldest..).filter(|(_, id)| *id >= first).collect()
         });
-        numbered.iter().map(|(zap, id)| self.zap(zap, *id, now)).collect()
+        let users = self.supervisor.users_of(numbered.iter().map(|(zap, _)| zap.zapper.account));
+        let user = |zap: &Zap| self.supervisor.names().user(users.get(&zap.zapper.account)?);
+        numbered.iter().map(|(zap, id)| self.zap(zap, *id, user(zap), now)).collect()
+    }
+
+    /// How many zaps are over.
+    pub(super) fn zaps_over(&self) -> u64 {
+        self.supervisor.zaps().read(ZapBook::count)
+    }
+
+    /// Who is told what happens.
+    pub(super) fn webhooks(&self) -> &Webhooks {
+        &self.facts.webhooks
     }
 
     fn make(&self) -> Moment {
@@ -91,22 +108,27 @@ impl Published {
             streams,
             warmed_up: snapshot.warmed_up.iter().map(|warmed| self.warmed_up(warmed, now)).collect(),
             tuners: tuners(&snapshot),
-            counts: counts(&snapshot.tally),
-            zaps: summary(&zaps, self.facts.slo),
+            counts: facts::counts(&snapshot.tally),
+            zaps: waits::summary(&zaps, self.facts.slo),
         };
-        Moment { snapshot, state, zaps, made: Instant::now() }
+        let figures = Figures::now(&self.facts, &self.supervisor);
+        let warmths = ChannelWarmth::of_all(&snapshot);
+        Moment { snapshot, state, zaps, warmths, figures, made: Instant::now() }
     }
 
     /// The channels whose names are known, in the order of their items.
-    pub(super) fn channels(&self) -> Vec<views::WarmChannel> {
-        let known = self.supervisor.names().channels_known();
-        known.keys().map(|item| self.warm_channel(item)).collect()
+    pub(super) async fn channels(self: &Arc<Self>) -> Result<Vec<views::WarmChannel>, Problem> {
+        let moment = self.moment().await?;
+        let channels = self.supervisor.names().channels_known().into_iter().map(|(item, known)| {
+            let warmth = moment.warmths.get(&item).copied().unwrap_or(ChannelWarmth::Cold);
+            views::WarmChannel::of(views::Channel::of(&item, Some(known)), warmth)
+        });
+        Ok(channels.collect())
     }
 
-    /// A channel, and how warm it is.
+    /// A channel, and how warm it is now.
     pub(super) fn warm_channel(&self, item: &ItemId) -> views::WarmChannel {
-        let warmth = self.supervisor.warmth_of(item);
-        views::WarmChannel { channel: self.channel(item), warmth: warmth.as_str(), ready: warmth.is_ready() }
+        views::WarmChannel::of(self.channel(item), self.supervisor.warmth_of(item))
     }
 
     fn warmed_up(&self, warmed: &WarmedUpView, now: Timestamp) -> views::WarmedUp {
@@ -117,6 +139,11 @@ impl Published {
             by: warmed.by.as_str(),
             why: sentences::warmed_up(warmed.why.as_ref()),
         }
+    }
+
+    /// The configuration in effect, without its secrets.
+    pub(super) fn config(&self) -> serde_json::Value {
+        self.facts.running.get().shown()
     }
 
     /// The last decisions about channels that nobody watches, the oldest first.
@@ -143,10 +170,9 @@ impl Published {
         }
     }
 
-    fn channel(&self, item: &ItemId) -> views::Channel {
-        let known = self.supervisor.names().channel(item);
-        let (name, number) = known.map_or((None, None), |known| (Some(known.name), known.number));
-        views::Channel { item: item.to_string(), name, number }
+    /// A channel, with its name as far as it is known.
+    pub(super) fn channel(&self, item: &ItemId) -> views::Channel {
+        views::Channel::of(item, self.supervisor.names().channel(item))
     }
 
     fn stream(&self, stream: &StreamView, now: Timestamp) -> views::Stream {
@@ -189,11 +215,15 @@ impl Published {
         }
     }
 
-    fn zap(&self, zap: &Zap, id: u64, (now, clock): (Timestamp, SystemTime)) -> views::Zap {
+    fn zap(
+        &self,
+        zap: &Zap,
+        id: u64,
+        user: Option<Arc<str>>,
+        (now, clock): (Timestamp, SystemTime),
+    ) -> views::Zap {
         let since = |at: Option<Timestamp>| at.map(|at| at.since(zap.begun).as_secs_f64());
         let begun = clock.checked_sub(now.since(zap.begun)).unwrap_or(clock);
-        let user = self.supervisor.user_of(zap.zapper.account);
-        let user = user.and_then(|user| self.supervisor.names().user(&user));
         views::Zap {
             id,
             at: moment(begun),
@@ -222,7 +252,7 @@ pub(super) fn viewer_id(viewer: &ConsumerView) -> String {
 }
 
 /// A moment as RFC 3339 writes it, to the millisecond.
-fn moment(at: SystemTime) -> String {
+pub(super) fn moment(at: SystemTime) -> String {
     jiff::Timestamp::try_from(at).map_or_else(|_| String::new(), |at| format!("{at:.3}"))
 }
 
@@ -266,84 +296,5 @@ fn tuners(snapshot: &Snapshot) -> views::Tuners {
         closing: tuners.closing,
         openings: snapshot.openings,
         hosts: hosts.collect(),
-    }
-}
-
-fn counts(tally: &Tally) -> views::Counts {
-    fn named<K: Copy>(
-        counts: &BTreeMap<K, u64>,
-        name: impl Fn(K) -> &'static str,
-    ) -> BTreeMap<&'static str, u64> {
-        counts.iter().map(|(&key, &count)| (name(key), count)).collect()
-    }
-    views::Counts {
-        starts: tally.starts,
-        revived: tally.revived,
-        tuned: tally.tuned.clone(),
-        refused: named(&tally.refused, |reason| reason.as_str()),
-        refused_openings: named(&tally.refused_openings, |reason| reason.as_str()),
-        stopped: named(&tally.stopped, |reason| reason.as_str()),
-        rested: named(&tally.rested, |reason| reason.as_str()),
-        failures: named(&tally.failures, |failure| failure.as_str()),
-        returned: named(&tally.returned, |reason| reason.as_str()),
-        left: named(&tally.left, |reason| reason.as_str()),
-    }
-}
-
-fn summary(book: &ZapBook, slo: Duration) -> views::ZapSummary {
-    let mut waits: BTreeMap<ZapOutcome, Vec<Duration>> = BTreeMap::new();
-    for zap in book.over().rev().take(LAST) {
-        waits.entry(zap.outcome).or_default().extend(zap.waited());
-    }
-    waits.values_mut().for_each(|waits| waits.sort_unstable());
-    let outcomes = book.counts().iter().map(|(&outcome, &count)| {
-        let waits = waits.get(&outcome).map(Vec::as_slice).unwrap_or_default();
-        let at = |share| quantile(waits, share).map(|wait| wait.as_secs_f64());
-        (outcome.as_str(), views::Waits { count, median: at(0.5), p95: at(0.95) })
-    });
-    let pictures: Vec<_> = waits.values().flatten().collect();
-    let share = |part: usize, whole: usize| (whole > 0).then(|| part as f64 / whole as f64);
-    let kept = pictures.iter().filter(|wait| ***wait <= slo).count();
-    let counted = |outcomes: &[ZapOutcome]| {
-        let counts = outcomes.iter().filter_map(|outcome| book.counts().get(outcome));
-        counts.sum::<u64>() as usize
-    };
-    let warm = counted(&[ZapOutcome::Hit, ZapOutcome::Joined]);
-    let served = counted(&[
-        ZapOutcome::Hit,
-        ZapOutcome::Joined,
-        ZapOutcome::Near,
-        ZapOutcome::Cold,
-        ZapOutcome::Bypass,
-    ]);
-    views::ZapSummary {
-        slo: slo.as_secs_f64(),
-        within_slo: share(kept, pictures.len()),
-        warm_share: share(warm, served),
-        outcomes: outcomes.collect(),
-    }
-}
-
-/// The value that this share of the sorted `waits` does not exceed.
-fn quantile(waits: &[Duration], share: f64) -> Option<Duration> {
-    let last = waits.len().checked_sub(1)?;
-    waits.get((last as f64 * share).round() as usize).copied()
-}
-
-/// The state as one flat object.
-pub(super) fn summarized(moment: &Moment) -> views::Summary {
-    let Moment { state, zaps, .. } = moment;
-    let mut waits: Vec<_> = zaps.over().rev().take(LAST).filter_map(Zap::waited).collect();
-    waits.sort_unstable();
-    views::Summary {
-        streams: state.streams.len(),
-        streams_idle: state.streams.iter().filter(|stream| stream.idle.is_some()).count(),
-        viewers: state.streams.iter().map(|stream| stream.viewers.len()).sum(),
-        tuners_in_use: state.tuners.in_use,
-        tuners: state.tuners.limit,
-        zaps: zaps.count(),
-        warm_percent: state.zaps.warm_share.map(|share| share * 100.0),
-        zap_median_ms: quantile(&waits, 0.5).map(|wait| wait.as_secs_f64() * 1000.0),
-        uptime: state.uptime,
     }
 }

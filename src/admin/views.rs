@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::supervisor::warm_up::ChannelWarmth;
+use crate::upstream::live_tv::ChannelName;
 use domain::doctor;
+use domain::key::ItemId;
 
 /// Everything at a moment, at most a second old.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -45,6 +48,14 @@ pub(super) struct Channel {
     /// Its number in the guide.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) number: Option<String>,
+}
+
+impl Channel {
+    /// A channel as the server has told of it, if it has.
+    pub(super) fn of(item: &ItemId, known: Option<ChannelName>) -> Self {
+        let (name, number) = known.map_or((None, None), |known| (Some(known.name), known.number));
+        Self { item: item.to_string(), name, number }
+    }
 }
 
 /// A channel that is warmed up.
@@ -106,8 +117,14 @@ pub(super) struct WarmChannel {
     pub(super) ready: bool,
 }
 
+impl WarmChannel {
+    pub(super) fn of(channel: Channel, warmth: ChannelWarmth) -> Self {
+        Self { channel, warmth: warmth.as_str(), ready: warmth.is_ready() }
+    }
+}
+
 /// A stream.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub(super) struct Stream {
     /// Its id, as in `Warmgate-Stream`.
     pub(super) id: u64,
@@ -148,7 +165,7 @@ pub(super) struct Stream {
 }
 
 /// A viewer of a stream.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub(super) struct Viewer {
     /// Its id, for `kick`.
     pub(super) id: String,
@@ -214,6 +231,14 @@ pub(super) struct TunerHost {
 pub(super) struct Counts {
     /// Streams that were begun, again after a failure included.
     pub(super) starts: u64,
+    /// Channels that were started before anybody asked for them.
+    pub(super) starts_ahead: u64,
+    /// Those of them to which somebody came.
+    pub(super) starts_ahead_hit: u64,
+    /// Those of them that were closed before.
+    pub(super) starts_ahead_in_vain: u64,
+    /// Channels that nobody watched and that were closed so that a recording had their tuner.
+    pub(super) recordings_helped: u64,
     /// Viewers that were believed gone and asked again.
     pub(super) revived: u64,
     /// New viewers, by what they met.
@@ -263,7 +288,7 @@ pub(super) struct Waits {
 }
 
 /// A change of channel. All moments are seconds since it began.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub(super) struct Zap {
     /// Counts up; the last ones are kept.
     pub(super) id: u64,

@@ -2,10 +2,11 @@
 //!
 //! It does not know where the new configuration comes from.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use crate::access_log::AccessLog;
 use crate::app::settings;
-use crate::config::Config;
+use crate::config::{Config, Running};
 use crate::proxy::gateway::Gateway;
 use crate::server::TrustedProxies;
 use crate::supervisor::Supervisor;
@@ -21,24 +22,29 @@ struct Shared {
     trusted_proxies: TrustedProxies,
     /// Whether FFmpeg was tested at the start.
     has_encoder: bool,
-    /// The configuration in effect.
-    running: Mutex<Config>,
+    running: Running,
+    access_log: Option<AccessLog>,
 }
 
 impl Changes {
     pub(super) fn new(
-        running: Config,
+        running: Running,
         (gateway, supervisor, trusted_proxies): (Arc<Gateway>, Supervisor, TrustedProxies),
+        access_log: Option<AccessLog>,
     ) -> Self {
-        let has_encoder = settings::makes_streams(&running);
-        let running = Mutex::new(running);
-        Self(Arc::new(Shared { gateway, supervisor, trusted_proxies, has_encoder, running }))
+        let has_encoder = settings::makes_streams(&running.get());
+        Self(Arc::new(Shared { gateway, supervisor, trusted_proxies, has_encoder, running, access_log }))
+    }
+
+    /// Writes to the files that are now at the logs' paths.
+    pub fn reopen_logs(&self) {
+        self.0.access_log.iter().for_each(AccessLog::reopen);
     }
 
     /// Goes on with `new`. Returns the keys whose new values need a restart.
     pub fn apply(&self, mut new: Config) -> Vec<&'static str> {
-        let Shared { gateway, supervisor, trusted_proxies, has_encoder, running } = &*self.0;
-        let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+        let Shared { gateway, supervisor, trusted_proxies, has_encoder, running, .. } = &*self.0;
+        let mut running = running.get();
         let mut waiting = new.keep_fixed(&running);
         if settings::makes_streams(&new) && !has_encoder {
             new.produce = running.produce.clone();

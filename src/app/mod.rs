@@ -24,10 +24,12 @@ use tracing::{info, warn};
 use crate::admin::{self, Examiner};
 use crate::app::changes::Changes;
 use crate::app::handover::{Before, Giver, Listening, Predecessor};
-use crate::app::resources::{encoding, history, spool, spool_folder, state_file, tested, usual_state_dir};
+use crate::app::resources::{
+    access_log, encoding, history, spool, spool_folder, state_file, tested, usual_state_dir,
+};
 use crate::app::shown::Shown;
 use crate::background::noted;
-use crate::config::{self, Config, Upstream};
+use crate::config::{self, Config, Running, Upstream};
 use crate::fetch::{self, Fetcher};
 use crate::ffmpeg::launcher::Launcher;
 use crate::lineup::{Intervals, Lineups};
@@ -41,8 +43,10 @@ use crate::supervisor::inputs::provider::Provider;
 use crate::supervisor::vital_tasks::Died;
 use crate::supervisor::{self, Supervisor};
 use crate::telemetry::Level;
+use crate::telemetry::counts::Requests;
 use crate::upstream::client::{Client, Target, Timeouts};
 use crate::upstream::jellyfin::{Jellyfin, Login};
+use crate::webhooks::Webhooks;
 use crate::wire::trust::{ClientTls, TrustError};
 
 /// Runs the gateway until it is asked to stop, with the configuration that was read from the file at `path`. Whatever changes there
@@ -132,7 +136,9 @@ impl App {
         let connections = server::Limits {
             connections: config.clients.connections,
             trusted_proxies: trusted_proxies.clone(),
+            ..server::Limits::default()
         };
+        let (requests, connection_ends) = (Requests::default(), connections.ends.clone());
         let listener = listener(&config, sockets).await?.limited(connections);
         let listener = listener.with_proxy_headers(config.proxy_protocol).following(Phases::from(&phases));
         let listening = Listening::at(&listener)?;
@@ -156,7 +162,7 @@ impl App {
             ffmpeg: ffmpeg.clone(),
             spool: spool_folder(&config).map(|folder| (folder, config.rewind.budget)),
         };
-        let provider = lineups.clone().map(|lineups| Provider::new(lineups, fetcher, ffmpeg));
+        let provider = lineups.clone().map(|lineups| Provider::new(lineups, fetcher.clone(), ffmpeg));
         let mut settings = supervisor::Settings {
             limits: settings::limits(&config),
             size: settings::window_size(&config),
@@ -170,7 +176,21 @@ impl App {
             learned_limits: state_file(&config, listener.local_addr(), "tuners"),
             history: None,
             never_ahead: config.pool.never_ahead.clone(),
+            zap_objective: config.zap.slo,
             playlists: settings::playlists(&config),
+        };
+        let (running, access_log) = (Running::new(written), access_log(&config));
+        let facts = admin::Facts {
+            running: running.clone(),
+            webhooks: Webhooks::start(config.webhooks.clone(), &fetcher),
+            upstream: config.upstream.url.to_string(),
+            slo: config.zap.slo,
+            requests: requests.clone(),
+            connection_ends,
+            health: client.health().clone(),
+            spool: settings.spool.clone(),
+            tls: listener.tls(),
+            access_log: access_log.clone(),
         };
         let (taken, inherited) = match predecessor {
             Some(predecessor) => {
@@ -184,16 +204,18 @@ impl App {
         settings.history = history(&config, listener.local_addr(), inherited.is_some()).await;
         let supervisor = Supervisor::new(settings, jellyfin.clone(), inherited);
         let examiner = Arc::new(Examiner::new(places, supervisor.clone()));
-        let shown = Shown::new(&config, taken.is_some(), (&supervisor, &examiner)).await;
+        let shown = Shown::new(&config, taken.is_some(), (&supervisor, &examiner), facts).await;
         let secret = taken.as_ref().map_or_else(supervisor::random, |taken| taken.gateway.secret);
         let settings = settings::gateway(
             &config,
             (trusted_proxies.clone(), lineups.clone()),
             (secret, Phases::from(&phases)),
+            (requests, access_log.clone()),
         );
         let settings = (settings, settings::choices(&config));
         let gateway = Arc::new(Gateway::new(settings, client, jellyfin, supervisor.clone()));
-        let changes = Changes::new(written, (Arc::clone(&gateway), supervisor.clone(), trusted_proxies));
+        let parts = (Arc::clone(&gateway), supervisor.clone(), trusted_proxies);
+        let changes = Changes::new(running, parts, access_log);
         let mut giver = Giver::new(
             (listening, addresses(&config), config.upstream.url.to_string()),
             phases,
@@ -257,7 +279,7 @@ impl App {
         let Self { config, listener, supervisor, gateway, giver, before, shown, .. } = self;
         let (stop, grace) = (stop.child_token(), config.shutdown.grace);
         let hidden = stop.child_token();
-        let showing = OptionFuture::from(shown.map(|shown| shown.serve(hidden.clone())));
+        let showing = OptionFuture::from(shown.map(|shown| shown.serve(hidden.clone(), stop.clone())));
         let back_door = before.map(|(back_door, before)| {
             let following = before.follow(supervisor.clone());
             tokio::spawn(noted("the news of the process before this one", following));

@@ -40,6 +40,7 @@ impl Requests {
     pub(super) async fn follow(mut self, changes: Changes, level: Level) {
         while let Some(cause) = self.next().await {
             service_manager::reloading();
+            changes.reopen_logs();
             self.read_again(cause, &changes, &level);
             service_manager::ready();
         }

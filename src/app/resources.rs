@@ -10,9 +10,10 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use crate::access_log::{AccessLog, Destination};
 use crate::app::settings;
 use crate::background::{kept, survived};
-use crate::config::{self, Config, CopyWith, Ffmpeg};
+use crate::config::{self, AccessLogTo, Config, CopyWith, Ffmpeg};
 use crate::ffmpeg;
 use crate::ffmpeg::launcher::Launcher;
 use crate::history::{self, History, Past};
@@ -102,6 +103,21 @@ pub(super) fn spool(config: &Config) -> Option<Spool> {
                 %cause,
                 "cannot write in rewind.dir: viewers can go back no farther than window.length"
             );
+            None
+        }
+    }
+}
+
+/// The log of requests, if there is one.
+pub(super) fn access_log(config: &Config) -> Option<AccessLog> {
+    let to = match config.access_log.clone()? {
+        AccessLogTo::Stdout => Destination::Stdout,
+        AccessLogTo::File(path) => Destination::File(path),
+    };
+    match AccessLog::open(&to) {
+        Ok(log) => Some(log),
+        Err(cause) => {
+            warn!(?to, %cause, "cannot open access_log: there is none");
             None
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::access_log::AccessLog;
 use crate::config::{Config, LineupServer, Location, Secret, Window};
 use crate::feed;
 use crate::lineup::{self, Lineups};
@@ -13,6 +14,7 @@ use crate::proxy::gateway::{self, Choices};
 use crate::proxy::served_lineup::ServedLineup;
 use crate::server::{Phases, TrustedProxies};
 use crate::supervisor::stream::WindowSize;
+use crate::telemetry::counts::Requests;
 use domain::guid;
 use domain::lineup::site::Site;
 use domain::pool::Limits;
@@ -27,6 +29,7 @@ pub(super) fn gateway(
     config: &Config,
     (trusted_proxies, lineups): (TrustedProxies, Option<Lineups>),
     (secret, phases): (u128, Phases),
+    (requests, access_log): (Requests, Option<AccessLog>),
 ) -> gateway::Settings {
     gateway::Settings {
         identity: Identity { name: config.name.clone(), trusted_proxies },
@@ -35,6 +38,8 @@ pub(super) fn gateway(
         lineup: lineups.and_then(|lineups| served(&config.lineup_server, lineups)),
         secret,
         phases,
+        requests,
+        access_log,
     }
 }
 

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::admin::{self, Admin, Examiner};
+use crate::background::kept;
 use crate::config::{self, Config};
 use crate::server::{self, Listener};
 use crate::supervisor::Supervisor;
@@ -21,6 +22,8 @@ use domain::doctor::Severity;
 const CONNECTIONS: usize = 128;
 /// Between two attempts to listen at an address that is taken.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// How long webhooks may take to be told that the gateway stops.
+const LAST_WORD: Duration = Duration::from_secs(3);
 /// Attempts after which a process that follows another says that the address is still taken: the other lets go of it at once.
 const TAKEN_FOR_LONG: u32 = 10;
 
@@ -31,6 +34,8 @@ pub(super) struct Shown {
     /// `None` while the address is taken.
     listener: Option<Listener>,
     admin: admin::Handle,
+    /// Whether another process did all this before.
+    follows: bool,
 }
 
 impl Shown {
@@ -39,18 +44,23 @@ impl Shown {
         config: &Config,
         follows: bool,
         (supervisor, examiner): (&Supervisor, &Arc<Examiner>),
+        facts: admin::Facts,
     ) -> Option<Self> {
         let config::Admin { enabled, listen, token, hosts } = config.admin.clone();
         if !enabled {
             return None;
         }
-        let facts = admin::Facts { upstream: config.upstream.url.to_string(), slo: config.zap.slo };
         let admin = Admin::new((supervisor.clone(), Arc::clone(examiner)), facts, (token, hosts));
         let listener = Listener::bind(listen).await;
         if let (Err(error), false) = (&listener, follows) {
             say_taken(listen, error);
         }
-        Some(Self { address: listen, listener: listener.ok(), admin: admin::Handle(Arc::new(admin)) })
+        Some(Self {
+            address: listen,
+            listener: listener.ok(),
+            admin: admin::Handle(Arc::new(admin)),
+            follows,
+        })
     }
 
     /// The address at which it listens, if that was free.
@@ -58,8 +68,30 @@ impl Shown {
         self.listener.as_ref().map(Listener::local_addr)
     }
 
-    /// Serves until `stop`.
-    pub(super) async fn serve(self, stop: CancellationToken) {
+    /// Serves until `stop`, and tells webhooks what happens meanwhile: that the gateway has started, unless it follows another process,
+    /// and that it stops once `ends` is cancelled, unless another process goes on.
+    pub(super) async fn serve(self, stop: CancellationToken, ends: CancellationToken) {
+        let (admin, follows) = (self.admin.clone(), self.follows);
+        let watched = Arc::clone(&admin.0);
+        let watch = kept("the watch for webhooks", move || {
+            let watched = Arc::clone(&watched);
+            async move { watched.watch().await }
+        });
+        tokio::select! {
+            () = self.listen(stop) => {}
+            () = async {
+                if !follows {
+                    admin.0.tell(true, Duration::ZERO).await;
+                }
+                watch.await;
+            } => {}
+        }
+        if ends.is_cancelled() {
+            admin.0.tell(false, LAST_WORD).await;
+        }
+    }
+
+    async fn listen(self, stop: CancellationToken) {
         let (mut bound, mut attempts) = (self.listener, 0);
         let listener = loop {
             if let Some(listener) = bound {

@@ -1,7 +1,9 @@
-//! The one HTTP body type of the gateway, and wrappers that copy (`kept`), lend (`lent`), watch or drain a body as it is streamed.
+//! The one HTTP body type of the gateway, and wrappers that copy (`kept`), lend (`lent`), count (`counted`), watch or drain a body as it
+//! is streamed.
 //!
 //! It does not know where the bytes come from or go to.
 
+pub mod counted;
 pub mod kept;
 pub mod lent;
 pub mod paced;

@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::admin;
-use crate::config::checked::{Config, Upstream};
+use crate::config::checked::{AccessLogTo, Config, Upstream};
 use crate::config::clients;
 use crate::config::errors::Report;
 use crate::config::file::{self, File};
@@ -19,6 +19,7 @@ use crate::config::streams::{Feed, Ffmpeg, Warm};
 use crate::config::tls;
 use crate::config::tuners::Tuners;
 use crate::config::units::ByteSize;
+use crate::config::webhooks;
 use crate::wire::trust::Trust;
 
 /// Checks `file`, read from `path`, and reports what is wrong; `None` if it names no upstream.
@@ -49,7 +50,12 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
     let (lineup_server, produce) = (file.lineup_server, file.produce);
     let File { listen, name, status_fields, trusted_proxies, proxy_protocol, state_dir, .. } = file;
     let File { admin, zap, history, upstream, pool, clients, tuners, warm, feed, .. } = file;
-    let File { viewers, window, rewind, ffmpeg, shutdown, log, .. } = file;
+    let File { viewers, window, rewind, ffmpeg, shutdown, log, access_log, .. } = file;
+    let webhooks = webhooks::lower(file.webhooks, admin.enabled, report);
+    let access_log = access_log.map(|to| match to.to_str() {
+        Some("stdout") => AccessLogTo::Stdout,
+        Some(_) | None => AccessLogTo::File(folder.join(to)),
+    });
     let trust = Trust {
         authority: upstream.ca.map(|path| folder.join(path)),
         identity: tls::identity((upstream.certificate, upstream.key), folder, report),
@@ -91,6 +97,8 @@ pub(super) fn lower(file: File, path: &Path, report: &mut Report) -> Option<Conf
         ffmpeg,
         shutdown,
         log,
+        access_log,
+        webhooks,
     })
 }
 

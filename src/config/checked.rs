@@ -18,6 +18,7 @@ use crate::config::tls::Tls;
 use crate::config::tuners::Tuners;
 use crate::config::units::ByteSize;
 use crate::config::upstream_url::UpstreamUrl;
+use crate::config::webhooks::Webhook;
 use crate::wire::trust::Trust;
 
 /// The checked configuration. `gateway.yaml` documents each key.
@@ -74,6 +75,19 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// The level and format of the log.
     pub log: Log,
+    /// Where a line is written for each request of a player, if anywhere.
+    pub access_log: Option<AccessLogTo>,
+    /// Who is told what happens.
+    pub webhooks: Vec<Webhook>,
+}
+
+/// Where the lines of the access log go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessLogTo {
+    /// To standard output.
+    Stdout,
+    /// To this file.
+    File(PathBuf),
 }
 
 /// The media server, and the time limits for its answers.

@@ -32,6 +32,8 @@ impl Config {
         fixed.keep("ffmpeg", &mut self.ffmpeg, &running.ffmpeg);
         fixed.keep("shutdown", &mut self.shutdown, &running.shutdown);
         fixed.keep("log.format", &mut self.log.format, &running.log.format);
+        fixed.keep("access_log", &mut self.access_log, &running.access_log);
+        fixed.keep("webhooks", &mut self.webhooks, &running.webhooks);
         fixed.keep_upstream(&mut self.upstream, &running.upstream);
         fixed.keep_window(&mut self.window, &running.window);
         // The file may keep rules that do not hold with what is kept.

@@ -16,25 +16,29 @@ mod file;
 mod fixed;
 mod lines;
 mod lineup;
+mod running;
 mod scalar;
 mod secret;
 mod sections;
+mod shown;
 mod streams;
 mod thrift;
 mod tls;
 mod tuners;
 mod units;
 mod upstream_url;
+mod webhooks;
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
 pub use admin::{Admin, Zap};
-pub use checked::{Config, Upstream};
+pub use checked::{AccessLogTo, Config, Upstream};
 pub use clients::{Believed, ClientRule, ClientSettings, Clients, Conditions};
 pub use errors::{Errors, Place, Problem};
 pub use lineup::{Location, Playlist};
+pub use running::Running;
 pub use secret::Secret;
 pub use sections::{
     BlockingReload, History, LineupServer, LiveTvRight, Log, LogFormat, Pool, Produce, Rewind, Shutdown,
@@ -46,6 +50,7 @@ pub use tls::Tls;
 pub use tuners::{Refusal, Tuners};
 pub use units::{BitRate, ByteSize};
 pub use upstream_url::UpstreamUrl;
+pub use webhooks::Webhook;
 
 impl Config {
     /// Reads the file at `path` and overrides it with the process's environment.

@@ -71,6 +71,34 @@ pub(super) fn bitrate(text: &str) -> Result<BitRate, &'static str> {
     number.checked_mul(*factor).map(BitRate).ok_or("this is too large")
 }
 
+/// Spells a duration as [`duration`] reads it, as in `1m 30s`.
+pub(super) fn spell_duration(span: Duration) -> String {
+    let mut left = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    let mut parts = Vec::new();
+    for (unit, millis) in TIME {
+        if left >= millis {
+            parts.push(format!("{}{unit}", left / millis));
+            left %= millis;
+        }
+    }
+    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
+}
+
+/// Spells a size as [`size`] reads it, in the largest binary unit that it is a multiple of.
+pub(super) fn spell_size(bytes: u64) -> String {
+    let binary = SIZE.iter().rev().filter(|(unit, _)| unit.ends_with("iB"));
+    let largest = binary.copied().find(|(_, factor)| bytes > 0 && bytes.is_multiple_of(*factor));
+    let (unit, factor) = largest.unwrap_or(("B", 1));
+    format!("{}{unit}", bytes / factor)
+}
+
+/// Spells a bitrate as [`bitrate`] reads it.
+pub(super) fn spell_bitrate(BitRate(bits): BitRate) -> String {
+    let largest = RATE.iter().rev().copied().find(|(_, factor)| bits > 0 && bits.is_multiple_of(*factor));
+    let (unit, factor) = largest.unwrap_or(("bit/s", 1));
+    format!("{}{unit}", bits / factor)
+}
+
 /// The number and the unit at the beginning of `text`, and the rest.
 fn quantity(text: &str) -> Option<(u64, &str, &str)> {
     let (digits, rest) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
@@ -130,6 +158,20 @@ mod tests {
             assert!(bitrate(text).is_err_and(|error| error.contains("8Mbit/s")), "{text}");
         }
         assert_eq!(bitrate("99999999999999Gbit/s"), Err("this is too large"));
+    }
+
+    #[test]
+    fn what_is_spelled_is_read_as_it_was() {
+        for text in ["20s", "1m 30s", "500ms", "1d 1ms", "0s"] {
+            assert_eq!(spell_duration(duration(text).unwrap()), text);
+        }
+        for text in ["0B", "512MiB", "30GiB", "64KiB", "5B"] {
+            assert_eq!(spell_size(size(text).unwrap().0), text);
+        }
+        assert_eq!(size(&spell_size(5_000_000_000)), Ok(ByteSize(5_000_000_000)));
+        for text in ["8Mbit/s", "800kbit/s", "1bit/s"] {
+            assert_eq!(spell_bitrate(bitrate(text).unwrap()), text);
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Sends GET requests to any server, for a playlist, a guide or an endless stream. It follows redirects and sends
-//! credentials only to the server that they are meant for.
+//! Sends GET requests to any server, for a playlist, a guide or an endless stream; it follows redirects and sends
+//! credentials only to the server that they are meant for. And POST requests, to tell a server something.
 //!
 //! Statuses, validators and the length of a body are left to the caller.
 
@@ -10,8 +10,9 @@ mod tests;
 use std::fmt;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::USER_AGENT;
-use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use url::Url;
@@ -137,6 +138,21 @@ impl Fetcher {
             }
         }
         Err(Error::Circle)
+    }
+
+    /// Posts `body` to `url`, without following redirects. User and password in the URL are sent as Basic authentication.
+    ///
+    /// # Errors
+    /// If no response came. Dropping the future ends the request.
+    pub async fn post(&self, url: &Url, headers: HeaderMap, body: Bytes) -> Result<StatusCode, Error> {
+        let mut request = Hop::new(url.clone(), headers).ok_or(Error::Address)?.request()?;
+        request.headers_mut().entry(USER_AGENT).or_insert(HeaderValue::from_static(OWN_NAME));
+        *request.method_mut() = Method::POST;
+        *request.body_mut() = body::full(body);
+        match tokio::time::timeout(self.timeouts.response, self.pool.request(request)).await {
+            Ok(answer) => Ok(answer.map_err(wire::Error::from)?.status()),
+            Err(_) => Err(wire::Error::ResponseTimeout.into()),
+        }
     }
 
     async fn exchange(&self, hop: &Hop) -> Result<Response<Body>, wire::Error> {

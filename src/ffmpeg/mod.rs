@@ -1,7 +1,7 @@
 //! Runs FFmpeg: a transport stream goes in, another comes out, and no process is ever left behind.
 //!
 //! [`command`] builds the arguments, `program` and [`launcher`] start a process, [`process`] watches and ends it (`life`),
-//! `stdin` feeds it, `progress` reads its reports, `encoders` tests what it can do, and [`leftovers`] ends what an earlier
+//! `stdin` feeds it, `progress` reads its reports, `picture` makes a picture by a short one, `encoders` tests what it can do, and [`leftovers`] ends what an earlier
 //! gateway left running. It knows neither channels nor streams.
 
 pub mod command;
@@ -9,6 +9,7 @@ mod encoders;
 pub mod launcher;
 pub mod leftovers;
 mod life;
+mod picture;
 pub mod process;
 mod program;
 mod progress;

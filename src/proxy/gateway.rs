@@ -15,6 +15,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use hyper::service::Service;
 
+use crate::access_log::AccessLog;
 use crate::body::kept::{Budget, Kept};
 use crate::body::{self, Body};
 use crate::config::{Believed, BlockingReload, LiveTvRight, Refusal};
@@ -38,12 +39,14 @@ use crate::proxy::served_lineup::ServedLineup;
 use crate::proxy::succession::Succession;
 use crate::server::{Phases, Upload};
 use crate::supervisor::Supervisor;
+use crate::telemetry::counts::Requests;
 use crate::upstream::client::Client;
 use crate::upstream::jellyfin::Jellyfin;
 use domain::clients::ClientRule;
 use domain::guid;
 use domain::openings::MentionKind;
 use domain::produce::Rules;
+use domain::reason::RouteClass;
 use domain::signal::{Signal, Whose};
 use domain::viewer::Account;
 use domain::window::{ListingChoice, StartChoice};
@@ -71,6 +74,10 @@ pub struct Settings {
     pub secret: u128,
     /// How far another process takes this one's place.
     pub phases: Phases,
+    /// Where requests are counted.
+    pub requests: Requests,
+    /// Where a line is written for each request, if anywhere.
+    pub access_log: Option<AccessLog>,
 }
 
 /// What the operator decides about the answers, and may change at any time.
@@ -119,6 +126,8 @@ pub struct Gateway {
     /// Only for bodies whose sender has shown a credential that the server has not refused.
     pub(super) kept_bodies: Budget,
     pub(super) succession: Succession,
+    requests: Requests,
+    pub(super) access_log: Option<AccessLog>,
     cors: Cors,
     fingerprint: RandomState,
     /// Hashes tokens into accounts, so that no token is kept where an account is enough.
@@ -134,7 +143,8 @@ impl Gateway {
         jellyfin: Jellyfin,
         supervisor: Supervisor,
     ) -> Self {
-        let Settings { identity, live_tv_right, patience, lineup, secret, phases } = settings;
+        let Settings { identity, live_tv_right, patience, lineup, secret, phases, .. } = settings;
+        let Settings { requests, access_log, .. } = settings;
         Self {
             name: identity.name.clone(),
             choices: ArcSwap::from_pointee(choices),
@@ -153,6 +163,8 @@ impl Gateway {
             pairings: Pairings::default(),
             kept_bodies: Budget::new(KEPT, LARGEST_KEPT, KEPT_INCOMPLETE),
             succession: Succession::following(phases),
+            requests,
+            access_log,
             cors: Cors::default(),
             fingerprint: RandomState::new(),
             secret,
@@ -171,8 +183,9 @@ impl Gateway {
 
     pub(super) async fn answer(self: &Arc<Self>, mut request: Request<Body>) -> Response<Body> {
         let (route, token) = list_path::route(&mut request);
+        let class = route.class();
         // Boxed one by one: an answer that takes long occupies no more memory than its own way needs.
-        match route {
+        let mut response = match route {
             Route::Live(live) => Box::pin(self.live(*live, token, request)).await,
             Route::Bypassed(reason) => Box::pin(self.bypassed(reason, request)).await,
             Route::Segment { consumer, sequence } => {
@@ -195,7 +208,9 @@ impl Gateway {
             Route::Media => Box::pin(self.media(MentionKind::TakenOver, request)).await,
             Route::Socket => Box::pin(self.socket(request)).await,
             Route::Other => Box::pin(self.other(request)).await,
-        }
+        };
+        response.extensions_mut().insert(class);
+        response
     }
 
     /// Passes a request through, and learns the origin's CORS fields from the server's answer.
@@ -303,11 +318,19 @@ impl Service<Request<Upload>> for Handle {
         let gateway = Arc::clone(&self.0);
         Box::pin(async move {
             let injected = InjectedPanic::of(request.headers());
-            let mut response = injected.during(gateway.answered(request.map(body::boxed))).await;
+            let request = request.map(body::boxed);
+            let asked = gateway.noted(&request);
+            let mut response = injected.during(gateway.answered(request)).await;
             if response.extensions_mut().remove::<Ours>().is_some() && !gateway.choices().status_fields {
                 response.headers_mut().remove(PROXY_STATUS);
             }
-            Ok(response)
+            // After a panic, or from another process, it says nothing.
+            let class = response.extensions_mut().remove::<RouteClass>().unwrap_or(RouteClass::Other);
+            gateway.requests.add(class, response.status());
+            Ok(match asked {
+                Some(asked) => asked.answered(response, class),
+                None => response,
+            })
         })
     }
 }

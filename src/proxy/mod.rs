@@ -11,6 +11,7 @@
 //!                   └─ anything else ───────────────► forward
 //! ```
 
+mod access;
 mod auth;
 mod away;
 mod blocked_requests;

@@ -9,6 +9,7 @@ use percent_encoding::percent_decode_str;
 use crate::proxy::query::Query;
 use domain::container::Container;
 use domain::key::{ChannelId, ConsumerId, DeviceId, ItemId, LiveStreamId, MediaSourceId, PlaySessionId};
+use domain::reason::RouteClass;
 
 /// What a request is about. All but [`Live`] and [`Route::Segment`] are passed on; the supervisor learns from some of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +95,23 @@ pub enum Page {
     Guide,
     /// `/lineup/{channel}.ts`: a channel's raw stream.
     Channel(ChannelId),
+}
+
+impl Route {
+    /// What it is about, for whoever counts requests.
+    #[must_use]
+    pub const fn class(&self) -> RouteClass {
+        match self {
+            Self::Live(_) | Self::Bypassed(_) | Self::Master => RouteClass::Playlist,
+            Self::Segment { .. } => RouteClass::Segment,
+            Self::PlaybackInfo { .. } | Self::Open => RouteClass::Opening,
+            Self::Playing(_) | Self::ActiveEncodings { .. } | Self::Close { .. } => RouteClass::Report,
+            Self::Lineup(_) => RouteClass::Lineup,
+            Self::Media => RouteClass::Media,
+            Self::Socket => RouteClass::Socket,
+            Self::Logout | Self::Timers | Self::Other => RouteClass::Other,
+        }
+    }
 }
 
 /// A request for the media playlist of a live stream.

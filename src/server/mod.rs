@@ -122,6 +122,12 @@ impl Listener {
         Ok(Self { secure: Some(Secure { socket, address, tls }), ..self })
     }
 
+    /// What speaks TLS, if anything does.
+    #[must_use]
+    pub fn tls(&self) -> Option<Tls> {
+        self.secure.as_ref().map(|secure| secure.tls.clone())
+    }
+
     /// Bounds the connections by `limits`.
     #[must_use]
     pub fn limited(self, limits: Limits) -> Self {

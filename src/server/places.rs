@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::server::activity::{Activity, Answering, Upload};
 use crate::server::trusted_proxies::TrustedProxies;
+use crate::telemetry::counts::Counts;
 use crate::wire::tagged::Writes;
 
 /// The log tells of refusals at most this often.
@@ -28,11 +29,14 @@ pub struct Limits {
     pub connections: usize,
     /// The proxies behind which are many clients.
     pub trusted_proxies: TrustedProxies,
+    /// Counts the connections that are refused or ended, by [`ConnectionEnd`].
+    pub ends: Counts,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: DEFAULT_LIMIT, trusted_proxies: TrustedProxies::default() }
+        let ends = Counts::of(ConnectionEnd::ALL.len());
+        Self { connections: DEFAULT_LIMIT, trusted_proxies: TrustedProxies::default(), ends }
     }
 }
 
@@ -42,6 +46,7 @@ pub(super) struct Places(Arc<Shared>);
 
 struct Shared {
     trusted: TrustedProxies,
+    ends: Counts,
     book: Mutex<Book>,
     freed: Notify,
 }
@@ -63,7 +68,8 @@ impl Places {
     pub(super) fn new(limits: Limits) -> Self {
         let connections = Connections::new(limits.connections);
         let book = Mutex::new(Book { connections, goers: BTreeMap::new(), complained: None });
-        Self(Arc::new(Shared { trusted: limits.trusted_proxies, book, freed: Notify::new() }))
+        let Limits { trusted_proxies: trusted, ends, .. } = limits;
+        Self(Arc::new(Shared { trusted, ends, book, freed: Notify::new() }))
     }
 
     /// Whether `address` is a trusted proxy's.
@@ -80,7 +86,10 @@ impl Places {
             freed.as_mut().enable();
             match self.arrive(whose) {
                 Arrival::Accepted(id) => return Ok(self.place(id)),
-                Arrival::Refused(reason) => return Err(reason),
+                Arrival::Refused(reason) => {
+                    self.0.ends.add(reason as usize);
+                    return Err(reason);
+                }
                 // A connection that becomes idle meanwhile need not go earlier.
                 Arrival::Full { wait, .. } => drop(tokio::time::timeout(wait, freed).await),
             }
@@ -245,6 +254,12 @@ impl Stay {
 
     /// Waits until the connection has to go.
     pub(super) async fn over(&self) -> ConnectionEnd {
+        let reason = self.has_to_go().await;
+        self.shared.ends.add(reason as usize);
+        reason
+    }
+
+    async fn has_to_go(&self) -> ConnectionEnd {
         loop {
             let age = self.activity.age();
             let left = self.shared.book().connections.time_left(self.id, age);

@@ -5,10 +5,12 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 
 use bytes::Bytes;
 
+use crate::spool::figures::Figures;
 use domain::spool::ExtentId;
 
 /// How a file without a name is created in a folder.
@@ -53,11 +55,17 @@ pub(super) struct Extent {
     id: ExtentId,
     medium: Box<dyn Medium>,
     gone: mpsc::Sender<ExtentId>,
+    figures: Arc<Figures>,
 }
 
 impl Extent {
-    pub(super) fn new(id: ExtentId, medium: Box<dyn Medium>, gone: mpsc::Sender<ExtentId>) -> Self {
-        Self { id, medium, gone }
+    pub(super) fn new(
+        id: ExtentId,
+        medium: Box<dyn Medium>,
+        (gone, figures): (mpsc::Sender<ExtentId>, &Arc<Figures>),
+    ) -> Self {
+        figures.extents.fetch_add(1, Ordering::Relaxed);
+        Self { id, medium, gone, figures: Arc::clone(figures) }
     }
 
     pub(super) const fn id(&self) -> ExtentId {
@@ -79,6 +87,7 @@ impl Extent {
 
 impl Drop for Extent {
     fn drop(&mut self) {
+        self.figures.extents.fetch_sub(1, Ordering::Relaxed);
         let _ = self.gone.send(self.id);
     }
 }

@@ -4,6 +4,7 @@
 //! still ask for it; `domain::spool` decides how the disk space is shared.
 
 mod extent;
+mod figures;
 pub mod handed_over;
 mod owner;
 mod writer;
@@ -17,8 +18,11 @@ use std::thread;
 use bytes::Bytes;
 
 pub use crate::spool::extent::Place;
+use crate::spool::figures::Figures;
+pub use crate::spool::figures::SpoolView;
 pub use crate::spool::owner::Owner;
 use crate::spool::writer::{Job, Writer};
+use domain::spool::Budget;
 
 /// The most that waits to be written, in bytes: a disk that is slower than that loses pieces.
 const QUEUED: u64 = 64 << 20;
@@ -27,7 +31,8 @@ const QUEUED: u64 = 64 << 20;
 #[derive(Clone, Debug)]
 pub struct Spool {
     jobs: mpsc::Sender<Job>,
-    queued: Arc<AtomicU64>,
+    figures: Arc<Figures>,
+    budget: u64,
     next_roll: Arc<AtomicU64>,
 }
 
@@ -52,10 +57,23 @@ impl Spool {
         std::fs::create_dir_all(folder)?;
         drop(create(folder)?);
         let (jobs, received) = mpsc::channel();
-        let queued = Arc::new(AtomicU64::new(0));
-        let writer = Writer::new(PathBuf::from(folder), budget, create, Arc::clone(&queued));
+        let figures = Arc::new(Figures::default());
+        let writer = Writer::new(PathBuf::from(folder), budget, create, Arc::clone(&figures));
         thread::Builder::new().name("spool".to_owned()).spawn(move || writer.run(&received))?;
-        Ok(Self { jobs, queued, next_roll: Arc::default() })
+        Ok(Self { jobs, figures, budget, next_roll: Arc::default() })
+    }
+
+    /// What it is up to.
+    #[must_use]
+    pub fn view(&self) -> SpoolView {
+        let get = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
+        SpoolView {
+            used: get(&self.figures.extents) * Budget::new(self.budget).extent(),
+            budget: self.budget,
+            unlisted: get(&self.figures.unlisted),
+            dropped: get(&self.figures.dropped),
+            failures: get(&self.figures.failures),
+        }
     }
 
     /// A new roll.
@@ -69,8 +87,10 @@ impl Roll {
     /// Writes a piece behind the earlier ones, some time later. Its owner is told then.
     pub fn store(&self, piece: u64, bytes: Bytes, owner: Arc<dyn Owner>) {
         let size = bytes.len() as u64;
-        if self.spool.queued.fetch_add(size, Ordering::Relaxed) + size > QUEUED {
-            self.spool.queued.fetch_sub(size, Ordering::Relaxed);
+        let Figures { queued, dropped, .. } = &*self.spool.figures;
+        if queued.fetch_add(size, Ordering::Relaxed) + size > QUEUED {
+            queued.fetch_sub(size, Ordering::Relaxed);
+            dropped.fetch_add(1, Ordering::Relaxed);
             owner.lost(piece);
             return;
         }

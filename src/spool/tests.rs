@@ -57,7 +57,7 @@ fn what_is_stored_can_be_read_and_has_no_name() {
         assert_eq!(place.read().unwrap(), bytes_of(*piece), "{piece}");
     }
     assert_eq!(names(&folder.path().join("spool")), 0);
-    assert_eq!(spool.queued.load(Ordering::Relaxed), 0);
+    assert_eq!(spool.figures.queued.load(Ordering::Relaxed), 0);
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn what_the_writer_dies_of_is_lost_and_it_goes_on() {
         assert_eq!(tells.recv_timeout(Duration::from_secs(40)), Ok((piece, false)));
     }
     assert_eq!(background::deaths("the spool's writer"), before + 1, "the disk is left alone for a while");
-    assert_eq!(spool.queued.load(Ordering::Relaxed), 0);
+    assert_eq!(spool.figures.queued.load(Ordering::Relaxed), 0);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak, mpsc};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use tracing::warn;
 
 use crate::background;
 use crate::spool::extent::{Create, Extent, Medium, Place};
+use crate::spool::figures::Figures;
 use crate::spool::owner::Owner;
 use domain::spool::{Budget, ExtentId};
 use domain::time::Timestamp;
@@ -60,16 +61,16 @@ pub(super) struct Writer {
     begun: BTreeMap<ExtentId, Begun>,
     /// Until when the disk is left alone.
     failed_until: Option<Instant>,
-    queued: Arc<AtomicU64>,
+    figures: Arc<Figures>,
     /// The extents whose space is free.
     gone: (mpsc::Sender<ExtentId>, mpsc::Receiver<ExtentId>),
 }
 
 impl Writer {
-    pub(super) fn new(folder: PathBuf, budget: u64, create: Create, queued: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(folder: PathBuf, budget: u64, create: Create, figures: Arc<Figures>) -> Self {
         let (open, begun, began) = (HashMap::new(), BTreeMap::new(), Instant::now());
         let (budget, gone) = (Budget::new(budget), mpsc::channel());
-        Self { folder, create, budget, began, open, begun, failed_until: None, queued, gone }
+        Self { folder, create, budget, began, open, begun, failed_until: None, figures, gone }
     }
 
     /// Works until the process ends. If it dies of a piece, that one is lost, and so are those that come soon.
@@ -82,7 +83,7 @@ impl Writer {
                         self.leave_alone(roll);
                         None
                     });
-                    self.queued.fetch_sub(bytes.len() as u64, Ordering::Relaxed);
+                    self.figures.queued.fetch_sub(bytes.len() as u64, Ordering::Relaxed);
                     background::survived(NAME, || match place {
                         Some(place) => owner.stored(piece, place),
                         None => owner.lost(piece),
@@ -90,7 +91,8 @@ impl Writer {
                 }
                 Job::End { roll } => drop(self.open.remove(&roll)),
                 Job::Adopt { medium, adopted } => {
-                    let extent = Extent::new(self.budget.adopt(), medium, self.gone.0.clone());
+                    let extent =
+                        Extent::new(self.budget.adopt(), medium, (self.gone.0.clone(), &self.figures));
                     let _ = adopted.send(Arc::new(extent));
                 }
                 Job::Owned { id, extent, piece, owner } => {
@@ -120,6 +122,7 @@ impl Writer {
         match written {
             Ok(place) => place,
             Err(_) => {
+                self.figures.failures.fetch_add(1, Ordering::Relaxed);
                 self.leave_alone(roll);
                 None
             }
@@ -167,6 +170,7 @@ impl Writer {
         }
         let now = Timestamp::after_start(self.began.elapsed());
         let room = self.budget.begin(self.is_scarce(), now);
+        self.figures.unlisted.fetch_add(room.unlist.len() as u64, Ordering::Relaxed);
         for extent in room.unlist {
             // What comes next belongs to a younger one.
             self.open.retain(|_, (open, _)| open.id() != extent);
@@ -183,7 +187,10 @@ impl Writer {
         }
         let Some(id) = room.extent else { return Ok(None) };
         match (self.create)(&self.folder) {
-            Ok(medium) => Ok(Some(Arc::new(Extent::new(id, medium, self.gone.0.clone())))),
+            Ok(medium) => {
+                let extent = Extent::new(id, medium, (self.gone.0.clone(), &self.figures));
+                Ok(Some(Arc::new(extent)))
+            }
             Err(error) => {
                 self.budget.ended(id);
                 Err(error)

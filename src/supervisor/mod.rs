@@ -16,6 +16,9 @@ pub mod held;
 pub mod inputs;
 mod local;
 pub mod names;
+pub mod open_at_server;
+mod pictures;
+mod preview;
 mod promises;
 pub mod remembering;
 pub mod sent_media;
@@ -54,6 +57,7 @@ use crate::supervisor::inputs::Inputs;
 use crate::supervisor::inputs::prefetch::OpenedChannel;
 use crate::supervisor::inputs::provider::Provider;
 use crate::supervisor::names::Names;
+use crate::supervisor::pictures::Pictures;
 use crate::supervisor::remembering::{Moment, Remembering, since_1970};
 use crate::supervisor::streams::Streams;
 use crate::supervisor::tuners::Tuners;
@@ -83,6 +87,7 @@ pub struct Supervisor {
     tuners: Arc<Tuners>,
     explainer: Explainer,
     zaps: Zaps,
+    pictures: Pictures,
     names: Names,
     remembering: Remembering,
     warm_ups: WarmUps,
@@ -99,7 +104,8 @@ impl Supervisor {
     pub fn new(settings: Settings, jellyfin: Jellyfin, inherited: Option<Inherited>) -> Self {
         let Settings { limits, size, spool, feed, provider, connections, encoding, gateway_login, .. } =
             settings;
-        let Settings { ledger, learned_limits, history, never_ahead, playlists, .. } = settings;
+        let Settings { ledger, learned_limits, history, never_ahead, playlists, zap_objective, .. } =
+            settings;
         let mut pool = Pool::new(limits, connections);
         let learned_limits = LearnedLimits::recalled(learned_limits, &mut pool);
         let streams = Arc::new(Streams::new(size, spool));
@@ -134,6 +140,7 @@ impl Supervisor {
             InheritedOpenings::Left(entries) => openings.inherit(entries),
             InheritedOpenings::HandedOver(book) => openings.go_on_with(book),
         }
+        let ffmpeg = encoding.as_ref().map(|encoding| encoding.ffmpeg.clone());
         let Callers { jellyfin, gateway_login, .. } = callers.clone();
         let tuners = Tuners::new(handle.clone(), jellyfin.clone(), gateway_login.clone(), playlists);
         let tuners = Arc::new(tuners);
@@ -169,7 +176,8 @@ impl Supervisor {
         }
         let explainer = Explainer::new(jellyfin, gateway_login);
         vital.start("tuners", Arc::clone(&tuners).run());
-        let zaps = Zaps::new(handle.clone(), remembering.clone());
+        let pictures = Pictures::new(Arc::clone(&streams), ffmpeg);
+        let zaps = Zaps::new(handle.clone(), remembering.clone(), zap_objective);
         Self {
             handle,
             streams,
@@ -180,6 +188,7 @@ impl Supervisor {
             tuners,
             explainer,
             zaps,
+            pictures,
             names,
             remembering,
             warm_ups,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::feed;
 use crate::history::{History, Past};
@@ -39,6 +40,8 @@ pub struct Settings {
     pub history: Option<(History, Past)>,
     /// The channels that are never started before anybody asks: their names, numbers or ids.
     pub never_ahead: Vec<String>,
+    /// How long a change of channel may take.
+    pub zap_objective: Duration,
     /// The places of the playlists in `lineup:`, by the MD5 of their URL or their device's.
     pub playlists: BTreeMap<String, usize>,
 }

@@ -2,7 +2,10 @@
 //!
 //! It does not know who looks.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+use bytes::Bytes;
 
 use crate::supervisor::Supervisor;
 use crate::supervisor::names::Names;
@@ -14,27 +17,12 @@ use domain::pool::foresight::Forethought;
 use domain::time::Timestamp;
 use domain::viewer::Account;
 
-/// How many viewers a snapshot reads at a time.
-const PAGE: usize = 64;
-
 impl Supervisor {
     /// A snapshot of the pool, for which its lock is not held long at a time: viewers wait for that. A viewer that comes or goes meanwhile
     /// may be missing.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let mut snapshot = self.handle.pool().outline(self.handle.now());
-        for stream in &mut snapshot.streams {
-            loop {
-                let after = stream.consumers.last().map(|viewer| viewer.id);
-                let page = self.handle.pool().viewers_of(stream.id, after, PAGE, self.handle.now());
-                let is_last = page.len() < PAGE;
-                stream.consumers.extend(page);
-                if is_last {
-                    break;
-                }
-            }
-        }
-        snapshot
+        Snapshot::in_parts(|| self.handle.pool(), || self.handle.now())
     }
 
     /// The last decisions about channels that nobody watches, the oldest first.
@@ -73,6 +61,12 @@ impl Supervisor {
         &self.remembering
     }
 
+    /// What a stream shows, as JPEG, a few seconds old; `None` if there is no such stream, and `Some(None)` if there is no picture of it.
+    pub async fn picture(&self, stream: StreamId) -> Option<Option<Bytes>> {
+        self.streams.get(stream)?;
+        Some(self.pictures.of(stream).await)
+    }
+
     /// The names of channels and users.
     #[must_use]
     pub const fn names(&self) -> &Names {
@@ -91,16 +85,23 @@ impl Supervisor {
         self.handle.pool().slots()
     }
 
+    /// The memory that segments and inputs may take, in bytes.
+    #[must_use]
+    pub fn memory_limit(&self) -> u64 {
+        self.handle.pool().memory_limit()
+    }
+
     /// How many tuners the server has, if that is known.
     #[must_use]
     pub fn tuner_limit(&self) -> Option<u32> {
         self.handle.pool().tuners_view(self.handle.now()).limit.map(|limit| limit.count)
     }
 
-    /// The user of an account, if the server has told it.
+    /// The users of these accounts, as far as the server has told them.
     #[must_use]
-    pub fn user_of(&self, account: Account) -> Option<UserId> {
-        self.handle.pool().user_of(account).cloned()
+    pub fn users_of(&self, accounts: impl Iterator<Item = Account>) -> BTreeMap<Account, UserId> {
+        let pool = self.handle.pool();
+        accounts.filter_map(|account| Some((account, pool.user_of(account)?.clone()))).collect()
     }
 
     /// Stops a stream, whoever watches it. Returns whether it ran.

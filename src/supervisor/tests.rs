@@ -105,6 +105,7 @@ fn still(fake: &Fake) -> Supervisor {
         learned_limits: None,
         history: None,
         never_ahead: Vec::new(),
+        zap_objective: Duration::from_millis(500),
         playlists: BTreeMap::new(),
     };
     Supervisor::new(settings, fake.jellyfin.clone(), None)

@@ -2,13 +2,16 @@
 //!
 //! It does not know who expects that.
 
+use std::collections::BTreeMap;
+
 use crate::supervisor::Supervisor;
 use domain::key::ItemId;
-use domain::pool::Expecter;
+use domain::pool::{Expecter, Snapshot};
+use domain::producer::State;
 use domain::reason::WarmUpRefusal;
 
 /// How warm a channel is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ChannelWarmth {
     /// Nothing of it is open here.
     Cold,
@@ -51,6 +54,24 @@ impl Supervisor {
 }
 
 impl ChannelWarmth {
+    /// How warm each channel is of which something is open.
+    #[must_use]
+    pub fn of_all(snapshot: &Snapshot) -> BTreeMap<ItemId, Self> {
+        let streams = snapshot.streams.iter().filter(|stream| stream.state == State::Live);
+        let streams = streams.map(|stream| (&stream.item, Self::Stream));
+        let of_input = |is_ready| if is_ready { Self::Feed } else { Self::Opening };
+        let inputs = snapshot.inputs.iter().filter(|input| input.is_open);
+        let inputs =
+            inputs.flat_map(|input| input.items.iter().map(move |item| (item, of_input(input.is_ready))));
+        let warmed_up = snapshot.warmed_up.iter().map(|warmed| (&warmed.item, of_input(warmed.is_ready)));
+        let mut warmths = BTreeMap::new();
+        for (item, warmth) in streams.chain(inputs).chain(warmed_up) {
+            let known = warmths.entry(item.clone()).or_insert(warmth);
+            *known = warmth.max(*known);
+        }
+        warmths
+    }
+
     /// The one spelling.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -30,12 +30,12 @@ struct Shared {
 }
 
 impl Zaps {
-    pub(super) fn new(handle: Handle, remembering: Remembering) -> Self {
+    pub(super) fn new(handle: Handle, remembering: Remembering, objective: Duration) -> Self {
         let (over, _) = watch::channel(0);
         Self(Arc::new(Shared {
             handle,
             remembering,
-            book: Mutex::default(),
+            book: Mutex::new(ZapBook::judging(objective)),
             is_any_under_way: AtomicBool::new(false),
             over,
         }))

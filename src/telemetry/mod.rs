@@ -1,6 +1,8 @@
-//! Sets up logging: `tracing`, to standard error.
+//! Sets up logging: `tracing`, to standard error; and counts what happens (`counts`).
 //!
 //! It does not know what is logged.
+
+pub mod counts;
 
 use std::env;
 use std::fmt;

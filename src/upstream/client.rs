@@ -4,6 +4,7 @@
 //! belong on a request.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use tokio::time::Instant;
 
 use crate::body::paced::Paced;
 use crate::body::{self, Body, BoxError};
+use crate::telemetry::counts::Counts;
 use crate::wire::Error;
 use crate::wire::connector::{Abandoned, Answered, Conn, Connector, connector};
 use crate::wire::trust::ClientTls;
@@ -63,6 +65,46 @@ pub struct Client {
     pool: legacy::Client<Connector, Body>,
     target: Target,
     timeouts: Timeouts,
+    health: Health,
+}
+
+/// How the server is, as its last answers show. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Health {
+    is_away: Arc<AtomicBool>,
+    failures: Counts,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { is_away: Arc::default(), failures: Counts::of(Error::SPELLINGS.len()) }
+    }
+}
+
+impl Health {
+    /// Whether the last request found nobody to connect to.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        self.is_away.load(Ordering::Relaxed)
+    }
+
+    /// The requests without an answer, by reason.
+    pub fn failures(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Error::SPELLINGS.into_iter().enumerate().map(|(kind, reason)| (reason, self.failures.get(kind)))
+    }
+
+    fn note(&self, answer: Result<(), &Error>) {
+        match answer {
+            Ok(()) => self.is_away.store(false, Ordering::Relaxed),
+            Err(error) => {
+                if error.is_away() {
+                    self.is_away.store(true, Ordering::Relaxed);
+                }
+                let kind = Error::SPELLINGS.iter().position(|reason| *reason == error.as_str());
+                kind.into_iter().for_each(|kind| self.failures.add(kind));
+            }
+        }
+    }
 }
 
 impl Client {
@@ -82,7 +124,13 @@ impl Client {
             .pool_idle_timeout(POOL_IDLE)
             .pool_max_idle_per_host(POOL_SIZE)
             .build(connector(tls, timeouts.connect));
-        Self { pool, target, timeouts }
+        Self { pool, target, timeouts, health: Health::default() }
+    }
+
+    /// How the server is.
+    #[must_use]
+    pub const fn health(&self) -> &Health {
+        &self.health
     }
 
     /// Sends one request, whose URI is path and query, and returns as soon as the response head has arrived.
@@ -93,6 +141,12 @@ impl Client {
     /// # Errors
     /// If no response head arrives. Dropping the future, or the response's body, ends the upstream request.
     pub async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, Error> {
+        let answer = self.sent(request).await;
+        self.health.note(answer.as_ref().map(|_| ()));
+        answer
+    }
+
+    async fn sent(&self, request: Request<Body>) -> Result<Response<Incoming>, Error> {
         let request = self.addressed(request)?;
         let again = repeatable(&request);
         match self.exchange(request).await {

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
@@ -69,6 +69,8 @@ pub struct Ledger {
 #[derive(Default)]
 struct Open {
     entries: BTreeMap<String, Entry>,
+    /// Since when there are those of this process.
+    since: BTreeMap<String, SystemTime>,
     /// Who is told of changes while another process keeps the file.
     keeper: Option<Keeper>,
 }
@@ -86,7 +88,7 @@ impl Ledger {
         let file = StateFile::new(path, NAME);
         let mut left: BTreeMap<String, Entry> = file.read().unwrap_or_default();
         left.values_mut().for_each(|entry| entry.inherited = true);
-        let open = Open { entries: left.clone(), keeper: None };
+        let open = Open { entries: left.clone(), ..Open::default() };
         (Self { file, open: Mutex::new(open) }, left)
     }
 
@@ -95,7 +97,7 @@ impl Ledger {
     pub fn handed_over(path: Option<PathBuf>, entries: BTreeMap<String, Entry>) -> Self {
         let file = StateFile::new(path, NAME);
         file.write(&entries);
-        Self { file, open: Mutex::new(Open { entries, keeper: None }) }
+        Self { file, open: Mutex::new(Open { entries, ..Open::default() }) }
     }
 
     /// Leaves the file to another process, whom `keeper` tells of changes from now on. Returns the entries.
@@ -116,12 +118,23 @@ impl Ledger {
     pub fn note(&self, name: &str, change: impl FnOnce(&mut Entry)) {
         let mut open = self.lock();
         let before = open.entries.get(name).cloned();
+        if before.is_none() {
+            open.since.insert(name.to_owned(), SystemTime::now());
+        }
         let entry = open.entries.entry(name.to_owned()).or_default();
         change(entry);
         if before.as_ref() != Some(entry) {
             let noted = Change::Noted(name.to_owned(), entry.clone());
             self.changed(&open, noted);
         }
+    }
+
+    /// All entries by name, each with the time of its opening, if this process has opened it.
+    #[must_use]
+    pub fn entries(&self) -> Vec<(String, Entry, Option<SystemTime>)> {
+        let open = self.lock();
+        let entries = open.entries.iter();
+        entries.map(|(name, entry)| (name.clone(), entry.clone(), open.since.get(name).copied())).collect()
     }
 
     /// The entry `name`.
@@ -133,6 +146,7 @@ impl Ledger {
     /// Removes the entry `name`, of which everything is closed.
     pub fn strike(&self, name: &str) {
         let mut open = self.lock();
+        open.since.remove(name);
         if open.entries.remove(name).is_some() {
             self.changed(&open, Change::Struck(name.to_owned()));
         }
@@ -176,9 +190,11 @@ mod tests {
         drop(ledger);
         let (ledger, left) = Ledger::open(Some(path.clone()));
         let live_stream = Some("live".to_owned());
+        assert!(ledger.entries().iter().all(|(_, _, since)| since.is_none()), "another process opened it");
         let entry = Entry { prefix: "/jf".to_owned(), live_stream, inherited: true, ..Entry::default() };
         assert_eq!(left, BTreeMap::from([("one".to_owned(), entry)]));
         ledger.note("three", |_| {});
+        assert!(ledger.entries().iter().any(|(name, _, since)| name == "three" && since.is_some()));
         drop(ledger);
         assert_eq!(
             Ledger::open(Some(path.clone())).1.len(),

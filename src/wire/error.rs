@@ -50,6 +50,41 @@ pub enum Error {
 }
 
 impl Error {
+    /// All spellings.
+    pub const SPELLINGS: [&str; 12] = [
+        "connection-refused",
+        "connect-timeout",
+        "dns",
+        "unreachable",
+        "tls",
+        "tls-certificate",
+        "closed",
+        "incomplete",
+        "response-timeout",
+        "protocol",
+        "request-body",
+        "target",
+    ];
+
+    /// Whether there was no connection to the server.
+    #[must_use]
+    pub const fn is_away(&self) -> bool {
+        match self {
+            Self::ConnectionRefused(_)
+            | Self::ConnectTimeout
+            | Self::Dns(_)
+            | Self::Unreachable(_)
+            | Self::Tls(_)
+            | Self::TlsCertificate(_) => true,
+            Self::Closed(_)
+            | Self::Incomplete(_)
+            | Self::ResponseTimeout
+            | Self::Protocol(_)
+            | Self::RequestBody(_)
+            | Self::Target(_) => false,
+        }
+    }
+
     /// The one spelling of the variant, for logs and counters.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
@@ -125,4 +160,29 @@ fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
         };
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_spelling_is_counted() {
+        let cause = || BoxError::from("a test");
+        let all = [
+            Error::ConnectionRefused(cause()),
+            Error::ConnectTimeout,
+            Error::Dns(cause()),
+            Error::Unreachable(cause()),
+            Error::Tls(cause()),
+            Error::TlsCertificate(cause()),
+            Error::Closed(cause()),
+            Error::Incomplete(cause()),
+            Error::ResponseTimeout,
+            Error::Protocol(cause()),
+            Error::RequestBody(cause()),
+            Error::Target(cause()),
+        ];
+        assert_eq!(all.map(|error| error.as_str()), Error::SPELLINGS);
+    }
 }

@@ -8,7 +8,7 @@ use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use warmgate::body;
-use warmgate::config::{Config, Secret};
+use warmgate::config::{AccessLogTo, Config, Secret};
 
 use crate::support::admin::{ask, read};
 use crate::support::servers::http;
@@ -69,6 +69,12 @@ async fn a_zap_is_shown_with_its_times_and_who_watches() {
         "warmgate_zaps_total{outcome=\"cold\"} 1",
         "warmgate_zap_duration_seconds_count{outcome=\"cold\"} 1",
         "warmgate_starts_total 1",
+        "warmgate_zap_objective_seconds 0.5",
+        "warmgate_zaps_total{outcome=\"hit\"} 0",
+        "warmgate_stopped_total{reason=\"evicted\"} 0",
+        "warmgate_requests_total{route=\"opening\",status=\"2xx\"} 1",
+        "warmgate_connections_refused_total{reason=\"overload\"} 0",
+        "warmgate_upstream_up 1",
         "# EOF",
     ] {
         assert!(metrics.contains(line), "{line} in\n{metrics}");
@@ -206,11 +212,71 @@ async fn no_output_contains_a_secret() {
     let settings = jellyfin_alike::Settings::quick();
     let consumer = stage.snapshot().streams[0].consumers[0].id.to_string();
     let secrets = [settings.api_key.as_str(), settings.users[0].token(), &consumer];
-    for path in ["/api/v1/state", "/api/v1/zaps", "/api/v1/summary", "/metrics", "/api/v1/openapi.json", "/"]
-    {
+    let ledger = read(admin, "/api/v1/ledger").await;
+    let reasons: Vec<_> = ledger.as_array().unwrap().iter().map(|open| &open["reason"]).collect();
+    assert!(reasons.contains(&&"client".into()) && ledger[0]["channel"]["item"].is_string(), "{ledger}");
+    assert_eq!(read(admin, "/api/v1/config").await["upstream"]["api_key"], "…");
+    for path in [
+        "/api/v1/state",
+        "/api/v1/zaps",
+        "/api/v1/summary",
+        "/api/v1/config",
+        "/api/v1/ledger",
+        "/api/v1/decisions",
+        "/metrics",
+        "/api/v1/openapi.json",
+        "/",
+    ] {
         let (_, _, body) = ask(admin, &Method::GET, path, &[]).await;
         for secret in secrets {
             assert!(!body.contains(secret), "{path} tells {secret}");
         }
+    }
+}
+
+/// Whoever plays the preview is no viewer, and the list names only what can be fetched.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_is_looked_at_by_nobody() {
+    let (stage, admin) = stage(|_| ()).await;
+    let viewer = stage.viewer(0, "tv");
+    tune(&viewer, &stage.channel(1)).await;
+    let id = stage.snapshot().streams[0].id.0;
+    let look = |file: &str| format!("/api/v1/streams/{id}/preview/{file}");
+    let (status, media_type, list) = ask(admin, &Method::GET, &look("live.m3u8"), &[]).await;
+    assert_eq!((status, &*media_type), (StatusCode::OK, "application/vnd.apple.mpegurl"));
+    assert!(!list.contains("EVENT"), "it slides: {list}");
+    let segment = list.lines().find(|line| line.ends_with(".ts")).unwrap();
+    let request = Request::get(format!("http://{admin}{}", look(segment))).body(body::empty()).unwrap();
+    let answer = soon(http().request(request)).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK, "{list}");
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes().first(), Some(&0x47));
+    assert_eq!(stage.snapshot().present(), 1);
+    for path in
+        [&look("1.ts"), &look("x"), "/api/v1/streams/99/preview/live.m3u8", "/api/v1/streams/99/picture"]
+    {
+        assert_eq!(ask(admin, &Method::GET, path, &[]).await.0, StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_access_log_has_a_line_for_each_request_and_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("access.log");
+    let (stage, _) = stage(|config| config.access_log = Some(AccessLogTo::File(path.clone()))).await;
+    let viewer = stage.viewer(0, "tv");
+    let (_, list) = tune(&viewer, &stage.channel(1)).await;
+    soon(viewer.listed(&list, &list.segments()[0])).await.unwrap();
+    let text = || std::fs::read_to_string(&path).unwrap();
+    eventually("the segment is in the log", async || text().contains(r#""route":"segment""#)).await;
+    let lines = text();
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let segment = lines.iter().find(|line| line["route"] == "segment").unwrap();
+    assert_eq!((&segment["status"], &segment["method"]), (&200.into(), &"GET".into()));
+    assert_eq!((&segment["client"], segment["bytes"].as_u64() > Some(0)), (&"127.0.0.1".into(), true));
+    assert!(segment["cache"].as_str().unwrap().contains("hit") && segment["stream"].is_string(), "{segment}");
+    assert!(lines.iter().any(|line| line["route"] == "opening"), "{lines:?}");
+    let consumer = stage.snapshot().streams[0].consumers[0].id.to_string();
+    for secret in [&*stage.token(0), &consumer] {
+        assert!(!text().contains(secret), "{secret}");
     }
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
 mod circles;
+mod page;
 mod paths;
 
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use std::path::Path;
 use serde_yaml::Value;
 
 /// The layer of each module; a module may name only lower ones, and itself.
-const RANKS: [(&str, u8); 33] = [
+const RANKS: [(&str, u8); 35] = [
     ("domain", 1),
     ("jellyfin-alike", 1),
     ("body", 1),
@@ -24,6 +25,7 @@ const RANKS: [(&str, u8); 33] = [
     ("file_stamp", 2),
     ("shutdown", 2),
     ("telemetry", 2),
+    ("access_log", 3),
     ("feed", 3),
     ("spool", 3),
     ("ffmpeg", 3),
@@ -33,6 +35,7 @@ const RANKS: [(&str, u8); 33] = [
     ("server", 3),
     ("service_manager", 3),
     ("upstream", 3),
+    ("webhooks", 3),
     ("supervisor", 4),
     ("admin", 5),
     ("proxy", 5),
@@ -53,7 +56,8 @@ const NOT_IN_DOMAIN: [&str; 8] =
     ["hyper", "hyper-util", "libc", "memmap2", "rustix", "tokio", "tower", "tracing"];
 
 /// Files that spawn what they do not wait for, and who notices its death.
-const NOTICED: [(&str, &str); 22] = [
+const NOTICED: [(&str, &str); 23] = [
+    ("src/access_log/mod.rs", "the thread survives, and the line is lost"),
     ("src/app/resources.rs", "the blocking part survives and is awaited"),
     ("src/body/mod.rs", "the client sees a reset instead of an early answer"),
     ("src/feed/mod.rs", "the feed's channels close, and its input ends"),

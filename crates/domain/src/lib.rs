@@ -22,6 +22,7 @@ pub mod lineup;
 pub mod memory;
 pub mod mpegts;
 pub mod multiset;
+pub mod notice;
 pub mod openings;
 pub mod playlist;
 pub mod pool;

@@ -24,6 +24,7 @@ use crate::config::tls::WrittenTls;
 use crate::config::tuners::Tuners;
 use crate::config::units::ByteSize;
 use crate::config::upstream_url::UpstreamUrl;
+use crate::config::webhooks::WrittenWebhook;
 use crate::config::{environment, lines, lineup, scalar};
 
 /// Keys that there were, and what to write instead.
@@ -67,6 +68,8 @@ pub(super) struct File {
     pub(super) ffmpeg: Ffmpeg,
     pub(super) shutdown: Shutdown,
     pub(super) log: Log,
+    pub(super) access_log: Option<PathBuf>,
+    pub(super) webhooks: Vec<WrittenWebhook>,
 }
 
 impl Default for File {
@@ -97,6 +100,8 @@ impl Default for File {
             ffmpeg: Ffmpeg::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),
+            access_log: None,
+            webhooks: Vec::new(),
         }
     }
 }

@@ -42,13 +42,33 @@ fn every_key_of_the_manual_has_a_comment_beside_it() {
     }
 }
 
-#[test]
-fn the_example_of_a_playlist_states_the_defaults_of_every_key() {
-    let example: Vec<_> = MANUAL.lines().filter_map(|line| line.strip_prefix("#  ")).collect();
+/// The example below a section that is a list, as YAML, and what it is read as.
+fn example(section: &str) -> (String, File) {
+    let below = MANUAL.lines().skip_while(|line| !line.starts_with(section)).skip(1);
+    let example: Vec<_> = below.map_while(|line| line.strip_prefix("#  ")).collect();
     assert!(example.iter().all(|line| line.contains(" # ")), "each with its comment");
-    let text = format!("lineup:\n  {}\n", example.join("\n  "));
+    let text = format!("{section}\n  {}\n", example.join("\n  "));
     let (read_back, report) = read(Path::new("example"), &text, &[]).expect("the example is YAML");
     report.into_result(Some(())).expect("the example has no errors");
+    (text, read_back)
+}
+
+#[test]
+fn the_example_of_a_webhook_states_the_defaults_of_every_key() {
+    let (_, example) = example("webhooks:");
+    let plain = "webhooks: [{url: 'https://ntfy.example/tv'}]\n";
+    let (plain, _) = read(Path::new("plain"), plain, &[]).unwrap();
+    assert_eq!(format!("{:#?}", example.webhooks), format!("{:#?}", plain.webhooks));
+    let error = serde_yaml::from_str::<File>("webhooks: [{no_such_key: 1}]").unwrap_err().to_string();
+    let (_, names) = error.split_once("expected ").unwrap();
+    for name in names.split('`').skip(1).step_by(2) {
+        assert!(MANUAL.contains(&format!("{name}: ")), "{name} is in no example");
+    }
+}
+
+#[test]
+fn the_example_of_a_playlist_states_the_defaults_of_every_key() {
+    let (text, read_back) = example("lineup:");
     let plain = "lineup:\n - url: http://provider.example/\n   channels: {news.example: {}}\n";
     let (plain, _) = read(Path::new("plain"), plain, &[]).unwrap();
     assert_eq!(format!("{:#?}", read_back.lineup), format!("{:#?}", plain.lineup));

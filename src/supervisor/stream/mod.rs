@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -199,6 +200,17 @@ impl Stream {
     pub fn newest(&self, listing: Listing) -> u64 {
         let window = self.read();
         window.as_ref().map_or(0, |window| window.newest(listing))
+    }
+
+    /// The pieces of the newest segment that begins with a random access point, while they are in memory.
+    pub(super) fn newest_group(&self) -> Option<Vec<Bytes>> {
+        let window = self.read();
+        let window = window.as_ref()?;
+        let mut pieces = window.get(Listing::Keyed, window.newest(Listing::Keyed))?;
+        pieces.try_fold(Vec::new(), |mut bodies, piece| {
+            bodies.push(piece.in_memory()?.body.clone());
+            Some(bodies)
+        })
     }
 
     /// Appends a piece of the current generation, which `method` made. The lists of viewers reach back to the segments `reached`,

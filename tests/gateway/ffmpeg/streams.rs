@@ -135,6 +135,17 @@ async fn a_small_picture_is_small() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_picture_is_made_of_the_first_key_frame() {
+    let folder = tempfile::tempdir().unwrap();
+    let ffmpeg = Ffmpeg::new(settings()).unwrap();
+    let picture = ffmpeg.picture(vec![source(folder.path(), 0.0)]).await.unwrap();
+    assert!(picture.starts_with(&[0xff, 0xd8]) && picture.ends_with(&[0xff, 0xd9]), "a JPEG, whole");
+    ffmpeg.picture(vec![Bytes::from_static(b"no stream")]).await.unwrap_err();
+    let full = Ffmpeg::new(Settings { processes: 0, ..settings() }).unwrap();
+    full.picture(Vec::new()).await.unwrap_err();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn in_front_of_a_file_it_plays_in_real_time() {
     let folder = tempfile::tempdir().unwrap();
     source(folder.path(), 10.0);

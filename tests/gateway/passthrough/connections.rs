@@ -27,7 +27,11 @@ async fn gateway(trusted_proxies: Vec<IpNet>) -> (Server, Server) {
         http::Response::new(if long { noise_body(1, 64 << 20, |_| ()) } else { body::full("seen") })
     })
     .await;
-    let limits = Limits { connections: LIMIT, trusted_proxies: TrustedProxies::new(trusted_proxies) };
+    let limits = Limits {
+        connections: LIMIT,
+        trusted_proxies: TrustedProxies::new(trusted_proxies),
+        ..Limits::default()
+    };
     let listener = Listener::bind(ANY).await.unwrap().limited(limits);
     let gateway = gateway_on(listener, &origin.addr.to_string(), Setup::default());
     (origin, gateway)

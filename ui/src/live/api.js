@@ -26,11 +26,18 @@ export class Problem extends Error {
 }
 
 /** Paths are relative, for a reverse proxy with a prefix. */
+export const address = path => `api/v1/${path}`;
+
+/** Has a request of somebody else's show the token. */
+export function authorize(request) {
+  if (token) request.setRequestHeader('Authorization', `Bearer ${token}`);
+}
+
 export async function call(path, options = {}) {
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   let answer;
   try {
-    answer = await fetch(`api/v1/${path}`, { cache: 'no-store', ...options, headers });
+    answer = await fetch(address(path), { cache: 'no-store', ...options, headers });
   } catch {
     throw new Problem('The gateway does not answer', 'It may be restarting, or this device has lost the network.', 0);
   }

@@ -1,10 +1,14 @@
 // A channel that runs: why it does, when it goes, who watches it and what it costs.
+import { useState } from 'preact/hooks';
+
 import { pending, pin, stop } from '../live/actions.js';
 import { channelName, present } from '../words/names.js';
 import { profileWords } from '../words/profile.js';
 import { mebibytes } from '../words/units.js';
 import { Age } from './age.jsx';
 import { Going, Why } from './going.jsx';
+import { Picture } from './picture.jsx';
+import { Player } from './player.jsx';
 import { Viewers } from './viewers.jsx';
 
 const STATES = {
@@ -13,6 +17,7 @@ const STATES = {
 
 export function Card({ stream }) {
   const { id, channel, state, generation, age, memory } = stream;
+  const [plays, play] = useState(false);
   const viewers = present(stream), name = channelName(channel);
   return (
     <li class={`card panel ${state} ${viewers.length ? 'watched' : 'idle'}`} aria-labelledby={`channel-${id}`}>
@@ -21,6 +26,7 @@ export function Card({ stream }) {
         <h3 id={`channel-${id}`} title={name}>{name}</h3>
         <span class="state"><i />{STATES[state] ?? state}</span>
       </div>
+      {plays ? <Player id={id} name={name} /> : <Picture id={id} name={name} />}
       <Why stream={stream} />
       <Going stream={stream} />
       {viewers.length > 0 && <Viewers viewers={viewers} stream={stream} />}
@@ -32,6 +38,9 @@ export function Card({ stream }) {
           <div><dt>generation</dt><dd>{generation}</dd></div>
         </dl>
         <div class="buttons">
+          <button class="quiet" aria-pressed={plays} onClick={() => play(!plays)} disabled={!plays && state !== 'live'} aria-label={`Look at ${name}`} title="Nobody counts as a viewer for that">
+            Look
+          </button>
           <button class="quiet" aria-pressed={stream.pinned} onClick={() => pin(stream)} disabled={state === 'retiring'} aria-label={`Pin ${name}`} title="Kept until its place is needed">
             Pin
           </button>

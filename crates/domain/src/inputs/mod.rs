@@ -21,6 +21,7 @@ mod input;
 mod member;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 use std::time::Duration;
 
 use crate::key::{Channel, ChannelId, InputId, StreamId};
@@ -267,7 +268,14 @@ impl Inputs {
 
     /// Every input that is not being closed.
     pub fn iter(&self) -> impl Iterator<Item = (InputId, &Input)> {
-        self.inputs.iter().map(|(&id, input)| (id, input)).filter(|(_, input)| !input.is_closing())
+        self.after(None)
+    }
+
+    /// The same after this one.
+    pub fn after(&self, after: Option<InputId>) -> impl Iterator<Item = (InputId, &Input)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let inputs = self.inputs.range((from, Bound::Unbounded)).map(|(&id, input)| (id, input));
+        inputs.filter(|(_, input)| !input.is_closing())
     }
 
     /// Every input, those that are being closed included.

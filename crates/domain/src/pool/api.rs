@@ -128,6 +128,9 @@ pub enum Warmth {
 }
 
 impl Warmth {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Warm, Self::Warming, Self::Cold];
+
     /// The spelling in log lines, metrics and headers.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -14,6 +14,8 @@ pub(super) struct Expected {
     pub(super) by: Expecter,
     /// Since when.
     pub(super) since: Timestamp,
+    /// Whether somebody has come, or the operator has asked for it, since it was started ahead.
+    pub(super) is_met: bool,
 }
 
 /// Who expects a viewer at a channel that is warmed up.
@@ -23,6 +25,13 @@ pub enum Expecter {
     Operator,
     /// The pool, by what it knows of viewers.
     Foresight,
+}
+
+impl Expected {
+    /// Whether it would have been started ahead in vain if it ended now.
+    pub(super) fn is_in_vain(&self) -> bool {
+        self.by == Expecter::Foresight && !self.is_met
+    }
 }
 
 impl Expecter {

@@ -72,7 +72,9 @@ impl Pool {
             let is_one = is_any || (provider.is_some() && input.playlist() == provider);
             is_one && input.is_open() && matches!(input.key(), InputKey::Lineup(_))
         }));
-        self.evict_first(candidates, shortage)
+        let is_freed = self.evict_first(candidates, shortage);
+        self.tally.recordings_helped += u64::from(is_freed && shortage == Shortage::Recording);
+        is_freed
     }
 
     /// Whether a connection of one of `playlists` is free, is being freed, or would be freed by `free_connection`.

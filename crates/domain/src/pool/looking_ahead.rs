@@ -67,8 +67,10 @@ impl Pool {
     /// A viewer, who is this player, has come to a stream of a channel.
     pub(super) fn has_come(&mut self, player: PlayerKey, viewer: &Viewer, stream: StreamId, now: Timestamp) {
         let Some(running) = self.streams.get(&stream) else { return };
-        self.foresight.tuned(player, viewer, &running.key.channel.item, now);
-        if running.producer.state() == State::Live {
+        let (item, is_live) = (running.key.channel.item.clone(), running.producer.state() == State::Live);
+        self.wanted_after_all(&item);
+        self.foresight.tuned(player, viewer, &item, now);
+        if is_live {
             self.review(now);
             self.look_ahead(player, now);
         }

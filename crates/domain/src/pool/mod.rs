@@ -11,6 +11,7 @@ mod asking;
 mod budgets;
 mod bypassed;
 mod consumers;
+mod cpu;
 mod crowd;
 mod expected;
 mod failed_attempts;
@@ -66,9 +67,10 @@ pub use crate::pool::api::{
     Action, Admission, Closing, Event, Limits, Open, Output, OwnOpening, PlaylistHints, SegmentRequest, Tune,
     Warmth,
 };
+pub use crate::pool::cpu::is_cpu_short;
 pub use crate::pool::expected::Expecter;
 pub use crate::pool::snapshot::{
-    ConsumerView, InputView, Snapshot, StreamView, Tally, TunersView, WarmedUpView,
+    ConsumerView, InputView, Snapshot, StartsAhead, StreamView, Tally, TunersView, WarmedUpView,
 };
 
 /// See the module.

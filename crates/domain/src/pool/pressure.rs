@@ -12,12 +12,10 @@
 use super::Pool;
 use crate::key::StreamId;
 use crate::pool::api::Action;
+use crate::pool::cpu::is_cpu_short;
 use crate::pool::pace::Pace;
 use crate::reason::StopReason;
 use crate::time::Timestamp;
-
-/// The CPU is short if less than this share of its time is idle.
-const IDLE_SHARE: f64 = 0.1;
 
 impl Pool {
     /// Asks for a measurement of the CPU if a watched stream is behind and an idle encoding might be the reason.
@@ -43,8 +41,7 @@ impl Pool {
         if behind.is_empty() {
             return;
         }
-        let is_short = idle.is_none_or(|idle| idle < IDLE_SHARE);
-        if let Some(first) = self.idle_encoding().filter(|_| is_short) {
+        if let Some(first) = self.idle_encoding().filter(|_| is_cpu_short(idle)) {
             self.end_encoding(first, StopReason::Pressure, now);
         }
         // It shows anew whether that was enough: what was lost so far stays lost if the source was late.

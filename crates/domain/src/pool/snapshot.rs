@@ -40,6 +40,21 @@ pub struct Tally {
     pub returned: BTreeMap<ReturnReason, u64>,
     /// Consumers that left.
     pub left: BTreeMap<LeaveReason, u64>,
+    /// Channels that were started before anybody asked for them.
+    pub ahead: StartsAhead,
+    /// Channels that were closed so that a recording had their tuner.
+    pub recordings_helped: u64,
+}
+
+/// The channels that were started before anybody asked for them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StartsAhead {
+    /// All of them.
+    pub made: u64,
+    /// Those to which a viewer came, or for which the operator asked, while they were open.
+    pub hit: u64,
+    /// Those that were closed before.
+    pub in_vain: u64,
 }
 
 /// The pool at a moment.
@@ -118,6 +133,12 @@ pub struct InputView {
     pub id: InputId,
     /// What is made from it.
     pub streams: Vec<StreamId>,
+    /// The channels that are pulled from it, as far as their streams, or the input itself, say so.
+    pub items: Vec<ItemId>,
+    /// Whether it is being pulled, or is about to be.
+    pub is_open: bool,
+    /// Whether bytes have come.
+    pub is_ready: bool,
     /// Whether a client reads it as it is.
     pub is_read: bool,
     /// Bytes of memory.
@@ -192,10 +213,13 @@ impl StreamView {
 }
 
 impl InputView {
-    pub(super) fn of(id: InputId, input: &Input) -> Self {
+    pub(super) fn of(id: InputId, input: &Input, items: Vec<ItemId>) -> Self {
         Self {
             id,
             streams: input.streams(),
+            items,
+            is_open: input.is_open(),
+            is_ready: input.grew_at().is_some(),
             is_read: input.is_read(),
             held: input.held(),
             written: input.written(),

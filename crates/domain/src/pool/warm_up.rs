@@ -8,7 +8,7 @@ use crate::inputs::{Input, InputKey, Joined, Member, Stay, Wanted};
 use crate::key::{Channel, InputId, ItemId};
 use crate::lineup::tuners::Busy;
 use crate::pool::expected::{Expected, Expecter};
-use crate::pool::snapshot::WarmedUpView;
+use crate::pool::snapshot::{Tally, WarmedUpView};
 use crate::reason::{CloseReason, WarmUpRefusal};
 use crate::time::Timestamp;
 use crate::tuners::Occupancy;
@@ -33,8 +33,7 @@ impl Pool {
         if !is_open && !self.tuners.can_spare(&open, &self.asking.items(&open), &channel.source) {
             return Err(WarmUpRefusal::Tuners);
         }
-        let inputs = &self.inputs;
-        self.expected.retain(|_, expected| inputs.of(expected.member).is_some());
+        self.forget_expected();
         let known = self.expected.get(&channel.item).copied();
         if known.is_none() && self.expected.len() >= self.limits.slots {
             return Err(WarmUpRefusal::Slots);
@@ -46,6 +45,9 @@ impl Pool {
                 self.may_delay_nobody(channel, &open, now)?;
             }
         }
+        if by == Expecter::Operator {
+            self.wanted_after_all(&channel.item);
+        }
         // Whoever asks for it means it.
         let by = known.map_or(by, |known| if known.by == Expecter::Operator { known.by } else { by });
         let member = known.map_or_else(|| Member::Expected(self.inputs.number()), |known| known.member);
@@ -53,8 +55,46 @@ impl Pool {
         let joined = self.inputs.join(member, stay, &wanted);
         let joined = joined.map_err(|Busy { .. }| WarmUpRefusal::Connections)?;
         let since = known.map_or(now, |known| known.since);
-        self.expected.insert(channel.item.clone(), Expected { member, by, since });
+        let is_met = self.expected.get(&channel.item).is_some_and(|known| known.is_met);
+        self.tally.ahead.made += u64::from(by == Expecter::Foresight && known.is_none());
+        self.expected.insert(channel.item.clone(), Expected { member, by, since, is_met });
         Ok(joined)
+    }
+
+    /// Forgets the viewers who were expected at channels that have been closed since.
+    fn forget_expected(&mut self) {
+        self.tally.ahead.in_vain += self.closed_in_vain();
+        let inputs = &self.inputs;
+        self.expected.retain(|_, expected| inputs.of(expected.member).is_some());
+    }
+
+    /// How many channels were started ahead and have been closed since, before anybody came.
+    fn closed_in_vain(&self) -> u64 {
+        let in_vain = self
+            .expected
+            .values()
+            .filter(|expected| expected.is_in_vain() && self.inputs.of(expected.member).is_none());
+        in_vain.count() as u64
+    }
+
+    /// Somebody has come to a channel, or the operator has asked for it: if it was started ahead, that was not in vain.
+    pub(super) fn wanted_after_all(&mut self, item: &ItemId) {
+        let inputs = &self.inputs;
+        let expected = self
+            .expected
+            .get_mut(item)
+            .filter(|expected| expected.is_in_vain() && inputs.of(expected.member).is_some());
+        if let Some(expected) = expected {
+            expected.is_met = true;
+            self.tally.ahead.hit += 1;
+        }
+    }
+
+    /// What has happened since the start.
+    pub(super) fn tally(&self) -> Tally {
+        let mut tally = self.tally.clone();
+        tally.ahead.in_vain += self.closed_in_vain();
+        tally
     }
 
     /// Leaves of what is wanted what may be opened that nobody has asked for: from a provider, if more than the last of its connections is
@@ -107,7 +147,9 @@ impl Pool {
         if self.is_frozen {
             return false;
         }
-        let Some(Expected { member, .. }) = self.expected.remove(item) else { return false };
+        let Some(expected) = self.expected.remove(item) else { return false };
+        self.tally.ahead.in_vain += u64::from(expected.is_in_vain());
+        let member = expected.member;
         let is_open = self.inputs.of(member).is_some();
         self.inputs.dismiss_member(member, CloseReason::Unneeded);
         is_open

@@ -23,8 +23,12 @@ macro_rules! reasons {
     };
 }
 
+mod notices;
+mod requests;
 mod warm_up;
 
+pub use crate::reason::notices::NoticeKind;
+pub use crate::reason::requests::RouteClass;
 pub use crate::reason::warm_up::WarmUpRefusal;
 
 reasons! {
@@ -112,6 +116,17 @@ reasons! {
         Failed = "failed",
         /// Nothing, since its viewer turned away first, or asked for nothing more.
         Abandoned = "abandoned",
+    }
+}
+
+impl ZapOutcome {
+    /// Whether its viewer comes to a picture, so that there is a wait.
+    #[must_use]
+    pub const fn has_picture(self) -> bool {
+        match self {
+            Self::Hit | Self::Joined | Self::Near | Self::Cold | Self::Bypass => true,
+            Self::Conflict | Self::Failed | Self::Abandoned => false,
+        }
     }
 }
 
@@ -391,6 +406,8 @@ mod tests {
             let unique: std::collections::BTreeSet<_> = all.into_iter().collect();
             assert_eq!(unique.len(), count);
         };
+        spellings(NoticeKind::ALL.iter().map(|kind| kind.as_str()).collect());
+        spellings(RouteClass::ALL.iter().map(|class| class.as_str()).collect());
         spellings(WarmUpRefusal::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(RefuseReason::ALL.iter().map(|reason| reason.as_str()).collect());
         spellings(IgnoredWish::ALL.iter().map(|reason| reason.as_str()).collect());

@@ -18,9 +18,21 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// How long a first segment that has been sent waits for the next request for the playlist.
 const LAST: Duration = Duration::from_secs(12);
 
+/// How many zaps with a picture kept to the objective, and how many did not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Judged {
+    /// Those that did.
+    pub within: u64,
+    /// Those that took longer.
+    pub over: u64,
+}
+
 /// All zaps.
 #[derive(Clone, Debug, Default)]
 pub struct ZapBook {
+    /// How long a zap may take.
+    objective: Duration,
+    judged: Judged,
     under_way: BTreeMap<Zapper, Open>,
     /// Whose zap each consumer's segments are of.
     consumers: BTreeMap<ConsumerId, Zapper>,
@@ -38,6 +50,12 @@ struct Open {
 }
 
 impl ZapBook {
+    /// An empty book, in which zaps are judged by this objective.
+    #[must_use]
+    pub fn judging(objective: Duration) -> Self {
+        Self { objective, ..Self::default() }
+    }
+
     /// The server has opened a channel for a client that asked for it at `begun`. `is_near` says that a stream of the channel runs. A client
     /// that opens it again before it has a list goes on waiting.
     pub fn opened(&mut self, zapper: &Zapper, begun: Timestamp, is_near: bool, now: Timestamp) {
@@ -154,6 +172,12 @@ impl ZapBook {
         &self.waits
     }
 
+    /// How many zaps kept to the objective.
+    #[must_use]
+    pub const fn judged(&self) -> Judged {
+        self.judged
+    }
+
     /// How many zaps there were, by outcome.
     #[must_use]
     pub const fn counts(&self) -> &BTreeMap<ZapOutcome, u64> {
@@ -187,6 +211,8 @@ impl ZapBook {
         consumer.iter().for_each(|consumer| drop(self.consumers.remove(consumer)));
         *self.counts.entry(zap.outcome).or_default() += 1;
         if let Some(waited) = zap.waited() {
+            let kept = waited <= self.objective;
+            *(if kept { &mut self.judged.within } else { &mut self.judged.over }) += 1;
             self.waits.entry(zap.outcome).or_default().add(waited);
         }
         self.over.push_back(zap);

@@ -16,6 +16,6 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-pub use crate::zap::book::ZapBook;
+pub use crate::zap::book::{Judged, ZapBook};
 pub use crate::zap::histogram::{BOUNDS, Histogram};
 pub use crate::zap::record::{Zap, Zapper};

@@ -90,6 +90,19 @@ fn refusals_and_the_servers_own_streams_are_told_apart() {
 }
 
 #[test]
+fn zaps_with_a_picture_are_judged_by_the_objective() {
+    let mut book = ZapBook::judging(Duration::from_millis(500));
+    for (account, sent) in [(1, 500), (2, 501), (3, 9_000)] {
+        let (who, consumer) = (zapper(account), consumer(account.into()));
+        book.listed(&who, at(0), (consumer, ZapOutcome::Cold), at(1));
+        book.segment_sent(consumer, at(sent));
+        book.listed_again(consumer, at(sent + 1));
+    }
+    book.refused(&zapper(4), at(0), (ZapOutcome::Conflict, "tuners-taken"), at(1));
+    assert_eq!(book.judged(), Judged { within: 1, over: 2 });
+}
+
+#[test]
 fn the_book_is_bounded() {
     let mut book = ZapBook::default();
     for account in 0..3_000 {
