@@ -254,7 +254,7 @@ async fn a_process_that_does_not_take_over_changes_nothing() {
     };
     setting.replace_program(&format!("{}; exec sleep 30", says(r#"{"Ready":{"version":999}}"#)));
     setting.fails_to_hand_over("in another way (version 999, here").await;
-    setting.replace_program(&format!("{}; sleep 1; exit 4", says(r#"{"Ready":{"version":3}}"#)));
+    setting.replace_program(&format!("{}; sleep 1; exit 4", says(r#"{"Ready":{"version":4}}"#)));
     setting.fails_to_hand_over("has ended before it took over (exit status: 4)").await;
     setting.restore_program();
     fs::write(setting.state.path().join("gateway.yaml"), "status_fields: never\n").unwrap();

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::config::admin::{Admin, Zap};
 use crate::config::checked::{AccessLogTo, Config, Upstream};
-use crate::config::sections::{LineupServer, Log, Pool, Produce, Rewind, Shutdown, Viewers, Window};
+use crate::config::sections::{History, LineupServer, Log, Pool, Produce, Rewind, Shutdown, Viewers, Window};
 use crate::config::shown::values::{HIDDEN, address, secret, span};
 use crate::config::streams::{Encoders, Feed, Ffmpeg, Warm};
 use crate::config::tls::Tls;
@@ -38,6 +38,7 @@ impl Config {
             "state_dir": self.state_dir,
             "admin": admin(&self.admin),
             "zap": zap(&self.zap),
+            "history": history(&self.history),
             "upstream": upstream(&self.upstream),
             "lineup": self.lineup.iter().map(lineup::playlist).collect::<Vec<_>>(),
             "lineup_server": lineup_server(&self.lineup_server),
@@ -158,6 +159,11 @@ fn window(window: &Window) -> Value {
         "cut": cut.as_str(),
         "start": start.as_str(),
     })
+}
+
+fn history(history: &History) -> Value {
+    let History { enabled, identify, keep, rows } = history;
+    json!({"enabled": enabled, "identify": identify, "keep": span(*keep), "rows": rows})
 }
 
 fn rewind(rewind: &Rewind) -> Value {
