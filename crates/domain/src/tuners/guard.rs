@@ -79,9 +79,13 @@ impl ServerTuners {
         self.timers.iter().filter(move |timer| timer.is_waiting(now) && timer.needs_tuner_at() <= now)
     }
 
-    /// The timers that should have begun have been denied a tuner: an idle channel goes for each.
+    /// The timers that should have begun have been denied a tuner: an idle channel goes for each. Who records what has been on for a while
+    /// schedules it in the past, and the server has yet to begin.
     pub(super) fn look_for_late(&mut self, now: Timestamp) {
-        let late = self.timers.iter().filter(|timer| timer.is_waiting(now) && timer.starts + LATE <= now);
+        let begins = |timer: &Timer| {
+            self.first_told.get(&timer.id).map_or(timer.starts, |&told| timer.starts.max(told))
+        };
+        let late = self.timers.iter().filter(|timer| timer.is_waiting(now) && begins(timer) + LATE <= now);
         for timer in late {
             let helped = self.helped.entry(timer.id.clone()).or_default();
             helped.now = helped.after < LATE_HELPS && helped.last.is_none_or(|last| last + ATTEMPT <= now);

@@ -40,6 +40,8 @@ pub struct ServerTuners {
     /// Until when a tuner that counts as free is held to be taken.
     unseen_until: Option<Timestamp>,
     pub(super) timers: Vec<Timer>,
+    /// When each timer was first told.
+    pub(super) first_told: BTreeMap<String, Timestamp>,
     /// What was done for timers whose tuner is not known to be free, by timer.
     pub(super) helped: BTreeMap<String, Helped>,
     /// When a tuner was last freed for a recording whose timer was not known yet.
@@ -78,6 +80,7 @@ impl ServerTuners {
             denial: None,
             unseen_until: None,
             timers: Vec::new(),
+            first_told: BTreeMap::new(),
             helped: BTreeMap::new(),
             helped_ahead: None,
             considered: Timestamp::default(),
@@ -100,6 +103,8 @@ impl ServerTuners {
         let told = timers.iter().filter_map(|timer| timer.source.clone().zip(timer.playlist.clone()));
         told.for_each(|(source, playlist)| self.hosts.tell(source, playlist));
         self.helped.retain(|id, _| timers.iter().any(|timer| timer.id == *id));
+        let first_told = |timer: &Timer| self.first_told.get(&timer.id).copied().unwrap_or(now);
+        self.first_told = timers.iter().map(|timer| (timer.id.clone(), first_told(timer))).collect();
         self.timers = timers;
         self.look_for_late(now);
     }

@@ -157,6 +157,7 @@ fn a_timer_that_could_not_begin_is_helped_again_after_its_next_attempt() {
     for (mut bench, is_told) in [(Bench::learned(8), false), (Bench::warm(8, 0).0, true)] {
         let streams = bench.zapped(5);
         let late = || Event::Timers(vec![timer(9, 50_000, TimerStatus::New)]);
+        assert_eq!(bench.stopped(late(), at(50_000)), [], "it is about to begin");
         assert_eq!(bench.stopped(late(), at(60_000)), [(streams[0], StopReason::Recording)], "{is_told}");
         assert_eq!(bench.stopped(late(), at(90_000)), [], "it has not tried again");
         assert_eq!(bench.stopped(late(), at(123_000)), [(streams[1], StopReason::Recording)]);
@@ -229,6 +230,24 @@ fn a_recording_of_what_is_on_now_costs_nothing_while_a_tuner_is_free() {
     assert_eq!(bench.stopped(Event::RecordingBegins(None), at(9000)), []);
     let (mut bench, streams) = Bench::warm(3, 3);
     assert_eq!(bench.stopped(Event::RecordingBegins(None), at(9000)), [(streams[0], StopReason::Recording)]);
+}
+
+/// Its timer starts with the programme, which is in the past, and is told before the server has begun to record.
+#[test]
+fn a_recording_of_what_has_been_on_for_a_while_costs_one_idle_channel() {
+    let (mut bench, streams) = Bench::warm(3, 3);
+    assert_eq!(
+        bench.stopped(Event::RecordingBegins(None), at(90_000)),
+        [(streams[0], StopReason::Recording)]
+    );
+    bench.pool.handle_event(Event::Retired(streams[0]), at(90_100));
+    let scheduled = || Event::Timers(vec![timer(9, 50_000, TimerStatus::New)]);
+    assert_eq!(bench.stopped(scheduled(), at(90_200)), []);
+    assert_eq!(
+        bench.stopped(scheduled(), at(150_000)),
+        [(streams[1], StopReason::Recording)],
+        "it could not begin"
+    );
 }
 
 #[test]
