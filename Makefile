@@ -38,7 +38,7 @@ demo: ffmpeg fonts linker
 # Most tests wait for what takes its time in the world too: more of them at once than there are processors.
 test: ffmpeg fonts nginx haproxy vlc chromium linker
 	@echo "==> Building and running all tests (some minutes the first time)"
-	RUST_TEST_THREADS=3 cargo test --workspace --locked
+	RUST_TEST_THREADS=4 cargo test --workspace --locked
 
 check: linker
 	@echo "==> Formatting"

@@ -43,6 +43,8 @@ use crate::supervisor::Supervisor;
 use crate::supervisor::warm_up::ChannelWarmth;
 use domain::key::{ItemId, StreamId};
 
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
 pub use crate::admin::examiner::{Examiner, Places};
 pub use crate::admin::facts::Facts;
 
@@ -96,6 +98,8 @@ impl Admin {
         let fields = response.headers_mut();
         fields.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
         fields.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        // No other page may show a picture of what is watched.
+        fields.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
         response
     }
 

@@ -31,6 +31,9 @@ const SLOWEST: f64 = 0.9;
 /// How long a process that takes another one's place waits for the test of FFmpeg.
 const FFMPEG_TESTED: Duration = Duration::from_secs(10);
 
+/// How long the history may take to open.
+const HISTORY: Duration = Duration::from_secs(2);
+
 /// The state directory of the systemd unit, else that of the XDG Base Directory Specification.
 pub(super) fn usual_state_dir() -> Option<PathBuf> {
     let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -59,7 +62,12 @@ pub(super) async fn history(config: &Config, address: SocketAddr, follows: bool)
     let settings = history::Settings { path: path.clone(), keep, rows, identify };
     let opened =
         spawn_blocking(move || survived("the history's opening", || History::open(settings, follows)));
-    match opened.await.ok().flatten() {
+    // Viewers wait for it.
+    let Ok(opened) = timeout(HISTORY, opened).await else {
+        warn!(file = %path.display(), "the history takes too long to open: what is watched is forgotten at the end");
+        return None;
+    };
+    match opened.ok().flatten() {
         Some(Ok((history, past))) => {
             info!(file = %path.display(), remembered = past.remembered.len(), "the history is open");
             Some((history, past))

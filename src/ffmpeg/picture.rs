@@ -1,7 +1,6 @@
 //! Makes a picture of the beginning of a transport stream, by one short process.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +8,6 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
 use crate::ffmpeg::{Error, Ffmpeg};
-use domain::reason::Obstacle;
 
 /// How long it may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -40,13 +38,12 @@ const ARGS: [&str; 21] = [
 ];
 
 impl Ffmpeg {
-    /// The first picture of `stream`, which begins with a key frame, as JPEG.
+    /// The first picture of `stream`, which begins with a key frame, as JPEG. It takes no place among the processes that viewers may need:
+    /// whoever asks makes one at a time.
     ///
     /// # Errors
-    /// If the maximum of processes is running, or FFmpeg makes no picture within some seconds.
+    /// If FFmpeg makes no picture within some seconds.
     pub async fn picture(&self, stream: Vec<Bytes>) -> Result<Bytes, Error> {
-        let room = Arc::clone(&self.0.processes).try_acquire_owned();
-        let _room = room.map_err(|_| Error::Taken(Obstacle::ProcessesTaken))?;
         let args: Vec<_> = ARGS.into_iter().chain(["pipe:1"]).collect();
         // It is killed when it is dropped.
         let mut child = self.0.program.spawn(&args, true).await?;

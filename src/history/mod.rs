@@ -60,7 +60,7 @@ struct Shared {
     jobs: SyncSender<Job>,
     lost: AtomicU64,
     named: Mutex<BTreeSet<u64>>,
-    readers: Semaphore,
+    readers: Arc<Semaphore>,
 }
 
 impl History {
@@ -77,7 +77,7 @@ impl History {
             .name("history".to_owned())
             .spawn(move || write_all(file, &to_do))
             .map_err(HistoryError::Io)?;
-        let (lost, named, readers) = (AtomicU64::new(0), Mutex::default(), Semaphore::new(READERS));
+        let (lost, named, readers) = (AtomicU64::new(0), Mutex::default(), Arc::new(Semaphore::new(READERS)));
         Ok((Self(Arc::new(Shared { settings, key, jobs, lost, named, readers })), past))
     }
 
@@ -136,9 +136,14 @@ impl History {
     /// # Errors
     /// If the file cannot be read.
     pub async fn read(&self, query: Query) -> Result<Vec<Viewing>, HistoryError> {
-        let _place = self.0.readers.acquire().await;
+        let place = Arc::clone(&self.0.readers).acquire_owned().await;
         let path = self.0.settings.path.clone();
-        let read = spawn_blocking(move || reading::read(&path, &query)).await;
+        // Whoever asked may go while it is read.
+        let read = spawn_blocking(move || {
+            let _place = place;
+            reading::read(&path, &query)
+        });
+        let read = read.await;
         read.unwrap_or(Err(HistoryError::Died))
     }
 }

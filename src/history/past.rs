@@ -115,7 +115,18 @@ fn rows<T>(
 ) -> Result<Vec<T>, HistoryError> {
     let mut statement = connection.prepare(sql)?;
     let rows = statement.query_map([limit], |row| read(row))?;
-    Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)
+    let readable = rows.filter(|row| !row.as_ref().is_err_and(is_of_another_type));
+    Ok(readable.filter_map(Result::transpose).collect::<Result<_, _>>()?)
+}
+
+/// Whether a value is not of the type that its column has.
+const fn is_of_another_type(error: &rusqlite::Error) -> bool {
+    matches!(
+        error,
+        rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+    )
 }
 
 fn viewed(row: &Row<'_>) -> rusqlite::Result<Option<Viewed>> {

@@ -32,13 +32,15 @@ pub(super) enum Job {
 /// Works until nobody can tell it anything any more.
 pub(super) fn write_all(mut file: File, jobs: &Receiver<Job>) {
     let (mut due, mut is_failing) = (Instant::now(), false);
+    // What could not be written is tried once more.
+    let mut again = Vec::new();
     loop {
         let mut next = match jobs.recv_timeout(ALIVE) {
             Ok(job) => Some(job),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        let (mut entries, mut waiting) = (Vec::new(), None);
+        let (mut entries, mut waiting) = (std::mem::take(&mut again), None);
         while let Some(job) = next.take() {
             match job {
                 Job::Write(entry) => entries.push(entry),
@@ -57,6 +59,7 @@ pub(super) fn write_all(mut file: File, jobs: &Receiver<Job>) {
             }
             Some(Err(why)) if !is_failing => {
                 is_failing = true;
+                again = entries;
                 warn!(%why, "the history cannot be written: what is watched meanwhile is not remembered");
             }
             Some(Ok(()) | Err(_)) | None => {}

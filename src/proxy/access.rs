@@ -18,8 +18,8 @@ use domain::reason::RouteClass;
 const HIDDEN: &str = "…";
 /// The folders whose names are secrets: those of consumers (`list_path`) begin like this.
 const CONSUMER: &str = "wg";
-/// Whoever knows what follows in a path has the raw stream.
-const LIVE_STREAM_FILES: &str = "livestreamfiles";
+/// Whoever knows what follows one of these in a path may have it without a credential (docs/jellyfin.md).
+const SECRET_BELOW: [&str; 4] = ["livestreamfiles", "liverecordings", "hls", "hls1"];
 
 /// A request that is being answered.
 pub(super) struct Asked {
@@ -82,15 +82,20 @@ fn said(fields: &HeaderMap, name: &str) -> Option<String> {
 
 /// A path without what is secret in it.
 fn masked(path: &str) -> String {
-    let mut hides = false;
+    let (mut hides, mut hidden) = (false, "");
     let parts = path.split('/').map(|part| {
-        let folder = part.strip_prefix(CONSUMER).filter(|token| token.len() >= 16);
-        let shown = match folder {
-            _ if std::mem::take(&mut hides) => HIDDEN.to_owned(),
-            Some(_) => format!("{CONSUMER}{HIDDEN}"),
-            None => part.to_owned(),
+        let is_consumer = part.strip_prefix(CONSUMER).is_some_and(|token| token.len() >= 16);
+        let shown = match std::mem::take(&mut hides) {
+            _ if is_consumer => format!("{CONSUMER}{HIDDEN}"),
+            true => {
+                hidden = part;
+                HIDDEN.to_owned()
+            }
+            // Jellyfin's segments are named after their folder.
+            false if !hidden.is_empty() => part.replace(hidden, HIDDEN),
+            false => part.to_owned(),
         };
-        hides = part.eq_ignore_ascii_case(LIVE_STREAM_FILES);
+        hides = SECRET_BELOW.iter().any(|folder| part.eq_ignore_ascii_case(folder));
         shown
     });
     parts.collect::<Vec<_>>().join("/")
@@ -108,6 +113,8 @@ mod tests {
             (format!("/jf/videos/1/hls/wg{token}/12.ts"), "/jf/videos/1/hls/wg…/12.ts"),
             (format!("/videos/1/hls/wg{token}/live.m3u8"), "/videos/1/hls/wg…/live.m3u8"),
             ("/LiveTv/LiveStreamFiles/secret/stream.ts".to_owned(), "/LiveTv/LiveStreamFiles/…/stream.ts"),
+            ("/videos/1/hls/5f3a/5f3a12.ts".to_owned(), "/videos/1/hls/…/…12.ts"),
+            ("/LiveTv/LiveRecordings/5f3a/stream".to_owned(), "/LiveTv/LiveRecordings/…/stream"),
             ("/web/wgets/index.html".to_owned(), "/web/wgets/index.html"),
             ("/".to_owned(), "/"),
         ] {

@@ -40,9 +40,9 @@ impl Gateway {
                 () = self.succession.begins() => {}
                 answer = &mut answer => return answer,
             }
-            if let Some(successor) = self.succession.successor().await
-                && let Some(again) = passage.request()
-            {
+            if let Some(successor) = self.succession.successor().await {
+                // The server has it already, and may not get it again.
+                let Some(again) = passage.request() else { return answer.await };
                 return self.pass_on_to(successor, again).await;
             }
         }

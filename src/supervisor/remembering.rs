@@ -16,6 +16,9 @@ use domain::time::Timestamp;
 use domain::viewer::PlayerKey;
 use domain::zap::Zap;
 
+/// Nothing that is remembered lies further ahead: a channel is left alone for so long at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);
+
 /// See the module. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Remembering {
@@ -63,7 +66,9 @@ pub(super) fn since_1970() -> Duration {
 /// The pool begins with what is remembered, at this moment. Returns what is remembered of sources.
 pub(super) fn begin_with(past: Past, pool: &mut Pool, now: Moment) -> Vec<(MediaSourceId, String)> {
     let remembered = past.remembered.into_iter();
-    pool.begin_with(remembered.map(|remembered| remembered.on_clock(|at| now.on_pools(at))));
+    // The calendar may be wrong, as on a machine that has just been switched on.
+    let latest = now.pool + LONGEST_PAUSE;
+    pool.begin_with(remembered.map(|remembered| remembered.on_clock(|at| now.on_pools(at).min(latest))));
     past.sources
 }
 

@@ -228,6 +228,7 @@ impl Giver {
         self.phases.send_replace(Phase::HandingOver);
         let Frozen { parts, pieces, extents, news } = self.supervisor.freeze().await?;
         self.news = Some(news);
+        self.supervisor.remembered().await;
         self.supervisor.pulled_closed().await;
         send_pieces(sender, pieces, &mut sent).await?;
         for extent in &extents {

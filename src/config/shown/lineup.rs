@@ -23,7 +23,8 @@ pub(super) fn playlist(playlist: &Playlist) -> Value {
         "priority": priority,
         "merge": merge,
         "reload": span(*reload),
-        "user_agent": user_agent,
+        // Some providers let in whoever names the right one.
+        "user_agent": user_agent.as_ref().map(|_| HIDDEN),
         "headers": headers,
         "guide": guide.as_ref().map(ToString::to_string),
         "channels": channels,
@@ -35,7 +36,7 @@ fn channel(one: &Override) -> Value {
     json!({
         "skip": skip,
         "urls": urls.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "user_agent": user_agent,
+        "user_agent": user_agent.as_ref().map(|_| HIDDEN),
         "produce": produce.map(|produce| produce.as_str()),
         "number": number,
         "name": name,

@@ -296,7 +296,9 @@ impl Gateway {
             if !is_outdated && !has_cost_one {
                 let Some(before) = unsettled.take() else { break };
                 let is_news = tuners.settle(&before, wanted.as_ref()).await && !client.is_cancelled();
-                if !is_news || !(free_tuner(wanted.clone()).await || tuners.is_one_free(wanted.as_ref())) {
+                has_cost_one = is_news && free_tuner(wanted.clone()).await;
+                let may_be_free = has_cost_one || (is_news && tuners.is_one_free(wanted.as_ref()));
+                if !may_be_free {
                     break;
                 }
             }

@@ -46,7 +46,8 @@ impl Supervisor {
         pieces.collect()
     }
 
-    /// Stands still from now on, until [`thaw`](Self::thaw).
+    /// Stands still from now on, until [`thaw`](Self::thaw). Nothing is awaited once it does, so that who gives this up leaves nothing
+    /// standing.
     ///
     /// # Errors
     /// If the system has no descriptor left for what lies on disk. The supervisor goes on then.
@@ -62,7 +63,6 @@ impl Supervisor {
         });
         let told = self.handle.pool().take_remembered();
         self.remembering.remember(told);
-        self.remembering.written().await;
         let mut extents = Extents::default();
         let streams = self.streams.all();
         let handed_over: BTreeSet<_> = pool.streams().collect();
@@ -90,6 +90,11 @@ impl Supervisor {
                 Err(error)
             }
         }
+    }
+
+    /// Waits until all that is to outlast this process is in the history, for a while.
+    pub async fn remembered(&self) {
+        self.remembering.written().await;
     }
 
     /// All viewers, each with a channel that it watches or has watched.

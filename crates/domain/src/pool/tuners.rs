@@ -105,8 +105,10 @@ impl Pool {
                 self.tuner_needed(Shortage::Tuner, wanted, now);
             }
             Some(scope) if self.closing().is_empty() => {
-                self.tuners.one_is_unseen(now);
-                self.free_tuner(Shortage::Tuner, scope, wanted, now);
+                // Otherwise a dead channel that is asked for again and again would keep everybody's next one shut.
+                if self.free_tuner(Shortage::Tuner, scope, wanted, now) {
+                    self.tuners.one_is_unseen(now);
+                }
             }
             Some(_) => {}
         }
