@@ -125,7 +125,11 @@ impl Foresight {
 
     /// A viewer, who is this player, has tuned to a channel.
     pub(super) fn tuned(&mut self, key: PlayerKey, viewer: &Viewer, item: &ItemId, now: Timestamp) {
-        self.players.seen(key, &player(viewer));
+        if let Some(before) = self.players.seen(key, &player(viewer)) {
+            // Nobody would ever see that one leave.
+            self.leaving.remove(&before);
+            self.switched_off(before, now);
+        }
         self.came(key, item, now);
     }
 

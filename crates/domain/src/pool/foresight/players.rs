@@ -34,18 +34,18 @@ impl Default for Players {
 }
 
 impl Players {
-    /// A viewer is this player. Returns the player's number.
-    pub(super) fn seen(&mut self, key: PlayerKey, player: &Player) -> ViewerKey {
-        if self.seen.get(player) != Some(&key) {
-            if self.seen.len() >= SEEN {
-                self.seen.retain(|_, key| self.numbers.known(key).is_some());
-            }
-            if self.seen.len() >= SEEN {
-                self.seen.pop_first();
-            }
-            self.seen.insert(player.clone(), key);
+    /// A viewer is this player. Returns the one that it was taken for before, as when the server has told its user only now.
+    pub(super) fn seen(&mut self, key: PlayerKey, player: &Player) -> Option<PlayerKey> {
+        if self.seen.get(player) == Some(&key) {
+            return None;
         }
-        self.number(key)
+        if self.seen.len() >= SEEN {
+            self.seen.retain(|_, key| self.numbers.known(key).is_some());
+        }
+        if self.seen.len() >= SEEN {
+            self.seen.pop_first();
+        }
+        self.seen.insert(player.clone(), key)
     }
 
     /// The number of a player, which it gets now if it has none.

@@ -36,12 +36,12 @@ mod wishes;
 const USUAL: TuneConditions =
     TuneConditions { mode: Mode::Auto, max_age: None, linger: None, priority: None };
 
-/// What a browser asks for that has no wishes.
 /// The player that a viewer is, as a shell would tell it.
 fn player_of(viewer: &Viewer) -> PlayerKey {
     PlayerKey { user: Some(viewer.account.0), device: None }
 }
 
+/// What a browser asks for that has no wishes.
 fn web_tune(key: StreamKey, viewer: Viewer, produce: Produce, fresh: ConsumerId) -> Tune {
     let player = player_of(&viewer);
     Tune { key, viewer, player, class: Class::Web, produce, conditions: USUAL, fresh }

@@ -80,6 +80,16 @@ fn each_way_to_come_to_a_channel_is_told() {
     assert_eq!(left, 4, "each viewer switches off each evening");
 }
 
+/// The server was not to be reached when it tuned, so its user was not known. Nobody else ever leaves in that player's name.
+#[test]
+fn whoever_turns_out_to_be_another_player_is_not_watching_twice() {
+    let mut bench = learning();
+    let unknown = PlayerKey { user: None, device: None };
+    bench.pool.foresight.tuned(unknown, &viewer(1), &item(1), at(0));
+    bench.pool.foresight.tuned(player_of(&viewer(1)), &viewer(1), &item(2), at(5000));
+    assert!(bench.pool.take_remembered().contains(&Remembered::Left { player: unknown, at: at(5000) }));
+}
+
 #[test]
 fn who_returns_by_no_step_goes_back() {
     let mut bench = learning();
