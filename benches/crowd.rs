@@ -6,6 +6,9 @@
 //! one after the other over one connection, as from a reverse proxy; each is another viewer's. What the streams cost by
 //! themselves is subtracted.
 
+#[path = "support/own_playlist.rs"]
+mod own_playlist;
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -19,6 +22,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 use warmgate::app::App;
 use warmgate::config::Config;
+
+use crate::own_playlist::own_playlist;
 
 const CROWDS: [usize; 3] = [1, 1000, 5000];
 const IDLE: [usize; 2] = [0, 3];
@@ -205,22 +210,9 @@ impl Crowd {
     fn new(addr: SocketAddr, playback: &Playback, users: &[User], viewers: usize) -> anyhow::Result<Self> {
         let connection = TcpStream::connect(addr)?;
         connection.set_nodelay(true)?;
-        let (path, query) = playback.playlist.split_once('?').context("a query")?;
-        let path = path.split_once("/hls/wg").context("a folder of the viewer's")?.0;
-        let playlist = |viewer: usize| {
-            let own = |pair: &str| match pair.split_once('=').unwrap_or_default().0.to_lowercase().as_str() {
-                "playsessionid" => format!("PlaySessionId={:032x}", viewer + 1),
-                "deviceid" => format!("DeviceId=device-{viewer}"),
-                "apikey" | "api_key" => format!("ApiKey={}", users[viewer % ACCOUNTS].token()),
-                _ => pair.to_owned(),
-            };
-            format!(
-                "{path}/hls/wg{:032x}/live.m3u8?{}",
-                viewer + 1,
-                query.split('&').map(own).collect::<Vec<_>>().join("&")
-            )
-        };
-        let playlists = (0..viewers).map(playlist).collect();
+        let playlists = (0..viewers)
+            .map(|viewer| own_playlist(&playback.playlist, viewer, users[viewer % ACCOUNTS].token()))
+            .collect::<anyhow::Result<_>>()?;
         let (segments, newest, read) = (Vec::with_capacity(viewers), String::new(), Vec::new());
         let mut crowd = Self { connection, playlists, segments, newest, requests: 0, read };
         for viewer in 0..viewers {

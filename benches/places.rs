@@ -4,8 +4,10 @@
 //!
 //! The viewers share the machine's processors with the gateway, so what is measured is the most that it may be late.
 
+#[path = "support/own_playlist.rs"]
+mod own_playlist;
+
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -17,6 +19,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use warmgate::app::App;
 use warmgate::config::Config;
+
+use crate::own_playlist::own_playlist;
 
 const PLACES: u32 = 500;
 /// One account has at most 256 viewers of a stream.
@@ -74,10 +78,9 @@ async fn main() -> anyhow::Result<()> {
     // They all begin to play at this time, each a little later than the one before.
     let begin = Instant::now() + Duration::from_secs(60) * args.minutes;
     let mut viewers = JoinSet::new();
-    let playlist = Arc::new(playlist);
     for number in 0..PLACES {
         let (viewer, token) = (viewer(number), users[(number % ACCOUNTS) as usize].token().to_owned());
-        let playlist = own(&playlist, number, &token)?;
+        let playlist = own_playlist(&playlist, number as usize, &token)?;
         let joins = begin - Duration::from_secs(60) * args.minutes * (PLACES - number) / PLACES;
         let plays = begin + POLLS * number / PLACES;
         viewers.spawn(async move { watch(&viewer, &playlist, joins, plays, args.play).await });
@@ -107,20 +110,6 @@ async fn playing(viewer: &Viewer, item: &str) -> anyhow::Result<String> {
         ensure!(since.elapsed() < AT_MOST, "the channel does not play");
         sleep(Duration::from_millis(200)).await;
     }
-}
-
-/// The same playlist as another viewer asks for it.
-fn own(playlist: &str, number: u32, token: &str) -> anyhow::Result<String> {
-    let (path, query) = playlist.split_once('?').context("a query")?;
-    let path = path.split_once("/hls/wg").context("a folder of the viewer's")?.0;
-    let pair = |pair: &str| match pair.split_once('=').unwrap_or_default().0.to_lowercase().as_str() {
-        "playsessionid" => format!("PlaySessionId={:032x}", number + 1),
-        "deviceid" => format!("DeviceId=device-{number}"),
-        "apikey" | "api_key" => format!("ApiKey={token}"),
-        _ => pair.to_owned(),
-    };
-    let query = query.split('&').map(pair).collect::<Vec<_>>().join("&");
-    Ok(format!("{path}/hls/wg{:032x}/live.m3u8?{query}", number + 1))
 }
 
 /// Joins, pauses, and plays from where it joined.

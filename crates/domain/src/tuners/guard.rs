@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::time::Timestamp;
 use crate::tuners::limits::{Scope, TunerLimit};
 use crate::tuners::occupancy::{Occupancy, Use};
-use crate::tuners::server_tuners::ServerTuners;
+use crate::tuners::server_tuners::{Helped, ServerTuners};
 use crate::tuners::timers::Timer;
 
 /// How long before its start a recording has a tuner: longer than the server takes to close a channel behind others that it opens.
@@ -79,16 +79,15 @@ impl ServerTuners {
         self.timers.iter().filter(move |timer| timer.is_waiting(now) && timer.needs_tuner_at() <= now)
     }
 
-    /// The timers that should have begun have been denied a tuner: an idle channel goes for each. Who records what has been on for a while
-    /// schedules it in the past, and the server has yet to begin.
+    /// The timers that should have begun have been denied a tuner: an idle channel goes for each.
     pub(super) fn look_for_late(&mut self, now: Timestamp) {
-        let begins = |timer: &Timer| {
-            self.first_told.get(&timer.id).map_or(timer.starts, |&told| timer.starts.max(told))
-        };
-        let late = self.timers.iter().filter(|timer| timer.is_waiting(now) && begins(timer) + LATE <= now);
-        for timer in late {
-            let helped = self.helped.entry(timer.id.clone()).or_default();
-            helped.now = helped.after < LATE_HELPS && helped.last.is_none_or(|last| last + ATTEMPT <= now);
+        for timer in self.timers.iter().filter(|timer| timer.is_waiting(now)) {
+            if let Some(helped) = self.helped.get_mut(&timer.id)
+                && helped.is_late(timer, now)
+            {
+                helped.now =
+                    helped.after < LATE_HELPS && helped.last.is_none_or(|last| last + ATTEMPT <= now);
+            }
         }
     }
 
@@ -121,7 +120,7 @@ impl ServerTuners {
                 && !self.helped.get(&timer.id).is_some_and(|helped| helped.before)
         };
         let id = self.due(now).find(is_new)?.id.clone();
-        self.helped.entry(id).or_default().before = true;
+        self.helped.get_mut(&id)?.before = true;
         // A tuner may have been freed for it when a client scheduled it.
         match self.helped_ahead.take() {
             Some(at) if now < at + LATE => self.unknown(open, now),
@@ -139,6 +138,14 @@ impl ServerTuners {
         }
         (helped.after, helped.last) = (helped.after + 1, Some(now));
         Some(Purpose::Recording)
+    }
+}
+
+impl Helped {
+    /// Whether the timer should have begun. Who records what has been on for a while schedules it in the past, and the server has yet to
+    /// begin when it tells of that.
+    fn is_late(&self, timer: &Timer, now: Timestamp) -> bool {
+        timer.starts.max(self.told) + LATE <= now
     }
 }
 

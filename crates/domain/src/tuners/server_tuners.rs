@@ -40,9 +40,7 @@ pub struct ServerTuners {
     /// Until when a tuner that counts as free is held to be taken.
     unseen_until: Option<Timestamp>,
     pub(super) timers: Vec<Timer>,
-    /// When each timer was first told.
-    pub(super) first_told: BTreeMap<String, Timestamp>,
-    /// What was done for timers whose tuner is not known to be free, by timer.
+    /// What was done for each timer.
     pub(super) helped: BTreeMap<String, Helped>,
     /// When a tuner was last freed for a recording whose timer was not known yet.
     pub(super) helped_ahead: Option<Timestamp>,
@@ -80,7 +78,6 @@ impl ServerTuners {
             denial: None,
             unseen_until: None,
             timers: Vec::new(),
-            first_told: BTreeMap::new(),
             helped: BTreeMap::new(),
             helped_ahead: None,
             considered: Timestamp::default(),
@@ -102,9 +99,8 @@ impl ServerTuners {
     pub fn set_timers(&mut self, timers: Vec<Timer>, now: Timestamp) {
         let told = timers.iter().filter_map(|timer| timer.source.clone().zip(timer.playlist.clone()));
         told.for_each(|(source, playlist)| self.hosts.tell(source, playlist));
-        self.helped.retain(|id, _| timers.iter().any(|timer| timer.id == *id));
-        let first_told = |timer: &Timer| self.first_told.get(&timer.id).copied().unwrap_or(now);
-        self.first_told = timers.iter().map(|timer| (timer.id.clone(), first_told(timer))).collect();
+        let helped = |timer: &Timer| self.helped.get(&timer.id).copied().unwrap_or(Helped::none(now));
+        self.helped = timers.iter().map(|timer| (timer.id.clone(), helped(timer))).collect();
         self.timers = timers;
         self.look_for_late(now);
     }
@@ -350,8 +346,10 @@ struct Denial {
 }
 
 /// What was done for a timer whose tuner is not known to be free.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Helped {
+    /// When the server first told of the timer.
+    pub(super) told: Timestamp,
     /// Whether an idle channel went before its start.
     pub(super) before: bool,
     /// How many went after it.
@@ -360,4 +358,11 @@ pub(super) struct Helped {
     pub(super) last: Option<Timestamp>,
     /// Whether one more has to go.
     pub(super) now: bool,
+}
+
+impl Helped {
+    /// Nothing yet, for a timer that is told now.
+    const fn none(now: Timestamp) -> Self {
+        Self { told: now, before: false, after: 0, last: None, now: false }
+    }
 }
